@@ -1,0 +1,45 @@
+# vae.h: nothing to install beyond a C compiler and make.
+#   make            the vae command, in build/
+#   make demo       train on the built-in digits (DATA=folder: on MNIST or another IDX set)
+#   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
+#   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
+#   make bench      speed against naive loops
+#   make clean
+
+CC ?= cc
+CFLAGS ?= -O2
+OUT ?= out
+DATA ?=
+TOOL_HEADERS = vae.h tools/digits.h tools/picture.h tools/npy.h
+TESTS = $(wildcard tests/*.c tests/*.h)
+
+all: build/vae
+
+build/vae: tools/vae.c $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) $(CFLAGS) tools/vae.c -o $@
+
+build/tests: $(TESTS) $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) $(CFLAGS) tests/run.c -o $@ -lm
+
+demo: build/vae
+	CC="$(CC)" DATA="$(DATA)" OUT="$(OUT)" sh tools/demo.sh
+
+test: build/vae build/tests
+	DATA="$(DATA)" sh tests/run.sh build/tests build/vae
+
+test-long: build/vae build/tests
+	DATA="$(DATA)" sh tests/run.sh build/tests build/vae --long
+
+bench: build/bench
+	build/bench
+
+build/bench: bench/bench.c bench/naive.h $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) $(CFLAGS) bench/bench.c -o $@ -lm
+
+clean:
+	rm -rf build out
+
+.PHONY: all demo test test-long bench clean

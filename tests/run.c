@@ -1,0 +1,31 @@
+/* All unit tests in one program: cc tests/run.c -lm && ./a.out [--long] [part of a name]
+ * A test's name is a sentence; a failure prints it with the line that failed. */
+#define VAE_IMPLEMENTATION
+#include "../vae.h"
+#include "../tools/digits.h"
+
+#include "test.h"
+
+#include "test_model.c"
+#include "test_train.c"
+#include "test_eval.c"
+#include "test_io.c"
+
+int main(int argc, char **argv) {
+    int i, isa;
+    for (i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--long")) test_long = 1;
+        else test_filter = argv[i];
+    }
+    for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++)
+        if (!vae_isa_available((vae_isa)isa))
+            printf("skip instruction set %s: not in this build or on this processor\n",
+                   vae_choice_name(VAE_CHOICE_ISA, isa));
+#define ROOM(name) test_room = #name, tests_##name()
+    ROOM(model);
+    ROOM(train);
+    ROOM(eval);
+    ROOM(io);
+    printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
+    return test_failed != 0;
+}

@@ -1,0 +1,152 @@
+/* >>eval: encode, decode, sample, score. */
+
+/* The same figures whether rows come alone, in odd portions or all at once. */
+TEST(results_do_not_depend_on_the_size_of_the_batch) {
+    enum { ROWS = 21, DIM = 30, L = 3 };
+    vae *m = small_model();
+    float x[ROWS * DIM], all[ROWS * DIM], one[DIM], mu[ROWS * L], lv[ROWS * L], z[L], l[L];
+    float elbo[ROWS], recon[ROWS], kl[ROWS], e, r, k;
+    size_t i;
+    small_images(x, ROWS, DIM);
+    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, ROWS, 40, elbo, recon, kl), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, x, ROWS, all), VAE_OK);
+    for (i = 0; i < ROWS; i++) {
+        CHECK_STATUS(vae_encode(m, x + i * DIM, 1, z, l), VAE_OK);
+        CHECK(!memcmp(z, mu + i * L, sizeof z) && !memcmp(l, lv + i * L, sizeof l));
+        CHECK_STATUS(vae_decode(m, z, 1, one), VAE_OK);
+        CHECK(!memcmp(one, all + i * DIM, sizeof one));
+        CHECK_STATUS(vae_score(m, x + i * DIM, 1, 40 + (uint32_t)i, &e, &r, &k), VAE_OK);
+        CHECK(e == elbo[i] && r == recon[i] && k == kl[i]);
+        CHECK_NEAR((double)e, -((double)r + (double)k), 1e-5 * (double)r);
+    }
+    memcpy(all, x, sizeof x);
+    CHECK_STATUS(vae_reconstruct(m, all, ROWS, all), VAE_OK); /* in place */
+    CHECK(!memcmp(one, all + 20 * DIM, sizeof one));
+    vae_destroy(m);
+}
+
+TEST(a_draw_from_the_prior_has_an_address) {
+    vae *m = small_model();
+    float z[40 * 3], x[40 * 30], z17[3], x17[30];
+    vae_stream s;
+    CHECK_STATUS(vae_prior(m, 9, 0, 40, z), VAE_OK);
+    CHECK_STATUS(vae_sample_prior(m, 9, 0, 40, x), VAE_OK);
+    CHECK_STATUS(vae_prior(m, 9, 17, 1, z17), VAE_OK);
+    CHECK_STATUS(vae_sample_prior(m, 9, 17, 1, x17), VAE_OK);
+    CHECK(!memcmp(z17, z + 17 * 3, sizeof z17) && !memcmp(x17, x + 17 * 30, sizeof x17));
+    memset(&s, 0, sizeof s);
+    s.seed = 9, s.purpose = VAE_PURPOSE_PRIOR_Z, s.sample = 17;
+    vae_random_normal(&s, 0, 3, z17);
+    CHECK(!memcmp(z17, z + 17 * 3, sizeof z17));
+    vae_destroy(m);
+}
+
+TEST(means_are_the_sigmoid_of_the_logits) {
+    vae *m = small_model();
+    float z[3] = {0.3f, -1, 2}, logits[30], p[30];
+    int i;
+    CHECK_STATUS(vae_decode(m, z, 1, p), VAE_OK);
+    CHECK_STATUS(vae_decode_logits(m, z, 1, logits), VAE_OK);
+    for (i = 0; i < 30; i++) CHECK_NEAR((double)p[i], 1 / (1 + exp(-(double)logits[i])), 2e-7);
+    vae_destroy(m);
+}
+
+TEST(evaluation_leaves_training_alone) {
+    vae *a = small_model(), *b = small_model();
+    float x[8 * 30], out[8 * 30];
+    vae_data data = float_data(x, 8, 30);
+    vae_stats s;
+    int i;
+    small_images(x, 8, 30);
+    for (i = 0; i < 4; i++) {
+        CHECK_STATUS(vae_train_step(a, x, NULL, 8, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(b, x, NULL, 8, NULL), VAE_OK);
+        vae_evaluate(b, &data, &s);
+        vae_sample_prior(b, 1, 0, 8, out);
+        vae_reconstruct(b, x, 8, out);
+    }
+    CHECK(vae_params_hash(a) == vae_params_hash(b));
+    vae_destroy(a);
+    vae_destroy(b);
+}
+
+TEST(score_is_the_mean_that_evaluate_gives) {
+    vae *m = small_model();
+    float x[19 * 30], elbo[19];
+    vae_data data = float_data(x, 19, 30);
+    vae_stats s;
+    double sum = 0;
+    int i;
+    small_images(x, 19, 30);
+    CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, 19, 0, elbo, NULL, NULL), VAE_OK);
+    for (i = 0; i < 19; i++) sum += (double)elbo[i];
+    CHECK_NEAR(sum / 19, s.elbo, 1e-5);
+    CHECK_EQ(s.images, 19);
+    vae_destroy(m);
+}
+
+TEST(averaged_weights_are_used_and_can_be_turned_off) {
+    vae_desc d = small_desc();
+    float x[8 * 30], with[30], without[30];
+    vae *m = NULL;
+    int i;
+    small_images(x, 8, 30);
+    d.ema = 0.9, d.lr = 1e-2;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    for (i = 0; i < 5; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, x, 1, with), VAE_OK);
+    vae_use_ema(m, 0);
+    CHECK_STATUS(vae_reconstruct(m, x, 1, without), VAE_OK);
+    CHECK(memcmp(with, without, sizeof with) != 0);
+    vae_use_ema(m, 1);
+    CHECK_STATUS(vae_reconstruct(m, x, 1, without), VAE_OK);
+    CHECK(!memcmp(with, without, sizeof with));
+    vae_destroy(m);
+}
+
+TEST(without_noise_the_mean_is_decoded) {
+    vae_desc d = small_desc();
+    float x[30], mu[3], p[30], recon;
+    double want = 0;
+    vae *m = NULL;
+    int i;
+    small_images(x, 1, 30);
+    d.no_noise = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, x, 1, mu, NULL), VAE_OK);
+    CHECK_STATUS(vae_decode(m, mu, 1, p), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, 1, 0, NULL, &recon, NULL), VAE_OK);
+    for (i = 0; i < 30; i++)
+        want -= (double)x[i] * log((double)p[i]) + (1 - (double)x[i]) * log(1 - (double)p[i]);
+    CHECK_NEAR((double)recon, want, 1e-5 * want);
+    vae_destroy(m);
+}
+
+TEST(wrong_calls_to_a_model_are_told) {
+    vae *m = small_model();
+    float x[30];
+    vae_stats s;
+    CHECK_STATUS(vae_encode(NULL, x, 1, x, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_encode(m, NULL, 1, x, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_decode(m, NULL, 1, x), VAE_ERR_NULL);
+    CHECK_STATUS(vae_decode(m, x, 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_reconstruct(m, x, 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_score(m, NULL, 1, 0, x, NULL, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_evaluate(m, NULL, &s), VAE_ERR_NULL);
+    CHECK_STATUS(vae_sample_prior(m, 1, 0, 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_encode(m, x, 0, NULL, NULL), VAE_OK); /* no rows: nothing to do */
+    vae_destroy(m);
+}
+
+TESTS(eval) {
+    RUN(results_do_not_depend_on_the_size_of_the_batch);
+    RUN(a_draw_from_the_prior_has_an_address);
+    RUN(means_are_the_sigmoid_of_the_logits);
+    RUN(evaluation_leaves_training_alone);
+    RUN(score_is_the_mean_that_evaluate_gives);
+    RUN(averaged_weights_are_used_and_can_be_turned_off);
+    RUN(without_noise_the_mean_is_decoded);
+    RUN(wrong_calls_to_a_model_are_told);
+}

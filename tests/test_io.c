@@ -1,0 +1,364 @@
+/* >>io: model files. Files of the tests lie in one folder under TMPDIR and are removed. */
+#if defined(__unix__)
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+static const char *temp_path(const char *name) {
+    static char folder[300], path[400];
+    if (!folder[0]) {
+        const char *base = getenv("TMPDIR");
+        snprintf(folder, sizeof folder, "%s/vae-test-XXXXXX", base && *base ? base : "/tmp");
+        if (!mkdtemp(folder)) folder[0] = 0;
+    }
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+/* A model a few steps into training, and its file in memory (free it). */
+static vae *trained_model(const vae_desc *d) {
+    float x[8 * 30];
+    vae *m = NULL;
+    int i;
+    small_images(x, 8, 30);
+    CHECK_STATUS(vae_create(d, &m, NULL), VAE_OK);
+    for (i = 0; i < 3; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    return m;
+}
+static unsigned char *file_of(vae *m, int flags, size_t *size) {
+    unsigned char *bytes;
+    CHECK_STATUS(vae_save_size(m, flags, size), VAE_OK);
+    bytes = (unsigned char *)malloc(*size);
+    CHECK_STATUS(vae_save_memory(m, flags, bytes, *size), VAE_OK);
+    return bytes;
+}
+
+TEST(a_model_file_keeps_every_setting_and_every_bit) {
+    vae_desc d = small_desc(), a, b;
+    size_t size, size2;
+    unsigned char *bytes, *again;
+    vae *m, *loaded = NULL;
+    int i;
+    d.encoder = "dense 12  tanh,dense 5", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup = 11, d.no_noise = 0;
+    d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 1.0 / 3, d.beta1 = 0.85, d.clip = 5, d.ema = 0.99;
+    d.schedule = VAE_SCHEDULE_STAGES, d.stage_count = 2, d.stages[0].steps = 3;
+    d.stages[0].lr = 1e-4, d.stages[1].steps = 9, d.stages[1].lr = 1e-5, d.epochs = 77;
+    d.seed = 0xfedcba9876543210u, d.weight_decay = 1e-3, d.momentum = 0.25;
+    m = trained_model(&d);
+    bytes = file_of(m, 0, &size);
+    CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, NULL), VAE_OK);
+    vae_get_desc(m, &a);
+    vae_get_desc(loaded, &b);
+    CHECK(!strcmp(a.encoder, b.encoder) && !strcmp(b.encoder, "dense 12 tanh, dense 5"));
+    CHECK(!strcmp(a.decoder, b.decoder) && !strcmp(a.input, b.input));
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        const vae__field *f = &vae__fields[i];
+        if (f->kind == VAE__TEXT) continue;
+        CHECK(!memcmp((char *)&a + f->offset, (char *)&b + f->offset,
+                      f->kind == VAE__U64 || f->kind == VAE__REAL ? 8 : 4));
+    }
+    CHECK(!memcmp(a.stages, b.stages, sizeof a.stages) && a.stage_count == b.stage_count);
+    CHECK(!memcmp(m->w, loaded->w, m->parameters * 4) && !memcmp(m->m, loaded->m, m->parameters * 4));
+    CHECK(!memcmp(m->v, loaded->v, m->parameters * 4));
+    CHECK(!memcmp(m->average, loaded->average, m->parameters * 4));
+    CHECK(m->step == loaded->step && m->b1t == loaded->b1t && m->b2t == loaded->b2t);
+    again = file_of(loaded, 0, &size2); /* the writer's bytes depend on the content alone */
+    CHECK(size == size2 && !memcmp(bytes, again, size));
+    free(bytes), free(again);
+    vae_destroy(m), vae_destroy(loaded);
+}
+
+TEST(the_data_begins_at_a_multiple_of_64_without_holes) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d);
+    size_t size;
+    unsigned char *bytes = file_of(m, 0, &size);
+    vae__st st;
+    vae__st_tensor t;
+    CHECK_STATUS(vae__st_open(&st, bytes, size, "x", NULL, NULL), VAE_OK);
+    CHECK_EQ(st.data_at % 64, 0);
+    CHECK_EQ(st.data_size, 3 * 4 * m->parameters);
+    CHECK_EQ(st.tensors, 3 * m->slot_count);
+    CHECK(vae__st_find(&st, "encoder.0.weight", &t) && t.begin == 0 && t.shape[0] == 30);
+    CHECK(vae__st_find(&st, "optim.m.encoder.0.weight", &t) && t.begin == 4 * m->parameters);
+    free(bytes);
+    vae_destroy(m);
+}
+
+TEST(weights_only_leaves_the_optimiser_out) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    size_t whole, small;
+    unsigned char *bytes = file_of(m, VAE_SAVE_WEIGHTS_ONLY, &small);
+    CHECK_STATUS(vae_save_size(m, 0, &whole), VAE_OK);
+    CHECK(small < whole / 2);
+    CHECK_STATUS(vae_load_memory(bytes, small, NULL, &loaded, NULL), VAE_OK);
+    CHECK(vae_params_hash(m) == vae_params_hash(loaded));
+    CHECK(loaded->b1t == 1 && loaded->m[0] == 0); /* the optimiser begins afresh */
+    free(bytes);
+    vae_destroy(m), vae_destroy(loaded);
+}
+
+TEST(parameters_are_used_in_place_when_asked_and_aligned) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d);
+    size_t size, need, need_copy, shift;
+    unsigned char *bytes = file_of(m, 0, &size), *block = (unsigned char *)malloc(size + 64);
+    float z[3] = {1, 0, -1}, want[30], got[30];
+    CHECK_STATUS(vae_decode(m, z, 1, want), VAE_OK);
+    for (shift = 0; shift < 8; shift++) {
+        vae_load_options o;
+        vae *loaded = NULL;
+        counting c;
+        char room[40000];
+        memset(&o, 0, sizeof o);
+        o.inference = 1, o.batch = 1;
+        memcpy(block + shift, bytes, size);
+        CHECK_STATUS(vae_load_size(block + shift, size, &o, &need_copy, NULL), VAE_OK);
+        o.borrow = 1;
+        CHECK_STATUS(vae_load_size(block + shift, size, &o, &need, NULL), VAE_OK);
+        o.memory = room, o.memory_size = need;
+        CHECK(need <= sizeof room);
+        o.allocator = counting_allocator(&c);
+        CHECK_STATUS(vae_load_memory(block + shift, size, &o, &loaded, NULL), VAE_OK);
+        CHECK_EQ(c.live, 0); /* the description and the index came and went */
+        if (!loaded) break;
+        if (((uintptr_t)(block + shift) & 3) == 0 && !VAE__BIG_ENDIAN) {
+            CHECK(need + 4 * m->parameters <= need_copy + 64);
+            CHECK((unsigned char *)loaded->w > block && (unsigned char *)loaded->w < block + size + 8);
+        } else {
+            CHECK_EQ(need, need_copy);
+        }
+        CHECK_STATUS(vae_decode(loaded, z, 1, got), VAE_OK);
+        CHECK(!memcmp(want, got, sizeof want));
+        CHECK(vae_params_hash(loaded) == vae_params_hash(m));
+        CHECK_STATUS(vae_train_step(loaded, want, NULL, 1, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_set_visible_bias(loaded, want), VAE_ERR_STATE);
+        vae_destroy(loaded);
+        CHECK(!memcmp(block + shift, bytes, size));
+    }
+    free(bytes), free(block);
+    vae_destroy(m);
+}
+
+TEST(a_truncated_model_is_refused_at_every_length) {
+    vae_desc d = small_desc();
+    size_t size, cut;
+    unsigned char *bytes;
+    vae *m, *loaded = NULL;
+    d.encoder = d.decoder = "", d.input = "4", d.latent = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    bytes = file_of(m, 0, &size);
+    for (cut = 0; cut < size; cut++) {
+        unsigned char *part = (unsigned char *)malloc(cut + 1);
+        vae_report r;
+        memcpy(part, bytes, cut);
+        CHECK_STATUS(vae_load_memory(part, cut, NULL, &loaded, &r), VAE_ERR_FORMAT);
+        CHECK(loaded == NULL && r.text[0]);
+        free(part);
+    }
+    free(bytes);
+    vae_destroy(m);
+}
+
+TEST(a_flipped_bit_is_found_or_harmless) {
+    vae_desc d = small_desc();
+    size_t size, i;
+    unsigned char *bytes;
+    vae *m, *loaded;
+    d.encoder = d.decoder = "", d.input = "4", d.latent = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    bytes = file_of(m, 0, &size);
+    for (i = 0; i < size * 8; i += i < 64 ? 1 : 3) {
+        vae_status s;
+        bytes[i / 8] ^= (unsigned char)(1u << i % 8);
+        loaded = NULL;
+        s = vae_load_memory(bytes, size, NULL, &loaded, NULL);
+        /* what loads has the same weights: a setting, a blank or a name no one reads was hit */
+        if (s == VAE_OK) CHECK(vae_params_hash(loaded) == vae_params_hash(m));
+        else CHECK(loaded == NULL);
+        vae_destroy(loaded);
+        bytes[i / 8] ^= (unsigned char)(1u << i % 8);
+    }
+    free(bytes);
+    vae_destroy(m);
+}
+
+/* Replaces the first `from` in the header by `to`, of the same length. */
+static void patch(unsigned char *bytes, size_t size, const char *from, const char *to) {
+    const size_t n = strlen(from);
+    size_t i;
+    for (i = 0; i + n <= size; i++) {
+        if (!memcmp(bytes + i, from, n)) {
+            memcpy(bytes + i, to, n);
+            return;
+        }
+    }
+    CHECK(!"the text to patch is there");
+}
+
+TEST(files_of_another_making_are_refused_with_the_reason) {
+    static const struct {
+        const char *from, *to, *says;
+        vae_status status;
+    } list[] = {
+        {"dense 12 tanh", "dense 13 tanh", "encoder.0.weight", VAE_ERR_MISMATCH},
+        {"dense 12 tanh", "dense 12 tank", "encoder, column 10", VAE_ERR_SYNTAX},
+        {"\"vae.format\":\"1\"", "\"vae.format\":\"2\"", "vae.format is not 1", VAE_ERR_MISMATCH},
+        {"\"vae.format\":\"1\"", "\"vae.formal\":\"1\"", "no vae.format", VAE_ERR_MISMATCH},
+        {"latent=3", "latent=x", "latent", VAE_ERR_FORMAT},
+        {"latent=3", "latin_=3", "latin_", VAE_ERR_MISMATCH},
+        {"batch=8", "beta1=8", "cannot be read", VAE_ERR_FORMAT},
+        {"decoder.head.bias\"", "decoder.head.bios\"", "decoder.head.bias is missing",
+         VAE_ERR_MISMATCH},
+        {"\"F32\"", "\"I32\"", "not F32", VAE_ERR_MISMATCH},
+        {"\"vae.step\"", "\"vae.stop\"", "vae.step", VAE_ERR_FORMAT},
+        {"encoder=dense 12 tanh", "encoder=dense 9999999", "", VAE_ERR_MISMATCH},
+        {"\"vae.data_hash\":\"", "\"vae.data_hash\":\"", "", VAE_OK},
+    };
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d);
+    size_t size, i;
+    unsigned char *bytes = file_of(m, 0, &size), *copy = (unsigned char *)malloc(size);
+    for (i = 0; i < sizeof list / sizeof list[0]; i++) {
+        vae *loaded = NULL;
+        vae_report r;
+        r.text[0] = 0;
+        memcpy(copy, bytes, size);
+        patch(copy, size, list[i].from, list[i].to);
+        CHECK_STATUS(vae_load_memory(copy, size, NULL, &loaded, &r), list[i].status);
+        CHECK_SAYS(r, list[i].says);
+        vae_destroy(loaded);
+    }
+    {
+        vae *loaded = NULL;
+        vae_report r;
+        memcpy(copy, bytes, size);
+        copy[size - 1] ^= 1; /* a damaged tensor */
+        CHECK_STATUS(vae_load_memory(copy, size, NULL, &loaded, &r), VAE_ERR_FORMAT);
+        CHECK_SAYS(r, "checksum");
+    }
+    free(bytes), free(copy);
+    vae_destroy(m);
+}
+
+TEST(loading_survives_every_failed_allocation) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d);
+    size_t size, n;
+    unsigned char *bytes = file_of(m, 0, &size);
+    for (n = 1; n < 50; n++) {
+        vae_load_options o;
+        counting c;
+        vae *loaded = NULL;
+        vae_status s;
+        memset(&o, 0, sizeof o);
+        o.allocator = counting_allocator(&c);
+        c.fail_at = n;
+        s = vae_load_memory(bytes, size, &o, &loaded, NULL);
+        if (s == VAE_OK) {
+            vae_destroy(loaded);
+            CHECK_EQ(c.live, 0);
+            break;
+        }
+        CHECK_STATUS(s, VAE_ERR_MEMORY);
+        CHECK_EQ(c.live, 0);
+    }
+    CHECK(n > 2 && n < 50);
+    free(bytes);
+    vae_destroy(m);
+}
+
+TEST(save_and_load_by_path_and_their_errors) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    char path[400], missing[450];
+    vae_report r;
+    struct stat st;
+    snprintf(path, sizeof path, "%s", temp_path("model.safetensors"));
+    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+    CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
+    CHECK(loaded && vae_params_hash(loaded) == vae_params_hash(m));
+    vae_destroy(loaded);
+    loaded = NULL;
+    snprintf(missing, sizeof missing, "%s.tmp", path);
+    CHECK(stat(missing, &st) != 0); /* no temporary stays */
+    CHECK_STATUS(vae_load(missing, NULL, &loaded, &r), VAE_ERR_OPEN);
+    CHECK_SAYS(r, "no such file");
+    CHECK_STATUS(vae_load(temp_path(""), NULL, &loaded, &r), VAE_ERR_OPEN);
+    CHECK_SAYS(r, "folder");
+    snprintf(missing, sizeof missing, "%s/model", path); /* a file is not a folder */
+    CHECK_STATUS(vae_save(m, missing, 0), VAE_ERR_OPEN);
+    CHECK_SAYS(*vae_last_report(m), "not a folder");
+    CHECK_STATUS(vae_save(m, "/no/such/folder/model", 0), VAE_ERR_OPEN);
+    CHECK_SAYS(*vae_last_report(m), "no such file or folder");
+    CHECK_STATUS(vae_save(m, NULL, 0), VAE_ERR_NULL);
+    CHECK_STATUS(vae_load(NULL, NULL, &loaded, &r), VAE_ERR_NULL);
+    remove(path);
+    vae_destroy(m);
+}
+
+TEST(a_full_disk_leaves_the_old_file) {
+#if defined(__unix__)
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    uint64_t before = vae_params_hash(m);
+    char path[400];
+    float x[8 * 30];
+    pid_t child;
+    int status = 0;
+    snprintf(path, sizeof path, "%s", temp_path("full.safetensors"));
+    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+    small_images(x, 8, 30);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    fflush(stdout);
+    child = fork(); /* the limit must not stay with the tests */
+    if (child == 0) {
+        struct rlimit limit;
+        struct stat st;
+        char temp[450];
+        int good;
+        limit.rlim_cur = limit.rlim_max = 4096;
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        snprintf(temp, sizeof temp, "%s.tmp", path);
+        good = vae_save(m, path, 0) == VAE_ERR_WRITE &&
+               strstr(vae_last_report(m)->text, "too large") && stat(temp, &st) != 0;
+        _exit(good ? 0 : 1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_EQ(status, 0);
+    CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
+    CHECK(loaded && vae_params_hash(loaded) == before);
+    vae_destroy(loaded);
+    remove(path);
+    vae_destroy(m);
+#else
+    SKIP("needs setrlimit");
+#endif
+}
+
+static void remove_temp(void) {
+    char path[400];
+    snprintf(path, sizeof path, "%s", temp_path(""));
+    path[strlen(path) - 1] = 0;
+    rmdir(path);
+}
+
+TESTS(io) {
+    RUN(a_model_file_keeps_every_setting_and_every_bit);
+    RUN(the_data_begins_at_a_multiple_of_64_without_holes);
+    RUN(weights_only_leaves_the_optimiser_out);
+    RUN(parameters_are_used_in_place_when_asked_and_aligned);
+    RUN(a_truncated_model_is_refused_at_every_length);
+    RUN(a_flipped_bit_is_found_or_harmless);
+    RUN(files_of_another_making_are_refused_with_the_reason);
+    RUN(loading_survives_every_failed_allocation);
+    RUN(save_and_load_by_path_and_their_errors);
+    RUN(a_full_disk_leaves_the_old_file);
+    remove_temp();
+}

@@ -1,0 +1,2054 @@
+/* vae: trains variational autoencoders and uses them, from the command line.
+ *
+ *   cc -O2 tools/vae.c -o build/vae
+ *   build/vae train --data digits --model digits.safetensors
+ *   build/vae sample digits.safetensors --out samples.png
+ *
+ * Downwards: messages, text and files, some mathematics, the tables of flags and commands, reading
+ * the command line, help, data sets, training, then one function per command. A new flag is one
+ * row of `flags`; a new command is one row of `commands` and its function.
+ *
+ * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 130 stopped by
+ * Ctrl-C with the model saved. Whatever fails says so in one line on stderr and leaves no
+ * half-written file. */
+
+#define _POSIX_C_SOURCE 200809L
+#define _DARWIN_C_SOURCE 1
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__unix__) || defined(__APPLE__)
+#define HAVE_POSIX 1
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#endif
+
+#define VAE_IMPLEMENTATION
+#include "../vae.h"
+#include "digits.h"
+#include "npy.h"
+#include "picture.h"
+
+typedef unsigned long long ull; /* what %llu prints */
+
+enum { FAILED = 1, MISUSED = 2, DIGITS_SEED = 1 };
+
+#ifdef __GNUC__
+#define FORMAT(at) __attribute__((format(printf, at, at + 1)))
+#define NORETURN __attribute__((noreturn))
+#else
+#define FORMAT(at)
+#define NORETURN
+#endif
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+static struct screen {
+    FILE *out;      /* where people read: stdout, or stderr while stdout carries data */
+    int terminal;   /* 1: a person is watching */
+    int colour;     /* 1: and likes colours */
+    int quiet;      /* 1: errors only */
+    size_t drawn;   /* characters of an unfinished line on the terminal */
+} screen;
+
+/* Leaves an unfinished line as it stands. */
+static void screen_break(void)
+{
+    if (screen.drawn) fputc('\n', screen.out);
+    screen.drawn = 0;
+}
+
+/* One sentence on stderr, and the end. Memory and files still open are left to the system. */
+NORETURN FORMAT(2) static void die(int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    screen_break();
+    fflush(stdout);
+    fputs("vae: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(status);
+}
+
+FORMAT(1) static void say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!screen.quiet) vfprintf(screen.out, format, args);
+    va_end(args);
+}
+
+static size_t screen_width(void)
+{
+    const char *columns = getenv("COLUMNS");
+    long width = columns ? strtol(columns, NULL, 10) : 0;
+#if defined(HAVE_POSIX) && defined(TIOCGWINSZ)
+    struct winsize size;
+    if (ioctl(fileno(screen.out), TIOCGWINSZ, &size) == 0 && size.ws_col) width = size.ws_col;
+#endif
+    return width < 20 || width > 1000 ? 80 : (size_t)width;
+}
+
+/* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. */
+static void screen_line(const char *line, int finished)
+{
+    char all[1100];
+    size_t width = screen_width() - 1, length = strlen(line);
+    if (!finished && length > width) length = width;
+    snprintf(all, sizeof all, "%s%.*s%*s%s", screen.terminal ? "\r" : "", (int)length, line,
+             (int)(screen.drawn > length ? screen.drawn - length : 0), "", finished ? "\n" : "");
+    if (screen.quiet) return;
+    fputs(all, screen.out);
+    fflush(screen.out);
+    screen.drawn = finished ? 0 : length;
+}
+
+static double now(void)
+{
+#ifdef HAVE_POSIX
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+#else
+    return (double)clock() / CLOCKS_PER_SEC;
+#endif
+}
+
+/* ---- text and files --------------------------------------------------------------------- */
+
+static void *need(size_t count, size_t size)
+{
+    void *block = calloc(count ? count : 1, size);
+    if (!block) die(FAILED, "out of memory: %zu times %zu bytes", count, size);
+    return block;
+}
+
+/* Bytes that grow: every file that is not a model or a picture is put together here first. */
+typedef struct text {
+    char *at;
+    size_t count, room;
+} text;
+
+static void *text_grow(text *t, size_t more)
+{
+    if (more > t->room - t->count) {
+        size_t room = t->count + more < SIZE_MAX / 2 ? 2 * (t->count + more) : SIZE_MAX;
+        char *at = more < SIZE_MAX - t->count ? (char *)realloc(t->at, room) : NULL;
+        if (!at) die(FAILED, "out of memory: %zu bytes", room);
+        t->at = at, t->room = room;
+    }
+    t->count += more;
+    return t->at + (t->count - more);
+}
+
+FORMAT(2) static void text_print(text *t, const char *format, ...)
+{
+    char line[1200];
+    va_list args;
+    int n;
+    va_start(args, format);
+    n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (n >= (int)sizeof line) n = (int)sizeof line - 1;
+    if (n > 0) memcpy(text_grow(t, (size_t)n), line, (size_t)n);
+}
+
+static void text_npy_head(text *t, size_t rows, size_t cols)
+{
+    npy_head((uint8_t *)text_grow(t, NPY_HEAD), rows, cols);
+}
+
+static void text_npy_rows(text *t, const float *values, size_t count)
+{
+    npy_pack(values, count, (uint8_t *)text_grow(t, 4 * count));
+}
+
+static int ends_with(const char *path, const char *tail)
+{
+    size_t n = strlen(path), m = strlen(tail);
+    return n >= m && strcmp(path + n - m, tail) == 0;
+}
+
+enum { NOTHING, REGULAR, FOLDER, SPECIAL };
+
+/* What stands there. SPECIAL is a device or a pipe: written in place, because a rename would put a
+ * file where it was; and so are the names of what is open already, whatever that is. */
+static int kind_of(const char *path)
+{
+#ifdef HAVE_POSIX
+    struct stat s;
+    if (strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0) return SPECIAL;
+    if (stat(path, &s) != 0) return NOTHING;
+    return S_ISDIR(s.st_mode) ? FOLDER : S_ISREG(s.st_mode) ? REGULAR : SPECIAL;
+#else
+    FILE *file = fopen(path, "rb");
+    if (file) fclose(file);
+    return file ? REGULAR : NOTHING;
+#endif
+}
+
+static int is_folder(const char *path) { return kind_of(path) == FOLDER; }
+
+static char *joined(const char *a, const char *b, const char *c)
+{
+    size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
+    char *path = (char *)need(size, 1);
+    snprintf(path, size, "%s%s%s", a, b, c);
+    return path;
+}
+
+/* Finds out before the work whether its result can be written: makes and removes the temporary
+ * file that it will go through. */
+static void check_target(const char *flag, const char *path, int device_allowed)
+{
+    char *temporary;
+    FILE *file;
+    if (is_folder(path)) die(MISUSED, "%s %s is a folder, not a file", flag, path);
+    if (kind_of(path) == SPECIAL) {
+        if (!device_allowed) die(MISUSED, "%s %s is a device; name a file", flag, path);
+        return;
+    }
+    temporary = joined(path, ".tmp", "");
+    file = fopen(temporary, "wb");
+    if (!file) die(FAILED, "%s %s cannot be written: %s", flag, path, strerror(errno));
+    fclose(file);
+    remove(temporary);
+    free(temporary);
+}
+
+/* Replaces the file by these bytes, or leaves the old one as it is; "-" is stdout. Frees them. */
+static void text_save(text *t, const char *path)
+{
+    int in_place = kind_of(path) == SPECIAL, wrong = 0;
+    char *temporary = joined(path, in_place ? "" : ".tmp", "");
+    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(temporary, in_place ? "ab" : "wb");
+    if (!file) die(FAILED, "%s cannot be written: %s", path, strerror(errno));
+    errno = 0;
+    if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
+    if (file == stdout) {
+        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+    } else {
+        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+#ifdef HAVE_POSIX
+        if (!wrong && !in_place && fsync(fileno(file)) != 0) wrong = errno;
+#endif
+        if (fclose(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+#ifndef HAVE_POSIX
+        if (!wrong) remove(path); /* rename does not replace there */
+#endif
+        if (!wrong && !in_place && rename(temporary, path) != 0) wrong = errno;
+        if (wrong && !in_place) remove(temporary);
+    }
+    if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
+    free(temporary);
+    free(t->at);
+    memset(t, 0, sizeof *t);
+}
+
+/* The fewest digits that give the same number again. */
+static void real_text(char *out, size_t size, double value)
+{
+    for (int n = 1; n <= 17; n++) {
+        snprintf(out, size, "%.*g", n, value);
+        if (!(strtod(out, NULL) < value || strtod(out, NULL) > value)) return;
+    }
+}
+
+static double per_second(uint64_t count, double seconds)
+{
+    return (double)count / (seconds > 1e-9 ? seconds : 1e-9);
+}
+
+static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
+
+/* JSON has no word for what is not finite. Looks at the text: -Ofast removes other ways to ask. */
+static void json_number(text *t, const char *name, double value, const char *after)
+{
+    char number[40];
+    snprintf(number, sizeof number, "%.9g", value);
+    text_print(t, "\"%s\": %s%s", name, strpbrk(number, "in") ? "null" : number, after);
+}
+
+static void json_string(text *t, const char *name, const char *value, const char *after)
+{
+    text_print(t, "\"%s\": ", name);
+    if (!value) {
+        text_print(t, "null%s", after);
+        return;
+    }
+    text_print(t, "\"");
+    for (; *value; value++) {
+        unsigned char c = (unsigned char)*value;
+        if (c < 0x20) text_print(t, "\\u%04x", (unsigned)c);
+        else text_print(t, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
+    }
+    text_print(t, "\"%s", after);
+}
+
+static void json_stats(text *t, const char *name, const vae_stats *stats)
+{
+    text_print(t, "  \"%s\": ", name);
+    if (!stats) {
+        text_print(t, "null,\n");
+        return;
+    }
+    text_print(t, "{\"images\": %llu, ", (ull)stats->images);
+    json_number(t, "elbo", stats->elbo, ", ");
+    json_number(t, "recon", stats->recon, ", ");
+    json_number(t, "kl", stats->kl, "},\n");
+}
+
+/* The one object that train and eval write; figures that are not known are null. */
+static void save_json(const char *path, const char *command, const char *file, vae *model,
+                      double seconds, double speed, const vae_stats *train_stats,
+                      const vae_stats *test_stats, const double *mse)
+{
+    text t = {NULL, 0, 0};
+    vae_info at;
+    vae_desc d;
+    vae_get_info(model, &at);
+    vae_get_desc(model, &d);
+    text_print(&t, "{\n  \"command\": \"%s\",\n  \"version\": \"%s\",\n  ", command,
+               VAE_VERSION_TEXT);
+    json_string(&t, "model", file, ",\n");
+    text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
+    json_number(&t, "seconds", seconds, ",\n  ");
+    json_number(&t, "images_per_second", speed, ",\n");
+    json_stats(&t, "train", train_stats);
+    json_stats(&t, "test", test_stats);
+    if (mse) {
+        text_print(&t, "  ");
+        json_number(&t, "mse", *mse, ",\n");
+    }
+    text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,
+               (ull)vae_params_hash(model));
+    text_print(&t, "  \"isa\": \"%s\",\n  \"threads\": 1,\n  \"seed\": %llu\n}\n",
+               isa_name(at.isa), (ull)d.seed);
+    text_save(&t, path);
+}
+
+/* ---- mathematics, since there is no libm ------------------------------------------------ */
+
+/* Where a function that rises from `low` to `high` takes the value y, by halving: to the last bit
+ * but for the error of f. Slow and plain; asked a few hundred times at most. */
+static double inverse(double (*f)(double), double y, double low, double high)
+{
+    for (int i = 0; i < 100; i++) {
+        double middle = low + (high - low) / 2;
+        if (f(middle) < y) low = middle;
+        else high = middle;
+    }
+    return low + (high - low) / 2;
+}
+
+static double square(double x) { return x * x; }
+
+static double root(double x) { return inverse(square, x, 0, x < 1 ? 1 : x); }
+
+/* sin for |x| <= 8 by its series, within 1e-12 there. */
+static double sine(double x)
+{
+    double term = x, sum = x;
+    for (int k = 2; k < 60; k += 2) {
+        term *= -x * x / (k * (k + 1));
+        sum += term;
+    }
+    return sum;
+}
+
+static double minus_cosine(double x) { return sine(x - 1.57079632679489661923); }
+
+/* The standard normal distribution function for |x| <= 5, by the series of erf; within 1e-10. */
+static double normal_cdf(double x)
+{
+    double power = x, sum = x;
+    for (int k = 1; k < 120; k++) {
+        power *= -x * x / (2 * k);
+        sum += power / (2 * k + 1);
+    }
+    return 0.5 + 0.39894228040143267794 * sum;
+}
+
+/* Its inverse for p in [1e-4, 1 - 1e-4]; within 1e-8. */
+static double normal_quantile(double p) { return inverse(normal_cdf, p, -5, 5); }
+
+/* ---- what the command line can say ------------------------------------------------------ */
+
+typedef struct options {
+    vae_desc desc;              /* settings of training, some of them by way of these: */
+    double beta;                /* 0: no_kl */
+    double warmup;              /* epochs -> warmup, in steps */
+    const char *stages;         /* epochs:rate -> stages; epochs -> lr_steps */
+    char stages_text[800];      /* where stages of a file are spelled */
+    const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
+    uint64_t images, test_images, seed, image, first, from, to;
+    int count, columns, zoom, steps, checkpoint_every, split, path, format, threads;
+    int resume, weights_only, factors, quiet;
+    double range;
+    unsigned char given[100];   /* given[i]: flags[i] stands on the command line */
+} options;
+
+enum {
+    TRAIN = 1, EVAL = 2, SAMPLE = 4, RECONSTRUCT = 8, INTERPOLATE = 16, MANIFOLD = 32,
+    TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
+    SETTING = 4096, /* kept in the model file: --resume compares, info prints */
+    READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
+    LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
+    DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
+    USES = READS | DRAWS
+};
+
+enum { SPLIT_AUTO, SPLIT_TRAIN, SPLIT_TEST };
+enum { PATH_LINEAR, PATH_SPHERICAL };
+enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_CSV, FORMAT_NPY };
+
+typedef enum kind {
+    SWITCH,     /* int; takes no value */
+    TEXT,       /* const char * */
+    TARGET,     /* const char *: a file to write, tried before anything else is done; lo 1: devices
+                   and - for stdout are fine */
+    WHOLE,      /* uint64_t from lo to hi */
+    INTEGER,    /* int from lo to hi */
+    REAL,       /* double from lo to hi */
+    CHOICE      /* int: which of the words */
+} kind;
+
+typedef struct flag {
+    unsigned commands;      /* who takes it */
+    const char *name;       /* NULL: a heading of the help page */
+    kind kind;
+    const char *word;       /* for the value, in the help; CHOICE: the words, a | after each */
+    size_t at;              /* of its field in options */
+    double lo, hi;
+    const char *standard;   /* the default, read like an argument; NULL: none */
+    const char *help;
+} flag;
+
+#define AT(field) offsetof(options, field)
+#define WORD(name, text) text "|"
+#define MOST 1e9
+#define WORD64 18446744073709551615.0
+
+static const flag flags[] = {
+    {TRAIN | READS | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
+    {TRAIN | READS, "--data", TEXT, "WHERE", AT(data), 0, 0, NULL,
+     "a folder with IDX files of the standard names (train-images-idx3-ubyte and "
+     "t10k-images-idx3-ubyte, plain or .gz), or one IDX file, or the word digits: the built-in "
+     "set"},
+    {TRAIN, "--test", TEXT, "FILE", AT(test), 0, 0, NULL, "an IDX file of images to test on"},
+    {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
+     "which part of a folder or of digits; auto: test images if there are some"},
+    {TRAIN | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
+     "at most the first N images (default: all; digits: 10000 for training, 2000 for testing)"},
+    {DIGITS, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
+    {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
+     "at most the first N test images; 0: none (default: all; digits: 2000)"},
+    {DIGITS, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000", "images for testing"},
+    {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, other images"},
+    {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
+     "also write what each image was drawn from (label, slant, scale, thickness, x, y) as IDX of "
+     "int32"},
+    {TRAIN | SETTING, "--input", TEXT, "HxWxC", AT(desc.input), 0, 0, NULL,
+     "shape of an image, or one number (default: as the IDX file says)"},
+    {TRAIN | SETTING, "--binarize", CHOICE, VAE_BINARIZE_LIST(WORD), AT(desc.binarize), 0, 0,
+     "none", "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
+    {TRAIN | SETTING, "--encoder", TEXT, "LAYERS", AT(desc.encoder), 0, 0, "dense 400 relu",
+     "layers from the image to the head that gives mu and logvar; \"\": only the head"},
+    {TRAIN | SETTING, "--decoder", TEXT, "LAYERS", AT(desc.decoder), 0, 0, "dense 400 relu",
+     "layers from the latents to the head that gives the image"},
+    {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
+     "number of latents"},
+    {TRAIN | SETTING, "--likelihood", CHOICE, VAE_LIKELIHOOD_LIST(WORD), AT(desc.likelihood), 0, 0,
+     "bernoulli", "of the pixels given the latents"},
+    {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
+     "of a pixel: fixed with gaussian, where it starts with gaussian_learned"},
+    {TRAIN | SETTING, "--init", CHOICE, VAE_INIT_LIST(WORD), AT(desc.init), 0, 0, "auto",
+     "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
+    {TRAIN | SETTING, "--visible-bias", CHOICE, VAE_BIAS_LIST(WORD), AT(desc.visible_bias), 0, 0,
+     "zero", "the decoder's last bias at the start; mean: what gives the mean training image"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
+    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e9, "1", "weight of the KL; 0: none"},
+    {TRAIN | SETTING, "--warmup", REAL, "EPOCHS", AT(warmup), 0, 1e6, "0",
+     "over which beta rises from 0; may be a fraction"},
+    {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
+     "of the latents in training; off: decode mu itself, an autoencoder"},
+    {TRAIN | SETTING, "--samples", INTEGER, "L", AT(desc.samples), 1, 1e6, "1",
+     "draws of the latents per image in training"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
+    {TRAIN | SETTING, "--optimizer", CHOICE, VAE_OPTIMIZER_LIST(WORD), AT(desc.optimizer), 0, 0,
+     "adam", "how gradients become steps"},
+    {TRAIN | SETTING, "--lr", REAL, "RATE", AT(desc.lr), 1e-30, 1e9, "1e-3", "learning rate"},
+    {TRAIN | SETTING, "--schedule", CHOICE, VAE_SCHEDULE_LIST(WORD), AT(desc.schedule), 0, 0,
+     "constant", "of the learning rate; cosine falls to 0 at the end of the run"},
+    {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
+     "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
+     "stages"},
+    {TRAIN | SETTING, "--beta1", REAL, "B", AT(desc.beta1), 0, 0.9999999, "0.9",
+     "adam: decay of the mean gradient"},
+    {TRAIN | SETTING, "--beta2", REAL, "B", AT(desc.beta2), 0, 0.9999999, "0.999",
+     "adam: decay of the mean square"},
+    {TRAIN | SETTING, "--adam-eps", REAL, "E", AT(desc.adam_eps), 1e-30, 1e9, "1e-8",
+     "adam: added to the root"},
+    {TRAIN | SETTING, "--momentum", REAL, "M", AT(desc.momentum), 0, 0.9999999, "0", "of sgd"},
+    {TRAIN | SETTING, "--weight-decay", REAL, "W", AT(desc.weight_decay), 0, 1e9, "0",
+     "adamw: decoupled; adam and sgd: added to the gradient"},
+    {TRAIN | SETTING, "--clip", REAL, "NORM", AT(desc.clip), 0, 1e30, "0",
+     "largest norm of the whole gradient; 0: no limit"},
+    {TRAIN | SETTING, "--ema", REAL, "DECAY", AT(desc.ema), 0, 0.9999999, "0",
+     "use a running average of the weights, with this decay; 0: none"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Run"},
+    {TRAIN | SETTING, "--batch", INTEGER, "N", AT(desc.batch), 1, 1e6, "128", "images per step"},
+    {TRAIN, "--epochs", INTEGER, "N", AT(desc.epochs), 1, 1e6, "10", "passes over the images"},
+    {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
+    {TRAIN, "--threads", INTEGER, "N", AT(threads), 1, 4096, "1",
+     "this version computes on one thread, so 1 is the only number it takes"},
+    {TRAIN | USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
+     "instruction set; the results are the same, bit by bit"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
+    {TRAIN, "--model", TARGET, "FILE", AT(model), 0, 0, NULL,
+     "where the model is kept, with all that is needed to go on: at the end, at checkpoints and "
+     "on Ctrl-C (default: nowhere)"},
+    {TRAIN, "--checkpoint-every", INTEGER, "EPOCHS", AT(checkpoint_every), 1, 1e6, "1",
+     "how often to write it"},
+    {TRAIN, "--resume", SWITCH, "", AT(resume), 0, 0, NULL,
+     "go on from the file of --model, with its settings; start anew if it is not there"},
+    {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
+     "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
+     "fresh optimiser"},
+
+    {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
+    {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "how many samples"},
+    {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "how many images"},
+    {INTERPOLATE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8",
+     "how many pairs, from the first images on"},
+    {MANIFOLD, "--count", INTEGER, "N", AT(count), 1, 1000, "20", "images along each side"},
+    {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "how many latents at most"},
+    {DECODE, "--count", INTEGER, "N", AT(count), 1, 1e5, "400",
+     "how many images at most in a picture"},
+    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "of the latents drawn"},
+    {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
+     "the first image, counted from 0"},
+    {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
+     "together with --to: one pair, these two images, counted from 0"},
+    {INTERPOLATE, "--to", WHOLE, "I", AT(to), 0, MOST, NULL, "see --from"},
+    {INTERPOLATE, "--path", CHOICE, "linear|spherical|", AT(path), 0, 0, "linear",
+     "between the two mu: straight, or along an arc around 0"},
+    {INTERPOLATE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11",
+     "images decoded along the way"},
+    {TRAVERSE, "--latents", TEXT, "I,I...", AT(latents), 0, 0, NULL,
+     "which latents, counted from 0 (default: those whose mu varies most on --data, else the "
+     "first)"},
+    {TRAVERSE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11", "images along each row"},
+    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "from -R to R"},
+    {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
+     "around the mu of this image of --data, counted from 0 (default: around 0)"},
+    {DECODE, "--in", TEXT, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
+
+    {USES | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Output"},
+    {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
+    {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
+     "the picture: rows of images, below each its reconstruction"},
+    {INTERPOLATE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "interpolations.png",
+     "the picture: a row per pair, with the two images themselves at its ends"},
+    {MANIFOLD, "--out", TARGET, "FILE.png", AT(out), 0, 0, "manifold.png",
+     "the picture: equally likely steps of latent 0 to the right and of latent 1 upwards"},
+    {TRAVERSE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "traversal.png",
+     "the picture: a row per latent"},
+    {ENCODE, "--out", TARGET, "FILE.npy", AT(out), 1, 0, "codes.npy",
+     "mu, float32 (images, latents)"},
+    {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL, "logvar, likewise"},
+    {DECODE, "--out", TARGET, "FILE", AT(out), 1, 0, "decoded.png",
+     "a picture, or with a name in .npy float32 (images, pixels)"},
+    {SCORE, "--out", TARGET, "FILE", AT(out), 1, 0, "-", "-ELBO of each image; -: stdout"},
+    {SCORE, "--format", CHOICE, "auto|text|csv|npy|", AT(format), 0, 0, "auto",
+     "text: a number per line; csv and npy: -ELBO, recon and KL; auto: as the name of --out ends"},
+    {LAYS_OUT, "--columns", INTEGER, "N", AT(columns), 1, 1e4, NULL,
+     "images side by side (default: what makes the picture about square)"},
+    {DRAWS, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
+     "size of a pixel (default: small images are enlarged)"},
+    {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
+     "the figures as one JSON object; -: stdout. elbo is negative; seconds is the whole run, "
+     "images_per_second the steps of training (or evaluation) alone"},
+    {TRAIN | USES | DIGITS, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
+     "print nothing but errors"},
+};
+enum { FLAGS = sizeof flags / sizeof flags[0] };
+typedef char flags_fit[FLAGS <= sizeof(((options *)0)->given) ? 1 : -1];
+typedef char enums_are_ints[sizeof(vae_isa) == sizeof(int) ? 1 : -1];
+
+static int train(options *), eval(options *), sample(options *), reconstruct(options *);
+static int interpolate(options *), manifold(options *), traverse(options *), encode(options *);
+static int decode(options *), score(options *), info(options *), digits(options *);
+static int help(options *), version(options *);
+
+typedef struct command {
+    unsigned bit;
+    const char *name;
+    const char *operand;    /* what stands after the name; in brackets: may be left out */
+    const char *must;       /* a flag that must be given, or NULL */
+    int (*run)(options *);
+    const char *help;
+    const char *examples;
+} command;
+
+static const command commands[] = {
+    {TRAIN, "train", NULL, "--data", train, "train a model",
+     "  vae train --data digits --model digits.safetensors\n"
+     "  vae train --data mnist/ --latent 10 --epochs 50 --model m.safetensors --resume\n"
+     "  vae train --data mnist/ --schedule cosine --epochs 30 --beta 4 --warmup 2.5 \\\n"
+     "      --model beta4.safetensors --json beta4.json\n"
+     "  vae train --data mnist/ --stages 1:1e-3,3:7.2e-4,9:5.2e-4 --epochs 13\n"},
+    {EVAL, "eval", "MODEL", "--data", eval, "-ELBO and squared error of a model on a data set",
+     "  vae eval m.safetensors --data mnist/\n"
+     "  vae eval m.safetensors --data mnist/ --split train --json -\n"},
+    {SAMPLE, "sample", "MODEL", NULL, sample, "draw new images",
+     "  vae sample m.safetensors --count 100 --seed 7 --out samples.png\n"},
+    {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
+     "images beside what becomes of them",
+     "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
+    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate, "walk from one image to another",
+     "  vae interpolate m.safetensors --data digits\n"
+     "  vae interpolate m.safetensors --data mnist/ --from 3 --to 18 --path spherical\n"},
+    {MANIFOLD, "manifold", "MODEL", NULL, manifold, "the whole plane of a model with two latents",
+     "  vae manifold m2.safetensors --count 25 --out manifold.png\n"},
+    {TRAVERSE, "traverse", "MODEL", NULL, traverse, "what each latent does",
+     "  vae traverse m.safetensors --data mnist/ --image 4\n"
+     "  vae traverse m.safetensors --latents 0,3,5 --range 2 --out three.png\n"},
+    {ENCODE, "encode", "MODEL", "--data", encode, "images to latents (NPY)",
+     "  vae encode m.safetensors --data mnist/ --split train --out codes.npy\n"},
+    {DECODE, "decode", "MODEL", "--in", decode, "latents (NPY) to images",
+     "  vae decode m.safetensors --in codes.npy --out decoded.png\n"
+     "  vae decode m.safetensors --in codes.npy --out decoded.npy\n"},
+    {SCORE, "score", "MODEL", "--data", score, "how strange each image is: its -ELBO",
+     "  vae score m.safetensors --data new.idx --out scores.csv\n"
+     "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {INFO, "info", "MODEL", NULL, info, "what a model file holds",
+     "  vae info m.safetensors\n"},
+    {DIGITS, "digits", "FOLDER", NULL, digits, "write the built-in data set as IDX files",
+     "  vae digits data/digits\n"
+     "  vae digits data/more --images 60000 --test-images 10000 --seed 2 --factors\n"},
+    {0, "help", "[COMMAND]", NULL, help, "explain a command and all its flags",
+     "  vae help train\n"},
+    {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+/* ---- reading the command line ----------------------------------------------------------- */
+
+/* How many letters must be put in, taken out or changed to make b of a. Names are short. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[64], n = strlen(b);
+    if (n > 62) return n;
+    for (size_t j = 0; j <= n; j++) row[j] = j;
+    for (; *a; a++) {
+        size_t corner = row[0]++;
+        for (size_t j = 1; j <= n; j++) {
+            size_t changed = corner + (*a != b[j - 1]), least = row[j] + 1;
+            corner = row[j];
+            if (row[j - 1] + 1 < least) least = row[j - 1] + 1;
+            row[j] = changed < least ? changed : least;
+        }
+    }
+    return row[n];
+}
+
+/* Keeps in `best` the candidate nearest to what was typed, if it is near enough to be meant. */
+static void consider(const char *typed, const char *candidate, const char **best, size_t *distance)
+{
+    size_t d = edit_distance(typed, candidate), n = strlen(candidate);
+    int begins = strlen(typed) > 3 && strncmp(typed, candidate, strlen(typed)) == 0;
+    if (begins) d = 1;
+    if (d < *distance && d <= 1 + n / 4) *best = candidate, *distance = d;
+}
+
+/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. */
+static int next_piece(const char **list, char separator, char *piece, size_t size)
+{
+    const char *start = *list, *end = start ? strchr(start, separator) : NULL;
+    size_t n = end ? (size_t)(end - start) : start ? strlen(start) : 0;
+    if (!start) return 0;
+    if (n >= size) n = size - 1;
+    memcpy(piece, start, n);
+    piece[n] = '\0';
+    *list = end ? end + 1 : NULL;
+    return 1;
+}
+
+static int read_whole(const char *typed, uint64_t *value)
+{
+    uint64_t v = 0;
+    size_t n = 0;
+    for (; typed[n] >= '0' && typed[n] <= '9'; n++) {
+        uint64_t digit = (uint64_t)(typed[n] - '0');
+        if (v > (UINT64_MAX - digit) / 10) return 0;
+        v = v * 10 + digit;
+    }
+    *value = v;
+    return n > 0 && typed[n] == '\0';
+}
+
+/* Decimal only, all of the text, nothing that overflows or vanishes. */
+static int read_real(const char *typed, double *value)
+{
+    char *end;
+    size_t n = strlen(typed);
+    if (n == 0 || strspn(typed, "0123456789+-.eE") != n) return 0;
+    errno = 0;
+    *value = strtod(typed, &end);
+    return end == typed + n && errno == 0;
+}
+
+/* Which of the words, or -1; `listed` becomes "a, b, c". */
+static int find_word(const char *words, const char *typed, char *listed, size_t size)
+{
+    char word[40];
+    int found = -1;
+    size_t used = 0;
+    listed[0] = '\0';
+    for (int i = 0; next_piece(&words, '|', word, sizeof word) && word[0]; i++) {
+        if (strcmp(word, typed) == 0) found = i;
+        used += (size_t)snprintf(listed + used, size - used, "%s%s", i ? ", " : "", word);
+        if (used >= size) used = size - 1;
+    }
+    return found;
+}
+
+/* Reads a value as its flag wants it and puts it into its field. */
+static void set_value(options *o, const flag *f, const char *typed)
+{
+    void *field = (char *)o + f->at;
+    char listed[200];
+    uint64_t whole = 0;
+    double real = 0;
+    int choice;
+    switch (f->kind) {
+    case SWITCH:
+        *(int *)field = 1;
+        break;
+    case TEXT:
+    case TARGET:
+        *(const char **)field = typed;
+        break;
+    case WHOLE:
+    case INTEGER:
+        if (!read_whole(typed, &whole) || (double)whole < f->lo || (double)whole > f->hi)
+            die(MISUSED, "%s: '%s' is not a whole number from %.0f to %.0f", f->name, typed, f->lo,
+                f->hi);
+        if (f->kind == WHOLE) *(uint64_t *)field = whole;
+        else *(int *)field = (int)whole;
+        break;
+    case REAL:
+        if (!read_real(typed, &real) || !(real >= f->lo && real <= f->hi))
+            die(MISUSED, "%s: '%s' is not a number from %g to %.9g", f->name, typed, f->lo, f->hi);
+        *(double *)field = real;
+        break;
+    case CHOICE:
+        choice = find_word(f->word, typed, listed, sizeof listed);
+        if (choice < 0) die(MISUSED, "%s: '%s' is none of %s", f->name, typed, listed);
+        *(int *)field = choice;
+        break;
+    }
+}
+
+/* The value of a field as it would be typed. */
+static void value_text(const options *o, const flag *f, char *out, size_t size)
+{
+    const void *field = (const char *)o + f->at;
+    const char *words = f->word, *t;
+    out[0] = '\0';
+    switch (f->kind) {
+    case SWITCH:
+    case INTEGER: snprintf(out, size, "%d", *(const int *)field); break;
+    case WHOLE: snprintf(out, size, "%llu", (ull)*(const uint64_t *)field); break;
+    case REAL: real_text(out, size, *(const double *)field); break;
+    case CHOICE:
+        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, size);
+        break;
+    case TEXT:
+    case TARGET:
+        t = *(const char *const *)field;
+        snprintf(out, size, "%s", t ? t : "");
+        break;
+    }
+}
+
+static const flag *find_flag(unsigned command_bit, const char *name)
+{
+    for (size_t i = 0; i < FLAGS; i++)
+        if (flags[i].name && flags[i].commands & command_bit && strcmp(flags[i].name, name) == 0)
+            return &flags[i];
+    return NULL;
+}
+
+/* Only for flags whose name stands in one row. */
+static int given(const options *o, const char *name)
+{
+    return o->given[find_flag(~0u, name) - flags];
+}
+
+NORETURN static void unknown_flag(const command *c, const char *name)
+{
+    const char *best = NULL;
+    size_t distance = 99;
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (find_flag(commands[i].bit, name))
+            die(MISUSED, "%s is a flag of 'vae %s', not of 'vae %s'", name, commands[i].name,
+                c->name);
+    for (size_t i = 0; i < FLAGS; i++)
+        if (flags[i].name && flags[i].commands & c->bit)
+            consider(name, flags[i].name, &best, &distance);
+    if (best) die(MISUSED, "unknown flag %s; did you mean %s?", name, best);
+    die(MISUSED, "unknown flag %s; 'vae help %s' lists them", name, c->name);
+}
+
+static void parse(options *o, const command *c, int argc, char **argv)
+{
+    memset(o, 0, sizeof *o);
+    for (size_t i = 0; i < FLAGS; i++)
+        if (flags[i].commands & c->bit && flags[i].standard)
+            set_value(o, &flags[i], flags[i].standard);
+    for (int i = 0; i < argc; i++) {
+        const char *equals = strchr(argv[i], '='), *value = NULL;
+        const flag *f;
+        char name[64];
+        if (argv[i][0] != '-' || argv[i][1] == '\0') {
+            if (!c->operand)
+                die(MISUSED, "'%s' does not belong here; flags begin with --", argv[i]);
+            if (o->operand)
+                die(MISUSED, "'%s' does not belong here: '%s' is the %s already", argv[i],
+                    o->operand, c->operand);
+            o->operand = argv[i];
+            continue;
+        }
+        snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - argv[i]) : 63, argv[i]);
+        f = find_flag(c->bit, name);
+        if (!f) unknown_flag(c, name);
+        if (o->given[f - flags]++) die(MISUSED, "%s is given twice", name);
+        if (f->kind == SWITCH) {
+            if (equals) die(MISUSED, "%s takes no value", name);
+        } else if (equals) {
+            value = equals + 1;
+        } else if (i + 1 == argc || strncmp(argv[i + 1], "--", 2) == 0) {
+            die(MISUSED, "%s needs a value: %s", name, f->kind == CHOICE ? "one word" : f->word);
+        } else {
+            value = argv[++i];
+        }
+        set_value(o, f, value);
+    }
+    if (c->operand && c->operand[0] != '[' && !o->operand)
+        die(MISUSED, "'vae %s' needs a %s; see 'vae help %s'", c->name, c->operand, c->name);
+    if (c->must && !given(o, c->must))
+        die(MISUSED, "'vae %s' needs %s; see 'vae help %s'", c->name, c->must, c->name);
+    screen.quiet = o->quiet;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        const char *path;
+        if (!(f->commands & c->bit) || f->kind != TARGET) continue;
+        path = *(const char *const *)((const char *)o + f->at);
+        if (!path) continue;
+        if (strcmp(path, "-") == 0 && f->lo > 0) {
+            screen.out = stderr;
+            continue;
+        }
+        if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
+            die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
+        check_target(f->name, path, f->lo > 0);
+    }
+}
+
+/* ---- help ------------------------------------------------------------------------------- */
+
+/* Prints words, broken at blanks, from column `at` on and with that indent. */
+static void print_wrapped(const char *words, size_t at, size_t width)
+{
+    size_t column = at;
+    while (*words) {
+        size_t n = strcspn(words, " ");
+        if (column > at && column + 1 + n > width) {
+            printf("\n%*s", (int)at, "");
+            column = at;
+        }
+        if (column > at) fputc(' ', stdout), column++;
+        fwrite(words, 1, n, stdout);
+        column += n;
+        words += n + (words[n] == ' ');
+    }
+    fputc('\n', stdout);
+}
+
+static void help_flag(const flag *f, size_t width)
+{
+    char words[1000], listed[200];
+    const char *word = f->kind == CHOICE ? "WORD" : f->word, *standard = f->standard;
+    int n;
+    find_word(f->kind == CHOICE ? f->word : "", "", listed, sizeof listed);
+    n = printf("  %s %s", f->name, word);
+    printf(n > 22 ? "\n%*s" : "%*s", n > 22 ? 24 : 24 - n, "");
+    snprintf(words, sizeof words, standard ? "%s (%s%sdefault %s)" : "%s", f->help, listed,
+             listed[0] ? "; " : "", standard);
+    print_wrapped(words, 24, width);
+}
+
+static int help(options *o)
+{
+    const command *c = NULL;
+    const flag *heading = NULL;
+    const char *best = NULL;
+    size_t distance = 99, width = screen.terminal ? screen_width() - 1 : 80;
+    if (width > 100) width = 100;
+    for (size_t i = 0; i < COMMANDS && o->operand; i++) {
+        if (strcmp(commands[i].name, o->operand) == 0) c = &commands[i];
+        consider(o->operand, commands[i].name, &best, &distance);
+    }
+    if (o->operand && !c)
+        die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
+            best ? best : "", best ? "?" : "");
+    if (!c) {
+        printf("vae %s: variational autoencoders\n\nusage: vae COMMAND ...\n\n", VAE_VERSION_TEXT);
+        for (size_t i = 0; i < COMMANDS; i++)
+            printf("  %-12s %-10s %s\n", commands[i].name,
+                   commands[i].operand ? commands[i].operand : "", commands[i].help);
+        printf("\nTo begin with:\n"
+               "  vae train --data digits --model digits.safetensors\n"
+               "  vae sample digits.safetensors --out samples.png\n");
+        return 0;
+    }
+    printf("vae %s: %s\n\nusage: vae %s", c->name, c->help, c->name);
+    if (c->operand) printf(" %s", c->operand);
+    if (c->must) printf(" %s %s", c->must, find_flag(c->bit, c->must)->word);
+    printf("%s\n", c->bit ? " [FLAGS]" : "");
+    for (size_t i = 0; i < FLAGS; i++) {
+        if (!(flags[i].commands & c->bit)) continue;
+        if (!flags[i].name) {
+            heading = &flags[i];
+            continue;
+        }
+        if (heading) printf("\n%s\n", heading->help);
+        heading = NULL;
+        help_flag(&flags[i], width);
+    }
+    printf("\nExamples\n%s", c->examples);
+    return 0;
+}
+
+static int version(options *o)
+{
+    (void)o;
+    printf("vae %s (best instruction set here: %s)\n", VAE_VERSION_TEXT,
+           isa_name(vae_isa_best()));
+    return 0;
+}
+
+/* ---- data sets -------------------------------------------------------------------------- */
+
+typedef struct dataset {
+    vae_data images;
+    char *name;             /* for messages; NULL: there is none */
+} dataset;
+
+static const char *const stems[2][2] = {
+    {"/train-images-idx3-ubyte", "/train-images.idx3-ubyte"},
+    {"/t10k-images-idx3-ubyte", "/t10k-images.idx3-ubyte"}
+};
+
+static void draw_digits(dataset *d, uint64_t seed, int test, size_t count)
+{
+    const size_t dims[3] = {count, DIGITS_HEIGHT, DIGITS_WIDTH};
+    uint8_t *pixels = (uint8_t *)need(count, DIGITS_PIXELS);
+    vae_report report;
+    digits_fill(seed, test ? DIGITS_TEST : 0, count, pixels, NULL);
+    if (vae_data_wrap(VAE_U8, 3, dims, pixels, &d->images, &report) != VAE_OK)
+        die(FAILED, "%s", report.text);
+    d->images.block = pixels, d->images.block_size = count * DIGITS_PIXELS;
+    d->name = joined("digits", test ? " (test)" : "", "");
+}
+
+static void load_images(dataset *d, const char *path, uint64_t limit)
+{
+    vae_report report;
+    if (vae_data_load(path, NULL, &d->images, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    if (d->images.rank < 2)
+        die(FAILED, "%s holds one number per entry: labels, not images", path);
+    if (d->images.count == 0 || d->images.item == 0) die(FAILED, "%s holds no images", path);
+    if (limit && limit < d->images.count)
+        d->images.count = d->images.dims[0] = (size_t)limit;
+    d->name = joined(path, "", "");
+}
+
+/* The training or test images of `where`: a folder, or the word digits. 0 if there are none. */
+static int find_images(dataset *d, const char *where, int test, uint64_t limit)
+{
+    if (strcmp(where, "digits") == 0) {
+        draw_digits(d, DIGITS_SEED, test, (size_t)(limit ? limit : test ? 2000 : 10000));
+        return 1;
+    }
+    for (int i = 0; i < 4 && !d->name && is_folder(where); i++) {
+        char *path = joined(where, stems[test][i / 2], i % 2 ? ".gz" : "");
+        if (kind_of(path) != NOTHING) load_images(d, path, limit);
+        free(path);
+    }
+    return d->name != NULL;
+}
+
+NORETURN static void no_images(const char *where, int test)
+{
+    die(FAILED, "%s holds no %s images: looked for %s[.gz] and %s[.gz]", where,
+        test ? "test" : "training", stems[test][0] + 1, stems[test][1] + 1);
+}
+
+/* Where the images do not fit a model, says so before the work begins. */
+static void check_images(const dataset *d, const vae_info *at, const char *which)
+{
+    if (d->images.item != at->input_dim)
+        die(FAILED, "%s holds images of %zu numbers, but %s takes %zu", d->name, d->images.item,
+            which, at->input_dim);
+}
+
+static void check(const vae *model, vae_status status)
+{
+    if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
+}
+
+static int is_one_file(const char *where)
+{
+    return strcmp(where, "digits") != 0 && !is_folder(where);
+}
+
+static void drop(dataset *d)
+{
+    vae_data_free(&d->images);
+    free(d->name);
+    memset(d, 0, sizeof *d);
+}
+
+/* ---- training: settings ----------------------------------------------------------------- */
+
+/* Turns what is typed in epochs, and what is one flag here but two fields there, into vae_desc. */
+static void settle(options *o, double steps_per_epoch)
+{
+    vae_desc *d = &o->desc;
+    const char *list = o->stages;
+    char stage[60], number[60];
+    d->beta = o->beta;
+    d->no_kl = !(o->beta > 0);
+    if (!(d->beta1 > 0)) d->beta1 = 1e-30; /* 0 would be the default there */
+    if (!(d->beta2 > 0)) d->beta2 = 1e-30;
+    d->warmup = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    d->lr_steps = 0;
+    if (d->schedule == VAE_SCHEDULE_COSINE)
+        d->lr_steps = (uint64_t)(d->epochs * steps_per_epoch + 0.5);
+    for (d->stage_count = 0; next_piece(&list, ',', stage, sizeof stage); d->stage_count++) {
+        const char *parts = stage;
+        double value[2] = {0, 0}, most[2] = {1e6, 1e9};
+        int good = d->stage_count < VAE_MAX_STAGES;
+        for (int i = 0; i < 2 && good; i++)
+            good = next_piece(&parts, ':', number, sizeof number) && read_real(number, &value[i])
+                && value[i] > 0 && value[i] <= most[i];
+        if (!good || parts)
+            die(MISUSED, "--stages: '%s' is not one of at most %d stages EPOCHS:RATE", stage,
+                VAE_MAX_STAGES);
+        d->stages[d->stage_count].steps = (uint64_t)(value[0] * steps_per_epoch + 0.5);
+        if (d->stages[d->stage_count].steps == 0) d->stages[d->stage_count].steps = 1;
+        d->stages[d->stage_count].lr = value[1];
+    }
+}
+
+/* The other way round; the strings live as long as the model and `o`. */
+static void unsettle(options *o, const vae *model, double steps_per_epoch)
+{
+    size_t used = 0;
+    memset(o, 0, sizeof *o);
+    vae_get_desc(model, &o->desc);
+    o->beta = o->desc.no_kl ? 0 : o->desc.beta;
+    o->warmup = (double)o->desc.warmup / steps_per_epoch;
+    if (o->desc.stage_count) o->stages = o->stages_text;
+    for (int i = 0; i < o->desc.stage_count; i++) {
+        char rate[32];
+        real_text(rate, sizeof rate, o->desc.stages[i].lr);
+        used += (size_t)snprintf(o->stages_text + used, sizeof o->stages_text - used,
+                                 "%s%.9g:%s", i ? "," : "",
+                                 (double)o->desc.stages[i].steps / steps_per_epoch, rate);
+    }
+}
+
+/* With --resume the file decides: dies if a flag on the command line says something else. What was
+ * typed goes through a model of its own, so that both sides are in the library's spelling. */
+static void check_resumed(const options *typed, const vae *model, double steps_per_epoch)
+{
+    options file, merged, wanted;
+    vae_report report;
+    vae *other;
+    unsettle(&file, model, steps_per_epoch);
+    merged = file;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        size_t size = f->kind == TEXT ? sizeof(char *) : f->kind == WHOLE ? sizeof(uint64_t)
+                    : f->kind == REAL ? sizeof(double) : sizeof(int);
+        if (f->commands & SETTING && typed->given[i])
+            memcpy((char *)&merged + f->at, (const char *)typed + f->at, size);
+    }
+    settle(&merged, steps_per_epoch);
+    merged.desc.inference = 1;
+    if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    unsettle(&wanted, other, steps_per_epoch);
+    for (size_t i = 0; i < FLAGS; i++) {
+        char in_file[800], on_line[800];
+        if (!(flags[i].commands & SETTING) || !typed->given[i]) continue;
+        value_text(&file, &flags[i], in_file, sizeof in_file);
+        value_text(&wanted, &flags[i], on_line, sizeof on_line);
+        if (strcmp(in_file, on_line) != 0)
+            die(MISUSED, "%s %s contradicts %s, which was made with '%s'; leave the flag out, or "
+                "start anew without --resume", flags[i].name, on_line, typed->model, in_file);
+    }
+    vae_destroy(other);
+    if (given(typed, "--epochs") && file.desc.schedule == VAE_SCHEDULE_COSINE
+        && typed->desc.epochs > file.desc.epochs)
+        die(MISUSED, "--epochs %d: the cosine schedule of %s has come down to 0 after %d",
+            typed->desc.epochs, typed->model, file.desc.epochs);
+}
+
+/* The flag for one number, or the IDX file's shape, as the library wants it. */
+static void shape_text(const vae_data *data, char *out, size_t size)
+{
+    if (data->rank > 4)
+        die(FAILED, "images with %d dimensions need --input HxWxC", data->rank - 1);
+    if (data->rank == 2) snprintf(out, size, "%zu", data->dims[1]);
+    else snprintf(out, size, "%zux%zux%zu", data->dims[1], data->dims[2],
+                  data->rank == 4 ? data->dims[3] : 1);
+}
+
+/* ---- training: the run ------------------------------------------------------------------ */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) { interrupted = number; }
+
+/* A second Ctrl-C ends the program at once. */
+static void catch_signals(void)
+{
+#ifdef HAVE_POSIX
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+#else
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+#endif
+}
+
+typedef struct run {
+    const options *o;
+    vae_stats train, test;      /* of the last epoch */
+    int has_train, has_test;
+    uint64_t images;            /* trained on by this program, not by the one before --resume */
+    uint64_t epochs;            /* finished by it */
+    double begun, mark;         /* when it began; when the library last went back to work */
+    double busy;                /* seconds in steps of training: no tests, no files */
+    double epoch_busy;
+    uint64_t epoch_images;
+    double drawn;               /* when the live line was */
+    int testing;                /* 1: the steps of an epoch are done, its test is next */
+    uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
+    vae_report trouble;         /* of a checkpoint that could not be written */
+} run;
+
+static void duration_text(char *out, size_t size, double seconds)
+{
+    unsigned long s = seconds < 1e9 ? (unsigned long)seconds : 1000000000ul;
+    if (s < 60) snprintf(out, size, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+    else if (s < 3600) snprintf(out, size, "%lu:%02lu min", s / 60, s % 60);
+    else snprintf(out, size, "%lu:%02lu h", s / 3600, s / 60 % 60);
+}
+
+static void draw_progress(const run *r, const vae_progress *p)
+{
+    char figures[200], line[600], bar[33], left[32];
+    double rest = (double)p->total * (double)(p->epochs - p->epoch) - (double)p->images;
+    double extra = r->epochs ? (now() - r->begun - r->busy) / (double)r->epochs : 0;
+    size_t room, length, full;
+    duration_text(left, sizeof left, r->busy / (double)r->images * rest
+                                     + extra * (double)(p->epochs - p->epoch));
+    snprintf(figures, sizeof figures, " -ELBO %.1f  recon %.1f  KL %.1f  %.0f images/s  %s left",
+             -p->train.elbo, p->train.recon, p->train.kl,
+             per_second(r->epoch_images, r->epoch_busy), left);
+    length = (size_t)snprintf(line, sizeof line, "epoch %llu/%llu ",
+                              (ull)p->epoch + 1, (ull)p->epochs);
+    full = length + strlen(figures) + 3;
+    room = screen_width() > full ? screen_width() - full : 0;
+    if (room > 30) room = 30;
+    full = (size_t)((double)room * (double)p->images / (double)p->total);
+    memset(bar, '#', full);
+    memset(bar + full, '.', room - full);
+    bar[room] = '\0';
+    snprintf(line + length, sizeof line - length, room < 4 ? "%.0s%s" : "[%s]%s", bar, figures);
+    screen_line(line, 0);
+}
+
+static void draw_epoch(const run *r, const vae_progress *p)
+{
+    char line[400], test[60] = "", took[32];
+    int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs);
+    if (p->has_test) snprintf(test, sizeof test, "  test -ELBO %.2f", -p->test.elbo);
+    duration_text(took, sizeof took, r->epoch_busy);
+    snprintf(line, sizeof line,
+             "epoch %*llu/%llu  -ELBO %.2f  recon %.2f  KL %.2f%s  %.0f images/s  %s", wide,
+             (ull)p->epoch + 1, (ull)p->epochs, -p->train.elbo, p->train.recon, p->train.kl, test,
+             per_second(r->epoch_images, r->epoch_busy), took);
+    screen_line(line, 1);
+}
+
+static int save_model(run *r, vae *model, int flags_of_save)
+{
+    vae_info at;
+    vae_get_info(model, &at);
+    if (vae_save(model, r->o->model, flags_of_save) != VAE_OK) {
+        r->trouble = *vae_last_report(model);
+        return 0;
+    }
+    r->saved_step = at.step;
+    return 1;
+}
+
+/* vae_progress_fn */
+static int on_progress(vae *model, const vae_progress *p, void *user)
+{
+    run *r = (run *)user;
+    double t = now();
+    r->train = p->train, r->has_train = 1;
+    r->testing = !p->epoch_done && p->images == p->total;
+    if (!p->epoch_done) {
+        uint64_t rows = p->images - (p->step - 1) * (uint64_t)r->o->desc.batch;
+        r->images += rows, r->epoch_images += rows;
+        r->busy += t - r->mark, r->epoch_busy += t - r->mark;
+        if (screen.terminal && !screen.quiet && t - r->drawn > 0.1) {
+            draw_progress(r, p);
+            r->drawn = t;
+        }
+    } else {
+        r->epochs++;
+        if (p->has_test) r->test = p->test, r->has_test = 1;
+        draw_epoch(r, p);
+        r->epoch_images = 0, r->epoch_busy = 0;
+        if (r->o->model && (p->epoch + 1) % (uint64_t)r->o->checkpoint_every == 0
+            && !save_model(r, model, 0)) return 1;
+    }
+    r->mark = now();
+    return interrupted != 0;
+}
+
+static void print_network(const vae_desc *d)
+{
+    say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
+        d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
+        vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)d->likelihood));
+}
+
+static void print_stats(const char *name, const vae_stats *s)
+{
+    say("%-12s %10.3f %10.3f %10.3f\n", name, -s->elbo, s->recon, s->kl);
+}
+
+static void print_result(const run *r, vae *model, double seconds)
+{
+    char took[32];
+    vae_info at;
+    vae_get_info(model, &at);
+    duration_text(took, sizeof took, seconds);
+    say("\n                  -ELBO      recon         KL   nats per image\n");
+    if (r->has_train) print_stats("train", &r->train);
+    if (r->has_test) print_stats("test", &r->test);
+    else say("test         no test set\n");
+    say("\nparameters   %zu\nparams_hash  %016llx\n", at.parameters,
+        (ull)vae_params_hash(model));
+    if (r->images)
+        say("time         %s, %.0f images/s\n", took, per_second(r->images, r->busy));
+    say("isa          %s, 1 thread\nfile         %s\n", isa_name(at.isa),
+        r->o->model ? r->o->model : "none: without --model nothing is kept");
+}
+
+/* A few samples with half blocks. */
+static void print_samples(vae *model)
+{
+    vae_desc d;
+    vae_info at;
+    size_t columns, count;
+    float *x;
+    vae_get_desc(model, &d);
+    vae_get_info(model, &at);
+    columns = (screen_width() - 1) / (at.width + 1);
+    if (columns > 8) columns = 8;
+    if (screen.quiet || !screen.colour || at.channels != 1 || at.height < 2 || !columns) return;
+    count = columns < 4 ? 2 * columns : columns;
+    x = (float *)need(count * at.input_dim, sizeof *x);
+    if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
+        say("\n");
+        picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
+    }
+    free(x);
+}
+
+static double steps_per_epoch(const dataset *d, int batch)
+{
+    return (double)((d->images.count + (size_t)batch - 1) / (size_t)batch);
+}
+
+/* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
+ * what the model says of itself. */
+static vae *begin_model(options *o, const dataset *images, const dataset *test)
+{
+    char shape[80];
+    const int there = o->model && kind_of(o->model) != NOTHING, resumed = o->resume && there;
+    vae_load_options how;
+    vae_report report;
+    vae_info at;
+    vae *model;
+    if (resumed) {
+        vae_desc d;
+        memset(&how, 0, sizeof how);
+        how.isa = o->desc.isa;
+        if (vae_load(o->model, &how, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+        vae_get_desc(model, &d);
+        check_resumed(o, model, steps_per_epoch(images, d.batch));
+        if (given(o, "--epochs") && vae_set_epochs(model, o->desc.epochs) != VAE_OK)
+            die(FAILED, "%s", vae_last_report(model)->text);
+    } else {
+        if (!o->desc.input) {
+            shape_text(&images->images, shape, sizeof shape);
+            o->desc.input = shape;
+        }
+        if (o->desc.schedule == VAE_SCHEDULE_STAGES && !o->stages)
+            die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
+        settle(o, steps_per_epoch(images, o->desc.batch));
+        if (vae_create(&o->desc, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    }
+    vae_get_desc(model, &o->desc);
+    vae_get_info(model, &at);
+    check_images(images, &at, resumed ? o->model : "--input");
+    if (test->name) check_images(test, &at, resumed ? o->model : "the training set");
+
+    print_network(&o->desc);
+    say("data         %s, %zu images", images->name, images->images.count);
+    if (test->name) say("; %s, %zu images\n", test->name, test->images.count);
+    else say("; no test set\n");
+    say("training     %s, lr %g, batch %d, %d epoch%s of %.0f steps, seed %llu\n",
+        vae_choice_name(VAE_CHOICE_OPTIMIZER, (int)o->desc.optimizer), o->desc.lr, o->desc.batch,
+        o->desc.epochs, o->desc.epochs > 1 ? "s" : "", steps_per_epoch(images, o->desc.batch),
+        (ull)o->desc.seed);
+    say("parameters   %zu, %.1f MB of memory, %s, 1 thread\n", at.parameters,
+        (double)at.memory / 1e6, isa_name(at.isa));
+    if (resumed && at.epoch >= (uint64_t)o->desc.epochs)
+        say("model        %s has %llu epochs already; --epochs N goes on\n", o->model,
+            (ull)at.epoch);
+    else if (resumed)
+        say("model        goes on from %s, epoch %llu, step %llu\n", o->model,
+            (ull)at.epoch, (ull)at.step);
+    else if (o->model)
+        say("model        %s, %s\n", o->model, there ? "replacing the file there"
+            : o->resume ? "not there yet: from the beginning" : "new");
+    else
+        say("model        not kept: no --model\n");
+    say("\n");
+    return model;
+}
+
+/* After vae_fit: keeps what is to be kept. Returns the exit status. */
+static int end_fit(run *r, vae *model, vae_status status)
+{
+    const options *o = r->o;
+    vae_info at;
+    vae_get_info(model, &at);
+    screen_break();
+    if (r->trouble.status != VAE_OK) die(FAILED, "%s", r->trouble.text);
+    if (status != VAE_OK && status != VAE_STOPPED) {
+        const char *sentence = vae_last_report(model)->text;
+        char kept[400] = "", lr[40] = "";
+        if (o->model && r->saved_step != UINT64_MAX)
+            snprintf(kept, sizeof kept, "; %s holds step %llu", o->model, (ull)r->saved_step);
+        if (status != VAE_ERR_NONFINITE || !strstr(sentence, "learning rate"))
+            die(FAILED, "%s: %s%s", r->testing ? "testing" : "training", sentence, kept);
+        real_text(lr, sizeof lr, o->desc.lr);
+        die(FAILED, "%s; try an --lr below %s%s", sentence, lr, kept);
+    }
+    if (o->model && (r->saved_step != at.step || (o->weights_only && status == VAE_OK))
+        && !save_model(r, model, o->weights_only && status == VAE_OK ? VAE_SAVE_WEIGHTS_ONLY : 0))
+        die(FAILED, "%s", r->trouble.text);
+    if (status == VAE_OK) return 0;
+    say("stopped after step %llu; ", (ull)at.step);
+    if (o->model) say("%s is saved: the same command with --resume goes on\n", o->model);
+    else say("nothing is kept, for want of --model\n");
+    return 128 + interrupted;
+}
+
+static int train(options *o)
+{
+    dataset images = {0}, test = {0};
+    run r;
+    vae *model;
+    vae_info at;
+    int status;
+    if (o->threads > 1)
+        die(MISUSED, "--threads %d: this version computes on one thread only", o->threads);
+    if (!o->model && (o->resume || o->weights_only))
+        die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
+    if (o->stages && given(o, "--schedule") && o->desc.schedule != VAE_SCHEDULE_STAGES)
+        die(MISUSED, "--stages belongs to --schedule stages");
+    if (o->stages) {
+        o->desc.schedule = VAE_SCHEDULE_STAGES;
+        o->given[find_flag(TRAIN, "--schedule") - flags] = 1;
+    }
+
+    if (is_one_file(o->data)) load_images(&images, o->data, o->images);
+    else if (!find_images(&images, o->data, 0, o->images)) no_images(o->data, 0);
+    if (given(o, "--test-images") && o->test_images == 0) test.name = NULL;
+    else if (o->test) load_images(&test, o->test, o->test_images);
+    else if (!is_one_file(o->data)) find_images(&test, o->data, 1, o->test_images);
+    model = begin_model(o, &images, &test);
+
+    memset(&r, 0, sizeof r);
+    vae_get_info(model, &at);
+    r.o = o;
+    r.saved_step = o->resume && at.step ? at.step : UINT64_MAX;
+    r.begun = r.mark = now();
+    catch_signals();
+    status = end_fit(&r, model, vae_fit(model, &images.images, test.name ? &test.images : NULL,
+                                        on_progress, &r));
+    if (status == 0) {
+        double seconds = now() - r.begun;
+        if (test.name && !r.has_test) {
+            check(model, vae_evaluate(model, &test.images, &r.test));
+            r.has_test = 1;
+        }
+        print_result(&r, model, seconds);
+        if (o->json)
+            save_json(o->json, "train", o->model, model, seconds, per_second(r.images, r.busy),
+                      r.has_train ? &r.train : NULL, r.has_test ? &r.test : NULL, NULL);
+        print_samples(model);
+    }
+    vae_destroy(model);
+    drop(&images);
+    drop(&test);
+    return status;
+}
+
+/* ---- using a model: what the commands share --------------------------------------------- */
+
+typedef struct use {
+    vae *model;
+    vae_desc desc;
+    vae_info info;
+    dataset data;
+} use;
+
+static void open_model(use *u, const options *o)
+{
+    vae_load_options how;
+    vae_report report;
+    memset(u, 0, sizeof *u);
+    memset(&how, 0, sizeof how);
+    how.inference = 1, how.isa = o->desc.isa;
+    if (vae_load(o->operand, &how, &u->model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    vae_get_desc(u->model, &u->desc);
+    vae_get_info(u->model, &u->info);
+}
+
+static void open_data(use *u, const options *o)
+{
+    if (is_one_file(o->data)) {
+        if (o->split != SPLIT_AUTO)
+            die(MISUSED, "--split chooses from a folder or digits; %s is one file", o->data);
+        load_images(&u->data, o->data, o->images);
+    } else {
+        int found = o->split != SPLIT_TRAIN && find_images(&u->data, o->data, 1, o->images);
+        if (!found && o->split != SPLIT_TEST) found = find_images(&u->data, o->data, 0, o->images);
+        if (!found) no_images(o->data, o->split == SPLIT_TEST);
+    }
+    check_images(&u->data, &u->info, o->operand);
+}
+
+static void open_both(use *u, const options *o)
+{
+    open_model(u, o);
+    open_data(u, o);
+}
+
+static int close_use(use *u)
+{
+    drop(&u->data);
+    vae_destroy(u->model);
+    return 0;
+}
+
+/* Image `index` of the data: x (input_dim) */
+static void read_image(const use *u, uint64_t index, float *x)
+{
+    if (index >= u->data.images.count)
+        die(MISUSED, "there is no image %llu: %s holds %zu, counted from 0", (ull)index,
+            u->data.name, u->data.images.count);
+    vae_data_read(&u->data.images, (size_t)index, 1, x);
+}
+
+/* Something done with images first .. first + rows - 1 of the data: x (rows, input_dim) */
+typedef void batch_work(use *u, const float *x, size_t first, size_t rows, void *user);
+
+static void each_batch(use *u, batch_work *work, void *user)
+{
+    const size_t most = (size_t)u->desc.batch, count = u->data.images.count;
+    float *x = (float *)need(most * u->info.input_dim, sizeof *x);
+    for (size_t first = 0; first < count; first += most) {
+        size_t rows = count - first < most ? count - first : most;
+        vae_data_read(&u->data.images, first, rows, x);
+        work(u, x, first, rows, user);
+    }
+    free(x);
+}
+
+/* images (count, input_dim) */
+static void save_pictures(const use *u, const options *o, const float *images, size_t count,
+                          size_t columns)
+{
+    size_t height = u->info.height, width = u->info.width, channels = u->info.channels, zoom = 1;
+    const char *error;
+    if (height == 1 && width == 1) { /* the shape was given as one number */
+        size_t side = 1;
+        while (side * side < channels) side++;
+        if (side * side == channels) height = width = side;
+        else width = channels;
+        channels = 1;
+    }
+    if (o->zoom) zoom = (size_t)o->zoom;
+    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 56) zoom++;
+    if (columns > count) columns = count;
+    error = picture_save_grid(o->out, images, (int)count, (int)height, (int)width, (int)channels,
+                              (int)columns, (int)zoom);
+    if (error) die(FAILED, "%s cannot be written: %s", o->out, error);
+    say("wrote %s: %zu images, %zu side by side\n", o->out, count, columns);
+}
+
+/* --columns, or what makes the picture about square */
+static size_t columns_for(const options *o, size_t count)
+{
+    size_t side = 1;
+    while (side * side < count) side++;
+    return o->columns ? (size_t)o->columns : side;
+}
+
+/* z (count, latent) decoded to a picture */
+static void save_decoded(use *u, const options *o, const float *z, size_t count, size_t columns)
+{
+    float *x = (float *)need(count * u->info.input_dim, sizeof *x);
+    check(u->model, vae_decode(u->model, z, count, x));
+    save_pictures(u, o, x, count, columns);
+    free(x);
+}
+
+/* ---- the commands that draw ------------------------------------------------------------- */
+
+static int sample(options *o)
+{
+    use u;
+    size_t count = (size_t)o->count;
+    float *z;
+    open_model(&u, o);
+    z = (float *)need(count * u.info.latent, sizeof *z);
+    check(u.model, vae_prior(u.model, o->seed, 0, count, z));
+    save_decoded(&u, o, z, count, columns_for(o, count));
+    free(z);
+    return close_use(&u);
+}
+
+static int reconstruct(options *o)
+{
+    use u;
+    size_t count = (size_t)o->count, columns, lines, dim;
+    float *x, *y;
+    open_both(&u, o);
+    dim = u.info.input_dim;
+    x = (float *)need(dim, sizeof *x);
+    read_image(&u, o->first, x);
+    if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
+    columns = o->columns ? (size_t)o->columns : 10;
+    if (columns > count) columns = count;
+    lines = (count + columns - 1) / columns;
+    y = (float *)need(2 * lines * columns * dim, sizeof *y); /* missing images stay black */
+    for (size_t i = 0; i < count; i++) {
+        float *above = y + (i / columns * 2 * columns + i % columns) * dim;
+        read_image(&u, o->first + i, above);
+        check(u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
+    }
+    save_pictures(&u, o, y, 2 * lines * columns, columns);
+    free(x);
+    free(y);
+    return close_use(&u);
+}
+
+/* z = the point at `t` in [0,1] between a and b. Along an arc the direction turns evenly and the
+ * length changes evenly; where there is no arc (a length of 0, an angle of 0 or 180 degrees), the
+ * path is straight. */
+static void between(const float *a, const float *b, size_t n, double t, int path, float *z)
+{
+    double aa = 0, bb = 0, ab = 0, wa = 1 - t, wb = t, la, lb, cosine, angle, length;
+    for (size_t j = 0; j < n; j++) {
+        aa += (double)a[j] * (double)a[j];
+        bb += (double)b[j] * (double)b[j];
+        ab += (double)a[j] * (double)b[j];
+    }
+    la = root(aa), lb = root(bb);
+    cosine = la * lb > 0 ? ab / (la * lb) : 1;
+    if (path == PATH_SPHERICAL && cosine < 0.999999 && cosine > -0.999999) {
+        angle = inverse(minus_cosine, -cosine, 0, 3.14159265358979323846);
+        length = (1 - t) * la + t * lb;
+        wa = sine((1 - t) * angle) / sine(angle) * length / la;
+        wb = sine(t * angle) / sine(angle) * length / lb;
+    }
+    for (size_t j = 0; j < n; j++) z[j] = (float)(wa * (double)a[j] + wb * (double)b[j]);
+}
+
+static int interpolate(options *o)
+{
+    use u;
+    size_t pairs = (size_t)o->count, steps = (size_t)o->steps, columns = steps + 2, dim, latent;
+    float *x, *z, *mu;
+    int one = given(o, "--from");
+    if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
+    open_both(&u, o);
+    dim = u.info.input_dim, latent = u.info.latent;
+    if (!one && u.data.images.count < 2) die(FAILED, "%s holds no two images", u.data.name);
+    if (pairs > u.data.images.count / 2) pairs = u.data.images.count / 2;
+    if (one) pairs = 1;
+    x = (float *)need(pairs * columns * dim, sizeof *x);
+    z = (float *)need(steps * latent, sizeof *z);
+    mu = (float *)need(2 * latent, sizeof *mu);
+    for (size_t i = 0; i < pairs; i++) {
+        float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
+        read_image(&u, one ? o->from : 2 * i, line);
+        read_image(&u, one ? o->to : 2 * i + 1, last);
+        check(u.model, vae_encode(u.model, line, 1, mu, NULL));
+        check(u.model, vae_encode(u.model, last, 1, mu + latent, NULL));
+        for (size_t k = 0; k < steps; k++)
+            between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
+                    z + k * latent);
+        check(u.model, vae_decode(u.model, z, steps, line + dim));
+    }
+    save_pictures(&u, o, x, pairs * columns, columns);
+    free(x);
+    free(z);
+    free(mu);
+    return close_use(&u);
+}
+
+static int manifold(options *o)
+{
+    use u;
+    size_t side = (size_t)o->count;
+    float *z;
+    open_model(&u, o);
+    if (u.info.latent != 2)
+        die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
+            u.info.latent);
+    z = (float *)need(side * side * 2, sizeof *z);
+    for (size_t i = 0; i < side; i++) {
+        float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
+        for (size_t k = 0; k < side; k++) {
+            z[2 * (k * side + i)] = q;
+            z[2 * ((side - 1 - i) * side + k) + 1] = q;
+        }
+    }
+    save_decoded(&u, o, z, side * side, side);
+    free(z);
+    return close_use(&u);
+}
+
+/* sums (2, latent): adds mu and its square over a batch */
+static void add_moments(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    double *sums = (double *)user;
+    size_t latent = u->info.latent;
+    float *mu = (float *)need(rows * latent, sizeof *mu);
+    (void)first;
+    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    for (size_t i = 0; i < rows * latent; i++) {
+        sums[i % latent] += (double)mu[i];
+        sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
+    }
+    free(mu);
+}
+
+/* Which latents to show, as asked or the most used; `scores` (latent) is for choosing. */
+static size_t choose_latents(use *u, const options *o, size_t *chosen)
+{
+    size_t latent = u->info.latent, count = 0;
+    size_t most = (size_t)o->count < latent ? (size_t)o->count : latent;
+    const char *list = o->latents;
+    char piece[32];
+    double *sums;
+    uint64_t index;
+    while (next_piece(&list, ',', piece, sizeof piece)) {
+        if (!read_whole(piece, &index) || index >= latent)
+            die(MISUSED, "--latents: '%s' is not a number from 0 to %zu", piece, latent - 1);
+        if (count == latent) die(MISUSED, "--latents: more than there are, %zu", latent);
+        chosen[count++] = (size_t)index;
+    }
+    if (o->latents) return count;
+    sums = (double *)need(2 * latent, sizeof *sums);
+    if (o->data) {
+        double n = (double)u->data.images.count;
+        each_batch(u, add_moments, sums);
+        for (size_t j = 0; j < latent; j++)
+            sums[j] = sums[latent + j] / n - sums[j] / n * (sums[j] / n);
+        say("latents by the variance of mu:");
+    }
+    for (; count < most; count++) {
+        size_t best = 0;
+        for (size_t j = 1; j < latent; j++)
+            if (sums[j] > sums[best]) best = j;
+        if (!o->data) best = count;
+        else say(" %zu (%.2f)", best, sums[best]);
+        sums[best] = -1;
+        chosen[count] = best;
+    }
+    if (o->data) say("\n");
+    free(sums);
+    return count;
+}
+
+static int traverse(options *o)
+{
+    use u;
+    size_t steps = (size_t)o->steps, count, latent, *chosen;
+    float *z, *around;
+    if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
+    open_model(&u, o);
+    if (o->data) open_data(&u, o);
+    latent = u.info.latent;
+    chosen = (size_t *)need(latent, sizeof *chosen);
+    count = choose_latents(&u, o, chosen);
+    around = (float *)need(latent, sizeof *around);
+    if (given(o, "--image")) {
+        float *x = (float *)need(u.info.input_dim, sizeof *x);
+        read_image(&u, o->image, x);
+        check(u.model, vae_encode(u.model, x, 1, around, NULL));
+        free(x);
+    }
+    z = (float *)need(count * steps * latent, sizeof *z);
+    for (size_t i = 0; i < count * steps; i++) {
+        double t = (double)(i % steps) / (double)(steps - 1);
+        memcpy(z + i * latent, around, latent * sizeof *z);
+        z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
+    }
+    save_decoded(&u, o, z, count * steps, steps);
+    free(z);
+    free(around);
+    free(chosen);
+    return close_use(&u);
+}
+
+/* ---- the commands that count ------------------------------------------------------------ */
+
+static void add_squares(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    double *sum = (double *)user;
+    size_t n = rows * u->info.input_dim;
+    float *y = (float *)need(n, sizeof *y);
+    (void)first;
+    check(u->model, vae_reconstruct(u->model, x, rows, y));
+    for (size_t i = 0; i < n; i++) *sum += square((double)x[i] - (double)y[i]);
+    free(y);
+}
+
+static int eval(options *o)
+{
+    use u;
+    vae_stats stats;
+    double mse = 0, seconds;
+    open_both(&u, o);
+    seconds = now();
+    check(u.model, vae_evaluate(u.model, &u.data.images, &stats));
+    seconds = now() - seconds;
+    each_batch(&u, add_squares, &mse);
+    mse /= (double)u.data.images.count * (double)u.info.input_dim;
+    print_network(&u.desc);
+    say("data         %s, %zu images\n\n", u.data.name, u.data.images.count);
+    say("                  -ELBO      recon         KL   nats per image\n");
+    print_stats("", &stats);
+    say("\nmse          %.6f per pixel of the reconstructions\nparams_hash  %016llx\n", mse,
+        (ull)vae_params_hash(u.model));
+    if (o->json)
+        save_json(o->json, "eval", o->operand, u.model, seconds,
+                  per_second(stats.images, seconds), NULL, &stats, &mse);
+    return close_use(&u);
+}
+
+typedef struct codes {
+    text mu, logvar;
+} codes;
+
+static void add_codes(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    codes *c = (codes *)user;
+    size_t n = rows * u->info.latent;
+    float *mu = (float *)need(2 * n, sizeof *mu), *logvar = mu + n;
+    (void)first;
+    check(u->model, vae_encode(u->model, x, rows, mu, logvar));
+    text_npy_rows(&c->mu, mu, n);
+    text_npy_rows(&c->logvar, logvar, n);
+    free(mu);
+}
+
+static int encode(options *o)
+{
+    use u;
+    codes c = {{NULL, 0, 0}, {NULL, 0, 0}};
+    open_both(&u, o);
+    text_npy_head(&c.mu, u.data.images.count, u.info.latent);
+    text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
+    each_batch(&u, add_codes, &c);
+    text_save(&c.mu, o->out);
+    if (o->logvar_out) text_save(&c.logvar, o->logvar_out);
+    free(c.logvar.at);
+    say("wrote %s: %zu rows of %zu latents\n", o->out, u.data.images.count, u.info.latent);
+    return close_use(&u);
+}
+
+static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
+{
+    text t = {NULL, 0, 0};
+    char error[160];
+    FILE *file = fopen(path, "rb");
+    size_t n = 1;
+    if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
+    if (!file) die(FAILED, "%s cannot be opened: %s", path, strerror(errno));
+    while (n > 0) {
+        char *room = (char *)text_grow(&t, 65536);
+        n = fread(room, 1, 65536, file);
+        t.count -= 65536 - n;
+    }
+    if (ferror(file)) die(FAILED, "%s cannot be read", path);
+    fclose(file);
+    if (!npy_parse((const uint8_t *)t.at, t.count, values, rows, cols, error))
+        die(FAILED, "%s: %s", path, error);
+    free(t.at);
+}
+
+static int decode(options *o)
+{
+    use u;
+    size_t rows, cols, dim, most;
+    float *z;
+    open_model(&u, o);
+    dim = u.info.input_dim, most = (size_t)u.desc.batch;
+    load_table(o->in, &z, &rows, &cols);
+    if (cols != u.info.latent)
+        die(FAILED, "%s holds rows of %zu numbers, but %s has %zu latents", o->in, cols,
+            o->operand, u.info.latent);
+    if (ends_with(o->out, ".png")) {
+        size_t count = rows < (size_t)o->count ? rows : (size_t)o->count;
+        save_decoded(&u, o, z, count, columns_for(o, count));
+    } else {
+        text t = {NULL, 0, 0};
+        float *x = (float *)need(most * dim, sizeof *x);
+        if (strcmp(o->out, "-") != 0 && kind_of(o->out) != SPECIAL && !ends_with(o->out, ".npy"))
+            die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
+        text_npy_head(&t, rows, dim);
+        for (size_t first = 0; first < rows; first += most) {
+            size_t n = rows - first < most ? rows - first : most;
+            check(u.model, vae_decode(u.model, z + first * cols, n, x));
+            text_npy_rows(&t, x, n * dim);
+        }
+        text_save(&t, o->out);
+        say("wrote %s: %zu rows of %zu pixels\n", o->out, rows, dim);
+        free(x);
+    }
+    free(z);
+    return close_use(&u);
+}
+
+/* scores (count, 3): -ELBO, recon, KL */
+static void add_scores(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    float *scores = (float *)user + 3 * first;
+    float *parts = (float *)need(3 * rows, sizeof *parts);
+    check(u->model,
+          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+    for (size_t i = 0; i < rows; i++) {
+        scores[3 * i] = -parts[i];
+        scores[3 * i + 1] = parts[rows + i];
+        scores[3 * i + 2] = parts[2 * rows + i];
+    }
+    free(parts);
+}
+
+static int score(options *o)
+{
+    use u;
+    text t = {NULL, 0, 0};
+    size_t count, strangest = 0;
+    double sum = 0;
+    float *scores;
+    int format = o->format;
+    if (format == FORMAT_AUTO) format = ends_with(o->out, ".npy") ? FORMAT_NPY
+                                      : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
+    open_both(&u, o);
+    count = u.data.images.count;
+    scores = (float *)need(3 * count, sizeof *scores);
+    each_batch(&u, add_scores, scores);
+    if (format == FORMAT_NPY) {
+        text_npy_head(&t, count, 3);
+        text_npy_rows(&t, scores, 3 * count);
+    }
+    if (format == FORMAT_CSV) text_print(&t, "index,neg_elbo,recon,kl\n");
+    for (size_t i = 0; i < count; i++) {
+        const float *s = scores + 3 * i;
+        sum += (double)s[0];
+        if (s[0] > scores[3 * strangest]) strangest = i;
+        if (format == FORMAT_TEXT) text_print(&t, "%.9g\n", (double)s[0]);
+        if (format == FORMAT_CSV)
+            text_print(&t, "%zu,%.9g,%.9g,%.9g\n", i, (double)s[0], (double)s[1], (double)s[2]);
+    }
+    text_save(&t, o->out);
+    say("%zu images of %s: mean -ELBO %.3f, the strangest is image %zu with %.3f\n", count,
+        u.data.name, sum / (double)count, strangest, (double)scores[3 * strangest]);
+    free(scores);
+    return close_use(&u);
+}
+
+/* ---- the rest --------------------------------------------------------------------------- */
+
+static int info(options *o)
+{
+    use u;
+    options file;
+    vae_report report;
+    size_t bytes = 0;
+    open_model(&u, o);
+    unsettle(&file, u.model, 1);
+    say("step         %llu\nepoch        %llu of %d\nparameters   %zu\nparams_hash  %016llx\n",
+        (ull)u.info.step, (ull)u.info.epoch, u.desc.epochs,
+        u.info.parameters, (ull)vae_params_hash(u.model));
+    u.desc.inference = 0;
+    say("memory       %.1f MB to use it", (double)u.info.memory / 1e6);
+    if (vae_size(&u.desc, &bytes, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    say(", %.1f MB to train it\n\n", (double)bytes / 1e6);
+    for (size_t i = 0; i < FLAGS; i++) {
+        char value[800];
+        int in_steps;
+        if (!(flags[i].commands & SETTING)) continue;
+        value_text(&file, &flags[i], value, sizeof value);
+        if (flags[i].at == AT(stages) && !value[0]) continue;
+        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup);
+        say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
+            in_steps ? " (steps)" : "");
+    }
+    say("\n");
+    for (size_t i = 0; i < u.info.tensors; i++) {
+        vae_tensor tensor;
+        check(u.model, vae_tensor_at(u.model, i, &tensor));
+        say("%-28s", tensor.name);
+        for (int k = 0; k < tensor.rank; k++) say("%s%zu", k ? " x " : " ", tensor.shape[k]);
+        say("\n");
+    }
+    return close_use(&u);
+}
+
+static void save_idx(const char *folder, const char *name, vae_type type, int rank,
+                     const size_t *dims, const void *bytes)
+{
+    vae_data data;
+    vae_report report;
+    char *path = joined(folder, "/", name);
+    if (vae_data_wrap(type, rank, dims, bytes, &data, &report) != VAE_OK
+        || vae_data_save(path, &data, &report) != VAE_OK)
+        die(FAILED, "%s", report.text);
+    say("wrote %s: %zu\n", path, dims[0]);
+    free(path);
+}
+
+static int digits(options *o)
+{
+    static const char *const names[2][3] = {
+        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "train-factors-idx2-int"},
+        {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-factors-idx2-int"}
+    };
+#ifdef HAVE_POSIX
+    if (mkdir(o->operand, 0777) != 0 && errno != EEXIST)
+        die(FAILED, "%s cannot be made: %s", o->operand, strerror(errno));
+    if (!is_folder(o->operand)) die(FAILED, "%s is not a folder", o->operand);
+#endif
+    for (int test = 0; test < 2; test++) {
+        size_t count = (size_t)(test ? o->test_images : o->images);
+        const size_t dims[3] = {count, DIGITS_HEIGHT, DIGITS_WIDTH};
+        const size_t table[2] = {count, DIGITS_FACTORS};
+        uint8_t *pixels = (uint8_t *)need(count, DIGITS_PIXELS);
+        uint8_t *labels = (uint8_t *)need(count, 1);
+        digits_factors *factors = (digits_factors *)need(count, sizeof *factors);
+        for (size_t i = 0; i < count; i++) {
+            digits_draw(o->seed, (test ? DIGITS_TEST : 0) + (uint32_t)i,
+                        pixels + i * DIGITS_PIXELS, &factors[i]);
+            labels[i] = (uint8_t)factors[i].label;
+        }
+        save_idx(o->operand, names[test][0], VAE_U8, 3, dims, pixels);
+        save_idx(o->operand, names[test][1], VAE_U8, 1, dims, labels);
+        if (o->factors) save_idx(o->operand, names[test][2], VAE_I32, 2, table, factors);
+        free(pixels);
+        free(labels);
+        free(factors);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    const command *c = NULL;
+    const char *name = argc > 1 ? argv[1] : "", *best = NULL, *term = getenv("TERM");
+    const char *plain = getenv("NO_COLOR");
+    size_t distance = 99;
+    int wants_help = 0, status;
+    options o;
+    screen.out = stdout;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
+    if (strcmp(name, "--version") == 0) name = "version";
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) c = &commands[i];
+        consider(name, commands[i].name, &best, &distance);
+    }
+    if (argc < 2) die(MISUSED, "no command; 'vae help' lists them");
+    if (!c && best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
+    if (!c) die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) wants_help = 1;
+    if (wants_help) {
+        memset(&o, 0, sizeof o);
+        o.operand = c->name;
+        c = &commands[COMMANDS - 2];
+    } else {
+        parse(&o, c, argc - 2, argv + 2);
+    }
+#ifdef HAVE_POSIX
+    screen.terminal = isatty(fileno(screen.out)) && !(term && strcmp(term, "dumb") == 0);
+#endif
+    screen.colour = screen.terminal && !(plain && plain[0]);
+    (void)term;
+    status = c->run(&o);
+    if (fflush(screen.out) != 0 || ferror(screen.out))
+        die(FAILED, "the output cannot be written: %s", strerror(errno));
+    return status;
+}

@@ -1,0 +1,6327 @@
+/* vae.h - train and run variational autoencoders. One C99 file, no dependency. */
+#ifndef VAE__PASS /* guard A: seen by the user, ends with the passes */
+
+#ifndef VAE_H_INCLUDED
+#define VAE_H_INCLUDED
+
+/* ======================================================================================
+ * >>config   what a build can choose; define any of these before the #include
+ *
+ *   VAE_IMPLEMENTATION   compile the functions here; in exactly one file of the program
+ *   VAE_STATIC           all functions static: a private copy for this file
+ *   VAE_MALLOC(size)     together with VAE_FREE(ptr): the allocator behind vae_create and the
+ *   VAE_FREE(ptr)        loaders when the caller gives no hooks. Default: malloc and free
+ *   VAE_ASSERT(cond)     guards the library's own invariants. Default: nothing
+ *   VAE_NO_STDIO         no function that takes a path; memory blocks only
+ *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
+ *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
+ *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
+ * ==================================================================================== */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VAE_VERSION 100 /* major * 10000 + minor * 100 + patch */
+#define VAE_VERSION_TEXT "0.1.0"
+
+#ifndef VAE_SELF
+#define VAE_SELF "vae.h"
+#endif
+
+#ifdef VAE_STATIC
+#if defined(__GNUC__) || defined(__clang__)
+#define VAE_API static __attribute__((unused))
+#else
+#define VAE_API static
+#endif
+#elif defined(__cplusplus)
+#define VAE_API extern "C"
+#else
+#define VAE_API extern
+#endif
+
+#define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
+#define VAE_MAX_RANK 8       /* dimensions of a data file */
+#define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_LOGVAR_MIN (-30.0f)
+#define VAE_LOGVAR_MAX 20.0f
+
+/* ======================================================================================
+ * >>api      everything a user calls
+ *
+ * Words: an image is one row of `input_dim` floats; a batch is `rows` of them, row-major and
+ * contiguous. Figures are nats per image: summed over pixels and latents, averaged over images.
+ * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model); a
+ * function without one puts the sentence into the caller's vae_report (which may be NULL).
+ * Outputs stay untouched on failure. Different models may be used from different threads at once;
+ * one model from one thread at a time.
+ * ==================================================================================== */
+
+/* ---- status ---- */
+
+#define VAE_STATUS_LIST(X) \
+    X(OK, "ok") \
+    X(ERR_NULL, "a pointer that must be given is NULL") \
+    X(ERR_VALUE, "a value lies outside its range") \
+    X(ERR_SYNTAX, "an architecture string cannot be read") \
+    X(ERR_SHAPE, "shapes do not fit together") \
+    X(ERR_SIZE, "a size overflows, or a memory block is too small") \
+    X(ERR_MEMORY, "out of memory") \
+    X(ERR_STATE, "the model cannot do this in its present state") \
+    X(ERR_OPEN, "a file cannot be opened") \
+    X(ERR_READ, "a file cannot be read") \
+    X(ERR_WRITE, "a file cannot be written") \
+    X(ERR_FORMAT, "a file is not what it should be") \
+    X(ERR_MISMATCH, "a file does not belong to this model or data") \
+    X(ERR_UNSUPPORTED, "this build or this processor cannot do it") \
+    X(ERR_NONFINITE, "a number became infinite or NaN") \
+    X(STOPPED, "stopped by the progress callback")
+
+typedef enum vae_status {
+#define VAE__X(name, text) VAE_##name,
+    VAE_STATUS_LIST(VAE__X)
+#undef VAE__X
+    VAE_STATUS_COUNT
+} vae_status;
+
+/* What went wrong, in one sentence: which file, which offset or column, what was expected, what
+ * was found. Always ends in a zero byte. */
+typedef struct vae_report {
+    vae_status status;
+    char text[300];
+} vae_report;
+
+/* The general meaning of a status, a constant string; "unknown status" outside the list. */
+VAE_API const char *vae_status_text(vae_status status);
+
+/* ---- choices: each list gives the enum and the word used in files and on the command line ---- */
+
+#define VAE_ISA_LIST(X) \
+    X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
+#define VAE_LIKELIHOOD_LIST(X) \
+    X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned")
+#define VAE_INIT_LIST(X) \
+    X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
+#define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
+#define VAE_BINARIZE_LIST(X) X(NONE, "none") X(DYNAMIC, "dynamic")
+#define VAE_OPTIMIZER_LIST(X) X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd")
+#define VAE_SCHEDULE_LIST(X) X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages")
+#define VAE_ACT_LIST(X) \
+    X(IDENTITY, "identity") X(RELU, "relu") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") \
+    X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
+
+#define VAE__X(name, text) VAE_ISA_##name,
+typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE_ISA_COUNT } vae_isa;
+#undef VAE__X
+#define VAE__X(name, text) VAE_LIKELIHOOD_##name,
+typedef enum vae_likelihood { VAE_LIKELIHOOD_LIST(VAE__X) VAE_LIKELIHOOD_COUNT } vae_likelihood;
+#undef VAE__X
+#define VAE__X(name, text) VAE_INIT_##name,
+typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE_INIT_COUNT } vae_init;
+#undef VAE__X
+#define VAE__X(name, text) VAE_BIAS_##name,
+typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE_BIAS_COUNT } vae_bias;
+#undef VAE__X
+#define VAE__X(name, text) VAE_BINARIZE_##name,
+typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE_BINARIZE_COUNT } vae_binarize;
+#undef VAE__X
+#define VAE__X(name, text) VAE_OPTIMIZER_##name,
+typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE_OPTIMIZER_COUNT } vae_optimizer;
+#undef VAE__X
+#define VAE__X(name, text) VAE_SCHEDULE_##name,
+typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE_SCHEDULE_COUNT } vae_schedule;
+#undef VAE__X
+#define VAE__X(name, text) VAE_ACT_##name,
+typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE_ACT_COUNT } vae_act;
+#undef VAE__X
+
+typedef enum vae_choice {
+    VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
+    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_COUNT
+} vae_choice;
+
+/* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
+ * the value for a word (-1 when there is none). */
+VAE_API const char *vae_choice_name(vae_choice choice, int value);
+VAE_API int vae_choice_find(vae_choice choice, const char *name);
+
+/* The best instruction set of this processor that this build holds, and whether one may be used. */
+VAE_API vae_isa vae_isa_best(void);
+VAE_API int vae_isa_available(vae_isa isa);
+
+/* ---- memory ---- */
+
+/* Where memory comes from when the library needs a block: vae_create, the loaders and vae_data_*.
+ * All zero means VAE_MALLOC and VAE_FREE. `alloc` returns NULL when it has none; blocks need
+ * alignment 16 only (the library aligns within). `release` gets the size that was asked for. */
+typedef struct vae_allocator {
+    void *(*alloc)(size_t size, void *user);
+    void (*release)(void *ptr, size_t size, void *user);
+    void *user;
+} vae_allocator;
+
+/* ---- a model ---- */
+
+typedef struct vae_lr_stage {
+    uint64_t steps; /* how long the stage lasts; the last one lasts for ever */
+    double lr;
+} vae_lr_stage;
+
+/* All there is to say about a model. Plain data; `vae_desc d = {0};` gives the defaults, and only
+ * `input` must be set. Strings are copied. */
+typedef struct vae_desc {
+    /* -- the network -- */
+    const char *input;   /* "28x28x1" (height x width x channels) or "784"; required */
+    const char *encoder; /* layers, see the manual. NULL: "dense 400 relu"; "": only the head */
+    const char *decoder; /* the same, from the latents on */
+    int latent;          /* latents. 0: 20 */
+    vae_likelihood likelihood; /* p(x|z). 0: bernoulli */
+    double variance;     /* gaussian: of each pixel; gaussian_learned: where it starts. 0: 1 */
+    vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
+    vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
+
+    /* -- the objective: loss = recon + beta * kl -- */
+    double beta;         /* weight of the KL. 0: 1 */
+    int no_kl;           /* 1: weight 0, whatever `beta` says */
+    int no_noise;        /* 1: z = mu, an autoencoder */
+    int samples;         /* L, draws of z per image in training. 0: 1 */
+    uint64_t warmup;     /* steps over which beta rises linearly from 0. 0: none */
+    vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
+
+    /* -- the optimiser -- */
+    vae_optimizer optimizer; /* 0: adam */
+    double lr;           /* learning rate. 0: 1e-3 */
+    double beta1;        /* adam. 0: 0.9   (for none at all: 1e-30) */
+    double beta2;        /* adam. 0: 0.999 */
+    double adam_eps;     /* adam. 0: 1e-8 */
+    double momentum;     /* sgd. 0: none */
+    double weight_decay; /* adamw: decoupled; adam and sgd: added to the gradient. 0: none */
+    double clip;         /* largest global norm of the gradient. 0: no limit */
+    double ema;          /* decay of the running average of the weights. 0: no average */
+    vae_schedule schedule; /* of the learning rate. 0: constant */
+    uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
+    int stage_count;     /* stages: how many of `stages` are given */
+    vae_lr_stage stages[VAE_MAX_STAGES];
+
+    /* -- the run -- */
+    int batch;           /* rows of a training step, and of the buffers. 0: 128 */
+    int epochs;          /* what vae_fit runs up to. 0: 10 */
+    uint64_t seed;       /* of everything random. 0: 1 */
+
+    /* -- not stored in files -- */
+    int inference;       /* 1: no memory for gradients and moments; training returns an error */
+    int threads;         /* 0: 1. This version computes on the calling thread: at most 1 */
+    vae_isa isa;         /* 0: the best there is */
+    vae_allocator allocator;
+} vae_desc;
+
+typedef struct vae vae;
+
+/* Bytes that a model of this description needs, exactly; also the way to check a description. */
+VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
+
+/* Makes a model, in one block from the allocator, or in the caller's block of at least vae_size
+ * bytes (any alignment; it must outlive the model). Nothing is allocated afterwards.
+ * Errors: ERR_VALUE, ERR_SYNTAX (with the column), ERR_SHAPE, ERR_SIZE, ERR_MEMORY,
+ * ERR_UNSUPPORTED. */
+VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *report);
+VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
+                                 vae_report *report);
+
+/* Gives the block back where it came from. NULL is fine. */
+VAE_API void vae_destroy(vae *model);
+
+/* The sentence of the last call on this model that failed; status VAE_OK when none has. */
+VAE_API const vae_report *vae_last_report(const vae *model);
+
+/* The description with every default resolved; its strings, in canonical spelling, live as long as
+ * the model. */
+VAE_API void vae_get_desc(const vae *model, vae_desc *desc);
+
+typedef struct vae_info {
+    size_t input_dim;   /* floats of an image */
+    size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
+    size_t latent;
+    size_t parameters;  /* floats, all tensors */
+    size_t tensors;
+    size_t memory;      /* bytes of the model's block, all of it */
+    size_t memory_activations; /* bytes of it that hold activations, their gradients, scratch */
+    uint64_t step;      /* training steps done */
+    uint64_t epoch;     /* whole epochs done by vae_fit */
+    vae_isa isa;        /* in use */
+    int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
+} vae_info;
+
+VAE_API void vae_get_info(const vae *model, vae_info *info);
+
+/* FNV-1a, 64 bit, over the parameters as little-endian bytes: equal exactly when training was. */
+VAE_API uint64_t vae_params_hash(const vae *model);
+
+/* One tensor of the model; `data` and `grad` point into the model, row-major. */
+typedef struct vae_tensor {
+    const char *name;   /* "encoder.0.weight" */
+    int rank;
+    size_t shape[4];
+    size_t count;       /* floats */
+    float *data;
+    float *grad;        /* of the last step; NULL in a model for inference */
+} vae_tensor;
+
+/* Tensor number `index` (0 <= index < vae_info.tensors), in file order. They lie packed, one after
+ * another, so the first one's `data` is also the array of all parameters. */
+VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
+
+/* ---- training ---- */
+
+typedef struct vae_stats {
+    double elbo;   /* -(recon + kl), whatever beta is */
+    double recon;  /* negative log-likelihood given z, >= 0 for bernoulli */
+    double kl;
+    double loss;   /* recon + beta * kl: what was minimised */
+    double grad_norm; /* global, before clipping; only filled when `clip` is set */
+    uint64_t images;  /* over which the figures are means */
+} vae_stats;
+
+/* One step on a batch: forward, backward, optimiser.
+ *
+ *   x      (rows, input_dim)  pixels; in [0,1] for bernoulli; 1 <= rows <= desc.batch
+ *   index  (rows)             number of each image in the data set: addresses the binarisation
+ *                             noise. NULL: step * batch + row
+ *   stats  out                means over the batch, before the update; may be NULL
+ *
+ * Errors: ERR_VALUE, ERR_STATE (inference or invalid model), ERR_NONFINITE: a loss that is not
+ * finite leaves the model as it was; a gradient that is not marks the model invalid, and the
+ * report names tensor and step. */
+VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
+                                  vae_stats *stats);
+
+/* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
+typedef enum vae_type {
+    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E
+} vae_type;
+
+typedef struct vae_data {
+    vae_type type;
+    int rank;                   /* 1..VAE_MAX_RANK */
+    size_t dims[VAE_MAX_RANK];
+    size_t count;               /* dims[0] */
+    size_t item;                /* product of the other dims */
+    const void *bytes;          /* count * item numbers, in the byte order of this machine */
+    void *block;                /* what vae_data_free releases; NULL: the caller's own memory */
+    size_t block_size;
+    vae_allocator allocator;
+} vae_data;
+
+typedef struct vae_progress {
+    uint64_t epoch, epochs;     /* 0-based epoch at work; how many there will be */
+    uint64_t step, steps;       /* steps done in this epoch, steps of an epoch */
+    uint64_t images, total;     /* images done in this epoch, images of an epoch */
+    int epoch_done;             /* 1: last call of the epoch; `epoch` is counted as done */
+    int has_test;               /* 1: `test` is filled (only when epoch_done) */
+    vae_stats train;            /* mean over the steps of this epoch so far, as they ran */
+    vae_stats test;             /* one draw per image at the end of the epoch */
+} vae_progress;
+
+/* Called after every step, and once more at the end of each epoch. May save the model. A result
+ * other than 0 stops the training at this point; vae_fit then returns VAE_STOPPED, and a later
+ * vae_fit on the same data goes on from there with the same bits. */
+typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
+
+/* Trains until desc.epochs epochs are done, going on from wherever the model is (a loaded
+ * checkpoint included). Every epoch visits each image once, in an order made from the seed; a last,
+ * smaller batch is used. With visible_bias `mean` the decoder's last bias is set before step 0.
+ * `test` and `progress` may be NULL.
+ * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
+ * when a run is resumed in mid-epoch with another number of images; ERR_NONFINITE for NaN or
+ * infinite pixels, with the image and the place. */
+VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
+                           vae_progress_fn progress, void *user);
+
+/* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE below 1. */
+VAE_API vae_status vae_set_epochs(vae *model, int epochs);
+
+/* Sets the decoder's last bias so that, before training, it yields these mean pixels:
+ * logit(mean clipped to [0.001, 0.999]) for bernoulli, the mean itself for gaussian.
+ *   mean  (input_dim) */
+VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
+
+/* Compares the gradients of one batch with central differences of the loss along `directions`
+ * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
+ * precision bounds what can be seen: below 1e-2 is right, wrong gradients give 0.1 to 1.
+ * Parameters are put back; the gradients are those of the batch. Allocates two copies of the
+ * parameters for the time of the call. */
+VAE_API vae_status vae_check_gradients(vae *model, const float *x, size_t rows, int directions,
+                                       double *worst);
+
+/* ---- using a model: any number of rows; nothing here changes the parameters ----
+ * With desc.ema set these use the averaged weights; vae_use_ema(model, 0) turns that off. */
+
+VAE_API void vae_use_ema(vae *model, int on);
+
+/* q(z|x): x (rows, input_dim) -> mu (rows, latent), logvar (rows, latent), either may be NULL.
+ * logvar is as the network gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
+VAE_API vae_status vae_encode(vae *model, const float *x, size_t rows, float *mu, float *logvar);
+
+/* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second leaves
+ * out the last sigmoid and gives logits. */
+VAE_API vae_status vae_decode(vae *model, const float *z, size_t rows, float *x);
+VAE_API vae_status vae_decode_logits(vae *model, const float *z, size_t rows, float *logits);
+
+/* Decodes the mean of q(z|x): x (rows, input_dim) -> out (rows, input_dim); may be the same. */
+VAE_API vae_status vae_reconstruct(vae *model, const float *x, size_t rows, float *out);
+
+/* z ~ N(0, I), draws number `first` onward of this seed: z (rows, latent). Draw 17 is the same
+ * whether it is asked for alone or among a thousand. */
+VAE_API vae_status vae_prior(vae *model, uint64_t seed, uint32_t first, size_t rows, float *z);
+
+/* The same, decoded: x (rows, input_dim) holds E[x|z]. */
+VAE_API vae_status vae_sample_prior(vae *model, uint64_t seed, uint32_t first, size_t rows,
+                                    float *x);
+
+/* ELBO of each image from one draw of z, addressed by the image's number: the same figure whatever
+ * the batch. For anomaly detection -elbo is the score: higher means stranger.
+ *   x (rows, input_dim), numbered first, first + 1, ...; elbo, recon, kl (rows), each may be NULL */
+VAE_API vae_status vae_score(vae *model, const float *x, size_t rows, uint32_t first, float *elbo,
+                             float *recon, float *kl);
+
+/* Means of the same over a data set. */
+VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
+
+/* ---- model files: safetensors ---- */
+
+enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for going on */
+
+/* How a file becomes a model. Zero is default. */
+typedef struct vae_load_options {
+    int inference;      /* 1: parameters only */
+    int batch;          /* rows of a step. 0: as stored. Another number: another course of training */
+    int threads;        /* as in vae_desc */
+    vae_isa isa;
+    int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
+                           they are aligned to 4 bytes and in this machine's byte order; the bytes
+                           must then outlive the model */
+    void *memory;       /* the caller's block for the model, of `memory_size` bytes; NULL: allocate */
+    size_t memory_size;
+    vae_allocator allocator;
+} vae_load_options;
+
+/* A model out of the bytes of a model file; vae_load_size says how large a block it needs. Every
+ * byte is checked before it is believed. `options` may be NULL.
+ * Errors: ERR_FORMAT (with the offset), ERR_MISMATCH, ERR_SIZE, ERR_MEMORY, and those of
+ * vae_create. */
+VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
+                                 size_t *need, vae_report *report);
+VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
+                                   vae **model, vae_report *report);
+
+/* The file as bytes: how many, and into a block of at least that size. */
+VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
+VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t size);
+
+#ifndef VAE_NO_STDIO
+/* The same with a path. A save writes "<path>.tmp", flushes it to disk and renames it, so that
+ * `path` holds either the old file or the new one, whole, at every instant.
+ * Further errors: ERR_OPEN, ERR_READ, ERR_WRITE. */
+VAE_API vae_status vae_save(vae *model, const char *path, int flags);
+VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
+                            vae_report *report);
+#endif
+
+/* ---- data: IDX files, plain or gzip ---- */
+
+/* IDX out of memory (plain or gzip): the numbers are copied. `name` stands in messages. */
+VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
+                                        const vae_allocator *allocator, vae_data *data,
+                                        vae_report *report);
+
+/* The caller's own array as data, not copied: numbers in this machine's byte order. */
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report);
+
+/* Images `first` .. `first + count - 1` as floats: out (count, item). Unsigned bytes become
+ * x / 255; signed integers of b bits (x + 2^(b-1)) / (2^b - 1); floats stay as they are. */
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out);
+
+/* Image `index`, number `element`, of an integer file, as it is stored (a label). 0 outside. */
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element);
+
+VAE_API void vae_data_free(vae_data *data);
+
+#ifndef VAE_NO_STDIO
+/* Reads a whole IDX file; a gzip'd one is unpacked as it is read. */
+VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
+                                 vae_report *report);
+/* Writes plain IDX, through a temporary file as vae_save does. */
+VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_report *report);
+#endif
+
+/* ---- random numbers: every draw has an address, nothing is consumed ---- */
+
+#define VAE_PURPOSE_LIST(X) \
+    X(INIT, 1) X(SHUFFLE, 2) X(BINARIZE, 3) X(EPS, 4) X(DROPOUT, 5) X(NOISE, 6) X(PRIOR_Z, 7) \
+    X(DRAW_X, 8) X(EVAL, 9) X(GUMBEL, 10) X(DIGITS, 11) X(PROBE, 12) X(USER, 128)
+
+typedef enum vae_purpose {
+#define VAE__X(name, code) VAE_PURPOSE_##name = code,
+    VAE_PURPOSE_LIST(VAE__X)
+#undef VAE__X
+    VAE_PURPOSE_LAST = 255 /* 128 to 255 are free for callers */
+} vae_purpose;
+
+/* An endless row of random numbers; `element` 0, 1, 2 ... of it can be asked for in any order. */
+typedef struct vae_stream {
+    uint64_t seed;
+    uint32_t purpose; /* vae_purpose, 0..255 */
+    uint32_t layer;   /* 0..255 */
+    uint32_t replica; /* 0..65535 */
+    uint32_t time;    /* step or epoch */
+    uint32_t sample;  /* index of the image or of its place in the batch */
+} vae_stream;
+
+/* One block of Philox4x32-10 (Salmon et al. 2011): four words for a counter and a key. */
+VAE_API void vae_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
+/* Elements first .. first + count - 1 of a stream, on the best instruction set: 32-bit words;
+ * floats in [0,1), the top 24 bits of the word; standard normals (Box-Muller, |z| <= 6.77).
+ * first + count is at most 2^34. */
+VAE_API void vae_random_words(const vae_stream *s, uint64_t first, size_t count, uint32_t *out);
+VAE_API void vae_random_uniform(const vae_stream *s, uint64_t first, size_t count, float *out);
+VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count, float *out);
+
+/* An integer in [0, n), from elements 2 * element and 2 * element + 1; off uniform by less than
+ * 2^-32. n of 0 gives 0. */
+VAE_API uint32_t vae_random_below(const vae_stream *s, uint64_t element, uint32_t n);
+
+/* Where position `place` of an epoch's order points: a permutation of 0 .. n-1, n <= 2^32. */
+VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t place);
+
+/* ---- the matrix product, for its own sake ---- */
+
+enum {
+    VAE_GEMM_TRANS_A = 1,   /* A is stored (k, m) */
+    VAE_GEMM_TRANS_B = 2,   /* B is stored (n, k) */
+    VAE_GEMM_ADD = 4        /* C += A B instead of C = A B */
+};
+
+/* C (m, n) = act(A (m, k) B (k, n) + bias (n)), row-major, ld* floats between rows. Each output is
+ * one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and finished by
+ * adding +0: the same bits on every instruction set. `bias` may be NULL; not with VAE_GEMM_ADD.
+ * C must not overlap A or B. Uses at most 40 KB of stack. Errors: ERR_NULL, ERR_VALUE,
+ * ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED. */
+VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
+                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
+                            float *c, size_t ldc);
+
+#endif /* VAE_H_INCLUDED */
+
+#if defined(VAE_IMPLEMENTATION) && !defined(VAE__IMPLEMENTED)
+
+/* ======================================================================================
+ * >>compiler what this compiler and machine are, and how to hide a value from the optimiser
+ * uses: nothing                      tests: tests/compile, tests/test_compiler.c
+ * ==================================================================================== */
+
+#include <float.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+#if !defined(VAE_MALLOC) || !defined(VAE_FREE)
+#include <stdlib.h>
+#endif
+
+#if defined(VAE_MALLOC) != defined(VAE_FREE)
+#error "vae.h: define VAE_MALLOC and VAE_FREE together, or neither"
+#endif
+#ifndef VAE_MALLOC
+#define VAE_MALLOC(size) malloc(size)
+#define VAE_FREE(ptr) free(ptr)
+#endif
+#ifndef VAE_ASSERT
+#define VAE_ASSERT(cond) ((void)0)
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define VAE__X64 1
+#endif
+#if defined(VAE__X64) || defined(__i386__) || defined(_M_IX86)
+#define VAE__X86 1
+#endif
+#if defined(__TINYC__)
+#define VAE__TCC 1
+#elif defined(__clang__)
+#define VAE__CLANG 1
+#elif defined(__GNUC__)
+#define VAE__GCC 1
+#endif
+
+#if defined(__cplusplus)
+#define VAE__RESTRICT __restrict
+#elif defined(_MSC_VER)
+#define VAE__RESTRICT __restrict
+#else
+#define VAE__RESTRICT restrict
+#endif
+#if defined(VAE__CLANG)
+#define VAE__UNROLL _Pragma("clang loop unroll(full)")
+#elif defined(VAE__GCC)
+#define VAE__UNROLL _Pragma("GCC unroll 16")
+#else
+#define VAE__UNROLL
+#endif
+#if defined(VAE__GCC) || defined(VAE__CLANG)
+#define VAE__INLINE static __inline__ __attribute__((always_inline, unused))
+#define VAE__UNUSED __attribute__((unused))
+#define VAE__NOINLINE __attribute__((noinline))
+#else
+#define VAE__INLINE static
+#define VAE__UNUSED
+#define VAE__NOINLINE
+#endif
+
+/* Intrinsics exist where gcc or clang compile for a processor that has them; other compilers
+ * (tcc, and MSVC, where nobody has tested it) get the portable pass alone. */
+#if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#if defined(VAE__X64) && defined(__SSE_MATH__)
+#define VAE__HAVE_AVX 1
+#elif defined(__aarch64__) && defined(__LITTLE_ENDIAN__)
+#define VAE__HAVE_NEON 1
+#elif defined(__aarch64__) && defined(__BYTE_ORDER__) && \
+    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define VAE__HAVE_NEON 1
+#endif
+#endif
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#include <immintrin.h> /* before the first target region */
+#include <cpuid.h>
+#endif
+#ifdef VAE__HAVE_NEON
+#include <arm_neon.h>
+#endif
+
+/* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc is
+ * told to use SSE2 instead, for everything from here to the end of the implementation (without the
+ * AVX passes: gcc does not inline intrinsics across a change of fpmath). */
+#if defined(VAE__GCC) && defined(VAE__X86) && !defined(__SSE_MATH__)
+#pragma GCC push_options
+#pragma GCC target("sse2,fpmath=sse")
+#define VAE__POP_FPMATH 1
+#endif
+#if defined(VAE__X86) && !defined(VAE__X64) && !defined(VAE__GCC) && !defined(__SSE2_MATH__) && \
+    !defined(VAE_ALLOW_X87)
+#error "vae.h: this build computes on the 387, whose results differ; define VAE_ALLOW_X87 to accept"
+#endif
+
+/* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
+#if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__GCC_FAST 1
+#endif
+
+/* VAE__HIDE_F and VAE__HIDE_D make the optimiser forget how a scalar came about, so that it can
+ * neither fuse the product it is nor reassociate the sum it stands in. Pragmas and flags are not
+ * enough: gcc fuses a*b+c by default even when both are intrinsics, clang does so under -Ofast
+ * whatever float_control says on AArch64 and wasm, and both fold x + 0. */
+#if defined(VAE__GCC) || defined(VAE__CLANG)
+#if defined(VAE__X86)
+#define VAE__HIDE_F(x) __asm__("" : "+x"(x))
+#define VAE__HIDE_D(x) __asm__("" : "+x"(x))
+#elif defined(__aarch64__)
+#define VAE__HIDE_F(x) __asm__("" : "+w"(x))
+#define VAE__HIDE_D(x) __asm__("" : "+w"(x))
+#elif defined(__s390x__) || defined(__riscv_flen)
+#define VAE__HIDE_F(x) __asm__("" : "+f"(x))
+#define VAE__HIDE_D(x) __asm__("" : "+f"(x))
+#elif defined(__wasm__)
+#define VAE__HIDE_F(x) __asm__("" : "+r"(x))
+#define VAE__HIDE_D(x) __asm__("" : "+r"(x))
+#else
+#define VAE__HIDE_F(x) __asm__("" : "+m"(x))
+#define VAE__HIDE_D(x) __asm__("" : "+m"(x))
+#endif
+#elif defined(VAE__TCC) /* never contracts, never reassociates */
+#define VAE__HIDE_F(x) ((void)0)
+#define VAE__HIDE_D(x) ((void)0)
+#else
+VAE__INLINE float vae__hidden_f(float x) { volatile float v = x; return v; }
+VAE__INLINE double vae__hidden_d(double x) { volatile double v = x; return v; }
+#define VAE__HIDE_F(x) ((x) = vae__hidden_f(x))
+#define VAE__HIDE_D(x) ((x) = vae__hidden_d(x))
+#endif
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
+#define VAE__BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#else
+#define VAE__BIG_ENDIAN 0 /* every compiler without these macros is little-endian */
+#endif
+
+VAE__INLINE uint32_t vae__bits_f(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
+VAE__INLINE float vae__float_of(uint32_t u) { float x; memcpy(&x, &u, 4); return x; }
+VAE__INLINE uint64_t vae__bits_d(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
+VAE__INLINE double vae__double_of(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
+
+/* On the bits, because -Ofast assumes that there are no NaNs. */
+VAE__INLINE int vae__finite_f(float x) { return (vae__bits_f(x) & 0x7f800000u) != 0x7f800000u; }
+VAE__INLINE int vae__finite_d(double x) {
+    return (vae__bits_d(x) >> 52 & 0x7ff) != 0x7ff;
+}
+
+/* Doubles, one rounding each whatever the flags. */
+VAE__INLINE double vae__add_d(double a, double b) {
+    double r = a + b;
+    VAE__HIDE_D(r);
+    return r;
+}
+VAE__INLINE double vae__mul_d(double a, double b) {
+    double r = a * b;
+    VAE__HIDE_D(r);
+    return r;
+}
+VAE__INLINE double vae__div_d(double a, double b) {
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+    __asm__("divsd %1, %0" : "+x"(a) : "x"(b));
+    return a;
+#else
+    double r;
+    VAE__HIDE_D(b); /* or -Ofast multiplies by the reciprocal */
+    r = a / b;
+    VAE__HIDE_D(r);
+    return r;
+#endif
+}
+
+/* Correctly rounded square root of a finite x >= 0, without libm: by instruction where one is
+ * known, else digit by digit on the integer significand. */
+static double vae__sqrt_d(double x) {
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+    __asm__("sqrtsd %0, %0" : "+x"(x));
+    return x;
+#elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
+    __asm__("fsqrt %d0, %d0" : "+w"(x));
+    return x;
+#else
+    uint64_t u = vae__bits_d(x), m, root = 0, rest = 0;
+    int e = (int)(u >> 52) - 1023, i;
+    if (!(u << 1) || e == 1024) return x;
+    m = (u & 0xfffffffffffffu);
+    if (e == -1023) { /* subnormal */
+        e = -1022;
+        while (!(m >> 52)) m <<= 1, e--;
+    } else {
+        m |= (uint64_t)1 << 52;
+    }
+    if (e & 1) m <<= 1, e--;
+    /* m * 2^(e-52), e even: 54 digits of the root, two bits of m (then zeros) at a time */
+    for (i = 0; i < 54; i++) {
+        uint64_t trial;
+        rest = rest << 2 | (m >> 52 & 3);
+        m = (m & 0xfffffffffffffu) << 2;
+        trial = root << 2 | 1;
+        root <<= 1;
+        if (rest >= trial) rest -= trial, root |= 1;
+    }
+    root = (root >> 1) + (root & 1); /* a tie cannot occur: a root of 54 digits squares to 107 */
+    return vae__double_of(root + ((uint64_t)(e / 2 + 1022) << 52));
+#endif
+}
+
+/* ======================================================================================
+ * >>status   codes, sentences, numbers as text
+ * uses: >>compiler                   tests: tests/test_status.c
+ * ==================================================================================== */
+
+VAE_API const char *vae_status_text(vae_status status) {
+    static const char *const text[] = {
+#define VAE__X(name, text) text,
+        VAE_STATUS_LIST(VAE__X)
+#undef VAE__X
+    };
+    return (unsigned)status < VAE_STATUS_COUNT ? text[status] : "unknown status";
+}
+
+#define VAE__X(name, text) text,
+static const char *const vae__isa_names[] = {VAE_ISA_LIST(VAE__X) NULL};
+static const char *const vae__likelihood_names[] = {VAE_LIKELIHOOD_LIST(VAE__X) NULL};
+static const char *const vae__init_names[] = {VAE_INIT_LIST(VAE__X) NULL};
+static const char *const vae__bias_names[] = {VAE_BIAS_LIST(VAE__X) NULL};
+static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL};
+static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
+static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
+static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
+#undef VAE__X
+static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
+    vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
+    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names};
+
+VAE_API const char *vae_choice_name(vae_choice choice, int value) {
+    int i;
+    if ((unsigned)choice >= VAE_CHOICE_COUNT || value < 0) return NULL;
+    for (i = 0; i < value && vae__choices[choice][i]; i++) {}
+    return vae__choices[choice][i];
+}
+
+VAE_API int vae_choice_find(vae_choice choice, const char *name) {
+    int i;
+    if ((unsigned)choice >= VAE_CHOICE_COUNT || !name) return -1;
+    for (i = 0; vae__choices[choice][i]; i++)
+        if (!strcmp(vae__choices[choice][i], name)) return i;
+    return -1;
+}
+
+/* Text goes into a sink: a block of memory, a file, a counter. `put` returns 0 when it cannot. */
+typedef struct vae__sink {
+    int (*put)(struct vae__sink *sink, const void *bytes, size_t count);
+    size_t count; /* bytes put so far */
+    char *block;  /* memory sinks: where, and how much room */
+    size_t room;
+    int file;     /* file sinks */
+    int failed;
+} vae__sink;
+
+static void vae__put(vae__sink *s, const void *bytes, size_t count) {
+    if (count && !s->failed && !s->put(s, bytes, count)) s->failed = 1;
+    s->count += count;
+}
+
+static int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count > s->room || count > s->room - s->count) return 0;
+    memcpy(s->block + s->count, bytes, count);
+    return 1;
+}
+
+static int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
+    (void)s; (void)bytes; (void)count;
+    return 1;
+}
+
+/* printf would need stdio and follows the locale. %s text, %c character, %d int, %z size_t,
+ * %u uint64_t, %x uint64_t as 16 hex digits, %f double with 6 significant digits, %% itself. */
+static void vae__putv(vae__sink *s, const char *format, va_list args) {
+    const char *p = format;
+    while (*p) {
+        const char *run = p;
+        char digits[24];
+        size_t n = sizeof digits;
+        uint64_t u = 0;
+        while (*p && *p != '%') p++;
+        vae__put(s, run, (size_t)(p - run));
+        if (!*p) break;
+        p++;
+        switch (*p++) {
+        case 's': {
+            const char *text = va_arg(args, const char *);
+            vae__put(s, text, strlen(text));
+            break;
+        }
+        case 'c': {
+            char c = (char)va_arg(args, int);
+            vae__put(s, &c, 1);
+            break;
+        }
+        case 'd': {
+            int d = va_arg(args, int);
+            if (d < 0) vae__put(s, "-", 1);
+            u = d < 0 ? (uint64_t)0 - (uint64_t)(int64_t)d : (uint64_t)d;
+            goto decimal;
+        }
+        case 'z': u = va_arg(args, size_t); goto decimal;
+        case 'u': u = va_arg(args, uint64_t); goto decimal;
+        decimal:
+            do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+            vae__put(s, digits + n, sizeof digits - n);
+            break;
+        case 'x': {
+            int i;
+            u = va_arg(args, uint64_t);
+            for (i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[u >> (60 - 4 * i) & 15];
+            vae__put(s, digits, 16);
+            break;
+        }
+        case 'f': { /* for people only: values in files are hex bits */
+            double d = va_arg(args, double);
+            int e = 0, i;
+            if (!vae__finite_d(d)) {
+                const char *text = vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf";
+                vae__put(s, text, strlen(text));
+                break;
+            }
+            if (d < 0) vae__put(s, "-", 1), d = -d;
+            if (d > 0) {
+                while (d >= 9.999995) d /= 10, e++;
+                while (d < 0.9999995) d *= 10, e--;
+            }
+            u = (uint64_t)(d * 100000 + 0.5);
+            for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
+            for (n = 6; n > 1 && digits[n - 1] == '0'; n--) {}
+            if (e >= 0 && e < 6) {
+                size_t whole = (size_t)e + 1;
+                while (n < whole) digits[n++] = '0';
+                vae__put(s, digits, whole);
+                if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
+            } else if (e < 0 && e > -5) {
+                vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
+            } else {
+                char tail[2];
+                vae__put(s, digits, 1);
+                if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
+                vae__put(s, e < 0 ? "e-" : "e+", 2);
+                if (e < 0) e = -e;
+                if (e > 99) tail[0] = (char)('0' + e / 100), vae__put(s, tail, 1);
+                tail[0] = (char)('0' + e / 10 % 10), tail[1] = (char)('0' + e % 10);
+                vae__put(s, tail, 2);
+            }
+            break;
+        }
+        default: vae__put(s, p - 1, 1);
+        }
+    }
+}
+
+static void vae__putf(vae__sink *s, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vae__putv(s, format, args);
+    va_end(args);
+}
+
+static int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room) {
+        size_t fit = s->room - s->count;
+        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
+    }
+    return 1;
+}
+
+/* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
+static vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
+    if (report) {
+        vae__sink s;
+        va_list args;
+        memset(&s, 0, sizeof s);
+        s.put = vae__put_cut;
+        s.block = report->text;
+        s.room = sizeof report->text - 1;
+        va_start(args, format);
+        vae__putv(&s, format, args);
+        va_end(args);
+        report->text[s.count < s.room ? s.count : s.room] = 0;
+        report->status = status;
+    }
+    return status;
+}
+
+/* ======================================================================================
+ * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
+ * uses: >>compiler                   tests: tests/test_arena.c
+ * ==================================================================================== */
+
+/* 1 and the result, or 0 when it does not fit. */
+VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
+    if (b && a > SIZE_MAX / b) return 0;
+    *out = a * b;
+    return 1;
+}
+VAE__INLINE int vae__size_add(size_t a, size_t b, size_t *out) {
+    if (a > SIZE_MAX - b) return 0;
+    *out = a + b;
+    return 1;
+}
+
+static void *vae__alloc(const vae_allocator *a, size_t size) {
+    if (!size) size = 1;
+    return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
+}
+
+static void vae__release(const vae_allocator *a, void *ptr, size_t size) {
+    if (!ptr) return;
+    if (a && a->alloc) {
+        if (a->release) a->release(ptr, size ? size : 1, a->user);
+    } else {
+        VAE_FREE(ptr);
+    }
+}
+
+/* Hands out 64-byte aligned pieces of a block, one behind another. With base NULL it only counts:
+ * the plan and the real thing run through the same code, so they cannot disagree. Overflow and
+ * shortage set `failed` once and for all, to be looked at in one place at the end. */
+typedef struct vae__arena {
+    char *base;
+    size_t size, used, high;
+    int failed;
+} vae__arena;
+
+static void *vae__push(vae__arena *a, size_t count, size_t width) {
+    size_t bytes, end;
+    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+        a->failed = 1;
+        return NULL;
+    }
+    bytes = (bytes + 63) & ~(size_t)63;
+    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
+        a->failed = 1;
+        return NULL;
+    }
+    end = a->used, a->used += bytes;
+    if (a->used > a->high) a->high = a->used;
+    return a->base ? a->base + end : NULL;
+}
+
+static float *vae__push_floats(vae__arena *a, size_t count) {
+    return (float *)vae__push(a, count, sizeof(float));
+}
+
+/* rows x width floats; a width is at most VAE_MAX_DIM. */
+static float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
+    return (float *)vae__push(a, rows, width * sizeof(float));
+}
+
+/* Scratch: take a mark, push, go back to the mark in the same function. */
+VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
+VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
+
+VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
+    return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
+}
+
+/* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
+#define VAE__FNV 0xcbf29ce484222325u
+static uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
+    const unsigned char *p = (const unsigned char *)bytes;
+    while (count--) hash = (hash ^ *p++) * 0x100000001b3u;
+    return hash;
+}
+
+/* The same over floats as little-endian bytes, NaN as the one canonical NaN. */
+static uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        uint32_t u = vae__bits_f(x[i]);
+        int b;
+        if ((u & 0x7fffffffu) > 0x7f800000u) u = 0x7fc00000u;
+        for (b = 0; b < 32; b += 8) hash = (hash ^ (u >> b & 0xff)) * 0x100000001b3u;
+    }
+    return hash;
+}
+
+/* ======================================================================================
+ * >>rng      random numbers by address: counter layout, integers, shuffles
+ * uses: >>compiler                   tests: tests/test_rng.c
+ *
+ * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
+ * nothing else. The bulk draws (words, uniforms, normals) stand in >>kernels; the addressing and
+ * what is drawn one at a time stand here.
+ *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
+ * ==================================================================================== */
+
+#define VAE__PHILOX_M0 0xD2511F53u
+#define VAE__PHILOX_M1 0xCD9E8D57u
+#define VAE__PHILOX_W0 0x9E3779B9u
+#define VAE__PHILOX_W1 0xBB67AE85u
+
+VAE_API void vae_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    int round;
+    for (round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)VAE__PHILOX_M0 * c0, p1 = (uint64_t)VAE__PHILOX_M1 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += VAE__PHILOX_W0;
+        k1 += VAE__PHILOX_W1;
+    }
+    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+}
+
+/* A stream as Philox sees it: key and the three upper counter words; word 0 counts blocks of 4. */
+typedef struct vae__address {
+    uint32_t key[2], counter[3];
+} vae__address;
+
+VAE__INLINE vae__address vae__address_of(const vae_stream *s) {
+    vae__address a;
+    a.key[0] = (uint32_t)s->seed;
+    a.key[1] = (uint32_t)(s->seed >> 32);
+    a.counter[0] = s->sample;
+    a.counter[1] = s->time;
+    a.counter[2] = (s->purpose & 255) << 24 | (s->layer & 255) << 16 | (s->replica & 0xffff);
+    return a;
+}
+
+static void vae__random_block(const vae_stream *s, uint32_t block, uint32_t out[4]) {
+    vae__address a = vae__address_of(s);
+    uint32_t counter[4];
+    counter[0] = block;
+    memcpy(counter + 1, a.counter, sizeof a.counter);
+    vae_philox(counter, a.key, out);
+}
+
+VAE_API uint32_t vae_random_below(const vae_stream *s, uint64_t element, uint32_t n) {
+    uint32_t w[4], hi, lo;
+    vae__random_block(s, (uint32_t)(element / 2), w);
+    hi = w[2 * (element & 1)], lo = w[2 * (element & 1) + 1];
+    /* the high word of the 96-bit product (hi:lo) * n; the middle carry cannot overflow 64 bits */
+    return (uint32_t)(((uint64_t)hi * n + ((uint64_t)lo * n >> 32)) >> 32);
+}
+
+/* The 32-bit mix that the Feistel rounds use: every bit of x reaches every bit of the result. */
+VAE__INLINE uint32_t vae__mix(uint32_t x) {
+    x ^= x >> 16;
+    x *= 0x7feb352du;
+    x ^= x >> 15;
+    x *= 0x846ca68bu;
+    x ^= x >> 16;
+    return x;
+}
+
+/* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
+ * walked until it lands inside. Any place can be asked alone, and no array is kept. */
+typedef struct vae__order {
+    uint64_t n;
+    int half; /* bits of one half */
+    uint32_t keys[8];
+} vae__order;
+
+static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint64_t n) {
+    vae_stream s;
+    memset(&s, 0, sizeof s);
+    s.seed = seed, s.purpose = VAE_PURPOSE_SHUFFLE, s.time = epoch;
+    vae__random_block(&s, 0, o->keys);
+    vae__random_block(&s, 1, o->keys + 4);
+    o->n = n;
+    for (o->half = 1; o->half < 16 && (uint64_t)1 << 2 * o->half < n; o->half++) {}
+}
+
+static uint64_t vae__order_at(const vae__order *o, uint64_t place) {
+    const uint32_t mask = (uint32_t)(((uint64_t)1 << o->half) - 1);
+    do {
+        uint32_t left = (uint32_t)(place >> o->half), right = (uint32_t)place & mask;
+        int round;
+        for (round = 0; round < 8; round++) {
+            uint32_t next = left ^ (vae__mix(right ^ o->keys[round]) & mask);
+            left = right;
+            right = next;
+        }
+        place = (uint64_t)left << o->half | right;
+    } while (place >= o->n);
+    return place;
+}
+
+VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t place) {
+    vae__order o;
+    if (place >= n || n > (uint64_t)1 << 32) return place;
+    vae__order_begin(&o, seed, epoch, n);
+    return vae__order_at(&o, place);
+}
+
+/* ======================================================================================
+ * >>shim     one vector vocabulary for every instruction set
+ * uses: >>compiler >>rng             tests: tests/test_shim.c
+ *
+ * Here the file includes itself once per instruction set; each time only the two rooms between
+ * "guard B" and its end are seen, with V_* meaning that set's vectors and VAE__FN(name) a name of
+ * its own. What leaves a pass is one const table of function pointers, filled from one list.
+ * ==================================================================================== */
+
+/* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
+ * function VAE__FN(name) in >>kernels; leaving either out does not compile. */
+#define VAE__KERNEL_LIST(X) \
+    X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
+                   const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
+    X(void, map, (int fn, size_t n, const float *x, float *y)) \
+    X(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
+    X(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
+    X(void, draw, (int kind, const vae__address *at, uint32_t block, size_t n, void *out)) \
+    X(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
+    X(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
+                         float *dlogits)) \
+    X(float, gaussian, (size_t n, const float *mean, const float *x, float scale, float *dmean)) \
+    X(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
+    X(void, latent_bwd, (size_t n, const float *head, const float *eps, const float *dz, \
+                         float *dhead)) \
+    X(float, kl, (size_t n, const float *head, float scale, float *dhead)) \
+    X(void, adam, (size_t n, float *w, const float *g, float *m, float *v, \
+                   const vae__adam_step *s)) \
+    X(void, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
+                  float decay, float gscale)) \
+    X(void, ema, (size_t n, const float *w, float *average, float decay)) \
+    X(double, sum_squares, (size_t n, const float *x)) \
+    X(int, all_finite, (size_t n, const float *x))
+
+/* Functions of one argument: the activations, then the rest of the family. */
+enum {
+    VAE__FN_EXP = VAE_ACT_COUNT, VAE__FN_EXPM1, VAE__FN_LOG, VAE__FN_LOG1P, VAE__FN_ERF,
+    VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
+};
+enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
+
+/* One step's constants of Adam, each rounded to float once. */
+typedef struct vae__adam_step {
+    float gscale;   /* gradient clipping */
+    float b1, one_minus_b1, b2, one_minus_b2;
+    float rate;     /* lr / (1 - b1^t) */
+    float inv_bias; /* 1 / sqrt(1 - b2^t) */
+    float eps;
+    float decay;    /* w *= decay first; 1: none */
+    float l2;       /* added to the gradient as l2 * w; 0: none */
+} vae__adam_step;
+
+typedef struct vae__kernels {
+    vae_isa isa;
+#define VAE__X(result, name, args) result(*name) args;
+    VAE__KERNEL_LIST(VAE__X)
+#undef VAE__X
+} vae__kernels;
+
+#ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
+#ifdef VAE__GCC_FAST
+#pragma GCC push_options
+#pragma GCC optimize("O3", "fp-contract=off", "no-fast-math", "no-math-errno")
+#endif
+#define VAE__PASS 1
+#include VAE_SELF
+#undef VAE__PASS
+
+#ifdef VAE__HAVE_AVX
+#ifdef VAE__GCC
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#else
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#endif
+#define VAE__PASS 2
+#include VAE_SELF
+#undef VAE__PASS
+#ifdef VAE__GCC
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
+#else
+#pragma clang attribute pop
+#pragma clang attribute push( \
+    __attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+#endif
+#define VAE__PASS 3
+#include VAE_SELF
+#undef VAE__PASS
+#ifdef VAE__GCC
+#pragma GCC pop_options
+#else
+#pragma clang attribute pop
+#endif
+#endif /* VAE__HAVE_AVX */
+
+#ifdef VAE__HAVE_NEON
+#define VAE__PASS 4
+#include VAE_SELF
+#undef VAE__PASS
+#endif
+#ifdef VAE__GCC_FAST
+#pragma GCC pop_options
+#endif
+#ifdef VAE__GCC
+#pragma GCC diagnostic pop
+#endif
+
+#endif /* VAE_IMPLEMENTATION */
+#else /* guard B: seen once per instruction set, from the lines above */
+
+/* The vocabulary. V: a vector of V_W floats. VI: as many 32-bit integers. VM: a mask of lanes.
+ *   V_LOAD V_STORE       unaligned; V_GET(p, i, n), V_PUT(p, i, n, v): elements i .. of n, what lies
+ *                        beyond n reads as +0 and is not written
+ *   V_FMA(a, b, c)       a * b + c, rounded once
+ *   V_ADD V_SUB V_MUL    rounded on their own: no compiler can fuse or reassociate them
+ *   V_DIV V_SQRT         correctly rounded
+ *   V_MAX V_MIN          a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   V_GT V_SELECT        a > b; mask ? a : b         VI_GT is signed
+ *   V_FROM_INT V_TO_INT  signed; to int truncates, inside the range only
+ *   VI_MULHILO           32 x 32 -> 64 unsigned, in two halves
+ *   VI_LOAD              unaligned
+ *   VI_STORE4            element w of vector i goes to p[4 i + w]
+ */
+#if VAE__PASS == 1
+#define VAE__FN(name) vae__##name##_portable
+#define V_W 1
+#define V float
+#define VI uint32_t
+#define VM uint32_t
+#define V_HIDE(v) VAE__HIDE_F(v)
+#define V_SET1(x) ((float)(x))
+#define VI_SET1(u) ((uint32_t)(u))
+#define VI_IOTA() 0u
+VAE__INLINE V VAE__FN(v_load)(const float *p) { return *p; }
+VAE__INLINE void VAE__FN(v_store)(float *p, V v) { *p = v; }
+VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) { return i < n ? p[i] : 0.0f; }
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) { if (i < n) p[i] = v; }
+#if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
+VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
+#else
+/* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
+ * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
+ * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
+ * it is; so does a sum that is not finite. */
+VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) {
+    double p = vae__mul_d((double)a, (double)b), d = (double)c;
+    double s = vae__add_d(p, d), back = vae__add_d(s, -p);
+    double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(d, -back));
+    uint64_t u = vae__bits_d(s), e = vae__bits_d(lost);
+    uint64_t inexact = (uint64_t)((e << 1) != 0) & (~u & 1) &
+                       (uint64_t)((u >> 52 & 0x7ff) != 0x7ff);
+    uint64_t away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
+    float r;
+    u = u - inexact + 2 * (inexact & away); /* an even last bit: one up or one down */
+    r = (float)vae__double_of(u);
+    VAE__HIDE_F(r);
+    return r;
+}
+#endif
+VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = a + b; V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = a - b; V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = a * b; V_HIDE(r); return r; }
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#define VAE__ASM2(op, a, b) __asm__(op " {%1, %0|%0, %1}" : "+x"(a) : "x"(b))
+VAE__INLINE V VAE__FN(v_div)(V a, V b) { VAE__ASM2("divss", a, b); return a; }
+VAE__INLINE V VAE__FN(v_sqrt)(V a) { VAE__ASM2("sqrtss", a, a); return a; }
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { VAE__ASM2("maxss", a, b); return a; }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { VAE__ASM2("minss", a, b); return a; }
+#else
+VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; V_HIDE(b); r = a / b; V_HIDE(r); return r; }
+/* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
+ * once more gives the correctly rounded float. */
+VAE__INLINE V VAE__FN(v_sqrt)(V a) {
+    uint32_t u = vae__bits_f(a);
+    if (u == 0x7f800000u || !(u << 1)) return a;
+    return u > 0x7f800000u ? vae__float_of(0x7fc00000u) : (float)vae__sqrt_d((double)a);
+}
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { return a > b ? a : b; }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { return a < b ? a : b; }
+#endif
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return (uint32_t)0 - (uint32_t)(a > b); }
+VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
+    return (uint32_t)0 - (uint32_t)((a ^ 0x80000000u) > (b ^ 0x80000000u));
+}
+VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return (a & m) | (b & ~m); }
+VAE__INLINE V VAE__FN(v_from_int)(VI a) {
+    /* the cast alone is defined only for values that int32_t holds */
+    float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
+    VAE__HIDE_F(r);
+    return r;
+}
+VAE__INLINE VI VAE__FN(v_to_int)(V a) { return (uint32_t)(int32_t)a; }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+    uint64_t p = (uint64_t)m * x;
+    *hi = (uint32_t)(p >> 32);
+    *lo = (uint32_t)p;
+}
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+    const uint32_t four[4] = {a, b, c, d};
+    memcpy(p, four, sizeof four); /* p may be an array of floats */
+}
+VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
+#define V_BITS(v) vae__bits_f(v)
+#define V_OF_BITS(u) vae__float_of(u)
+#define VI_ADD(a, b) ((a) + (b))
+#define VI_SUB(a, b) ((a) - (b))
+#define VI_AND(a, b) ((a) & (b))
+#define VI_OR(a, b) ((a) | (b))
+#define VI_XOR(a, b) ((a) ^ (b))
+#define VI_SHL(a, k) ((a) << (k))
+#define VI_SHR(a, k) ((a) >> (k))
+#define V_SELECT(m, a, b) V_OF_BITS(VAE__FN(vi_select)(m, V_BITS(a), V_BITS(b)))
+#define VM_ANY(m) ((m) != 0)
+#define VM_AND(a, b) ((a) & (b))
+#define VM_OR(a, b) ((a) | (b))
+#define VAE__TILE_ROWS 4 /* 4 x 4 scalars */
+#define VAE__TILE_VECS 4
+
+#elif VAE__PASS == 2
+#define VAE__FN(name) vae__##name##_avx2
+#define V_W 8
+#define V __m256
+#define VI __m256i
+#define VM __m256
+#define V_HIDE(v) __asm__("" : "+x"(v))
+#define V_SET1(x) _mm256_set1_ps(x)
+#define VI_SET1(u) _mm256_set1_epi32((int)(u))
+#define VI_IOTA() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+VAE__INLINE __m256i VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
+    size_t left = n > i ? n - i : 0;
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < 8 ? (int)left : 8), VI_IOTA());
+}
+VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm256_loadu_ps(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm256_storeu_ps(p, v); }
+VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+    if (i + 8 <= n) return _mm256_loadu_ps(p + i);
+    return _mm256_maskload_ps(p + i, VAE__FN(v_lanes)(i, n));
+}
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+    if (i + 8 <= n) _mm256_storeu_ps(p + i, v);
+    else _mm256_maskstore_ps(p + i, VAE__FN(v_lanes)(i, n), v);
+}
+VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
+VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm256_add_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = _mm256_sub_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = _mm256_mul_ps(a, b); V_HIDE(r); return r; }
+/* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
+#define VAE__ASM2(op, a, b, r) \
+    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
+VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; VAE__ASM2("vdivps", a, b, r); return r; }
+VAE__INLINE V VAE__FN(v_sqrt)(V a) {
+    V r;
+    __asm__("vsqrtps {%1, %0|%0, %1}" : "=x"(r) : "x"(a));
+    return r;
+}
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { V r; VAE__ASM2("vmaxps", a, b, r); return r; }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { V r; VAE__ASM2("vminps", a, b, r); return r; }
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)); }
+VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) {
+    return _mm256_blendv_epi8(b, a, _mm256_castps_si256(m));
+}
+VAE__INLINE V VAE__FN(v_from_int)(VI a) { V r = _mm256_cvtepi32_ps(a); V_HIDE(r); return r; }
+VAE__INLINE VI VAE__FN(v_to_int)(V a) { return _mm256_cvttps_epi32(a); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+    VI mm = VI_SET1(m), even = _mm256_mul_epu32(mm, x);
+    VI odd = _mm256_mul_epu32(mm, _mm256_srli_epi64(x, 32));
+    *hi = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    *lo = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+}
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+    VI ab0 = _mm256_unpacklo_epi32(a, b), ab2 = _mm256_unpackhi_epi32(a, b);
+    VI cd0 = _mm256_unpacklo_epi32(c, d), cd2 = _mm256_unpackhi_epi32(c, d);
+    VI e0 = _mm256_unpacklo_epi64(ab0, cd0), e1 = _mm256_unpackhi_epi64(ab0, cd0);
+    VI e2 = _mm256_unpacklo_epi64(ab2, cd2), e3 = _mm256_unpackhi_epi64(ab2, cd2);
+    VI *out = (VI *)(void *)p; /* storeu: no alignment asked */
+    _mm256_storeu_si256(out, _mm256_permute2x128_si256(e0, e1, 0x20));
+    _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(e2, e3, 0x20));
+    _mm256_storeu_si256(out + 2, _mm256_permute2x128_si256(e0, e1, 0x31));
+    _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(e2, e3, 0x31));
+}
+VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) {
+    return _mm256_loadu_si256((const VI *)(const void *)p);
+}
+#define V_BITS(v) _mm256_castps_si256(v)
+#define V_OF_BITS(u) _mm256_castsi256_ps(u)
+#define VI_ADD(a, b) _mm256_add_epi32(a, b)
+#define VI_SUB(a, b) _mm256_sub_epi32(a, b)
+#define VI_AND(a, b) _mm256_and_si256(a, b)
+#define VI_OR(a, b) _mm256_or_si256(a, b)
+#define VI_XOR(a, b) _mm256_xor_si256(a, b)
+#define VI_SHL(a, k) _mm256_slli_epi32(a, k)
+#define VI_SHR(a, k) _mm256_srli_epi32(a, k)
+#define V_SELECT(m, a, b) _mm256_blendv_ps(b, a, m)
+#define VM_ANY(m) (_mm256_movemask_ps(m) != 0)
+#define VM_AND(a, b) _mm256_and_ps(a, b)
+#define VM_OR(a, b) _mm256_or_ps(a, b)
+#define VAE__TILE_ROWS 6 /* 6 x 2: 12 sums + 2 of B + 1 of A = 15 of 16 registers */
+#define VAE__TILE_VECS 2
+
+#elif VAE__PASS == 3
+#define VAE__FN(name) vae__##name##_avx512
+#define V_W 16
+#define V __m512
+#define VI __m512i
+#define VM __mmask16
+#define V_HIDE(v) __asm__("" : "+v"(v))
+#define V_SET1(x) _mm512_set1_ps(x)
+#define VI_SET1(u) _mm512_set1_epi32((int)(u))
+#define VI_IOTA() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+VAE__INLINE VM VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
+    size_t left = n > i ? n - i : 0;
+    return (VM)(left < 16 ? (1u << left) - 1 : 0xffffu);
+}
+VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm512_loadu_ps(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm512_storeu_ps(p, v); }
+VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+    return _mm512_maskz_loadu_ps(VAE__FN(v_lanes)(i, n), p + i);
+}
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+    _mm512_mask_storeu_ps(p + i, VAE__FN(v_lanes)(i, n), v);
+}
+VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
+VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm512_add_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = _mm512_sub_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = _mm512_mul_ps(a, b); V_HIDE(r); return r; }
+#define VAE__ASM2(op, a, b, r) \
+    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
+VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; VAE__ASM2("vdivps", a, b, r); return r; }
+VAE__INLINE V VAE__FN(v_sqrt)(V a) {
+    V r;
+    __asm__("vsqrtps {%1, %0|%0, %1}" : "=v"(r) : "v"(a));
+    return r;
+}
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { V r; VAE__ASM2("vmaxps", a, b, r); return r; }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { V r; VAE__ASM2("vminps", a, b, r); return r; }
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) { return _mm512_cmpgt_epi32_mask(a, b); }
+VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return _mm512_mask_mov_epi32(b, m, a); }
+VAE__INLINE V VAE__FN(v_from_int)(VI a) { V r = _mm512_cvtepi32_ps(a); V_HIDE(r); return r; }
+VAE__INLINE VI VAE__FN(v_to_int)(V a) { return _mm512_cvttps_epi32(a); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+    VI mm = VI_SET1(m), even = _mm512_mul_epu32(mm, x);
+    VI odd = _mm512_mul_epu32(mm, _mm512_srli_epi64(x, 32));
+    *hi = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), (VM)0xAAAA, odd);
+    *lo = _mm512_mask_mov_epi32(even, (VM)0xAAAA, _mm512_slli_epi64(odd, 32));
+}
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+    VI ab0 = _mm512_unpacklo_epi32(a, b), ab2 = _mm512_unpackhi_epi32(a, b);
+    VI cd0 = _mm512_unpacklo_epi32(c, d), cd2 = _mm512_unpackhi_epi32(c, d);
+    VI e0 = _mm512_unpacklo_epi64(ab0, cd0), e1 = _mm512_unpackhi_epi64(ab0, cd0);
+    VI e2 = _mm512_unpacklo_epi64(ab2, cd2), e3 = _mm512_unpackhi_epi64(ab2, cd2);
+    /* the 128-bit quarters of e0..e3 hold blocks 0 4 8 12, 1 5 9 13, 2 6 10 14, 3 7 11 15 */
+    VI f0 = _mm512_shuffle_i32x4(e0, e1, 0x88), f1 = _mm512_shuffle_i32x4(e0, e1, 0xdd);
+    VI f2 = _mm512_shuffle_i32x4(e2, e3, 0x88), f3 = _mm512_shuffle_i32x4(e2, e3, 0xdd);
+    _mm512_storeu_si512(p, _mm512_shuffle_i32x4(f0, f2, 0x88));
+    _mm512_storeu_si512(p + 16, _mm512_shuffle_i32x4(f1, f3, 0x88));
+    _mm512_storeu_si512(p + 32, _mm512_shuffle_i32x4(f0, f2, 0xdd));
+    _mm512_storeu_si512(p + 48, _mm512_shuffle_i32x4(f1, f3, 0xdd));
+}
+VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return _mm512_loadu_si512(p); }
+#define V_BITS(v) _mm512_castps_si512(v)
+#define V_OF_BITS(u) _mm512_castsi512_ps(u)
+#define VI_ADD(a, b) _mm512_add_epi32(a, b)
+#define VI_SUB(a, b) _mm512_sub_epi32(a, b)
+#define VI_AND(a, b) _mm512_and_si512(a, b)
+#define VI_OR(a, b) _mm512_or_si512(a, b)
+#define VI_XOR(a, b) _mm512_xor_si512(a, b)
+#define VI_SHL(a, k) _mm512_slli_epi32(a, k)
+#define VI_SHR(a, k) _mm512_srli_epi32(a, k)
+#define V_SELECT(m, a, b) _mm512_mask_mov_ps(b, m, a)
+#define VM_ANY(m) ((m) != 0)
+#define VM_AND(a, b) ((VM)((a) & (b)))
+#define VM_OR(a, b) ((VM)((a) | (b)))
+#define VAE__TILE_ROWS 12 /* 12 x 2: 24 sums + 2 of B, A broadcast from memory: 26 of 32 */
+#define VAE__TILE_VECS 2
+
+#elif VAE__PASS == 4
+#define VAE__FN(name) vae__##name##_neon
+#define V_W 4
+#define V float32x4_t
+#define VI uint32x4_t
+#define VM uint32x4_t
+#define V_HIDE(v) __asm__("" : "+w"(v))
+#define V_SET1(x) vdupq_n_f32(x)
+#define VI_SET1(u) vdupq_n_u32(u)
+VAE__INLINE VI VAE__FN(vi_iota)(void) {
+    static const uint32_t lane[4] = {0, 1, 2, 3};
+    return vld1q_u32(lane);
+}
+#define VI_IOTA() VAE__FN(vi_iota)()
+VAE__INLINE V VAE__FN(v_load)(const float *p) { return vld1q_f32(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, V v) { vst1q_f32(p, v); }
+VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+    float part[4] = {0, 0, 0, 0};
+    size_t j;
+    if (i + 4 <= n) return vld1q_f32(p + i);
+    for (j = i; j < n; j++) part[j - i] = p[j];
+    return vld1q_f32(part);
+}
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+    float part[4];
+    size_t j;
+    if (i + 4 <= n) {
+        vst1q_f32(p + i, v);
+        return;
+    }
+    vst1q_f32(part, v);
+    for (j = i; j < n; j++) p[j] = part[j - i];
+}
+VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return vfmaq_f32(c, a, b); }
+VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = vaddq_f32(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = vsubq_f32(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = vmulq_f32(a, b); V_HIDE(r); return r; }
+VAE__INLINE V VAE__FN(v_div)(V a, V b) {
+    V r;
+    __asm__("fdiv %0.4s, %1.4s, %2.4s" : "=w"(r) : "w"(a), "w"(b));
+    return r;
+}
+VAE__INLINE V VAE__FN(v_sqrt)(V a) {
+    V r;
+    __asm__("fsqrt %0.4s, %1.4s" : "=w"(r) : "w"(a));
+    return r;
+}
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return vcgtq_f32(a, b); }
+VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
+    return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
+}
+/* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { return vbslq_f32(vcgtq_f32(b, a), a, b); }
+VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return vbslq_u32(m, a, b); }
+VAE__INLINE V VAE__FN(v_from_int)(VI a) {
+    V r = vcvtq_f32_s32(vreinterpretq_s32_u32(a));
+    V_HIDE(r);
+    return r;
+}
+VAE__INLINE VI VAE__FN(v_to_int)(V a) { return vreinterpretq_u32_s32(vcvtq_s32_f32(a)); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+    uint32x2_t mm = vdup_n_u32(m);
+    VI low = vreinterpretq_u32_u64(vmull_u32(mm, vget_low_u32(x)));
+    VI high = vreinterpretq_u32_u64(vmull_u32(mm, vget_high_u32(x)));
+    *lo = vuzp1q_u32(low, high);
+    *hi = vuzp2q_u32(low, high);
+}
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+    uint32x4x4_t all;
+    all.val[0] = a, all.val[1] = b, all.val[2] = c, all.val[3] = d;
+    vst4q_u32(p, all);
+}
+VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
+#define V_BITS(v) vreinterpretq_u32_f32(v)
+#define V_OF_BITS(u) vreinterpretq_f32_u32(u)
+#define VI_ADD(a, b) vaddq_u32(a, b)
+#define VI_SUB(a, b) vsubq_u32(a, b)
+#define VI_AND(a, b) vandq_u32(a, b)
+#define VI_OR(a, b) vorrq_u32(a, b)
+#define VI_XOR(a, b) veorq_u32(a, b)
+#define VI_SHL(a, k) vshlq_n_u32(a, k)
+#define VI_SHR(a, k) vshrq_n_u32(a, k)
+#define V_SELECT(m, a, b) vbslq_f32(m, a, b)
+#define VM_ANY(m) (vmaxvq_u32(m) != 0)
+#define VM_AND(a, b) vandq_u32(a, b)
+#define VM_OR(a, b) vorrq_u32(a, b)
+#define VAE__TILE_ROWS 6 /* 6 x 4: 24 sums + 4 of B + 1 of A = 29 of 32 registers */
+#define VAE__TILE_VECS 4
+#endif
+
+#define V_ZERO() V_SET1(0.0f)
+#define V_LOAD(p) VAE__FN(v_load)(p)
+#define V_STORE(p, v) VAE__FN(v_store)(p, v)
+#define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
+#define V_PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
+#define V_FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
+#define V_ADD(a, b) VAE__FN(v_add)(a, b)
+#define V_SUB(a, b) VAE__FN(v_sub)(a, b)
+#define V_MUL(a, b) VAE__FN(v_mul)(a, b)
+#define V_DIV(a, b) VAE__FN(v_div)(a, b)
+#define V_SQRT(a) VAE__FN(v_sqrt)(a)
+#define V_MAX(a, b) VAE__FN(v_max)(a, b)
+#define V_MIN(a, b) VAE__FN(v_min)(a, b)
+#define V_GT(a, b) VAE__FN(v_gt)(a, b)
+#define V_FROM_INT(a) VAE__FN(v_from_int)(a)
+#define V_TO_INT(a) VAE__FN(v_to_int)(a)
+#define V_NEG(a) V_OF_BITS(VI_XOR(V_BITS(a), VI_SET1(0x80000000u)))
+#define V_ABS(a) V_OF_BITS(VI_AND(V_BITS(a), VI_SET1(0x7fffffffu)))
+#define VI_GT(a, b) VAE__FN(vi_gt)(a, b)
+#define VI_SELECT(m, a, b) VAE__FN(vi_select)(m, a, b)
+#define VI_MULHILO(m, x, hi, lo) VAE__FN(vi_mulhilo)(m, x, hi, lo)
+#define VI_LOAD(p) VAE__FN(vi_load)(p)
+#define VI_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
+
+
+/* ---- elementary functions ------------------------------------------------------------
+ * Written once in the vocabulary, the same bits everywhere. "Error" is the largest over all floats
+ * of the domain, in units in the last place of the exact result, found by trying every float.
+ * A NaN in is a NaN out: it flows through the arithmetic, since V_MAX(c, x) and V_MIN(c, x) give x
+ * when x is NaN. All polynomials are our own fits: tools/minimax.py prints their coefficients under
+ * the names used here. */
+
+/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
+ * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
+ * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
+ * and adds that power last, which takes no more steps than adding 1. */
+VAE__INLINE V VAE__FN(v_exp_core)(V x, V magic, V *q, VI *k) {
+    V t = V_FMA(x, V_SET1(1.44269502f), magic), n = V_SUB(t, magic), r, p;
+    r = V_FMA(n, V_SET1(-0.693147182f), x);
+    r = V_FMA(n, V_SET1(1.90465421e-09f), r);
+    p = V_FMA(r, V_SET1(0.00138213043f), V_SET1(0.00836866908f));
+    p = V_FMA(p, r, V_SET1(0.0416682586f));
+    p = V_FMA(p, r, V_SET1(0.166665211f));
+    p = V_FMA(p, r, V_SET1(0.49999994f));
+    *q = V_FMA(p, r, V_SET1(1.0f));
+    *k = V_BITS(t);
+    return r;
+}
+
+/* exp(x), all floats. Error 0.9 ulp. 2^n in two halves, so that only the last product is rounded to
+ * a subnormal or overflows. */
+VAE__INLINE V VAE__FN(v_exp)(V x) {
+    VI k, half;
+    V q, r = V_MIN(V_SET1(89.0f), V_MAX(V_SET1(-104.0f), x)), scale;
+    r = VAE__FN(v_exp_core)(r, V_SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
+    half = VI_SHR(k, 1);
+    scale = V_OF_BITS(VI_SHL(half, 23));
+    r = V_FMA(V_MUL(r, scale), q, scale);
+    return V_MUL(r, V_OF_BITS(VI_SHL(VI_SUB(k, half), 23)));
+}
+
+/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
+VAE__INLINE V VAE__FN(v_exp_minus)(V x, V *low) {
+    VI k;
+    V q, r = V_OF_BITS(VI_OR(V_BITS(x), VI_SET1(0x80000000u))), scale, t;
+    r = V_MAX(V_SET1(-104.0f), r);
+    r = VAE__FN(v_exp_core)(r, V_SET1(12583103.0f), &q, &k); /* bias 127 + 64 */
+    scale = V_OF_BITS(VI_SHL(k, 23));
+    r = V_MUL(r, scale);
+    t = V_FMA(r, q, scale);
+    *low = V_FMA(r, q, V_SUB(scale, t));
+    return t;
+}
+
+/* exp(x) - 1, all floats. Error 1.2 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
+ * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
+ * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
+VAE__INLINE V VAE__FN(v_expm1)(V x) {
+    const V magic = V_SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
+    V c = V_MIN(V_SET1(89.0f), V_MAX(V_SET1(-20.0f), x)), k, n, r, rest, s, u, q, h;
+    k = V_FMA(c, V_SET1(1.44269502f), magic);
+    n = V_SUB(k, magic);
+    r = V_FMA(n, V_SET1(-0.693147182f), c);
+    rest = V_MUL(n, V_SET1(1.90465421e-09f));
+    s = V_ADD(r, rest);
+    u = V_MUL(s, s);
+    q = V_FMA(s, V_SET1(0.000197607675f), V_SET1(0.00139323215f));
+    q = V_FMA(q, u, V_FMA(s, V_SET1(0.00833354704f), V_SET1(0.0416664928f)));
+    q = V_FMA(q, u, V_FMA(s, V_SET1(0.166666657f), V_SET1(0.5f)));
+    c = V_FMA(q, u, rest);
+    h = V_OF_BITS(VI_SHL(V_BITS(k), 23)); /* 2^(n-1) */
+    c = V_FMA(h, c, V_FMA(h, r, V_SUB(h, V_SET1(0.5f))));
+    return V_SELECT(V_GT(V_SET1(2e-8f), V_ABS(x)), x, V_ADD(c, c));
+}
+
+/* tanh(x), all floats. Error 1.5 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
+ * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
+VAE__INLINE V VAE__FN(v_tanh)(V x) {
+    const V one = V_SET1(1.0f);
+    V a = V_ABS(x), u = V_MUL(a, a), q, r, scale, t, p;
+    VI k;
+    r = V_MAX(V_SET1(-20.0f), V_MUL(a, V_SET1(-2.0f)));
+    r = VAE__FN(v_exp_core)(r, V_SET1(12583039.0f), &q, &k); /* bias 127 */
+    scale = V_OF_BITS(VI_SHL(k, 23));
+    t = V_FMA(V_MUL(r, scale), q, scale);
+    t = V_FMA(V_DIV(t, V_ADD(one, t)), V_SET1(-2.0f), one);
+    p = V_FMA(u, V_SET1(-0.0055147768f), V_SET1(0.0204690564f));
+    p = V_FMA(p, u, V_SET1(-0.0536879115f));
+    p = V_FMA(p, u, V_SET1(0.133308291f));
+    p = V_FMA(p, u, V_SET1(-0.333332598f));
+    p = V_FMA(p, V_MUL(u, a), a);
+    t = V_SELECT(V_GT(V_SET1(0.65f), a), p, t);
+    return V_OF_BITS(VI_OR(V_BITS(t), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
+}
+
+/* 1 / (1 + exp(-x)), all floats. Error 0.9 ulp. y = t / (1 + t) with t = exp(-|x|), all scaled by
+ * 2^64, so that only y may be subnormal; then one step of correction for the quotient, the sum and
+ * what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+VAE__INLINE V VAE__FN(v_sigmoid)(V x) {
+    const V one = V_SET1(18446744073709551616.0f), back = V_SET1(5.42101086e-20f);
+    V low, t = VAE__FN(v_exp_minus)(x, &low), d = V_ADD(one, t), minus_y, rest;
+    V low_d = V_ADD(V_SUB(t, V_SUB(d, one)), low);
+    minus_y = V_DIV(V_NEG(t), d);
+    rest = V_FMA(minus_y, back, back);
+    t = V_ADD(V_FMA(minus_y, d, t), V_FMA(minus_y, low_d, low));
+    t = V_FMA(t, rest, V_NEG(minus_y));
+    return V_SELECT(V_GT(x, V_ZERO()), V_SUB(V_SET1(1.0f), t), t);
+}
+
+/* log(1 + exp(x)), all floats. Error 1.2 ulp. max(x, 0) + t + t^2 q(t), t = exp(-|x|);
+ * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
+VAE__INLINE V VAE__FN(v_softplus)(V x) {
+    const V back = V_SET1(5.42101086e-20f); /* 2^-64 */
+    V low, t = V_MUL(VAE__FN(v_exp_minus)(x, &low), back), u = V_MUL(t, t), q;
+    q = V_FMA(t, V_SET1(0.020089522f), V_SET1(-0.0574618913f));
+    q = V_FMA(u, V_SET1(-0.00329138339f), q);
+    q = V_FMA(q, u, V_FMA(t, V_SET1(0.106614605f), V_SET1(-0.153450042f)));
+    q = V_FMA(q, u, V_FMA(t, V_SET1(0.196921244f), V_SET1(-0.249580204f)));
+    q = V_FMA(q, u, V_FMA(t, V_SET1(0.333304644f), V_SET1(-0.499999315f)));
+    low = V_FMA(low, V_FMA(t, V_MUL(back, V_SET1(-0.5f)), back), V_MAX(x, V_ZERO()));
+    return V_ADD(t, V_FMA(q, u, low));
+}
+
+/* f + f^2 q(f) - minus_e ln 2 = log((1 + f) 2^-minus_e), -1/4 <= f < 1/2; tools/minimax.py log. */
+VAE__INLINE V VAE__FN(v_log_tail)(V f, V minus_e) {
+    V u = V_MUL(f, f), q;
+    q = V_FMA(f, V_SET1(0.104725532f), V_SET1(-0.131639317f));
+    q = V_FMA(u, V_SET1(-0.0451523736f), q);
+    q = V_FMA(q, u, V_FMA(f, V_SET1(0.144776285f), V_SET1(-0.166468784f)));
+    q = V_FMA(q, u, V_FMA(f, V_SET1(0.19990848f), V_SET1(-0.250001103f)));
+    q = V_FMA(q, u, V_FMA(f, V_SET1(0.333334506f), V_SET1(-0.5f)));
+    return V_FMA(minus_e, V_SET1(-0.693147182f), V_FMA(q, u, f));
+}
+
+/* log of the float with these bits, normal and positive; exponents down to -62 (wrapped below 0)
+ * stand for subnormals. Where nothing else occurs, as in the normal generator, this alone is v_log.
+ * bits = 2^e m, 3/4 <= m < 3/2. */
+VAE__INLINE V VAE__FN(v_log_core)(VI bits) {
+    VI j = VI_ADD(bits, VI_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
+    V e = V_OF_BITS(VI_OR(VI_SHR(j, 23), VI_SET1(0x4b000000u))); /* 2^23 + 160 + e */
+    V m = V_OF_BITS(VI_ADD(VI_AND(j, VI_SET1(0x007fffffu)), VI_SET1(0x3f400000u)));
+    return VAE__FN(v_log_tail)(V_SUB(m, V_SET1(1.0f)), V_SUB(V_SET1(8388768.0f), e));
+}
+
+/* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 1.0 ulp. */
+VAE__INLINE V VAE__FN(v_log)(V x) {
+    VI u = V_BITS(x);
+    VI up = VI_SUB(V_BITS(V_MUL(x, V_SET1(8388608.0f))), VI_SET1(23u << 23));
+    V y = VAE__FN(v_log_core)(VI_SELECT(VI_GT(VI_SET1(0x00800000u), u), up, u));
+    y = V_SELECT(VI_GT(u, VI_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
+    y = V_SELECT(VI_GT(VI_SET1(0), u), V_OF_BITS(VI_SET1(0x7fc00000u)), y);
+    return V_SELECT(VI_GT(VI_SET1(1), V_BITS(V_ABS(x))), V_OF_BITS(VI_SET1(0xff800000u)), y);
+}
+
+/* log(1 + x), all floats; -inf at -1, below NaN. Error 1.0 ulp. 1 + x = 2^e (1 + f), e from the
+ * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
+VAE__INLINE V VAE__FN(v_log1p)(V x) {
+    const V one = V_SET1(1.0f);
+    V u = V_ADD(x, one), e, f, m, scale, y;
+    VI bits = V_BITS(x), j = VI_ADD(V_BITS(u), VI_SET1(0x10c00000u));
+    VI up = VI_SHR(j, 23);
+    e = V_SUB(V_SET1(8388768.0f), V_OF_BITS(VI_OR(up, VI_SET1(0x4b000000u))));
+    m = V_OF_BITS(VI_ADD(VI_AND(j, VI_SET1(0x007fffffu)), VI_SET1(0x3f400000u)));
+    scale = V_OF_BITS(VI_SHL(VI_SUB(VI_SET1(287), up), 23)); /* 2^-e */
+    f = V_FMA(x, scale, V_SUB(scale, one));
+    f = V_SELECT(VI_GT(bits, VI_SET1(0x4f000000u)), V_SUB(m, one), f); /* 2^-e may not exist */
+    y = VAE__FN(v_log_tail)(f, e);
+    y = V_SELECT(VI_GT(bits, VI_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
+    y = V_SELECT(VI_GT(VI_SET1(1), V_BITS(u)), V_OF_BITS(VI_SET1(0x7fc00000u)), y);
+    return V_SELECT(VI_GT(VI_SET1(1), V_BITS(V_ABS(u))), V_OF_BITS(VI_SET1(0xff800000u)), y);
+}
+
+/* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
+ * with b = 3/8 a; tools/minimax.py tail. */
+VAE__INLINE V VAE__FN(v_tail)(V b) {
+    const V one = V_SET1(1.0f);
+    V t = V_DIV(one, V_ADD(one, b)), u = V_MUL(t, t), p;
+    p = V_FMA(t, V_SET1(0.060216818f), V_SET1(-0.201395392f));
+    p = V_FMA(p, u, V_FMA(t, V_SET1(0.175608024f), V_SET1(0.0235518496f)));
+    p = V_FMA(p, u, V_FMA(t, V_SET1(0.145324662f), V_SET1(0.146925718f)));
+    return V_FMA(p, u, V_FMA(t, V_SET1(0.149839029f), V_SET1(-8.7634653e-06f)));
+}
+
+/* erf(x), all floats. Error 1.2 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
+ * 1 - 2 Phi(-sqrt(2) |x|). */
+VAE__INLINE V VAE__FN(v_erf)(V x) {
+    V a = V_MIN(V_SET1(4.0f), V_ABS(x)), u = V_MUL(a, a), low, p, y;
+    y = V_MUL(VAE__FN(v_tail)(V_MUL(a, V_SET1(0.530330086f))), VAE__FN(v_exp_minus)(u, &low));
+    y = V_FMA(y, V_SET1(-1.08420217e-19f), V_SET1(1.0f)); /* -2^-63 */
+    p = V_FMA(u, V_SET1(7.80690316e-05f), V_SET1(-0.00079978531f));
+    p = V_FMA(p, u, V_SET1(0.0051871622f));
+    p = V_FMA(p, u, V_SET1(-0.0268533472f));
+    p = V_FMA(p, u, V_SET1(0.112835787f));
+    p = V_FMA(p, u, V_SET1(-0.37612626f));
+    p = V_FMA(p, u, V_SET1(0.128379166f));
+    y = V_SELECT(V_GT(a, V_SET1(1.0f)), y, V_FMA(a, p, a));
+    return V_OF_BITS(VI_OR(V_BITS(y), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
+}
+
+/* x Phi(x), all floats. Error 5 ulp for x < 0, 2 above. x (1/2 + x p(x^2)) for |x| <= 1,
+ * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
+VAE__INLINE V VAE__FN(v_gelu)(V x) {
+    V a = V_MIN(V_SET1(15.0f), V_ABS(x)), b = V_MUL(a, V_SET1(0.5f)), hi, lo, low, y, p, u;
+    hi = V_MUL(a, b);
+    lo = V_FMA(a, b, V_NEG(hi));
+    y = VAE__FN(v_tail)(V_MUL(a, V_SET1(0.375f)));
+    y = V_MUL(V_MUL(V_FMA(y, V_NEG(lo), y), a), VAE__FN(v_exp_minus)(hi, &low));
+    y = V_FMA(y, V_SET1(-5.42101086e-20f), V_MAX(V_SET1(-0.0f), x)); /* -2^-64 */
+    u = V_MUL(a, a);
+    p = V_FMA(u, V_SET1(-8.16963893e-06f), V_SET1(0.000115018905f));
+    p = V_FMA(p, u, V_SET1(-0.00118801999f));
+    p = V_FMA(p, u, V_SET1(0.00997416303f));
+    p = V_FMA(p, u, V_SET1(-0.0664905384f));
+    p = V_FMA(p, u, V_SET1(0.398942292f));
+    p = V_MUL(x, V_FMA(x, p, V_SET1(0.5f)));
+    return V_SELECT(V_GT(a, V_SET1(1.0f)), y, p);
+}
+
+/* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1 ulp.
+ * |t| = k / 2 + r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
+VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
+    const V magic = V_SET1(12582912.0f); /* 1.5 * 2^23 */
+    const VI top = VI_SET1(0x80000000u);
+    V a = V_ABS(t), k = V_FMA(a, V_SET1(2.0f), magic), r, u, s, c;
+    VI bits = V_BITS(k);
+    VM odd = VI_GT(VI_AND(bits, VI_SET1(1)), VI_SET1(0));
+    r = V_FMA(V_SUB(k, magic), V_SET1(-0.5f), a);
+    u = V_MUL(r, r);
+    s = V_FMA(u, V_SET1(-0.589277327f), V_SET1(2.54979467f));
+    s = V_FMA(s, u, V_SET1(-5.16770887f));
+    s = V_FMA(s, u, V_SET1(1.50995803e-07f)); /* pi in two parts */
+    s = V_FMA(r, V_SET1(3.1415925f), V_MUL(r, s));
+    c = V_FMA(u, V_SET1(0.228985205f), V_SET1(-1.33475804f));
+    c = V_FMA(c, u, V_SET1(4.05869675f));
+    c = V_FMA(c, u, V_SET1(-4.93480206f));
+    c = V_FMA(c, u, V_SET1(1.0f));
+    /* sin(pi |t|) = s, c, |s| for k = 0, 1, 2 and cos(pi |t|) = c, -s, -c */
+    *sine = V_OF_BITS(VI_OR(V_BITS(V_ABS(V_SELECT(odd, c, s))), VI_AND(V_BITS(t), top)));
+    c = V_OF_BITS(VI_XOR(V_BITS(c), VI_AND(VI_SHL(bits, 30), top)));
+    *cosine = V_SELECT(odd, V_SUB(V_ZERO(), s), c);
+}
+
+VAE__INLINE V VAE__FN(v_sinpi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return s; }
+VAE__INLINE V VAE__FN(v_cospi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return c; }
+VAE__INLINE V VAE__FN(v_relu)(V x) { return V_MAX(x, V_ZERO()); }
+VAE__INLINE V VAE__FN(v_leaky_relu)(V x) { return V_MAX(x, V_MUL(x, V_SET1(0.01f))); }
+VAE__INLINE V VAE__FN(v_elu)(V x) {
+    return V_SELECT(V_GT(x, V_ZERO()), x, VAE__FN(v_expm1)(x));
+}
+/* The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+VAE__INLINE V VAE__FN(v_silu)(V x) {
+    return V_MUL(V_MAX(V_SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
+}
+
+/* y[i] = f(x[i]) for i < n; x may be y. fn: VAE_ACT_* or VAE__FN_*. */
+static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
+    size_t i;
+    switch (fn) {
+    default: /* VAE_ACT_IDENTITY */
+        if (x != y) memcpy(y, x, n * sizeof *y);
+        break;
+#define VAE__MAP(fn, name) \
+    case fn: \
+        for (i = 0; i < n; i += V_W) V_PUT(y, i, n, VAE__FN(name)(V_GET(x, i, n))); \
+        break;
+    VAE__MAP(VAE_ACT_RELU, v_relu)
+    VAE__MAP(VAE_ACT_LEAKY_RELU, v_leaky_relu)
+    VAE__MAP(VAE_ACT_ELU, v_elu)
+    VAE__MAP(VAE_ACT_TANH, v_tanh)
+    VAE__MAP(VAE_ACT_SIGMOID, v_sigmoid)
+    VAE__MAP(VAE_ACT_SOFTPLUS, v_softplus)
+    VAE__MAP(VAE_ACT_SILU, v_silu)
+    VAE__MAP(VAE_ACT_GELU, v_gelu)
+    VAE__MAP(VAE__FN_EXP, v_exp)
+    VAE__MAP(VAE__FN_EXPM1, v_expm1)
+    VAE__MAP(VAE__FN_LOG, v_log)
+    VAE__MAP(VAE__FN_LOG1P, v_log1p)
+    VAE__MAP(VAE__FN_ERF, v_erf)
+    VAE__MAP(VAE__FN_SINPI, v_sinpi)
+    VAE__MAP(VAE__FN_COSPI, v_cospi)
+    VAE__MAP(VAE__FN_SQRT, v_sqrt)
+#undef VAE__MAP
+    }
+}
+
+/* ======================================================================================
+ * >>kernels  all arithmetic on arrays, written once
+ * uses: >>shim                       tests: tests/test_kernels.c, tests/test_gemm.c
+ *
+ * Habits that keep the bits: an output is one chain of V_FMA, ascending, vectorised across outputs;
+ * a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through V_GET and
+ * V_PUT, so every element meets the same formula.
+ * ==================================================================================== */
+
+/* ---- matrix product ---- */
+
+enum { VAE__FN(TILE_COLS) = VAE__TILE_VECS * V_W };
+
+/* One tile of C: `rows` x `vecs` vectors of sums held in registers while k runs. `rows` and `vecs`
+ * are constants after inlining. B lies in rows of `bs` floats, readable for whole vectors; of C
+ * only `n` columns exist. `first`: start from bias (or 0), else from C. `last`: finish with +0. */
+VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const float *a,
+                               size_t row_step, size_t k_step, const float *b, size_t bs, float *c,
+                               size_t ldc, size_t n, const float *bias, int first, int last) {
+    V sum[VAE__TILE_ROWS][VAE__TILE_VECS];
+    size_t kk;
+    int i, v;
+    VAE__UNROLL
+    for (i = 0; i < rows; i++) {
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++) {
+            if (!first) sum[i][v] = V_GET(c + (size_t)i * ldc, (size_t)v * V_W, n);
+            else if (bias) sum[i][v] = V_GET(bias, (size_t)v * V_W, n);
+            else sum[i][v] = V_ZERO();
+        }
+    }
+    for (kk = 0; kk < k; kk++) {
+        V bv[VAE__TILE_VECS];
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++) bv[v] = V_LOAD(b + v * V_W);
+        VAE__UNROLL
+        for (i = 0; i < rows; i++) {
+            V av = V_SET1(a[(size_t)i * row_step]);
+            VAE__UNROLL
+            for (v = 0; v < vecs; v++) sum[i][v] = V_FMA(av, bv[v], sum[i][v]);
+        }
+        a += k_step;
+        b += bs;
+    }
+    VAE__UNROLL
+    for (i = 0; i < rows; i++) {
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++) {
+            V zero = V_ZERO();
+            V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+            if (last) sum[i][v] = V_ADD(sum[i][v], zero);
+            V_PUT(c + (size_t)i * ldc, (size_t)v * V_W, n, sum[i][v]);
+        }
+    }
+}
+
+/* All rows of one panel of C, `vecs` vectors wide. */
+#define VAE__ROWS(count) \
+    for (; m - i >= (count); i += (count)) \
+        VAE__FN(tile)((count), vecs, k, a + i * row_step, row_step, k_step, b, bs, c + i * ldc, \
+                      ldc, n, bias, first, last)
+VAE__INLINE void VAE__FN(panel)(const int vecs, size_t m, size_t n, size_t k, const float *a,
+                                size_t row_step, size_t k_step, const float *b, size_t bs,
+                                const float *bias, float *c, size_t ldc, int first, int last) {
+    size_t i = 0;
+    VAE__ROWS(VAE__TILE_ROWS);
+#if VAE__TILE_ROWS > 8
+    VAE__ROWS(8);
+#endif
+#if VAE__TILE_ROWS > 4
+    VAE__ROWS(4);
+#endif
+    VAE__ROWS(2);
+    VAE__ROWS(1);
+}
+#undef VAE__ROWS
+VAE__NOINLINE static void VAE__FN(panel_wide)(size_t m, size_t n, size_t k, const float *a,
+                                              size_t row_step, size_t k_step, const float *b,
+                                              size_t bs, const float *bias, float *c, size_t ldc,
+                                              int first, int last) {
+    VAE__FN(panel)(VAE__TILE_VECS, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
+}
+VAE__NOINLINE static void VAE__FN(panel_slim)(size_t m, size_t n, size_t k, const float *a,
+                                              size_t row_step, size_t k_step, const float *b,
+                                              size_t bs, const float *bias, float *c, size_t ldc,
+                                              int first, int last) {
+    VAE__FN(panel)(1, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
+}
+
+/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+static void VAE__FN(pack)(int transposed, size_t width, size_t n, size_t k, const float *b,
+                          size_t ldb, float *out) {
+    size_t j, kk;
+    if (!transposed) {
+        for (kk = 0; kk < k; kk++)
+            for (j = 0; j < width; j += V_W)
+                V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
+        return;
+    }
+    for (j = 0; j < width; j++)
+        for (kk = 0; kk < k; kk++) out[kk * width + j] = j < n ? b[j * ldb + kk] : 0.0f;
+}
+
+enum { VAE__FN(PACK_K) = 8192 / (VAE__TILE_VECS * V_W) < 512 ? 8192 / (VAE__TILE_VECS * V_W) : 512 };
+
+static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                          const float *b, size_t ldb, const float *bias, int act, float *c,
+                          size_t ldc) {
+    const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
+    const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
+    const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
+    float room[8192 + 16]; /* one packed panel of B, 32 KB, in the first-level cache */
+    float *packed = room + ((64 - ((uintptr_t)room & 63)) & 63) / sizeof(float);
+    size_t j = 0;
+    if (!m) return;
+    while (j < n) {
+        const int wide = n - j > V_W;
+        const size_t width = wide ? (size_t)VAE__FN(TILE_COLS) : (size_t)V_W;
+        const size_t cols = n - j < width ? n - j : width;
+        /* packing pays once a few tiles read the panel; a transposed or cut one must be copied */
+        const int pack = transposed || cols < width || m > 2 * VAE__TILE_ROWS;
+        size_t k0 = 0;
+        do {
+            const size_t left = k - k0;
+            const size_t run = pack && left > VAE__FN(PACK_K) ? (size_t)VAE__FN(PACK_K) : left;
+            const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
+            size_t bs = ldb;
+            if (pack) {
+                VAE__FN(pack)(transposed, width, cols, run, from, ldb, packed);
+                from = packed, bs = width;
+            }
+            (wide ? VAE__FN(panel_wide) : VAE__FN(panel_slim))(
+                m, cols, run, a + k0 * k_step, row_step, k_step, from, bs, bias ? bias + j : NULL,
+                c + j, ldc, k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k);
+            k0 += run;
+        } while (k0 < k);
+        if (act != VAE_ACT_IDENTITY) { /* while the panel is in cache */
+            size_t i;
+            for (i = 0; i < m; i++) VAE__FN(map)(act, cols, c + i * ldc + j, c + i * ldc + j);
+        }
+        j += cols;
+    }
+}
+
+/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. */
+static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
+    size_t i, j;
+    for (j = 0; j < n; j += V_W) {
+        V sum = V_ZERO(), zero = V_ZERO();
+        V_HIDE(zero);
+        for (i = 0; i < rows; i++) sum = V_ADD(sum, V_GET(dy + i * n, j, n));
+        V_PUT(db, j, n, V_ADD(sum, zero));
+    }
+}
+
+/* ---- activations, backward: dy *= f' ----
+ * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
+ * not determine, its input. */
+VAE__INLINE V VAE__FN(slope)(const int act, V s) {
+    const V one = V_SET1(1.0f), zero = V_ZERO();
+    switch (act) {
+    case VAE_ACT_RELU: return V_SELECT(V_GT(s, zero), one, zero);
+    case VAE_ACT_LEAKY_RELU: return V_SELECT(V_GT(s, zero), one, V_SET1(0.01f));
+    case VAE_ACT_ELU: return V_SELECT(V_GT(s, zero), one, V_ADD(s, one));
+    case VAE_ACT_TANH: return V_FMA(V_NEG(s), s, one);
+    case VAE_ACT_SIGMOID: return V_MUL(s, V_SUB(one, s));
+    case VAE_ACT_SOFTPLUS: return V_NEG(VAE__FN(v_expm1)(V_NEG(s)));
+    case VAE_ACT_SILU: { /* f' = p + x p (1 - p) with p = sigmoid(x) */
+        V p = VAE__FN(v_sigmoid)(s);
+        return V_FMA(V_MUL(s, p), V_SUB(one, p), p);
+    }
+    case VAE_ACT_GELU: { /* f' = Phi(x) + x phi(x) */
+        V half = V_SET1(0.5f);
+        V cdf = V_FMA(half, VAE__FN(v_erf)(V_MUL(s, V_SET1(0.707106781f))), half);
+        V pdf = V_MUL(V_SET1(0.398942280f), VAE__FN(v_exp)(V_MUL(V_MUL(V_SET1(-0.5f), s), s)));
+        return V_FMA(s, pdf, cdf);
+    }
+    default: return one;
+    }
+}
+static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
+    size_t i;
+#define VAE__ACT_CASE(which) \
+    case which: \
+        for (i = 0; i < n; i += V_W) \
+            V_PUT(dy, i, n, V_MUL(V_GET(dy, i, n), VAE__FN(slope)(which, V_GET(kept, i, n)))); \
+        break
+    switch (act) {
+        VAE__ACT_CASE(VAE_ACT_RELU);
+        VAE__ACT_CASE(VAE_ACT_LEAKY_RELU);
+        VAE__ACT_CASE(VAE_ACT_ELU);
+        VAE__ACT_CASE(VAE_ACT_TANH);
+        VAE__ACT_CASE(VAE_ACT_SIGMOID);
+        VAE__ACT_CASE(VAE_ACT_SOFTPLUS);
+        VAE__ACT_CASE(VAE_ACT_SILU);
+        VAE__ACT_CASE(VAE_ACT_GELU);
+    default: break;
+    }
+#undef VAE__ACT_CASE
+}
+
+/* ---- random numbers ---- */
+
+/* 4 V_W words: blocks `block` .. `block + V_W - 1` of an address. */
+VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VI w[4]) {
+    VI c0 = VI_ADD(VI_SET1(block), VI_IOTA()), c1 = VI_SET1(at->counter[0]);
+    VI c2 = VI_SET1(at->counter[1]), c3 = VI_SET1(at->counter[2]);
+    uint32_t k0 = at->key[0], k1 = at->key[1];
+    int round;
+    VAE__UNROLL
+    for (round = 0; round < 10; round++) {
+        VI hi0, lo0, hi1, lo1;
+        VI_MULHILO(VAE__PHILOX_M0, c0, &hi0, &lo0);
+        VI_MULHILO(VAE__PHILOX_M1, c2, &hi1, &lo1);
+        c0 = VI_XOR(VI_XOR(hi1, c1), VI_SET1(k0));
+        c1 = lo1;
+        c2 = VI_XOR(VI_XOR(hi0, c3), VI_SET1(k1));
+        c3 = lo0;
+        k0 += VAE__PHILOX_W0;
+        k1 += VAE__PHILOX_W1;
+    }
+    w[0] = c0, w[1] = c1, w[2] = c2, w[3] = c3;
+}
+
+/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the first,
+ * the radius from all 32 bits of the second, so that |z| reaches 6.76. */
+VAE__INLINE void VAE__FN(box_muller)(VI angle, VI radius, VI *z0, VI *z1) {
+    V s, c, r, u;
+    V t = V_FMA(V_FROM_INT(angle), V_SET1(4.65661287e-10f), V_SET1(2.32830644e-10f));
+    /* unsigned -> float, rounded once, on sets that only know signed integers */
+    u = V_FMA(V_FROM_INT(VI_SHR(radius, 16)), V_SET1(65536.0f),
+              V_FROM_INT(VI_AND(radius, VI_SET1(0xffffu))));
+    u = V_FMA(u, V_SET1(2.32830644e-10f), V_SET1(1.16415322e-10f));
+    r = V_SQRT(V_MUL(V_SET1(-2.0f), VAE__FN(v_log)(u)));
+    VAE__FN(v_sincospi)(t, &s, &c);
+    *z0 = V_BITS(V_MUL(r, s));
+    *z1 = V_BITS(V_MUL(r, c));
+}
+
+VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32_t block, size_t n,
+                                  uint32_t *out) {
+    uint32_t part[4 * V_W];
+    size_t i;
+    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
+        const int whole = n - i >= 4 * V_W;
+        VI w[4];
+        VAE__FN(philox)(at, block, w);
+        if (kind == VAE__DRAW_NORMAL) {
+            VAE__FN(box_muller)(w[0], w[1], &w[0], &w[1]);
+            VAE__FN(box_muller)(w[2], w[3], &w[2], &w[3]);
+        } else if (kind == VAE__DRAW_UNIFORM) {
+            int q;
+            for (q = 0; q < 4; q++)
+                w[q] = V_BITS(V_MUL(V_FROM_INT(VI_SHR(w[q], 8)), V_SET1(5.96046448e-8f)));
+        }
+        VI_STORE4(whole ? out + i : part, w[0], w[1], w[2], w[3]);
+        if (!whole) memcpy(out + i, part, (n - i) * 4);
+    }
+}
+static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size_t n, void *out) {
+    uint32_t *words = (uint32_t *)out;
+    switch (kind) {
+    case VAE__DRAW_WORDS: VAE__FN(draw_as)(VAE__DRAW_WORDS, at, block, n, words); break;
+    case VAE__DRAW_UNIFORM: VAE__FN(draw_as)(VAE__DRAW_UNIFORM, at, block, n, words); break;
+    default: VAE__FN(draw_as)(VAE__DRAW_NORMAL, at, block, n, words); break;
+    }
+}
+
+/* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
+static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
+    uint32_t words[4 * V_W];
+    const V one = V_SET1(1.0f), magic = V_SET1(8388608.0f), two16 = V_SET1(65536.0f);
+    const VI sign = VI_SET1(0x80000000u);
+    uint32_t block = 0;
+    size_t i, j;
+    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
+        VI w[4];
+        VAE__FN(philox)(at, block, w);
+        VI_STORE4(words, w[0], w[1], w[2], w[3]);
+        for (j = 0; j < 4 && i + j * V_W < n; j++) {
+            V p = V_MAX(V_GET(x, i + j * V_W, n), V_ZERO());
+            V capped = V_MIN(p, one), t = V_MUL(capped, two16);
+            VI high = V_TO_INT(t), low, word, threshold;
+            V rest = V_MUL(V_SUB(t, V_FROM_INT(high)), two16);
+            rest = V_SUB(V_ADD(rest, magic), magic); /* to the nearest integer */
+            low = V_TO_INT(rest);
+            threshold = VI_XOR(VI_ADD(VI_SHL(high, 16), low), sign);
+            word = VI_XOR(VI_LOAD(words + j * V_W), sign);
+            V_PUT(out, i + j * V_W, n,
+                  V_SELECT(VM_OR(VI_GT(threshold, word), V_GT(capped, V_SET1(0.99999997f))), one,
+                           V_ZERO()));
+        }
+    }
+}
+
+/* ---- sums along a row ---- */
+
+enum { VAE__FN(PARTS) = 16 / V_W };
+
+/* The 16 interleaved partial sums become one, 8-4-2-1. */
+VAE__INLINE float VAE__FN(reduce)(const V *parts) {
+    float p[16];
+    int i, half;
+    for (i = 0; i < 16 / V_W; i++) V_STORE(p + i * V_W, parts[i]);
+    for (half = 8; half; half /= 2) {
+        for (i = 0; i < half; i++) {
+            p[i] = p[i] + p[i + half];
+            VAE__HIDE_F(p[i]);
+        }
+    }
+    return p[0];
+}
+
+/* Lanes at or beyond n become +0. */
+VAE__INLINE V VAE__FN(keep)(V v, size_t i, size_t n) {
+    if (i + V_W <= n) return v;
+    return V_SELECT(VI_GT(VI_SET1(n > i ? (uint32_t)(n - i) : 0), VI_IOTA()), v, V_ZERO());
+}
+
+/* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
+ * softplus(a) - x a, with one exponential for value and gradient. */
+static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
+                                float *dlogits) {
+    const V one = V_SET1(1.0f), factor = V_SET1(scale);
+    V parts[16 / V_W];
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16) {
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V a = V_GET(logits, at, n), t = V_GET(x, at, n);
+            V e = VAE__FN(v_exp)(V_NEG(V_ABS(a)));
+            V value = V_ADD(V_MAX(V_ZERO(), a), VAE__FN(v_log1p)(e));
+            value = V_FMA(V_NEG(a), t, value);
+            parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, n));
+            if (dlogits) {
+                V p = V_DIV(V_SELECT(V_GT(a, V_ZERO()), one, e), V_ADD(one, e));
+                V_PUT(dlogits, at, n, V_MUL(V_SUB(p, t), factor));
+            }
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
+static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
+                               float *dmean) {
+    V parts[16 / V_W];
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16) {
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V d = V_SUB(V_GET(mean, at, n), V_GET(x, at, n));
+            parts[j] = V_FMA(d, d, parts[j]);
+            if (dmean) V_PUT(dmean, at, n, V_MUL(d, V_SET1(scale)));
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* ---- the latents of one image: head = mu (n), logvar (n) ---- */
+
+/* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
+#define V_CLAMP_LOGVAR(v) \
+    V_MIN(V_SET1(VAE_LOGVAR_MAX), V_MAX(V_SET1(VAE_LOGVAR_MIN), (v)))
+#define V_LOGVAR_OUTSIDE(v) \
+    VM_OR(V_GT((v), V_SET1(VAE_LOGVAR_MAX)), V_GT(V_SET1(VAE_LOGVAR_MIN), (v)))
+
+/* z = mu + exp(logvar / 2) eps; without eps z = mu. */
+static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, float *z) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V mu = V_GET(head, i, n);
+        if (eps) {
+            V l = V_CLAMP_LOGVAR(V_GET(head + n, i, n));
+            mu = V_FMA(VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), l)), V_GET(eps, i, n), mu);
+        }
+        V_PUT(z, i, n, mu);
+    }
+}
+
+/* dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2 */
+static void VAE__FN(latent_bwd)(size_t n, const float *head, const float *eps, const float *dz,
+                                float *dhead) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V d = V_GET(dz, i, n);
+        V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
+        if (eps) {
+            V raw = V_GET(head + n, i, n), l = V_CLAMP_LOGVAR(raw);
+            V t = V_MUL(V_SET1(0.5f), VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), l)));
+            t = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(t, V_GET(eps, i, n)));
+            V_PUT(dhead + n, i, n, V_FMA(t, d, V_GET(dhead + n, i, n)));
+        }
+    }
+}
+
+/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
+ * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2.
+ * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
+ * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
+static float VAE__FN(kl)(size_t n, const float *head, float scale, float *dhead) {
+    V parts[16 / V_W];
+    const V half = V_SET1(0.5f), factor = V_SET1(scale);
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16) {
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V mu = V_GET(head, at, n), raw = V_GET(head + n, at, n);
+            V l = V_CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
+            parts[j] = V_FMA(half, V_FMA(mu, mu, V_SUB(grown, l)), parts[j]);
+            if (dhead) {
+                V push = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(half, grown));
+                V_PUT(dhead, at, n, V_FMA(factor, mu, V_GET(dhead, at, n)));
+                V_PUT(dhead + n, at, n, V_FMA(factor, push, V_GET(dhead + n, at, n)));
+            }
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* ---- optimisers: one pass over w, g, m, v ---- */
+
+/* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
+ * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
+ * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
+static void VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
+                          const vae__adam_step *s) {
+    const V gscale = V_SET1(s->gscale), b1 = V_SET1(s->b1), c1 = V_SET1(s->one_minus_b1);
+    const V b2 = V_SET1(s->b2), c2 = V_SET1(s->one_minus_b2), rate = V_SET1(-s->rate);
+    const V inv = V_SET1(s->inv_bias), eps = V_SET1(s->eps), decay = V_SET1(s->decay);
+    const V l2 = V_SET1(s->l2);
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V old = V_GET(w, i, n), mi, vi, step;
+        V gi = V_FMA(l2, old, V_MUL(gscale, V_GET(g, i, n)));
+        mi = V_FMA(c1, gi, V_MUL(b1, V_GET(m, i, n)));
+        vi = V_FMA(V_MUL(c2, gi), gi, V_MUL(b2, V_GET(v, i, n)));
+        step = V_DIV(mi, V_FMA(V_SQRT(vi), inv, eps));
+        V_PUT(m, i, n, mi);
+        V_PUT(v, i, n, vi);
+        V_PUT(w, i, n, V_FMA(rate, step, V_MUL(decay, old)));
+    }
+}
+
+/* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
+static void VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
+                         float decay, float gscale) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V old = V_GET(w, i, n);
+        V gi = V_FMA(V_SET1(decay), old, V_MUL(V_SET1(gscale), V_GET(g, i, n)));
+        V mi = V_FMA(V_SET1(momentum), V_GET(m, i, n), gi);
+        V_PUT(m, i, n, mi);
+        V_PUT(w, i, n, V_FMA(V_SET1(-lr), mi, old));
+    }
+}
+
+/* average = decay average + (1 - decay) w */
+static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) {
+    const V keep = V_SET1(decay), take = V_SUB(V_SET1(1.0f), keep);
+    size_t i;
+    for (i = 0; i < n; i += V_W)
+        V_PUT(average, i, n,
+              V_FMA(keep, V_GET(average, i, n), V_MUL(take, V_GET(w, i, n))));
+}
+
+/* ---- checks over whole arrays ---- */
+
+/* In double over 16 interleaved sums; the square of a float is exact there, so fusing cannot hurt. */
+static double VAE__FN(sum_squares)(size_t n, const float *x) {
+    double p[16];
+    size_t i;
+    int half, q;
+    for (q = 0; q < 16; q++) p[q] = 0;
+    for (i = 0; i < n; i++) p[i % 16] = vae__add_d(p[i % 16], (double)x[i] * (double)x[i]);
+    for (half = 8; half; half /= 2)
+        for (q = 0; q < half; q++) p[q] = vae__add_d(p[q], p[q + half]);
+    return p[0];
+}
+
+static int VAE__FN(all_finite)(size_t n, const float *x) {
+    const VI top = VI_SET1(0x7f7fffffu), rest = VI_SET1(0x7fffffffu);
+    VM bad = V_GT(V_ZERO(), V_ZERO());
+    size_t i;
+    for (i = 0; i < n; i += V_W)
+        bad = VM_OR(bad, VI_GT(VI_AND(V_BITS(V_GET(x, i, n)), rest), top));
+    return !VM_ANY(bad);
+}
+
+/* ---- the table ---- */
+
+static const vae__kernels VAE__FN(kernels) = {
+    (vae_isa)VAE__PASS, /* passes are numbered like the enum */
+#define VAE__X(result, name, args) VAE__FN(name),
+    VAE__KERNEL_LIST(VAE__X)
+#undef VAE__X
+};
+
+#undef VAE__FN
+#undef V_W
+#undef V
+#undef VI
+#undef VM
+#undef V_HIDE
+#undef V_SET1
+#undef VI_SET1
+#undef VI_IOTA
+#undef VAE__ASM2
+#undef V_BITS
+#undef V_OF_BITS
+#undef VI_ADD
+#undef VI_SUB
+#undef VI_AND
+#undef VI_OR
+#undef VI_XOR
+#undef VI_SHL
+#undef VI_SHR
+#undef V_SELECT
+#undef VM_ANY
+#undef VM_AND
+#undef VM_OR
+#undef VAE__TILE_ROWS
+#undef VAE__TILE_VECS
+
+#endif /* guards A and B */
+#if !defined(VAE__PASS) && defined(VAE_IMPLEMENTATION) && !defined(VAE__IMPLEMENTED) /* guard C */
+#define VAE__IMPLEMENTED
+
+/* ======================================================================================
+ * >>dispatch which kernels run here, and the floating-point environment they run in
+ * uses: >>kernels                    tests: tests/test_dispatch.c
+ * ==================================================================================== */
+
+#if defined(VAE__HAVE_AVX)
+/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with the registers saved by the system. */
+static int vae__cpu_detect(void) {
+    unsigned a, b, c, d, xcr_low, xcr_high;
+    int found = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    if (!(c >> 27 & 1) || !(c >> 12 & 1)) return 0; /* OSXSAVE, FMA */
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(xcr_low), "=d"(xcr_high) : "c"(0));
+    if ((xcr_low & 0x06) != 0x06) return 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if (b >> 5 & 1) found |= 1;
+    if (found && (xcr_low & 0xe6) == 0xe6 && (b >> 16 & 1) && (b >> 17 & 1) && (b >> 30 & 1) &&
+        (b >> 31 & 1))
+        found |= 2;
+    return found;
+}
+
+/* Detection is cheap but traps in virtual machines: asked once. Two threads may both ask; they
+ * store the same answer. */
+static int vae__cpu(void) {
+    static int known = -1;
+    int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (found < 0) {
+        found = vae__cpu_detect();
+        __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+    }
+    return found;
+}
+#endif
+
+/* NULL where this build or this processor has no such kernels. */
+static const vae__kernels *vae__kernels_of(vae_isa isa) {
+    switch (isa) {
+    case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#ifdef VAE__HAVE_AVX
+    case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
+    case VAE_ISA_AVX512: return vae__cpu() & 2 ? &vae__kernels_avx512 : NULL;
+#endif
+#ifdef VAE__HAVE_NEON
+    case VAE_ISA_NEON: return &vae__kernels_neon;
+#endif
+    case VAE_ISA_AUTO: {
+        int best = VAE_ISA_COUNT;
+        while (--best > VAE_ISA_PORTABLE)
+            if (vae__kernels_of((vae_isa)best)) break;
+        return vae__kernels_of((vae_isa)best);
+    }
+    default: return NULL;
+    }
+}
+
+VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
+
+/* The host program may flush subnormals or round another way (-Ofast links code that does so at
+ * start); every public call that computes sets the IEEE default and puts back what it found. */
+typedef struct vae__fpenv {
+    uint64_t saved;
+} vae__fpenv;
+
+VAE__INLINE void vae__fp_enter(vae__fpenv *env) {
+    env->saved = 0;
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(__SSE__) || defined(VAE__X64))
+    env->saved = _mm_getcsr();
+    _mm_setcsr(0x1f80); /* all exceptions masked, to nearest, no flush to zero */
+#elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
+    __asm__ volatile("mrs %0, fpcr" : "=r"(env->saved));
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0) : "memory");
+#endif
+}
+
+VAE__INLINE void vae__fp_leave(const vae__fpenv *env) {
+    (void)env;
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(__SSE__) || defined(VAE__X64))
+    _mm_setcsr((unsigned)env->saved);
+#elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
+    __asm__ volatile("msr fpcr, %0" : : "r"(env->saved) : "memory");
+#endif
+}
+
+static void vae__random(int kind, const vae_stream *s, uint64_t first, size_t count, void *out) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    vae__address at = vae__address_of(s);
+    uint32_t *to = (uint32_t *)out, part[4];
+    vae__fpenv env;
+    vae__fp_enter(&env);
+    if (first & 3) { /* begin inside a block */
+        size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
+        k->draw(kind, &at, (uint32_t)(first / 4), 4, part);
+        memcpy(to, part + skip, n * 4);
+        to += n, count -= n, first += n;
+    }
+    if (count) k->draw(kind, &at, (uint32_t)(first / 4), count, to);
+    vae__fp_leave(&env);
+}
+VAE_API void vae_random_words(const vae_stream *s, uint64_t first, size_t count, uint32_t *out) {
+    vae__random(VAE__DRAW_WORDS, s, first, count, out);
+}
+VAE_API void vae_random_uniform(const vae_stream *s, uint64_t first, size_t count, float *out) {
+    vae__random(VAE__DRAW_UNIFORM, s, first, count, out);
+}
+VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count, float *out) {
+    vae__random(VAE__DRAW_NORMAL, s, first, count, out);
+}
+
+/* ======================================================================================
+ * >>gemm     the public matrix product
+ * uses: >>dispatch                   tests: tests/test_gemm.c
+ * ==================================================================================== */
+
+VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
+                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
+                            float *c, size_t ldc) {
+    const vae__kernels *kernels = vae__kernels_of(isa);
+    vae__fpenv env;
+    if (!kernels) return VAE_ERR_UNSUPPORTED;
+    if (!m || !n) return VAE_OK;
+    if (!c || (k && (!a || !b))) return VAE_ERR_NULL;
+    if (flags & ~7 || (unsigned)act >= VAE_ACT_COUNT || (bias && flags & VAE_GEMM_ADD))
+        return VAE_ERR_VALUE;
+    if (lda < (flags & VAE_GEMM_TRANS_A ? m : k) || ldb < (flags & VAE_GEMM_TRANS_B ? k : n) ||
+        ldc < n)
+        return VAE_ERR_SHAPE;
+    vae__fp_enter(&env);
+    kernels->gemm(flags, m, n, k, a, lda, b, ldb, bias, (int)act, c, ldc);
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+/* ======================================================================================
+ * >>layers   architecture strings, the table of layers, forward and backward
+ * uses: >>gemm >>arena               tests: tests/test_layers.c
+ *
+ * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
+ * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
+ * functions, nothing else.
+ * ==================================================================================== */
+
+typedef struct vae__shape {
+    size_t h, w, c, dim;
+} vae__shape;
+
+typedef struct vae__op vae__op;
+typedef struct vae__parser vae__parser;
+
+typedef struct vae__layer {
+    const char *name;   /* NULL: an activation standing alone */
+    const char *syntax;
+    const char *rule;   /* shapes, in words */
+    /* Reads its arguments, sets op->out. */
+    vae_status (*read)(vae__parser *p, vae__op *op);
+    /* Tensors to add, in file order; returns how many. */
+    int (*tensors)(const vae__op *op, vae_tensor out[2]);
+    /* y = layer(x), then the activation; x (rows, in.dim), y (rows, out.dim). */
+    void (*fwd)(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                const float *x, float *y);
+    /* dw = gradients of the tensors; dx = gradient of the input unless NULL. dy is that of the
+     * layer before its activation. */
+    void (*bwd)(const vae__kernels *k, const vae__op *op, const float *w, float *dw, size_t rows,
+                const float *x, const float *dy, float *dx);
+} vae__layer;
+
+struct vae__op {
+    const vae__layer *layer;
+    vae_act act;
+    int n;             /* width */
+    vae__shape in, out;
+    size_t weights;    /* offset of its first tensor in the array of parameters */
+    size_t tensor;     /* number of its first tensor, and how many */
+    int tensor_count;
+    float *y;          /* (rows, out.dim): output */
+    float *pre;        /* before the activation, when the slope needs it */
+};
+
+/* silu's and gelu's slope cannot be told from their output. */
+VAE__INLINE int vae__act_keeps_input(vae_act act) {
+    return act == VAE_ACT_SILU || act == VAE_ACT_GELU;
+}
+
+/* ---- reading ---- */
+
+struct vae__parser {
+    const char *what; /* "encoder": stands in messages */
+    const char *text, *at;
+    vae_report *report;
+};
+
+VAE__INLINE int vae__is_digit(char c) { return c >= '0' && c <= '9'; }
+VAE__INLINE int vae__is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || vae__is_digit(c);
+}
+static void vae__skip(vae__parser *p) {
+    while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n') p->at++;
+}
+
+/* "encoder, column 7: expected a number, found 'relu'" */
+static vae_status vae__expected(vae__parser *p, const char *expected) {
+    char found[24];
+    size_t n = 0;
+    int column;
+    vae__skip(p);
+    column = (int)(p->at - p->text) + 1;
+    if (vae__is_word(p->at[0]))
+        while (n + 1 < sizeof found && vae__is_word(p->at[n])) found[n] = p->at[n], n++;
+    else if (p->at[0])
+        found[n++] = p->at[0];
+    found[n] = 0;
+    if (!n)
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found the end",
+                         p->what, column, expected);
+    return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found '%s'", p->what,
+                     column, expected, found);
+}
+
+/* A whole number from 1 to VAE_MAX_DIM. */
+static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
+    const char *start;
+    int value = 0;
+    vae__skip(p);
+    start = p->at;
+    if (!vae__is_digit(*p->at)) return vae__expected(p, expected);
+    while (vae__is_digit(*p->at)) {
+        value = value * 10 + (*p->at - '0');
+        if (value > VAE_MAX_DIM) break;
+        p->at++;
+    }
+    if (value < 1 || value > VAE_MAX_DIM) {
+        p->at = start;
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from 1 to %d",
+                         p->what, (int)(start - p->text) + 1, expected, (int)VAE_MAX_DIM);
+    }
+    *out = value;
+    return VAE_OK;
+}
+
+/* Length of the word at the cursor, which is not moved. */
+static size_t vae__word(vae__parser *p) {
+    size_t n = 0;
+    vae__skip(p);
+    while (vae__is_word(p->at[n]) && !(n == 0 && vae__is_digit(p->at[0]))) n++;
+    return n;
+}
+VAE__INLINE int vae__same(const char *word, size_t n, const char *name) {
+    return strlen(name) == n && !memcmp(word, name, n);
+}
+static int vae__act_of(const char *word, size_t n) {
+    int i;
+    for (i = 0; i < VAE_ACT_COUNT; i++)
+        if (vae__same(word, n, vae__act_names[i])) return i;
+    return -1;
+}
+
+/* "HxWxC", "HxW" or "N" */
+static vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
+    int d[3], n = 0;
+    for (;;) {
+        vae_status bad = vae__read_int(p, "a size", &d[n++]);
+        if (bad) return bad;
+        if (n == 3 || *p->at != 'x') break;
+        p->at++;
+    }
+    s->h = n > 1 ? (size_t)d[0] : 1;
+    s->w = n > 1 ? (size_t)d[1] : 1;
+    s->c = n > 2 ? (size_t)d[2] : n > 1 ? 1 : (size_t)d[0];
+    if (!vae__size_mul(s->h, s->w, &s->dim) || !vae__size_mul(s->dim, s->c, &s->dim) ||
+        s->dim > VAE_MAX_DIM)
+        return vae__fail(p->report, VAE_ERR_SIZE, "%s: more than %d numbers", p->what,
+                         (int)VAE_MAX_DIM);
+    return VAE_OK;
+}
+
+/* ---- dense ---- */
+
+static void vae__shape_flat(vae__shape *s, size_t n) {
+    s->h = s->w = 1;
+    s->c = s->dim = n;
+}
+static vae_status vae__dense_read(vae__parser *p, vae__op *op) {
+    vae_status bad = vae__read_int(p, "a width", &op->n);
+    if (!bad) vae__shape_flat(&op->out, (size_t)op->n);
+    return bad;
+}
+static int vae__dense_tensors(const vae__op *op, vae_tensor out[2]) {
+    out[0].name = "weight";
+    out[0].rank = 2;
+    out[0].shape[0] = op->in.dim, out[0].shape[1] = op->out.dim;
+    out[1].name = "bias";
+    out[1].rank = 1;
+    out[1].shape[0] = op->out.dim;
+    return 2;
+}
+static void vae__dense_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                           const float *x, float *y) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    const vae_act fused = op->pre ? VAE_ACT_IDENTITY : op->act;
+    k->gemm(0, rows, out, in, x, in, w, out, w + in * out, (int)fused, op->pre ? op->pre : y, out);
+    if (op->pre) k->map((int)op->act, rows * out, op->pre, y);
+}
+static void vae__dense_bwd(const vae__kernels *k, const vae__op *op, const float *w, float *dw,
+                           size_t rows, const float *x, const float *dy, float *dx) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    k->gemm(VAE_GEMM_TRANS_A, in, out, rows, x, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
+    k->bias_bwd(rows, out, dy, dw + in * out);
+    if (dx)
+        k->gemm(VAE_GEMM_TRANS_B, rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx, in);
+}
+
+/* ---- an activation standing alone ---- */
+
+static vae_status vae__act_read(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->out = op->in;
+    return VAE_OK;
+}
+static int vae__act_tensors(const vae__op *op, vae_tensor out[2]) {
+    (void)op; (void)out;
+    return 0;
+}
+static void vae__act_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                         const float *x, float *y) {
+    (void)w;
+    if (op->pre) memcpy(op->pre, x, rows * op->in.dim * sizeof(float));
+    k->map((int)op->act, rows * op->in.dim, x, y);
+}
+static void vae__act_pass(const vae__kernels *k, const vae__op *op, const float *w, float *dw,
+                          size_t rows, const float *x, const float *dy, float *dx) {
+    (void)k; (void)w; (void)dw; (void)x;
+    if (dx) memcpy(dx, dy, rows * op->in.dim * sizeof(float));
+}
+
+/* ---- the table ---- */
+
+static const vae__layer vae__layers[] = {
+    {"dense", "dense N [ACT]", "any -> N", vae__dense_read, vae__dense_tensors, vae__dense_fwd,
+     vae__dense_bwd},
+    {NULL, "ACT", "unchanged", vae__act_read, vae__act_tensors, vae__act_fwd, vae__act_pass},
+};
+enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] };
+
+/* Reads the next item into op (in.* is given); *more tells whether there was one. */
+static vae_status vae__read_item(vae__parser *p, vae__op *op, int *more) {
+    vae_status bad = VAE_OK;
+    size_t n;
+    int i, act;
+    *more = 0;
+    vae__skip(p);
+    if (!*p->at && p->at == p->text + strlen(p->text)) {
+        const char *back = p->at;
+        while (back > p->text && (back[-1] == ' ' || back[-1] == '\t' || back[-1] == '\n')) back--;
+        if (back == p->text || back[-1] != ',') return VAE_OK;
+        return vae__expected(p, "a layer or an activation");
+    }
+    n = vae__word(p);
+    act = vae__act_of(p->at, n);
+    for (i = 0; i < VAE__LAYER_COUNT - 1; i++)
+        if (vae__same(p->at, n, vae__layers[i].name)) break;
+    if (i == VAE__LAYER_COUNT - 1 && act < 0) return vae__expected(p, "a layer or an activation");
+    op->layer = &vae__layers[i];
+    op->act = VAE_ACT_IDENTITY;
+    if (op->layer->name) p->at += n;
+    bad = op->layer->read(p, op);
+    if (bad) return bad;
+    n = vae__word(p);
+    if (n) {
+        act = vae__act_of(p->at, n);
+        if (act < 0) return vae__expected(p, "an activation, ',' or the end");
+        op->act = (vae_act)act;
+        p->at += n;
+    }
+    vae__skip(p);
+    if (*p->at == ',') p->at++;
+    else if (*p->at) return vae__expected(p, "',' or the end");
+    *more = 1;
+    return VAE_OK;
+}
+
+/* ---- a compiled string ---- */
+
+typedef struct vae__net {
+    const char *what;  /* "encoder" or "decoder" */
+    vae__op *ops;
+    size_t count;
+    char *text;        /* canonical spelling, with its zero */
+    size_t text_size;
+} vae__net;
+
+static void vae__net_fwd(const vae__kernels *k, const vae__net *net, const float *params,
+                         size_t rows, const float *x, float *out) {
+    size_t i;
+    for (i = 0; i < net->count; i++) {
+        const vae__op *op = &net->ops[i];
+        float *y = out && i + 1 == net->count ? out : op->y;
+        op->layer->fwd(k, op, params + op->weights, rows, x, y);
+        x = y;
+    }
+}
+
+/* dy (rows, dim of the last output) is used up; `spare` is as large as the widest activation. With
+ * want_dx the input's gradient comes out in the buffer returned, one of the two. */
+static float *vae__net_bwd(const vae__kernels *k, const vae__net *net, const float *params,
+                           float *grads, size_t rows, const float *x, float *dy, float *spare,
+                           int want_dx) {
+    size_t i = net->count;
+    while (i--) {
+        const vae__op *op = &net->ops[i];
+        const float *in = i ? op[-1].y : x;
+        float *dx = i || want_dx ? spare : NULL;
+        if (op->act != VAE_ACT_IDENTITY)
+            k->act_bwd((int)op->act, rows * op->out.dim, op->pre ? op->pre : op->y, dy);
+        op->layer->bwd(k, op, params + op->weights, grads + op->weights, rows, in, dy, dx);
+        if (dx) spare = dy, dy = dx;
+    }
+    return dy;
+}
+
+/* ======================================================================================
+ * >>model    from description to memory: defaults, layout, initial weights
+ * uses: >>layers >>arena >>rng       tests: tests/test_model.c
+ * ==================================================================================== */
+
+/* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
+typedef struct vae__slot {
+    char name[40];
+    int rank;
+    size_t shape[2], count, offset;
+    size_t fan_in, fan_out;
+    int is_weight; /* else a bias or a scalar */
+    int relu;      /* what follows is of the relu kind */
+} vae__slot;
+
+/* Sums of the running epoch, stored with a checkpoint: the figures survive a resume too. */
+typedef struct vae__position {
+    uint64_t epoch, step, images, total; /* epochs done; steps and images of this one; its size */
+    double recon, kl, loss;              /* sums over the images so far */
+} vae__position;
+
+struct vae {
+    vae_desc desc;
+    vae_report report;
+    const vae__kernels *k;
+    void *block;           /* to be released; NULL in the caller's memory */
+    size_t block_size, used, activations;
+    vae__shape input;
+    vae__net enc, dec;
+    vae__slot *slots;
+    size_t slot_count, parameters;
+    size_t visible_bias;   /* offset of the decoder's last bias: of the last tensor of an op */
+    size_t logvar;         /* offset of the learned log variance */
+    size_t widest;         /* floats of the widest row */
+    float *w, *g, *m, *v, *average;
+    int borrowed;          /* w lies in the caller's bytes, read-only */
+    int use_ema, invalid;
+    size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
+    float *x, *eps, *z;    /* (rows, input.dim), (z_rows, latent) twice */
+    float *dy, *spare;     /* (z_rows, widest): gradients; without training, activations in turn */
+    uint32_t *index;       /* (rows) */
+    uint64_t step;
+    double b1t, b2t;       /* beta1^step, beta2^step */
+    vae__position at;
+};
+
+/* ---- settings: one table for defaults, ranges, files ---- */
+
+enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+
+typedef struct vae__field {
+    const char *name;
+    int kind, choice;
+    size_t offset;
+    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
+} vae__field;
+
+#define VAE__AT(field) offsetof(vae_desc, field)
+static const vae__field vae__fields[] = {
+    {"input", VAE__TEXT, 0, VAE__AT(input), 0, 0, 0},
+    {"encoder", VAE__TEXT, 0, VAE__AT(encoder), 0, 0, 0},
+    {"decoder", VAE__TEXT, 0, VAE__AT(decoder), 0, 0, 0},
+    {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
+    {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
+    {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
+    {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
+    {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
+    {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
+    {"no_kl", VAE__FLAG, 0, VAE__AT(no_kl), 0, 0, 1},
+    {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
+    {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
+    {"warmup", VAE__U64, 0, VAE__AT(warmup), 0, 0, 0},
+    {"binarize", VAE__CHOICE, VAE_CHOICE_BINARIZE, VAE__AT(binarize), 0, 0, 0},
+    {"optimizer", VAE__CHOICE, VAE_CHOICE_OPTIMIZER, VAE__AT(optimizer), 0, 0, 0},
+    {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
+    {"beta1", VAE__REAL, 0, VAE__AT(beta1), 0.9, 0, 0.9999999},
+    {"beta2", VAE__REAL, 0, VAE__AT(beta2), 0.999, 0, 0.9999999},
+    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 0, 1},
+    {"momentum", VAE__REAL, 0, VAE__AT(momentum), 0, 0, 0.9999999},
+    {"weight_decay", VAE__REAL, 0, VAE__AT(weight_decay), 0, 0, 1e6},
+    {"clip", VAE__REAL, 0, VAE__AT(clip), 0, 0, 1e30},
+    {"ema", VAE__REAL, 0, VAE__AT(ema), 0, 0, 0.9999999},
+    {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
+    {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
+    {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
+    {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
+    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, 1000000000},
+    {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
+};
+enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
+
+/* The enums of a desc are int-sized on every compiler that this is built for. */
+typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1];
+VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
+    return (int *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
+    return (uint64_t *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
+    return (double *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
+    return (const char **)(void *)((char *)d + f->offset);
+}
+
+/* Fills in the defaults and checks what can be checked without the network. */
+static vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    int i;
+    if (!d->encoder) d->encoder = "dense 400 relu";
+    if (!d->decoder) d->decoder = "dense 400 relu";
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        const vae__field *f = &vae__fields[i];
+        switch (f->kind) {
+        case VAE__TEXT:
+            if (!*vae__field_text(d, f))
+                return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image,"
+                                 " such as \"28x28x1\" or \"784\"", f->name);
+            break;
+        case VAE__INT: case VAE__FLAG: {
+            int *value = vae__field_int(d, f);
+            if (!*value) *value = (int)f->standard;
+            if (*value < f->low || *value > f->high)
+                return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
+                                 f->name, *value, (int)f->low, (int)f->high);
+            break;
+        }
+        case VAE__U64:
+            if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
+            break;
+        case VAE__REAL: {
+            double *value = vae__field_real(d, f);
+            if (!(vae__bits_d(*value) << 1)) *value = f->standard;
+            if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
+                return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
+                                 f->name, *value, f->low, f->high);
+            break;
+        }
+        case VAE__CHOICE:
+            if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
+                return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
+                                 f->name, *vae__field_int(d, f));
+            break;
+        default: break;
+        }
+    }
+    if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps)
+        return vae__fail(report, VAE_ERR_VALUE, "a cosine schedule needs lr_steps, its length");
+    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
+        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
+                         d->stage_count, VAE_MAX_STAGES);
+    if ((d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0))
+        return vae__fail(report, VAE_ERR_VALUE, "a schedule of stages and stage_count > 0 go "
+                         "together");
+    for (i = 0; i < d->stage_count; i++)
+        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0)
+            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr >= 0", i);
+    if (d->threads < 0 || d->threads > 1)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this version computes on one "
+                         "thread", d->threads);
+    d->threads = 1;
+    if (!vae_isa_available(d->isa)) {
+        const char *name = vae_choice_name(VAE_CHOICE_ISA, (int)d->isa);
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
+                         "build or this processor lacks it)", name ? name : "asked for");
+    }
+    d->isa = vae__kernels_of(d->isa)->isa;
+    return VAE_OK;
+}
+
+/* ---- layout: one walk that counts, and the same walk that places ---- */
+
+/* 0 when the sizes overflow. */
+static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
+                          const vae_tensor *t) {
+    vae__slot local, *slot = m->slots ? &m->slots[m->slot_count] : &local;
+    vae__sink s;
+    int i;
+    memset(slot, 0, sizeof *slot);
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_cut, s.block = slot->name, s.room = sizeof slot->name - 1;
+    if (!op) vae__putf(&s, "%s.%s", net, t->name);
+    else if (head) vae__putf(&s, "%s.head.%s", net, t->name);
+    else vae__putf(&s, "%s.%z.%s", net, item, t->name);
+    slot->rank = t->rank;
+    slot->count = 1;
+    for (i = 0; i < t->rank; i++) {
+        slot->shape[i] = t->shape[i];
+        if (!vae__size_mul(slot->count, t->shape[i], &slot->count)) return 0;
+    }
+    slot->offset = m->parameters;
+    if (op) {
+        slot->is_weight = t->rank > 1;
+        slot->fan_in = op->in.dim, slot->fan_out = op->out.dim;
+        slot->relu = op->act != VAE_ACT_IDENTITY && op->act != VAE_ACT_TANH &&
+                     op->act != VAE_ACT_SIGMOID;
+        m->visible_bias = slot->offset;
+    }
+    m->slot_count++;
+    return vae__size_add(m->parameters, slot->count, &m->parameters) &&
+           m->parameters <= SIZE_MAX / 64;
+}
+
+/* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
+ * the length of the canonical spelling, the widest row. With one it takes the activations from it,
+ * and fills in what there is memory for. */
+static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in, size_t head,
+                                size_t rows, vae__arena *arena, vae_report *report) {
+    vae__parser p;
+    vae__op op, last;
+    vae__sink spell;
+    int more = 1;
+    memset(&last, 0, sizeof last);
+    memset(&spell, 0, sizeof spell);
+    spell.put = net->text ? vae__put_block : vae__put_nowhere;
+    spell.block = net->text, spell.room = net->text_size;
+    p.what = net->what, p.text = p.at = text, p.report = report;
+    for (net->count = 0; more; net->count++, in = op.out, last = op) {
+        vae_tensor tensors[2];
+        vae_status bad;
+        int i;
+        memset(&op, 0, sizeof op);
+        memset(tensors, 0, sizeof tensors);
+        op.in = in;
+        bad = vae__read_item(&p, &op, &more);
+        if (bad) return bad;
+        if (more) {
+            if (net->count) vae__putf(&spell, ", ");
+            if (op.layer->name) vae__putf(&spell, "%s %d", op.layer->name, op.n);
+            if (op.layer->name && op.act != VAE_ACT_IDENTITY) vae__putf(&spell, " ");
+            if (!op.layer->name || op.act != VAE_ACT_IDENTITY)
+                vae__putf(&spell, "%s", vae__act_names[op.act]);
+        } else { /* the end: a head, unless the decoder's last layer is one already */
+            if (net == &m->dec && last.layer && last.layer->name &&
+                last.act == VAE_ACT_IDENTITY && in.dim == head)
+                break;
+            op.layer = &vae__layers[0];
+            op.n = (int)head;
+            vae__shape_flat(&op.out, head);
+        }
+        op.tensor = m->slot_count;
+        op.weights = m->parameters;
+        op.tensor_count = op.layer->tensors(&op, tensors);
+        for (i = 0; i < op.tensor_count; i++)
+            if (!vae__add_slot(m, net->what, &op, net->count, !more, &tensors[i]))
+                return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
+        if (op.out.dim > m->widest) m->widest = op.out.dim;
+        if (!arena) continue;
+        if (m->desc.inference) {
+            op.y = net->count & 1 ? m->spare : m->dy;
+        } else {
+            op.y = vae__push_rows(arena, rows, op.out.dim);
+            if (vae__act_keeps_input(op.act)) op.pre = vae__push_rows(arena, rows, op.out.dim);
+        }
+        if (net->ops) net->ops[net->count] = op;
+    }
+    vae__put(&spell, "", 1);
+    net->text_size = spell.count;
+    return VAE_OK;
+}
+
+/* Both strings and what the likelihood adds: the tensors in file order. */
+static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    vae__shape z;
+    vae_status bad;
+    m->slot_count = m->parameters = 0;
+    vae__shape_flat(&z, (size_t)d->latent);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows, arena, report);
+    if (!bad)
+        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->input.dim, m->z_rows, arena, report);
+    if (!bad && d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+        vae_tensor t;
+        memset(&t, 0, sizeof t);
+        t.name = "logvar", t.rank = 1, t.shape[0] = 1;
+        m->logvar = m->parameters;
+        if (!vae__add_slot(m, "decoder", NULL, 0, 0, &t)) bad = VAE_ERR_SIZE;
+    }
+    return bad;
+}
+
+/* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
+ * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
+ * parameters lie elsewhere. */
+static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference;
+    char *input;
+    size_t place;
+    vae__parser p;
+    vae_status bad;
+    p.what = "input", p.text = p.at = d->input, p.report = report;
+    bad = vae__read_shape(&p, &m->input);
+    if (bad) return bad;
+    vae__skip(&p);
+    if (*p.at) return vae__expected(&p, "the end (the shape is HxWxC or N)");
+    m->rows = m->z_rows = (size_t)d->batch;
+    if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
+                  m->z_rows > VAE_MAX_DIM))
+        return vae__fail(report, VAE_ERR_SIZE, "batch x samples is more than %d",
+                         (int)VAE_MAX_DIM);
+    m->enc.what = "encoder", m->dec.what = "decoder";
+    m->widest = 2 * (size_t)d->latent;
+    bad = vae__plan(m, NULL, report);
+    if (bad) return bad;
+
+    m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
+    m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
+    m->slots = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
+    m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
+    m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
+    input = (char *)vae__push(arena, strlen(d->input) + 1, 1);
+    if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
+    if (train) {
+        m->g = vae__push_floats(arena, m->parameters);
+        m->m = vae__push_floats(arena, m->parameters);
+        if (d->optimizer != VAE_OPTIMIZER_SGD) m->v = vae__push_floats(arena, m->parameters);
+    }
+    if (d->ema > 0) m->average = vae__push_floats(arena, m->parameters);
+
+    place = vae__mark(arena);
+    m->x = vae__push_rows(arena, m->rows, m->input.dim);
+    m->index = (uint32_t *)vae__push(arena, m->rows, sizeof(uint32_t));
+    m->eps = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
+    m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
+    m->dy = vae__push_rows(arena, m->z_rows, m->widest);
+    m->spare = vae__push_rows(arena, m->z_rows, m->widest);
+    bad = vae__plan(m, arena, report);
+    m->activations = vae__mark(arena) - place;
+    if (bad) return bad;
+    if (arena->failed)
+        return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
+                         "the model does not fit into the address space");
+    if (arena->base) {
+        memcpy(input, d->input, strlen(d->input) + 1);
+        m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+    }
+    return VAE_OK;
+}
+
+/* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
+static vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
+                               vae_report *report) {
+    vae__arena arena;
+    vae_status bad;
+    memset(m, 0, sizeof *m);
+    memset(&arena, 0, sizeof arena);
+    m->desc = *desc;
+    bad = vae__resolve(&m->desc, report);
+    if (bad) return bad;
+    vae__push(&arena, 1, sizeof(vae));
+    bad = vae__lay_out(m, &arena, borrowed, report);
+    if (bad) return bad;
+    *size = arena.used + 63;
+    return VAE_OK;
+}
+
+/* Makes a model without initial weights. memory NULL: from the allocator. */
+static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, const float *borrowed,
+                            vae **model, vae_report *report) {
+    vae plan, *m;
+    vae__arena arena;
+    vae_status bad;
+    void *block = NULL;
+    size_t size, shift;
+    bad = vae__measure(desc, borrowed != NULL, &plan, &size, report);
+    if (bad) return bad;
+    if (!memory) {
+        memory = block = vae__alloc(&desc->allocator, size);
+        if (!block)
+            return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the model needs %z bytes",
+                             size);
+    } else if (room < size) {
+        return vae__fail(report, VAE_ERR_SIZE, "the memory block has %z bytes, the model needs %z",
+                         room, size);
+    }
+    shift = (64 - ((uintptr_t)memory & 63)) & 63;
+    memset(&arena, 0, sizeof arena);
+    arena.base = (char *)memory + shift;
+    arena.size = size - shift;
+    m = (vae *)vae__push(&arena, 1, sizeof(vae));
+    memset(arena.base, 0, arena.size);
+    m->desc = *desc;
+    m->block = block;
+    m->block_size = size;
+    bad = vae__resolve(&m->desc, report);
+    if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
+    if (bad) {
+        vae__release(&desc->allocator, block, size);
+        return bad;
+    }
+    m->k = vae__kernels_of(m->desc.isa);
+    m->use_ema = m->average != NULL;
+    m->b1t = m->b2t = 1;
+    if (borrowed) {
+        /* nothing writes to the parameters of a model for inference */
+        union { const float *in; float *out; } alias;
+        alias.in = borrowed;
+        m->w = alias.out;
+        m->borrowed = 1;
+    }
+    *model = m;
+    return VAE_OK;
+}
+
+/* ---- initial weights ---- */
+
+/* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
+ * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its values
+ * when another is added behind it. */
+static void vae__init_weights(vae *m) {
+    size_t t, i;
+    for (t = 0; t < m->slot_count; t++) {
+        const vae__slot *s = &m->slots[t];
+        float *w = m->w + s->offset, bound;
+        double over = (double)s->fan_in, six = 6;
+        vae_stream stream;
+        vae__address at;
+        vae_init init = m->desc.init;
+        if (init == VAE_INIT_AUTO) init = s->relu ? VAE_INIT_HE : VAE_INIT_GLOROT;
+        if (!s->fan_in || init == VAE_INIT_ZERO || (!s->is_weight && init != VAE_INIT_PYTORCH))
+            continue; /* zero already */
+        if (init == VAE_INIT_GLOROT) over += (double)s->fan_out;
+        if (init == VAE_INIT_PYTORCH) six = 1;
+        bound = (float)vae__sqrt_d(vae__div_d(six, over));
+        memset(&stream, 0, sizeof stream);
+        stream.seed = m->desc.seed, stream.purpose = VAE_PURPOSE_INIT, stream.sample = (uint32_t)t;
+        at = vae__address_of(&stream);
+        m->k->draw(VAE__DRAW_UNIFORM, &at, 0, s->count, w);
+        for (i = 0; i < s->count; i++) {
+            float u = 2 * w[i] - 1; /* exact: u has 24 bits */
+            VAE__HIDE_F(u);
+            w[i] = u * bound;
+        }
+    }
+    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+        float variance = (float)m->desc.variance;
+        m->k->map(VAE__FN_LOG, 1, &variance, m->w + m->logvar);
+    }
+    if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
+}
+
+VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
+    vae plan;
+    if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
+    return vae__measure(desc, 0, &plan, size, report);
+}
+
+static vae_status vae__create(const vae_desc *desc, void *memory, size_t size, vae **model,
+                              vae_report *report) {
+    vae__fpenv env;
+    vae *m = NULL;
+    vae_status bad;
+    if (!desc || !model) return vae__fail(report, VAE_ERR_NULL, "desc and model must be given");
+    vae__fp_enter(&env);
+    bad = vae__make(desc, memory, size, NULL, &m, report);
+    if (!bad) vae__init_weights(m);
+    vae__fp_leave(&env);
+    if (!bad) *model = m;
+    return bad;
+}
+
+VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *report) {
+    return vae__create(desc, NULL, 0, model, report);
+}
+
+VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
+                                 vae_report *report) {
+    if (!memory) return vae__fail(report, VAE_ERR_NULL, "the memory block is NULL");
+    return vae__create(desc, memory, size, model, report);
+}
+
+VAE_API void vae_destroy(vae *model) {
+    if (model) {
+        vae_allocator a = model->desc.allocator; /* the block holds the allocator itself */
+        vae__release(&a, model->block, model->block_size);
+    }
+}
+
+VAE_API const vae_report *vae_last_report(const vae *model) { return &model->report; }
+VAE_API void vae_get_desc(const vae *model, vae_desc *desc) { *desc = model->desc; }
+
+VAE_API void vae_get_info(const vae *model, vae_info *info) {
+    memset(info, 0, sizeof *info);
+    info->input_dim = model->input.dim;
+    info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
+    info->latent = (size_t)model->desc.latent;
+    info->parameters = model->parameters;
+    info->tensors = model->slot_count;
+    info->memory = model->block_size;
+    info->memory_activations = model->activations;
+    info->step = model->step;
+    info->epoch = model->at.epoch;
+    info->isa = model->k->isa;
+    info->invalid = model->invalid;
+}
+
+VAE_API uint64_t vae_params_hash(const vae *model) {
+    return vae__hash_floats(VAE__FNV, model->w, model->parameters);
+}
+
+VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
+    const vae__slot *s;
+    int i;
+    if (!m || !tensor) return VAE_ERR_NULL;
+    if (index >= m->slot_count)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "tensor %z of %z", index, m->slot_count);
+    s = &m->slots[index];
+    memset(tensor, 0, sizeof *tensor);
+    tensor->name = s->name;
+    tensor->rank = s->rank;
+    for (i = 0; i < s->rank; i++) tensor->shape[i] = s->shape[i];
+    tensor->count = s->count;
+    tensor->data = m->w + s->offset;
+    tensor->grad = m->g ? m->g + s->offset : NULL;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
+    if (!m) return VAE_ERR_NULL;
+    if (epochs < 1) return vae__fail(&m->report, VAE_ERR_VALUE, "epochs is %d", epochs);
+    m->desc.epochs = epochs;
+    return VAE_OK;
+}
+
+VAE_API void vae_use_ema(vae *m, int on) { m->use_ema = on && m->average; }
+VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->average : m->w; }
+
+/* ======================================================================================
+ * >>losses   reconstruction, KL and their gradients for a batch
+ * uses: >>kernels >>model            tests: tests/test_losses.c
+ *
+ * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
+ * samples, an image's samples side by side. Sums over rows run in double, ascending.
+ * ==================================================================================== */
+
+/* KL weight of this step: warm-up rises linearly from 0 (Bowman et al. 2016; Sonderby et al. 2016). */
+static double vae__beta_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    if (d->no_kl) return 0;
+    if (m->step >= d->warmup) return d->beta;
+    return vae__mul_d(d->beta, vae__div_d((double)m->step, (double)d->warmup));
+}
+
+/* The gaussian's variance as this model has it now: 1 / s^2, and log s^2. */
+static void vae__variance_now(const vae *m, const float *params, float *inverse, double *logvar) {
+    float v = (float)m->desc.variance, l;
+    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+        l = params[m->logvar];
+        l = l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
+        v = -l;
+        m->k->map(VAE__FN_EXP, 1, &v, inverse);
+    } else {
+        m->k->map(VAE__FN_LOG, 1, &v, &l);
+        *inverse = (float)vae__div_d(1, m->desc.variance);
+    }
+    *logvar = (double)l;
+}
+
+/* One image against one row of the decoder's output. `scale` times the gradient goes to dout unless
+ * NULL; *dlogvar grows by scale times the gradient of a learned log variance. */
+static double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
+                             const float *x, float scale, float *dout, float *dlogvar) {
+    const size_t n = m->input.dim;
+    double squares;
+    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
+        return (double)m->k->bernoulli(n, out, x, scale, dout);
+    /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
+    {
+        float s = scale * inverse;
+        VAE__HIDE_F(s);
+        squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
+    }
+    if (dlogvar) {
+        float g = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
+                                    (double)scale);
+        *dlogvar = *dlogvar + g;
+        VAE__HIDE_F(*dlogvar);
+    }
+    return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d((double)n,
+                                          vae__add_d(logvar, 1.8378770664093454836))));
+}
+
+/* Noise of one row: n normals, addressed. */
+static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t sample,
+                       uint32_t replica, size_t n, float *out) {
+    vae_stream s;
+    vae__address at;
+    memset(&s, 0, sizeof s);
+    s.seed = m->desc.seed, s.purpose = purpose, s.time = time, s.sample = sample;
+    s.replica = replica;
+    at = vae__address_of(&s);
+    m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
+}
+
+/* The batch as the network sees it: binarised, when the setting says so, into m->x. */
+static const float *vae__binarized(vae *m, const float *x, const uint32_t *index, uint32_t first,
+                                   uint32_t time, size_t rows) {
+    size_t i;
+    if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
+    for (i = 0; i < rows; i++) {
+        vae_stream s;
+        vae__address at;
+        memset(&s, 0, sizeof s);
+        s.seed = m->desc.seed, s.purpose = VAE_PURPOSE_BINARIZE, s.time = time;
+        s.sample = index ? index[i] : first + (uint32_t)i;
+        at = vae__address_of(&s);
+        m->k->binarize(&at, m->input.dim, x + i * m->input.dim, m->x + i * m->input.dim);
+    }
+    return m->x;
+}
+
+/* Forward through everything, and the loss: means over the batch. x is what the network sees.
+ * Leaves activations, eps and z for the backward pass, and dlogits in m->dy. */
+static void vae__forward(vae *m, const float *x, size_t rows, vae_stats *stats, float *dlogvar) {
+    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
+    const size_t samples = (size_t)m->desc.samples;
+    const float *head = m->enc.ops[m->enc.count - 1].y, *out = m->dec.ops[m->dec.count - 1].y;
+    const float scale = (float)vae__div_d(1, (double)(rows * samples));
+    const double beta = vae__beta_now(m);
+    float inverse = 1;
+    double logvar = 0, recon = 0, kl = 0;
+    size_t i, l;
+    vae__net_fwd(m->k, &m->enc, m->w, rows, x, NULL);
+    for (i = 0; i < rows; i++) {
+        for (l = 0; l < samples; l++) {
+            const size_t row = (i * samples + l) * latent;
+            if (!m->desc.no_noise)
+                vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)i, (uint32_t)l, latent,
+                           m->eps + row);
+            m->k->latent_fwd(latent, head + i * 2 * latent, m->desc.no_noise ? NULL : m->eps + row,
+                             m->z + row);
+        }
+    }
+    vae__net_fwd(m->k, &m->dec, m->w, rows * samples, m->z, NULL);
+    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
+        vae__variance_now(m, m->w, &inverse, &logvar);
+    for (i = 0; i < rows; i++) {
+        for (l = 0; l < samples; l++) {
+            const size_t row = (i * samples + l) * dim;
+            recon = vae__add_d(recon, vae__recon_row(m, inverse, logvar, out + row, x + i * dim,
+                                                     scale, m->dy + row, dlogvar));
+        }
+        kl = vae__add_d(kl, (double)m->k->kl(latent, head + i * 2 * latent, 0, NULL));
+    }
+    memset(stats, 0, sizeof *stats);
+    stats->recon = vae__div_d(recon, (double)(rows * samples));
+    stats->kl = vae__div_d(kl, (double)rows);
+    stats->elbo = -vae__add_d(stats->recon, stats->kl);
+    stats->loss = vae__add_d(stats->recon, vae__mul_d(beta, stats->kl));
+    stats->images = rows;
+}
+
+/* Gradients of the batch that vae__forward has just seen, into m->g. */
+static void vae__backward(vae *m, const float *x, size_t rows) {
+    const size_t latent = (size_t)m->desc.latent, samples = (size_t)m->desc.samples;
+    const float *head = m->enc.ops[m->enc.count - 1].y;
+    const float factor = (float)vae__div_d(vae__beta_now(m), (double)rows);
+    float *dz, *dhead;
+    size_t i, l;
+    dz = vae__net_bwd(m->k, &m->dec, m->w, m->g, rows * samples, m->z, m->dy, m->spare, 1);
+    dhead = dz == m->dy ? m->spare : m->dy;
+    memset(dhead, 0, rows * 2 * latent * sizeof(float));
+    for (i = 0; i < rows; i++) {
+        const float *row = head + i * 2 * latent;
+        float *drow = dhead + i * 2 * latent;
+        for (l = 0; l < samples; l++) {
+            const size_t at = (i * samples + l) * latent;
+            m->k->latent_bwd(latent, row, m->desc.no_noise ? NULL : m->eps + at, dz + at, drow);
+        }
+        if (!m->desc.no_kl) m->k->kl(latent, row, factor, drow);
+    }
+    vae__net_bwd(m->k, &m->enc, m->w, m->g, rows, x, dhead, dz, 0);
+}
+
+/* ======================================================================================
+ * >>optim    learning rate, clipping, the update
+ * uses: >>kernels >>model            tests: tests/test_optim.c
+ * ==================================================================================== */
+
+static double vae__lr_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    uint64_t step = m->step;
+    int i = 0;
+    if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
+        float t, c;
+        if (step >= d->lr_steps) return 0;
+        t = (float)vae__div_d((double)step, (double)d->lr_steps);
+        m->k->map(VAE__FN_COSPI, 1, &t, &c);
+        return vae__mul_d(d->lr, vae__mul_d(0.5, vae__add_d(1, (double)c)));
+    }
+    if (d->schedule == VAE_SCHEDULE_STAGES) {
+        while (i + 1 < d->stage_count && step >= d->stages[i].steps) step -= d->stages[i++].steps;
+        return d->stages[i].lr;
+    }
+    return d->lr;
+}
+
+/* One update of every parameter; `gscale` is what clipping leaves of the gradient. */
+static void vae__update(vae *m, float gscale) {
+    const vae_desc *d = &m->desc;
+    const double lr = vae__lr_now(m);
+    if (d->optimizer == VAE_OPTIMIZER_SGD) {
+        m->k->sgd(m->parameters, m->w, m->g, m->m, (float)lr, (float)d->momentum,
+                  (float)d->weight_decay, gscale);
+    } else {
+        vae__adam_step s;
+        m->b1t = vae__mul_d(m->b1t, d->beta1);
+        m->b2t = vae__mul_d(m->b2t, d->beta2);
+        s.gscale = gscale;
+        s.b1 = (float)d->beta1, s.one_minus_b1 = (float)vae__add_d(1, -d->beta1);
+        s.b2 = (float)d->beta2, s.one_minus_b2 = (float)vae__add_d(1, -d->beta2);
+        s.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
+        s.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
+        s.eps = (float)d->adam_eps;
+        s.decay = 1, s.l2 = 0;
+        if (d->optimizer == VAE_OPTIMIZER_ADAMW)
+            s.decay = (float)vae__add_d(1, -vae__mul_d(lr, d->weight_decay));
+        else
+            s.l2 = (float)d->weight_decay;
+        m->k->adam(m->parameters, m->w, m->g, m->m, m->v, &s);
+    }
+    if (m->average) m->k->ema(m->parameters, m->w, m->average, (float)d->ema);
+    m->step++;
+}
+
+/* ======================================================================================
+ * >>train    steps and epochs
+ * uses: >>losses >>optim >>data      tests: tests/test_train.c
+ * ==================================================================================== */
+
+/* The number of the first float that is not finite, or n. */
+static size_t vae__first_bad(const vae *m, const float *x, size_t n) {
+    size_t i;
+    if (m->k->all_finite(n, x)) return n;
+    for (i = 0; i < n && vae__finite_f(x[i]); i++) {}
+    return i;
+}
+
+/* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
+static const char *vae__bad_tensor(const vae *m, const float *values) {
+    size_t i;
+    for (i = 0; i < m->slot_count; i++)
+        if (!m->k->all_finite(m->slots[i].count, values + m->slots[i].offset))
+            return m->slots[i].name;
+    return NULL;
+}
+
+/* Where a loss that is not finite began: the input, a tensor, or the first op that overflows. */
+static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
+    const size_t bad = vae__first_bad(m, x, rows * m->input.dim);
+    const char *name = vae__bad_tensor(m, m->w);
+    const vae__net *nets[2];
+    size_t i, n;
+    if (bad < rows * m->input.dim)
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "row %z of the batch: number %z is %f",
+                         bad / m->input.dim, bad % m->input.dim, (double)x[bad]);
+    nets[0] = &m->enc, nets[1] = &m->dec;
+    for (n = 0; n < 2 && !name; n++) {
+        for (i = 0; i < nets[n]->count && !name; i++) {
+            const vae__op *op = &nets[n]->ops[i];
+            const size_t cells = (n ? rows * (size_t)m->desc.samples : rows) * op->out.dim;
+            if (op->tensor_count && !m->k->all_finite(cells, op->y)) name = m->slots[op->tensor].name;
+        }
+    }
+    return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the loss is not finite; it began at "
+                     "%s (a smaller learning rate may help)", m->step,
+                     name ? name : "the latents or the likelihood");
+}
+
+static vae_status vae__can_train(vae *m) {
+    if (m->desc.inference)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model was made for inference");
+    if (m->invalid)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model is invalid since a gradient was not "
+                         "finite: load a checkpoint");
+    return VAE_OK;
+}
+
+static vae_status vae__step(vae *m, const float *x, const uint32_t *index, uint32_t epoch,
+                            size_t rows, vae_stats *stats) {
+    vae_stats s;
+    float gscale = 1, dlogvar = 0;
+    const int learned = m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    const char *name;
+    x = vae__binarized(m, x, index, (uint32_t)(m->step * m->rows), epoch, rows);
+    vae__forward(m, x, rows, &s, learned ? &dlogvar : NULL);
+    if (!vae__finite_d(s.loss)) return vae__loss_failed(m, x, rows);
+    vae__backward(m, x, rows);
+    if (learned) m->g[m->logvar] = dlogvar;
+    name = vae__bad_tensor(m, m->g);
+    if (name) {
+        m->invalid = 1;
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the gradient of %s is not finite "
+                         "(a smaller learning rate may help)", m->step, name);
+    }
+    if (m->desc.clip > 0) {
+        s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
+        if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
+    }
+    vae__update(m, gscale);
+    if (stats) *stats = s;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
+                                  vae_stats *stats) {
+    vae__fpenv env;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
+    bad = vae__can_train(m);
+    if (bad) return bad;
+    if (rows < 1 || rows > m->rows)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
+    vae__fp_enter(&env);
+    bad = vae__step(m, x, index, 0, rows, stats);
+    vae__fp_leave(&env);
+    return bad;
+}
+
+/* Pixels that are not finite would spoil everything after them: told by image and place. */
+static vae_status vae__check_pixels(vae *m, const float *x, size_t rows, const uint32_t *index,
+                                    size_t first) {
+    const size_t bad = vae__first_bad(m, x, rows * m->input.dim), row = bad / m->input.dim;
+    if (bad == rows * m->input.dim) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f",
+                     index ? (size_t)index[row] : first + row, bad % m->input.dim, (double)x[bad]);
+}
+
+static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
+    if (!data->bytes || !data->count || data->count > UINT32_MAX)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
+                         what);
+    if (data->item != m->input.dim)
+        return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the model "
+                         "takes %z", what, data->item, m->input.dim);
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
+    float *bias;
+    size_t i;
+    vae__fpenv env;
+    if (!m) return VAE_ERR_NULL;
+    if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
+    if (m->desc.inference || m->borrowed) return vae__can_train(m);
+    vae__fp_enter(&env);
+    bias = m->w + m->visible_bias;
+    for (i = 0; i < m->input.dim; i++) {
+        double p = (double)mean[i];
+        if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI) { /* the logit is log(p / (1 - p)) */
+            if (!(p > 0.001)) p = 0.001;
+            if (p > 0.999) p = 0.999;
+            p = vae__div_d(p, vae__add_d(1, -p));
+        }
+        bias[i] = (float)p;
+    }
+    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
+        m->k->map(VAE__FN_LOG, m->input.dim, bias, bias);
+    if (m->average && m->step == 0)
+        memcpy(m->average + m->visible_bias, bias, m->input.dim * sizeof(float));
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+/* Images `index[..]` of the data as floats. */
+static void vae__gather(const vae_data *data, const uint32_t *index, size_t rows, float *out) {
+    size_t i;
+    for (i = 0; i < rows; i++) (void)vae_data_read(data, index[i], 1, out + i * data->item);
+}
+
+/* Mean image, summed in double over images ascending; in the buffers of a step. */
+static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
+    double *sum = (double *)(void *)m->dy; /* and on into m->spare behind it: room for 2 dim floats */
+    size_t i, j, n = m->input.dim;
+    for (j = 0; j < n; j++) sum[j] = 0;
+    for (i = 0; i < data->count; i++) {
+        vae_status bad = vae_data_read(data, i, 1, m->x);
+        if (!bad) bad = vae__check_pixels(m, m->x, 1, NULL, i);
+        if (bad) return bad;
+        for (j = 0; j < n; j++) sum[j] = vae__add_d(sum[j], (double)m->x[j]);
+    }
+    for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
+    return vae_set_visible_bias(m, m->x);
+}
+
+VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
+                           vae_progress_fn progress, void *user) {
+    vae_status bad;
+    vae_progress now;
+    vae__fpenv env;
+    vae__position *at;
+    vae__order order;
+    if (!m) return VAE_ERR_NULL;
+    if (!train) return vae__fail(&m->report, VAE_ERR_NULL, "the training data is NULL");
+    bad = vae__can_train(m);
+    if (!bad) bad = vae__check_data(m, train, "training");
+    if (!bad && test) bad = vae__check_data(m, test, "test");
+    if (bad) return bad;
+    at = &m->at;
+    if (at->step && at->total != train->count)
+        return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch of"
+                         " %u images; this data has %z", at->total, train->count);
+    vae__fp_enter(&env);
+    if (m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN) bad = vae__bias_from_data(m, train);
+    memset(&now, 0, sizeof now);
+    while (!bad && at->epoch < (uint64_t)m->desc.epochs) {
+        vae_stats s;
+        int stop = 0;
+        memset(&s, 0, sizeof s);
+        at->total = train->count;
+        vae__order_begin(&order, m->desc.seed, (uint32_t)at->epoch, train->count);
+        while (!bad && !stop && at->images < at->total) {
+            const size_t left = (size_t)(at->total - at->images);
+            const size_t rows = left < m->rows ? left : m->rows;
+            size_t i;
+            for (i = 0; i < rows; i++)
+                m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
+            vae__gather(train, m->index, rows, m->x);
+            bad = vae__check_pixels(m, m->x, rows, m->index, 0);
+            if (!bad) bad = vae__step(m, m->x, m->index, (uint32_t)at->epoch, rows, &s);
+            if (bad) break;
+            at->step++;
+            at->images += rows;
+            at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, (double)rows));
+            at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, (double)rows));
+            at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, (double)rows));
+            now.epoch = at->epoch, now.epochs = (uint64_t)m->desc.epochs;
+            now.step = at->step, now.steps = (at->total + m->rows - 1) / m->rows;
+            now.images = at->images, now.total = at->total;
+            now.epoch_done = now.has_test = 0;
+            now.train.images = at->images;
+            now.train.recon = vae__div_d(at->recon, (double)at->images);
+            now.train.kl = vae__div_d(at->kl, (double)at->images);
+            now.train.loss = vae__div_d(at->loss, (double)at->images);
+            now.train.elbo = -vae__add_d(now.train.recon, now.train.kl);
+            now.train.grad_norm = s.grad_norm;
+            if (progress) {
+                vae__fp_leave(&env);
+                stop = progress(m, &now, user);
+                vae__fp_enter(&env);
+            }
+        }
+        if (bad) break;
+        if (at->images == at->total) {
+            at->epoch++;
+            at->step = at->images = 0;
+            at->recon = at->kl = at->loss = 0;
+            if (test) {
+                bad = vae_evaluate(m, test, &now.test);
+                now.has_test = !bad;
+            }
+            now.epoch_done = 1;
+            if (!bad && progress) {
+                vae__fp_leave(&env);
+                stop |= progress(m, &now, user);
+                vae__fp_enter(&env);
+            }
+        }
+        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs) {
+            bad = VAE_STOPPED;
+            vae__fail(&m->report, bad, "stopped by the progress callback at step %u", m->step);
+        }
+    }
+    vae__fp_leave(&env);
+    return bad;
+}
+
+/* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
+ * drown in rounding, and a direction without r would not see what the gradient misses. Returns
+ * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
+static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *slot, float *copy,
+                         int q, double loss) {
+    float *w = m->w + slot->offset, *r = copy + m->parameters;
+    const float *g = m->g + slot->offset;
+    const size_t n = slot->count;
+    double gg = m->k->sum_squares(n, g), rr, slope = 0, step, at[4], gap;
+    vae_stats s;
+    float unused = 0;
+    size_t i;
+    int side;
+    memcpy(copy, w, n * sizeof(float));
+    vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->slots), 0, n, r);
+    rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
+    gg = gg > 0 ? 1 / vae__sqrt_d(gg) : 0;
+    for (i = 0; i < n; i++) {
+        r[i] = (float)((double)r[i] * rr + (double)g[i] * gg);
+        slope += (double)r[i] * (double)g[i];
+    }
+    /* far enough that the loss moves by 1e-3 of itself, near enough to stay on one slope */
+    step = 1e-3 * (loss < 0 ? -loss : loss) / (slope > 1e-12 ? slope : 1e-12);
+    if (step > 3e-2) step = 3e-2;
+    for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
+        const double h = (side & 1 ? -step : step) * (side & 2 ? 0.5 : 1);
+        for (i = 0; i < n; i++) w[i] = (float)((double)copy[i] + h * (double)r[i]);
+        vae__forward(m, x, rows, &s, &unused);
+        at[side] = s.loss;
+    }
+    memcpy(w, copy, n * sizeof(float));
+    /* Richardson: the two difference quotients, combined so that the error in h^2 goes */
+    gap = (4 * (at[2] - at[3]) / step - (at[0] - at[1]) / (2 * step)) / 3;
+    rr = (gap < 0 ? -gap : gap) + (slope < 0 ? -slope : slope);
+    gap = gap < slope ? slope - gap : gap - slope;
+    /* what rounding alone may do to the quotient: the loss carries about 22 bits */
+    rr += (loss < 0 ? -loss : loss) * 2e-5 / step;
+    return gap / rr;
+}
+
+VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int directions,
+                                       double *worst) {
+    vae__fpenv env;
+    vae_status bad;
+    vae_stats s;
+    float dlogvar = 0;
+    double most = 0;
+    const size_t size = m ? 2 * m->parameters * sizeof(float) : 0;
+    float *copy;
+    size_t t;
+    int q;
+    if (!m) return VAE_ERR_NULL;
+    if (!x || !worst) return vae__fail(&m->report, VAE_ERR_NULL, "x and worst must be given");
+    bad = vae__can_train(m);
+    if (bad) return bad;
+    if (rows < 1 || rows > m->rows || directions < 1)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "rows must lie from 1 to %z, directions from 1",
+                         m->rows);
+    copy = (float *)vae__alloc(&m->desc.allocator, size);
+    if (!copy)
+        return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes", size);
+    vae__fp_enter(&env);
+    vae__forward(m, x, rows, &s, &dlogvar);
+    if (vae__finite_d(s.loss)) vae__backward(m, x, rows);
+    if (!vae__finite_d(s.loss) || !m->k->all_finite(m->parameters, m->g)) {
+        bad = vae__loss_failed(m, x, rows);
+        vae__release(&m->desc.allocator, copy, size);
+        vae__fp_leave(&env);
+        return bad;
+    }
+    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) m->g[m->logvar] = dlogvar;
+    for (q = 0; q < directions; q++) {
+        for (t = 0; t < m->slot_count; t++) {
+            double diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
+            if (!(diff <= most)) most = diff;
+        }
+    }
+    vae__release(&m->desc.allocator, copy, size);
+    vae__fp_leave(&env);
+    *worst = most;
+    return bad;
+}
+
+/* ======================================================================================
+ * >>eval     using a model: encode, decode, sample, score
+ * uses: >>losses >>model             tests: tests/test_eval.c
+ *
+ * Any number of rows, in portions of the buffers; nothing here changes the parameters.
+ * ==================================================================================== */
+
+VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
+    const vae__op *last;
+    vae__fpenv env;
+    size_t at, latent;
+    if (!m) return VAE_ERR_NULL;
+    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
+    last = &m->enc.ops[m->enc.count - 1];
+    latent = (size_t)m->desc.latent;
+    vae__fp_enter(&env);
+    for (at = 0; at < rows;) {
+        const size_t run = rows - at < m->rows ? rows - at : m->rows;
+        size_t i, j;
+        vae__net_fwd(m->k, &m->enc, vae__weights(m), run, x + at * m->input.dim, NULL);
+        for (i = 0; i < run; i++) {
+            const float *head = last->y + i * 2 * latent;
+            if (mu) memcpy(mu + (at + i) * latent, head, latent * sizeof(float));
+            for (j = 0; logvar && j < latent; j++) {
+                float l = head[latent + j];
+                if (l > VAE_LOGVAR_MAX) l = VAE_LOGVAR_MAX;
+                if (l < VAE_LOGVAR_MIN) l = VAE_LOGVAR_MIN;
+                logvar[(at + i) * latent + j] = l;
+            }
+        }
+        at += run;
+    }
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+/* rows of z -> means or logits; the last layer writes to where the caller wants it. */
+static vae_status vae__decode(vae *m, const float *z, size_t rows, float *out, int mean) {
+    vae__fpenv env;
+    size_t at;
+    if (!m) return VAE_ERR_NULL;
+    if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
+    vae__fp_enter(&env);
+    for (at = 0; at < rows;) {
+        const size_t run = rows - at < m->rows ? rows - at : m->rows;
+        float *to = out + at * m->input.dim;
+        vae__net_fwd(m->k, &m->dec, vae__weights(m), run, z + at * (size_t)m->desc.latent, to);
+        if (mean && m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
+            m->k->map(VAE_ACT_SIGMOID, run * m->input.dim, to, to);
+        at += run;
+    }
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
+    return vae__decode(m, z, rows, x, 1);
+}
+VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
+    return vae__decode(m, z, rows, logits, 0);
+}
+
+VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
+    size_t at;
+    vae_status bad = VAE_OK;
+    if (!m) return VAE_ERR_NULL;
+    if (!x || !out) return vae__fail(&m->report, VAE_ERR_NULL, "x and out must be given");
+    for (at = 0; at < rows && !bad;) { /* portion by portion, so that out may be x */
+        const size_t run = rows - at < m->rows ? rows - at : m->rows;
+        bad = vae_encode(m, x + at * m->input.dim, run, m->z, NULL);
+        if (!bad) bad = vae_decode(m, m->z, run, out + at * m->input.dim);
+        at += run;
+    }
+    return bad;
+}
+
+VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
+    size_t i;
+    vae__fpenv env;
+    vae_stream s;
+    if (!m) return VAE_ERR_NULL;
+    if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
+    memset(&s, 0, sizeof s);
+    s.seed = seed, s.purpose = VAE_PURPOSE_PRIOR_Z;
+    vae__fp_enter(&env);
+    for (i = 0; i < rows; i++) {
+        vae__address at;
+        s.sample = first + (uint32_t)i;
+        at = vae__address_of(&s);
+        m->k->draw(VAE__DRAW_NORMAL, &at, 0, (size_t)m->desc.latent, z + i * (size_t)m->desc.latent);
+    }
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *x) {
+    size_t at;
+    vae_status bad = VAE_OK;
+    if (!m) return VAE_ERR_NULL;
+    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
+    for (at = 0; at < rows && !bad;) {
+        const size_t run = rows - at < m->rows ? rows - at : m->rows;
+        bad = vae_prior(m, seed, first + (uint32_t)at, run, m->z);
+        if (!bad) bad = vae_decode(m, m->z, run, x + at * m->input.dim);
+        at += run;
+    }
+    return bad;
+}
+
+/* ELBO of up to m->rows images from one draw each; the sums grow in double, rows ascending. */
+static void vae__score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
+                       float *recon, float *kl, double *recon_sum, double *kl_sum) {
+    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
+    const float *params = vae__weights(m), *head = m->enc.ops[m->enc.count - 1].y;
+    const float *out = m->dec.ops[m->dec.count - 1].y;
+    float inverse = 1;
+    double logvar = 0;
+    size_t i;
+    x = vae__binarized(m, x, NULL, first, 0xffffffffu, rows);
+    vae__net_fwd(m->k, &m->enc, params, rows, x, NULL);
+    for (i = 0; i < rows; i++) {
+        const float *row = head + i * 2 * latent;
+        float value = m->k->kl(latent, row, 0, NULL);
+        if (!m->desc.no_noise)
+            vae__noise(m, VAE_PURPOSE_EVAL, 0, first + (uint32_t)i, 0, latent, m->eps + i * latent);
+        m->k->latent_fwd(latent, row, m->desc.no_noise ? NULL : m->eps + i * latent,
+                         m->z + i * latent);
+        if (kl) kl[i] = value;
+        if (elbo) elbo[i] = value; /* for now */
+        *kl_sum = vae__add_d(*kl_sum, (double)value);
+    }
+    vae__net_fwd(m->k, &m->dec, params, rows, m->z, NULL);
+    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
+        vae__variance_now(m, params, &inverse, &logvar);
+    for (i = 0; i < rows; i++) {
+        double value = vae__recon_row(m, inverse, logvar, out + i * dim, x + i * dim, 0, NULL, NULL);
+        if (recon) recon[i] = (float)value;
+        if (elbo) elbo[i] = (float)-vae__add_d(value, (double)elbo[i]);
+        *recon_sum = vae__add_d(*recon_sum, value);
+    }
+}
+
+VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
+                             float *recon, float *kl) {
+    vae__fpenv env;
+    size_t at;
+    double recon_sum = 0, kl_sum = 0;
+    if (!m) return VAE_ERR_NULL;
+    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
+    vae__fp_enter(&env);
+    for (at = 0; at < rows;) {
+        const size_t run = rows - at < m->rows ? rows - at : m->rows;
+        vae__score(m, x + at * m->input.dim, run, first + (uint32_t)at, elbo ? elbo + at : NULL,
+                   recon ? recon + at : NULL, kl ? kl + at : NULL, &recon_sum, &kl_sum);
+        at += run;
+    }
+    vae__fp_leave(&env);
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+    vae__fpenv env;
+    vae_status bad;
+    vae_stats s;
+    double recon = 0, kl = 0;
+    size_t at;
+    if (!m) return VAE_ERR_NULL;
+    if (!data || !stats)
+        return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    bad = vae__check_data(m, data, "test");
+    if (bad) return bad;
+    vae__fp_enter(&env);
+    for (at = 0; at < data->count && !bad;) {
+        const size_t run = data->count - at < m->rows ? data->count - at : m->rows;
+        (void)vae_data_read(data, at, run, m->x);
+        bad = vae__check_pixels(m, m->x, run, NULL, at);
+        if (!bad) vae__score(m, m->x, run, (uint32_t)at, NULL, NULL, NULL, &recon, &kl);
+        at += run;
+    }
+    memset(&s, 0, sizeof s);
+    s.recon = vae__div_d(recon, (double)data->count);
+    s.kl = vae__div_d(kl, (double)data->count);
+    s.elbo = -vae__add_d(s.recon, s.kl);
+    s.loss = vae__add_d(s.recon, vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
+    s.images = data->count;
+    vae__fp_leave(&env);
+    if (!bad) *stats = s;
+    return bad;
+}
+
+/* ======================================================================================
+ * >>io       files: whole reads, atomic writes, safetensors, models
+ * uses: >>model >>arena              tests: tests/test_io.c, tests/test_safetensors.c
+ * ==================================================================================== */
+
+#ifndef VAE_NO_STDIO
+
+/* Files are read and written whole. Under POSIX through descriptors, so that a program compiled with
+ * -std=c99 needs no feature macro; elsewhere through stdio. */
+#include <errno.h>
+#include <stdio.h>
+#if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
+#define VAE__POSIX 1
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declaration */
+#ifdef __cplusplus
+extern "C"
+#endif
+int fsync(int);
+#endif
+#elif defined(_WIN32)
+#include <io.h>
+#ifdef __cplusplus
+extern "C"
+#endif
+__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+#endif
+
+/* strerror is not safe with threads and follows the locale. */
+static const char *vae__errno_text(int code) {
+    switch (code) {
+    case 0: return "cut short";
+    case ENOENT: return "no such file or folder";
+    case EACCES: return "permission denied";
+    case ENOSPC: return "no space left on the disk";
+    case ENOMEM: return "out of memory";
+#ifdef EISDIR
+    case EISDIR: return "it is a folder";
+#endif
+#ifdef ENOTDIR
+    case ENOTDIR: return "a part of the path is not a folder";
+#endif
+#ifdef EROFS
+    case EROFS: return "the file system is read-only";
+#endif
+#ifdef EPERM
+    case EPERM: return "not permitted";
+#endif
+#ifdef EIO
+    case EIO: return "input/output error";
+#endif
+#ifdef EFBIG
+    case EFBIG: return "the file would be too large";
+#endif
+#ifdef EDQUOT
+    case EDQUOT: return "the disk quota is used up";
+#endif
+#ifdef EMFILE
+    case EMFILE: return "too many open files";
+#endif
+#ifdef ENAMETOOLONG
+    case ENAMETOOLONG: return "the name is too long";
+#endif
+    default: return "the system refused";
+    }
+}
+
+typedef struct vae__reader {
+    const char *path;
+    size_t size; /* SIZE_MAX when unknown: a pipe */
+#ifdef VAE__POSIX
+    int fd;
+#else
+    FILE *file;
+#endif
+} vae__reader;
+
+static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *report) {
+    r->path = path;
+    r->size = SIZE_MAX;
+    if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
+    errno = 0;
+#ifdef VAE__POSIX
+    r->fd = open(path, O_RDONLY);
+    if (r->fd < 0)
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", path,
+                         vae__errno_text(errno));
+    {
+        struct stat st;
+        if (fstat(r->fd, &st) == 0) {
+            if (S_ISDIR(st.st_mode)) {
+                close(r->fd);
+                return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: it is a folder",
+                                 path);
+            }
+            if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
+                r->size = (size_t)st.st_size;
+        }
+    }
+#else
+    r->file = fopen(path, "rb");
+    if (!r->file)
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", path,
+                         vae__errno_text(errno));
+    if (fseek(r->file, 0, SEEK_END) == 0) {
+        long end = ftell(r->file);
+        if (end >= 0) r->size = (size_t)end;
+        rewind(r->file);
+    }
+#endif
+    return VAE_OK;
+}
+
+/* Reads `want` bytes; `got` is less only at the end of the file. */
+static vae_status vae__read(vae__reader *r, void *buffer, size_t want, size_t *got,
+                            vae_report *report) {
+    size_t have = 0;
+    while (have < want) {
+        size_t ask = want - have < ((size_t)1 << 24) ? want - have : (size_t)1 << 24;
+        errno = 0;
+#ifdef VAE__POSIX
+        {
+            ssize_t n = read(r->fd, (char *)buffer + have, ask);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0)
+                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
+                                 r->path, have, vae__errno_text(errno));
+            if (n == 0) break;
+            have += (size_t)n;
+        }
+#else
+        {
+            size_t n = fread((char *)buffer + have, 1, ask, r->file);
+            if (n == 0 && ferror(r->file))
+                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
+                                 r->path, have, vae__errno_text(errno));
+            if (n == 0) break;
+            have += n;
+        }
+#endif
+    }
+    *got = have;
+    return VAE_OK;
+}
+
+static void vae__close_read(vae__reader *r) {
+#ifdef VAE__POSIX
+    close(r->fd);
+#else
+    fclose(r->file);
+#endif
+}
+
+/* Writes go to "<path>.tmp", which becomes `path` only when all of it is on the disk. */
+enum { VAE__MAX_PATH = 4096 };
+typedef struct vae__writer {
+    vae__sink sink; /* first: the sink's `put` casts back */
+    int code;       /* errno of the first failure */
+    size_t fill;
+#ifdef VAE__POSIX
+    int fd;
+#else
+    FILE *file;
+#endif
+    const char *path;
+    char temp[VAE__MAX_PATH];
+    char buffer[16384];
+} vae__writer;
+
+static int vae__write_out(vae__writer *w, const char *bytes, size_t count) {
+    while (count) {
+        errno = 0;
+#ifdef VAE__POSIX
+        {
+            size_t ask = count < ((size_t)1 << 24) ? count : (size_t)1 << 24;
+            ssize_t n = write(w->fd, bytes, ask);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) {
+                w->code = errno ? errno : ENOSPC;
+                return 0;
+            }
+            bytes += n, count -= (size_t)n;
+        }
+#else
+        if (fwrite(bytes, 1, count, w->file) != count) {
+            w->code = errno ? errno : ENOSPC;
+            return 0;
+        }
+        count = 0;
+#endif
+    }
+    return 1;
+}
+
+static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
+    vae__writer *w = (vae__writer *)s;
+    if (count > sizeof w->buffer - w->fill) {
+        size_t fill = w->fill;
+        w->fill = 0;
+        if (!vae__write_out(w, w->buffer, fill)) return 0;
+        if (count >= sizeof w->buffer) return vae__write_out(w, (const char *)bytes, count);
+    }
+    memcpy(w->buffer + w->fill, bytes, count);
+    w->fill += count;
+    return 1;
+}
+
+static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *report) {
+    size_t n;
+    memset(&w->sink, 0, sizeof w->sink);
+    w->code = 0;
+    w->fill = 0;
+    w->path = path;
+    w->sink.put = vae__put_file;
+    if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
+    n = strlen(path);
+    if (n + 5 > sizeof w->temp)
+        return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d", n,
+                         (int)sizeof w->temp - 5);
+    memcpy(w->temp, path, n);
+    memcpy(w->temp + n, ".tmp", 5);
+    errno = 0;
+#ifdef VAE__POSIX
+    w->fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (w->fd < 0)
+#else
+    w->file = fopen(w->temp, "wb");
+    if (!w->file)
+#endif
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", w->temp,
+                         vae__errno_text(errno));
+    return VAE_OK;
+}
+
+/* A rename is only safe from a power cut once the folder that holds the name is on the disk. */
+static void vae__sync_folder(const char *path) {
+#ifdef VAE__POSIX
+    char folder[VAE__MAX_PATH];
+    size_t n = strlen(path);
+    int fd;
+    while (n && path[n - 1] != '/') n--;
+    if (n > 1) n--;
+    memcpy(folder, path, n);
+    if (!n) folder[n++] = '.';
+    folder[n] = 0;
+    fd = open(folder, O_RDONLY);
+    if (fd >= 0) {
+        (void)fsync(fd); /* some file systems cannot; the data itself is safe by now */
+        close(fd);
+    }
+#else
+    (void)path;
+#endif
+}
+
+/* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
+static vae_status vae__close_write(vae__writer *w, vae_report *report) {
+    int good = !w->sink.failed && vae__write_out(w, w->buffer, w->fill);
+    errno = 0;
+#ifdef VAE__POSIX
+    if (good && fsync(w->fd) != 0 && errno != EINVAL) good = 0, w->code = errno;
+    if (close(w->fd) != 0 && good) good = 0, w->code = errno;
+    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
+#elif defined(_WIN32)
+    if (good && (fflush(w->file) || _commit(_fileno(w->file)))) good = 0, w->code = errno;
+    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
+    if (good && !MoveFileExA(w->temp, w->path, 1 | 8)) good = 0, w->code = EACCES;
+#else
+    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
+    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
+#endif
+    if (good) {
+        vae__sync_folder(w->path);
+        return VAE_OK;
+    }
+    remove(w->temp);
+    return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", w->path,
+                     vae__errno_text(w->code));
+}
+
+#endif /* VAE_NO_STDIO */
+
+/* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
+ *
+ * vae__st_open checks all of it once, in time n log n of the header whatever stands in it; the
+ * functions after it walk the same text again and may trust it. The file stays in the caller's
+ * memory; nothing is kept but pointers into it. */
+
+#define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
+#define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
+
+typedef struct vae__st {
+    const unsigned char *bytes;
+    size_t size;
+    const char *name; /* stands in messages */
+    size_t header_at, header_size, data_at, data_size, tensors;
+} vae__st;
+
+typedef struct vae__st_tensor {
+    char dtype[12]; /* "?" when longer: none of those is known */
+    int rank;
+    size_t shape[VAE_MAX_RANK];
+    size_t begin, end; /* in the data section */
+} vae__st_tensor;
+
+/* A long path would push the reason out of the report; its last part tells the file. */
+static const char *vae__tail(const char *name) {
+    size_t n = name ? strlen(name) : 0;
+    if (!name) return "memory";
+    if (n > 120)
+        for (name += n - 120; (*name & 0xC0) == 0x80; name++) {}
+    return name;
+}
+
+/* "1f 8b 08": `text` has room for 3 * count characters. */
+static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+        text[3 * i + 2] = ' ';
+    }
+    text[count ? 3 * count - 1 : 0] = 0;
+    return text;
+}
+
+/* Where UTF-8 breaks off: no overlong forms, no surrogates, nothing above 10FFFF. `count` when it
+ * is whole. */
+static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
+    size_t i = 0;
+    while (i < count) {
+        unsigned c = p[i];
+        size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1, k;
+        uint32_t code = c & (0x3Fu >> more);
+        if (c < 0x80) {
+            i++;
+            continue;
+        }
+        if (c < 0xC2 || c > 0xF4 || count - i <= more) return i;
+        for (k = 1; k <= more; k++) {
+            if ((p[i + k] & 0xC0) != 0x80) return i;
+            code = code << 6 | (p[i + k] & 0x3Fu);
+        }
+        if (code < (more == 3 ? 0x10000u : more == 2 ? 0x800u : 0x80u) || code > 0x10FFFF ||
+            (code >= 0xD800 && code < 0xE000))
+            return i;
+        i += more + 1;
+    }
+    return count;
+}
+
+/* A walk through the header. After a failure `at` tells where, and either `expected` what should
+ * have stood there or `problem` what is wrong with what does. */
+typedef struct vae__st_scan {
+    const unsigned char *text;
+    size_t at, size;
+    const char *expected, *problem;
+    int in_metadata;
+    int comma; /* one is due before the next member */
+} vae__st_scan;
+
+static int vae__st_bad(vae__st_scan *s, size_t at, const char *problem) {
+    s->at = at, s->problem = problem;
+    return 0;
+}
+
+/* The next character that is not blank, -1 at the end. */
+static int vae__st_peek(vae__st_scan *s) {
+    while (s->at < s->size && (s->text[s->at] == ' ' || s->text[s->at] == '\t' ||
+                               s->text[s->at] == '\n' || s->text[s->at] == '\r'))
+        s->at++;
+    return s->at < s->size ? s->text[s->at] : -1;
+}
+
+static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
+    if (vae__st_peek(s) != c) {
+        s->expected = expected;
+        return 0;
+    }
+    s->at++;
+    return 1;
+}
+
+/* Four hexadecimal digits, -1 when they are not. */
+static int32_t vae__st_hex4(const unsigned char *p) {
+    int32_t v = 0;
+    int i;
+    for (i = 0; i < 4; i++) {
+        unsigned c = p[i], low = c | 0x20;
+        if (c >= '0' && c <= '9') v = v << 4 | (int32_t)(c - '0');
+        else if (low >= 'a' && low <= 'f') v = v << 4 | (int32_t)(low - 'a' + 10);
+        else return -1;
+    }
+    return v;
+}
+
+/* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
+ * none such. Half a surrogate pair is none. */
+static size_t vae__st_escape(const unsigned char *p, size_t room, uint32_t *code) {
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    int32_t high, low;
+    size_t i;
+    if (room < 2) return 0;
+    for (i = 0; from[i]; i++)
+        if (p[1] == (unsigned char)from[i]) {
+            *code = (unsigned char)to[i];
+            return 2;
+        }
+    if (p[1] != 'u' || room < 6 || (high = vae__st_hex4(p + 2)) < 0) return 0;
+    *code = (uint32_t)high;
+    if (high < 0xD800 || high > 0xDFFF) return 6;
+    if (high > 0xDBFF || room < 12 || p[6] != '\\' || p[7] != 'u') return 0;
+    low = vae__st_hex4(p + 8);
+    if (low < 0xDC00 || low > 0xDFFF) return 0;
+    *code = 0x10000u + ((uint32_t)(high - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
+    return 12;
+}
+
+/* A string; `begin` is its first character, and its closing quote ends every later walk. */
+static int vae__st_string(vae__st_scan *s, size_t *begin) {
+    if (!vae__st_take(s, '"', "a string")) return 0;
+    *begin = s->at;
+    while (s->at < s->size) {
+        unsigned c = s->text[s->at];
+        size_t step = 1;
+        uint32_t code;
+        if (c == '"') {
+            s->at++;
+            return 1;
+        }
+        if (c < 0x20) return vae__st_bad(s, s->at, "a control character inside a string");
+        if (c == '\\') step = vae__st_escape(s->text + s->at, s->size - s->at, &code);
+        if (!step) return vae__st_bad(s, s->at, "an escape that JSON does not have");
+        s->at += step;
+    }
+    s->expected = "the end of a string";
+    return 0;
+}
+
+/* The bytes that a checked string stands for, one by one, -1 after the last. */
+typedef struct vae__st_cursor {
+    const unsigned char *p;
+    int left;
+    unsigned char later[3];
+} vae__st_cursor;
+
+static int vae__st_byte(vae__st_cursor *c) {
+    uint32_t code = 0;
+    int n, i;
+    if (c->left) return c->later[--c->left];
+    if (*c->p == '"') return -1;
+    if (*c->p != '\\') return *c->p++;
+    c->p += vae__st_escape(c->p, 12, &code);
+    if (code < 0x80) return (int)code;
+    n = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    for (i = 0; i < n; i++) {
+        c->later[i] = (unsigned char)(0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    c->left = n;
+    return (int)((0xF0u << (3 - n) & 0xFF) | code);
+}
+
+static vae__st_cursor vae__st_cursor_at(const unsigned char *p) {
+    vae__st_cursor c;
+    memset(&c, 0, sizeof c);
+    c.p = p;
+    return c;
+}
+
+/* Order of two strings by what they stand for. */
+static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
+    vae__st_cursor x = vae__st_cursor_at(a), y = vae__st_cursor_at(b);
+    int p, q;
+    do p = vae__st_byte(&x), q = vae__st_byte(&y); while (p == q && p >= 0);
+    return p - q;
+}
+
+static int vae__st_is(const unsigned char *string, const char *word) {
+    vae__st_cursor c = vae__st_cursor_at(string);
+    while (*word)
+        if (vae__st_byte(&c) != (unsigned char)*word++) return 0;
+    return vae__st_byte(&c) < 0;
+}
+
+/* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
+static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
+    vae__st_cursor c = vae__st_cursor_at(string);
+    size_t n = 0;
+    int b;
+    if (!room) return -2;
+    while ((b = vae__st_byte(&c)) >= 0 && n < room - 1) text[n++] = (char)b;
+    text[n] = 0;
+    return b < 0 ? (ptrdiff_t)n : -2;
+}
+
+/* For messages: the string as it stands in the file, cut, harmless on a terminal. */
+static const char *vae__st_quote(const unsigned char *string, char text[48]) {
+    size_t n = 0;
+    for (; n < 44 && *string != '"'; string++) {
+        text[n++] = (char)(*string > 0x7E ? '?' : *string);
+        if (*string == '\\') text[n++] = (char)*++string;
+    }
+    if (n >= 44) text[n++] = '.', text[n++] = '.';
+    text[n] = 0;
+    return text;
+}
+
+static int vae__st_number(vae__st_scan *s, size_t *out) {
+    size_t first, v = 0;
+    int c = vae__st_peek(s);
+    first = s->at;
+    s->expected = "a whole number";
+    if (c < '0' || c > '9') return 0;
+    for (; s->at < s->size && s->text[s->at] >= '0' && s->text[s->at] <= '9'; s->at++) {
+        size_t digit = (size_t)(s->text[s->at] - '0');
+        if (!vae__size_mul(v, 10, &v) || !vae__size_add(v, digit, &v))
+            return vae__st_bad(s, first, "a number so large that it overflows");
+    }
+    if (c == '0' && s->at - first > 1) return vae__st_bad(s, first, "a leading zero");
+    *out = v;
+    return 1;
+}
+
+/* [a, b, ...], at most `room` of them. */
+static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, int *count) {
+    int n = 0;
+    if (!vae__st_take(s, '[', "'['")) return 0;
+    if (vae__st_peek(s) != ']') {
+        do {
+            if (n == room)
+                return vae__st_bad(s, s->at, room == 2 ? "more than two data_offsets"
+                                                       : "a shape of more than 8 dimensions");
+            if (!vae__st_number(s, out + n)) return 0;
+            n++;
+        } while (vae__st_peek(s) == ',' && ++s->at);
+    }
+    *count = n;
+    return vae__st_take(s, ']', "',' or ']'");
+}
+
+/* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
+static int vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+    static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
+                                          "a tensor without data_offsets"};
+    size_t open = 0, key = 0, value = 0, offsets[2];
+    int seen = 0, count = 0, which;
+    memset(t, 0, sizeof *t);
+    if (!vae__st_take(s, '{', "'{'")) return 0;
+    open = s->at - 1;
+    while (vae__st_peek(s) != '}') {
+        if (seen && !vae__st_take(s, ',', "',' or '}'")) return 0;
+        if (!vae__st_string(s, &key)) return 0;
+        which = vae__st_is(s->text + key, "dtype")          ? 0
+                : vae__st_is(s->text + key, "shape")        ? 1
+                : vae__st_is(s->text + key, "data_offsets") ? 2
+                                                            : 3;
+        if (which == 3)
+            return vae__st_bad(s, key, "a key other than dtype, shape and data_offsets");
+        if (seen >> which & 1) return vae__st_bad(s, key, "a key given twice");
+        seen |= 1 << which;
+        if (!vae__st_take(s, ':', "':'")) return 0;
+        if (which == 0) {
+            if (!vae__st_string(s, &value)) return 0;
+            if (vae__st_copy(s->text + value, t->dtype, sizeof t->dtype) < 0)
+                memcpy(t->dtype, "?", 2);
+        } else if (which == 1) {
+            if (!vae__st_numbers(s, t->shape, VAE_MAX_RANK, &t->rank)) return 0;
+        } else {
+            if (!vae__st_numbers(s, offsets, 2, &count)) return 0;
+            if (count != 2) return vae__st_bad(s, s->at - 1, "fewer than two data_offsets");
+            t->begin = offsets[0], t->end = offsets[1];
+        }
+    }
+    s->at++;
+    for (which = 0; which < 3; which++)
+        if (!(seen >> which & 1)) return vae__st_bad(s, open, missing[which]);
+    return 1;
+}
+
+enum { VAE__ST_BAD = -1, VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
+
+typedef struct vae__st_item {
+    size_t key, value; /* first characters; a value only in a pair of __metadata__ */
+    vae__st_tensor tensor;
+} vae__st_item;
+
+/* One member of the header, in order; the pairs of __metadata__ follow it one by one. */
+static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
+    if (s->in_metadata && vae__st_peek(s) == '}') s->at++, s->in_metadata = 0, s->comma = 1;
+    if (vae__st_peek(s) == '}' && !s->in_metadata) {
+        s->at++;
+        return VAE__ST_END;
+    }
+    if (s->comma && !vae__st_take(s, ',', "',' or '}'")) return VAE__ST_BAD;
+    s->comma = 1;
+    if (!vae__st_string(s, &item->key)) return VAE__ST_BAD;
+    if (s->at - item->key > VAE__ST_NAME_MAX && !s->in_metadata) {
+        (void)vae__st_bad(s, item->key, "a name of more than 400 bytes");
+        return VAE__ST_BAD;
+    }
+    if (!vae__st_take(s, ':', "':'")) return VAE__ST_BAD;
+    if (s->in_metadata) return vae__st_string(s, &item->value) ? VAE__ST_PAIR : VAE__ST_BAD;
+    if (!vae__st_is(s->text + item->key, "__metadata__"))
+        return vae__st_object(s, &item->tensor) ? VAE__ST_TENSOR : VAE__ST_BAD;
+    if (!vae__st_take(s, '{', "'{'")) return VAE__ST_BAD;
+    s->in_metadata = 1, s->comma = 0;
+    return VAE__ST_METADATA;
+}
+
+static vae__st_scan vae__st_scan_of(const vae__st *st) {
+    vae__st_scan s;
+    memset(&s, 0, sizeof s);
+    s.text = st->bytes + st->header_at;
+    s.size = st->header_size;
+    s.at = 1; /* behind the brace */
+    return s;
+}
+
+/* Bits of an element, 0 when the dtype is not known. */
+static unsigned vae__st_bits(const char *dtype) {
+    static const struct {
+        char name[12];
+        unsigned bits;
+    } known[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},       {"U16", 16},
+                 {"I16", 16},    {"U32", 32},    {"I32", 32},     {"U64", 64},
+                 {"I64", 64},    {"F16", 16},    {"BF16", 16},    {"F32", 32},
+                 {"F64", 64},    {"C64", 64},    {"F8_E5M2", 8},  {"F8_E4M3", 8},
+                 {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},  {"F4", 4},
+                 {"F8_E5M2FNUZ", 8},             {"F8_E4M3FNUZ", 8}};
+    size_t i;
+    for (i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, dtype)) return known[i].bits;
+    return 0;
+}
+
+/* Do shape, dtype and data_offsets agree? */
+static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae_report *report) {
+    const vae__st_tensor *t = &item->tensor;
+    size_t bits = vae__st_bits(t->dtype), product = bits, offset = st->header_at + item->key;
+    char name[48];
+    int i, fits = 1;
+    vae__st_quote(st->bytes + offset, name);
+    if (t->begin > t->end)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %s end at %z, "
+                         "before they begin at %z", vae__tail(st->name), offset, name, t->end,
+                         t->begin);
+    if (t->end > st->data_size)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s ends at %z of the data, but the "
+                         "file is incomplete or wrong and has only %z bytes of it",
+                         vae__tail(st->name), offset, name, t->end, st->data_size);
+    if (!bits) return VAE_OK; /* a type from the future: nobody can ask for this tensor */
+    for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
+    if (!fits)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %s is so large that "
+                         "its size overflows", vae__tail(st->name), offset, name);
+    if (product % 8 || product / 8 != t->end - t->begin)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s needs %z bits by shape and "
+                         "dtype %s, its data_offsets hold %z bytes", vae__tail(st->name), offset,
+                         name, product, t->dtype, t->end - t->begin);
+    return VAE_OK;
+}
+
+/* A failed scan as a sentence. */
+static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
+    char found[] = "byte 0x__";
+    const char *what = found;
+    size_t offset = st->header_at + s->at;
+    unsigned c = s->at < s->size ? s->text[s->at] : 0;
+    if (s->problem)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the JSON header holds %s",
+                         vae__tail(st->name), offset, s->problem);
+    found[7] = "0123456789abcdef"[c >> 4], found[8] = "0123456789abcdef"[c & 15];
+    if (c >= 0x20 && c < 0x7F) found[0] = '\'', found[1] = (char)c, found[2] = '\'', found[3] = 0;
+    if (s->at >= s->size) what = "the end of the header";
+    return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected %s in the JSON header, "
+                     "found %s", vae__tail(st->name), offset, s->expected, what);
+}
+
+/* What must be compared with all others of its kind: names and metadata keys as (hash, place),
+ * the tensors' bytes as (begin, end). */
+typedef struct vae__st_entry {
+    uint64_t key;
+    size_t more;
+} vae__st_entry;
+
+static int vae__st_order(const vae__st *st, int what, const vae__st_entry *a,
+                         const vae__st_entry *b) {
+    if (a->key != b->key) return a->key < b->key ? -1 : 1;
+    if (what == VAE__ST_END) return a->more < b->more ? -1 : a->more > b->more;
+    return vae__st_compare(st->bytes + a->more, st->bytes + b->more);
+}
+
+/* Fills the index with names (VAE__ST_TENSOR), keys (VAE__ST_PAIR) or places (VAE__ST_END) and
+ * sorts it. A heap sort: no order of a hostile file makes it slow. */
+static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    size_t n = 0, i, end;
+    int step;
+    while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
+        vae__st_cursor c = vae__st_cursor_at(s.text + item.key);
+        uint64_t hash = VAE__FNV;
+        int b;
+        if (what == VAE__ST_END) {
+            if (step != VAE__ST_TENSOR) continue;
+            e[n].key = item.tensor.begin, e[n++].more = item.tensor.end;
+        } else if ((what == VAE__ST_PAIR) == (step == VAE__ST_PAIR)) {
+            while ((b = vae__st_byte(&c)) >= 0) hash = (hash ^ (unsigned)b) * 0x100000001b3u;
+            e[n].key = hash, e[n++].more = st->header_at + item.key;
+        }
+    }
+    for (i = n / 2, end = n; end > 1;) {
+        vae__st_entry x;
+        size_t at = 0, child;
+        if (i) x = e[at = --i]; /* building the heap, then taking off its largest */
+        else x = e[--end], e[end] = e[0];
+        while ((child = 2 * at + 1) < end) {
+            if (child + 1 < end && vae__st_order(st, what, e + child, e + child + 1) < 0) child++;
+            if (vae__st_order(st, what, &x, e + child) >= 0) break;
+            e[at] = e[child], at = child;
+        }
+        e[at] = x;
+    }
+    return n;
+}
+
+/* No name twice, and the tensors tile the data: no hole, no overlap, nothing behind the last. */
+static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_report *report) {
+    static const int kinds[] = {VAE__ST_TENSOR, VAE__ST_PAIR};
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    char name[48];
+    size_t n, i, k, at = 0;
+    for (k = 0; k < 2; k++) {
+        n = vae__st_index(st, kinds[k], e);
+        for (i = 1; i < n; i++)
+            if (!vae__st_order(st, kinds[k], e + i - 1, e + i)) {
+                at = e[i].more > e[i - 1].more ? e[i].more : e[i - 1].more;
+                return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
+                                 vae__tail(st->name), at, vae__st_quote(st->bytes + at, name));
+            }
+    }
+    n = vae__st_index(st, VAE__ST_END, e);
+    for (i = 0; i < n && e[i].key == at; i++) at = e[i].more;
+    if (i < n) { /* which one is it? */
+        do k = (size_t)vae__st_step(&s, &item);
+        while (k != VAE__ST_TENSOR || item.tensor.begin != e[i].key ||
+               item.tensor.end != e[i].more);
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
+                         "expected %z: %s", vae__tail(st->name), st->header_at + item.key,
+                         vae__st_quote(s.text + item.key, name), item.tensor.begin, at,
+                         item.tensor.begin > at ? "there is a hole" : "tensors overlap");
+    }
+    if (at != st->data_size)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected the end of the file "
+                         "behind the last tensor, found %z trailing bytes", vae__tail(st->name),
+                         st->data_at + at, st->data_size - at);
+    return VAE_OK;
+}
+
+/* Checks a file in memory and remembers where its parts are.
+ *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
+ * Allocates an index of 16 bytes per name or metadata key and gives it back before it returns.
+ * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
+static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
+                               const vae_allocator *a, vae_report *report) {
+    vae__st file;
+    vae__st_scan s;
+    vae__st_item item;
+    vae__st_entry *index = NULL;
+    vae_status status = VAE_OK;
+    size_t bad, names = 0, pairs = 0, index_size;
+    uint64_t length;
+    int step;
+    memset(&file, 0, sizeof file);
+    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", vae__tail(name));
+    file.bytes = (const unsigned char *)bytes, file.size = size, file.name = name;
+    if (size < 8)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: expected a header's length in 8 bytes, but "
+                         "the file is truncated after %z", vae__tail(name), size);
+    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: a header of %u bytes is too large: "
+                         "expected a safetensors file, at most 100000000",
+                         vae__tail(name), length);
+    if (length > size - 8)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: the header should have %u bytes, "
+                         "but the file is truncated %u bytes after its start", vae__tail(name),
+                         length, (uint64_t)size - 8);
+    file.header_at = 8, file.header_size = (size_t)length;
+    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
+    s = vae__st_scan_of(&file);
+    bad = vae__utf8_bad(s.text, s.size);
+    if (bad < s.size)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the header is not valid UTF-8",
+                         vae__tail(name), 8 + bad);
+    if (!s.size || s.text[0] != '{') {
+        s.at = 0, s.expected = "'{'";
+        return vae__st_fail(&file, &s, report);
+    }
+    while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
+        if (step == VAE__ST_BAD) status = vae__st_fail(&file, &s, report);
+        else if (step == VAE__ST_TENSOR) status = vae__st_check(&file, &item, report);
+        if (step == VAE__ST_PAIR) pairs++;
+        else names++;
+        file.tensors += step == VAE__ST_TENSOR;
+    }
+    while (!status && s.at < s.size && s.text[s.at] == ' ') s.at++;
+    if (!status && s.at < s.size) {
+        s.expected = "nothing but spaces behind the last brace";
+        status = vae__st_fail(&file, &s, report);
+    }
+    if (status) return status;
+    index_size = (names > pairs ? names : pairs) * sizeof *index; /* below 2.5 * 10^8 */
+    index = (vae__st_entry *)vae__alloc(a, index_size);
+    status = index ? vae__st_compare_all(&file, index, report)
+                   : vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes",
+                               vae__tail(name), index_size);
+    vae__release(a, index, index_size);
+    if (!status) *st = file;
+    return status;
+}
+
+/* Tensors one after another in header order: `cursor` begins at 0. 1, or 0 after the last. A name
+ * is unescaped, and cut when it does not fit (401 always do). */
+static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
+                      vae__st_tensor *out) {
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    int step;
+    if (*cursor) s.at = *cursor, s.comma = 1;
+    while ((step = vae__st_step(&s, &item)) != VAE__ST_TENSOR)
+        if (step == VAE__ST_END) return 0;
+    *cursor = s.at;
+    *out = item.tensor;
+    (void)vae__st_copy(s.text + item.key, name, room);
+    return 1;
+}
+
+/* The tensor of that name: 1 when there is one. */
+static int vae__st_find(const vae__st *st, const char *tensor, vae__st_tensor *out) {
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    int step;
+    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
+        if (step == VAE__ST_TENSOR && vae__st_is(s.text + item.key, tensor)) {
+            *out = item.tensor;
+            return 1;
+        }
+    return 0;
+}
+
+/* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
+ * when it does not fit. */
+static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    int step;
+    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
+        if (step == VAE__ST_PAIR && vae__st_is(s.text + item.key, key))
+            return vae__st_copy(s.text + item.value, text, room);
+    return -1;
+}
+
+/* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
+ * Integers in decimal, floating-point numbers as the hex bits of the double: no locale, no rounding. */
+
+static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
+    vae_desc d = *desc;
+    int i, j;
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        const vae__field *f = &vae__fields[i];
+        vae__putf(s, "%s%s=", i ? "; " : "", f->name);
+        switch (f->kind) {
+        case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
+        case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
+        case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
+        case VAE__REAL: vae__putf(s, "%x", vae__bits_d(*vae__field_real(&d, f))); break;
+        case VAE__CHOICE:
+            vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
+            break;
+        default:
+            for (j = 0; j < d.stage_count; j++)
+                vae__putf(s, "%s%u:%x", j ? "," : "", d.stages[j].steps,
+                          vae__bits_d(d.stages[j].lr));
+        }
+    }
+}
+
+/* Decimal without sign, or 16 hex digits; 1 when all of it up to `end` was read. */
+static int vae__read_u64(const char **at, uint64_t *out) {
+    const char *p = *at;
+    uint64_t u = 0;
+    if (!vae__is_digit(*p)) return 0;
+    for (; vae__is_digit(*p); p++) {
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (u > (UINT64_MAX - digit) / 10) return 0;
+        u = u * 10 + digit;
+    }
+    *at = p, *out = u;
+    return 1;
+}
+static int vae__read_hex(const char **at, uint64_t *out) {
+    const char *p = *at;
+    uint64_t u = 0;
+    int i;
+    for (i = 0; i < 16; i++, p++) {
+        if (vae__is_digit(*p)) u = u << 4 | (uint64_t)(*p - '0');
+        else if (*p >= 'a' && *p <= 'f') u = u << 4 | (uint64_t)(*p - 'a' + 10);
+        else return 0;
+    }
+    *at = p, *out = u;
+    return 1;
+}
+
+/* One value, all of `text`. */
+static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
+    const char *p = text;
+    uint64_t u;
+    switch (f->kind) {
+    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__INT: case VAE__FLAG:
+        if (!vae__read_u64(&p, &u) || u > INT_MAX) return 0;
+        *vae__field_int(d, f) = (int)u;
+        break;
+    case VAE__U64:
+        if (!vae__read_u64(&p, &u)) return 0;
+        *vae__field_u64(d, f) = u;
+        break;
+    case VAE__REAL:
+        if (!vae__read_hex(&p, &u)) return 0;
+        *vae__field_real(d, f) = vae__double_of(u);
+        break;
+    case VAE__CHOICE: {
+        int value = vae_choice_find((vae_choice)f->choice, text);
+        if (value < 0) return 0;
+        *vae__field_int(d, f) = value;
+        return 1;
+    }
+    default:
+        d->stage_count = 0;
+        while (*p) {
+            vae_lr_stage *stage = &d->stages[d->stage_count];
+            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',')) return 0;
+            if (!vae__read_u64(&p, &stage->steps) || *p++ != ':' || !vae__read_hex(&p, &u)) return 0;
+            stage->lr = vae__double_of(u);
+            d->stage_count++;
+        }
+    }
+    return !*p;
+}
+
+/* The line back into a description; cuts `line` into its pieces, which the description then points
+ * to. Every field must be there once: a file knows all its settings. */
+static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_report *report) {
+    uint32_t seen = 0;
+    memset(d, 0, sizeof *d);
+    while (*line) {
+        char *key = line, *value, *end = strstr(line, "; ");
+        int i;
+        line = end ? end + 2 : line + strlen(line);
+        if (end) *end = 0;
+        value = strchr(key, '=');
+        if (value) *value++ = 0;
+        for (i = 0; i < VAE__FIELD_COUNT && strcmp(key, vae__fields[i].name); i++) {}
+        if (i == VAE__FIELD_COUNT)
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting '%s', which "
+                             "version " VAE_VERSION_TEXT " does not know", name, key);
+        if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting '%s' cannot be read",
+                             name, key);
+        seen |= (uint32_t)1 << i;
+    }
+    if (seen != ((uint32_t)1 << VAE__FIELD_COUNT) - 1)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc lacks a setting", name);
+    return VAE_OK;
+}
+
+/* ---- what stands in a file: the parameters, then the optimiser's arrays and the average ---- */
+
+typedef struct vae__section {
+    const char *prefix;
+    float *values;
+} vae__section;
+
+static int vae__sections(const vae *m, int flags, vae__section out[4]) {
+    int n = 0;
+    out[n].prefix = "", out[n++].values = m->w;
+    if (!(flags & VAE_SAVE_WEIGHTS_ONLY) && m->m) {
+        out[n].prefix = "optim.m.", out[n++].values = m->m;
+        if (m->v) out[n].prefix = "optim.v.", out[n++].values = m->v;
+    }
+    if (m->average) out[n].prefix = "ema.", out[n++].values = m->average;
+    return n;
+}
+
+/* The JSON header, padded with blanks so that the data begins at a multiple of 64. */
+static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections, int count,
+                            uint64_t data_hash) {
+    const vae__position *at = &m->at;
+    const size_t begin = s->count;
+    size_t offset = 0, t;
+    int i, j;
+    vae__putf(s, "{\"__metadata__\":{\"vae.format\":\"1\",\"vae.desc\":\"");
+    vae__put_desc(s, &m->desc);
+    vae__putf(s, "\",\"vae.step\":\"%u\",\"vae.epoch\":\"%u\",\"vae.seed\":\"%u\"", m->step, at->epoch,
+              m->desc.seed);
+    vae__putf(s, ",\"vae.position\":\"%u %u %u %x %x %x\"", at->step, at->images, at->total,
+              vae__bits_d(at->recon), vae__bits_d(at->kl), vae__bits_d(at->loss));
+    vae__putf(s, ",\"vae.adam\":\"%x %x\"", vae__bits_d(m->b1t), vae__bits_d(m->b2t));
+    vae__putf(s, ",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
+              data_hash);
+    for (i = 0; i < count; i++) {
+        for (t = 0; t < m->slot_count; t++) {
+            const vae__slot *slot = &m->slots[t];
+            vae__putf(s, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[", sections[i].prefix, slot->name);
+            for (j = 0; j < slot->rank; j++) vae__putf(s, "%s%z", j ? "," : "", slot->shape[j]);
+            vae__putf(s, "],\"data_offsets\":[%z,%z]}", offset, offset + slot->count * 4);
+            offset += slot->count * 4;
+        }
+    }
+    vae__putf(s, "}");
+    while ((s->count - begin + 8) % 64) vae__put(s, " ", 1);
+}
+
+static void vae__le32(unsigned char *p, uint32_t u) {
+    p[0] = (unsigned char)u, p[1] = (unsigned char)(u >> 8);
+    p[2] = (unsigned char)(u >> 16), p[3] = (unsigned char)(u >> 24);
+}
+
+static void vae__put_floats(vae__sink *s, const float *x, size_t count) {
+    unsigned char part[1024];
+    while (count) {
+        const size_t run = count < 256 ? count : 256;
+        size_t i;
+        for (i = 0; i < run; i++) vae__le32(part + 4 * i, vae__bits_f(x[i]));
+        vae__put(s, part, 4 * run);
+        x += run, count -= run;
+    }
+}
+
+/* The file, into any sink. Its bytes depend on the content alone: no time, no address, no locale. */
+static void vae__put_model(vae__sink *s, const vae *m, int flags) {
+    vae__section sections[4];
+    const int count = vae__sections(m, flags, sections);
+    uint64_t hash = VAE__FNV;
+    unsigned char length[8];
+    vae__sink counter;
+    int i;
+    for (i = 0; i < count; i++) hash = vae__hash_floats(hash, sections[i].values, m->parameters);
+    memset(&counter, 0, sizeof counter);
+    counter.put = vae__put_nowhere;
+    vae__put_header(&counter, m, sections, count, hash);
+    vae__le32(length, (uint32_t)counter.count);
+    vae__le32(length + 4, (uint32_t)((uint64_t)counter.count >> 32));
+    vae__put(s, length, 8);
+    vae__put_header(s, m, sections, count, hash);
+    for (i = 0; i < count; i++) vae__put_floats(s, sections[i].values, m->parameters);
+}
+
+/* A model that holds numbers that are not finite must not replace a good file. */
+static vae_status vae__can_save(vae *m) {
+    const char *name = vae__bad_tensor(m, m->w);
+    if (name)
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "not saved: %s holds numbers that are not "
+                         "finite", name);
+    if (m->invalid)
+        return vae__fail(&m->report, VAE_ERR_STATE, "not saved: the model is invalid since a "
+                         "gradient was not finite");
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
+    vae__section sections[4];
+    vae__sink s;
+    int count;
+    if (!m || !size) return VAE_ERR_NULL;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    count = vae__sections(m, flags, sections);
+    vae__put_header(&s, m, sections, count, 0);
+    *size = 8 + s.count + (size_t)count * m->parameters * 4;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
+    vae__sink s;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    if (!bytes) return vae__fail(&m->report, VAE_ERR_NULL, "bytes is NULL");
+    bad = vae__can_save(m);
+    if (bad) return bad;
+    memset(&s, 0, sizeof s);
+    vae_save_size(m, flags, &s.count);
+    if (size < s.count)
+        return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, s.count);
+    s.count = 0;
+    s.put = vae__put_block, s.block = (char *)bytes, s.room = size;
+    vae__put_model(&s, m, flags);
+    return VAE_OK;
+}
+
+/* ---- loading ---- */
+
+/* A metadata value as numbers in the form of `pattern`: 'u' decimal, 'x' hex, between blanks. 0 when
+ * the key is missing, -1 when the value is something else. */
+static int vae__st_numbers_of(const vae__st *st, const char *key, const char *pattern,
+                              uint64_t *out) {
+    char text[160];
+    const char *p = text;
+    const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
+    if (length == -1) return 0;
+    if (length < 0 || strlen(text) != (size_t)length) return -1;
+    for (; *pattern; pattern++, out++) {
+        if (!(*pattern == 'u' ? vae__read_u64(&p, out) : vae__read_hex(&p, out))) return -1;
+        if (pattern[1] && *p++ != ' ') return -1;
+    }
+    return *p ? -1 : 1;
+}
+
+/* The description in a file; `line` is the block its strings point into. */
+static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o, vae_desc *d,
+                               char **line, size_t *line_size, vae_report *report) {
+    uint64_t format = 0;
+    const int known = vae__st_numbers_of(st, "vae.format", "u", &format);
+    vae_status bad;
+    if (!known)
+        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a safetensors file, but not a model of "
+                         "vae.h: it has no vae.format", st->name);
+    if (known < 0 || format != 1)
+        return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.format is not 1", st->name);
+    *line_size = st->header_size + 1; /* an unescaped value is no longer than the header */
+    *line = (char *)vae__alloc(&o->allocator, *line_size);
+    if (!*line)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
+                         *line_size);
+    if (vae__st_meta(st, "vae.desc", *line, *line_size) < 0)
+        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
+    else
+        bad = vae__read_desc(*line, d, st->name, report);
+    if (bad) {
+        vae__release(&o->allocator, *line, *line_size);
+        *line = NULL;
+        return bad;
+    }
+    d->inference = o->inference;
+    if (o->batch) d->batch = o->batch;
+    d->threads = o->threads;
+    d->isa = o->isa;
+    d->allocator = o->allocator;
+    return VAE_OK;
+}
+
+/* All floats of one section into `to`; the tensors must be there with the model's shapes. A section
+ * other than the parameters may be missing as a whole: *found is 0 then. */
+static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
+                                  int *found, vae_report *report) {
+    const int optional = section->prefix[0] != 0;
+    size_t t, i;
+    *found = 0;
+    for (t = 0; t < m->slot_count; t++) {
+        const vae__slot *slot = &m->slots[t];
+        vae__st_tensor tensor;
+        char name[64];
+        vae__sink s;
+        int fits, j;
+        memset(&s, 0, sizeof s);
+        s.put = vae__put_cut, s.block = name, s.room = sizeof name;
+        vae__putf(&s, "%s%s", section->prefix, slot->name);
+        vae__put(&s, "", 1);
+        if (!vae__st_find(st, name, &tensor)) {
+            if (optional && !*found) return VAE_OK;
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
+                             name);
+        }
+        *found = 1;
+        fits = !strcmp(tensor.dtype, "F32") && tensor.rank == slot->rank;
+        for (j = 0; fits && j < slot->rank; j++) fits = tensor.shape[j] == slot->shape[j];
+        if (!fits)
+            return vae__fail(report, VAE_ERR_MISMATCH, slot->rank == 2 ?
+                             "%s: the tensor %s is not F32 of shape [%z,%z]" :
+                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name,
+                             slot->shape[0], slot->shape[1]);
+        if (section->values) {
+            const unsigned char *from = st->bytes + st->data_at + tensor.begin;
+            float *to = section->values + slot->offset;
+            if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
+            else
+                for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
+        }
+    }
+    return VAE_OK;
+}
+
+/* The position in training, the optimiser's products, the checksum of the data. */
+static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, vae_report *report) {
+    uint64_t step[1], epoch[1], position[6], adam[2], hash[1];
+    vae__position *at = &m->at;
+    if (vae__st_numbers_of(st, "vae.step", "u", step) != 1 ||
+        vae__st_numbers_of(st, "vae.epoch", "u", epoch) != 1 ||
+        vae__st_numbers_of(st, "vae.position", "uuuxxx", position) != 1 ||
+        vae__st_numbers_of(st, "vae.adam", "xx", adam) != 1 ||
+        vae__st_numbers_of(st, "vae.data_hash", "x", hash) != 1)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: one of vae.step, vae.epoch, vae.position, "
+                         "vae.adam, vae.data_hash is missing or cannot be read", st->name);
+    if (hash[0] != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
+                         "file is damaged", st->name);
+    m->step = step[0];
+    at->epoch = epoch[0];
+    at->step = position[0], at->images = position[1], at->total = position[2];
+    at->recon = vae__double_of(position[3]), at->kl = vae__double_of(position[4]);
+    at->loss = vae__double_of(position[5]);
+    if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
+    if (at->images > at->total || !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
+        m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.position or vae.adam makes no sense",
+                         st->name);
+    return VAE_OK;
+}
+
+/* Where the parameters lie in the file, if they can be used there: in the model's order, without
+ * holes, aligned, in this machine's byte order. NULL otherwise (another tool may have reordered
+ * them). `plan` is a measured model; its tensors are listed in a block that goes again. */
+static const float *vae__st_in_place(const vae__st *st, vae *plan, const vae_load_options *o) {
+    const size_t size = plan->slot_count * sizeof(vae__slot);
+    const unsigned char *at = st->bytes + st->data_at;
+    size_t t;
+    int good = o->borrow && o->inference && !VAE__BIG_ENDIAN && ((uintptr_t)at & 3) == 0;
+    if (!good) return NULL;
+    plan->slots = (vae__slot *)vae__alloc(&o->allocator, size);
+    good = plan->slots && vae__plan(plan, NULL, NULL) == VAE_OK;
+    for (t = 0; good && t < plan->slot_count; t++) {
+        vae__st_tensor tensor;
+        good = vae__st_find(st, plan->slots[t].name, &tensor) &&
+               tensor.begin == plan->slots[t].offset * 4;
+    }
+    vae__release(&o->allocator, plan->slots, size);
+    plan->slots = NULL;
+    return good ? (const float *)(const void *)at : NULL;
+}
+
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 };
+
+/* Both loaders: *need or *model, whichever is not NULL. */
+static vae_status vae__load(const void *bytes, size_t size, const char *name,
+                            const vae_load_options *options, size_t *need, vae **model,
+                            vae_report *report) {
+    vae_load_options o;
+    vae__section sections[4];
+    vae_desc d;
+    vae__st st;
+    vae plan, *m = NULL;
+    const float *borrowed;
+    char *line = NULL;
+    size_t line_size = 0, total = 0;
+    int count, i, found = 0, optimizer = 0;
+    vae_status bad;
+    memset(&o, 0, sizeof o);
+    memset(&d, 0, sizeof d);
+    if (options) o = *options;
+    if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
+    bad = vae__st_open(&st, bytes, size, name, &o.allocator, report);
+    if (!bad && st.header_size > VAE__MODEL_HEADER_MAX) /* tensors are looked up by reading it */
+        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of %z bytes: not a model of vae.h",
+                        name, st.header_size);
+    if (!bad) bad = vae__st_desc(&st, &o, &d, &line, &line_size, report);
+    if (bad) return bad;
+    bad = vae__measure(&d, 0, &plan, &total, report);
+    /* a description that claims more than the file holds asks for memory in vain */
+    if (!bad && plan.parameters > st.data_size / 4)
+        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds %z "
+                        "floats", name, plan.parameters, st.data_size / 4);
+    borrowed = bad ? NULL : vae__st_in_place(&st, &plan, &o);
+    if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
+    if (!bad && need) *need = total;
+    if (!bad && model) {
+        bad = vae__make(&d, o.memory, o.memory_size, borrowed, &m, report);
+        count = bad ? 0 : vae__sections(m, 0, sections);
+        for (i = 0, total = 0; i < count && !bad; i++) {
+            const int ours = i == 0 && borrowed;
+            vae__section section = sections[i];
+            if (ours) section.values = NULL; /* shapes only */
+            bad = vae__st_section(&st, m, &section, &found, report);
+            if (!bad && found) total += m->slot_count;
+            if (!bad && section.prefix[0] == 'o') optimizer = found;
+            if (!bad && section.prefix[0] == 'e' && !found)
+                memcpy(m->average, m->w, m->parameters * sizeof(float));
+        }
+        if (!bad && !o.inference && st.tensors != total)
+            bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: %z tensors, vae.desc accounts for %z",
+                            name, st.tensors, total);
+        if (!bad) bad = vae__st_state(&st, m, optimizer, report);
+        if (!bad && vae__bad_tensor(m, m->w))
+            bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s holds numbers that are not finite",
+                            name, vae__bad_tensor(m, m->w));
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
+    vae__release(&o.allocator, line, line_size);
+    return bad;
+}
+
+VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
+                                 size_t *need, vae_report *report) {
+    if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
+    return vae__load(bytes, size, "model", options, need, NULL, report);
+}
+
+VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
+                                   vae **model, vae_report *report) {
+    if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    return vae__load(bytes, size, "model", options, NULL, model, report);
+}
+
+#ifndef VAE_NO_STDIO
+VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
+    vae__writer w;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__can_save(m);
+    if (!bad) bad = vae__open_write(&w, path, &m->report);
+    if (bad) return bad;
+    vae__put_model(&w.sink, m, flags);
+    return vae__close_write(&w, &m->report);
+}
+
+VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
+                            vae_report *report) {
+    vae__reader r;
+    vae_load_options o;
+    unsigned char *bytes;
+    size_t got = 0;
+    vae_status bad;
+    if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    o.borrow = 0; /* the bytes go when this returns */
+    bad = vae__open_read(&r, path, report);
+    if (bad) return bad;
+    if (r.size == SIZE_MAX) {
+        vae__close_read(&r);
+        return vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", path);
+    }
+    bytes = (unsigned char *)vae__alloc(&o.allocator, r.size);
+    if (!bytes) bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
+    else bad = vae__read(&r, bytes, r.size, &got, report);
+    vae__close_read(&r);
+    if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
+    vae__release(&o.allocator, bytes, r.size);
+    return bad;
+}
+#endif /* VAE_NO_STDIO */
+
+/* ======================================================================================
+ * >>data     IDX files, plain or gzip; numbers of any type as floats
+ * uses: >>io >>arena                 tests: tests/test_data.c, tests/fuzz_idx.c
+ * ==================================================================================== */
+
+/* Where the bytes of a file come from: memory or a path. Less than `want` only at the end. */
+typedef struct vae__source {
+    vae_status (*read)(struct vae__source *s, void *to, size_t want, size_t *got,
+                       vae_report *report);
+    const char *name; /* for messages */
+    size_t size;      /* SIZE_MAX when unknown */
+    const unsigned char *bytes;
+    void *reader;
+} vae__source;
+
+static vae_status vae__read_block(vae__source *s, void *to, size_t want, size_t *got,
+                                  vae_report *report) {
+    (void)report;
+    *got = want < s->size ? want : s->size;
+    memcpy(to, s->bytes, *got);
+    s->bytes += *got, s->size -= *got;
+    return VAE_OK;
+}
+
+/* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
+ *
+ * Input comes in pieces from a source, output goes in pieces to a function; between them lies one
+ * block of about 200 KB. Everything is checked: no code table that is not a prefix code, no
+ * distance before the first byte, no reserved bit, CRC-32 and length of each member. */
+
+enum {
+    VAE__GZ_IN = 65536,
+    VAE__GZ_WINDOW = 32768,             /* how far back a match may lie */
+    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* fill of the output at which it is handed on */
+    VAE__GZ_PAD = 32,                   /* zeros behind the last byte, for reading ahead */
+    VAE__GZ_LIT_BITS = 11,              /* first step of a table look-up */
+    VAE__GZ_DIST_BITS = 9,
+    /* A code longer than the first step shares its beginning with at least one other, and each
+     * such beginning has a second table for all its continuations up to 15 bits. */
+    VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
+    VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
+};
+
+/* A table entry: value << 16 | kind << 12 | extra bits << 8 | length of the code. */
+enum {
+    VAE__GZ_LITERAL = 0,
+    VAE__GZ_BASE = 1 << 12, /* value + extra bits: a length, or a distance */
+    VAE__GZ_END = 2 << 12,
+    VAE__GZ_MORE = 3 << 12, /* value: where the second table begins */
+    VAE__GZ_BAD = 4 << 12,
+    VAE__GZ_KIND = 7 << 12
+};
+
+typedef struct vae__gzip {
+    vae__source *source;
+    vae_report *report;
+    vae_status (*sink)(void *user, const unsigned char *bytes, size_t count);
+    void *user;
+    uint64_t base;       /* offset in the file of in[0] */
+    uint64_t hold;       /* `bits` bits that were read and not yet used, lowest first */
+    unsigned bits;
+    int ended;           /* the source has no more */
+    int fixed;           /* the tables are those of a fixed block */
+    size_t at, real, end; /* in `in`: next byte, end of what was read, the same with padding */
+    size_t pos, done;    /* in `out`: next byte, how much the sink has */
+    uint32_t crc, length; /* of this member's output */
+    uint32_t crc_table[8][256];
+    uint32_t lit[VAE__GZ_LIT_SIZE], dist[VAE__GZ_DIST_SIZE];
+    unsigned char lens[320];
+    unsigned char in[VAE__GZ_IN + 2 * VAE__GZ_PAD];
+    unsigned char out[VAE__GZ_FULL + 320];
+} vae__gzip;
+
+/* Row k advances a byte that stands k bytes before the end, so eight bytes are one step. */
+static void vae__crc_init(uint32_t table[8][256]) {
+    uint32_t i, k, c;
+    for (i = 0; i < 256; i++) {
+        for (c = i, k = 0; k < 8; k++) c = c >> 1 ^ (c & 1 ? 0xEDB88320u : 0);
+        table[0][i] = c;
+    }
+    for (k = 1; k < 8; k++)
+        for (i = 0; i < 256; i++)
+            table[k][i] = table[k - 1][i] >> 8 ^ table[0][table[k - 1][i] & 0xFF];
+}
+
+static uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsigned char *p, size_t n) {
+    uint32_t c = ~crc;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint32_t a = c ^ vae__get_le32(p), b = vae__get_le32(p + 4);
+        c = table[7][a & 0xFF] ^ table[6][a >> 8 & 0xFF] ^ table[5][a >> 16 & 0xFF] ^
+            table[4][a >> 24] ^ table[3][b & 0xFF] ^ table[2][b >> 8 & 0xFF] ^
+            table[1][b >> 16 & 0xFF] ^ table[0][b >> 24];
+    }
+    for (; n; n--) c = c >> 8 ^ table[0][(c ^ *p++) & 0xFF];
+    return ~c;
+}
+
+/* Has more been used than there was? */
+static int vae__gz_overrun(const vae__gzip *g) {
+    return g->ended && g->at - (g->bits >> 3) > g->real;
+}
+
+/* What is wrong, `back` bytes before the place reached. Running off the end comes first: the zeros
+ * read there may look like any other fault. */
+static vae_status vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
+    uint64_t at = g->base + g->at - (g->bits >> 3) - back;
+    if (vae__gz_overrun(g)) {
+        at = g->base + g->real;
+        problem = "the file is truncated in the middle of a gzip member";
+    }
+    return vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", vae__tail(g->source->name), at,
+                     problem);
+}
+
+/* Reads on. Once the source has ended, zeros follow its last byte, more than reading ahead can
+ * reach; so a second call after the end means that those were used. */
+static vae_status vae__gz_more(vae__gzip *g) {
+    size_t from = g->at - (g->bits >> 3), got = 0; /* bytes in `hold` may be given back */
+    vae_status status;
+    if (g->ended) {
+        g->at = g->real + 1, g->bits = 0;
+        return vae__gz_fail(g, 0, "");
+    }
+    memmove(g->in, g->in + from, g->real - from);
+    g->base += from, g->at -= from, g->real -= from;
+    status = g->source->read(g->source, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
+    if (status) return status;
+    g->ended = got < VAE__GZ_IN - g->real;
+    g->real += got;
+    g->end = g->real + (g->ended ? VAE__GZ_PAD : 0);
+    if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
+    return VAE_OK;
+}
+
+/* At least 56 bits in `hold`; more than `bits` of them are right, so that reading them again by
+ * the next call changes nothing. Needs 8 bytes of input, and 16 must be there before two calls. */
+#define VAE__GZ_REFILL(in, at, hold, bits) \
+    do { \
+        (hold) |= ((uint64_t)vae__get_le32((in) + (at)) | \
+                   (uint64_t)vae__get_le32((in) + (at) + 4) << 32) << (bits); \
+        (at) += (63 - (bits)) >> 3; \
+        (bits) |= 56; \
+    } while (0)
+
+static vae_status vae__gz_refill(vae__gzip *g) {
+    vae_status status = g->end - g->at < 16 ? vae__gz_more(g) : VAE_OK;
+    if (!status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
+    return status;
+}
+
+/* The next `count` bits, at most 32. */
+static vae_status vae__gz_bits(vae__gzip *g, unsigned count, uint32_t *out) {
+    vae_status status = g->bits < count ? vae__gz_refill(g) : VAE_OK;
+    if (status) return status;
+    *out = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
+    g->hold >>= count, g->bits -= count;
+    return VAE_OK;
+}
+
+/* Gives whole bytes back and drops the rest of the one begun. */
+static void vae__gz_align(vae__gzip *g) {
+    g->at -= g->bits >> 3;
+    g->hold = 0, g->bits = 0;
+}
+
+/* Bytes of a header or trailer: between vae__gz_align and the next bits. */
+static vae_status vae__gz_bytes(vae__gzip *g, unsigned char *to, size_t count) {
+    vae_status status = VAE_OK;
+    size_t i;
+    for (i = 0; i < count && !status;) {
+        if (g->at < g->real) to[i++] = g->in[g->at++];
+        else status = vae__gz_more(g);
+    }
+    if (!status) g->crc = vae__crc(g->crc_table, g->crc, to, count);
+    return status;
+}
+
+/* Hands the output on and keeps what a match can reach back to. */
+static vae_status vae__gz_flush(vae__gzip *g) {
+    size_t count = g->pos - g->done;
+    vae_status status = g->sink(g->user, g->out + g->done, count);
+    g->crc = vae__crc(g->crc_table, g->crc, g->out + g->done, count);
+    g->length += (uint32_t)count;
+    if (g->pos > 2 * VAE__GZ_WINDOW) {
+        memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
+        g->pos = VAE__GZ_WINDOW;
+    }
+    g->done = g->pos;
+    return status;
+}
+
+/* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
+static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
+    uint32_t extra, base;
+    if (alphabet == 0 || (alphabet == 1 && symbol < 256)) return symbol << 16 | VAE__GZ_LITERAL;
+    if (alphabet == 1) {
+        if (symbol == 256) return VAE__GZ_END;
+        if (symbol > 285) return VAE__GZ_BAD;
+        symbol -= 257;
+        extra = symbol < 8 || symbol == 28 ? 0 : (symbol >> 2) - 1;
+        base = symbol < 8 ? 3 + symbol : symbol == 28 ? 258 : ((4 | (symbol & 3)) << extra) + 3;
+    } else {
+        if (symbol > 29) return VAE__GZ_BAD;
+        extra = symbol < 4 ? 0 : (symbol >> 1) - 1;
+        base = symbol < 4 ? 1 + symbol : ((2 | (symbol & 1)) << extra) + 1;
+    }
+    return base << 16 | VAE__GZ_BASE | extra << 8;
+}
+
+/* Turns code lengths into a look-up table whose first step has `bits` bits. 0 when they are no
+ * prefix code, or an incomplete one: only a single code of one bit, or none at all, may be (a
+ * block with one distance or without any). */
+static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const unsigned char *lens,
+                         size_t count) {
+    unsigned number[16] = {0}, next[16], code = 0, len;
+    int left = 1;
+    size_t first = (size_t)1 << bits, second = first, i, s, used = 0;
+    for (s = 0; s < count; s++) number[lens[s]]++, used += lens[s] != 0;
+    for (len = 1; len < 16; len++) {
+        left = 2 * left - (int)number[len];
+        if (left < 0) return 0;
+        next[len] = code;
+        code = (code + number[len]) << 1;
+    }
+    if (left && (alphabet == 0 || used > 1 || number[1] != used)) return 0;
+    for (i = 0; i < first; i++) table[i] = VAE__GZ_BAD;
+    for (s = 0; s < count; s++) {
+        uint32_t entry, low;
+        unsigned back = 0, k;
+        len = lens[s];
+        if (!len) continue;
+        code = next[len]++;
+        for (k = 0; k < len; k++) back = back << 1 | (code >> k & 1); /* highest bit first */
+        entry = vae__gz_entry(alphabet, (uint32_t)s) | len;
+        if (len <= bits) {
+            for (i = back; i < first; i += (size_t)1 << len) table[i] = entry;
+            continue;
+        }
+        low = back & (uint32_t)(first - 1);
+        if ((table[low] & VAE__GZ_KIND) != VAE__GZ_MORE) {
+            table[low] = (uint32_t)second << 16 | VAE__GZ_MORE;
+            second += (size_t)1 << (15 - bits);
+        }
+        for (i = back >> bits; i < (size_t)1 << (15 - bits); i += (size_t)1 << (len - bits))
+            table[(table[low] >> 16) + i] = entry;
+    }
+    return 1;
+}
+
+/* The tables at the head of a dynamic block. */
+static vae_status vae__gz_dynamic(vae__gzip *g) {
+    static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
+                                            11, 4,  12, 3, 13, 2, 14, 1, 15};
+    uint32_t head, x, lits, dists, codes, i;
+    vae_status status = vae__gz_bits(g, 14, &head);
+    if (status) return status;
+    lits = (head & 31) + 257, dists = (head >> 5 & 31) + 1, codes = (head >> 10) + 4;
+    if (lits > 286 || dists > 30) return vae__gz_fail(g, 0, "a deflate block has too many codes");
+    memset(g->lens, 0, 19);
+    for (i = 0; i < codes; i++) {
+        status = vae__gz_bits(g, 3, &x);
+        if (status) return status;
+        g->lens[order[i]] = (unsigned char)x;
+    }
+    if (!vae__gz_table(g->dist, 7, 0, g->lens, 19))
+        return vae__gz_fail(g, 0, "a deflate block has a wrong table of code lengths");
+    for (i = 0; i < lits + dists;) {
+        uint32_t entry, symbol, repeat = 1;
+        unsigned char value;
+        if (g->bits < 14) status = vae__gz_refill(g); /* 7 for a code, 7 behind it */
+        if (status) return status;
+        entry = g->dist[g->hold & 127];
+        g->hold >>= entry & 15, g->bits -= entry & 15;
+        symbol = entry >> 16;
+        value = (unsigned char)symbol;
+        if (symbol >= 16) {
+            static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11};
+            (void)vae__gz_bits(g, wide[symbol - 16], &x); /* they are there */
+            repeat = least[symbol - 16] + x;
+            value = 0;
+            if (symbol == 16) {
+                if (!i) return vae__gz_fail(g, 0, "a deflate block repeats what is not there");
+                value = g->lens[i - 1];
+            }
+        }
+        if (repeat > lits + dists - i)
+            return vae__gz_fail(g, 0, "a deflate block has more code lengths than codes");
+        memset(g->lens + i, value, repeat);
+        i += repeat;
+    }
+    if (!g->lens[256]) return vae__gz_fail(g, 0, "a deflate block has no code for its end");
+    g->fixed = 0;
+    if (!vae__gz_table(g->lit, VAE__GZ_LIT_BITS, 1, g->lens, lits) ||
+        !vae__gz_table(g->dist, VAE__GZ_DIST_BITS, 2, g->lens + lits, dists))
+        return vae__gz_fail(g, 0, "a deflate block has a wrong table of codes");
+    return VAE_OK;
+}
+
+static void vae__gz_fixed(vae__gzip *g) {
+    if (g->fixed) return;
+    memset(g->lens, 8, 144);
+    memset(g->lens + 144, 9, 112);
+    memset(g->lens + 256, 7, 24);
+    memset(g->lens + 280, 8, 8);
+    (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, 1, g->lens, 288);
+    memset(g->lens, 5, 32);
+    (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, 2, g->lens, 32);
+    g->fixed = 1;
+}
+
+/* The symbols of a block. One round needs 48 bits at most: 15 + 5 for a length, 15 + 13 for a
+ * distance; 56 are there. */
+static vae_status vae__gz_codes(vae__gzip *g) {
+    const uint32_t *lit = g->lit, *dist = g->dist;
+    const unsigned char *in = g->in;
+    unsigned char *out = g->out;
+    uint64_t hold = g->hold;
+    size_t at = g->at, end = g->end, pos = g->pos;
+    unsigned bits = g->bits;
+    const char *problem = NULL;
+    for (;;) {
+        uint32_t e;
+        size_t length, back;
+        unsigned char *to, *stop;
+        if (end - at < 16 || pos > VAE__GZ_FULL) {
+            vae_status status;
+            g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
+            status = pos > VAE__GZ_FULL ? vae__gz_flush(g) : vae__gz_more(g);
+            if (status) return status;
+            at = g->at, end = g->end, pos = g->pos;
+            continue;
+        }
+        VAE__GZ_REFILL(in, at, hold, bits);
+        e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
+        if (!(e & VAE__GZ_KIND)) { /* three literals of 11 bits fit before the next refill */
+            out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
+            e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
+            if (!(e & VAE__GZ_KIND)) {
+                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
+                e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
+                if (!(e & VAE__GZ_KIND)) {
+                    out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
+                    continue;
+                }
+            }
+            VAE__GZ_REFILL(in, at, hold, bits);
+        }
+        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE) {
+            e = lit[(e >> 16) + (hold >> VAE__GZ_LIT_BITS & (0x7FFFu >> VAE__GZ_LIT_BITS))];
+            if (!(e & VAE__GZ_KIND)) {
+                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
+                continue;
+            }
+        }
+        hold >>= e & 15, bits -= e & 15;
+        if ((e & VAE__GZ_KIND) != VAE__GZ_BASE) {
+            if ((e & VAE__GZ_KIND) == VAE__GZ_BAD) problem = "a deflate block holds a wrong code";
+            break;
+        }
+        length = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
+        hold >>= e >> 8 & 15, bits -= e >> 8 & 15;
+        e = dist[hold & ((1u << VAE__GZ_DIST_BITS) - 1)];
+        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
+            e = dist[(e >> 16) + (hold >> VAE__GZ_DIST_BITS & (0x7FFFu >> VAE__GZ_DIST_BITS))];
+        hold >>= e & 15, bits -= e & 15;
+        back = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
+        hold >>= e >> 8 & 15, bits -= e >> 8 & 15;
+        if ((e & VAE__GZ_KIND) != VAE__GZ_BASE || back > pos) {
+            problem = back > pos ? "a deflate block copies from before the first byte"
+                                 : "a deflate block holds a wrong distance";
+            break;
+        }
+        to = out + pos, stop = to + length, pos += length;
+        if (back >= 8) { /* may write 7 bytes too many: there is room, and they are overwritten */
+            do memcpy(to, to - back, 8), to += 8; while (to < stop);
+        } else if (back == 1) {
+            memset(to, to[-1], length);
+        } else {
+            do *to = *(to - back); while (++to < stop);
+        }
+    }
+    g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
+    return problem ? vae__gz_fail(g, 0, problem) : VAE_OK;
+}
+
+static vae_status vae__gz_stored(vae__gzip *g) {
+    unsigned char head[4];
+    uint32_t crc = g->crc;
+    size_t left, n;
+    vae_status status;
+    vae__gz_align(g);
+    status = vae__gz_bytes(g, head, 4);
+    g->crc = crc; /* of the output only */
+    if (status) return status;
+    left = (size_t)head[0] | (size_t)head[1] << 8;
+    if ((head[0] ^ head[2]) != 0xFF || (head[1] ^ head[3]) != 0xFF)
+        return vae__gz_fail(g, 0, "a stored deflate block contradicts its own length");
+    while (left && !status) {
+        if (g->pos > VAE__GZ_FULL) status = vae__gz_flush(g);
+        else if (g->at >= g->real) status = vae__gz_more(g);
+        if (status) break;
+        n = g->at < g->real ? g->real - g->at : 0;
+        if (n > left) n = left;
+        if (n > sizeof g->out - g->pos) n = sizeof g->out - g->pos;
+        memcpy(g->out + g->pos, g->in + g->at, n);
+        g->pos += n, g->at += n, left -= n;
+    }
+    return status;
+}
+
+/* One member: header, deflate blocks, trailer. */
+static vae_status vae__gz_member(vae__gzip *g) {
+    unsigned char head[10], two[2], tail[8], sum[8];
+    char text[3 * 4], want[3 * 4];
+    uint32_t block = 0, x;
+    vae_status status;
+    unsigned skip;
+    g->crc = 0;
+    status = vae__gz_bytes(g, head, 1);
+    if (!status && head[0] == 0x1F) status = vae__gz_bytes(g, head + 1, 1);
+    if (!status && (head[0] != 0x1F || head[1] != 0x8B))
+        status = vae__gz_fail(g, head[0] == 0x1F ? 2 : 1,
+                              "expected the end or a gzip member, found trailing bytes");
+    if (!status) status = vae__gz_bytes(g, head + 2, 8);
+    if (!status && (head[2] != 8 || head[3] & 0xE0))
+        status = vae__gz_fail(g, 8, "the gzip header names a method or flag that does not exist");
+    if (status) return status;
+    if (head[3] & 4) { /* extra field */
+        status = vae__gz_bytes(g, two, 2);
+        skip = status ? 0 : (unsigned)two[0] | (unsigned)two[1] << 8;
+        for (; skip && !status; skip--) status = vae__gz_bytes(g, two, 1);
+    }
+    for (skip = head[3] >> 3 & 3; skip && !status; skip &= skip - 1) { /* name, comment */
+        do status = vae__gz_bytes(g, two, 1); while (!status && two[0]);
+    }
+    if (head[3] & 2 && !status) {
+        x = g->crc;
+        status = vae__gz_bytes(g, two, 2);
+        if (!status && ((uint32_t)two[0] | (uint32_t)two[1] << 8) != (x & 0xFFFF))
+            status = vae__gz_fail(g, 2, "the gzip header does not match its CRC");
+    }
+    g->crc = 0, g->length = 0, g->pos = g->done = 0;
+    while (!status && !(block & 1)) { /* bit 0: the last one */
+        status = vae__gz_bits(g, 3, &block);
+        if (status) break;
+        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
+        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
+        else if (block >> 1 == 1) vae__gz_fixed(g);
+        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
+    }
+    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
+    if (status) return status;
+    vae__gz_align(g);
+    for (x = 0; x < 8; x++) sum[x] = (unsigned char)((x < 4 ? g->crc : g->length) >> 8 * (x & 3));
+    status = vae__gz_bytes(g, tail, 8);
+    for (x = 0; x < 8 && !status; x += 4)
+        if (memcmp(sum + x, tail + x, 4))
+            status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
+                               "the data give %s", vae__tail(g->source->name),
+                               g->base + g->at - 8 + x, x ? "length" : "CRC",
+                               vae__hex(want, tail + x, 4), vae__hex(text, sum + x, 4));
+    return status;
+}
+
+/* Unpacks all members, from the source and, before it, the `count` bytes in `begin`. */
+static vae_status vae__gunzip(vae__source *source, const unsigned char *begin, size_t count,
+                              vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
+                              void *user, const vae_allocator *allocator, vae_report *report) {
+    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
+    vae_status status = VAE_OK;
+    if (!g)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
+                         vae__tail(source->name), sizeof(vae__gzip));
+    memset(g, 0, offsetof(vae__gzip, in));
+    g->source = source, g->report = report, g->sink = sink, g->user = user;
+    memcpy(g->in, begin, count);
+    g->real = g->end = count;
+    vae__crc_init(g->crc_table);
+    do {
+        status = vae__gz_member(g);
+        if (!status && g->at >= g->real && !g->ended) status = vae__gz_more(g);
+    } while (!status && g->at < g->real);
+    vae__release(allocator, g, sizeof(vae__gzip));
+    return status;
+}
+
+/* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
+
+static size_t vae__type_width(int type) {
+    switch (type) {
+    case VAE_U8: case VAE_I8: return 1;
+    case VAE_I16: return 2;
+    case VAE_I32: case VAE_F32: return 4;
+    case VAE_F64: return 8;
+    }
+    return 0;
+}
+
+static const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+static size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+/* Between big-endian and this machine, in place; as integers, since a swapped float may be a
+ * signalling NaN that changes when it is loaded. */
+static void vae__swap(unsigned char *p, size_t count, size_t width) {
+    size_t i;
+    if (VAE__BIG_ENDIAN || width == 1) return;
+    if (width == 4) { /* by far the most frequent */
+        for (i = 0; i < count; i++, p += 4) {
+            uint32_t u = vae__get_be32(p);
+            memcpy(p, &u, 4);
+        }
+        return;
+    }
+    for (; count; count--, p += width)
+        for (i = 0; i < width / 2; i++) {
+            unsigned char c = p[i];
+            p[i] = p[width - 1 - i], p[width - 1 - i] = c;
+        }
+}
+
+/* An IDX file on its way in. `total` is 0 until the header is whole and the block there. */
+typedef struct vae__idx {
+    vae_data data;
+    const char *name, *where; /* where: offsets are of the file, or of what it unpacks to */
+    vae_report *report;
+    size_t size;  /* of the file */
+    int packed;
+    unsigned char head[4 + 4 * VAE_MAX_RANK];
+    size_t have, need; /* of the header */
+    size_t total, filled;
+} vae__idx;
+
+/* Called with each part of the header that is whole: first the magic, then the sizes. Nothing is
+ * allocated for what cannot come. */
+static vae_status vae__idx_head(vae__idx *x) {
+    const char *name = vae__tail(x->name), *problem = NULL;
+    char text[3 * sizeof x->head];
+    size_t total = 0, rest = x->size > x->need ? x->size - x->need : 0, i;
+    if (x->head[0] || x->head[1])
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 0%s: expected an IDX file (00 00 "
+                         "type rank)%s, found %s", name, x->where,
+                         x->packed ? "" : " or gzip (1f 8b)", vae__hex(text, x->head, 4));
+    if (x->need == 4) {
+        problem = vae__kind_problem(x->head[2], x->head[3]);
+        if (!problem) {
+            x->data.type = (vae_type)x->head[2];
+            x->data.rank = x->head[3];
+            x->need += 4 * (size_t)x->head[3];
+            return VAE_OK;
+        }
+    } else {
+        for (i = 4; i < x->need; i += 4) x->data.dims[i / 4 - 1] = vae__get_be32(x->head + i);
+        total = vae__data_shape(&x->data, &problem);
+    }
+    if (!total)
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %d%s: the IDX header %s has %s",
+                         name, x->need == 4 ? 2 : 4, x->where,
+                         vae__hex(text, x->head, x->need), problem);
+    if (x->size != SIZE_MAX && x->packed && total / 1032 > x->size) /* 258 bytes out of 2 bits */
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 4%s: the IDX header asks for %z "
+                         "bytes, more than a gzip file of %z bytes can hold", name, x->where,
+                         total, x->size);
+    if (x->size != SIZE_MAX && !x->packed && total > rest)
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected %z bytes of data, the "
+                         "file is truncated: %z are missing", name, x->size, total, total - rest);
+    if (x->size != SIZE_MAX && !x->packed && total < rest)
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected the end after %z bytes "
+                         "of data, found %z trailing bytes", name, x->need + total, total,
+                         rest - total);
+    x->data.block = vae__alloc(&x->data.allocator, total);
+    if (!x->data.block)
+        return vae__fail(x->report, VAE_ERR_MEMORY, "%s: no memory for its %z bytes", name, total);
+    x->data.bytes = x->data.block;
+    x->data.block_size = x->total = total;
+    return VAE_OK;
+}
+
+static vae_status vae__idx_put(void *user, const unsigned char *bytes, size_t count) {
+    vae__idx *x = (vae__idx *)user;
+    vae_status status = VAE_OK;
+    while (count && !x->total && !status) {
+        size_t n = x->need - x->have < count ? x->need - x->have : count;
+        memcpy(x->head + x->have, bytes, n);
+        x->have += n, bytes += n, count -= n;
+        if (x->have == x->need) status = vae__idx_head(x);
+    }
+    if (status || !count) return status;
+    if (count > x->total - x->filled)
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected the end after %z "
+                         "bytes of data, found trailing bytes", vae__tail(x->name),
+                         x->need + x->total, x->where, x->total);
+    memcpy((unsigned char *)x->data.block + x->filled, bytes, count);
+    x->filled += count;
+    return VAE_OK;
+}
+
+/* A plain file behind its first four bytes, straight into its place. */
+static vae_status vae__idx_plain(vae__idx *x, vae__source *source) {
+    size_t got = 0;
+    unsigned char extra;
+    vae_status status = vae__idx_head(x);
+    if (!status) status = source->read(source, x->head + 4, x->need - 4, &got, x->report);
+    if (status) return status;
+    x->have += got;
+    if (x->have < x->need) return VAE_OK; /* vae__idx_end will tell */
+    status = vae__idx_head(x);
+    if (!status) status = source->read(source, x->data.block, x->total, &x->filled, x->report);
+    if (status || x->filled < x->total) return status;
+    status = source->read(source, &extra, 1, &got, x->report);
+    if (!status && got) status = vae__idx_put(x, &extra, 1); /* it has no place for it */
+    return status;
+}
+
+/* Was that all? */
+static vae_status vae__idx_end(vae__idx *x) {
+    size_t have = x->total ? x->filled : x->have, want = x->total ? x->total : x->need;
+    if (have < want)
+        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the "
+                         "file is truncated: %z are missing", vae__tail(x->name),
+                         (x->total ? x->need : 0) + have, x->where, want,
+                         x->total ? "data" : "an IDX header", want - have);
+    vae__swap((unsigned char *)x->data.block, x->data.count * x->data.item,
+              vae__type_width((int)x->data.type));
+    return VAE_OK;
+}
+
+static vae_status vae__data_from(vae__source *source, const vae_allocator *allocator,
+                                 vae_data *data, vae_report *report) {
+    vae__idx x;
+    vae_status status;
+    memset(&x, 0, sizeof x);
+    if (allocator) x.data.allocator = *allocator;
+    x.name = source->name, x.where = "", x.report = report;
+    x.size = source->size;
+    x.need = 4;
+    status = source->read(source, x.head, 4, &x.have, report);
+    if (!status && x.have >= 2 && x.head[0] == 0x1F && x.head[1] == 0x8B) {
+        unsigned char begin[4];
+        size_t count = x.have;
+        memcpy(begin, x.head, 4);
+        x.have = 0, x.packed = 1, x.where = " of the unpacked data";
+        status = vae__gunzip(source, begin, count, vae__idx_put, &x, &x.data.allocator, report);
+    } else if (!status && x.have == 4) {
+        status = vae__idx_plain(&x, source);
+    }
+    if (!status) status = vae__idx_end(&x);
+    if (!status) *data = x.data;
+    else vae__release(&x.data.allocator, x.data.block, x.data.block_size);
+    return status;
+}
+
+/* ---- the public part ---- */
+
+VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
+                                        const vae_allocator *allocator, vae_data *data,
+                                        vae_report *report) {
+    vae__source source;
+    if (!bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_from_memory: %s is NULL",
+                         bytes ? "data" : "bytes");
+    memset(&source, 0, sizeof source);
+    source.read = vae__read_block;
+    source.name = name;
+    source.bytes = (const unsigned char *)bytes;
+    source.size = size;
+    return vae__data_from(&source, allocator, data, report);
+}
+
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report) {
+    vae_data d;
+    const char *problem = NULL;
+    if (!dims || !bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
+                         !dims ? "dims" : !bytes ? "bytes" : "data");
+    memset(&d, 0, sizeof d);
+    d.type = type, d.rank = rank, d.bytes = bytes;
+    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
+    if (!vae__data_shape(&d, &problem))
+        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
+    *data = d;
+    return VAE_OK;
+}
+
+/* x / (2^b - 1) in binary is x, written in b digits, again and again: for 64 of them x is
+ * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
+ * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
+ * neither flags nor the rounding mode can touch it. */
+static float vae__unit(uint64_t w) {
+    uint32_t exponent = 126, shift;
+    if (!w) return 0.0f;
+    for (shift = 32; shift; shift >>= 1)
+        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
+    /* 24 digits, the first of them adding 1 to the exponent; half or more behind them rounds up */
+    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
+}
+
+#define VAE__U8(n) (float)((n) / 255.0)
+#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
+#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
+#define VAE__U8_64(n) \
+    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
+static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
+                                        VAE__U8_64(192)};
+
+/* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
+ * reason: -Ofast programs start with subnormal results flushed to zero. */
+static float vae__narrow(double d) {
+    uint64_t u = vae__bits_d(d), m = u & 0xFFFFFFFFFFFFFu, half, rest;
+    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
+    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
+    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
+    if (e > 127) return vae__float_of(sign | 0x7F800000u);
+    if (e < -150) return vae__float_of(sign);
+    m |= (uint64_t)1 << 52;
+    drop = e >= -126 ? 29 : -97 - e;
+    half = (uint64_t)1 << (drop - 1);
+    rest = m & (2 * half - 1);
+    keep = (uint32_t)(m >> drop);
+    keep += rest > half || (rest == half && (keep & 1));
+    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
+    return vae__float_of(sign | keep);
+}
+
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    const unsigned char *p;
+    size_t n, i;
+    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
+    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
+    n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * data->item * vae__type_width((int)data->type);
+    switch (data->type) {
+    case VAE_U8:
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i]];
+        break;
+    case VAE_I8:
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ 0x80];
+        break;
+    case VAE_I16:
+        for (i = 0; i < n; i++) {
+            uint16_t u;
+            memcpy(&u, p + 2 * i, 2);
+            out[i] = vae__unit((u ^ 0x8000u) * (uint64_t)0x0001000100010001u);
+        }
+        break;
+    case VAE_I32:
+        for (i = 0; i < n; i++) {
+            uint32_t u;
+            memcpy(&u, p + 4 * i, 4);
+            out[i] = vae__unit((u ^ 0x80000000u) * (uint64_t)0x0000000100000001u);
+        }
+        break;
+    case VAE_F32:
+        if (n) memcpy(out, p, 4 * n);
+        break;
+    case VAE_F64:
+        for (i = 0; i < n; i++) {
+            double d;
+            memcpy(&d, p + 8 * i, 8);
+            out[i] = vae__narrow(d);
+        }
+        break;
+    default: return VAE_ERR_VALUE;
+    }
+    return VAE_OK;
+}
+
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
+    const unsigned char *p;
+    int32_t word;
+    int16_t half;
+    if (!data || !data->bytes || index >= data->count || element >= data->item) return 0;
+    p = (const unsigned char *)data->bytes +
+        (index * data->item + element) * vae__type_width((int)data->type);
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return (*p ^ 0x80) - 0x80;
+    case VAE_I16: memcpy(&half, p, 2); return half;
+    case VAE_I32: memcpy(&word, p, 4); return word;
+    case VAE_F32: case VAE_F64: break;
+    }
+    return 0;
+}
+
+VAE_API void vae_data_free(vae_data *data) {
+    if (!data) return;
+    vae__release(&data->allocator, data->block, data->block_size);
+    memset(data, 0, sizeof *data);
+}
+
+#ifndef VAE_NO_STDIO
+
+static vae_status vae__read_file(vae__source *s, void *to, size_t want, size_t *got,
+                                 vae_report *report) {
+    return vae__read((vae__reader *)s->reader, to, want, got, report);
+}
+
+VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
+                                 vae_report *report) {
+    vae__source source;
+    vae__reader reader;
+    vae_status status;
+    if (!path || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_load: %s is NULL",
+                         path ? "data" : "path");
+    status = vae__open_read(&reader, path, report);
+    if (status) return status;
+    memset(&source, 0, sizeof source);
+    source.read = vae__read_file;
+    source.name = path;
+    source.size = reader.size; /* a pipe's is not known: there the header is believed */
+    source.reader = &reader;
+    status = vae__data_from(&source, allocator, data, report);
+    vae__close_read(&reader);
+    return status;
+}
+
+VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_report *report) {
+    unsigned char head[4 + 4 * VAE_MAX_RANK] = {0}, chunk[4096];
+    vae__writer writer;
+    vae_data d;
+    const char *problem = NULL;
+    vae_status status;
+    size_t total, width, at, n;
+    int i;
+    if (!path || !data || !data->bytes)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_save: %s is NULL",
+                         path ? "data" : "path");
+    d = *data;
+    total = vae__data_shape(&d, &problem);
+    for (i = 1; total && i < d.rank; i++)
+        if ((uint64_t)d.dims[i] >> 32) total = 0, problem = "a size that does not fit 32 bits";
+    if (!total) return vae__fail(report, VAE_ERR_VALUE, "%s: %s", vae__tail(path), problem);
+    status = vae__open_write(&writer, path, report);
+    if (status) return status;
+    width = vae__type_width((int)d.type);
+    head[2] = (unsigned char)d.type, head[3] = (unsigned char)d.rank;
+    for (i = 0; i < 4 * d.rank; i++)
+        head[4 + i] = (unsigned char)(d.dims[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
+    vae__put(&writer.sink, head, 4 + 4 * (size_t)d.rank);
+    for (at = 0; at < total; at += n) {
+        n = total - at < sizeof chunk ? total - at : sizeof chunk;
+        memcpy(chunk, (const unsigned char *)d.bytes + at, n);
+        vae__swap(chunk, n / width, width);
+        vae__put(&writer.sink, chunk, n);
+    }
+    return vae__close_write(&writer, report);
+}
+
+#endif /* VAE_NO_STDIO */
+
+#ifdef VAE__POP_FPMATH
+#pragma GCC pop_options
+#endif
+#endif /* guard C */
