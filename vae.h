@@ -1,4 +1,127 @@
-/* vae.h - train and run variational autoencoders. One C99 file, no dependency. */
+/* vae.h - 0.1.0 - variational autoencoders in one C99 file: train them, run them, anywhere
+ *
+ * In one file of the program:             In the others:
+ *     #define VAE_IMPLEMENTATION              #include "vae.h"
+ *     #include "vae.h"
+ * Compile with any C99 to C23 or C++11 to C++20 compiler: no flags, no libraries, not even -lm.
+ * Public domain or MIT-0, as you like: see the end of the file.
+ *
+ * What it promises, and tests hold:
+ *   - Same seed, same bits: training, sampling and decoding give identical bytes on every
+ *     instruction set, compiler, optimisation level (-O0 to -Ofast) and byte order.
+ *   - Memory you own: a model is one block of a size known before; nothing is allocated afterwards.
+ *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: no input, however
+ *     hostile, does more than return an error that says what is wrong and where.
+ *
+ * The file in rooms, in order; `grep '>>' vae.h` lists them:
+ *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
+ *   >>config    what a build can choose          >>dispatch  which kernels run here
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    strings, table of layers, fwd, bwd
+ *   >>status    codes, sentences                 >>model     defaults, memory, initial weights
+ *   >>arena     sizes, blocks                    >>losses    likelihoods, KL, gradients
+ *   >>rng       random numbers by address        >>optim     learning rate, update
+ *   >>shim      one vector vocabulary            >>train     steps and epochs
+ *               (functions of one argument       >>eval      encode, decode, sample, score
+ *               follow it)                       >>io        files      >>data     IDX, gzip
+ *
+ * ======================================================================================
+ * >>manual
+ * ======================================================================================
+ *
+ * A first program (examples/quickstart.c is the same with error handling):
+ *
+ *     vae_desc d = {0};
+ *     d.input = "28x28x1";                           everything else has a default
+ *     vae *m;      vae_create(&d, &m, NULL);
+ *     vae_data x;  vae_data_load("train-images-idx3-ubyte.gz", NULL, &x, NULL);
+ *     vae_fit(m, &x, NULL, NULL, NULL);              ten epochs
+ *     float digits[64 * 784];
+ *     vae_sample_prior(m, 1, 0, 64, digits);         64 new ones
+ *     vae_save(m, "digits.safetensors", 0);
+ *
+ * ---- the network --------------------------------------------------------------------
+ * An architecture is written one way everywhere: here, on the command line, in files.
+ *
+ *     string = [ item { "," item } ] .
+ *     item   = layer [ activation ] | activation .
+ *
+ *     layer       shape        tensors, in file order                    (table vae__layers)
+ *     dense N     any -> N     weight [in, N], bias [N]
+ *
+ *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
+ *
+ * Blanks are free. The input is "HxWxC", "HxW" or "N". After the encoder's last item comes a dense
+ * head to 2 x latent numbers: mu, then log variance. After the decoder's last item comes a dense
+ * head to input_dim numbers, unless the last item is a layer without activation that has exactly
+ * that many outputs already. Tensors are named by place: encoder.0.weight, encoder.head.bias,
+ * decoder.2.weight. An empty string is a linear map.
+ *
+ * ---- the objective ------------------------------------------------------------------
+ * Nats per image, summed over pixels and latents, averaged over images:
+ *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
+ *     loss  = recon + beta * kl  (what training minimises)
+ *
+ *     likelihood         -log p(x|z) of one image
+ *     bernoulli          sum softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is
+ *                        the usual loss but no likelihood: binarise when the number matters
+ *     gaussian           sum 1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
+ *     gaussian_learned   the same, log s^2 one learned number, decoder.logvar
+ *
+ *     An autoencoder: no_noise = 1, no_kl = 1, likelihood gaussian.
+ *
+ * ---- the conventions that fix the bits ------------------------------------------------
+ * Every instruction set computes the same function, because the function is specified:
+ *   - A product's output is one chain of fused multiply-adds over the reduction index, ascending,
+ *     from the bias (or 0), finished by adding +0.
+ *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
+ *     a tree 8-4-2-1. Sums over rows run in double, ascending.
+ *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere (>>shim
+ *     states the largest error of each). Division and square root are IEEE's. libm is never called.
+ *   - max(a, b) is a > b ? a : b, min likewise, NaN and zeros included.
+ *   - Adam is PyTorch's; sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is rounded once a step,
+ *     where PyTorch divides: the divider is what the update waits for.
+ *   - Every public call that computes sets round-to-nearest without flush to zero, and puts back
+ *     what it found.
+ * Random numbers are Philox4x32-10 with an address in place of a state: key = seed, counter =
+ * (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
+ *
+ *     purpose        time          sample                   replica
+ *     INIT           0             tensor                   0
+ *     SHUFFLE        epoch         0                        round of the Feistel network
+ *     BINARIZE       epoch (in evaluation 0xffffffff)       0       sample: image in the data set
+ *     EPS            step          row of the batch         draw
+ *     PRIOR_Z        0             number of the draw       0
+ *     EVAL           0             image in the data set    0
+ *     DIGITS         0             number of the image      0
+ *     128 .. 255     free for callers
+ *
+ * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
+ * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
+ * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
+ * epoch e can be asked alone (vae_shuffle). kl warm-up: beta * min(1, step / warmup), step from 0.
+ *
+ * ---- files --------------------------------------------------------------------------
+ * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
+ * program order, then optim.m.*, optim.v.*, ema.* when there; data begins at a multiple of 64 and
+ * the parameters lie packed, so a model for inference can use them in place. __metadata__ holds
+ * vae.format "1", vae.desc (every setting on one line; reals as hex bits of the double), vae.step,
+ * vae.epoch, vae.position, vae.adam, vae.seed, vae.params_hash and vae.data_hash (FNV-1a, 64 bit,
+ * over the little-endian bytes). The bytes depend on nothing but the content.
+ *
+ * ---- threads, signals, errors ---------------------------------------------------------
+ * This version computes on the thread that calls. Different models may be used from different
+ * threads at once. There is no global state but the detected processor. No call prints, exits or
+ * aborts. Stack: at most 64 KB in any call.
+ *
+ * ---- what gcc and clang do with it ------------------------------------------------------
+ * The kernels are compiled once per instruction set by way of target pragmas, so no -march is
+ * needed, and chosen at run time. gcc compiles them at -O3 even in a -O0 build; clang cannot be
+ * told to, and its -O0 runs about 50 times slower (with the same bits). tcc and other compilers get
+ * the portable pass. A precompiled header may hold the header half only: gcc's pragmas do not
+ * survive in one.
+ */
+
 #ifndef VAE__PASS /* guard A: seen by the user, ends with the passes */
 
 #ifndef VAE_H_INCLUDED
@@ -250,6 +373,7 @@ typedef struct vae_info {
     uint64_t epoch;     /* whole epochs done by vae_fit */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
+    int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
 } vae_info;
 
 VAE_API void vae_get_info(const vae *model, vae_info *info);
@@ -333,7 +457,7 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
  * `test` and `progress` may be NULL.
  * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
  * when a run is resumed in mid-epoch with another number of images; ERR_NONFINITE for NaN or
- * infinite pixels, with the image and the place. */
+ * infinite pixels, ERR_VALUE for pixels outside [0,1] with bernoulli, with the image and place. */
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
 
@@ -380,7 +504,8 @@ VAE_API vae_status vae_sample_prior(vae *model, uint64_t seed, uint32_t first, s
 
 /* ELBO of each image from one draw of z, addressed by the image's number: the same figure whatever
  * the batch. For anomaly detection -elbo is the score: higher means stranger.
- *   x (rows, input_dim), numbered first, first + 1, ...; elbo, recon, kl (rows), each may be NULL */
+ *   x (rows, input_dim), numbered first, first + 1, ...
+ *   elbo, recon, kl (rows)  out, each may be NULL */
 VAE_API vae_status vae_score(vae *model, const float *x, size_t rows, uint32_t first, float *elbo,
                              float *recon, float *kl);
 
@@ -394,13 +519,13 @@ enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for g
 /* How a file becomes a model. Zero is default. */
 typedef struct vae_load_options {
     int inference;      /* 1: parameters only */
-    int batch;          /* rows of a step. 0: as stored. Another number: another course of training */
+    int batch;          /* rows of a step. 0: as stored. Another number: another training run */
     int threads;        /* as in vae_desc */
     vae_isa isa;
     int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
                            must then outlive the model */
-    void *memory;       /* the caller's block for the model, of `memory_size` bytes; NULL: allocate */
+    void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate */
     size_t memory_size;
     vae_allocator allocator;
 } vae_load_options;
@@ -420,7 +545,8 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
 
 #ifndef VAE_NO_STDIO
 /* The same with a path. A save writes "<path>.tmp", flushes it to disk and renames it, so that
- * `path` holds either the old file or the new one, whole, at every instant.
+ * `path` holds either the old file or the new one, whole, at every instant. Two processes that
+ * save to one path at once: one gets an error. A symbolic link is replaced, not followed.
  * Further errors: ERR_OPEN, ERR_READ, ERR_WRITE. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
@@ -598,8 +724,8 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
 #include <arm_neon.h>
 #endif
 
-/* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc is
- * told to use SSE2 instead, for everything from here to the end of the implementation (without the
+/* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
+ * is told to use SSE2 instead, for everything from here to the end of the implementation (without the
  * AVX passes: gcc does not inline intrinsics across a change of fpmath). */
 #if defined(VAE__GCC) && defined(VAE__X86) && !defined(__SSE_MATH__)
 #pragma GCC push_options
@@ -1050,17 +1176,26 @@ VAE__INLINE vae__address vae__address_of(const vae_stream *s) {
     return a;
 }
 
-static void vae__random_block(const vae_stream *s, uint32_t block, uint32_t out[4]) {
-    vae__address a = vae__address_of(s);
+/* The library's own draws: layer 0. */
+static vae__address vae__address_for(uint64_t seed, uint32_t purpose, uint32_t time,
+                                     uint32_t sample, uint32_t replica) {
+    vae_stream s;
+    s.seed = seed, s.purpose = purpose, s.layer = 0, s.replica = replica;
+    s.time = time, s.sample = sample;
+    return vae__address_of(&s);
+}
+
+static void vae__random_block(const vae__address *at, uint32_t block, uint32_t out[4]) {
     uint32_t counter[4];
     counter[0] = block;
-    memcpy(counter + 1, a.counter, sizeof a.counter);
-    vae_philox(counter, a.key, out);
+    memcpy(counter + 1, at->counter, sizeof at->counter);
+    vae_philox(counter, at->key, out);
 }
 
 VAE_API uint32_t vae_random_below(const vae_stream *s, uint64_t element, uint32_t n) {
+    vae__address at = vae__address_of(s);
     uint32_t w[4], hi, lo;
-    vae__random_block(s, (uint32_t)(element / 2), w);
+    vae__random_block(&at, (uint32_t)(element / 2), w);
     hi = w[2 * (element & 1)], lo = w[2 * (element & 1) + 1];
     /* the high word of the 96-bit product (hi:lo) * n; the middle carry cannot overflow 64 bits */
     return (uint32_t)(((uint64_t)hi * n + ((uint64_t)lo * n >> 32)) >> 32);
@@ -1085,11 +1220,12 @@ typedef struct vae__order {
 } vae__order;
 
 static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint64_t n) {
-    vae_stream s;
-    memset(&s, 0, sizeof s);
-    s.seed = seed, s.purpose = VAE_PURPOSE_SHUFFLE, s.time = epoch;
-    vae__random_block(&s, 0, o->keys);
-    vae__random_block(&s, 1, o->keys + 4);
+    uint32_t round, w[4];
+    for (round = 0; round < 8; round++) {
+        vae__address at = vae__address_for(seed, VAE_PURPOSE_SHUFFLE, epoch, 0, round);
+        vae__random_block(&at, 0, w);
+        o->keys[round] = w[0];
+    }
     o->n = n;
     for (o->half = 1; o->half < 16 && (uint64_t)1 << 2 * o->half < n; o->half++) {}
 }
@@ -1233,8 +1369,8 @@ typedef struct vae__kernels {
 #else /* guard B: seen once per instruction set, from the lines above */
 
 /* The vocabulary. V: a vector of V_W floats. VI: as many 32-bit integers. VM: a mask of lanes.
- *   V_LOAD V_STORE       unaligned; V_GET(p, i, n), V_PUT(p, i, n, v): elements i .. of n, what lies
- *                        beyond n reads as +0 and is not written
+ *   V_LOAD V_STORE       unaligned; V_GET(p, i, n), V_PUT(p, i, n, v): elements i .. of n, what
+ *                        lies beyond n reads as +0 and is not written
  *   V_FMA(a, b, c)       a * b + c, rounded once
  *   V_ADD V_SUB V_MUL    rounded on their own: no compiler can fuse or reassociate them
  *   V_DIV V_SQRT         correctly rounded
@@ -1267,14 +1403,20 @@ VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
  * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
  * it is; so does a sum that is not finite. */
 VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) {
-    double p = vae__mul_d((double)a, (double)b), d = (double)c;
-    double s = vae__add_d(p, d), back = vae__add_d(s, -p);
-    double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(d, -back));
-    uint64_t u = vae__bits_d(s), e = vae__bits_d(lost);
-    uint64_t inexact = (uint64_t)((e << 1) != 0) & (~u & 1) &
-                       (uint64_t)((u >> 52 & 0x7ff) != 0x7ff);
-    uint64_t away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
+    double p = vae__mul_d((double)a, (double)b), d = (double)c, s = vae__add_d(p, d), back, lost;
+    uint64_t u = vae__bits_d(s), e, inexact, away;
     float r;
+    /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
+    if ((u & 0x1fffffff) != 0x10000000 && (u >> 52 & 0x7ff) >= 1023 - 126) {
+        r = (float)s;
+        VAE__HIDE_F(r);
+        return r;
+    }
+    back = vae__add_d(s, -p);
+    lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(d, -back));
+    e = vae__bits_d(lost);
+    inexact = (uint64_t)((e << 1) != 0) & (~u & 1) & (uint64_t)((u >> 52 & 0x7ff) != 0x7ff);
+    away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
     u = u - inexact + 2 * (inexact & away); /* an even last bit: one up or one down */
     r = (float)vae__double_of(u);
     VAE__HIDE_F(r);
@@ -1299,14 +1441,38 @@ VAE__INLINE V VAE__FN(v_sqrt)(V a) {
     if (u == 0x7f800000u || !(u << 1)) return a;
     return u > 0x7f800000u ? vae__float_of(0x7fc00000u) : (float)vae__sqrt_d((double)a);
 }
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { return a > b ? a : b; }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { return a < b ? a : b; }
+#define VAE__MAX_BY_MASK 1
 #endif
+#if defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
+/* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
+    VM m;
+    __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
+    return m;
+}
+#elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
+    __FINITE_MATH_ONLY__
+/* On the bits, since a > b may be anything for NaN here. */
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
+    uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
+    int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
+    return (uint32_t)0 - (uint32_t)(ku > kw && mu <= 0x7f800000u && mw <= 0x7f800000u);
+}
+#else
 VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return (uint32_t)0 - (uint32_t)(a > b); }
+#endif
 VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
     return (uint32_t)0 - (uint32_t)((a ^ 0x80000000u) > (b ^ 0x80000000u));
 }
 VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return (a & m) | (b & ~m); }
+#ifdef VAE__MAX_BY_MASK
+VAE__INLINE V VAE__FN(v_max)(V a, V b) {
+    return vae__float_of(VAE__FN(vi_select)(VAE__FN(v_gt)(a, b), vae__bits_f(a), vae__bits_f(b)));
+}
+VAE__INLINE V VAE__FN(v_min)(V a, V b) {
+    return vae__float_of(VAE__FN(vi_select)(VAE__FN(v_gt)(b, a), vae__bits_f(a), vae__bits_f(b)));
+}
+#endif
 VAE__INLINE V VAE__FN(v_from_int)(VI a) {
     /* the cast alone is defined only for values that int32_t holds */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
@@ -1546,13 +1712,17 @@ VAE__INLINE V VAE__FN(v_sqrt)(V a) {
     __asm__("fsqrt %0.4s, %1.4s" : "=w"(r) : "w"(a));
     return r;
 }
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return vcgtq_f32(a, b); }
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
+    VM m;
+    __asm__("fcmgt %0.4s, %1.4s, %2.4s" : "=w"(m) : "w"(a), "w"(b));
+    return m;
+}
 VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
 /* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { return vbslq_f32(vcgtq_f32(b, a), a, b); }
+VAE__INLINE V VAE__FN(v_max)(V a, V b) { return vbslq_f32(VAE__FN(v_gt)(a, b), a, b); }
+VAE__INLINE V VAE__FN(v_min)(V a, V b) { return vbslq_f32(VAE__FN(v_gt)(b, a), a, b); }
 VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return vbslq_u32(m, a, b); }
 VAE__INLINE V VAE__FN(v_from_int)(VI a) {
     V r = vcvtq_f32_s32(vreinterpretq_s32_u32(a));
@@ -1705,13 +1875,12 @@ VAE__INLINE V VAE__FN(v_tanh)(V x) {
     return V_OF_BITS(VI_OR(V_BITS(t), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)), all floats. Error 0.9 ulp. y = t / (1 + t) with t = exp(-|x|), all scaled by
- * 2^64, so that only y may be subnormal; then one step of correction for the quotient, the sum and
- * what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
-VAE__INLINE V VAE__FN(v_sigmoid)(V x) {
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.9 ulp. y = t / (1 + t), all
+ * scaled by 2^64, so that only y may be subnormal; then one step of correction for the quotient,
+ * the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+VAE__INLINE V VAE__FN(v_sigmoid_of)(V x, V t, V low) {
     const V one = V_SET1(18446744073709551616.0f), back = V_SET1(5.42101086e-20f);
-    V low, t = VAE__FN(v_exp_minus)(x, &low), d = V_ADD(one, t), minus_y, rest;
-    V low_d = V_ADD(V_SUB(t, V_SUB(d, one)), low);
+    V d = V_ADD(one, t), low_d = V_ADD(V_SUB(t, V_SUB(d, one)), low), minus_y, rest;
     minus_y = V_DIV(V_NEG(t), d);
     rest = V_FMA(minus_y, back, back);
     t = V_ADD(V_FMA(minus_y, d, t), V_FMA(minus_y, low_d, low));
@@ -1719,18 +1888,30 @@ VAE__INLINE V VAE__FN(v_sigmoid)(V x) {
     return V_SELECT(V_GT(x, V_ZERO()), V_SUB(V_SET1(1.0f), t), t);
 }
 
-/* log(1 + exp(x)), all floats. Error 1.2 ulp. max(x, 0) + t + t^2 q(t), t = exp(-|x|);
+/* log(1 + exp(x)) from the same, all floats. Error 1.6 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
-VAE__INLINE V VAE__FN(v_softplus)(V x) {
-    const V back = V_SET1(5.42101086e-20f); /* 2^-64 */
-    V low, t = V_MUL(VAE__FN(v_exp_minus)(x, &low), back), u = V_MUL(t, t), q;
+VAE__INLINE V VAE__FN(v_softplus_of)(V x, V t, V low) {
+    const V back = V_SET1(5.42101086e-20f), minus_half = V_SET1(-2.71050543e-20f); /* 2^-64 */
+    V u, q;
+    t = V_MUL(t, back);
+    u = V_MUL(t, t);
     q = V_FMA(t, V_SET1(0.020089522f), V_SET1(-0.0574618913f));
     q = V_FMA(u, V_SET1(-0.00329138339f), q);
     q = V_FMA(q, u, V_FMA(t, V_SET1(0.106614605f), V_SET1(-0.153450042f)));
     q = V_FMA(q, u, V_FMA(t, V_SET1(0.196921244f), V_SET1(-0.249580204f)));
     q = V_FMA(q, u, V_FMA(t, V_SET1(0.333304644f), V_SET1(-0.499999315f)));
-    low = V_FMA(low, V_FMA(t, V_MUL(back, V_SET1(-0.5f)), back), V_MAX(x, V_ZERO()));
+    low = V_FMA(low, V_FMA(t, minus_half, back), V_MAX(x, V_ZERO()));
     return V_ADD(t, V_FMA(q, u, low));
+}
+
+VAE__INLINE V VAE__FN(v_sigmoid)(V x) {
+    V low, t = VAE__FN(v_exp_minus)(x, &low);
+    return VAE__FN(v_sigmoid_of)(x, t, low);
+}
+
+VAE__INLINE V VAE__FN(v_softplus)(V x) {
+    V low, t = VAE__FN(v_exp_minus)(x, &low);
+    return VAE__FN(v_softplus_of)(x, t, low);
 }
 
 /* f + f^2 q(f) - minus_e ln 2 = log((1 + f) 2^-minus_e), -1/4 <= f < 1/2; tools/minimax.py log. */
@@ -1774,7 +1955,7 @@ VAE__INLINE V VAE__FN(v_log1p)(V x) {
     e = V_SUB(V_SET1(8388768.0f), V_OF_BITS(VI_OR(up, VI_SET1(0x4b000000u))));
     m = V_OF_BITS(VI_ADD(VI_AND(j, VI_SET1(0x007fffffu)), VI_SET1(0x3f400000u)));
     scale = V_OF_BITS(VI_SHL(VI_SUB(VI_SET1(287), up), 23)); /* 2^-e */
-    f = V_FMA(x, scale, V_SUB(scale, one));
+    f = V_FMA(x, scale, V_NEG(V_SUB(one, scale))); /* -0 stays -0 */
     f = V_SELECT(VI_GT(bits, VI_SET1(0x4f000000u)), V_SUB(m, one), f); /* 2^-e may not exist */
     y = VAE__FN(v_log_tail)(f, e);
     y = V_SELECT(VI_GT(bits, VI_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
@@ -1998,7 +2179,9 @@ static void VAE__FN(pack)(int transposed, size_t width, size_t n, size_t k, cons
         for (kk = 0; kk < k; kk++) out[kk * width + j] = j < n ? b[j * ldb + kk] : 0.0f;
 }
 
-enum { VAE__FN(PACK_K) = 8192 / (VAE__TILE_VECS * V_W) < 512 ? 8192 / (VAE__TILE_VECS * V_W) : 512 };
+enum { /* rows of a packed panel: 32 KB at most */
+    VAE__FN(PACK_K) = VAE__TILE_VECS * V_W > 16 ? 8192 / (VAE__TILE_VECS * V_W) : 512
+};
 
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
@@ -2119,8 +2302,8 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VI w[4]
     w[0] = c0, w[1] = c1, w[2] = c2, w[3] = c3;
 }
 
-/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the first,
- * the radius from all 32 bits of the second, so that |z| reaches 6.76. */
+/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
+ * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__INLINE void VAE__FN(box_muller)(VI angle, VI radius, VI *z0, VI *z1) {
     V s, c, r, u;
     V t = V_FMA(V_FROM_INT(angle), V_SET1(4.65661287e-10f), V_SET1(2.32830644e-10f));
@@ -2366,7 +2549,7 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 
 /* ---- checks over whole arrays ---- */
 
-/* In double over 16 interleaved sums; the square of a float is exact there, so fusing cannot hurt. */
+/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
 static double VAE__FN(sum_squares)(size_t n, const float *x) {
     double p[16];
     size_t i;
@@ -2432,7 +2615,7 @@ static const vae__kernels VAE__FN(kernels) = {
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
-/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with the registers saved by the system. */
+/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
 static int vae__cpu_detect(void) {
     unsigned a, b, c, d, xcr_low, xcr_high;
     int found = 0;
@@ -2556,6 +2739,7 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
     if (lda < (flags & VAE_GEMM_TRANS_A ? m : k) || ldb < (flags & VAE_GEMM_TRANS_B ? k : n) ||
         ldc < n)
         return VAE_ERR_SHAPE;
+    if (!k) a = b = c; /* never read; arithmetic on NULL is undefined */
     vae__fp_enter(&env);
     kernels->gemm(flags, m, n, k, a, lda, b, ldb, bias, (int)act, c, ldc);
     vae__fp_leave(&env);
@@ -2884,7 +3068,7 @@ struct vae {
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
-    int use_ema, invalid;
+    int use_ema, invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x, *eps, *z;    /* (rows, input.dim), (z_rows, latent) twice */
     float *dy, *spare;     /* (z_rows, widest): gradients; without training, activations in turn */
@@ -3264,8 +3448,8 @@ static void vae__init_weights(vae *m) {
         const vae__slot *s = &m->slots[t];
         float *w = m->w + s->offset, bound;
         double over = (double)s->fan_in, six = 6;
-        vae_stream stream;
-        vae__address at;
+        const vae__address at =
+            vae__address_for(m->desc.seed, VAE_PURPOSE_INIT, 0, (uint32_t)t, 0);
         vae_init init = m->desc.init;
         if (init == VAE_INIT_AUTO) init = s->relu ? VAE_INIT_HE : VAE_INIT_GLOROT;
         if (!s->fan_in || init == VAE_INIT_ZERO || (!s->is_weight && init != VAE_INIT_PYTORCH))
@@ -3273,9 +3457,6 @@ static void vae__init_weights(vae *m) {
         if (init == VAE_INIT_GLOROT) over += (double)s->fan_out;
         if (init == VAE_INIT_PYTORCH) six = 1;
         bound = (float)vae__sqrt_d(vae__div_d(six, over));
-        memset(&stream, 0, sizeof stream);
-        stream.seed = m->desc.seed, stream.purpose = VAE_PURPOSE_INIT, stream.sample = (uint32_t)t;
-        at = vae__address_of(&stream);
         m->k->draw(VAE__DRAW_UNIFORM, &at, 0, s->count, w);
         for (i = 0; i < s->count; i++) {
             float u = 2 * w[i] - 1; /* exact: u has 24 bits */
@@ -3343,6 +3524,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->epoch = model->at.epoch;
     info->isa = model->k->isa;
     info->invalid = model->invalid;
+    info->weights_only = model->weights_only;
 }
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
@@ -3384,7 +3566,7 @@ VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->ave
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
  * ==================================================================================== */
 
-/* KL weight of this step: warm-up rises linearly from 0 (Bowman et al. 2016; Sonderby et al. 2016). */
+/* KL weight of this step: warm-up rises linearly from 0 (Sonderby et al. 2016). */
 static double vae__beta_now(const vae *m) {
     const vae_desc *d = &m->desc;
     if (d->no_kl) return 0;
@@ -3434,12 +3616,7 @@ static double vae__recon_row(const vae *m, float inverse, double logvar, const f
 /* Noise of one row: n normals, addressed. */
 static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t sample,
                        uint32_t replica, size_t n, float *out) {
-    vae_stream s;
-    vae__address at;
-    memset(&s, 0, sizeof s);
-    s.seed = m->desc.seed, s.purpose = purpose, s.time = time, s.sample = sample;
-    s.replica = replica;
-    at = vae__address_of(&s);
+    const vae__address at = vae__address_for(m->desc.seed, purpose, time, sample, replica);
     m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
 }
 
@@ -3449,12 +3626,9 @@ static const float *vae__binarized(vae *m, const float *x, const uint32_t *index
     size_t i;
     if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
     for (i = 0; i < rows; i++) {
-        vae_stream s;
-        vae__address at;
-        memset(&s, 0, sizeof s);
-        s.seed = m->desc.seed, s.purpose = VAE_PURPOSE_BINARIZE, s.time = time;
-        s.sample = index ? index[i] : first + (uint32_t)i;
-        at = vae__address_of(&s);
+        const vae__address at =
+            vae__address_for(m->desc.seed, VAE_PURPOSE_BINARIZE, time,
+                             index ? index[i] : first + (uint32_t)i, 0);
         m->k->binarize(&at, m->input.dim, x + i * m->input.dim, m->x + i * m->input.dim);
     }
     return m->x;
@@ -3610,7 +3784,8 @@ static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
         for (i = 0; i < nets[n]->count && !name; i++) {
             const vae__op *op = &nets[n]->ops[i];
             const size_t cells = (n ? rows * (size_t)m->desc.samples : rows) * op->out.dim;
-            if (op->tensor_count && !m->k->all_finite(cells, op->y)) name = m->slots[op->tensor].name;
+            if (op->tensor_count && !m->k->all_finite(cells, op->y))
+                name = m->slots[op->tensor].name;
         }
     }
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the loss is not finite; it began at "
@@ -3669,13 +3844,24 @@ VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index,
     return bad;
 }
 
-/* Pixels that are not finite would spoil everything after them: told by image and place. */
-static vae_status vae__check_pixels(vae *m, const float *x, size_t rows, const uint32_t *index,
-                                    size_t first) {
-    const size_t bad = vae__first_bad(m, x, rows * m->input.dim), row = bad / m->input.dim;
-    if (bad == rows * m->input.dim) return VAE_OK;
-    return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f",
-                     index ? (size_t)index[row] : first + row, bad % m->input.dim, (double)x[bad]);
+/* Numbers that are not finite would spoil everything after them, and a probability outside [0,1] is
+ * none: told by image and place. Integers are in [0,1] by the way they are read. */
+static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_t rows,
+                                    const uint32_t *index, size_t first) {
+    const size_t n = rows * m->input.dim;
+    const int unit = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI;
+    size_t bad, row;
+    if (type != VAE_F32 && type != VAE_F64) return VAE_OK;
+    bad = vae__first_bad(m, x, n);
+    if (bad == n && unit)
+        for (bad = 0; bad < n && x[bad] >= 0 && x[bad] <= 1;) bad++;
+    if (bad == n) return VAE_OK;
+    row = index ? (size_t)index[bad / m->input.dim] : first + bad / m->input.dim;
+    if (!vae__finite_f(x[bad]))
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
+                         bad % m->input.dim, (double)x[bad]);
+    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes numbers "
+                     "from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
 }
 
 static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
@@ -3683,8 +3869,8 @@ static vae_status vae__check_data(vae *m, const vae_data *data, const char *what
         return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
                          what);
     if (data->item != m->input.dim)
-        return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the model "
-                         "takes %z", what, data->item, m->input.dim);
+        return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the "
+                         "model takes %z", what, data->item, m->input.dim);
     return VAE_OK;
 }
 
@@ -3722,12 +3908,12 @@ static void vae__gather(const vae_data *data, const uint32_t *index, size_t rows
 
 /* Mean image, summed in double over images ascending; in the buffers of a step. */
 static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
-    double *sum = (double *)(void *)m->dy; /* and on into m->spare behind it: room for 2 dim floats */
+    double *sum = (double *)(void *)m->dy; /* and on into m->spare, which lies behind it */
     size_t i, j, n = m->input.dim;
     for (j = 0; j < n; j++) sum[j] = 0;
     for (i = 0; i < data->count; i++) {
         vae_status bad = vae_data_read(data, i, 1, m->x);
-        if (!bad) bad = vae__check_pixels(m, m->x, 1, NULL, i);
+        if (!bad) bad = vae__check_pixels(m, data->type, m->x, 1, NULL, i);
         if (bad) return bad;
         for (j = 0; j < n; j++) sum[j] = vae__add_d(sum[j], (double)m->x[j]);
     }
@@ -3750,8 +3936,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
     if (bad) return bad;
     at = &m->at;
     if (at->step && at->total != train->count)
-        return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch of"
-                         " %u images; this data has %z", at->total, train->count);
+        return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
+                         "of %u images; this data has %z", at->total, train->count);
     vae__fp_enter(&env);
     if (m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN) bad = vae__bias_from_data(m, train);
     memset(&now, 0, sizeof now);
@@ -3768,7 +3954,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             for (i = 0; i < rows; i++)
                 m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
             vae__gather(train, m->index, rows, m->x);
-            bad = vae__check_pixels(m, m->x, rows, m->index, 0);
+            bad = vae__check_pixels(m, train->type, m->x, rows, m->index, 0);
             if (!bad) bad = vae__step(m, m->x, m->index, (uint32_t)at->epoch, rows, &s);
             if (bad) break;
             at->step++;
@@ -3877,7 +4063,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
                          m->rows);
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
-        return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes", size);
+        return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
+                         size);
     vae__fp_enter(&env);
     vae__forward(m, x, rows, &s, &dlogvar);
     if (vae__finite_d(s.loss)) vae__backward(m, x, rows);
@@ -3977,19 +4164,16 @@ VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *o
 }
 
 VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
-    size_t i;
+    size_t i, latent;
     vae__fpenv env;
-    vae_stream s;
     if (!m) return VAE_ERR_NULL;
     if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
-    memset(&s, 0, sizeof s);
-    s.seed = seed, s.purpose = VAE_PURPOSE_PRIOR_Z;
+    latent = (size_t)m->desc.latent;
     vae__fp_enter(&env);
     for (i = 0; i < rows; i++) {
-        vae__address at;
-        s.sample = first + (uint32_t)i;
-        at = vae__address_of(&s);
-        m->k->draw(VAE__DRAW_NORMAL, &at, 0, (size_t)m->desc.latent, z + i * (size_t)m->desc.latent);
+        const vae__address at =
+            vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, first + (uint32_t)i, 0);
+        m->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, z + i * latent);
     }
     vae__fp_leave(&env);
     return VAE_OK;
@@ -4035,7 +4219,8 @@ static void vae__score(vae *m, const float *x, size_t rows, uint32_t first, floa
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
     for (i = 0; i < rows; i++) {
-        double value = vae__recon_row(m, inverse, logvar, out + i * dim, x + i * dim, 0, NULL, NULL);
+        double value =
+            vae__recon_row(m, inverse, logvar, out + i * dim, x + i * dim, 0, NULL, NULL);
         if (recon) recon[i] = (float)value;
         if (elbo) elbo[i] = (float)-vae__add_d(value, (double)elbo[i]);
         *recon_sum = vae__add_d(*recon_sum, value);
@@ -4075,7 +4260,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
     for (at = 0; at < data->count && !bad;) {
         const size_t run = data->count - at < m->rows ? data->count - at : m->rows;
         (void)vae_data_read(data, at, run, m->x);
-        bad = vae__check_pixels(m, m->x, run, NULL, at);
+        bad = vae__check_pixels(m, data->type, m->x, run, NULL, at);
         if (!bad) vae__score(m, m->x, run, (uint32_t)at, NULL, NULL, NULL, &recon, &kl);
         at += run;
     }
@@ -4097,8 +4282,8 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 #ifndef VAE_NO_STDIO
 
-/* Files are read and written whole. Under POSIX through descriptors, so that a program compiled with
- * -std=c99 needs no feature macro; elsewhere through stdio. */
+/* Files are read and written whole. Under POSIX through descriptors, so that a program compiled
+ * with -std=c99 needs no feature macro; elsewhere through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -4109,9 +4294,11 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 #include <unistd.h>
 #if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declaration */
 #ifdef __cplusplus
-extern "C"
-#endif
+extern "C" int fsync(int);
+#else
 int fsync(int);
+int ftruncate(int, off_t);
+#endif
 #endif
 #elif defined(_WIN32)
 #include <io.h>
@@ -4300,6 +4487,34 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
+#ifdef VAE__POSIX
+/* Opens the temporary, empties it and holds a lock on it that dies with the process: a file left by a
+ * kill is in nobody's way, and two processes cannot mix their bytes. The file may have been renamed
+ * by its writer between open and lock: then it is not the temporary any more, and not ours to empty. */
+enum { VAE__BUSY = -2 };
+static int vae__open_locked(const char *temp) {
+    int tries;
+    for (tries = 0; tries < 100; tries++) {
+        struct flock lock;
+        struct stat ours, named;
+        int fd = open(temp, O_RDWR | O_CREAT, 0666), same;
+        if (fd < 0) return -1;
+        memset(&lock, 0, sizeof lock);
+        lock.l_type = F_WRLCK, lock.l_whence = SEEK_SET;
+        if (fcntl(fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
+            close(fd);
+            return VAE__BUSY;
+        } /* a file system without locks: go on without */
+        same = fstat(fd, &ours) == 0 && stat(temp, &named) == 0 && ours.st_ino == named.st_ino &&
+               ours.st_dev == named.st_dev;
+        if (same && ftruncate(fd, 0) == 0) return fd;
+        close(fd);
+        if (same) return -1;
+    }
+    return VAE__BUSY;
+}
+#endif
+
 static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *report) {
     size_t n;
     memset(&w->sink, 0, sizeof w->sink);
@@ -4316,7 +4531,9 @@ static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *
     memcpy(w->temp + n, ".tmp", 5);
     errno = 0;
 #ifdef VAE__POSIX
-    w->fd = open(w->temp, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    w->fd = vae__open_locked(w->temp);
+    if (w->fd == VAE__BUSY)
+        return vae__fail(report, VAE_ERR_OPEN, "%s: another process is writing it", w->temp);
     if (w->fd < 0)
 #else
     w->file = fopen(w->temp, "wb");
@@ -4354,8 +4571,9 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
     errno = 0;
 #ifdef VAE__POSIX
     if (good && fsync(w->fd) != 0 && errno != EINVAL) good = 0, w->code = errno;
-    if (close(w->fd) != 0 && good) good = 0, w->code = errno;
     if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
+    if (!good) remove(w->temp);
+    close(w->fd); /* last: with it goes the lock */
 #elif defined(_WIN32)
     if (good && (fflush(w->file) || _commit(_fileno(w->file)))) good = 0, w->code = errno;
     if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
@@ -4368,7 +4586,9 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
         vae__sync_folder(w->path);
         return VAE_OK;
     }
+#ifndef VAE__POSIX
     remove(w->temp);
+#endif
     return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", w->path,
                      vae__errno_text(w->code));
 }
@@ -4907,7 +5127,7 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
         status = vae__st_fail(&file, &s, report);
     }
     if (status) return status;
-    index_size = (names > pairs ? names : pairs) * sizeof *index; /* below 2.5 * 10^8 */
+    index_size = (names > pairs ? names : pairs) * sizeof *index; /* below 3 * 10^8 */
     index = (vae__st_entry *)vae__alloc(a, index_size);
     status = index ? vae__st_compare_all(&file, index, report)
                    : vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes",
@@ -4919,8 +5139,8 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
 
 /* Tensors one after another in header order: `cursor` begins at 0. 1, or 0 after the last. A name
  * is unescaped, and cut when it does not fit (401 always do). */
-static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
-                      vae__st_tensor *out) {
+static VAE__UNUSED int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
+                                  vae__st_tensor *out) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     int step;
@@ -4959,7 +5179,7 @@ static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, si
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal, floating-point numbers as the hex bits of the double: no locale, no rounding. */
+ * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
 static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
@@ -5038,7 +5258,8 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
         while (*p) {
             vae_lr_stage *stage = &d->stages[d->stage_count];
             if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',')) return 0;
-            if (!vae__read_u64(&p, &stage->steps) || *p++ != ':' || !vae__read_hex(&p, &u)) return 0;
+            if (!vae__read_u64(&p, &stage->steps) || *p++ != ':' || !vae__read_hex(&p, &u))
+                return 0;
             stage->lr = vae__double_of(u);
             d->stage_count++;
         }
@@ -5063,8 +5284,8 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting '%s', which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
         if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting '%s' cannot be read",
-                             name, key);
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting '%s' cannot be "
+                             "read", name, key);
         seen |= (uint32_t)1 << i;
     }
     if (seen != ((uint32_t)1 << VAE__FIELD_COUNT) - 1)
@@ -5099,8 +5320,8 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
     int i, j;
     vae__putf(s, "{\"__metadata__\":{\"vae.format\":\"1\",\"vae.desc\":\"");
     vae__put_desc(s, &m->desc);
-    vae__putf(s, "\",\"vae.step\":\"%u\",\"vae.epoch\":\"%u\",\"vae.seed\":\"%u\"", m->step, at->epoch,
-              m->desc.seed);
+    vae__putf(s, "\",\"vae.step\":\"%u\",\"vae.epoch\":\"%u\",\"vae.seed\":\"%u\"", m->step,
+              at->epoch, m->desc.seed);
     vae__putf(s, ",\"vae.position\":\"%u %u %u %x %x %x\"", at->step, at->images, at->total,
               vae__bits_d(at->recon), vae__bits_d(at->kl), vae__bits_d(at->loss));
     vae__putf(s, ",\"vae.adam\":\"%x %x\"", vae__bits_d(m->b1t), vae__bits_d(m->b2t));
@@ -5109,7 +5330,8 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
     for (i = 0; i < count; i++) {
         for (t = 0; t < m->slot_count; t++) {
             const vae__slot *slot = &m->slots[t];
-            vae__putf(s, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[", sections[i].prefix, slot->name);
+            vae__putf(s, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[", sections[i].prefix,
+                      slot->name);
             for (j = 0; j < slot->rank; j++) vae__putf(s, "%s%z", j ? "," : "", slot->shape[j]);
             vae__putf(s, "],\"data_offsets\":[%z,%z]}", offset, offset + slot->count * 4);
             offset += slot->count * 4;
@@ -5135,7 +5357,7 @@ static void vae__put_floats(vae__sink *s, const float *x, size_t count) {
     }
 }
 
-/* The file, into any sink. Its bytes depend on the content alone: no time, no address, no locale. */
+/* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
 static void vae__put_model(vae__sink *s, const vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
@@ -5198,8 +5420,8 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* ---- loading ---- */
 
-/* A metadata value as numbers in the form of `pattern`: 'u' decimal, 'x' hex, between blanks. 0 when
- * the key is missing, -1 when the value is something else. */
+/* A metadata value as numbers in the form of `pattern`: 'u' decimal, 'x' hex, between blanks. 0
+ * when the key is missing, -1 when the value is something else. */
 static int vae__st_numbers_of(const vae__st *st, const char *key, const char *pattern,
                               uint64_t *out) {
     char text[160];
@@ -5282,10 +5504,27 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
             float *to = section->values + slot->offset;
             if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
             else
-                for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
+                for (i = 0; i < slot->count; i++)
+                    to[i] = vae__float_of(vae__get_le32(from + 4 * i));
         }
     }
     return VAE_OK;
+}
+
+/* A file with more tensors than its description accounts for was made by something else. */
+static vae_status vae__st_stranger(const vae__st *st, const vae *m, vae_report *report) {
+    char name[VAE__ST_NAME_MAX + 1];
+    vae__st_tensor tensor;
+    size_t cursor = 0, t;
+    while (vae__st_at(st, &cursor, name, sizeof name, &tensor)) {
+        const char *known = name;
+        if (!strncmp(name, "optim.m.", 8) || !strncmp(name, "optim.v.", 8)) known += 8;
+        else if (!strncmp(name, "ema.", 4)) known += 4;
+        for (t = 0; t < m->slot_count && strcmp(known, m->slots[t].name); t++) {}
+        if (t == m->slot_count) break;
+    }
+    return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is not part of the model that "
+                     "vae.desc tells of", st->name, name);
 }
 
 /* The position in training, the optimiser's products, the checksum of the data. */
@@ -5307,6 +5546,7 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     at->step = position[0], at->images = position[1], at->total = position[2];
     at->recon = vae__double_of(position[3]), at->kl = vae__double_of(position[4]);
     at->loss = vae__double_of(position[5]);
+    m->weights_only = !has_optimizer;
     if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
     if (at->images > at->total || !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
@@ -5365,8 +5605,8 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     bad = vae__measure(&d, 0, &plan, &total, report);
     /* a description that claims more than the file holds asks for memory in vain */
     if (!bad && plan.parameters > st.data_size / 4)
-        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds %z "
-                        "floats", name, plan.parameters, st.data_size / 4);
+        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
+                        "%z floats", name, plan.parameters, st.data_size / 4);
     borrowed = bad ? NULL : vae__st_in_place(&st, &plan, &o);
     if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
     if (!bad && need) *need = total;
@@ -5383,9 +5623,7 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
             if (!bad && section.prefix[0] == 'e' && !found)
                 memcpy(m->average, m->w, m->parameters * sizeof(float));
         }
-        if (!bad && !o.inference && st.tensors != total)
-            bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: %z tensors, vae.desc accounts for %z",
-                            name, st.tensors, total);
+        if (!bad && !o.inference && st.tensors != total) bad = vae__st_stranger(&st, m, report);
         if (!bad) bad = vae__st_state(&st, m, optimizer, report);
         if (!bad && vae__bad_tensor(m, m->w))
             bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s holds numbers that are not finite",
@@ -5439,8 +5677,10 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
         return vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", path);
     }
     bytes = (unsigned char *)vae__alloc(&o.allocator, r.size);
-    if (!bytes) bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
-    else bad = vae__read(&r, bytes, r.size, &got, report);
+    if (!bytes)
+        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
+    else
+        bad = vae__read(&r, bytes, r.size, &got, report);
     vae__close_read(&r);
     if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, r.size);
@@ -5490,6 +5730,9 @@ enum {
     VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
 };
+
+/* The three alphabets of a block: code lengths, literals with lengths, distances. */
+enum { VAE__GZ_LENGTHS, VAE__GZ_LITS, VAE__GZ_DISTS };
 
 /* A table entry: value << 16 | kind << 12 | extra bits << 8 | length of the code. */
 enum {
@@ -5582,8 +5825,8 @@ static vae_status vae__gz_more(vae__gzip *g) {
     return VAE_OK;
 }
 
-/* At least 56 bits in `hold`; more than `bits` of them are right, so that reading them again by
- * the next call changes nothing. Needs 8 bytes of input, and 16 must be there before two calls. */
+/* At least 56 bits in `hold`. Those above `bits` are right too, only not counted: the next refill
+ * lays the same ones over them. Looks at 8 bytes and takes up to 7. */
 #define VAE__GZ_REFILL(in, at, hold, bits) \
     do { \
         (hold) |= ((uint64_t)vae__get_le32((in) + (at)) | \
@@ -5642,8 +5885,9 @@ static vae_status vae__gz_flush(vae__gzip *g) {
 /* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
 static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
     uint32_t extra, base;
-    if (alphabet == 0 || (alphabet == 1 && symbol < 256)) return symbol << 16 | VAE__GZ_LITERAL;
-    if (alphabet == 1) {
+    if (alphabet == VAE__GZ_LENGTHS || (alphabet == VAE__GZ_LITS && symbol < 256))
+        return symbol << 16 | VAE__GZ_LITERAL;
+    if (alphabet == VAE__GZ_LITS) {
         if (symbol == 256) return VAE__GZ_END;
         if (symbol > 285) return VAE__GZ_BAD;
         symbol -= 257;
@@ -5672,7 +5916,7 @@ static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const uns
         next[len] = code;
         code = (code + number[len]) << 1;
     }
-    if (left && (alphabet == 0 || used > 1 || number[1] != used)) return 0;
+    if (left && (alphabet == VAE__GZ_LENGTHS || used > 1 || number[1] != used)) return 0;
     for (i = 0; i < first; i++) table[i] = VAE__GZ_BAD;
     for (s = 0; s < count; s++) {
         uint32_t entry, low;
@@ -5712,7 +5956,7 @@ static vae_status vae__gz_dynamic(vae__gzip *g) {
         if (status) return status;
         g->lens[order[i]] = (unsigned char)x;
     }
-    if (!vae__gz_table(g->dist, 7, 0, g->lens, 19))
+    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* not needed yet for its own */
         return vae__gz_fail(g, 0, "a deflate block has a wrong table of code lengths");
     for (i = 0; i < lits + dists;) {
         uint32_t entry, symbol, repeat = 1;
@@ -5740,8 +5984,8 @@ static vae_status vae__gz_dynamic(vae__gzip *g) {
     }
     if (!g->lens[256]) return vae__gz_fail(g, 0, "a deflate block has no code for its end");
     g->fixed = 0;
-    if (!vae__gz_table(g->lit, VAE__GZ_LIT_BITS, 1, g->lens, lits) ||
-        !vae__gz_table(g->dist, VAE__GZ_DIST_BITS, 2, g->lens + lits, dists))
+    if (!vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, lits) ||
+        !vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens + lits, dists))
         return vae__gz_fail(g, 0, "a deflate block has a wrong table of codes");
     return VAE_OK;
 }
@@ -5752,9 +5996,9 @@ static void vae__gz_fixed(vae__gzip *g) {
     memset(g->lens + 144, 9, 112);
     memset(g->lens + 256, 7, 24);
     memset(g->lens + 280, 8, 8);
-    (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, 1, g->lens, 288);
+    (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, 288);
     memset(g->lens, 5, 32);
-    (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, 2, g->lens, 32);
+    (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens, 32);
     g->fixed = 1;
 }
 
@@ -6325,3 +6569,25 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #pragma GCC pop_options
 #endif
 #endif /* guard C */
+
+/* ======================================================================================
+ * licence: choose the one you like
+ *
+ * A. MIT No Attribution (MIT-0), copyright (c) 2026 the vae.h authors. Permission is hereby granted,
+ * free of charge, to any person obtaining a copy of this software and associated documentation files
+ * (the "Software"), to deal in the Software without restriction, including without limitation the
+ * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the
+ * Software, and to permit persons to whom the Software is furnished to do so. THE SOFTWARE IS
+ * PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO
+ * THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO
+ * EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY,
+ * WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
+ * SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+ *
+ * B. Public domain (unlicense.org). This is free and unencumbered software released into the public
+ * domain. Anyone is free to copy, modify, publish, use, compile, sell, or distribute this software,
+ * either in source code form or as a compiled binary, for any purpose, commercial or non-commercial,
+ * and by any means. In jurisdictions that recognize copyright laws, the author or authors of this
+ * software dedicate any and all copyright interest in the software to the public domain. The software
+ * is provided "as is", without warranty of any kind, as in A.
+ * ==================================================================================== */

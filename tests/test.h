@@ -44,8 +44,9 @@ static int test_long; /* the long suite is asked for */
 /* The report's sentence holds this word. */
 #define CHECK_SAYS(report, word) \
     do { \
-        if (!strstr((report).text, (word))) \
-            test_report(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", (report).text, (word)); \
+        const char *test_t = (report).text; \
+        if (!strstr(test_t, (word))) \
+            test_report(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", test_t, (word)); \
     } while (0)
 
 static void test_report(const char *file, int line, const char *format, ...);

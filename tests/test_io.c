@@ -342,6 +342,44 @@ TEST(a_full_disk_leaves_the_old_file) {
 #endif
 }
 
+TEST(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle) {
+#if defined(__unix__)
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d);
+    char path[400], temp[450];
+    vae__writer w;
+    FILE *stale;
+    pid_t child;
+    int status = 0;
+    snprintf(path, sizeof path, "%s", temp_path("twice.safetensors"));
+    snprintf(temp, sizeof temp, "%s.tmp", path);
+    stale = fopen(temp, "wb"); /* what a killed process leaves: longer than the model */
+    for (status = 0; status < 100000; status++) fputc('x', stale);
+    fclose(stale);
+    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+    CHECK_STATUS(vae__open_write(&w, path, NULL), VAE_OK); /* one is at work */
+    vae__putf(&w.sink, "half");
+    fflush(stdout);
+    child = fork();
+    if (child == 0)
+        _exit(vae_save(m, path, 0) == VAE_ERR_OPEN &&
+                      strstr(vae_last_report(m)->text, "another process") ? 0 : 1);
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK_EQ(status, 0);
+    CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
+    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+    {
+        vae *loaded = NULL;
+        CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
+        vae_destroy(loaded);
+    }
+    remove(path);
+    vae_destroy(m);
+#else
+    SKIP("needs fork");
+#endif
+}
+
 static void remove_temp(void) {
     char path[400];
     snprintf(path, sizeof path, "%s", temp_path(""));
@@ -360,5 +398,6 @@ TESTS(io) {
     RUN(loading_survives_every_failed_allocation);
     RUN(save_and_load_by_path_and_their_errors);
     RUN(a_full_disk_leaves_the_old_file);
+    RUN(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle);
     remove_temp();
 }

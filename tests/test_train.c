@@ -207,6 +207,22 @@ TEST(a_pixel_that_is_not_finite_is_named) {
     vae_destroy(m);
 }
 
+TEST(a_probability_outside_the_unit_interval_is_named) {
+    float x[10 * 30] = {0};
+    vae_data data = float_data(x, 10, 30);
+    vae_desc d = small_desc();
+    vae *m = small_model();
+    small_images(x, 10, 30);
+    x[3 * 30 + 4] = 2.5f;
+    CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "image 3: number 4 is 2.5; bernoulli takes numbers from 0 to 1");
+    vae_destroy(m);
+    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.epochs = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_OK);
+    vae_destroy(m);
+}
+
 TEST(a_diverging_rate_stops_with_step_and_tensor_and_is_not_saved) {
     vae_data data = digit_data(100);
     vae_desc d = digit_desc();
@@ -400,6 +416,7 @@ TESTS(train) {
     RUN(training_gives_the_same_bits_on_every_instruction_set);
     RUN(host_rounding_and_flush_modes_do_not_reach_the_results);
     RUN(a_pixel_that_is_not_finite_is_named);
+    RUN(a_probability_outside_the_unit_interval_is_named);
     RUN(a_diverging_rate_stops_with_step_and_tensor_and_is_not_saved);
     RUN(wrong_calls_are_told);
     RUN(the_loss_starts_where_algebra_says);

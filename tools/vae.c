@@ -395,6 +395,7 @@ typedef struct options {
     int count, columns, zoom, steps, checkpoint_every, split, path, format, threads;
     int resume, weights_only, factors, quiet;
     double range;
+    unsigned command;           /* the bit of the one at work */
     unsigned char given[100];   /* given[i]: flags[i] stands on the command line */
 } options;
 
@@ -517,7 +518,7 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
     {TRAIN, "--threads", INTEGER, "N", AT(threads), 1, 4096, "1",
      "this version computes on one thread, so 1 is the only number it takes"},
-    {TRAIN | USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
+    {TRAIN, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
@@ -560,7 +561,7 @@ static const flag flags[] = {
      "around the mu of this image of --data, counted from 0 (default: around 0)"},
     {DECODE, "--in", TEXT, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Output"},
+    {USES | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, below each its reconstruction"},
@@ -585,6 +586,8 @@ static const flag flags[] = {
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "the figures as one JSON object; -: stdout. elbo is negative; seconds is the whole run, "
      "images_per_second the steps of training (or evaluation) alone"},
+    {USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
+     "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES | DIGITS, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
@@ -749,8 +752,8 @@ static void set_value(options *o, const flag *f, const char *typed)
     case WHOLE:
     case INTEGER:
         if (!read_whole(typed, &whole) || (double)whole < f->lo || (double)whole > f->hi)
-            die(MISUSED, "%s: '%s' is not a whole number from %.0f to %.0f", f->name, typed, f->lo,
-                f->hi);
+            die(MISUSED, "%s: '%s' is not a whole number from %.0f to %llu", f->name, typed, f->lo,
+                f->hi < WORD64 ? (ull)f->hi : (ull)UINT64_MAX);
         if (f->kind == WHOLE) *(uint64_t *)field = whole;
         else *(int *)field = (int)whole;
         break;
@@ -797,10 +800,9 @@ static const flag *find_flag(unsigned command_bit, const char *name)
     return NULL;
 }
 
-/* Only for flags whose name stands in one row. */
 static int given(const options *o, const char *name)
 {
-    return o->given[find_flag(~0u, name) - flags];
+    return o->given[find_flag(o->command, name) - flags];
 }
 
 NORETURN static void unknown_flag(const command *c, const char *name)
@@ -821,6 +823,7 @@ NORETURN static void unknown_flag(const command *c, const char *name)
 static void parse(options *o, const command *c, int argc, char **argv)
 {
     memset(o, 0, sizeof *o);
+    o->command = c->bit;
     for (size_t i = 0; i < FLAGS; i++)
         if (flags[i].commands & c->bit && flags[i].standard)
             set_value(o, &flags[i], flags[i].standard);
@@ -1000,7 +1003,7 @@ static int find_images(dataset *d, const char *where, int test, uint64_t limit)
         return 1;
     }
     for (int i = 0; i < 4 && !d->name && is_folder(where); i++) {
-        char *path = joined(where, stems[test][i / 2], i % 2 ? ".gz" : "");
+        char *path = joined(where, stems[test][i / 2] + ends_with(where, "/"), i % 2 ? ".gz" : "");
         if (kind_of(path) != NOTHING) load_images(d, path, limit);
         free(path);
     }
@@ -1360,8 +1363,8 @@ static vae *begin_model(options *o, const dataset *images, const dataset *test)
         say("model        %s has %llu epochs already; --epochs N goes on\n", o->model,
             (ull)at.epoch);
     else if (resumed)
-        say("model        goes on from %s, epoch %llu, step %llu\n", o->model,
-            (ull)at.epoch, (ull)at.step);
+        say("model        goes on from %s, epoch %llu, step %llu%s\n", o->model, (ull)at.epoch,
+            (ull)at.step, at.weights_only ? ", with a fresh optimiser: it holds weights only" : "");
     else if (o->model)
         say("model        %s, %s\n", o->model, there ? "replacing the file there"
             : o->resume ? "not there yet: from the beginning" : "new");
