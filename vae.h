@@ -82,7 +82,7 @@
  *   - Adam is PyTorch's; sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is rounded once a step,
  *     where PyTorch divides: the divider is what the update waits for.
  *   - Every public call that computes sets round-to-nearest without flush to zero, and puts back
- *     what it found.
+ *     what it found (gcc and clang on x86 and AArch64; elsewhere the program must leave it alone).
  * Random numbers are Philox4x32-10 with an address in place of a state: key = seed, counter =
  * (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
  *
@@ -471,7 +471,8 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
 
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
- * precision bounds what can be seen: below 1e-2 is right, wrong gradients give 0.1 to 1.
+ * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
+ * way), wrong gradients give 0.1 to 1.
  * Parameters are put back; the gradients are those of the batch. Allocates two copies of the
  * parameters for the time of the call. */
 VAE_API vae_status vae_check_gradients(vae *model, const float *x, size_t rows, int directions,
@@ -531,7 +532,8 @@ typedef struct vae_load_options {
 } vae_load_options;
 
 /* A model out of the bytes of a model file; vae_load_size says how large a block it needs. Every
- * byte is checked before it is believed. `options` may be NULL.
+ * byte is checked before it is believed. `options` may be NULL. With options->memory nothing is
+ * allocated for models of up to some 20 tensors; larger ones take a few KB during the call.
  * Errors: ERR_FORMAT (with the offset), ERR_MISMATCH, ERR_SIZE, ERR_MEMORY, and those of
  * vae_create. */
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
@@ -725,8 +727,8 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
- * is told to use SSE2 instead, for everything from here to the end of the implementation (without the
- * AVX passes: gcc does not inline intrinsics across a change of fpmath). */
+ * is told to use SSE2 instead, for everything from here to the end of the implementation (without
+ * the AVX passes: gcc does not inline intrinsics across a change of fpmath). */
 #if defined(VAE__GCC) && defined(VAE__X86) && !defined(__SSE_MATH__)
 #pragma GCC push_options
 #pragma GCC target("sse2,fpmath=sse")
@@ -2009,15 +2011,18 @@ VAE__INLINE V VAE__FN(v_gelu)(V x) {
     return V_SELECT(V_GT(a, V_SET1(1.0f)), y, p);
 }
 
-/* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1 ulp.
- * |t| = k / 2 + r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
+/* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.0 ulp.
+ * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
 VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
     const V magic = V_SET1(12582912.0f); /* 1.5 * 2^23 */
     const VI top = VI_SET1(0x80000000u);
-    V a = V_ABS(t), k = V_FMA(a, V_SET1(2.0f), magic), r, u, s, c;
-    VI bits = V_BITS(k);
-    VM odd = VI_GT(VI_AND(bits, VI_SET1(1)), VI_SET1(0));
-    r = V_FMA(V_SUB(k, magic), V_SET1(-0.5f), a);
+    V minus_a = V_OF_BITS(VI_OR(V_BITS(t), top)), k, r, u, s, c;
+    VI bits;
+    VM odd;
+    k = V_FMA(minus_a, V_SET1(-2.0f), magic);
+    bits = V_BITS(k);
+    odd = VI_GT(VI_AND(bits, VI_SET1(1)), VI_SET1(0));
+    r = V_FMA(V_SUB(k, magic), V_SET1(0.5f), minus_a);
     u = V_MUL(r, r);
     s = V_FMA(u, V_SET1(-0.589277327f), V_SET1(2.54979467f));
     s = V_FMA(s, u, V_SET1(-5.16770887f));
@@ -2027,10 +2032,9 @@ VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
     c = V_FMA(c, u, V_SET1(4.05869675f));
     c = V_FMA(c, u, V_SET1(-4.93480206f));
     c = V_FMA(c, u, V_SET1(1.0f));
-    /* sin(pi |t|) = s, c, |s| for k = 0, 1, 2 and cos(pi |t|) = c, -s, -c */
+    /* sin(pi |t|) = |s|, c, |s| for k = 0, 1, 2 and cos(pi |t|) = c, s, -c */
     *sine = V_OF_BITS(VI_OR(V_BITS(V_ABS(V_SELECT(odd, c, s))), VI_AND(V_BITS(t), top)));
-    c = V_OF_BITS(VI_XOR(V_BITS(c), VI_AND(VI_SHL(bits, 30), top)));
-    *cosine = V_SELECT(odd, V_SUB(V_ZERO(), s), c);
+    *cosine = V_SELECT(odd, s, V_OF_BITS(VI_XOR(V_BITS(c), VI_AND(VI_SHL(bits, 30), top))));
 }
 
 VAE__INLINE V VAE__FN(v_sinpi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return s; }
@@ -3860,8 +3864,8 @@ static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_
     if (!vae__finite_f(x[bad]))
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
                          bad % m->input.dim, (double)x[bad]);
-    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes numbers "
-                     "from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
+    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes "
+                     "numbers from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
 }
 
 static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
@@ -4488,9 +4492,9 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
 }
 
 #ifdef VAE__POSIX
-/* Opens the temporary, empties it and holds a lock on it that dies with the process: a file left by a
- * kill is in nobody's way, and two processes cannot mix their bytes. The file may have been renamed
- * by its writer between open and lock: then it is not the temporary any more, and not ours to empty. */
+/* Opens the temporary, empties it and holds a lock on it that dies with the process: a file left by
+ * a kill is in nobody's way, and two processes cannot mix their bytes. The file may have been
+ * renamed by its writer between open and lock: then it is the model, and not ours to empty. */
 enum { VAE__BUSY = -2 };
 static int vae__open_locked(const char *temp) {
     int tries;
@@ -5437,8 +5441,9 @@ static int vae__st_numbers_of(const vae__st *st, const char *key, const char *pa
 }
 
 /* The description in a file; `line` is the block its strings point into. */
-static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o, vae_desc *d,
-                               char **line, size_t *line_size, vae_report *report) {
+static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
+                               const vae_allocator *a, vae_desc *d, char **line, size_t *line_size,
+                               vae_report *report) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(st, "vae.format", "u", &format);
     vae_status bad;
@@ -5448,7 +5453,7 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o, vae
     if (known < 0 || format != 1)
         return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.format is not 1", st->name);
     *line_size = st->header_size + 1; /* an unescaped value is no longer than the header */
-    *line = (char *)vae__alloc(&o->allocator, *line_size);
+    *line = (char *)vae__alloc(a, *line_size);
     if (!*line)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
                          *line_size);
@@ -5457,7 +5462,7 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o, vae
     else
         bad = vae__read_desc(*line, d, st->name, report);
     if (bad) {
-        vae__release(&o->allocator, *line, *line_size);
+        vae__release(a, *line, *line_size);
         *line = NULL;
         return bad;
     }
@@ -5555,28 +5560,57 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     return VAE_OK;
 }
 
+/* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
+ * models load without a heap. */
+typedef struct vae__scratch {
+    const vae_allocator *heap;
+    size_t used;
+    uint64_t room[1024];
+} vae__scratch;
+
+static void *vae__scratch_alloc(size_t size, void *user) {
+    vae__scratch *s = (vae__scratch *)user;
+    const size_t words = size / 8 + 1;
+    if (words > 1024 - s->used) return vae__alloc(s->heap, size);
+    s->used += words;
+    return s->room + s->used - words;
+}
+static void vae__scratch_release(void *ptr, size_t size, void *user) {
+    vae__scratch *s = (vae__scratch *)user;
+    const size_t words = size / 8 + 1;
+    if ((uint64_t *)ptr < s->room || (uint64_t *)ptr >= s->room + 1024)
+        vae__release(s->heap, ptr, size);
+    else if ((uint64_t *)ptr == s->room + s->used - words)
+        s->used -= words; /* the last one out */
+}
+
 /* Where the parameters lie in the file, if they can be used there: in the model's order, without
- * holes, aligned, in this machine's byte order. NULL otherwise (another tool may have reordered
- * them). `plan` is a measured model; its tensors are listed in a block that goes again. */
-static const float *vae__st_in_place(const vae__st *st, vae *plan, const vae_load_options *o) {
+ * holes, aligned, in this machine's byte order. *place stays NULL otherwise (another tool may
+ * have reordered them). `plan` is a measured model; its tensors are listed in a block that goes
+ * again. */
+static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_allocator *a,
+                                   const float **place, vae_report *report) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = st->bytes + st->data_at;
     size_t t;
-    int good = o->borrow && o->inference && !VAE__BIG_ENDIAN && ((uintptr_t)at & 3) == 0;
-    if (!good) return NULL;
-    plan->slots = (vae__slot *)vae__alloc(&o->allocator, size);
-    good = plan->slots && vae__plan(plan, NULL, NULL) == VAE_OK;
+    int good = 1;
+    if (VAE__BIG_ENDIAN || ((uintptr_t)at & 3) != 0) return VAE_OK;
+    plan->slots = (vae__slot *)vae__alloc(a, size);
+    if (!plan->slots)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
+    (void)vae__plan(plan, NULL, NULL); /* went well before */
     for (t = 0; good && t < plan->slot_count; t++) {
         vae__st_tensor tensor;
         good = vae__st_find(st, plan->slots[t].name, &tensor) &&
                tensor.begin == plan->slots[t].offset * 4;
     }
-    vae__release(&o->allocator, plan->slots, size);
+    vae__release(a, plan->slots, size);
     plan->slots = NULL;
-    return good ? (const float *)(const void *)at : NULL;
+    if (good) *place = (const float *)(const void *)at;
+    return VAE_OK;
 }
 
-enum { VAE__MODEL_HEADER_MAX = 1 << 20 };
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* tensors are looked up by reading it */
 
 /* Both loaders: *need or *model, whichever is not NULL. */
 static vae_status vae__load(const void *bytes, size_t size, const char *name,
@@ -5587,7 +5621,9 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     vae_desc d;
     vae__st st;
     vae plan, *m = NULL;
-    const float *borrowed;
+    const float *borrowed = NULL;
+    vae__scratch scratch;
+    vae_allocator temporary;
     char *line = NULL;
     size_t line_size = 0, total = 0;
     int count, i, found = 0, optimizer = 0;
@@ -5596,18 +5632,23 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     memset(&d, 0, sizeof d);
     if (options) o = *options;
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
-    bad = vae__st_open(&st, bytes, size, name, &o.allocator, report);
-    if (!bad && st.header_size > VAE__MODEL_HEADER_MAX) /* tensors are looked up by reading it */
-        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of %z bytes: not a model of vae.h",
-                        name, st.header_size);
-    if (!bad) bad = vae__st_desc(&st, &o, &d, &line, &line_size, report);
+    scratch.heap = &o.allocator, scratch.used = 0;
+    temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
+    temporary.user = &scratch;
+    if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
+        vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
+        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
+                         "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
+    bad = vae__st_open(&st, bytes, size, name, &temporary, report);
+    if (!bad) bad = vae__st_desc(&st, &o, &temporary, &d, &line, &line_size, report);
     if (bad) return bad;
     bad = vae__measure(&d, 0, &plan, &total, report);
     /* a description that claims more than the file holds asks for memory in vain */
     if (!bad && plan.parameters > st.data_size / 4)
         bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
                         "%z floats", name, plan.parameters, st.data_size / 4);
-    borrowed = bad ? NULL : vae__st_in_place(&st, &plan, &o);
+    if (!bad && o.borrow && o.inference)
+        bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
     if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
     if (!bad && need) *need = total;
     if (!bad && model) {
@@ -5631,7 +5672,7 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
         if (bad) vae_destroy(m);
         else *model = m;
     }
-    vae__release(&o.allocator, line, line_size);
+    vae__release(&temporary, line, line_size);
     return bad;
 }
 
@@ -6573,21 +6614,21 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 /* ======================================================================================
  * licence: choose the one you like
  *
- * A. MIT No Attribution (MIT-0), copyright (c) 2026 the vae.h authors. Permission is hereby granted,
- * free of charge, to any person obtaining a copy of this software and associated documentation files
- * (the "Software"), to deal in the Software without restriction, including without limitation the
- * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the
- * Software, and to permit persons to whom the Software is furnished to do so. THE SOFTWARE IS
- * PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO
- * THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO
- * EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY,
- * WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
- * SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+ * A. MIT No Attribution (MIT-0), copyright (c) 2026 the vae.h authors. Permission is hereby
+ * granted, free of charge, to any person obtaining a copy of this software and associated
+ * documentation files (the "Software"), to deal in the Software without restriction, including
+ * without limitation the rights to use, copy, modify, merge, publish, distribute, sublicense,
+ * and/or sell copies of the Software, and to permit persons to whom the Software is furnished to
+ * do so. THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+ * INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE
+ * AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+ * DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+ * OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
  *
- * B. Public domain (unlicense.org). This is free and unencumbered software released into the public
- * domain. Anyone is free to copy, modify, publish, use, compile, sell, or distribute this software,
- * either in source code form or as a compiled binary, for any purpose, commercial or non-commercial,
- * and by any means. In jurisdictions that recognize copyright laws, the author or authors of this
- * software dedicate any and all copyright interest in the software to the public domain. The software
- * is provided "as is", without warranty of any kind, as in A.
+ * B. Public domain (unlicense.org). This is free and unencumbered software released into the
+ * public domain. Anyone is free to copy, modify, publish, use, compile, sell, or distribute this
+ * software, either in source code form or as a compiled binary, for any purpose, commercial or
+ * non-commercial, and by any means. In jurisdictions that recognize copyright laws, the author or
+ * authors of this software dedicate any and all copyright interest in the software to the public
+ * domain. The software is provided "as is", without warranty of any kind, as in A.
  * ==================================================================================== */

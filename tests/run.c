@@ -6,10 +6,22 @@
 
 #include "test.h"
 
+#include "test_status.c"
+#include "test_arena.c"
+#include "test_rng.c"
+#include "test_math.c"
+#include "test_gemm.c"
+#include "test_kernels.c"
+#include "test_layers.c"
+#include "test_losses.c"
+#include "test_optim.c"
 #include "test_model.c"
 #include "test_train.c"
 #include "test_eval.c"
 #include "test_io.c"
+#include "test_safetensors.c"
+#include "test_data.c"
+#include "test_golden.c"
 
 int main(int argc, char **argv) {
     int i, isa;
@@ -22,10 +34,22 @@ int main(int argc, char **argv) {
             printf("skip instruction set %s: not in this build or on this processor\n",
                    vae_choice_name(VAE_CHOICE_ISA, isa));
 #define ROOM(name) test_room = #name, tests_##name()
+    ROOM(status);
+    ROOM(arena);
+    ROOM(rng);
+    ROOM(math);
+    ROOM(gemm);
+    ROOM(kernels);
+    ROOM(layers);
+    ROOM(losses);
+    ROOM(optim);
     ROOM(model);
     ROOM(train);
     ROOM(eval);
     ROOM(io);
+    ROOM(safetensors);
+    ROOM(data);
+    ROOM(golden);
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;
 }

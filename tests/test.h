@@ -44,12 +44,12 @@ static int test_long; /* the long suite is asked for */
 /* The report's sentence holds this word. */
 #define CHECK_SAYS(report, word) \
     do { \
-        const char *test_t = (report).text; \
-        if (!strstr(test_t, (word))) \
-            test_report(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", test_t, (word)); \
+        if (!test_says((report).text, (word))) \
+            test_report(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", (report).text, (word)); \
     } while (0)
 
 static void test_report(const char *file, int line, const char *format, ...);
+static int test_says(const char *text, const char *word) { return strstr(text, word) != NULL; }
 static void test_run(const char *name, void (*fn)(void));
 
 #include <stdarg.h>

@@ -26,8 +26,8 @@ check() {
     fi
 }
 
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on stderr
-# that begins with "vae: " and holds the words
+# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
+# stderr that begins with "vae: " and holds the words
 refused() {
     name=$1 want=$2 words=$3
     shift 3
@@ -134,8 +134,7 @@ check eval_prints_the_squared_error holds eval.out '^mse  *0\.0'
     --epochs 20 --model lin.safetensors --quiet
 "$vae" eval lin.safetensors --data digits --json lin.json --quiet
 check linear_autoencoder_beats_the_mean_image below "$(number_of mse lin.json)" 0.06
-"$vae" train $small --encoder "$net" --decoder "$net" --latent 2 --epochs 1 --model two.safetensors \
-    --quiet 2>twice.err
+"$vae" train $small --encoder "$net" --decoder "$net" --latent 2 --epochs 1 --quiet 2>twice.err
 check repeated_flag_is_refused holds twice.err 'vae: --latent is given twice'
 "$vae" train --data digits --images 320 --test-images 50 --latent 2 --encoder "$net" \
     --decoder "$net" --epochs 1 --weights-only --model two.safetensors --quiet
@@ -173,7 +172,8 @@ check score_writes_npy size_is score.npy $((128 + 30 * 3 * 4))
 check digits_writes_images size_is set/train-images-idx3-ubyte $((16 + 70 * 784))
 check digits_writes_test_labels size_is set/t10k-labels-idx1-ubyte $((8 + 20))
 check digits_writes_factors size_is set/train-factors-idx2-int $((12 + 70 * 6 * 4))
-"$vae" train --data set --encoder "$net" --decoder "$net" --batch 32 --epochs 1 --quiet --json a.json
+"$vae" train --data set --encoder "$net" --decoder "$net" --batch 32 --epochs 1 --quiet \
+    --json a.json
 "$vae" train --data digits --images 70 --test-images 20 --encoder "$net" --decoder "$net" \
     --batch 32 --epochs 1 --quiet --json b.json
 check digits_in_files_are_the_built_in_ones same_hash a.json b.json
@@ -184,15 +184,15 @@ gzip -c set/train-images-idx3-ubyte >one.gz 2>/dev/null &&
 
 # ---- help ----
 
-for command in train eval sample reconstruct interpolate manifold traverse encode decode score info \
-    digits help version; do
+for command in train eval sample reconstruct interpolate manifold traverse encode decode score \
+    info digits help version; do
     "$vae" help $command >help.out 2>&1
     check "help_${command}_has_an_example" holds help.out "^  vae $command"
 done
 "$vae" help train >help.out
 for flag in data test images model checkpoint-every resume weights-only encoder decoder latent \
-    likelihood binarize init visible-bias beta warmup noise optimizer lr schedule adam-eps clip ema \
-    batch epochs seed threads isa json quiet; do
+    likelihood binarize init visible-bias beta warmup noise optimizer lr schedule adam-eps clip \
+    ema batch epochs seed threads isa json quiet; do
     check "help_train_explains_$flag" holds help.out "^  --$flag"
 done
 check help_lines_fit_80_columns lacks help.out '.\{81\}'
@@ -255,7 +255,8 @@ printf 'x' >>bad.npy
 refused npy_of_the_wrong_size 1 "do not make a shape" decode m.safetensors --in bad.npy
 refused npy_of_another_width 1 "has 4 latents" decode m.safetensors --in decoded.npy
 refused npy_that_is_a_picture 1 "not an NPY file" decode m.safetensors --in a.png
-printf '\223NUMPY\1\0\106\0%-69s\n' "{'shape': (1, 4), 'fortran_order': False, 'descr': '<f4'}" >odd.npy
+dict="{'shape': (1, 4), 'fortran_order': False, 'descr': '<f4'}"
+printf '\223NUMPY\1\0\106\0%-69s\n' "$dict" >odd.npy
 printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >>odd.npy
 "$vae" decode m.safetensors --in odd.npy --out odd.png --quiet
 check npy_keys_may_stand_in_any_order is_png odd.png

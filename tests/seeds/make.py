@@ -1,0 +1,307 @@
+"""Makes the seeds of the fuzz targets and the gzip arrays of test_data.c.
+
+    python3 tests/seeds/make.py            writes idx/ and safetensors/ beside this file
+    python3 tests/seeds/make.py arrays     prints the arrays
+
+Files named crash-* are past findings of the fuzzers; nothing here makes or removes them.
+"""
+import json, os, struct, subprocess, sys, tempfile, zlib
+
+
+# ---- IDX ----
+
+def idx(kind, dims, data):
+    return bytes([0, 0, kind, len(dims)]) + b"".join(struct.pack(">I", d) for d in dims) + data
+
+
+# ---- deflate by hand, for what a compressor never writes ----
+
+class Bits:
+    def __init__(self):
+        self.out, self.n = 0, 0
+
+    def put(self, value, count):  # lowest bit first
+        self.out |= (value & ((1 << count) - 1)) << self.n
+        self.n += count
+
+    def bytes(self):
+        return self.out.to_bytes((self.n + 7) // 8, "little")
+
+
+def canonical(lens):
+    """symbol -> (code with its bits turned round, length)"""
+    codes, code, last = {}, 0, 0
+    for length, symbol in sorted((n, s) for s, n in lens.items() if n):
+        code <<= length - last
+        last = length
+        codes[symbol] = (int(format(code, "0%db" % length)[::-1], 2), length)
+        code += 1
+    return codes
+
+
+FIXED_LIT = {s: 8 if s < 144 else 9 if s < 256 else 7 if s < 280 else 8 for s in range(288)}
+FIXED_DIST = {s: 5 for s in range(32)}
+
+
+def write(bits, lit, dist, items, end=True):
+    """items: a number is a literal, (symbol, extra, width, dsymbol, dextra, dwidth) a match"""
+    lit, dist = canonical(lit), canonical(dist)
+    for item in items:
+        if isinstance(item, int):
+            bits.put(*lit[item])
+        else:
+            bits.put(*lit[item[0]])
+            bits.put(item[1], item[2])
+            bits.put(*dist[item[3]])
+            bits.put(item[4], item[5])
+    if end:
+        bits.put(*lit[256])
+
+
+def dynamic_head(bits, lit, dist, final=1):
+    bits.put(final, 1)
+    bits.put(2, 2)
+    lits, dists = max(max(lit) + 1, 257), max(dist) + 1
+    bits.put(lits - 257, 5)
+    bits.put(dists - 1, 5)
+    bits.put(19 - 4, 4)
+    order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
+    lens = {s: 4 if s < 14 else 5 for s in range(18)}
+    for s in order:
+        bits.put(lens.get(s, 0), 3)
+    codes = canonical(lens)
+    row = [lit.get(s, 0) for s in range(lits)] + [dist.get(s, 0) for s in range(dists)]
+    i = 0
+    while i < len(row):
+        run = 1
+        while i + run < len(row) and row[i + run] == row[i] and run < 10:
+            run += 1
+        if row[i] == 0 and run >= 3:
+            bits.put(*codes[17])
+            bits.put(run - 3, 3)
+        else:
+            bits.put(*codes[row[i]])
+            run = 1
+        i += run
+
+
+def member(data, deflated=None, flags=0, extra=b"", level=9, strategy=0):
+    """a gzip member, whose optional fields are named by `flags`"""
+    if deflated is None:
+        z = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
+        deflated = z.compress(data) + z.flush()
+    head = bytes([0x1F, 0x8B, 8, flags, 0, 0, 0, 0, 0, 255])
+    if flags & 4:
+        head += struct.pack("<H", len(extra)) + extra
+    if flags & 8:
+        head += b"a name\0"
+    if flags & 16:
+        head += b"a comment\0"
+    if flags & 2:
+        head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+    return head + deflated + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+
+
+SMALL = idx(8, [2, 3], b"\x00\x01\x7f\x80\xfe\xff")
+SKEWED = idx(8, [4, 10, 10], bytes((i * i >> 4) % 23 * (i % 3 > 0) for i in range(400)))
+
+
+def deep():
+    """codes of every length up to 15 bits, for literals and for distances"""
+    data = idx(8, [64], bytes(range(16)) * 4)
+    used = sorted(set(data[:24])) + [256, 257]
+    lens = list(range(1, 16)) + [15]
+    while len(lens) < len(used):  # still complete when one code becomes two
+        short = min(lens)
+        lens.remove(short)
+        lens += [short + 1] * 2
+    lit = dict(zip(used, sorted(lens)))
+    dist = {s: min((s + 8) % 16 + 1, 15) for s in range(16)}
+    items = list(data[:24])
+    at = 24
+    while at < len(data):  # three bytes from 16 back: distance symbol 7, extra 3 of 2 bits
+        items.append((257, 0, 0, 7, 3, 2) if at + 3 <= len(data) else data[at])
+        at += 3 if at + 3 <= len(data) else 1
+    bits = Bits()
+    dynamic_head(bits, lit, dist)
+    write(bits, lit, dist, items)
+    return data, member(data, bits.bytes())
+
+
+def window():
+    """a match at the largest distance, across several fills of any window"""
+    head = idx(8, [300000], b"")
+    items, out = list(head), bytearray(head)
+    def literal(b):
+        items.append(b)
+        out.append(b)
+    def match(length, back):
+        symbol = {258: (285, 0, 0), 3: (257, 0, 0)}[length]
+        far = {1: (0, 0, 0), 32768: (29, 8191, 13)}[back]
+        items.append(symbol + far)
+        for _ in range(length):
+            out.append(out[-back])
+    literal(7)
+    literal(0)
+    while len(out) < len(head) + 300000 - 6:
+        left = len(head) + 300000 - 6 - len(out)
+        if left < 258:
+            literal(1 + left % 2)
+        elif len(items) % 64 == 63 and len(out) >= 32768:
+            match(258, 32768)
+        else:
+            match(258, 1)
+    match(3, 32768)
+    match(3, 1)
+    used = sorted({i if isinstance(i, int) else i[0] for i in items} | {256})
+    lit = dict(zip([285, 1, 2] + [s for s in used if s not in (285, 1, 2)],
+                   [1, 3, 3] + [5] * 8))
+    assert len(lit) <= 11, used
+    lit = {s: n for s, n in lit.items() if s in used}
+    room = 1 - sum(2.0 ** -n for n in lit.values())
+    fill = 100
+    while room > 0:  # unused symbols make the code complete
+        lit[fill], room, fill = 5, room - 2.0 ** -5, fill + 1
+    bits = Bits()
+    dynamic_head(bits, lit, {0: 1, 29: 1})
+    write(bits, lit, {0: 1, 29: 1}, items)
+    return bytes(out), member(bytes(out), bits.bytes())
+
+
+def too_far():
+    """a match 8 back when only 7 bytes are there; the rest would be right"""
+    bits = Bits()
+    bits.put(3, 3)
+    write(bits, FIXED_LIT, FIXED_DIST, list(SMALL[:7]) + [(257, 0, 0, 5, 1, 1)])
+    return member(SMALL[:7] + b"\0\0\0", bits.bytes())
+
+
+def four_blocks():
+    """stored, empty stored, fixed, dynamic: one member with all of them"""
+    z = zlib.compressobj(9, zlib.DEFLATED, -15)
+    tail = SKEWED[60:]
+    dynamic = z.compress(tail) + z.flush()
+    fixed = Bits()
+    fixed.put(2, 3)
+    write(fixed, FIXED_LIT, FIXED_DIST, list(SKEWED[40:60]))
+    fixed.put(0, 3)  # an empty stored block aligns
+    middle = fixed.bytes() + b"\0\0\xff\xff"
+    stored = b"\0" + struct.pack("<HH", 40, 40 ^ 0xFFFF) + SKEWED[:40]
+    return member(SKEWED, stored + b"\0\0\0\xff\xff" + middle + dynamic)
+
+
+GZIP = {
+    "stored": member(SMALL, level=0),
+    "fixed": member(SMALL, strategy=zlib.Z_FIXED),
+    "dynamic": member(SKEWED),
+    "mixed": four_blocks(),
+    "flags": member(SMALL, flags=1 | 2 | 4 | 8 | 16, extra=b"XY\x02\x00hi"),
+    "joined": member(SMALL[:5]) + member(b"") + member(SMALL[5:], level=0),
+    "deep": deep()[1],
+    "window": window()[1],
+    "too_far": too_far(),
+}
+
+
+def print_arrays():
+    for name, data in list(GZIP.items()) + [("skewed", SKEWED)]:
+        if name not in ("too_far", "skewed"):
+            assert b"".join(unzip(data))[:4] == b"\0\0\x08" + data_rank(data)
+        print("static const unsigned char data_%s[%d] = {" %
+              ("raw_skewed" if name == "skewed" else "gz_" + name, len(data)))
+        for i in range(0, len(data), 18):
+            print("    " + ", ".join("%d" % b for b in data[i:i + 18]) + ",")
+        print("};")
+
+
+def unzip(data):
+    while data:
+        z = zlib.decompressobj(31)
+        yield z.decompress(data) + z.flush()
+        data = z.unused_data
+
+
+def data_rank(data):
+    return b"".join(unzip(data))[3:4]
+
+
+# ---- safetensors ----
+
+def st(header, data=b"", pad=0):
+    if not isinstance(header, bytes):
+        header = json.dumps(header, separators=(",", ":")).encode()
+    header += b" " * pad
+    return struct.pack("<Q", len(header)) + header + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+SAFETENSORS = {
+    "smallest": st({"test": tensor("I32", [2, 2], 0, 16)}, bytes(16)),
+    "empty": st({}),
+    "metadata": st({"__metadata__": {"vae.format": "1", "k\u00e9": "\U0001f600\n\"\\"},
+                    "a": tensor("F32", [], 0, 4), "b": tensor("U8", [0, 3], 4, 4)}, bytes(4), 5),
+    "order": st(b'{ "b" : {"data_offsets":[4,8],\n"shape":[1],"dtype":"F32"},\t'
+                b'"\\u0061":{"shape":[2,2],"dtype":"U8","data_offsets":[0,4]}}', bytes(8)),
+    "unknown": st({"x": tensor("Q3_7", [5], 0, 3), "y": tensor("F4", [3, 2], 3, 6)}, bytes(6)),
+    "hole": st({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}, bytes(3)),
+    "twice": st(b'{"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]},'
+                b'"a":{"dtype":"U8","shape":[],"data_offsets":[1,2]}}', bytes(2)),
+    "overflow": st({"a": tensor("F64", [2**32, 2**32, 2**32], 0, 0)}),
+    "surrogate": st(b'{"__metadata__":{"a":"\\ud83d\\ude00","b":"\\ud83d"}}'),
+}
+
+# Small models, written by the library itself: with optimiser and average, and without.
+MODELS = r"""
+#define VAE_IMPLEMENTATION
+#include "vae.h"
+#include <string.h>
+int main(int argc, char **argv) {
+    static const float x[2] = {0, 1};
+    vae_desc d;
+    vae *m;
+    memset(&d, 0, sizeof d);
+    d.input = "2", d.encoder = d.decoder = "dense 1 tanh", d.latent = 1, d.ema = 0.5f, d.batch = 1;
+    if (argc != 3 || vae_create(&d, &m, NULL) || vae_train_step(m, x, NULL, 1, NULL)) return 1;
+    if (vae_save(m, argv[1], 0)) return 1;
+    vae_destroy(m);
+    d.ema = 0, d.encoder = d.decoder = "";
+    if (vae_create(&d, &m, NULL)) return 1;
+    return vae_save(m, argv[2], VAE_SAVE_WEIGHTS_ONLY);
+}
+"""
+
+
+def write_models(here):
+    with tempfile.TemporaryDirectory() as folder:
+        source, program = os.path.join(folder, "m.c"), os.path.join(folder, "m")
+        with open(source, "w") as f:
+            f.write(MODELS)
+        root = os.path.join(here, "..", "..")
+        subprocess.check_call([os.environ.get("CC", "cc"), "-I" + root, source, "-o", program])
+        subprocess.check_call([program] + [os.path.join(here, "safetensors", name)
+                                           for name in ("checkpoint", "weights")])
+
+
+IDX = {"u8": SMALL, "f64": idx(14, [1], struct.pack(">d", 0.1)),
+       "i16": idx(11, [2, 1], b"\x80\0\x7f\xff"), "rank8": idx(9, [1] * 7 + [2], b"\x80\x7f"),
+       "short": SMALL[:-1], "long": SMALL + b"\0", "huge": idx(8, [2**32 - 1] * 8, b""),
+       "empty": b"", "png": b"\x89PNG\r\n\x1a\n"}
+
+
+def main():
+    here = os.path.dirname(os.path.abspath(__file__))
+    if sys.argv[1:] == ["arrays"]:
+        return print_arrays()
+    for folder, files in (("idx", dict(IDX, **{"gz_" + k: v for k, v in GZIP.items()})),
+                          ("safetensors", SAFETENSORS)):
+        os.makedirs(os.path.join(here, folder), exist_ok=True)
+        for name, data in files.items():
+            with open(os.path.join(here, folder, name), "wb") as f:
+                f.write(data)
+    write_models(here)
+
+
+main()

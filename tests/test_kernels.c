@@ -1,0 +1,673 @@
+/* Every kernel of the table, on every instruction set: near the formula in double, the same bits as
+ * the portable pass, and nothing touched beyond n. (Products: test_gemm.c. Draws: test_rng.c.
+ * Functions of one argument: test_math.c.) */
+#include "reference.h"
+
+static const size_t kern_sizes[] = {
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+    24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 63, 64, 65, 100, 257, 784};
+enum { KERN_SIZES = sizeof kern_sizes / sizeof kern_sizes[0], KERN_MAX = 784 };
+
+/* A sanitizer sees what is read beyond n only at the end of a block: each array gets its own, and
+ * begins one float into it, so that it is not aligned to a vector. */
+static float *kern_room(size_t n) { return ref_floats(n + 1) + 1; }
+static float *kern_copy(size_t n, const float *x) {
+    float *p = kern_room(n);
+    memcpy(p, x, n * sizeof *p);
+    return p;
+}
+static void kern_free(float *p) { free(p - 1); }
+
+/* An output array with a mark in front of it and behind it. */
+static const uint32_t kern_mark = 0x7fc0beef;
+static float *kern_out(size_t n) {
+    float *p = ref_floats(n + 3) + 1;
+    size_t i;
+    for (i = 0; i < n + 2; i++) p[(ptrdiff_t)i - 1] = vae__float_of(kern_mark);
+    return p;
+}
+#define CHECK_MARKS(p, n) \
+    CHECK(vae__bits_f((p)[-1]) == kern_mark && vae__bits_f((p)[n]) == kern_mark)
+
+static const vae__kernels *kern_portable(void) { return vae__kernels_of(VAE_ISA_PORTABLE); }
+
+/* 16 interleaved partial sums and the tree 8-4-2-1, each addition rounded to float. */
+static float kern_tree(float parts[16]) {
+    int i, half;
+    for (half = 8; half; half /= 2) {
+        for (i = 0; i < half; i++) {
+            volatile float sum = parts[i] + parts[i + half];
+            parts[i] = sum;
+        }
+    }
+    return parts[0];
+}
+
+/* ---- likelihoods ---- */
+
+TEST(bernoulli_matches_the_formula_and_the_portable_pass) {
+    static float logits[KERN_MAX], x[KERN_MAX], portable[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 31;
+    size_t s, i;
+    for (i = 0; i < KERN_MAX; i++) {
+        logits[i] = (float)(ref_normal(&state) * (i % 5 ? 3 : 30));
+        x[i] = (float)(i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : ref_uniform(&state, 0, 1));
+        if (i % 17 == 4) logits[i] = 0;
+    }
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        const float scale = 0.37f;
+        const float first = kern_portable()->bernoulli(n, logits, x, scale, portable);
+        double want = 0, size = 0;
+        for (i = 0; i < n; i++) {
+            const double a = (double)logits[i], t = (double)x[i];
+            const double g = (ref_sigmoid(a) - t) * (double)scale;
+            want += ref_softplus(a) - a * t;
+            size += ref_softplus(a) + fabs(a * t);
+            /* sigmoid to a few ulp of 1, and the product */
+            CHECK_NEAR((double)portable[i], g, 4e-7 * (double)scale);
+        }
+        /* each term to 3 ulp of its parts, and log2(16) + n / 16 additions */
+        CHECK_NEAR((double)first, want, (3 + 4 + (double)n / 16) * 0x1p-24 * size);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *l = kern_copy(n, logits), *t = kern_copy(n, x), *out = kern_out(n);
+            CHECK(ref_same(k->bernoulli(n, l, t, scale, out), first));
+            CHECK_EQ(ref_differ(n, out, portable), n);
+            CHECK_MARKS(out, n);
+            CHECK(ref_same(k->bernoulli(n, l, t, scale, NULL), first)); /* the value alone */
+            kern_free(l), kern_free(t), kern_free(out);
+        }
+    }
+}
+
+TEST(bernoulli_is_exact_where_logits_are_extreme) {
+    const vae__kernels *k;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        float a[4] = {200, -200, 1e30f, -1e30f}, x[4] = {1, 0, 1, 0}, d[4];
+        CHECK(k->bernoulli(4, a, x, 1, d) == 0); /* certain and right */
+        CHECK(d[0] == 0 && d[1] == 0 && d[2] == 0 && d[3] == 0);
+        a[0] = 200, x[0] = 0;
+        CHECK(k->bernoulli(1, a, x, 1, d) == 200);
+        CHECK(d[0] == 1);
+        a[0] = -200, x[0] = 1;
+        CHECK(k->bernoulli(1, a, x, 1, d) == 200);
+        CHECK(d[0] == -1);
+        a[0] = 0, x[0] = 0.5f;
+        CHECK_NEAR((double)k->bernoulli(1, a, x, 1, d), 0.69314718055994531, 6e-8);
+        CHECK(d[0] == 0);
+        a[0] = -60, x[0] = 0; /* e^-60, not 0: the tail keeps its digits */
+        CHECK_NEAR((double)k->bernoulli(1, a, x, 1, d) * exp(60), 1, 4e-7);
+        CHECK_NEAR((double)d[0] * exp(60), 1, 4e-7);
+        a[0] = vae__float_of(0x7fc00000u);
+        CHECK(ref_is_nan(k->bernoulli(1, a, x, 1, d)));
+        CHECK(ref_is_nan(d[0]));
+    }
+}
+
+TEST(gaussian_sums_squares_in_sixteen_parts) {
+    static float mean[KERN_MAX], x[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 32;
+    size_t s, i;
+    ref_fill_normal(&state, mean, KERN_MAX, 2);
+    ref_fill_uniform(&state, x, KERN_MAX, 0, 1);
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        const float scale = -0.7f;
+        float parts[16] = {0}, grads[KERN_MAX], sum;
+        double want = 0;
+        for (i = 0; i < n; i++) {
+            volatile float d = mean[i] - x[i], g = d * scale;
+            parts[i % 16] = fmaf(d, d, parts[i % 16]);
+            grads[i] = g;
+            want += ((double)mean[i] - (double)x[i]) * ((double)mean[i] - (double)x[i]);
+        }
+        sum = kern_tree(parts);
+        CHECK_NEAR((double)sum, want, (6 + (double)n / 16) * 0x1p-24 * want);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *m = kern_copy(n, mean), *t = kern_copy(n, x), *out = kern_out(n);
+            CHECK(ref_same(k->gaussian(n, m, t, scale, out), sum)); /* canon, bit for bit */
+            CHECK_EQ(ref_differ(n, out, grads), n);
+            CHECK_MARKS(out, n);
+            CHECK(ref_same(k->gaussian(n, m, t, scale, NULL), sum));
+            kern_free(m), kern_free(t), kern_free(out);
+        }
+    }
+}
+
+/* ---- latents ---- */
+
+/* mu, then logvar, as a head gives them. */
+static void kern_head(uint64_t *state, size_t n, float *head) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        head[i] = (float)ref_normal(state);
+        head[n + i] = (float)(ref_normal(state) * (i % 7 == 6 ? 20 : 2)); /* some far out */
+    }
+}
+
+TEST(latents_are_mu_plus_sigma_eps) {
+    float head[2 * KERN_MAX], eps[KERN_MAX], portable[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 33;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        kern_head(&state, n, head);
+        ref_fill_normal(&state, eps, n, 1);
+        kern_portable()->latent_fwd(n, head, eps, portable);
+        for (i = 0; i < n; i++) {
+            const double sigma = exp(0.5 * ref_clamp((double)head[n + i], -30, 20));
+            /* logvar / 2 is exact, sigma good to 1 ulp, one rounding */
+            CHECK_NEAR((double)portable[i], (double)head[i] + sigma * (double)eps[i],
+                       1.5e-7 * sigma * fabs((double)eps[i]) + 6e-8 * fabs((double)portable[i]));
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps), *z = kern_out(n);
+            k->latent_fwd(n, h, e, z);
+            CHECK_EQ(ref_differ(n, z, portable), n);
+            CHECK_MARKS(z, n);
+            k->latent_fwd(n, h, NULL, z); /* without noise, mu itself */
+            CHECK_EQ(ref_differ(n, z, head), n);
+            CHECK_MARKS(z, n);
+            kern_free(h), kern_free(e), kern_free(z);
+        }
+    }
+}
+
+TEST(gradients_of_latents_are_added_to_those_of_the_head) {
+    float head[2 * KERN_MAX], eps[KERN_MAX], dz[KERN_MAX], before[2 * KERN_MAX];
+    float portable[2 * KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 34;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        kern_head(&state, n, head);
+        ref_fill_normal(&state, eps, n, 1);
+        ref_fill_normal(&state, dz, n, 1);
+        ref_fill_normal(&state, before, 2 * n, 1);
+        memcpy(portable, before, sizeof portable);
+        kern_portable()->latent_bwd(n, head, eps, dz, portable);
+        for (i = 0; i < n; i++) {
+            double l = (double)head[n + i], e = (double)eps[i], d = (double)dz[i];
+            double dmu = (double)before[i], dl = (double)before[n + i];
+            const double size = fabs(d * 0.5 * e * exp(0.5 * ref_clamp(l, -30, 20)));
+            ref_draw_bwd(1, &l, &e, &d, &dmu, &dl);
+            CHECK_NEAR((double)portable[i], dmu, 6e-8 * fabs(dmu));
+            CHECK_NEAR((double)portable[n + i], dl, 2.5e-7 * size + 6e-8 * fabs(dl));
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps), *d = kern_copy(n, dz);
+            float *out = kern_out(2 * n);
+            memcpy(out, before, 2 * n * sizeof *out);
+            k->latent_bwd(n, h, e, d, out);
+            CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
+            CHECK_MARKS(out, 2 * n);
+            memcpy(out, before, 2 * n * sizeof *out);
+            k->latent_bwd(n, h, NULL, d, out); /* z = mu: nothing for logvar */
+            CHECK_EQ(ref_differ(n, out, portable), n);
+            CHECK_EQ(ref_differ(n, out + n, before + n), n);
+            kern_free(h), kern_free(e), kern_free(d), kern_free(out);
+        }
+    }
+}
+
+TEST(kl_matches_the_formula_and_the_portable_pass) {
+    float head[2 * KERN_MAX], before[2 * KERN_MAX], portable[2 * KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 35;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        const float scale = 0.23f;
+        double want = 0, size = 0;
+        float first;
+        kern_head(&state, n, head);
+        ref_fill_normal(&state, before, 2 * n, 1);
+        memcpy(portable, before, sizeof portable);
+        first = kern_portable()->kl(n, head, scale, portable);
+        for (i = 0; i < n; i++) {
+            double mu = (double)head[i], l = (double)head[n + i], c = ref_clamp(l, -30, 20);
+            double dmu = (double)before[i], dl = (double)before[n + i];
+            want += ref_kl(1, &mu, &l, (double)scale, &dmu, &dl);
+            size += 0.5 * (mu * mu + fabs(expm1(c)) + fabs(c));
+            CHECK_NEAR((double)portable[i], dmu, 6e-8 * fabs(dmu));
+            CHECK_NEAR((double)portable[n + i], dl,
+                       1.5e-7 * (double)scale * fabs(expm1(c)) + 6e-8 * fabs(dl));
+        }
+        CHECK_NEAR((double)first, want, (3 + 4 + (double)n / 16) * 0x1p-24 * size);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *out = kern_out(2 * n);
+            memcpy(out, before, 2 * n * sizeof *out);
+            CHECK(ref_same(k->kl(n, h, scale, out), first));
+            CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
+            CHECK_MARKS(out, 2 * n);
+            CHECK(ref_same(k->kl(n, h, 0, NULL), first));
+            kern_free(h), kern_free(out);
+        }
+    }
+}
+
+TEST(kl_is_zero_when_posterior_is_prior) {
+    const vae__kernels *k;
+    float head[80], grad[80];
+    size_t n, i;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (n = 1; n <= 40; n++) {
+            memset(head, 0, sizeof head);
+            memset(grad, 0, sizeof grad);
+            CHECK_EQ(vae__bits_f(k->kl(n, head, 1, grad)), 0);
+            for (i = 0; i < 2 * n; i++) CHECK_EQ(vae__bits_f(grad[i]), 0);
+        }
+    }
+}
+
+/* e^l - 1 - l is l^2 / 2: what is left of numbers of size l must be good to their last place. */
+TEST(kl_keeps_its_digits_near_logvar_zero) {
+    const vae__kernels *k;
+    double l;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (l = -0.3; l < 0.3; l += 0.00037) {
+            float head[2], grad[2] = {0, 0};
+            double exact, got;
+            head[0] = 0, head[1] = (float)l;
+            exact = (double)head[1];
+            got = (double)k->kl(1, head, 1, grad);
+            CHECK_NEAR(got, 0.5 * (expm1(exact) - exact), 0x1p-24 * fabs(exact));
+            CHECK_NEAR((double)grad[1], 0.5 * expm1(exact), 1.3e-7 * fabs(exact));
+            CHECK(got >= -0x1p-24 * fabs(exact)); /* not negative but for rounding */
+        }
+    }
+}
+
+TEST(logvar_counts_as_clamped_and_has_no_gradient_outside) {
+    static const float values[] = {-30, 20, -29.99f, 19.99f, /* inside, the ends included */
+                                   -30.001f, -31, -1e30f, 20.001f, 21, 88, 100, 1e30f, FLT_MAX};
+    const vae__kernels *k;
+    size_t i;
+    int side;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (i = 0; i < sizeof values / sizeof values[0] + 2; i++) {
+            for (side = 0; side < 2; side++) {
+                float head[2], eps = 0.75f, dz = 2, grad[2], z;
+                const float raw = i < sizeof values / sizeof values[0] ? values[i]
+                                  : vae__float_of(i & 1 ? 0x7f800000u : 0xff800000u);
+                const double l = ref_clamp((double)raw, -30, 20);
+                head[0] = 0.5f, head[1] = raw;
+                k->latent_fwd(1, head, &eps, &z);
+                CHECK_NEAR((double)z, 0.5 + 0.75 * exp(0.5 * l), 2e-7 * (0.5 + exp(0.5 * l)));
+                grad[0] = 7, grad[1] = -3;
+                if (side) k->latent_bwd(1, head, &eps, &dz, grad);
+                else k->kl(1, head, 2, grad);
+                CHECK_NEAR((double)grad[0], side ? 9 : 8, 0);
+                if (i < 4)
+                    CHECK_NEAR((double)grad[1], -3 + (side ? 0.75 * exp(0.5 * l) : expm1(l)),
+                               3e-7 * (3 + exp(side ? 0.5 * l : l)));
+                else CHECK_NEAR((double)grad[1], -3, 0);
+                CHECK_NEAR((double)k->kl(1, head, 0, NULL), 0.5 * (0.25 + (expm1(l) - l)),
+                           3e-7 * (fabs(l) + exp(l)));
+            }
+        }
+    }
+}
+
+TEST(a_nan_among_the_latents_stays_one) {
+    const vae__kernels *k;
+    const float not_a_number = vae__float_of(0x7fc00000u);
+    int n, at;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (n = 1; n <= 20; n++) {
+            for (at = 0; at < 2 * n; at++) {
+                float head[40] = {0}, eps[20], dz[20], grad[40] = {0}, z[20];
+                int i;
+                for (i = 0; i < n; i++) eps[i] = dz[i] = 1;
+                head[at] = not_a_number;
+                CHECK(ref_is_nan(k->kl((size_t)n, head, 1, grad)));
+                for (i = 0; i < 2 * n; i++) CHECK_EQ(ref_is_nan(grad[i]), i == at);
+                k->latent_fwd((size_t)n, head, eps, z);
+                for (i = 0; i < n; i++) CHECK_EQ(ref_is_nan(z[i]), i == at % n);
+                memset(grad, 0, sizeof grad);
+                k->latent_bwd((size_t)n, head, eps, dz, grad);
+                for (i = 0; i < 2 * n; i++) CHECK_EQ(ref_is_nan(grad[i]), i == at && at >= n);
+            }
+        }
+    }
+}
+
+/* ---- activations ---- */
+
+TEST(slopes_match_the_derivatives) {
+    enum { N = 4001 };
+    static float x[N], y[N], dy[N], portable[N];
+    const vae__kernels *k;
+    uint64_t state = 36;
+    size_t s, i;
+    int act;
+    for (i = 0; i < N; i++) x[i] = (float)(((double)i - 2000) / 125); /* -16 .. 16 */
+    ref_fill_normal(&state, dy, N, 1);
+    for (act = 0; act < VAE_ACT_COUNT; act++) {
+        const int keeps_input = act == VAE_ACT_SILU || act == VAE_ACT_GELU;
+        const float *kept = keeps_input ? x : y;
+        kern_portable()->map(act, N, x, y);
+        memcpy(portable, dy, sizeof portable);
+        kern_portable()->act_bwd(act, N, kept, portable);
+        for (i = 0; i < N; i++) {
+            /* from an output that was rounded (half an ulp of at most 16), and a few roundings */
+            const double slope = ref_act_slope((vae_act)act, (double)x[i]);
+            CHECK_NEAR((double)portable[i], slope * (double)dy[i], 5e-7 * fabs((double)dy[i]));
+        }
+        for (s = 0; s < KERN_SIZES; s++) {
+            const size_t n = kern_sizes[s], at = ref_pick(&state, N - n);
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *p = kern_copy(n, kept + at), *out = kern_out(n);
+                memcpy(out, dy + at, n * sizeof *out);
+                k->act_bwd(act, n, p, out);
+                CHECK_EQ(ref_differ(n, out, portable + at), n);
+                CHECK_MARKS(out, n);
+                kern_free(p), kern_free(out);
+            }
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *out = kern_copy(N, dy);
+            k->act_bwd(act, N, kept, out);
+            CHECK_EQ(ref_differ(N, out, portable), N);
+            kern_free(out);
+        }
+    }
+}
+
+TEST(slopes_at_zero_and_far_out_are_those_of_the_limit) {
+    static const float xs[] = {0, -0.0f, 50, -50, 1e30f, -1e30f};
+    const vae__kernels *k;
+    size_t i;
+    int act;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (act = 0; act < VAE_ACT_COUNT; act++) {
+            for (i = 0; i < sizeof xs / sizeof xs[0]; i++) {
+                const double limit = xs[i] > 100 ? 50 : xs[i] < -100 ? -50 : (double)xs[i];
+                float kept = xs[i], d = 1;
+                if (act != VAE_ACT_SILU && act != VAE_ACT_GELU) k->map(act, 1, &kept, &kept);
+                k->act_bwd(act, 1, &kept, &d);
+                CHECK_NEAR((double)d, ref_act_slope((vae_act)act, limit), 2e-7);
+            }
+        }
+    }
+}
+
+/* ---- sums over rows, optimisers ---- */
+
+TEST(bias_gradients_are_chains_over_the_rows) {
+    static const size_t heights[] = {0, 1, 2, 3, 5, 20, 128};
+    static float dy[128 * KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 37;
+    size_t h, s, i, j;
+    ref_fill_normal(&state, dy, 128 * KERN_MAX, 1);
+    for (h = 0; h < sizeof heights / sizeof heights[0]; h++) {
+        for (s = 0; s < KERN_SIZES; s += h == 6 ? 9 : 1) {
+            const size_t n = kern_sizes[s], rows = heights[h];
+            float want[KERN_MAX], ones[128];
+            for (i = 0; i < 128; i++) ones[i] = 1;
+            for (j = 0; j < n; j++) {
+                volatile float sum = 0;
+                for (i = 0; i < rows; i++) sum = sum + dy[i * n + j];
+                want[j] = sum;
+            }
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *d = kern_copy(rows * n, dy), *out = kern_out(n), *other = kern_out(n);
+                k->bias_bwd(rows, n, d, out);
+                CHECK_EQ(ref_differ(n, out, want), n);
+                CHECK_MARKS(out, n);
+                /* canon: a weight gradient whose input is 1 */
+                vae_gemm(k->isa, VAE_GEMM_TRANS_A, 1, n, rows, ones, 1, d, n, NULL,
+                         VAE_ACT_IDENTITY, other, n);
+                CHECK_EQ(ref_differ(n, out, other), n);
+                kern_free(d), kern_free(out), kern_free(other);
+            }
+        }
+    }
+    for (k = NULL; (k = ref_next_isa(k));) {
+        float minus[2], out[1];
+        minus[0] = minus[1] = vae__float_of(0x80000000u);
+        k->bias_bwd(2, 1, minus, out);
+        CHECK_EQ(vae__bits_f(out[0]), 0);
+    }
+}
+
+/* One step of a kernel on four arrays, from the same start on every instruction set. */
+typedef struct kern_step {
+    float w[KERN_MAX], g[KERN_MAX], m[KERN_MAX], v[KERN_MAX];
+} kern_step;
+static kern_step kern_start, kern_portable_end;
+
+static void kern_step_start(uint64_t *state) {
+    size_t i;
+    ref_fill_normal(state, kern_start.w, KERN_MAX, 1);
+    ref_fill_normal(state, kern_start.g, KERN_MAX, 0.1);
+    ref_fill_normal(state, kern_start.m, KERN_MAX, 0.1);
+    for (i = 0; i < KERN_MAX; i++) {
+        kern_start.v[i] = (float)(0.01 * pow(ref_normal(state), 2));
+        if (i % 19 == 5) kern_start.g[i] = kern_start.m[i] = kern_start.v[i] = 0;
+        if (i % 19 == 6) kern_start.g[i] = (float)(ref_normal(state) * 1e-25); /* squares to 0 */
+    }
+}
+
+TEST(adam_matches_the_formula_and_the_portable_pass) {
+    static const double settings[][3] = {
+        /* weight decay, decoupled, gscale */
+        {0, 0, 1}, {0.1, 0, 1}, {0.1, 1, 1}, {0, 0, 0.125}, {0.1, 0, 0.3}, {0.1, 1, 0.3}};
+    const double lr = 2e-3, b1 = 0.9, b2 = 0.999, eps = 1e-8, t = 7;
+    const vae__kernels *k;
+    uint64_t state = 38;
+    size_t c, i, s;
+    for (c = 0; c < sizeof settings / sizeof settings[0]; c++) {
+        const double wd = settings[c][0], gscale = settings[c][2];
+        const int decoupled = settings[c][1] > 0;
+        vae__adam_step a;
+        kern_step *e = &kern_portable_end;
+        a.gscale = (float)gscale;
+        a.b1 = (float)b1, a.one_minus_b1 = (float)(1 - b1);
+        a.b2 = (float)b2, a.one_minus_b2 = (float)(1 - b2);
+        a.rate = (float)(lr / (1 - pow(b1, t))), a.inv_bias = (float)(1 / sqrt(1 - pow(b2, t)));
+        a.eps = (float)eps, a.decay = decoupled ? (float)(1 - lr * wd) : 1;
+        a.l2 = decoupled ? 0 : (float)wd;
+        kern_step_start(&state);
+        *e = kern_start;
+        kern_portable()->adam(KERN_MAX, e->w, e->g, e->m, e->v, &a);
+        CHECK_EQ(ref_differ(KERN_MAX, e->g, kern_start.g), KERN_MAX);
+        for (i = 0; i < KERN_MAX; i++) {
+            double w = (double)kern_start.w[i], m = (double)kern_start.m[i];
+            double v = (double)kern_start.v[i], g = gscale * (double)kern_start.g[i], step, full;
+            const double old = w;
+            full = fabs(g) + (decoupled ? 0 : wd * fabs(w));
+            ref_adam(1, &w, &g, &m, &v, t, lr, b1, b2, eps, wd, decoupled);
+            step = fabs(w - old);
+            /* constants and products are rounded once each: a few 2^-24 of every part */
+            CHECK_NEAR((double)e->m[i], m,
+                       3e-7 * (0.9 * fabs((double)kern_start.m[i]) + 0.1 * full));
+            CHECK_NEAR((double)e->v[i], v,
+                       3e-7 * ((double)kern_start.v[i] + 1e-3 * full * full) + 1e-45);
+            CHECK_NEAR((double)e->w[i], w, 1.3e-7 * fabs(w) + 2e-6 * (step + lr));
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            for (s = 0; s < KERN_SIZES; s++) {
+                const size_t n = kern_sizes[s];
+                float *w = kern_out(n), *m = kern_out(n), *v = kern_out(n);
+                float *g = kern_copy(n, kern_start.g);
+                memcpy(w, kern_start.w, n * sizeof *w);
+                memcpy(m, kern_start.m, n * sizeof *m);
+                memcpy(v, kern_start.v, n * sizeof *v);
+                k->adam(n, w, g, m, v, &a);
+                CHECK_EQ(ref_differ(n, w, e->w), n);
+                CHECK_EQ(ref_differ(n, m, e->m), n);
+                CHECK_EQ(ref_differ(n, v, e->v), n);
+                CHECK_MARKS(w, n);
+                CHECK_MARKS(m, n);
+                CHECK_MARKS(v, n);
+                kern_free(w), kern_free(m), kern_free(v), kern_free(g);
+            }
+        }
+    }
+}
+
+TEST(sgd_matches_the_formula_and_the_portable_pass) {
+    static const double settings[][3] = {
+        /* momentum, decay, gscale */
+        {0, 0, 1}, {0.9, 0, 1}, {0, 0.01, 1}, {0.9, 0.01, 0.25}};
+    const double lr = 0.05;
+    const vae__kernels *k;
+    uint64_t state = 39;
+    size_t c, i, s;
+    for (c = 0; c < sizeof settings / sizeof settings[0]; c++) {
+        const double momentum = settings[c][0], decay = settings[c][1], gscale = settings[c][2];
+        kern_step *e = &kern_portable_end;
+        kern_step_start(&state);
+        *e = kern_start;
+        kern_portable()->sgd(KERN_MAX, e->w, e->g, e->m, (float)lr, (float)momentum, (float)decay,
+                             (float)gscale);
+        for (i = 0; i < KERN_MAX; i++) {
+            double w = (double)kern_start.w[i], m = (double)kern_start.m[i], size;
+            double g = gscale * (double)kern_start.g[i];
+            size = fabs(momentum * m) + fabs(g) + fabs(decay * w);
+            ref_sgd(1, &w, &g, &m, lr, momentum, decay);
+            CHECK_NEAR((double)e->m[i], m, 3e-7 * size);
+            CHECK_NEAR((double)e->w[i], w, 6e-8 * fabs(w) + 5e-7 * lr * size);
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            for (s = 0; s < KERN_SIZES; s++) {
+                const size_t n = kern_sizes[s];
+                float *w = kern_out(n), *m = kern_out(n), *g = kern_copy(n, kern_start.g);
+                memcpy(w, kern_start.w, n * sizeof *w);
+                memcpy(m, kern_start.m, n * sizeof *m);
+                k->sgd(n, w, g, m, (float)lr, (float)momentum, (float)decay, (float)gscale);
+                CHECK_EQ(ref_differ(n, w, e->w), n);
+                CHECK_EQ(ref_differ(n, m, e->m), n);
+                CHECK_MARKS(w, n);
+                CHECK_MARKS(m, n);
+                kern_free(w), kern_free(m), kern_free(g);
+            }
+        }
+    }
+}
+
+TEST(the_running_average_matches_the_formula_and_the_portable_pass) {
+    static const float decays[] = {0.5f, 0.9f, 0.999f, 0.9999f};
+    const vae__kernels *k;
+    uint64_t state = 40;
+    size_t c, i, s;
+    for (c = 0; c < sizeof decays / sizeof decays[0]; c++) {
+        kern_step *e = &kern_portable_end;
+        kern_step_start(&state);
+        *e = kern_start;
+        kern_portable()->ema(KERN_MAX, e->w, e->m, decays[c]);
+        CHECK_EQ(ref_differ(KERN_MAX, e->w, kern_start.w), KERN_MAX);
+        for (i = 0; i < KERN_MAX; i++) {
+            double a = (double)kern_start.m[i], w = (double)kern_start.w[i];
+            const double size = fabs(a) + (1 - (double)decays[c]) * fabs(w);
+            ref_ema(1, &w, &a, (double)decays[c]);
+            CHECK_NEAR((double)e->m[i], a, 1.3e-7 * size);
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            for (s = 0; s < KERN_SIZES; s++) {
+                const size_t n = kern_sizes[s];
+                float *a = kern_out(n), *w = kern_copy(n, kern_start.w);
+                memcpy(a, kern_start.m, n * sizeof *a);
+                k->ema(n, w, a, decays[c]);
+                CHECK_EQ(ref_differ(n, a, e->m), n);
+                CHECK_MARKS(a, n);
+                kern_free(a), kern_free(w);
+            }
+        }
+    }
+}
+
+/* ---- checks over whole arrays ---- */
+
+TEST(sum_of_squares_is_exact_in_sixteen_doubles) {
+    static float x[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 41;
+    size_t s, i;
+    for (i = 0; i < KERN_MAX; i++)
+        x[i] = (float)ldexp(ref_uniform(&state, -1, 1), (int)ref_pick(&state, 200) - 100);
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        double parts[16] = {0}, plain = 0;
+        int half, q;
+        for (i = 0; i < n; i++) {
+            volatile double sum = parts[i % 16] + (double)x[i] * (double)x[i];
+            parts[i % 16] = sum;
+            plain += (double)x[i] * (double)x[i];
+        }
+        for (half = 8; half; half /= 2) {
+            for (q = 0; q < half; q++) {
+                volatile double sum = parts[q] + parts[q + half];
+                parts[q] = sum;
+            }
+        }
+        CHECK_NEAR(parts[0], plain, 1e-13 * plain);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *p = kern_copy(n, x);
+            CHECK(vae__bits_d(k->sum_squares(n, p)) == vae__bits_d(parts[0]));
+            kern_free(p);
+        }
+    }
+    for (k = NULL; (k = ref_next_isa(k));) {
+        x[0] = FLT_MAX, x[1] = FLT_MAX; /* would be infinite in float */
+        CHECK(vae__finite_d(k->sum_squares(2, x)));
+        CHECK(k->sum_squares(0, x) == 0);
+    }
+}
+
+TEST(all_finite_finds_a_nan_or_infinity_at_every_place) {
+    static const uint32_t bad[] = {0x7f800000u, 0xff800000u, 0x7fc00000u, 0xffc00000u, 0x7f800001u,
+                                   0xffffffffu};
+    static const uint32_t good[] = {0, 0x80000000u, 1, 0x80000001u, 0x7f7fffffu, 0xff7fffffu,
+                                    0x3f800000u};
+    const vae__kernels *k;
+    size_t n, at, i;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        CHECK(k->all_finite(0, NULL));
+        for (n = 1; n <= 40; n++) {
+            float *x = kern_room(n), more[60];
+            for (i = 0; i < n; i++) x[i] = vae__float_of(good[i % (sizeof good / sizeof good[0])]);
+            CHECK(k->all_finite(n, x) == 1);
+            for (at = 0; at < n; at++) {
+                const float before = x[at];
+                for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+                    memcpy(&x[at], &bad[i], 4);
+                    CHECK(k->all_finite(n, x) == 0);
+                }
+                x[at] = before;
+            }
+            memcpy(more, x, n * sizeof *x);
+            for (i = n; i < 60; i++) memcpy(&more[i], &bad[2], 4); /* beyond n: not asked */
+            CHECK(k->all_finite(n, more) == 1);
+            kern_free(x);
+        }
+    }
+}
+
+TESTS(kernels) {
+    RUN(bernoulli_matches_the_formula_and_the_portable_pass);
+    RUN(bernoulli_is_exact_where_logits_are_extreme);
+    RUN(gaussian_sums_squares_in_sixteen_parts);
+    RUN(latents_are_mu_plus_sigma_eps);
+    RUN(gradients_of_latents_are_added_to_those_of_the_head);
+    RUN(kl_matches_the_formula_and_the_portable_pass);
+    RUN(kl_is_zero_when_posterior_is_prior);
+    RUN(kl_keeps_its_digits_near_logvar_zero);
+    RUN(logvar_counts_as_clamped_and_has_no_gradient_outside);
+    RUN(a_nan_among_the_latents_stays_one);
+    RUN(slopes_match_the_derivatives);
+    RUN(slopes_at_zero_and_far_out_are_those_of_the_limit);
+    RUN(bias_gradients_are_chains_over_the_rows);
+    RUN(adam_matches_the_formula_and_the_portable_pass);
+    RUN(sgd_matches_the_formula_and_the_portable_pass);
+    RUN(the_running_average_matches_the_formula_and_the_portable_pass);
+    RUN(sum_of_squares_is_exact_in_sixteen_doubles);
+    RUN(all_finite_finds_a_nan_or_infinity_at_every_place);
+}
+#undef CHECK_MARKS

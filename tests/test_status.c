@@ -1,0 +1,251 @@
+/* Statuses, choices, instruction sets, and numbers as text. */
+#include "reference.h"
+
+/* Formats into `out` (200 bytes), ends it, returns how many bytes that took. */
+static size_t status_format(char *out, const char *format, ...) {
+    vae__sink s;
+    va_list args;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_block, s.block = out, s.room = 199;
+    va_start(args, format);
+    vae__putv(&s, format, args);
+    va_end(args);
+    CHECK(!s.failed);
+    out[s.count < 199 ? s.count : 199] = 0;
+    return s.count;
+}
+#define SAYS(want, ...) \
+    do { \
+        char test_text[200]; \
+        size_t test_size = status_format(test_text, __VA_ARGS__); \
+        if (strcmp(test_text, (want)) || test_size != strlen(want)) \
+            test_report(__FILE__, __LINE__, "\"%s\", not \"%s\"", test_text, (want)); \
+    } while (0)
+
+TEST(every_status_has_a_text_of_its_own) {
+    int i, j;
+    for (i = 0; i < VAE_STATUS_COUNT; i++) {
+        const char *text = vae_status_text((vae_status)i);
+        CHECK(text && *text);
+        CHECK(strcmp(text, "unknown status") != 0);
+        for (j = 0; j < i; j++) CHECK(strcmp(text, vae_status_text((vae_status)j)) != 0);
+    }
+    CHECK_EQ(VAE_OK, 0);
+    CHECK(!strcmp(vae_status_text(VAE_OK), "ok"));
+    CHECK(!strcmp(vae_status_text(VAE_ERR_MEMORY), "out of memory"));
+    CHECK(!strcmp(vae_status_text(VAE_STOPPED), "stopped by the progress callback"));
+    CHECK(!strcmp(vae_status_text(VAE_STATUS_COUNT), "unknown status"));
+    CHECK(!strcmp(vae_status_text((vae_status)-1), "unknown status"));
+    CHECK(!strcmp(vae_status_text((vae_status)1000000), "unknown status"));
+}
+
+TEST(every_choice_has_a_word_that_leads_back_to_it) {
+    static const int counts[VAE_CHOICE_COUNT] = {
+        VAE_ISA_COUNT,      VAE_LIKELIHOOD_COUNT, VAE_INIT_COUNT,     VAE_BIAS_COUNT,
+        VAE_BINARIZE_COUNT, VAE_OPTIMIZER_COUNT,  VAE_SCHEDULE_COUNT, VAE_ACT_COUNT};
+    int c, i;
+    for (c = 0; c < VAE_CHOICE_COUNT; c++) {
+        const vae_choice choice = (vae_choice)c;
+        for (i = 0; i < counts[c]; i++) {
+            const char *name = vae_choice_name(choice, i), *p;
+            char other[40];
+            CHECK(name != NULL);
+            if (!name) continue;
+            CHECK_EQ(vae_choice_find(choice, name), i);
+            for (p = name; *p; p++)
+                CHECK((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') || *p == '_');
+            CHECK(strlen(name) + 2 < sizeof other);
+            strcpy(other, name), strcat(other, "x"); /* longer, shorter, capital: not this word */
+            CHECK_EQ(vae_choice_find(choice, other), -1);
+            strcpy(other, name), other[strlen(other) - 1] = 0; /* "adamw" becomes "adam" */
+            CHECK(vae_choice_find(choice, other) != i);
+            strcpy(other, name), other[0] = (char)(other[0] - 'a' + 'A');
+            CHECK_EQ(vae_choice_find(choice, other), -1);
+        }
+        CHECK(vae_choice_name(choice, counts[c]) == NULL);
+        CHECK(vae_choice_name(choice, counts[c] + 1) == NULL);
+        CHECK(vae_choice_name(choice, INT_MAX) == NULL);
+        CHECK(vae_choice_name(choice, -1) == NULL);
+        CHECK(vae_choice_name(choice, INT_MIN) == NULL);
+        CHECK_EQ(vae_choice_find(choice, ""), -1);
+        CHECK_EQ(vae_choice_find(choice, NULL), -1);
+        CHECK_EQ(vae_choice_find(choice, "nonsense"), -1);
+    }
+    CHECK(vae_choice_name(VAE_CHOICE_COUNT, 0) == NULL);
+    CHECK(vae_choice_name((vae_choice)-1, 0) == NULL);
+    CHECK_EQ(vae_choice_find(VAE_CHOICE_COUNT, "adam"), -1);
+    CHECK_EQ(vae_choice_find((vae_choice)-1, "adam"), -1);
+}
+
+TEST(the_words_of_the_defaults_are_the_documented_ones) {
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_ISA, 0), "auto"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_LIKELIHOOD, 0), "bernoulli"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_INIT, 0), "auto"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_BIAS, 0), "zero"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_BINARIZE, 0), "none"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_OPTIMIZER, 0), "adam"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_SCHEDULE, 0), "constant"));
+    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_ACT, 0), "identity"));
+    CHECK_EQ(vae_choice_find(VAE_CHOICE_OPTIMIZER, "adamw"), VAE_OPTIMIZER_ADAMW);
+    CHECK_EQ(vae_choice_find(VAE_CHOICE_LIKELIHOOD, "gaussian_learned"),
+             VAE_LIKELIHOOD_GAUSSIAN_LEARNED);
+    CHECK_EQ(vae_choice_find(VAE_CHOICE_ACT, "leaky_relu"), VAE_ACT_LEAKY_RELU);
+}
+
+TEST(text_and_whole_numbers_are_spelled_out) {
+    SAYS("", "%s", "");
+    SAYS("plain", "plain");
+    SAYS("ab|c|", "%s|%c|", "ab", 'c');
+    SAYS("100%", "%d%%", 100);
+    SAYS("%s", "%%s");
+    SAYS("0 1 -1 9 10 -10", "%d %d %d %d %d %d", 0, 1, -1, 9, 10, -10);
+    SAYS("2147483647 -2147483648", "%d %d", 2147483647, -2147483647 - 1);
+    SAYS("0 7 1000", "%z %z %z", (size_t)0, (size_t)7, (size_t)1000);
+    SAYS("0 18446744073709551615", "%u %u", (uint64_t)0, UINT64_MAX);
+    SAYS("10000000000000000000", "%u", (uint64_t)10000000000000000000u);
+    SAYS("0000000000000000", "%x", (uint64_t)0);
+    SAYS("0123456789abcdef", "%x", (uint64_t)0x0123456789abcdefu);
+    SAYS("ffffffffffffffff", "%x", UINT64_MAX);
+    SAYS("a1b-2c3d4e0000000000000005f0.5g", "%s%d%c%d%s%z%s%u%s%x%s%f%s", "a", 1, 'b', -2, "c",
+         (size_t)3, "d", (uint64_t)4, "e", (uint64_t)5, "f", 0.5, "g");
+    if (sizeof(size_t) == 8) SAYS("18446744073709551615", "%z", SIZE_MAX);
+}
+
+TEST(fractions_have_six_significant_digits_and_no_more) {
+    SAYS("0", "%f", 0.0);
+    SAYS("1", "%f", 1.0);
+    SAYS("-1", "%f", -1.0);
+    SAYS("10", "%f", 10.0);
+    SAYS("100000", "%f", 1e5);
+    SAYS("999999", "%f", 999999.0);
+    SAYS("1e+06", "%f", 1e6);
+    SAYS("1e+06", "%f", 999999.96);
+    SAYS("9.99999", "%f", 9.999994);
+    SAYS("10", "%f", 9.999996);
+    SAYS("0.1", "%f", 0.1);
+    SAYS("0.25", "%f", 0.25);
+    SAYS("0.001", "%f", 1e-3);
+    SAYS("0.0001", "%f", 1e-4);
+    SAYS("1e-05", "%f", 1e-5);
+    SAYS("-1.5e-05", "%f", -1.5e-5);
+    SAYS("3.14159", "%f", 3.14159265358979);
+    SAYS("0.333333", "%f", 1.0 / 3);
+    SAYS("0.666667", "%f", 2.0 / 3);
+    SAYS("543.427", "%f", 543.42739);
+    SAYS("123456", "%f", 123456.0);
+    SAYS("1e+20", "%f", 1e20);
+    SAYS("1.79769e+308", "%f", DBL_MAX);
+    SAYS("-1.79769e+308", "%f", -DBL_MAX);
+    SAYS("2.22507e-308", "%f", DBL_MIN);
+    SAYS("4.94066e-324", "%f", vae__double_of(1)); /* the smallest subnormal */
+    SAYS("inf", "%f", vae__double_of(0x7ff0000000000000u));
+    SAYS("-inf", "%f", vae__double_of(0xfff0000000000000u));
+    SAYS("NaN", "%f", vae__double_of(0x7ff8000000000000u));
+    SAYS("NaN", "%f", vae__double_of(0xfff8000000000000u));
+    SAYS("NaN", "%f", vae__double_of(0x7ff0000000000001u));
+    {
+        char text[200]; /* a tie: either neighbour will do */
+        status_format(text, "%f", 123456.5);
+        CHECK(!strcmp(text, "123456") || !strcmp(text, "123457"));
+    }
+}
+
+/* Random doubles of every exponent do not lie close enough to a tie for the rounding of the scaling
+ * to matter, so the text is that of printf. */
+TEST(fractions_read_as_printf_writes_them) {
+    uint64_t state = 1, u;
+    int i;
+    for (i = 0; i < 50000; i++) {
+        char got[200], want[200];
+        double d;
+        u = ref_next(&state);
+        if (i & 1) d = vae__double_of(u); /* any double */
+        else d = ref_uniform(&state, -1, 1) * pow(10, ref_uniform(&state, -8, 8));
+        if (!vae__finite_d(d)) continue;
+        status_format(got, "%f", d);
+        snprintf(want, sizeof want, "%.6g", d);
+        if (strcmp(got, want))
+            test_report(__FILE__, __LINE__, "%.17g is \"%s\", not \"%s\"", d, got, want);
+    }
+}
+
+TEST(a_sink_that_is_full_fails_for_good_and_goes_on_counting) {
+    char block[8];
+    vae__sink s;
+    memset(block, '#', sizeof block);
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_block, s.block = block, s.room = 5;
+    vae__putf(&s, "%s", "abc");
+    CHECK(!s.failed);
+    vae__putf(&s, "%s", "def"); /* does not fit: not even in part */
+    CHECK(s.failed);
+    vae__putf(&s, "%s", "g");
+    CHECK(s.failed);
+    CHECK_EQ(s.count, 7);
+    CHECK(!memcmp(block, "abc#####", 8));
+
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    vae__putf(&s, "%d%s", 12, "345");
+    CHECK(!s.failed);
+    CHECK_EQ(s.count, 5);
+}
+
+TEST(a_report_is_cut_to_its_size_and_always_ends) {
+    struct {
+        vae_report report;
+        char after[8];
+    } r;
+    char words[1000];
+    size_t size, i;
+    for (size = 290; size < 310; size++) {
+        memset(words, 'w', sizeof words);
+        words[size] = 0;
+        memset(&r, '#', sizeof r);
+        CHECK_STATUS(vae__fail(&r.report, VAE_ERR_FORMAT, "%s", words), VAE_ERR_FORMAT);
+        CHECK_STATUS(r.report.status, VAE_ERR_FORMAT);
+        for (i = 0; i < (size < 299 ? size : 299); i++) CHECK(r.report.text[i] == 'w');
+        CHECK_EQ(r.report.text[size < 299 ? size : 299], 0);
+        CHECK(!memcmp(r.after, "########", 8));
+    }
+    words[0] = 0;
+    CHECK_STATUS(vae__fail(&r.report, VAE_ERR_READ, "%s", words), VAE_ERR_READ);
+    CHECK_EQ(strlen(r.report.text), 0);
+    memset(words, 'w', sizeof words), words[999] = 0;
+    vae__fail(&r.report, VAE_ERR_READ, "%s %d %f %x %s", words, -5, 1e-9, (uint64_t)7, words);
+    CHECK_EQ(strlen(r.report.text), 299);
+    CHECK_STATUS(vae__fail(NULL, VAE_ERR_READ, "%s", "nobody reads this"), VAE_ERR_READ);
+}
+
+TEST(the_best_instruction_set_is_there_and_portable_always_is) {
+    const vae_isa best = vae_isa_best();
+    int i;
+    CHECK(vae_isa_available(VAE_ISA_PORTABLE));
+    CHECK(vae_isa_available(VAE_ISA_AUTO));
+    CHECK(best >= VAE_ISA_PORTABLE && best < VAE_ISA_COUNT);
+    CHECK(vae_isa_available(best));
+    CHECK_EQ(vae_isa_best(), best);
+    for (i = (int)best + 1; i < VAE_ISA_COUNT; i++) CHECK(!vae_isa_available((vae_isa)i));
+    CHECK(!vae_isa_available(VAE_ISA_COUNT));
+    CHECK(!vae_isa_available((vae_isa)-1));
+    CHECK(!vae_isa_available((vae_isa)1000));
+    if (vae_isa_available(VAE_ISA_AVX512)) CHECK(vae_isa_available(VAE_ISA_AVX2));
+    for (i = VAE_ISA_PORTABLE; i < VAE_ISA_COUNT; i++) {
+        const vae__kernels *k = vae__kernels_of((vae_isa)i);
+        CHECK_EQ(k != NULL, vae_isa_available((vae_isa)i));
+        if (k) CHECK_EQ(k->isa, i); /* the table is the one asked for */
+    }
+}
+
+TESTS(status) {
+    RUN(every_status_has_a_text_of_its_own);
+    RUN(every_choice_has_a_word_that_leads_back_to_it);
+    RUN(the_words_of_the_defaults_are_the_documented_ones);
+    RUN(text_and_whole_numbers_are_spelled_out);
+    RUN(fractions_have_six_significant_digits_and_no_more);
+    RUN(fractions_read_as_printf_writes_them);
+    RUN(a_sink_that_is_full_fails_for_good_and_goes_on_counting);
+    RUN(a_report_is_cut_to_its_size_and_always_ends);
+    RUN(the_best_instruction_set_is_there_and_portable_always_is);
+}
+#undef SAYS
