@@ -35,9 +35,10 @@ test-long: build/vae build/tests
 bench: build/bench
 	build/bench
 
-build/bench: bench/bench.c bench/naive.h $(TOOL_HEADERS)
+build/bench: bench/bench.c bench/naive.c bench/naive.h $(TOOL_HEADERS)
 	@mkdir -p build
-	$(CC) $(CFLAGS) bench/bench.c -o $@ -lm
+	$(CC) -O3 -march=native -c bench/naive.c -o build/naive.o
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/bench.c build/naive.o -o $@ -lm
 
 clean:
 	rm -rf build out

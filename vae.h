@@ -1787,12 +1787,15 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
 #define VI_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
 
 
-/* ---- elementary functions ------------------------------------------------------------
- * Written once in the vocabulary, the same bits everywhere. "Error" is the largest over all floats
- * of the domain, in units in the last place of the exact result, found by trying every float.
- * A NaN in is a NaN out: it flows through the arithmetic, since V_MAX(c, x) and V_MIN(c, x) give x
- * when x is NaN. All polynomials are our own fits: tools/minimax.py prints their coefficients under
- * the names used here. */
+/* ---- elementary functions ----
+ * The same bits everywhere, and from version to version. "Error" is the largest over all floats of
+ * the domain, in units in the last place (ulp), found by trying every float against double
+ * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
+ * degree first, under the names given here. Special cases:
+ *   NaN        comes out as NaN: V_MAX(c, x) and V_MIN(c, x) are x when x is NaN, and both sides
+ *              of every V_SELECT are NaN then; where that would not do, the bits are tested
+ *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
+ *   constants  no V_FMA(a, C, a) with a constant C: -Ofast makes it a * (C + 1) */
 
 /* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
@@ -1811,8 +1814,8 @@ VAE__INLINE V VAE__FN(v_exp_core)(V x, V magic, V *q, VI *k) {
     return r;
 }
 
-/* exp(x), all floats. Error 0.9 ulp. 2^n in two halves, so that only the last product is rounded to
- * a subnormal or overflows. */
+/* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
+ * overflow or be subnormal. */
 VAE__INLINE V VAE__FN(v_exp)(V x) {
     VI k, half;
     V q, r = V_MIN(V_SET1(89.0f), V_MAX(V_SET1(-104.0f), x)), scale;
@@ -1836,7 +1839,7 @@ VAE__INLINE V VAE__FN(v_exp_minus)(V x, V *low) {
     return t;
 }
 
-/* exp(x) - 1, all floats. Error 1.2 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
+/* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
  * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
 VAE__INLINE V VAE__FN(v_expm1)(V x) {
@@ -1857,7 +1860,7 @@ VAE__INLINE V VAE__FN(v_expm1)(V x) {
     return V_SELECT(V_GT(V_SET1(2e-8f), V_ABS(x)), x, V_ADD(c, c));
 }
 
-/* tanh(x), all floats. Error 1.5 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
+/* tanh(x), all floats. Error 1.41 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
  * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
 VAE__INLINE V VAE__FN(v_tanh)(V x) {
     const V one = V_SET1(1.0f);
@@ -1877,9 +1880,9 @@ VAE__INLINE V VAE__FN(v_tanh)(V x) {
     return V_OF_BITS(VI_OR(V_BITS(t), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.9 ulp. y = t / (1 + t), all
- * scaled by 2^64, so that only y may be subnormal; then one step of correction for the quotient,
- * the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
+ * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
+ * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
 VAE__INLINE V VAE__FN(v_sigmoid_of)(V x, V t, V low) {
     const V one = V_SET1(18446744073709551616.0f), back = V_SET1(5.42101086e-20f);
     V d = V_ADD(one, t), low_d = V_ADD(V_SUB(t, V_SUB(d, one)), low), minus_y, rest;
@@ -1890,7 +1893,7 @@ VAE__INLINE V VAE__FN(v_sigmoid_of)(V x, V t, V low) {
     return V_SELECT(V_GT(x, V_ZERO()), V_SUB(V_SET1(1.0f), t), t);
 }
 
-/* log(1 + exp(x)) from the same, all floats. Error 1.6 ulp. max(x, 0) + t + t^2 q(t);
+/* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
 VAE__INLINE V VAE__FN(v_softplus_of)(V x, V t, V low) {
     const V back = V_SET1(5.42101086e-20f), minus_half = V_SET1(-2.71050543e-20f); /* 2^-64 */
@@ -1927,9 +1930,9 @@ VAE__INLINE V VAE__FN(v_log_tail)(V f, V minus_e) {
     return V_FMA(minus_e, V_SET1(-0.693147182f), V_FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive; exponents down to -62 (wrapped below 0)
- * stand for subnormals. Where nothing else occurs, as in the normal generator, this alone is v_log.
- * bits = 2^e m, 3/4 <= m < 3/2. */
+/* log of the float with these bits, normal and positive; bits wrapped below 0 stand for subnormals.
+ * Where only such floats occur, as in the normal generator, this alone is v_log.
+ * x = 2^e m, 3/4 <= m < 3/2. */
 VAE__INLINE V VAE__FN(v_log_core)(VI bits) {
     VI j = VI_ADD(bits, VI_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     V e = V_OF_BITS(VI_OR(VI_SHR(j, 23), VI_SET1(0x4b000000u))); /* 2^23 + 160 + e */
@@ -1937,7 +1940,7 @@ VAE__INLINE V VAE__FN(v_log_core)(VI bits) {
     return VAE__FN(v_log_tail)(V_SUB(m, V_SET1(1.0f)), V_SUB(V_SET1(8388768.0f), e));
 }
 
-/* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 1.0 ulp. */
+/* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 0.99 ulp. */
 VAE__INLINE V VAE__FN(v_log)(V x) {
     VI u = V_BITS(x);
     VI up = VI_SUB(V_BITS(V_MUL(x, V_SET1(8388608.0f))), VI_SET1(23u << 23));
@@ -1947,7 +1950,7 @@ VAE__INLINE V VAE__FN(v_log)(V x) {
     return V_SELECT(VI_GT(VI_SET1(1), V_BITS(V_ABS(x))), V_OF_BITS(VI_SET1(0xff800000u)), y);
 }
 
-/* log(1 + x), all floats; -inf at -1, below NaN. Error 1.0 ulp. 1 + x = 2^e (1 + f), e from the
+/* log(1 + x), all floats; -inf at -1, below NaN. Error 1.27 ulp. 1 + x = 2^e (1 + f), e from the
  * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
 VAE__INLINE V VAE__FN(v_log1p)(V x) {
     const V one = V_SET1(1.0f);
@@ -1976,7 +1979,7 @@ VAE__INLINE V VAE__FN(v_tail)(V b) {
     return V_FMA(p, u, V_FMA(t, V_SET1(0.149839029f), V_SET1(-8.7634653e-06f)));
 }
 
-/* erf(x), all floats. Error 1.2 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
+/* erf(x), all floats. Error 1.51 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
  * 1 - 2 Phi(-sqrt(2) |x|). */
 VAE__INLINE V VAE__FN(v_erf)(V x) {
     V a = V_MIN(V_SET1(4.0f), V_ABS(x)), u = V_MUL(a, a), low, p, y;
@@ -1992,7 +1995,7 @@ VAE__INLINE V VAE__FN(v_erf)(V x) {
     return V_OF_BITS(VI_OR(V_BITS(y), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
 }
 
-/* x Phi(x), all floats. Error 5 ulp for x < 0, 2 above. x (1/2 + x p(x^2)) for |x| <= 1,
+/* x Phi(x), all floats. Error 2.0 ulp from -1 up, below 7.4 ulp. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
 VAE__INLINE V VAE__FN(v_gelu)(V x) {
     V a = V_MIN(V_SET1(15.0f), V_ABS(x)), b = V_MUL(a, V_SET1(0.5f)), hi, lo, low, y, p, u;
@@ -2011,7 +2014,7 @@ VAE__INLINE V VAE__FN(v_gelu)(V x) {
     return V_SELECT(V_GT(a, V_SET1(1.0f)), y, p);
 }
 
-/* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.0 ulp.
+/* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.00 ulp.
  * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
 VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
     const V magic = V_SET1(12582912.0f); /* 1.5 * 2^23 */
@@ -2041,10 +2044,12 @@ VAE__INLINE V VAE__FN(v_sinpi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); re
 VAE__INLINE V VAE__FN(v_cospi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return c; }
 VAE__INLINE V VAE__FN(v_relu)(V x) { return V_MAX(x, V_ZERO()); }
 VAE__INLINE V VAE__FN(v_leaky_relu)(V x) { return V_MAX(x, V_MUL(x, V_SET1(0.01f))); }
+/* Error as expm1. */
 VAE__INLINE V VAE__FN(v_elu)(V x) {
     return V_SELECT(V_GT(x, V_ZERO()), x, VAE__FN(v_expm1)(x));
 }
-/* The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+/* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
+ * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
 VAE__INLINE V VAE__FN(v_silu)(V x) {
     return V_MUL(V_MAX(V_SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
@@ -2169,18 +2174,66 @@ VAE__NOINLINE static void VAE__FN(panel_slim)(size_t m, size_t n, size_t k, cons
     VAE__FN(panel)(1, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
-static void VAE__FN(pack)(int transposed, size_t width, size_t n, size_t k, const float *b,
-                          size_t ldb, float *out) {
+/* One row of C: nothing of B is used twice, so it is read once, in runs of 8 vectors of a row. */
+static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
+                         size_t ldb, const float *bias, float *c, int first) {
     size_t j, kk;
-    if (!transposed) {
-        for (kk = 0; kk < k; kk++)
-            for (j = 0; j < width; j += V_W)
-                V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
-        return;
+    int v;
+    for (j = 0; j < n; j += 8 * V_W) {
+        const size_t cols = n - j;
+        V sum[8], zero = V_ZERO();
+        V_HIDE(zero);
+        VAE__UNROLL
+        for (v = 0; v < 8; v++) {
+            const size_t at = (size_t)v * V_W;
+            sum[v] = !first ? V_GET(c + j, at, cols) : bias ? V_GET(bias + j, at, cols) : zero;
+        }
+        if (cols >= 8 * V_W) {
+            for (kk = 0; kk < k; kk++) {
+                const V av = V_SET1(a[kk * k_step]);
+                VAE__UNROLL
+                for (v = 0; v < 8; v++)
+                    sum[v] = V_FMA(av, V_LOAD(b + kk * ldb + j + v * V_W), sum[v]);
+            }
+        } else {
+            for (kk = 0; kk < k; kk++) {
+                const V av = V_SET1(a[kk * k_step]);
+                VAE__UNROLL
+                for (v = 0; v < 8; v++)
+                    sum[v] = V_FMA(av, V_GET(b + kk * ldb + j, (size_t)v * V_W, cols), sum[v]);
+            }
+        }
+        VAE__UNROLL
+        for (v = 0; v < 8; v++) V_PUT(c + j, (size_t)v * V_W, cols, V_ADD(sum[v], zero));
     }
-    for (j = 0; j < width; j++)
-        for (kk = 0; kk < k; kk++) out[kk * width + j] = j < n ? b[j * ldb + kk] : 0.0f;
+}
+
+/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb, float *out) {
+    size_t j, kk;
+    for (kk = 0; kk < k; kk++)
+        for (j = 0; j < width; j += V_W)
+            V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
+}
+
+/* The same of a B that is stored transposed: four of its rows at a time become columns. */
+static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
+                            float *out) {
+    size_t j, kk, q;
+    for (j = 0; j < width; j += 4) {
+        const float *b0 = b + j * ldb, *b1 = b0 + ldb, *b2 = b1 + ldb, *b3 = b2 + ldb;
+        for (kk = 0; j + 4 <= n && kk + V_W <= k; kk += V_W) {
+            uint32_t four[4 * V_W];
+            VI_STORE4(four, V_BITS(V_LOAD(b0 + kk)), V_BITS(V_LOAD(b1 + kk)),
+                      V_BITS(V_LOAD(b2 + kk)), V_BITS(V_LOAD(b3 + kk)));
+            VAE__UNROLL
+            for (q = 0; q < V_W; q++) memcpy(out + (kk + q) * width + j, four + 4 * q, 16);
+        }
+        if (j + 4 > n) kk = 0;
+        for (; kk < k; kk++)
+            for (q = j; q < j + 4 && q < width; q++)
+                out[kk * width + q] = q < n ? b[q * ldb + kk] : 0.0f;
+    }
 }
 
 enum { /* rows of a packed panel: 32 KB at most */
@@ -2197,6 +2250,11 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     float *packed = room + ((64 - ((uintptr_t)room & 63)) & 63) / sizeof(float);
     size_t j = 0;
     if (!m) return;
+    if (m == 1 && !transposed) {
+        VAE__FN(row)(n, k, a, k_step, b, ldb, bias, c, !(flags & VAE_GEMM_ADD));
+        if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
+        return;
+    }
     while (j < n) {
         const int wide = n - j > V_W;
         const size_t width = wide ? (size_t)VAE__FN(TILE_COLS) : (size_t)V_W;
@@ -2210,7 +2268,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
             const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
             size_t bs = ldb;
             if (pack) {
-                VAE__FN(pack)(transposed, width, cols, run, from, ldb, packed);
+                if (transposed) VAE__FN(pack_t)(width, cols, run, from, ldb, packed);
+                else VAE__FN(pack)(width, cols, run, from, ldb, packed);
                 from = packed, bs = width;
             }
             (wide ? VAE__FN(panel_wide) : VAE__FN(panel_slim))(

@@ -4,14 +4,15 @@
     python3 tools/minimax.py            prints every table as it stands in vae.h, with its error
     python3 tools/minimax.py exp log    only these
 
-Needs NumPy (Debian: python3-numpy) and a long double of at least 64 bits (x86, AArch64).
+Needs NumPy (Debian: python3-numpy) and a long double of 64 bits or more (the digits in vae.h were
+made on x86-64). Takes two seconds.
 
-Each fit minimises the largest weighted error |weight(x) (p(x) - f(x))| over an interval by Lawson's
-iteration. The weight turns an error of p into an error of the final result, in units of 2^-24
-relative to that result (half an ulp at the bottom of a binade). Then the coefficients are rounded to
-float one after another, lowest degree first, and the rest is fitted again each time, so that the
-later coefficients make up for the rounding of the earlier ones. No randomness: the same digits
-every time.
+Each fit minimises the largest weighted error |weight(x) (p(x) - f(x))| over an interval by
+Lawson's iteration. The weight turns an error of p into an error of the final result, in units of
+2^-24 relative to that result (an ulp at the top of a binade, half of one at the bottom). Then the
+coefficients are rounded to float one after another, lowest degree first, and the rest is fitted
+again each time, so that the later ones make up for the rounding of the earlier. No randomness: the
+same digits every time.
 """
 import sys
 import numpy as np
@@ -55,12 +56,12 @@ def minimax(x, f, w, powers):
     return best
 
 
-def fit(interval, function, weight, degree, fixed=()):
-    """Float coefficients of degree 0 .. degree; `fixed` gives the first few."""
+def fit(interval, function, weight, degree):
+    """Float coefficients of degree 0 .. degree, and the largest weighted error they leave."""
     lo, hi = interval
     x = (lo + hi) / 2 - (hi - lo) / 2 * np.cos(PI * (np.arange(GRID) + L(0.5)) / GRID)
     f, w = function(x), weight(x) * L(2) ** 24
-    done = [L(np.float32(c)) for c in fixed]
+    done = []
     while len(done) <= degree:
         rest = f - sum((c * x ** i for i, c in enumerate(done)), L(0))
         c = minimax(x, rest, w, range(len(done), degree + 1))
@@ -113,46 +114,54 @@ def series(first, ratio, terms=40):
     return total
 
 
-H = LN2 / 2 * L(1.0001)
-TAIL_K = L(0.375)
-EXP2 = lambda r: series(np.ones_like(r) / 2, lambda n: r / (n + 2))      # (e^r - 1 - r) / r^2
+def exp_rest(r):
+    """(e^r - 1 - r) / r^2."""
+    return series(np.ones_like(r) / 2, lambda n: r / (n + 2))
 
 
-def log_rest(f):                                                         # (log(1+f) - f) / f^2
-    small = sum((-f) ** n / (n + 2) for n in range(30)) * -1
+def log_rest(f):
+    """(log(1 + f) - f) / f^2."""
+    small = -sum((-f) ** n / (n + 2) for n in range(30))
     return np.where(abs(f) < 0.01, small, (np.log1p(f) - f) / np.where(f == 0, 1, f * f))
 
 
-def sin_rest(u):                                             # (sin(pi r) / r - pi) / r^2, u = r^2
-    return series(-PI ** 3 / 6 * np.ones_like(u), lambda n: -PI ** 2 * u / (2 * n + 2) / (2 * n + 3))
+def sin_rest(u):
+    """(sin(pi r) / r - pi) / r^2, u = r^2."""
+    one = np.ones_like(u)
+    return series(-PI ** 3 / 6 * one, lambda n: -PI ** 2 * u / (2 * n + 2) / (2 * n + 3))
 
 
-def cos_rest(u):                                             # (cos(pi r) - 1) / r^2
-    return series(-PI ** 2 / 2 * np.ones_like(u), lambda n: -PI ** 2 * u / (2 * n + 1) / (2 * n + 2))
+def cos_rest(u):
+    """(cos(pi r) - 1) / r^2, u = r^2."""
+    one = np.ones_like(u)
+    return series(-PI ** 2 / 2 * one, lambda n: -PI ** 2 * u / (2 * n + 1) / (2 * n + 2))
 
 
-Q = (L(0), L(1) / 16)
-FITS = {
-    "exp": lambda: fit((-H, H), EXP2, lambda r: r * r / np.exp(r), 4),
-    "expm1": lambda: fit((-H, H), EXP2, lambda r: abs(r * r / np.expm1(r)), 5),
-    "tanh": lambda: fit((L(0), L(0.65) ** 2), tanh_rest, lambda u: u ** 1.5 / np.tanh(np.sqrt(u)), 4),
-    "log": lambda: fit((L(-0.25), L(0.5)), log_rest, lambda f: abs(f * f / np.log1p(f)), 8),
-    "softplus": lambda: fit((L(0), L(1)), log_rest, lambda t: t * t / np.log1p(t), 8),
-    "sinpi": lambda: fit(Q, sin_rest, lambda u: u ** 1.5 / np.sin(PI * np.sqrt(u)), 2),
-    "cospi": lambda: fit(Q, cos_rest, lambda u: u / np.cos(PI * np.sqrt(u)), 3),
-    "erf": lambda: fit((L(0), L(1)), lambda u: erf_small(np.sqrt(u)),
-                       lambda u: 1 / (1 + erf_small(np.sqrt(u))), 6),
-    # Phi(x) - 1/2 = x p(x^2)
-    "phi": lambda: fit((L(0), L(1)), phi_small, lambda u: 1 / (L(0.5) / np.sqrt(u) - phi_small(u)), 5),
-    # Phi(-x) = exp(-x^2 / 2) p(t), t = 1 / (1 + 3/8 x), 1 <= x <= 14.5
-    "tail": lambda: fit((1 / (1 + TAIL_K * L(14.5)), 1 / (1 + TAIL_K)),
-                        lambda t: scaled_tail((1 / t - 1) / TAIL_K),
-                        lambda t: 1 / scaled_tail((1 / t - 1) / TAIL_K), 7),
+def tail(t):
+    """exp(x^2 / 2) Phi(-x), t = 1 / (1 + 3/8 x)."""
+    return scaled_tail((1 / t - 1) / L(0.375))
+
+
+H = LN2 / 2 * L(1.0001)
+T = 1 / (1 + L(0.375) * L(14.5)), 1 / (1 + L(0.375))  # 1 <= x <= 14.5
+U = L(0), L(1)
+Q = L(0), L(1) / 16
+FITS = {  # name: interval, function, weight, degree
+    "exp": ((-H, H), exp_rest, lambda r: r * r / np.exp(r), 4),
+    "expm1": ((-H, H), exp_rest, lambda r: abs(r * r / np.expm1(r)), 5),
+    "tanh": ((L(0), L(0.65) ** 2), tanh_rest, lambda u: u ** 1.5 / np.tanh(np.sqrt(u)), 4),
+    "log": ((L(-0.25), L(0.5)), log_rest, lambda f: abs(f * f / np.log1p(f)), 8),
+    "softplus": (U, log_rest, lambda t: t * t / np.log1p(t), 8),
+    "sinpi": (Q, sin_rest, lambda u: u ** 1.5 / np.sin(PI * np.sqrt(u)), 2),
+    "cospi": (Q, cos_rest, lambda u: u / np.cos(PI * np.sqrt(u)), 3),
+    "erf": (U, lambda u: erf_small(np.sqrt(u)), lambda u: 1 / (1 + erf_small(np.sqrt(u))), 6),
+    "phi": (U, phi_small, lambda u: 1 / (L(0.5) / np.sqrt(u) - phi_small(u)), 5),
+    "tail": (T, tail, lambda t: 1 / tail(t), 7),
 }
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or FITS:
-        coefficients, error = FITS[name]()
+        coefficients, error = fit(*FITS[name])
         print("%-9s largest error %.3f x 2^-24" % (name, error))
         for i, c in enumerate(coefficients):
             print("    c%d = %.9gf" % (i, np.float32(c)))
