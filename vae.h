@@ -1795,7 +1795,7 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
  *   NaN        comes out as NaN: V_MAX(c, x) and V_MIN(c, x) are x when x is NaN, and both sides
  *              of every V_SELECT are NaN then; where that would not do, the bits are tested
  *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no V_FMA(a, C, a) with a constant C: -Ofast makes it a * (C + 1) */
+ *   constants  no V_FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
 
 /* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
@@ -1930,8 +1930,8 @@ VAE__INLINE V VAE__FN(v_log_tail)(V f, V minus_e) {
     return V_FMA(minus_e, V_SET1(-0.693147182f), V_FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive; bits wrapped below 0 stand for subnormals.
- * Where only such floats occur, as in the normal generator, this alone is v_log.
+/* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
+ * Where no other occur, as in the normal generator, this alone is v_log.
  * x = 2^e m, 3/4 <= m < 3/2. */
 VAE__INLINE V VAE__FN(v_log_core)(VI bits) {
     VI j = VI_ADD(bits, VI_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
@@ -1995,7 +1995,7 @@ VAE__INLINE V VAE__FN(v_erf)(V x) {
     return V_OF_BITS(VI_OR(V_BITS(y), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
 }
 
-/* x Phi(x), all floats. Error 2.0 ulp from -1 up, below 7.4 ulp. x (1/2 + x p(x^2)) for |x| <= 1,
+/* x Phi(x), all floats. Error 2.1 ulp from -1 up, below 7.4. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
 VAE__INLINE V VAE__FN(v_gelu)(V x) {
     V a = V_MIN(V_SET1(15.0f), V_ABS(x)), b = V_MUL(a, V_SET1(0.5f)), hi, lo, low, y, p, u;
@@ -2174,42 +2174,38 @@ VAE__NOINLINE static void VAE__FN(panel_slim)(size_t m, size_t n, size_t k, cons
     VAE__FN(panel)(1, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
 }
 
-/* One row of C: nothing of B is used twice, so it is read once, in runs of 8 vectors of a row. */
-static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
-                         size_t ldb, const float *bias, float *c, int first) {
-    size_t j, kk;
-    int v;
-    for (j = 0; j < n; j += 8 * V_W) {
-        const size_t cols = n - j;
-        V sum[8], zero = V_ZERO();
-        V_HIDE(zero);
+/* One row of C, `count` steps of k: c = c + a[0] b[0] + a[1] b[1] ..., each in the order of k. */
+VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, size_t k_step,
+                                    const float *b, size_t ldb, const float *from, float *c) {
+    size_t j;
+    int q;
+    for (j = 0; j < n; j += V_W) {
+        V sum = from ? V_GET(from, j, n) : V_ZERO();
         VAE__UNROLL
-        for (v = 0; v < 8; v++) {
-            const size_t at = (size_t)v * V_W;
-            sum[v] = !first ? V_GET(c + j, at, cols) : bias ? V_GET(bias + j, at, cols) : zero;
-        }
-        if (cols >= 8 * V_W) {
-            for (kk = 0; kk < k; kk++) {
-                const V av = V_SET1(a[kk * k_step]);
-                VAE__UNROLL
-                for (v = 0; v < 8; v++)
-                    sum[v] = V_FMA(av, V_LOAD(b + kk * ldb + j + v * V_W), sum[v]);
-            }
-        } else {
-            for (kk = 0; kk < k; kk++) {
-                const V av = V_SET1(a[kk * k_step]);
-                VAE__UNROLL
-                for (v = 0; v < 8; v++)
-                    sum[v] = V_FMA(av, V_GET(b + kk * ldb + j, (size_t)v * V_W, cols), sum[v]);
-            }
-        }
-        VAE__UNROLL
-        for (v = 0; v < 8; v++) V_PUT(c + j, (size_t)v * V_W, cols, V_ADD(sum[v], zero));
+        for (q = 0; q < count; q++)
+            sum = V_FMA(V_SET1(a[(size_t)q * k_step]), V_GET(b + (size_t)q * ldb, j, n), sum);
+        V_PUT(c, j, n, sum);
     }
 }
 
+/* One row of C: nothing of B is used twice, so the sums live in c, which stays in the first-level
+ * cache, while B streams by in 8 rows side by side, each read from end to end. */
+static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
+                         size_t ldb, const float *from, float *c) {
+    size_t j, kk = 0;
+    V zero = V_ZERO();
+    V_HIDE(zero);
+    if (!k) VAE__FN(row_steps)(0, n, a, k_step, b, ldb, from, c);
+    for (; kk + 8 <= k; kk += 8, from = c)
+        VAE__FN(row_steps)(8, n, a + kk * k_step, k_step, b + kk * ldb, ldb, from, c);
+    for (; kk < k; kk++, from = c)
+        VAE__FN(row_steps)(1, n, a + kk * k_step, k_step, b + kk * ldb, ldb, from, c);
+    for (j = 0; j < n; j += V_W) V_PUT(c, j, n, V_ADD(V_GET(c, j, n), zero));
+}
+
 /* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
-static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb, float *out) {
+static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
+                          float *out) {
     size_t j, kk;
     for (kk = 0; kk < k; kk++)
         for (j = 0; j < width; j += V_W)
@@ -2251,7 +2247,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     size_t j = 0;
     if (!m) return;
     if (m == 1 && !transposed) {
-        VAE__FN(row)(n, k, a, k_step, b, ldb, bias, c, !(flags & VAE_GEMM_ADD));
+        VAE__FN(row)(n, k, a, k_step, b, ldb, flags & VAE_GEMM_ADD ? c : bias, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
     }
@@ -2374,7 +2370,7 @@ VAE__INLINE void VAE__FN(box_muller)(VI angle, VI radius, VI *z0, VI *z1) {
     u = V_FMA(V_FROM_INT(VI_SHR(radius, 16)), V_SET1(65536.0f),
               V_FROM_INT(VI_AND(radius, VI_SET1(0xffffu))));
     u = V_FMA(u, V_SET1(2.32830644e-10f), V_SET1(1.16415322e-10f));
-    r = V_SQRT(V_MUL(V_SET1(-2.0f), VAE__FN(v_log)(u)));
+    r = V_SQRT(V_MUL(V_SET1(-2.0f), VAE__FN(v_log_core)(V_BITS(u)))); /* u is normal, <= 1 */
     VAE__FN(v_sincospi)(t, &s, &c);
     *z0 = V_BITS(V_MUL(r, s));
     *z1 = V_BITS(V_MUL(r, c));
@@ -2464,7 +2460,7 @@ VAE__INLINE V VAE__FN(keep)(V v, size_t i, size_t n) {
  * softplus(a) - x a, with one exponential for value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
-    const V one = V_SET1(1.0f), factor = V_SET1(scale);
+    const V factor = V_SET1(scale);
     V parts[16 / V_W];
     size_t i, j;
     for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
@@ -2472,12 +2468,11 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
         for (j = 0; j < 16 / V_W; j++) {
             const size_t at = i + j * V_W;
             V a = V_GET(logits, at, n), t = V_GET(x, at, n);
-            V e = VAE__FN(v_exp)(V_NEG(V_ABS(a)));
-            V value = V_ADD(V_MAX(V_ZERO(), a), VAE__FN(v_log1p)(e));
-            value = V_FMA(V_NEG(a), t, value);
+            V low, e = VAE__FN(v_exp_minus)(a, &low);
+            V value = V_FMA(V_NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
             parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, n));
             if (dlogits) {
-                V p = V_DIV(V_SELECT(V_GT(a, V_ZERO()), one, e), V_ADD(one, e));
+                V p = VAE__FN(v_sigmoid_of)(a, e, low);
                 V_PUT(dlogits, at, n, V_MUL(V_SUB(p, t), factor));
             }
         }

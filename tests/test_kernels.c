@@ -651,6 +651,8 @@ TEST(all_finite_finds_a_nan_or_infinity_at_every_place) {
 }
 
 TESTS(kernels) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(bernoulli_matches_the_formula_and_the_portable_pass);
     RUN(bernoulli_is_exact_where_logits_are_extreme);
     RUN(gaussian_sums_squares_in_sixteen_parts);
@@ -669,5 +671,6 @@ TESTS(kernels) {
     RUN(the_running_average_matches_the_formula_and_the_portable_pass);
     RUN(sum_of_squares_is_exact_in_sixteen_doubles);
     RUN(all_finite_finds_a_nan_or_infinity_at_every_place);
+    vae__fp_leave(&env);
 }
 #undef CHECK_MARKS

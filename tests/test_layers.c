@@ -346,6 +346,8 @@ TEST(the_last_layer_of_the_decoder_is_its_head_when_it_fits) {
     layers_check_tensors(&d, no, 8);
     d = layers_desc("6", "", "dense 4 relu, dense 6, tanh"); /* ends in an activation */
     layers_check_tensors(&d, no, 8);
+    d = layers_desc("6", "", "dense 4 relu, dense 6, identity"); /* the same */
+    layers_check_tensors(&d, no, 8);
     d = layers_desc("6", "", "dense 7"); /* another width */
     layers_check_tensors(&d, wide, 6);
 }
@@ -389,6 +391,8 @@ TEST(a_network_too_large_for_memory_is_refused_before_it_is_made) {
 }
 
 TESTS(layers) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(strings_are_spelled_back_in_one_way);
     RUN(blanks_are_free);
     RUN(every_activation_is_known_after_a_layer_and_alone);
@@ -403,4 +407,5 @@ TESTS(layers) {
     RUN(the_encoder_always_gets_a_head);
     RUN(a_learned_variance_is_the_last_tensor);
     RUN(a_network_too_large_for_memory_is_refused_before_it_is_made);
+    vae__fp_leave(&env);
 }

@@ -425,6 +425,8 @@ TEST(beta_rises_linearly_over_the_warm_up_and_stays) {
 }
 
 TESTS(losses) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(the_reference_has_the_gradient_of_its_own_loss);
     RUN(loss_and_every_gradient_match_the_reference_in_double);
     RUN(loss_and_gradients_have_the_same_bits_on_every_instruction_set);
@@ -437,4 +439,5 @@ TESTS(losses) {
     RUN(check_gradients_finds_wrong_gradients_wrong);
     RUN(check_gradients_refuses_what_it_cannot_check);
     RUN(beta_rises_linearly_over_the_warm_up_and_stays);
+    vae__fp_leave(&env);
 }

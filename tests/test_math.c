@@ -85,6 +85,7 @@ static size_t math_fill(const struct math_row *row, uint64_t *u, uint64_t stride
 static void math_sweep(vae_isa isa, const struct math_row *row, uint64_t stride) {
     static float x[MATH_BLOCK], y[MATH_BLOCK];
     const vae__kernels *k = vae__kernels_of(isa);
+    const char *isa_name = vae_choice_name(VAE_CHOICE_ISA, (int)isa);
     double worst = 0;
     float where = 0;
     uint64_t u = 0;
@@ -97,11 +98,10 @@ static void math_sweep(vae_isa isa, const struct math_row *row, uint64_t stride)
         }
     }
     if (test_long)
-        printf("    %s, %s: %.3f ulp at %.9g\n", row->name, vae_choice_name(VAE_CHOICE_ISA, isa),
-               worst, (double)where);
+        printf("    %s, %s: %.3f ulp at %.9g\n", row->name, isa_name, worst, (double)where);
     if (!(worst < row->ulp || worst == row->ulp))
         test_report(__FILE__, __LINE__, "%s, %s: error %.3f ulp at %.9g, promised %.3f", row->name,
-                    vae_choice_name(VAE_CHOICE_ISA, isa), worst, (double)where, row->ulp);
+                    isa_name, worst, (double)where, row->ulp);
 }
 
 TEST(functions_keep_their_error_bounds) {
@@ -147,9 +147,8 @@ static const struct math_case {
     {VAE__FN_EXP, 0xff800000, 0}, {VAE__FN_EXP, 0x7f800000, 0x7f800000},
     {VAE__FN_EXP, 0, 0x3f800000}, {VAE__FN_EXP, 0x80000000, 0x3f800000},
     {VAE__FN_EXP, 0x42b17217, 0x7f7fff84}, /* the largest x without overflow */
-    {VAE__FN_EXP, 0x42b17218, 0x7f800000}, {VAE__FN_EXP, 0x42b17219, 0x7f800000},
-    {VAE__FN_EXP, 0xc2cff1b4, 1}, /* the smallest x above 0 */
-    {VAE__FN_EXP, 0xc2cff1b5, 0}, {VAE__FN_EXP, 0xff7fffff, 0},
+    {VAE__FN_EXP, 0x42b17218, 0x7f800000}, {VAE__FN_EXP, 0xff7fffff, 0},
+    {VAE__FN_EXP, 0xc2cff1b4, 1}, {VAE__FN_EXP, 0xc2cff1b5, 0}, /* where it becomes 0 */
     {VAE__FN_EXPM1, 0xff800000, 0xbf800000}, {VAE__FN_EXPM1, 0x7f800000, 0x7f800000},
     {VAE__FN_EXPM1, 0x80000000, 0x80000000}, {VAE__FN_EXPM1, 0x42b17218, 0x7f800000},
     {VAE__FN_LOG, 0, 0xff800000}, {VAE__FN_LOG, 0x80000000, 0xff800000},

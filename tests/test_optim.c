@@ -364,6 +364,8 @@ TEST(training_has_the_same_bits_on_every_instruction_set) {
 }
 
 TESTS(optim) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(ten_steps_of_each_optimizer_match_pytorchs_formulas);
     RUN(the_first_step_of_adam_has_the_size_of_the_learning_rate);
     RUN(a_constant_rate_is_constant);
@@ -375,4 +377,5 @@ TESTS(optim) {
     RUN(weight_decay_is_not_clipped);
     RUN(the_running_average_begins_at_the_initial_weights_and_follows);
     RUN(training_has_the_same_bits_on_every_instruction_set);
+    vae__fp_leave(&env);
 }

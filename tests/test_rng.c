@@ -260,10 +260,10 @@ TEST(normals_are_those_of_the_check_value) {
 }
 
 /* The largest error of r * part that single precision explains, where part is the sine or cosine of
- * theta and other the other one. theta is rounded twice, 2^-24 of itself in all, which moves part by
- * other. So is u, by 2^-24 of itself, 2^-23 in -2 log u: that moves r = sqrt(-2 log u) by 2^-24 / r,
- * but never by more than the root of 2^-23, where u is nearly 1. Logarithm, root, sine and product
- * add some 2^-22 of the result. Where part is small, so is the error: nothing is absolute. */
+ * theta and other the other one. theta is rounded twice, 2^-24 of itself in all, which moves part
+ * by other. So is u, by 2^-24 of itself, 2^-23 in -2 log u: that moves r = sqrt(-2 log u) by
+ * 2^-24 / r, but never by more than the root of 2^-23, where u is nearly 1. Logarithm, root, sine
+ * and product add some 2^-22 of the result. Where part is small, so is the error. */
 static double rng_normal_error(double r, double theta, double part, double other) {
     const double radius = r > 3.5e-4 ? 0x1p-24 / r : 1;
     return 2.5e-7 * fabs(r * part) + 0x1p-23 * fabs(r * theta * other) +
@@ -410,6 +410,46 @@ TEST(normals_have_the_tails_of_normals) { rng_tails((uint64_t)1 << 24, 8); }
 TEST(four_billion_normals_have_the_tails_of_normals) {
     if (!test_long) SKIP("only in the long suite");
     rng_tails((uint64_t)1 << 32, 9);
+}
+
+/* The rarest words, found by searching 2^34 of them: the angle at the ends of its range and at the
+ * quarters, the radius at its largest and at 0. */
+TEST(normals_at_the_rarest_words_are_right) {
+    static const struct {
+        uint64_t element;
+        uint32_t angle, radius;
+    } rare[] = {
+        {842857128, 0x80000000u, 0x9f6c1f6fu},  {3628941482u, 0, 0x8c7fa835u},
+        {4057773922u, 0xffffffffu, 0xd2f0272du}, {4231935472u, 0x9a64d923u, 0xffffffffu},
+        {4327757988u, 0x40000000u, 0xfc37748du}, {5483691856u, 0xc0000000u, 0xdafe1a75u},
+        {4862126064u, 0x21a703e5u, 1},          {7101207984u, 0xdd3a2672u, 0},
+        {13781604056u, 0xc57ed381u, 0},         {15246194150u, 0xc0e243aau, 0xffffffffu}};
+    const vae__kernels *k;
+    vae_stream s;
+    vae__address at;
+    size_t i;
+    memset(&s, 0, sizeof s);
+    s.seed = 1, s.purpose = VAE_PURPOSE_USER;
+    at = vae__address_of(&s);
+    for (i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+        const uint32_t a = ref_word(&s, rare[i].element), b = ref_word(&s, rare[i].element + 1);
+        const double theta = 3.14159265358979323846 * ((double)(int32_t)a * 0x1p-31 + 0x1p-32);
+        const double r = sqrt(-2 * log((double)b * 0x1p-32 + 0x1p-33));
+        CHECK_EQ(a, rare[i].angle);
+        CHECK_EQ(b, rare[i].radius);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            const float *z;
+            float block[4];
+            k->draw(VAE__DRAW_NORMAL, &at, (uint32_t)(rare[i].element / 4), 4, block);
+            z = block + rare[i].element % 4;
+            CHECK_NEAR((double)z[0], r * sin(theta),
+                       rng_normal_error(r, theta, sin(theta), cos(theta)));
+            CHECK_NEAR((double)z[1], r * cos(theta),
+                       rng_normal_error(r, theta, cos(theta), sin(theta)));
+            if (b == 0) CHECK_NEAR(hypot((double)z[0], (double)z[1]), sqrt(66 * log(2)), 2e-6);
+            if (b == 0xffffffffu) CHECK(z[0] == 0 && z[1] == 0); /* u rounds to 1 */
+        }
+    }
 }
 
 /* ---- integers ---- */
@@ -641,6 +681,31 @@ TEST(a_pixel_is_one_exactly_when_its_word_is_below_p_times_2_to_the_32) {
     }
 }
 
+/* 1 - 2^-24 times 2^32 is 2^32 - 256: one word in 2^24 is not below it, and here are some. */
+TEST(a_pixel_just_below_one_is_not_always_one) {
+    static const struct {
+        uint32_t sample, element, word;
+    } rare[] = {{16427, 11, 0xffffffddu}, {1077132, 9, 0xffffffa6u}, {1169091, 3, 0xffffff13u}};
+    const vae__kernels *k;
+    size_t i, j;
+    for (i = 0; i < sizeof rare / sizeof rare[0]; i++) {
+        vae_stream s = rng_stream(1);
+        float x[16], out[16];
+        vae__address at;
+        s.sample = rare[i].sample;
+        at = vae__address_of(&s);
+        CHECK_EQ(ref_word(&s, rare[i].element), rare[i].word);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            for (j = 0; j < 16; j++) x[j] = 1 - 0x1p-24f;
+            k->binarize(&at, 16, x, out);
+            for (j = 0; j < 16; j++) CHECK(out[j] == (j == rare[i].element ? 0 : 1));
+            for (j = 0; j < 16; j++) x[j] = 1;
+            k->binarize(&at, 16, x, out);
+            for (j = 0; j < 16; j++) CHECK(out[j] == 1);
+        }
+    }
+}
+
 /* Each pixel gets the largest p that must give 0 for its very word, then the smallest that must
  * give 1: off by one anywhere, and this fails. */
 TEST(binarisation_decides_at_the_last_bit) {
@@ -709,6 +774,8 @@ TEST(binarisation_has_the_right_mean_and_keeps_to_its_array) {
 }
 
 TESTS(rng) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(philox_gives_the_known_answers);
     RUN(the_kernels_give_the_known_answers);
     RUN(philox_may_write_over_its_counter);
@@ -725,6 +792,7 @@ TESTS(rng) {
     RUN(normals_have_the_moments_of_normals);
     RUN(the_two_normals_of_a_pair_are_independent);
     RUN(normals_pass_kolmogorov_smirnov);
+    RUN(normals_at_the_rarest_words_are_right);
     RUN(normals_have_the_tails_of_normals);
     RUN(four_billion_normals_have_the_tails_of_normals);
     RUN(below_is_the_high_part_of_a_96_bit_product);
@@ -736,6 +804,8 @@ TESTS(rng) {
     RUN(an_element_lands_everywhere_equally_often);
     RUN(neighbours_in_an_order_are_not_neighbours_in_the_data);
     RUN(a_pixel_is_one_exactly_when_its_word_is_below_p_times_2_to_the_32);
+    RUN(a_pixel_just_below_one_is_not_always_one);
     RUN(binarisation_decides_at_the_last_bit);
     RUN(binarisation_has_the_right_mean_and_keeps_to_its_array);
+    vae__fp_leave(&env);
 }

@@ -238,6 +238,8 @@ TEST(the_best_instruction_set_is_there_and_portable_always_is) {
 }
 
 TESTS(status) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
     RUN(every_status_has_a_text_of_its_own);
     RUN(every_choice_has_a_word_that_leads_back_to_it);
     RUN(the_words_of_the_defaults_are_the_documented_ones);
@@ -247,5 +249,6 @@ TESTS(status) {
     RUN(a_sink_that_is_full_fails_for_good_and_goes_on_counting);
     RUN(a_report_is_cut_to_its_size_and_always_ends);
     RUN(the_best_instruction_set_is_there_and_portable_always_is);
+    vae__fp_leave(&env);
 }
 #undef SAYS
