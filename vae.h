@@ -89,12 +89,16 @@
  *     purpose        time          sample                   replica
  *     INIT           0             tensor                   0
  *     SHUFFLE        epoch         0                        round of the Feistel network
- *     BINARIZE       epoch (in evaluation 0xffffffff)       0       sample: image in the data set
+ *     BINARIZE       epoch (evaluation: 0xffffffff,         0       sample: image in the data set
+ *                    vae_train_step: step)
  *     EPS            step          row of the batch         draw
  *     PRIOR_Z        0             number of the draw       0
  *     EVAL           0             image in the data set    0
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
+ *
+ * PROBE (of the gradient check) has the direction as time and the tensor as sample. NOISE, DROPOUT,
+ * DRAW_X and GUMBEL are reserved. Gradients are not divided into shards in this version.
  *
  * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
  * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
@@ -392,7 +396,8 @@ typedef struct vae_tensor {
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in file order. They lie packed, one after
- * another, so the first one's `data` is also the array of all parameters. */
+ * another, so the first one's `data` is also the array of all parameters. A model that borrows its
+ * parameters gives pointers into the caller's bytes: write there only if those may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
 /* ---- training ---- */
@@ -402,20 +407,20 @@ typedef struct vae_stats {
     double recon;  /* negative log-likelihood given z, >= 0 for bernoulli */
     double kl;
     double loss;   /* recon + beta * kl: what was minimised */
-    double grad_norm; /* global, before clipping; only filled when `clip` is set */
+    double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
 } vae_stats;
 
 /* One step on a batch: forward, backward, optimiser.
  *
  *   x      (rows, input_dim)  pixels; in [0,1] for bernoulli; 1 <= rows <= desc.batch
- *   index  (rows)             number of each image in the data set: addresses the binarisation
- *                             noise. NULL: step * batch + row
+ *   index  (rows)             number of each image in the data set: with the step it addresses the
+ *                             binarisation noise. NULL: step * batch + row
  *   stats  out                means over the batch, before the update; may be NULL
  *
- * Errors: ERR_VALUE, ERR_STATE (inference or invalid model), ERR_NONFINITE: a loss that is not
- * finite leaves the model as it was; a gradient that is not marks the model invalid, and the
- * report names tensor and step. */
+ * Errors: ERR_VALUE (rows, a pixel outside [0,1] with bernoulli), ERR_STATE (inference or invalid
+ * model), ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient
+ * that is not marks the model invalid, and the report names tensor and step. */
 VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
                                   vae_stats *stats);
 
@@ -520,12 +525,14 @@ enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for g
 /* How a file becomes a model. Zero is default. */
 typedef struct vae_load_options {
     int inference;      /* 1: parameters only */
-    int batch;          /* rows of a step. 0: as stored. Another number: another training run */
+    int batch;          /* rows of the buffers. 0: as stored, for inference at most 128. In training
+                           another number than the stored one is another run */
     int threads;        /* as in vae_desc */
     vae_isa isa;
     int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
                            must then outlive the model */
+    size_t max_memory;  /* refuse a model that needs more bytes than this. 0: no limit */
     void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate */
     size_t memory_size;
     vae_allocator allocator;
@@ -548,8 +555,10 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
 #ifndef VAE_NO_STDIO
 /* The same with a path. A save writes "<path>.tmp", flushes it to disk and renames it, so that
  * `path` holds either the old file or the new one, whole, at every instant. Two processes that
- * save to one path at once: one gets an error. A symbolic link is replaced, not followed.
- * Further errors: ERR_OPEN, ERR_READ, ERR_WRITE. */
+ * save to one path at once: one gets an error. A symbolic link is replaced, not followed. A model
+ * made for inference saves weights only.
+ * Errors: ERR_OPEN, ERR_READ, ERR_WRITE; ERR_NONFINITE and ERR_STATE for a model whose numbers are
+ * not finite, or that is for inference without VAE_SAVE_WEIGHTS_ONLY; those of vae_load_memory. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
                             vae_report *report);
@@ -646,7 +655,7 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
 
 /* ======================================================================================
  * >>compiler what this compiler and machine are, and how to hide a value from the optimiser
- * uses: nothing                      tests: tests/compile, tests/test_compiler.c
+ * uses: nothing                      tests: tests/compile, tests/test_arena.c
  * ==================================================================================== */
 
 #include <float.h>
@@ -805,7 +814,7 @@ VAE__INLINE double vae__mul_d(double a, double b) {
 }
 VAE__INLINE double vae__div_d(double a, double b) {
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-    __asm__("divsd %1, %0" : "+x"(a) : "x"(b));
+    __asm__("divsd {%1, %0|%0, %1}" : "+x"(a) : "x"(b));
     return a;
 #else
     double r;
@@ -974,7 +983,7 @@ static void vae__putv(vae__sink *s, const char *format, va_list args) {
             if (d < 0) vae__put(s, "-", 1), d = -d;
             if (d > 0) {
                 while (d >= 9.999995) d /= 10, e++;
-                while (d < 0.9999995) d *= 10, e--;
+                while (d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
             }
             u = (uint64_t)(d * 100000 + 0.5);
             for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
@@ -1034,6 +1043,15 @@ static vae_status vae__fail(vae_report *report, vae_status status, const char *f
         report->status = status;
     }
     return status;
+}
+
+/* A long path would push the reason out of the report; its last part tells the file. */
+static const char *vae__tail(const char *name) {
+    size_t n = name ? strlen(name) : 0;
+    if (!name) return "memory";
+    if (n > 120)
+        for (name += n - 120; (*name & 0xC0) == 0x80; name++) {}
+    return name;
 }
 
 /* ======================================================================================
@@ -1228,6 +1246,7 @@ static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint6
         vae__random_block(&at, 0, w);
         o->keys[round] = w[0];
     }
+    VAE_ASSERT(n > 0);
     o->n = n;
     for (o->half = 1; o->half < 16 && (uint64_t)1 << 2 * o->half < n; o->half++) {}
 }
@@ -1256,7 +1275,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* ======================================================================================
  * >>shim     one vector vocabulary for every instruction set
- * uses: >>compiler >>rng             tests: tests/test_shim.c
+ * uses: >>compiler >>rng             tests: tests/test_math.c
  *
  * Here the file includes itself once per instruction set; each time only the two rooms between
  * "guard B" and its end are seen, with V_* meaning that set's vectors and VAE__FN(name) a name of
@@ -1286,7 +1305,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                   float decay, float gscale)) \
     X(void, ema, (size_t n, const float *w, float *average, float decay)) \
     X(double, sum_squares, (size_t n, const float *x)) \
-    X(int, all_finite, (size_t n, const float *x))
+    X(int, all_finite, (size_t n, const float *x)) \
+    X(int, none_negative, (size_t n, const float *x))
 
 /* Functions of one argument: the activations, then the rest of the family. */
 enum {
@@ -1503,7 +1523,6 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VI_SHR(a, k) ((a) >> (k))
 #define V_SELECT(m, a, b) V_OF_BITS(VAE__FN(vi_select)(m, V_BITS(a), V_BITS(b)))
 #define VM_ANY(m) ((m) != 0)
-#define VM_AND(a, b) ((a) & (b))
 #define VM_OR(a, b) ((a) | (b))
 #define VAE__TILE_ROWS 4 /* 4 x 4 scalars */
 #define VAE__TILE_VECS 4
@@ -1526,11 +1545,11 @@ VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm256_loadu_ps(p); }
 VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm256_storeu_ps(p, v); }
 VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
     if (i + 8 <= n) return _mm256_loadu_ps(p + i);
-    return _mm256_maskload_ps(p + i, VAE__FN(v_lanes)(i, n));
+    return i < n ? _mm256_maskload_ps(p + i, VAE__FN(v_lanes)(i, n)) : _mm256_setzero_ps();
 }
 VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
     if (i + 8 <= n) _mm256_storeu_ps(p + i, v);
-    else _mm256_maskstore_ps(p + i, VAE__FN(v_lanes)(i, n), v);
+    else if (i < n) _mm256_maskstore_ps(p + i, VAE__FN(v_lanes)(i, n), v);
 }
 VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
 VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm256_add_ps(a, b); V_HIDE(r); return r; }
@@ -1585,7 +1604,6 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) {
 #define VI_SHR(a, k) _mm256_srli_epi32(a, k)
 #define V_SELECT(m, a, b) _mm256_blendv_ps(b, a, m)
 #define VM_ANY(m) (_mm256_movemask_ps(m) != 0)
-#define VM_AND(a, b) _mm256_and_ps(a, b)
 #define VM_OR(a, b) _mm256_or_ps(a, b)
 #define VAE__TILE_ROWS 6 /* 6 x 2: 12 sums + 2 of B + 1 of A = 15 of 16 registers */
 #define VAE__TILE_VECS 2
@@ -1607,10 +1625,10 @@ VAE__INLINE VM VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
 VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm512_loadu_ps(p); }
 VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm512_storeu_ps(p, v); }
 VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
-    return _mm512_maskz_loadu_ps(VAE__FN(v_lanes)(i, n), p + i);
+    return _mm512_maskz_loadu_ps(VAE__FN(v_lanes)(i, n), p + (i < n ? i : 0));
 }
 VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
-    _mm512_mask_storeu_ps(p + i, VAE__FN(v_lanes)(i, n), v);
+    _mm512_mask_storeu_ps(p + (i < n ? i : 0), VAE__FN(v_lanes)(i, n), v);
 }
 VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
 VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm512_add_ps(a, b); V_HIDE(r); return r; }
@@ -1662,7 +1680,6 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return _mm512_loadu_si512(p
 #define VI_SHR(a, k) _mm512_srli_epi32(a, k)
 #define V_SELECT(m, a, b) _mm512_mask_mov_ps(b, m, a)
 #define VM_ANY(m) ((m) != 0)
-#define VM_AND(a, b) ((VM)((a) & (b)))
 #define VM_OR(a, b) ((VM)((a) | (b)))
 #define VAE__TILE_ROWS 12 /* 12 x 2: 24 sums + 2 of B, A broadcast from memory: 26 of 32 */
 #define VAE__TILE_VECS 2
@@ -1756,7 +1773,6 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
 #define VI_SHR(a, k) vshrq_n_u32(a, k)
 #define V_SELECT(m, a, b) vbslq_f32(m, a, b)
 #define VM_ANY(m) (vmaxvq_u32(m) != 0)
-#define VM_AND(a, b) vandq_u32(a, b)
 #define VM_OR(a, b) vorrq_u32(a, b)
 #define VAE__TILE_ROWS 6 /* 6 x 4: 24 sums + 4 of B + 1 of A = 29 of 32 registers */
 #define VAE__TILE_VECS 4
@@ -2042,7 +2058,7 @@ VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
 
 VAE__INLINE V VAE__FN(v_sinpi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return s; }
 VAE__INLINE V VAE__FN(v_cospi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return c; }
-VAE__INLINE V VAE__FN(v_relu)(V x) { return V_MAX(x, V_ZERO()); }
+VAE__INLINE V VAE__FN(v_relu)(V x) { return V_MAX(V_ZERO(), x); }
 VAE__INLINE V VAE__FN(v_leaky_relu)(V x) { return V_MAX(x, V_MUL(x, V_SET1(0.01f))); }
 /* Error as expm1. */
 VAE__INLINE V VAE__FN(v_elu)(V x) {
@@ -2217,11 +2233,11 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
                             float *out) {
     size_t j, kk, q;
     for (j = 0; j < width; j += 4) {
-        const float *b0 = b + j * ldb, *b1 = b0 + ldb, *b2 = b1 + ldb, *b3 = b2 + ldb;
         for (kk = 0; j + 4 <= n && kk + V_W <= k; kk += V_W) {
+            const float *from = b + j * ldb + kk;
             uint32_t four[4 * V_W];
-            VI_STORE4(four, V_BITS(V_LOAD(b0 + kk)), V_BITS(V_LOAD(b1 + kk)),
-                      V_BITS(V_LOAD(b2 + kk)), V_BITS(V_LOAD(b3 + kk)));
+            VI_STORE4(four, V_BITS(V_LOAD(from)), V_BITS(V_LOAD(from + ldb)),
+                      V_BITS(V_LOAD(from + 2 * ldb)), V_BITS(V_LOAD(from + 3 * ldb)));
             VAE__UNROLL
             for (q = 0; q < V_W; q++) memcpy(out + (kk + q) * width + j, four + 4 * q, 16);
         }
@@ -2628,6 +2644,14 @@ static int VAE__FN(all_finite)(size_t n, const float *x) {
     return !VM_ANY(bad);
 }
 
+/* -0 counts as 0, NaN as anything. */
+static int VAE__FN(none_negative)(size_t n, const float *x) {
+    VM bad = V_GT(V_ZERO(), V_ZERO());
+    size_t i;
+    for (i = 0; i < n; i += V_W) bad = VM_OR(bad, V_GT(V_ZERO(), V_GET(x, i, n)));
+    return !VM_ANY(bad);
+}
+
 /* ---- the table ---- */
 
 static const vae__kernels VAE__FN(kernels) = {
@@ -2658,8 +2682,32 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VI_SHR
 #undef V_SELECT
 #undef VM_ANY
-#undef VM_AND
 #undef VM_OR
+#undef V_ADD
+#undef V_SUB
+#undef V_MUL
+#undef V_DIV
+#undef V_MAX
+#undef V_MIN
+#undef V_FMA
+#undef V_ZERO
+#undef V_ABS
+#undef V_NEG
+#undef V_GET
+#undef V_PUT
+#undef V_LOAD
+#undef V_STORE
+#undef V_SQRT
+#undef V_GT
+#undef V_FROM_INT
+#undef V_TO_INT
+#undef V_CLAMP_LOGVAR
+#undef V_LOGVAR_OUTSIDE
+#undef VI_GT
+#undef VI_SELECT
+#undef VI_LOAD
+#undef VI_STORE4
+#undef VI_MULHILO
 #undef VAE__TILE_ROWS
 #undef VAE__TILE_VECS
 
@@ -2669,7 +2717,7 @@ static const vae__kernels VAE__FN(kernels) = {
 
 /* ======================================================================================
  * >>dispatch which kernels run here, and the floating-point environment they run in
- * uses: >>kernels                    tests: tests/test_dispatch.c
+ * uses: >>kernels                    tests: tests/test_status.c, tests/test_rng.c
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
@@ -3064,6 +3112,7 @@ typedef struct vae__net {
 static void vae__net_fwd(const vae__kernels *k, const vae__net *net, const float *params,
                          size_t rows, const float *x, float *out) {
     size_t i;
+    VAE_ASSERT(net->count > 0);
     for (i = 0; i < net->count; i++) {
         const vae__op *op = &net->ops[i];
         float *y = out && i + 1 == net->count ? out : op->y;
@@ -3167,7 +3216,7 @@ static const vae__field vae__fields[] = {
     {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
     {"beta1", VAE__REAL, 0, VAE__AT(beta1), 0.9, 0, 0.9999999},
     {"beta2", VAE__REAL, 0, VAE__AT(beta2), 0.999, 0, 0.9999999},
-    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 0, 1},
+    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 1e-37, 1},
     {"momentum", VAE__REAL, 0, VAE__AT(momentum), 0, 0, 0.9999999},
     {"weight_decay", VAE__REAL, 0, VAE__AT(weight_decay), 0, 0, 1e6},
     {"clip", VAE__REAL, 0, VAE__AT(clip), 0, 0, 1e30},
@@ -3245,8 +3294,10 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "a schedule of stages and stage_count > 0 go "
                          "together");
     for (i = 0; i < d->stage_count; i++)
-        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0)
-            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr >= 0", i);
+        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
+            d->stages[i].lr > 1e30)
+            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
+                             "1e30", i);
     if (d->threads < 0 || d->threads > 1)
         return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this version computes on one "
                          "thread", d->threads);
@@ -3261,6 +3312,11 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
 }
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
+
+/* Those that pass about half of what comes in. */
+VAE__INLINE int vae__act_is_relu(vae_act act) {
+    return act != VAE_ACT_IDENTITY && act != VAE_ACT_TANH && act != VAE_ACT_SIGMOID;
+}
 
 /* 0 when the sizes overflow. */
 static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
@@ -3284,14 +3340,15 @@ static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item
     if (op) {
         slot->is_weight = t->rank > 1;
         slot->fan_in = op->in.dim, slot->fan_out = op->out.dim;
-        slot->relu = op->act != VAE_ACT_IDENTITY && op->act != VAE_ACT_TANH &&
-                     op->act != VAE_ACT_SIGMOID;
+        slot->relu = vae__act_is_relu(op->act);
         m->visible_bias = slot->offset;
     }
     m->slot_count++;
     return vae__size_add(m->parameters, slot->count, &m->parameters) &&
            m->parameters <= SIZE_MAX / 64;
 }
+
+enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
  * the length of the canonical spelling, the widest row. With one it takes the activations from it,
@@ -3336,7 +3393,13 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         for (i = 0; i < op.tensor_count; i++)
             if (!vae__add_slot(m, net->what, &op, net->count, !more, &tensors[i]))
                 return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
+        if (net->count >= VAE__MAX_ITEMS)
+            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
+                             (int)VAE__MAX_ITEMS);
         if (op.out.dim > m->widest) m->widest = op.out.dim;
+        if (!op.layer->name && last.layer && last.act == VAE_ACT_IDENTITY && m->slots)
+            for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
+                m->slots[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
         if (!arena) continue;
         if (m->desc.inference) {
             op.y = net->count & 1 ? m->spare : m->dy;
@@ -3371,6 +3434,17 @@ static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     return bad;
 }
 
+/* A shape in one spelling. */
+enum { VAE__SHAPE_TEXT = 32 };
+static void vae__spell_shape(const vae__shape *shape, char *text) {
+    vae__sink s;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
+    if (shape->h * shape->w > 1) vae__putf(&s, "%zx%zx%z", shape->h, shape->w, shape->c);
+    else vae__putf(&s, "%z", shape->c);
+    vae__put(&s, "", 1);
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -3401,7 +3475,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     m->slots = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
     m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
     m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
-    input = (char *)vae__push(arena, strlen(d->input) + 1, 1);
+    input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
     if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
     if (train) {
         m->g = vae__push_floats(arena, m->parameters);
@@ -3424,7 +3498,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
     if (arena->base) {
-        memcpy(input, d->input, strlen(d->input) + 1);
+        vae__spell_shape(&m->input, input);
         m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
     }
     return VAE_OK;
@@ -3531,8 +3605,13 @@ static void vae__init_weights(vae *m) {
 
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
     vae plan;
+    vae__fpenv env;
+    vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
-    return vae__measure(desc, 0, &plan, size, report);
+    vae__fp_enter(&env);
+    bad = vae__measure(desc, 0, &plan, size, report);
+    vae__fp_leave(&env);
+    return bad;
 }
 
 static vae_status vae__create(const vae_desc *desc, void *memory, size_t size, vae **model,
@@ -3632,12 +3711,17 @@ static double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)m->step, (double)d->warmup));
 }
 
+/* NaN stays NaN, also where -Ofast knows of none. */
+static float vae__clamp_logvar(float l) {
+    if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
+    return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
+}
+
 /* The gaussian's variance as this model has it now: 1 / s^2, and log s^2. */
 static void vae__variance_now(const vae *m, const float *params, float *inverse, double *logvar) {
     float v = (float)m->desc.variance, l;
     if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
-        l = params[m->logvar];
-        l = l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
+        l = vae__clamp_logvar(params[m->logvar]);
         v = -l;
         m->k->map(VAE__FN_EXP, 1, &v, inverse);
     } else {
@@ -3645,6 +3729,12 @@ static void vae__variance_now(const vae *m, const float *params, float *inverse,
         *inverse = (float)vae__div_d(1, m->desc.variance);
     }
     *logvar = (double)l;
+}
+
+/* Outside the clamp the loss is flat. */
+static void vae__set_dlogvar(vae *m, float dlogvar) {
+    const float l = m->w[m->logvar];
+    m->g[m->logvar] = l > VAE_LOGVAR_MAX || l < VAE_LOGVAR_MIN ? 0 : dlogvar;
 }
 
 /* One image against one row of the decoder's output. `scale` times the gradient goes to dout unless
@@ -3808,7 +3898,7 @@ static void vae__update(vae *m, float gscale) {
 
 /* ======================================================================================
  * >>train    steps and epochs
- * uses: >>losses >>optim >>data      tests: tests/test_train.c
+ * uses: >>losses >>optim >>eval >>data   tests: tests/test_train.c
  * ==================================================================================== */
 
 /* The number of the first float that is not finite, or n. */
@@ -3817,6 +3907,26 @@ static size_t vae__first_bad(const vae *m, const float *x, size_t n) {
     if (m->k->all_finite(n, x)) return n;
     for (i = 0; i < n && vae__finite_f(x[i]); i++) {}
     return i;
+}
+
+/* Numbers that are not finite would spoil everything after them, and a probability outside [0,1] is
+ * none: told by image and place. Integers are in [0,1] by the way they are read. */
+static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_t rows,
+                                    const uint32_t *index, size_t first) {
+    const size_t n = rows * m->input.dim;
+    const int unit = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI;
+    size_t bad, row;
+    if (type != VAE_F32 && type != VAE_F64) return VAE_OK;
+    bad = vae__first_bad(m, x, n);
+    if (bad == n && unit)
+        for (bad = 0; bad < n && x[bad] >= 0 && x[bad] <= 1;) bad++;
+    if (bad == n) return VAE_OK;
+    row = index ? (size_t)index[bad / m->input.dim] : first + bad / m->input.dim;
+    if (!vae__finite_f(x[bad]))
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
+                         bad % m->input.dim, (double)x[bad]);
+    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes "
+                     "numbers from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
 }
 
 /* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
@@ -3860,17 +3970,17 @@ static vae_status vae__can_train(vae *m) {
     return VAE_OK;
 }
 
-static vae_status vae__step(vae *m, const float *x, const uint32_t *index, uint32_t epoch,
+static vae_status vae__step(vae *m, const float *x, const uint32_t *index, uint32_t time,
                             size_t rows, vae_stats *stats) {
     vae_stats s;
     float gscale = 1, dlogvar = 0;
     const int learned = m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
     const char *name;
-    x = vae__binarized(m, x, index, (uint32_t)(m->step * m->rows), epoch, rows);
+    x = vae__binarized(m, x, index, (uint32_t)(m->step * m->rows), time, rows);
     vae__forward(m, x, rows, &s, learned ? &dlogvar : NULL);
     if (!vae__finite_d(s.loss)) return vae__loss_failed(m, x, rows);
     vae__backward(m, x, rows);
-    if (learned) m->g[m->logvar] = dlogvar;
+    if (learned) vae__set_dlogvar(m, dlogvar);
     name = vae__bad_tensor(m, m->g);
     if (name) {
         m->invalid = 1;
@@ -3897,29 +4007,10 @@ VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index,
     if (rows < 1 || rows > m->rows)
         return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
     vae__fp_enter(&env);
-    bad = vae__step(m, x, index, 0, rows, stats);
+    bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, 0);
+    if (!bad) bad = vae__step(m, x, index, (uint32_t)m->step, rows, stats);
     vae__fp_leave(&env);
     return bad;
-}
-
-/* Numbers that are not finite would spoil everything after them, and a probability outside [0,1] is
- * none: told by image and place. Integers are in [0,1] by the way they are read. */
-static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_t rows,
-                                    const uint32_t *index, size_t first) {
-    const size_t n = rows * m->input.dim;
-    const int unit = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI;
-    size_t bad, row;
-    if (type != VAE_F32 && type != VAE_F64) return VAE_OK;
-    bad = vae__first_bad(m, x, n);
-    if (bad == n && unit)
-        for (bad = 0; bad < n && x[bad] >= 0 && x[bad] <= 1;) bad++;
-    if (bad == n) return VAE_OK;
-    row = index ? (size_t)index[bad / m->input.dim] : first + bad / m->input.dim;
-    if (!vae__finite_f(x[bad]))
-        return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
-                         bad % m->input.dim, (double)x[bad]);
-    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes "
-                     "numbers from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
 }
 
 static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
@@ -3938,7 +4029,11 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     vae__fpenv env;
     if (!m) return VAE_ERR_NULL;
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
-    if (m->desc.inference || m->borrowed) return vae__can_train(m);
+    if (m->desc.inference) return vae__can_train(m);
+    for (i = 0; i < m->input.dim; i++)
+        if (!vae__finite_f(mean[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
+                             (double)mean[i]);
     vae__fp_enter(&env);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
@@ -3979,6 +4074,20 @@ static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     return vae_set_visible_bias(m, m->x);
 }
 
+/* What a callback is told, out of the position in training. */
+static void vae__progress_of(const vae *m, vae_progress *now) {
+    const vae__position *at = &m->at;
+    const double images = (double)at->images;
+    memset(now, 0, sizeof *now);
+    now->epoch = at->epoch, now->epochs = (uint64_t)m->desc.epochs;
+    now->step = at->step, now->steps = (at->total + m->rows - 1) / m->rows;
+    now->images = now->train.images = at->images, now->total = at->total;
+    now->train.recon = vae__div_d(at->recon, images);
+    now->train.kl = vae__div_d(at->kl, images);
+    now->train.loss = vae__div_d(at->loss, images);
+    now->train.elbo = -vae__add_d(now->train.recon, now->train.kl);
+}
+
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
     vae_status bad;
@@ -3993,7 +4102,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
     if (!bad && test) bad = vae__check_data(m, test, "test");
     if (bad) return bad;
     at = &m->at;
-    if (at->step && at->total != train->count)
+    if (at->images && at->total != train->count)
         return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
                          "of %u images; this data has %z", at->total, train->count);
     vae__fp_enter(&env);
@@ -4020,15 +4129,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, (double)rows));
             at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, (double)rows));
             at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, (double)rows));
-            now.epoch = at->epoch, now.epochs = (uint64_t)m->desc.epochs;
-            now.step = at->step, now.steps = (at->total + m->rows - 1) / m->rows;
-            now.images = at->images, now.total = at->total;
-            now.epoch_done = now.has_test = 0;
-            now.train.images = at->images;
-            now.train.recon = vae__div_d(at->recon, (double)at->images);
-            now.train.kl = vae__div_d(at->kl, (double)at->images);
-            now.train.loss = vae__div_d(at->loss, (double)at->images);
-            now.train.elbo = -vae__add_d(now.train.recon, now.train.kl);
+            vae__progress_of(m, &now);
             now.train.grad_norm = s.grad_norm;
             if (progress) {
                 vae__fp_leave(&env);
@@ -4036,8 +4137,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                 vae__fp_enter(&env);
             }
         }
-        if (bad) break;
-        if (at->images == at->total) {
+        if (!bad && !stop) { /* the epoch is complete */
+            vae__progress_of(m, &now);
             at->epoch++;
             at->step = at->images = 0;
             at->recon = at->kl = at->loss = 0;
@@ -4048,14 +4149,13 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             now.epoch_done = 1;
             if (!bad && progress) {
                 vae__fp_leave(&env);
-                stop |= progress(m, &now, user);
+                stop = progress(m, &now, user);
                 vae__fp_enter(&env);
             }
         }
-        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs) {
-            bad = VAE_STOPPED;
-            vae__fail(&m->report, bad, "stopped by the progress callback at step %u", m->step);
-        }
+        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs)
+            bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
+                            m->step);
     }
     vae__fp_leave(&env);
     return bad;
@@ -4127,12 +4227,15 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     vae__forward(m, x, rows, &s, &dlogvar);
     if (vae__finite_d(s.loss)) vae__backward(m, x, rows);
     if (!vae__finite_d(s.loss) || !m->k->all_finite(m->parameters, m->g)) {
-        bad = vae__loss_failed(m, x, rows);
+        bad = vae__finite_d(s.loss)
+                  ? vae__fail(&m->report, VAE_ERR_NONFINITE, "the gradient of %s is not finite",
+                              vae__bad_tensor(m, m->g))
+                  : vae__loss_failed(m, x, rows);
         vae__release(&m->desc.allocator, copy, size);
         vae__fp_leave(&env);
         return bad;
     }
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) m->g[m->logvar] = dlogvar;
+    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) vae__set_dlogvar(m, dlogvar);
     for (q = 0; q < directions; q++) {
         for (t = 0; t < m->slot_count; t++) {
             double diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
@@ -4168,12 +4271,8 @@ VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, fl
         for (i = 0; i < run; i++) {
             const float *head = last->y + i * 2 * latent;
             if (mu) memcpy(mu + (at + i) * latent, head, latent * sizeof(float));
-            for (j = 0; logvar && j < latent; j++) {
-                float l = head[latent + j];
-                if (l > VAE_LOGVAR_MAX) l = VAE_LOGVAR_MAX;
-                if (l < VAE_LOGVAR_MIN) l = VAE_LOGVAR_MIN;
-                logvar[(at + i) * latent + j] = l;
-            }
+            for (j = 0; logvar && j < latent; j++)
+                logvar[(at + i) * latent + j] = vae__clamp_logvar(head[latent + j]);
         }
         at += run;
     }
@@ -4290,17 +4389,19 @@ VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first
     vae__fpenv env;
     size_t at;
     double recon_sum = 0, kl_sum = 0;
+    vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
     vae__fp_enter(&env);
-    for (at = 0; at < rows;) {
+    bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, first);
+    for (at = 0; at < rows && !bad;) {
         const size_t run = rows - at < m->rows ? rows - at : m->rows;
         vae__score(m, x + at * m->input.dim, run, first + (uint32_t)at, elbo ? elbo + at : NULL,
                    recon ? recon + at : NULL, kl ? kl + at : NULL, &recon_sum, &kl_sum);
         at += run;
     }
     vae__fp_leave(&env);
-    return VAE_OK;
+    return bad;
 }
 
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
@@ -4347,6 +4448,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
 #define VAE__POSIX 1
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -4398,6 +4500,9 @@ static const char *vae__errno_text(int code) {
 #ifdef EMFILE
     case EMFILE: return "too many open files";
 #endif
+#ifdef ELOOP
+    case ELOOP: return "it is a symbolic link";
+#endif
 #ifdef ENAMETOOLONG
     case ENAMETOOLONG: return "the name is too long";
 #endif
@@ -4416,14 +4521,14 @@ typedef struct vae__reader {
 } vae__reader;
 
 static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *report) {
-    r->path = path;
+    r->path = path ? vae__tail(path) : "";
     r->size = SIZE_MAX;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     errno = 0;
 #ifdef VAE__POSIX
     r->fd = open(path, O_RDONLY);
     if (r->fd < 0)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", path,
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
                          vae__errno_text(errno));
     {
         struct stat st;
@@ -4431,7 +4536,7 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
             if (S_ISDIR(st.st_mode)) {
                 close(r->fd);
                 return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: it is a folder",
-                                 path);
+                                 r->path);
             }
             if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
                 r->size = (size_t)st.st_size;
@@ -4440,7 +4545,7 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
 #else
     r->file = fopen(path, "rb");
     if (!r->file)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", path,
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
                          vae__errno_text(errno));
     if (fseek(r->file, 0, SEEK_END) == 0) {
         long end = ftell(r->file);
@@ -4547,24 +4652,29 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
 
 #ifdef VAE__POSIX
 /* Opens the temporary, empties it and holds a lock on it that dies with the process: a file left by
- * a kill is in nobody's way, and two processes cannot mix their bytes. The file may have been
- * renamed by its writer between open and lock: then it is the model, and not ours to empty. */
+ * a kill is in nobody's way, and two writers, threads or processes, cannot mix their bytes. The
+ * file may have been renamed by its writer between open and lock: then it is the model, and not
+ * ours to empty. A symbolic link is not followed: it might lead to anything. */
+#if defined(O_NOFOLLOW)
+#define VAE__NOFOLLOW O_NOFOLLOW
+#elif defined(__O_NOFOLLOW) /* glibc under -std=c99 */
+#define VAE__NOFOLLOW __O_NOFOLLOW
+#else
+#define VAE__NOFOLLOW 0
+#endif
 enum { VAE__BUSY = -2 };
 static int vae__open_locked(const char *temp) {
     int tries;
     for (tries = 0; tries < 100; tries++) {
-        struct flock lock;
         struct stat ours, named;
-        int fd = open(temp, O_RDWR | O_CREAT, 0666), same;
+        int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666), same;
         if (fd < 0) return -1;
-        memset(&lock, 0, sizeof lock);
-        lock.l_type = F_WRLCK, lock.l_whence = SEEK_SET;
-        if (fcntl(fd, F_SETLK, &lock) != 0 && (errno == EACCES || errno == EAGAIN)) {
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
             close(fd);
             return VAE__BUSY;
         } /* a file system without locks: go on without */
         same = fstat(fd, &ours) == 0 && stat(temp, &named) == 0 && ours.st_ino == named.st_ino &&
-               ours.st_dev == named.st_dev;
+               ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
         if (same && ftruncate(fd, 0) == 0) return fd;
         close(fd);
         if (same) return -1;
@@ -4591,13 +4701,14 @@ static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *
 #ifdef VAE__POSIX
     w->fd = vae__open_locked(w->temp);
     if (w->fd == VAE__BUSY)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: another process is writing it", w->temp);
+        return vae__fail(report, VAE_ERR_OPEN, "%s: another writer is at work on it",
+                         vae__tail(w->temp));
     if (w->fd < 0)
 #else
     w->file = fopen(w->temp, "wb");
     if (!w->file)
 #endif
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", w->temp,
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
                          vae__errno_text(errno));
     return VAE_OK;
 }
@@ -4647,7 +4758,7 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
 #ifndef VAE__POSIX
     remove(w->temp);
 #endif
-    return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", w->path,
+    return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", vae__tail(w->path),
                      vae__errno_text(w->code));
 }
 
@@ -4675,15 +4786,6 @@ typedef struct vae__st_tensor {
     size_t shape[VAE_MAX_RANK];
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
-
-/* A long path would push the reason out of the report; its last part tells the file. */
-static const char *vae__tail(const char *name) {
-    size_t n = name ? strlen(name) : 0;
-    if (!name) return "memory";
-    if (n > 120)
-        for (name += n - 120; (*name & 0xC0) == 0x80; name++) {}
-    return name;
-}
 
 /* "1f 8b 08": `text` has room for 3 * count characters. */
 static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
@@ -5197,7 +5299,7 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
 
 /* Tensors one after another in header order: `cursor` begins at 0. 1, or 0 after the last. A name
  * is unescaped, and cut when it does not fit (401 always do). */
-static VAE__UNUSED int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
+static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
                                   vae__st_tensor *out) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
@@ -5431,15 +5533,24 @@ static void vae__put_model(vae__sink *s, const vae *m, int flags) {
     vae__le32(length + 4, (uint32_t)((uint64_t)counter.count >> 32));
     vae__put(s, length, 8);
     vae__put_header(s, m, sections, count, hash);
+    VAE_ASSERT(s->count % 64 == 0);
     for (i = 0; i < count; i++) vae__put_floats(s, sections[i].values, m->parameters);
 }
 
 /* A model that holds numbers that are not finite must not replace a good file. */
-static vae_status vae__can_save(vae *m) {
-    const char *name = vae__bad_tensor(m, m->w);
-    if (name)
-        return vae__fail(&m->report, VAE_ERR_NONFINITE, "not saved: %s holds numbers that are not "
-                         "finite", name);
+static vae_status vae__can_save(vae *m, int flags) {
+    vae__section sections[4];
+    const int count = vae__sections(m, flags, sections);
+    int i;
+    for (i = 0; i < count; i++) {
+        const char *name = vae__bad_tensor(m, sections[i].values);
+        if (name)
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "not saved: %s%s holds numbers that "
+                             "are not finite", sections[i].prefix, name);
+    }
+    if (m->desc.inference && !(flags & VAE_SAVE_WEIGHTS_ONLY))
+        return vae__fail(&m->report, VAE_ERR_STATE, "not saved: a model for inference has only its "
+                         "weights to save (VAE_SAVE_WEIGHTS_ONLY)");
     if (m->invalid)
         return vae__fail(&m->report, VAE_ERR_STATE, "not saved: the model is invalid since a "
                          "gradient was not finite");
@@ -5464,7 +5575,7 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!bytes) return vae__fail(&m->report, VAE_ERR_NULL, "bytes is NULL");
-    bad = vae__can_save(m);
+    bad = vae__can_save(m, flags);
     if (bad) return bad;
     memset(&s, 0, sizeof s);
     vae_save_size(m, flags, &s.count);
@@ -5522,16 +5633,28 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
     }
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
+    else if (o->inference && d->batch > 128) d->batch = 128; /* results do not depend on it */
     d->threads = o->threads;
     d->isa = o->isa;
     d->allocator = o->allocator;
     return VAE_OK;
 }
 
+/* A tensor by name: most likely the next one, since files are written in the model's order. */
+static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
+    char text[VAE__ST_NAME_MAX + 1];
+    size_t at = *cursor;
+    if (vae__st_at(st, &at, text, sizeof text, out) && !strcmp(text, name)) {
+        *cursor = at;
+        return 1;
+    }
+    return vae__st_find(st, name, out);
+}
+
 /* All floats of one section into `to`; the tensors must be there with the model's shapes. A section
  * other than the parameters may be missing as a whole: *found is 0 then. */
 static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
-                                  int *found, vae_report *report) {
+                                  size_t *cursor, int *found, vae_report *report) {
     const int optional = section->prefix[0] != 0;
     size_t t, i;
     *found = 0;
@@ -5545,7 +5668,7 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
         s.put = vae__put_cut, s.block = name, s.room = sizeof name;
         vae__putf(&s, "%s%s", section->prefix, slot->name);
         vae__put(&s, "", 1);
-        if (!vae__st_find(st, name, &tensor)) {
+        if (!vae__st_next(st, cursor, name, &tensor)) {
             if (optional && !*found) return VAE_OK;
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
                              name);
@@ -5607,7 +5730,8 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     at->loss = vae__double_of(position[5]);
     m->weights_only = !has_optimizer;
     if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
-    if (at->images > at->total || !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
+    if (at->images > at->total || (at->step != 0) != (at->images != 0) ||
+        !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.position or vae.adam makes no sense",
                          st->name);
@@ -5667,9 +5791,9 @@ static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_alloc
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* tensors are looked up by reading it */
 
 /* Both loaders: *need or *model, whichever is not NULL. */
-static vae_status vae__load(const void *bytes, size_t size, const char *name,
-                            const vae_load_options *options, size_t *need, vae **model,
-                            vae_report *report) {
+static vae_status vae__load_in(const void *bytes, size_t size, const char *name,
+                               const vae_load_options *options, size_t *need, vae **model,
+                               vae_report *report) {
     vae_load_options o;
     vae__section sections[4];
     vae_desc d;
@@ -5679,13 +5803,14 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     vae__scratch scratch;
     vae_allocator temporary;
     char *line = NULL;
-    size_t line_size = 0, total = 0;
+    size_t line_size = 0, total = 0, cursor = 0;
     int count, i, found = 0, optimizer = 0;
     vae_status bad;
     memset(&o, 0, sizeof o);
     memset(&d, 0, sizeof d);
     if (options) o = *options;
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
+    name = vae__tail(name);
     scratch.heap = &o.allocator, scratch.used = 0;
     temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
     temporary.user = &scratch;
@@ -5704,29 +5829,51 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     if (!bad && o.borrow && o.inference)
         bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
     if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
+    if (!bad && o.max_memory && total > o.max_memory)
+        bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes, more than the %z that "
+                        "are allowed", name, total, o.max_memory);
     if (!bad && need) *need = total;
     if (!bad && model) {
         bad = vae__make(&d, o.memory, o.memory_size, borrowed, &m, report);
         count = bad ? 0 : vae__sections(m, 0, sections);
         for (i = 0, total = 0; i < count && !bad; i++) {
-            const int ours = i == 0 && borrowed;
             vae__section section = sections[i];
-            if (ours) section.values = NULL; /* shapes only */
-            bad = vae__st_section(&st, m, &section, &found, report);
-            if (!bad && found) total += m->slot_count;
-            if (!bad && section.prefix[0] == 'o') optimizer = found;
-            if (!bad && section.prefix[0] == 'e' && !found)
+            const int optim = section.prefix[0] == 'o';
+            const char *wrong;
+            if (i == 0 && borrowed) section.values = NULL; /* shapes only */
+            bad = vae__st_section(&st, m, &section, &cursor, &found, report);
+            if (bad) break;
+            if (found) total += m->slot_count;
+            if (optim && i > 1 && found != optimizer)
+                bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
+                                "part is there", name);
+            if (optim) optimizer = found;
+            if (section.prefix[0] == 'e' && !found)
                 memcpy(m->average, m->w, m->parameters * sizeof(float));
+            wrong = vae__bad_tensor(m, sections[i].values);
+            if (!bad && wrong)
+                bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
+                                "finite", name, section.prefix, wrong);
         }
+        if (!bad && m->v && !m->k->none_negative(m->parameters, m->v))
+            bad = vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", name);
         if (!bad && !o.inference && st.tensors != total) bad = vae__st_stranger(&st, m, report);
         if (!bad) bad = vae__st_state(&st, m, optimizer, report);
-        if (!bad && vae__bad_tensor(m, m->w))
-            bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s holds numbers that are not finite",
-                            name, vae__bad_tensor(m, m->w));
         if (bad) vae_destroy(m);
         else *model = m;
     }
     vae__release(&temporary, line, line_size);
+    return bad;
+}
+
+static vae_status vae__load(const void *bytes, size_t size, const char *name,
+                            const vae_load_options *options, size_t *need, vae **model,
+                            vae_report *report) {
+    vae__fpenv env;
+    vae_status bad;
+    vae__fp_enter(&env);
+    bad = vae__load_in(bytes, size, name, options, need, model, report);
+    vae__fp_leave(&env);
     return bad;
 }
 
@@ -5747,7 +5894,7 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     vae__writer w;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__can_save(m);
+    bad = vae__can_save(m, flags);
     if (!bad) bad = vae__open_write(&w, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);

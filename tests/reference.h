@@ -33,6 +33,9 @@ static inline void ref_fill_normal(uint64_t *state, float *x, size_t n, double s
 
 /* ---- small helpers of the tests ---- */
 
+/* Each room begins with vae__fp_enter and ends with vae__fp_leave: the tests call kernels and libm
+ * directly, and a program built with -Ofast starts with subnormals flushed. */
+
 /* The next set of kernels that can run here, NULL after the last: for (k = NULL; (k = next(k));) */
 static inline const vae__kernels *ref_next_isa(const vae__kernels *k) {
     int isa = k ? (int)k->isa + 1 : (int)VAE_ISA_PORTABLE;
@@ -53,6 +56,12 @@ static inline size_t ref_differ(size_t n, const float *a, const float *b) {
     size_t i;
     for (i = 0; i < n && ref_same(a[i], b[i]); i++) {}
     return i;
+}
+
+/* a * b + c, rounded once: the C library's. clang -Ofast would split a plain call in two. */
+static inline float ref_fma(float a, float b, float c) {
+    float (*volatile fused)(float, float, float) = fmaf;
+    return fused(a, b, c);
 }
 
 /* Memory of a test: never NULL, exactly as large as asked, so that a sanitizer sees its end. */

@@ -40,7 +40,7 @@ static void gemm_expect(gemm_case *g) {
                 const int ta = g->flags & VAE_GEMM_TRANS_A, tb = g->flags & VAE_GEMM_TRANS_B;
                 const float a = g->a[ta ? kk * g->lda + i : i * g->lda + kk];
                 const float b = g->b[tb ? j * g->ldb + kk : kk * g->ldb + j];
-                sum = fmaf(a, b, sum);
+                sum = ref_fma(a, b, sum);
             }
             row[j] = vae__bits_f(sum) << 1 ? sum : 0; /* -0 becomes +0 */
         }
@@ -314,7 +314,7 @@ TEST(gemm_fuses_also_where_rounding_twice_would_show) {
             bias[i] = (float)(sign * digits * ulp);
             b[i] = (float)ldexp(ref_pick(&state, 2) ? 1 - part : 1 / (1 + part), low - 1 - half);
             if (ref_pick(&state, 2)) b[i] = -b[i];
-            want[i] = fmaf(a, b[i], bias[i]);
+            want[i] = ref_fma(a, b[i], bias[i]);
             if (!(vae__bits_f(want[i]) << 1)) want[i] = 0;
             {
                 volatile double sum = (double)a * (double)b[i] + (double)bias[i];

@@ -246,6 +246,91 @@ TEST(files_of_another_making_are_refused_with_the_reason) {
     vae_destroy(m);
 }
 
+/* A number of the optimiser, or of the average, is as good as a weight. */
+TEST(what_is_not_finite_is_neither_saved_nor_loaded) {
+    vae_desc d = small_desc();
+    size_t size, i;
+    vae *m;
+    d.ema = 0.9;
+    m = trained_model(&d);
+    for (i = 0; i < 4; i++) {
+        float *arrays[4], kept;
+        unsigned char *bytes = file_of(m, 0, &size);
+        vae *loaded = NULL;
+        vae__st st;
+        vae_report r;
+        arrays[0] = m->w, arrays[1] = m->m, arrays[2] = m->v, arrays[3] = m->average;
+        kept = arrays[i][7];
+        arrays[i][7] = vae__float_of(0x7f800000u);
+        CHECK_STATUS(vae_save_memory(m, 0, bytes, size), VAE_ERR_NONFINITE);
+        CHECK_SAYS(*vae_last_report(m), "encoder.0.weight");
+        arrays[i][7] = kept;
+        CHECK_STATUS(vae__st_open(&st, bytes, size, "x", NULL, NULL), VAE_OK);
+        memset(bytes + st.data_at + 4 * (i * m->parameters + 7), 0xff, 4); /* a NaN in the file */
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, &r), VAE_ERR_NONFINITE);
+        CHECK_SAYS(r, "encoder.0.weight");
+        free(bytes);
+    }
+    vae_destroy(m);
+}
+
+TEST(positions_that_make_no_sense_and_halves_of_an_optimiser_are_refused) {
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    size_t size;
+    unsigned char *bytes = file_of(m, 0, &size);
+    vae_report r;
+    patch(bytes, size, "\"vae.position\":\"0 0 0", "\"vae.position\":\"0 9 9");
+    CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, &r), VAE_ERR_FORMAT);
+    CHECK_SAYS(r, "position");
+    free(bytes);
+    bytes = file_of(m, 0, &size);
+    patch(bytes, size, "optim.v.encoder.0.weight", "optim.u.encoder.0.weight");
+    CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, &r), VAE_ERR_MISMATCH);
+    CHECK_SAYS(r, "optimiser");
+    free(bytes);
+    vae_destroy(m);
+}
+
+TEST(a_model_that_can_be_made_can_be_saved_and_loaded) {
+    static const char *const inputs[] = {"16\n", " 4x4 ", "4x4x1", "1x1x16"};
+    char *string = (char *)malloc(20000);
+    size_t size, i;
+    vae_desc d = small_desc();
+    vae *m = NULL;
+    for (i = 0; i < 4; i++) {
+        vae *loaded = NULL;
+        unsigned char *bytes;
+        d.input = inputs[i];
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        bytes = file_of(m, 0, &size);
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, NULL), VAE_OK);
+        vae_destroy(loaded), vae_destroy(m);
+        free(bytes);
+    }
+    string[0] = 0; /* the deepest network there may be, with its optimiser and average */
+    for (i = 0; i < 255; i++) strcat(string, i ? ", dense 1 leaky_relu" : "dense 1 leaky_relu");
+    d.encoder = d.decoder = string, d.ema = 0.5;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    {
+        vae *loaded = NULL;
+        vae_load_options o;
+        unsigned char *bytes = file_of(m, 0, &size);
+        vae_report r;
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, NULL), VAE_OK);
+        vae_destroy(loaded);
+        memset(&o, 0, sizeof o);
+        o.max_memory = 10000;
+        CHECK_STATUS(vae_load_memory(bytes, size, &o, &loaded, &r), VAE_ERR_SIZE);
+        CHECK_SAYS(r, "allowed");
+        free(bytes);
+    }
+    vae_destroy(m);
+    strcat(string, ", dense 1, dense 1");
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_ERR_SIZE);
+    free(string);
+}
+
 TEST(loading_survives_every_failed_allocation) {
     vae_desc d = small_desc();
     vae *m = trained_model(&d);
@@ -363,7 +448,7 @@ TEST(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle) {
     child = fork();
     if (child == 0)
         _exit(vae_save(m, path, 0) == VAE_ERR_OPEN &&
-                      strstr(vae_last_report(m)->text, "another process") ? 0 : 1);
+                      strstr(vae_last_report(m)->text, "another writer") ? 0 : 1);
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
     CHECK_EQ(status, 0);
     CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
@@ -373,7 +458,26 @@ TEST(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle) {
         CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
         vae_destroy(loaded);
     }
+    { /* a second thread would do what a second descriptor does */
+        vae__writer again;
+        CHECK_STATUS(vae__open_write(&w, path, NULL), VAE_OK);
+        CHECK_STATUS(vae__open_write(&again, path, NULL), VAE_ERR_OPEN);
+        CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
+    }
     remove(path);
+    { /* a link in the temporary's place is not followed */
+        char victim[450];
+        struct stat st;
+        FILE *f;
+        snprintf(victim, sizeof victim, "%s.victim", path);
+        f = fopen(victim, "wb");
+        CHECK(f && fputs("precious", f) >= 0 && fclose(f) == 0);
+        CHECK(symlink(victim, temp) == 0);
+        CHECK_STATUS(vae_save(m, path, 0), VAE_ERR_OPEN);
+        CHECK_SAYS(*vae_last_report(m), "symbolic link");
+        CHECK(stat(victim, &st) == 0 && st.st_size == 8);
+        remove(temp), remove(victim);
+    }
     vae_destroy(m);
 #else
     SKIP("needs fork");
@@ -395,6 +499,9 @@ TESTS(io) {
     RUN(a_truncated_model_is_refused_at_every_length);
     RUN(a_flipped_bit_is_found_or_harmless);
     RUN(files_of_another_making_are_refused_with_the_reason);
+    RUN(what_is_not_finite_is_neither_saved_nor_loaded);
+    RUN(positions_that_make_no_sense_and_halves_of_an_optimiser_are_refused);
+    RUN(a_model_that_can_be_made_can_be_saved_and_loaded);
     RUN(loading_survives_every_failed_allocation);
     RUN(save_and_load_by_path_and_their_errors);
     RUN(a_full_disk_leaves_the_old_file);

@@ -128,8 +128,8 @@ static const struct math_case {
     int fn;
     uint32_t x, y;
 } math_cases[] = {
-    {VAE_ACT_RELU, 0x7fc00000, 0}, /* V_MAX: a > b ? a : b */
-    {VAE_ACT_RELU, 0x80000000, 0}, {VAE_ACT_RELU, 0xff800000, 0},
+    {VAE_ACT_RELU, 0x7fc00000, 0x7fc00000}, /* V_MAX(0, x) is 0 > x ? 0 : x */
+    {VAE_ACT_RELU, 0x80000000, 0x80000000}, {VAE_ACT_RELU, 0xff800000, 0},
     {VAE_ACT_RELU, 0x7f800000, 0x7f800000}, {VAE_ACT_RELU, 1, 1}, {VAE_ACT_RELU, 0x80000001, 0},
     {VAE_ACT_LEAKY_RELU, 0xff800000, 0xff800000}, {VAE_ACT_LEAKY_RELU, 0x7f800000, 0x7f800000},
     {VAE_ACT_ELU, 0xff800000, 0xbf800000}, {VAE_ACT_ELU, 0x7f800000, 0x7f800000},
@@ -191,7 +191,7 @@ TEST(functions_have_the_right_special_values) {
             for (j = 0; j < sizeof nans / sizeof *nans; j++) {
                 float x = vae__float_of(nans[j]), y;
                 k->map(math_table[i].fn, 1, &x, &y);
-                if (math_table[i].fn != VAE_ACT_RELU && math_bits(y) != 0x7fc00000u)
+                if (math_bits(y) != 0x7fc00000u)
                     test_report(__FILE__, __LINE__, "%s, %s of a NaN is %08x",
                                 vae_choice_name(VAE_CHOICE_ISA, isa), math_table[i].name,
                                 (unsigned)math_bits(y));
@@ -208,7 +208,7 @@ enum { MATH_SPECIALS = sizeof math_special / sizeof *math_special };
 
 /* The same hash on every instruction set, compiler, flag set and byte order: it may only change
  * together with the major version of the results. */
-#define MATH_GOLDEN 0xfd50a3de48bda999u
+#define MATH_GOLDEN 0xbc8edef405f28df5u
 
 TEST(functions_give_the_same_bits_everywhere) {
     static float x[MATH_BLOCK], y[MATH_BLOCK];

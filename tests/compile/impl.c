@@ -1,0 +1,3 @@
+/* The implementation alone. */
+#define VAE_IMPLEMENTATION
+#include "../../vae.h"

@@ -1,0 +1,2 @@
+/* The implementation compiled as C++. */
+#include "impl.c"

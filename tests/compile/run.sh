@@ -1,0 +1,201 @@
+#!/bin/sh
+# One small program per build macro and per way to include vae.h, each compiled without a warning, linked
+# without -lm and run; all must print the same hash. sh tests/compile/run.sh [COMPILER...]
+# Ends with "compile: N passed, N failed, N skipped".
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+[ $# -gt 0 ] || set -- gcc clang tcc
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+# all that an implementation may ask of the C library; nothing of it is in libm
+libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl free fstat fsync ftruncate
+malloc memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
+write __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
+files="__errno_location close fcntl fstat fsync ftruncate open read remove rename stat write"
+
+ok() { echo "ok $cc $1"; }
+skip() { echo "skip $cc $1 ($2)"; }
+fail() { echo "FAIL $cc $1"; tail -n 40 "$work/log" | sed 's/^/    /'; }
+
+# program NAME COMMAND...: the command makes ./a.out, which must print the hash
+program() {
+    name=$1
+    shift
+    rm -f a.out
+    if "$@" >"$work/log" 2>&1 && [ ! -s "$work/log" ] && ./a.out >"$work/log" 2>&1 &&
+        [ "$(sort -u "$work/log")" = "$hash" ]; then
+        ok "$name"
+    else
+        fail "$name"
+    fi
+}
+
+# refused NAME WORDS COMMAND...: the compiler says no, with these words
+refused() {
+    name=$1 words=$2
+    shift 2
+    if "$@" >"$work/log" 2>&1; then
+        echo "compiles, and must not" >>"$work/log"
+        fail "$name"
+    elif grep -q -F -e "$words" "$work/log"; then
+        ok "$name"
+    else
+        fail "$name"
+    fi
+}
+
+# symbols NAME OBJECT ALLOWED...: the object asks for no other symbol
+symbols() {
+    name=$1 object=$2
+    shift 2
+    if ! nm -u "$object" >"$work/nm" 2>"$work/log"; then fail "$name"; return; fi
+    : >"$work/log"
+    for symbol in $(sed 's/.* //' "$work/nm"); do
+        case " $(echo "$*" | tr '\n' ' ') " in
+        *" $symbol "*) ;;
+        *) echo "asks for $symbol" >>"$work/log" ;;
+        esac
+    done
+    if [ -s "$work/log" ]; then fail "$name"; else ok "$name"; fi
+}
+
+without() { # WORDS LIST...: the list without the words
+    words=$1
+    shift
+    for word in $*; do
+        case " $words " in *" $word "*) ;; *) printf '%s ' "$word" ;; esac
+    done
+}
+
+each() { # COMPILER
+    cc=$1
+    work=$dir/$cc
+    mkdir -p "$work/run" "$work/self" "$work/lib" "$work/app/deep" "$work/pch" "$work/pch_header" &&
+        cd "$work/run" || exit 2
+    if ! command -v "$cc" >/dev/null 2>&1; then skip everything "not installed"; return; fi
+    case $cc in
+    tcc*) c=$cc cxx= ;;
+    *clang*) c="$cc -std=c99 $warnings" cxx="$(echo "$cc" | sed 's/clang/clang++/') -std=c++11 $warnings" ;;
+    *) c="$cc -std=c99 $warnings" cxx="$(echo "$cc" | sed 's/gcc/g++/') -std=c++11 $warnings" ;;
+    esac
+    if [ -n "$cxx" ] && ! command -v "${cxx%% *}" >/dev/null 2>&1; then
+        skip "all of C++" "no ${cxx%% *}"
+        cxx=
+    fi
+
+    # the reference is the plain program; the others are compared with it
+    if ! $c "$here/plain.c" >"$work/log" 2>&1 || ! hash=$(./a.out 2>>"$work/log"); then
+        fail plain
+        return
+    fi
+    ok plain
+    echo "$hash" >"$work/hash"
+    for name in malloc assert only_portable allow_x87 stdio_first header_first; do
+        program $name $c "$here/$name.c"
+    done
+    program static_in_two_files $c "$here/static_a.c" "$here/static_b.c"
+    cp "$root/vae.h" "$work/self/net.h"
+    program self_under_another_name $c -I"$work/self" "$here/self.c"
+    refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
+        $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
+
+    # ways to include; the passes do not matter here, and without them it takes half the time
+    c_all=$c
+    c="$c -DVAE_ONLY_PORTABLE"
+    program include_path_absolute $c -I"$root" "$here/include_path.c"
+    cp "$root/vae.h" "$work/lib" && cp "$here/include_path.c" "$here/loop.h" "$work/app/deep" &&
+        cd "$work/app" || exit 2
+    program include_path_relative $c -I../lib deep/include_path.c
+    cp "$root/vae.h" "$work/app/deep" && cd "$work" || exit 2
+    program include_beside_the_file $c -Iapp/deep app/deep/include_path.c
+    cd "$work/run" || exit 2
+    c=$c_all
+
+    # two files, objects kept for a look at what they ask for
+    program header_and_implementation_apart sh -c "$c -c '$here/impl.c' -o impl.o &&
+        $c -c '$here/user.c' -o user.o && ${cc} impl.o user.o"
+    [ -e impl.o ] && symbols no_libm_at_O0 impl.o $libc
+    case $cc in
+    tcc*) ;;
+    *)
+        if $c -Ofast -c "$here/impl.c" -o fast.o >"$work/log" 2>&1; then
+            symbols no_libm_at_Ofast fast.o $libc
+        else
+            fail no_libm_at_Ofast
+        fi
+        ;;
+    esac
+    program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
+        $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
+    [ -e no_stdio.o ] && symbols no_stdio_has_no_file_calls no_stdio.o $(without "$files" $libc)
+    if $c -DVAE_ONLY_PORTABLE "-DVAE_MALLOC(n)=0" "-DVAE_FREE(p)=(void)(p)" -c "$here/impl.c" -o own.o \
+        >"$work/log" 2>&1; then
+        symbols own_malloc_replaces_malloc own.o $(without "malloc free" $libc)
+    else
+        fail own_malloc_replaces_malloc
+    fi
+    if [ -n "$cxx" ]; then
+        program cpp $cxx -x c++ "$here/plain.c"
+        program cpp_user_of_c $cxx impl.o "$here/user.cpp"
+        program cpp_user_of_cpp $cxx "$here/impl.cpp" "$here/user.cpp"
+        program c_user_of_cpp sh -c "$cxx -c '$here/impl.cpp' -o cpp.o && $cc user.o cpp.o"
+        program cpp_static_in_two_files $cxx -x c++ "$here/static_a.c" "$here/static_b.c"
+    fi
+
+    # precompiled, header alone and with the implementation
+    case $cc in
+    tcc*) skip precompiled "tcc has no precompiled headers" ;;
+    *clang*)
+        program precompiled_header sh -c "$c -x c-header '$root/vae.h' -o header.pch &&
+            $c -I'$root' -I'$here' -include-pch header.pch '$here/precompiled.c' -c -o pre.o &&
+            $cc pre.o impl.o"
+        program precompiled_implementation sh -c \
+            "$c -DVAE_IMPLEMENTATION -x c-header '$root/vae.h' -o impl.pch &&
+            $c -DVAE_IMPLEMENTATION -I'$root' -include-pch impl.pch '$here/precompiled.c'"
+        ;;
+    *) # once the .gch is there, the header itself is broken: only the .gch can have been used
+        cp "$root/vae.h" "$work/pch_header" && cp "$root/vae.h" "$work/pch" || exit 2
+        program precompiled_header sh -c "cd '$work/pch_header' && $c -x c-header vae.h -o vae.h.gch &&
+            echo '#error not the precompiled one' >vae.h && cd '$work/run' &&
+            $c -Winvalid-pch -I'$work/pch_header' -c '$here/precompiled.c' -o pre.o && $cc pre.o impl.o"
+        program precompiled_implementation sh -c \
+            "cd '$work/pch' && $c -DVAE_IMPLEMENTATION -x c-header vae.h -o vae.h.gch &&
+            echo '#error not the precompiled one' >vae.h && cd '$work/run' &&
+            $c -DVAE_IMPLEMENTATION -Winvalid-pch -I'$work/pch' '$here/precompiled.c'"
+        ;;
+    esac
+
+    # the 387: clang can compute on nothing else for such a processor, gcc is told to use SSE2
+    case $cc in
+    *clang*)
+        i387="$cc --target=i386-linux-gnu -march=pentium -fsyntax-only -isystem /usr/i686-linux-gnu/include"
+        if echo '#include <stdlib.h>' | $i387 -x c - 2>/dev/null; then
+            refused x87_is_refused "VAE_ALLOW_X87" $i387 "$here/plain.c"
+            if $i387 "$here/allow_x87.c" >"$work/log" 2>&1; then ok x87_allowed; else fail x87_allowed; fi
+        else
+            skip x87 "no 32-bit C library headers"
+        fi
+        ;;
+    esac
+}
+
+# two compilers at a time
+running=0
+for cc in "$@"; do
+    (each "$cc") >"$dir/$cc.out" 2>&1 &
+    running=$((running + 1))
+    if [ $running -eq 2 ]; then wait; running=0; fi
+done
+wait
+for cc in "$@"; do cat "$dir/$cc.out"; done >"$dir/all"
+cat "$dir/all"
+failed=$(grep -c '^FAIL ' "$dir/all")
+if [ "$(cat "$dir"/*/hash 2>/dev/null | sort -u | wc -l)" -gt 1 ]; then
+    echo "FAIL compilers disagree about the hash"
+    failed=$((failed + 1))
+fi
+passed=$(grep -c '^ok ' "$dir/all")
+echo "compile: $passed passed, $failed failed, $(grep -c '^skip ' "$dir/all") skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

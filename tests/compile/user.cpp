@@ -1,0 +1,2 @@
+/* user.c as C++: the functions have C names. */
+#include "user.c"

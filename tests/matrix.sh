@@ -1,0 +1,237 @@
+#!/bin/sh
+# The compile matrix: compilers, standards, flags, instruction sets, machines. Every C build of the vae
+# command does the golden run and must end with the hash in tests/golden.txt and with the same model
+# file, byte for byte. Nothing may warn.
+#     sh tests/matrix.sh [PART OF A NAME]       JOBS=2: at a time; DATA=folder: MNIST as well
+# Prints ok, FAIL or skip for each variant; ends with "matrix: N passed, N failed, N skipped".
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/.." && pwd)
+cd "$root" || exit 2
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+LC_ALL=C
+export LC_ALL
+
+# ---- one job, in a process of its own: sh matrix.sh --job "KIND|NAME|..." ----
+
+report() { # ok|FAIL|skip NAME [REASON]
+    echo "$1 $2${3:+ ($3)}"
+    if [ "$1" = FAIL ]; then tail -n 40 "$log" | cut -c1-300 | sed 's/^/    /'; fi
+}
+
+processor_has() { # ISA: what the processor says, not what the library found
+    case $1 in
+    portable | neon) return 0 ;; # neon: asked of AArch64 only, where it is always there
+    avx2) want="avx2 fma" ;;
+    avx512) want="avx2 fma avx512f avx512dq avx512bw avx512vl" ;;
+    esac
+    for flag in $want; do grep -q -w "$flag" /proc/cpuinfo || return 1; done
+}
+
+job() {
+    kind=$(echo "$1" | cut -d'|' -f1) name=$(echo "$1" | cut -d'|' -f2)
+    command=$(echo "$1" | cut -d'|' -f3)
+    isas=$(echo "$1" | cut -d'|' -f4) RUNNER=$(echo "$1" | cut -d'|' -f5)
+    base=$dir/$(echo "$name" | tr -c 'a-z0-9A-Z_\n' _)
+    log=$base.log
+    export RUNNER
+    case $kind in
+    skip) report skip "$name" "$command" ;;
+    clean) # compiles without a word
+        if $command >"$log" 2>&1 && [ ! -s "$log" ]; then report ok "$name"; else report FAIL "$name"; fi
+        ;;
+    golden)
+        if ! $command tools/vae.c -o "$base" >"$log" 2>&1 || [ -s "$log" ]; then
+            report FAIL "$name"
+            return
+        fi
+        for isa in $isas; do
+            if ! processor_has "$isa"; then
+                report skip "$name $isa" "this processor has no $isa"
+                continue
+            fi
+            hash=$(sh tests/golden.sh "$base" "$isa" --test-images 0 --model "$base.$isa" 2>"$log")
+            if [ "$hash" != "$golden" ]; then
+                echo "params_hash ${hash:-none} instead of $golden" >>"$log"
+                report FAIL "$name $isa"
+            elif ! sha256sum <"$base.$isa" | cmp -s - "$dir/model.sha256"; then
+                echo "its model file differs from that of the first build" >>"$log"
+                report FAIL "$name $isa"
+            else
+                report ok "$name $isa"
+            fi
+            rm -f "$base.$isa"
+        done
+        ;;
+    refused) # must not compile, and must say the word in field 4
+        if $command -c "$here/compile/impl.c" -o "$base.o" >"$log" 2>&1; then
+            echo "compiles, and must not" >>"$log"
+            report FAIL "$name"
+        elif grep -q -F -e "$isas" "$log"; then report ok "$name"
+        else report FAIL "$name"
+        fi
+        ;;
+    esac
+    rm -f "$base" "$base.o"
+}
+
+if [ "${1-}" = --job ]; then
+    dir=$2 golden=$3
+    job "$4"
+    echo "$4" >>"$dir/done"
+    exit 0
+fi
+
+# ---- the list of jobs ----
+
+filter=${1-}
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+golden=$(head -n 1 tests/golden.txt) || exit 2
+add() { echo "$*" >>"$dir/jobs"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+echo 'int main(void) { return 0; }' >"$dir/main.c"
+runs() { # COMMAND... : compiles a program, statically, which RUNNER runs
+    "$@" -static "$dir/main.c" -o "$dir/main" >/dev/null 2>&1 && ${RUNNER:-} "$dir/main"
+}
+
+machine=$(uname -m)
+case $machine in
+x86_64) isas="portable avx2 avx512" ;;
+aarch64) isas="portable neon" ;;
+*) isas=portable ;;
+esac
+examples=$(ls examples/*.c 2>/dev/null)
+
+# slow ones first, so that none is left alone at the end
+cross() { # NAME COMPILER RUNNER ISAS FLAGS...: golden runs of static builds
+    name=$1 cc=$2 RUNNER=$3 cross_isas=$4
+    shift 4
+    if ! have "$cc"; then add "skip|$name|$cc is not installed"; return; fi
+    if [ -n "$RUNNER" ] && ! have "$RUNNER"; then add "skip|$name|$RUNNER is not installed"; return; fi
+    if ! runs "$cc"; then add "skip|$name|its programs do not run here"; return; fi
+    for flags in "$@"; do
+        add "golden|$name $flags|$cc $flags -static $warnings|$cross_isas|$RUNNER"
+    done
+}
+cross s390x s390x-linux-gnu-gcc qemu-s390x portable -O2 -Ofast
+if [ $machine = x86_64 ]; then
+    cross aarch64 aarch64-linux-gnu-gcc qemu-aarch64 "portable neon" -O0 -O2 -Ofast \
+        "-O2 -ffp-contract=fast"
+    cross i686 i686-linux-gnu-gcc "" portable -O2 -O0 -Ofast "-O2 -march=i586" \
+        "-O2 -mfpmath=387" "-O2 -msse2 -mfpmath=sse"
+else
+    add "skip|aarch64 and i686|built where x86-64 is at home"
+fi
+if have tcc; then add "golden|tcc|tcc|portable|"; else add "skip|tcc|not installed"; fi
+
+for cc in clang gcc; do
+    if ! have $cc; then add "skip|$cc|not installed"; continue; fi
+    for flags in -O0 -O1 -O2 -O3 -Os -Ofast "-O2 -ffp-contract=fast" "-O3 -march=native" \
+        "-Ofast -march=native"; do
+        add "golden|$cc $flags|$cc $flags $warnings|$isas|"
+    done
+    if [ $cc = gcc ] && [ $machine = x86_64 ]; then # computes on SSE2 all the same
+        add "golden|gcc -O2 -mfpmath=387|gcc -O2 -mfpmath=387 $warnings|portable|"
+        add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
+    fi
+done
+
+# every standard, every warning; the optimising builds above see the warnings of the optimiser
+for cc in gcc clang; do
+    have $cc || continue
+    for std in c99 gnu99 c11 c17 c2x; do
+        for file in tests/compile/impl.c tests/compile/plain.c tools/vae.c $examples; do
+            add "clean|$cc -std=$std $file|$cc -std=$std -fsyntax-only $warnings $file"
+        done
+    done
+done
+for cc in g++ clang++; do
+    if ! have $cc; then add "skip|$cc|not installed"; continue; fi
+    for std in c++11 c++14 c++17 c++20; do
+        for file in tests/compile/impl.cpp tests/compile/user.cpp tests/compile/stdio_first.c; do
+            add "clean|$cc -std=$std $file|$cc -x c++ -std=$std -fsyntax-only $warnings $file"
+        done
+    done
+    add "clean|$cc -O2 impl.cpp|$cc -std=c++11 -O2 $warnings -c tests/compile/impl.cpp -o /dev/null"
+done
+
+# compile only: nothing here can run them
+cc=x86_64-w64-mingw32-gcc
+if have $cc; then
+    add "clean|mingw-w64 impl.c|$cc -O1 $warnings -c tests/compile/impl.c -o $dir/mingw.o"
+    # its printf of old knows no %zu, unless it is asked for the newer one; the warning stays
+    add "clean|mingw-w64 tools/vae.c|$cc -D__USE_MINGW_ANSI_STDIO=1 -O0 $warnings -Wno-format \
+-Wno-format-extra-args tools/vae.c -o $dir/mingw.exe"
+else
+    add "skip|mingw-w64|$cc is not installed"
+fi
+if have clang; then
+    cc="clang --target=wasm32-wasi -nostdlibinc -isystem /usr/include/wasm32-wasi"
+    if echo '#include <stdlib.h>' | $cc -fsyntax-only -x c - 2>/dev/null; then
+        add "clean|wasm32 impl.c|$cc -O1 $warnings -c tests/compile/impl.c -o $dir/wasm.o"
+    else
+        add "skip|wasm32|no C library headers for it"
+    fi
+    cc="clang --target=i386-linux-gnu -march=pentium -isystem /usr/i686-linux-gnu/include"
+    if echo '#include <stdlib.h>' | $cc -fsyntax-only -x c - 2>/dev/null; then
+        add "refused|clang i386 on the 387|$cc|VAE_ALLOW_X87"
+    else
+        add "skip|clang i386 on the 387|no 32-bit C library headers"
+    fi
+fi
+
+# ---- the reference, then the jobs ----
+
+reference=
+for cc in gcc clang cc; do have $cc && reference=$cc && break; done
+if ! $reference -O2 tools/vae.c -o "$dir/reference" >"$dir/log" 2>&1 ||
+    ! hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" 2>"$dir/log"); then
+    cat "$dir/log"
+    echo "FAIL the first build"
+    echo "matrix: 0 passed, 1 failed, 0 skipped"
+    exit 1
+fi
+sha256sum <"$dir/model" >"$dir/model.sha256"
+# canon's own words, test set and all, must give what the shorter command gave
+if [ "$hash" = "$golden" ] && [ "$(sh tests/golden.sh "$dir/reference")" = "$golden" ]; then
+    echo "ok tests/golden.txt"
+else
+    echo "FAIL tests/golden.txt: it says $golden, the golden run gives $hash"
+fi >"$dir/out"
+cat "$dir/out"
+if [ -n "$filter" ]; then
+    grep -F -e "$filter" "$dir/jobs" >"$dir/some"
+    mv "$dir/some" "$dir/jobs"
+fi
+tr '\n' '\0' <"$dir/jobs" | xargs -0 -P "${JOBS:-2}" -I '{}' sh "$0" --job "$dir" "$golden" '{}' |
+    tee -a "$dir/out"
+: >>"$dir/done"
+if [ "$(wc -l <"$dir/done")" -ne "$(wc -l <"$dir/jobs")" ]; then # the script itself broke
+    echo "FAIL $(wc -l <"$dir/done") variants of $(wc -l <"$dir/jobs") came to their end" |
+        tee -a "$dir/out"
+fi
+
+# ---- MNIST: the public recipe, the same bits on every instruction set ----
+
+if [ -n "${DATA-}" ]; then
+    first=
+    for isa in avx2 avx512; do
+        if ! grep -q $isa /proc/cpuinfo; then echo "skip mnist $isa (this processor has no $isa)"; continue; fi
+        "$dir/reference" train --data "$DATA" --encoder "dense 400 relu" --decoder "dense 400 relu" \
+            --latent 20 --batch 128 --epochs 10 --lr 1e-3 --seed 1 --init pytorch --isa $isa >"$dir/log" 2>&1
+        hash=$(sed -n 's/^params_hash *//p' "$dir/log")
+        first=${first:-$hash}
+        if [ -n "$hash" ] && [ "$hash" = "$first" ]; then
+            echo "ok mnist $isa $hash"
+        else
+            echo "FAIL mnist $isa: '$hash' instead of '$first'"
+        fi
+    done
+else
+    echo "skip mnist (no DATA=folder)"
+fi | tee -a "$dir/out"
+
+passed=$(grep -c '^ok ' "$dir/out") failed=$(grep -c '^FAIL ' "$dir/out")
+echo "matrix: $passed passed, $failed failed, $(grep -c '^skip ' "$dir/out") skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,46 @@
+#!/bin/sh
+# What a reader of the tree relies on: sh tests/style.sh. Ends with "style: N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 2
+LC_ALL=C
+export LC_ALL
+passed=0 failed=0
+check() { # NAME FOUND: passes when nothing was found
+    if [ -z "$2" ]; then
+        echo "ok $1"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $1:"
+        echo "$2" | head -n 40 | sed 's/^/    /'
+        failed=$((failed + 1))
+    fi
+}
+tree() { find . -type f ! -path './.git/*' ! -path './build/*' ! -path './out/*' "$@"; }
+
+check "lines of vae.h have at most 100 columns" \
+    "$(awk 'length > 100 { print "vae.h:" NR ": " length }' vae.h)"
+check "vae.h is plain ASCII without tabs and trailing blanks" \
+    "$(awk '/[^ -~]/ || / $/ { print "vae.h:" NR ": " $0 }' vae.h)"
+check "no file is larger than 1 MB" "$(tree -size +1024k)"
+check "no line ends in CR LF" "$(tree \( -name '*.[ch]' -o -name '*.sh' -o -name '*.md' -o -name Makefile \) \
+    -exec grep -l "$(printf '\r')\$" {} +)"
+check "every macro of >>config has a file in tests/compile" "$(
+    sed -n '/>>config/,/\* =====*.*\*\//p' vae.h |
+        sed -n 's/^ \*   *\(VAE_[A-Z0-9_]*\).*/\1/p' | while read -r macro; do
+        grep -q -w -e "$macro" tests/compile/*.c || echo "$macro"
+    done)"
+check "every room has its banner" "$(
+    for room in config api compiler status arena rng shim kernels dispatch gemm layers losses \
+        optim model eval io data; do
+        grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
+    done)"
+# the symbols of an object file say the same; here also what a compiler might expand inline
+check "no function of libm is called" "$(
+    "${CC:-cc}" -fpreprocessed -dD -E -P vae.h 2>/dev/null | grep -w -E -e \
+        '(pow|floor|ceil|rint|round|trunc|ldexp|frexp|modf|fma|sqrt|exp|expm1|log|log1p|sin|cos|tanh|erf|fabs|fmod)[fl]? *\(')"
+[ ! -e README.md ] || check "README.md and tests/golden.txt agree" "$(
+    grep -q -F -e "$(head -n 1 tests/golden.txt)" README.md ||
+        echo "README.md does not hold $(head -n 1 tests/golden.txt)")"
+
+echo "style: $passed passed, $failed failed"
+[ $failed -eq 0 ]
