@@ -129,6 +129,22 @@ TEST(gemm_is_right_at_every_small_size) {
         }
 }
 
+/* One row, as in decoding one image, has a way of its own. */
+TEST(gemm_of_one_row_is_right_at_every_length) {
+    uint64_t state = 31;
+    size_t n, k;
+    for (n = 1; n <= 290; n += n < 70 ? 1 : 1 + ref_pick(&state, 20)) {
+        for (k = 0; k <= 40; k += 1 + ref_pick(&state, 8)) {
+            gemm_case g;
+            const int flags = (int)ref_pick(&state, 8);
+            gemm_make(&g, &state, flags, !(flags & VAE_GEMM_ADD) && ref_pick(&state, 2),
+                      n % 5 ? VAE_ACT_IDENTITY : VAE_ACT_TANH, 1, n, k, ref_pick(&state, 3));
+            gemm_check(&g);
+            gemm_free(&g);
+        }
+    }
+}
+
 /* The reduction is cut into runs that fit the cache; C carries the chain across. */
 TEST(gemm_with_a_long_reduction_is_still_one_chain) {
     static const size_t ks[] = {127, 128, 129, 255, 256, 257, 511, 512, 513, 1024, 1025, 2000};
@@ -297,8 +313,8 @@ TEST(gemm_fuses_also_where_rounding_twice_would_show) {
     uint64_t state = 30;
     int round, twice = 0;
     for (round = 0; round < 3000; round++) {
-        /* a normal result, or one that is subnormal; the product is half an ulp of the bias, or that
-         * but for some 2^-46 of it */
+        /* a normal result or a subnormal one; the product is half an ulp of the bias, or that but
+         * for some 2^-46 of it */
         const int deep = round % 3 == 0, low = deep ? -149 : -40 + (int)ref_pick(&state, 80);
         const double ulp = ldexp(1, low);
         const vae__kernels *k;
@@ -437,6 +453,7 @@ TESTS(gemm) {
     vae__fp_enter(&env); /* see reference.h */
     RUN(gemm_is_the_chain_of_fmas_on_odd_sizes);
     RUN(gemm_is_right_at_every_small_size);
+    RUN(gemm_of_one_row_is_right_at_every_length);
     RUN(gemm_with_a_long_reduction_is_still_one_chain);
     RUN(gemm_applies_the_activation_after_the_sum);
     RUN(gemm_is_near_the_product_in_double);

@@ -1,5 +1,7 @@
 /* VAE_ONLY_PORTABLE: no SIMD pass, the same bits. */
+#ifndef VAE_ONLY_PORTABLE
 #define VAE_ONLY_PORTABLE
+#endif
 #define VAE_IMPLEMENTATION
 #include "../../vae.h"
 #include "loop.h"

@@ -10,10 +10,10 @@ trap 'rm -rf "$dir"' EXIT
 [ $# -gt 0 ] || set -- gcc clang tcc
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 # all that an implementation may ask of the C library; nothing of it is in libm
-libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl free fstat fsync ftruncate
-malloc memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
+libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl flock free fstat fsync
+ftruncate malloc memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
 write __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
-files="__errno_location close fcntl fstat fsync ftruncate open read remove rename stat write"
+files="__errno_location close fcntl flock fstat fsync ftruncate open read remove rename stat write"
 
 ok() { echo "ok $cc $1"; }
 skip() { echo "skip $cc $1 ($2)"; }
@@ -85,6 +85,9 @@ each() { # COMPILER
         cxx=
     fi
 
+    # without the SIMD passes it takes half the time: for what has nothing to do with them
+    small="$c -DVAE_ONLY_PORTABLE" small_cxx="$cxx -DVAE_ONLY_PORTABLE"
+
     # the reference is the plain program; the others are compared with it
     if ! $c "$here/plain.c" >"$work/log" 2>&1 || ! hash=$(./a.out 2>>"$work/log"); then
         fail plain
@@ -92,26 +95,24 @@ each() { # COMPILER
     fi
     ok plain
     echo "$hash" >"$work/hash"
-    for name in malloc assert only_portable allow_x87 stdio_first header_first; do
-        program $name $c "$here/$name.c"
+    program stdio_first $c "$here/stdio_first.c"
+    for name in malloc assert only_portable allow_x87 header_first; do
+        program $name $small "$here/$name.c"
     done
-    program static_in_two_files $c "$here/static_a.c" "$here/static_b.c"
+    program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
     program self_under_another_name $c -I"$work/self" "$here/self.c"
     refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
         $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
 
-    # ways to include; the passes do not matter here, and without them it takes half the time
-    c_all=$c
-    c="$c -DVAE_ONLY_PORTABLE"
-    program include_path_absolute $c -I"$root" "$here/include_path.c"
+    # ways to include
+    program include_path_absolute $small -I"$root" "$here/include_path.c"
     cp "$root/vae.h" "$work/lib" && cp "$here/include_path.c" "$here/loop.h" "$work/app/deep" &&
         cd "$work/app" || exit 2
-    program include_path_relative $c -I../lib deep/include_path.c
+    program include_path_relative $small -I../lib deep/include_path.c
     cp "$root/vae.h" "$work/app/deep" && cd "$work" || exit 2
-    program include_beside_the_file $c -Iapp/deep app/deep/include_path.c
+    program include_beside_the_file $small -Iapp/deep app/deep/include_path.c
     cd "$work/run" || exit 2
-    c=$c_all
 
     # two files, objects kept for a look at what they ask for
     program header_and_implementation_apart sh -c "$c -c '$here/impl.c' -o impl.o &&
@@ -130,7 +131,7 @@ each() { # COMPILER
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
     [ -e no_stdio.o ] && symbols no_stdio_has_no_file_calls no_stdio.o $(without "$files" $libc)
-    if $c -DVAE_ONLY_PORTABLE "-DVAE_MALLOC(n)=0" "-DVAE_FREE(p)=(void)(p)" -c "$here/impl.c" -o own.o \
+    if $small "-DVAE_MALLOC(n)=0" "-DVAE_FREE(p)=(void)(p)" -c "$here/impl.c" -o own.o \
         >"$work/log" 2>&1; then
         symbols own_malloc_replaces_malloc own.o $(without "malloc free" $libc)
     else
@@ -140,8 +141,8 @@ each() { # COMPILER
         program cpp $cxx -x c++ "$here/plain.c"
         program cpp_user_of_c $cxx impl.o "$here/user.cpp"
         program cpp_user_of_cpp $cxx "$here/impl.cpp" "$here/user.cpp"
-        program c_user_of_cpp sh -c "$cxx -c '$here/impl.cpp' -o cpp.o && $cc user.o cpp.o"
-        program cpp_static_in_two_files $cxx -x c++ "$here/static_a.c" "$here/static_b.c"
+        program c_user_of_cpp sh -c "$small_cxx -c '$here/impl.cpp' -o cpp.o && $cc user.o cpp.o"
+        program cpp_static_in_two_files $small_cxx -x c++ "$here/static_a.c" "$here/static_b.c"
     fi
 
     # precompiled, header alone and with the implementation
