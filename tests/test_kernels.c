@@ -127,7 +127,7 @@ TEST(gaussian_sums_squares_in_sixteen_parts) {
         CHECK_NEAR((double)sum, want, (6 + (double)n / 16) * 0x1p-24 * want);
         for (k = NULL; (k = ref_next_isa(k));) {
             float *m = kern_copy(n, mean), *t = kern_copy(n, x), *out = kern_out(n);
-            CHECK(ref_same(k->gaussian(n, m, t, scale, out), sum)); /* canon, bit for bit */
+            CHECK(ref_same(k->gaussian(n, m, t, scale, out), sum)); /* bit for bit */
             CHECK_EQ(ref_differ(n, out, grads), n);
             CHECK_MARKS(out, n);
             CHECK(ref_same(k->gaussian(n, m, t, scale, NULL), sum));
@@ -424,7 +424,7 @@ TEST(bias_gradients_are_chains_over_the_rows) {
                 k->bias_bwd(rows, n, d, out);
                 CHECK_EQ(ref_differ(n, out, want), n);
                 CHECK_MARKS(out, n);
-                /* canon: a weight gradient whose input is 1 */
+                /* a weight gradient whose input is 1 */
                 vae_gemm(k->isa, VAE_GEMM_TRANS_A, 1, n, rows, ones, 1, d, n, NULL,
                          VAE_ACT_IDENTITY, other, n);
                 CHECK_EQ(ref_differ(n, out, other), n);
