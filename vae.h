@@ -1465,7 +1465,10 @@ VAE__INLINE V VAE__FN(v_sqrt)(V a) {
 }
 #define VAE__MAX_BY_MASK 1
 #endif
-#if defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+/* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
+VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { VAE__ASM2("cmpltss", b, a); return vae__bits_f(b); }
+#elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
 /* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
 VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
     VM m;
@@ -2337,8 +2340,11 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     size_t i;
 #define VAE__ACT_CASE(which) \
     case which: \
-        for (i = 0; i < n; i += V_W) \
-            V_PUT(dy, i, n, V_MUL(V_GET(dy, i, n), VAE__FN(slope)(which, V_GET(kept, i, n)))); \
+        for (i = 0; i < n; i += V_W) { \
+            V slope = VAE__FN(slope)(which, V_GET(kept, i, n)); \
+            V_HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            V_PUT(dy, i, n, V_MUL(V_GET(dy, i, n), slope)); \
+        } \
         break
     switch (act) {
         VAE__ACT_CASE(VAE_ACT_RELU);

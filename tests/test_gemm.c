@@ -28,7 +28,7 @@ static float *gemm_matrix(uint64_t *state, size_t rows, size_t cols, size_t ld) 
     return x;
 }
 
-/* One chain of FMAs per output, k ascending, from C, bias or 0, as the manual says; + 0 at the end. */
+/* One chain of FMAs per output, k ascending, from C, bias or 0; + 0 at the end (see the manual). */
 static void gemm_expect(gemm_case *g) {
     const vae__kernels *portable = vae__kernels_of(VAE_ISA_PORTABLE);
     size_t i, j, kk;
