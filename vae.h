@@ -1338,6 +1338,10 @@ typedef struct vae__kernels {
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
+#ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
 #ifdef VAE__GCC_FAST
 #pragma GCC push_options
 #pragma GCC optimize("O3", "fp-contract=off", "no-fast-math", "no-math-errno")
@@ -1385,6 +1389,9 @@ typedef struct vae__kernels {
 #endif
 #ifdef VAE__GCC
 #pragma GCC diagnostic pop
+#endif
+#ifdef VAE__CLANG
+#pragma clang diagnostic pop
 #endif
 
 #endif /* VAE_IMPLEMENTATION */
@@ -2241,7 +2248,6 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
             uint32_t four[4 * V_W];
             VI_STORE4(four, V_BITS(V_LOAD(from)), V_BITS(V_LOAD(from + ldb)),
                       V_BITS(V_LOAD(from + 2 * ldb)), V_BITS(V_LOAD(from + 3 * ldb)));
-            VAE__UNROLL
             for (q = 0; q < V_W; q++) memcpy(out + (kk + q) * width + j, four + 4 * q, 16);
         }
         if (j + 4 > n) kk = 0;

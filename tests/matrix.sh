@@ -8,7 +8,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
 cd "$root" || exit 2
-warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow"
 LC_ALL=C
 export LC_ALL
 
@@ -41,10 +41,9 @@ job() {
         if $command >"$log" 2>&1 && [ ! -s "$log" ]; then report ok "$name"; else report FAIL "$name"; fi
         ;;
     golden)
-        if ! $command tools/vae.c -o "$base" >"$log" 2>&1 || [ -s "$log" ]; then
-            report FAIL "$name"
-            return
-        fi
+        $command tools/vae.c -o "$base" >"$log" 2>&1
+        if [ -s "$log" ]; then report FAIL "$name without a warning"; fi
+        if [ ! -e "$base" ]; then return; fi # it said why
         for isa in $isas; do
             if ! processor_has "$isa"; then
                 report skip "$name $isa" "this processor has no $isa"
