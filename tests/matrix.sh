@@ -133,6 +133,7 @@ for cc in clang gcc; do
     if [ $cc = gcc ] && [ $machine = x86_64 ]; then # computes on SSE2 all the same
         add "golden|gcc -O2 -mfpmath=387|gcc -O2 -mfpmath=387 $warnings|portable|"
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
+        add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $warnings|$isas|"
     fi
 done
 
@@ -185,7 +186,8 @@ fi
 reference=
 for cc in gcc clang cc; do have $cc && reference=$cc && break; done
 if ! $reference -O2 tools/vae.c -o "$dir/reference" >"$dir/log" 2>&1 ||
-    ! hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" 2>"$dir/log"); then
+    ! hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" \
+        2>"$dir/log"); then
     cat "$dir/log"
     echo "FAIL the first build"
     echo "matrix: 0 passed, 1 failed, 0 skipped"

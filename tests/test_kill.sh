@@ -72,7 +72,6 @@ n=0 runs=0 seen=0 last=-1 broken=0 older=0 extra=0 stuck=0 differ=0
 while [ $n -lt "$kills" ]; do
     (train run.safetensors "$epochs" --resume) &
     pid=$!
-    before=$(now)
     sleep "$(moment $n "$window")"
     if [ $((n % 2)) -eq 1 ]; then # and then in the middle of a save
         i=0

@@ -64,7 +64,7 @@ symbols() {
 without() { # WORDS LIST...: the list without the words
     words=$1
     shift
-    for word in $*; do
+    for word in "$@"; do
         case " $words " in *" $word "*) ;; *) printf '%s ' "$word" ;; esac
     done
 }
