@@ -1408,6 +1408,8 @@ typedef struct vae__kernels {
  *   V_FROM_INT V_TO_INT  signed; to int truncates, inside the range only
  *   VI_MULHILO           32 x 32 -> 64 unsigned, in two halves
  *   VI_LOAD              unaligned
+ *   V_TRANSPOSE          rows and columns of V_W vectors change places
+ *   VL V_LOAD_LANES      which lanes exist, found once by v_lanes(i, n); the others read as +0
  *   VI_STORE4            element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -1534,8 +1536,15 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define V_SELECT(m, a, b) V_OF_BITS(VAE__FN(vi_select)(m, V_BITS(a), V_BITS(b)))
 #define VM_ANY(m) ((m) != 0)
 #define VM_OR(a, b) ((a) | (b))
-#define VAE__TILE_ROWS 4 /* 4 x 4 scalars */
-#define VAE__TILE_VECS 4
+#define V_TRANSPOSE(s) ((void)(s))
+#define VL int
+VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
+VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) { (void)lanes; return *p; }
+#define VAE__TILE_VECS 4 /* scalars */
+#define VAE__TILE_ROWS_1 4
+#define VAE__TILE_ROWS_2 4
+#define VAE__TILE_ROWS_3 4
+#define VAE__TILE_ROWS_4 4
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -1615,8 +1624,36 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) {
 #define V_SELECT(m, a, b) _mm256_blendv_ps(b, a, m)
 #define VM_ANY(m) (_mm256_movemask_ps(m) != 0)
 #define VM_OR(a, b) _mm256_or_ps(a, b)
-#define VAE__TILE_ROWS 6 /* 6 x 2: 12 sums + 2 of B + 1 of A = 15 of 16 registers */
-#define VAE__TILE_VECS 2
+VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
+    V t[8];
+    int i;
+    VAE__UNROLL
+    for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
+        t[i] = _mm256_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm256_unpackhi_ps(s[i], s[i + 1]);
+    }
+    VAE__UNROLL
+    for (i = 0; i < 8; i += 4) {
+        s[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        s[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+        s[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        s[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    VAE__UNROLL
+    for (i = 0; i < 4; i++) {
+        V low = s[i], high = s[i + 4];
+        s[i] = _mm256_permute2f128_ps(low, high, 0x20);
+        s[i + 4] = _mm256_permute2f128_ps(low, high, 0x31);
+    }
+}
+#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VL __m256i
+VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
+    return _mm256_maskload_ps(p, lanes);
+}
+#define VAE__TILE_VECS 3
+#define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 16 registers */
+#define VAE__TILE_ROWS_2 6  /* 6 x 2 sums + 2 + 1 = 15 */
+#define VAE__TILE_ROWS_3 4  /* 4 x 3 sums + 3 + 1 = 16 */
 
 #elif VAE__PASS == 3
 #define VAE__FN(name) vae__##name##_avx512
@@ -1691,8 +1728,40 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return _mm512_loadu_si512(p
 #define V_SELECT(m, a, b) _mm512_mask_mov_ps(b, m, a)
 #define VM_ANY(m) ((m) != 0)
 #define VM_OR(a, b) ((VM)((a) | (b)))
-#define VAE__TILE_ROWS 12 /* 12 x 2: 24 sums + 2 of B, A broadcast from memory: 26 of 32 */
-#define VAE__TILE_VECS 2
+VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
+    V t[16];
+    int i;
+    VAE__UNROLL
+    for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
+        t[i] = _mm512_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm512_unpackhi_ps(s[i], s[i + 1]);
+    }
+    VAE__UNROLL
+    for (i = 0; i < 16; i += 4) {
+        s[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        s[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+        s[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        s[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+    }
+    VAE__UNROLL
+    for (i = 0; i < 4; i++) {
+        V a = _mm512_shuffle_f32x4(s[i], s[i + 4], 0x88);
+        V b = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x88);
+        V c = _mm512_shuffle_f32x4(s[i], s[i + 4], 0xdd);
+        V d = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xdd);
+        s[i] = _mm512_shuffle_f32x4(a, b, 0x88), s[i + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
+        s[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88), s[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
+    }
+}
+#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VL VM
+VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
+    return _mm512_maskz_loadu_ps(lanes, p);
+}
+#define VAE__TILE_VECS 4
+#define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 32 registers */
+#define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
+#define VAE__TILE_ROWS_3 8  /* 8 x 3 sums + 3 + 1 = 28 */
+#define VAE__TILE_ROWS_4 6  /* 6 x 4 sums + 4 + 1 = 29 */
 
 #elif VAE__PASS == 4
 #define VAE__FN(name) vae__##name##_neon
@@ -1784,14 +1853,31 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
 #define V_SELECT(m, a, b) vbslq_f32(m, a, b)
 #define VM_ANY(m) (vmaxvq_u32(m) != 0)
 #define VM_OR(a, b) vorrq_u32(a, b)
-#define VAE__TILE_ROWS 6 /* 6 x 4: 24 sums + 4 of B + 1 of A = 29 of 32 registers */
+VAE__INLINE void VAE__FN(v_transpose)(V s[4]) {
+    float32x4x2_t low = vtrnq_f32(s[0], s[1]), high = vtrnq_f32(s[2], s[3]);
+    s[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
+    s[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
+    s[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
+    s[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
+}
+#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VL size_t
+VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; }
+VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
+    return VAE__FN(v_get)(p, 0, lanes);
+}
 #define VAE__TILE_VECS 4
+#define VAE__TILE_ROWS_1 12 /* registers as for AVX-512 */
+#define VAE__TILE_ROWS_2 12
+#define VAE__TILE_ROWS_3 8
+#define VAE__TILE_ROWS_4 6
 #endif
 
 #define V_ZERO() V_SET1(0.0f)
 #define V_LOAD(p) VAE__FN(v_load)(p)
 #define V_STORE(p, v) VAE__FN(v_store)(p, v)
 #define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
+#define V_LOAD_LANES(p, lanes) VAE__FN(v_load_lanes)(p, lanes)
 #define V_PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define V_FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
 #define V_ADD(a, b) VAE__FN(v_add)(a, b)
@@ -2120,32 +2206,38 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * V_PUT, so every element meets the same formula.
  * ==================================================================================== */
 
-/* ---- matrix product ---- */
+/* ---- matrix product ----
+ * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
+ * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
+ * order, and copying them first measured slower; only a transposed B is turned over, panel by
+ * panel. The last vector of a panel is loaded under a mask, so there are no scalar edges. */
 
-enum { VAE__FN(TILE_COLS) = VAE__TILE_VECS * V_W };
-
-/* One tile of C: `rows` x `vecs` vectors of sums held in registers while k runs. `rows` and `vecs`
- * are constants after inlining. B lies in rows of `bs` floats, readable for whole vectors; of C
- * only `n` columns exist. `first`: start from bias (or 0), else from C. `last`: finish with +0. */
+/* One tile: `rows` x `vecs` vectors of sums; both are constants after inlining. B lies in rows of
+ * `bs` floats; the tile's `n` columns end inside its last vector. `first`: start from bias (or 0),
+ * else from C. `last`: finish with +0. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const float *a,
                                size_t row_step, size_t k_step, const float *b, size_t bs, float *c,
                                size_t ldc, size_t n, const float *bias, int first, int last) {
-    V sum[VAE__TILE_ROWS][VAE__TILE_VECS];
-    size_t kk;
+    V sum[12][VAE__TILE_VECS], zero = V_ZERO();
+    const size_t end = (size_t)(vecs - 1) * V_W;
+    const VL lanes = VAE__FN(v_lanes)(end, n);
     int i, v;
+    V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
+        const float *from = first ? bias : c + (size_t)i * ldc;
         VAE__UNROLL
         for (v = 0; v < vecs; v++) {
-            if (!first) sum[i][v] = V_GET(c + (size_t)i * ldc, (size_t)v * V_W, n);
-            else if (bias) sum[i][v] = V_GET(bias, (size_t)v * V_W, n);
-            else sum[i][v] = V_ZERO();
+            if (!from) sum[i][v] = V_ZERO();
+            else if (v + 1 < vecs) sum[i][v] = V_LOAD(from + v * V_W);
+            else sum[i][v] = V_GET(from, end, n);
         }
     }
-    for (kk = 0; kk < k; kk++) {
+    while (k--) {
         V bv[VAE__TILE_VECS];
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) bv[v] = V_LOAD(b + v * V_W);
+        for (v = 0; v + 1 < vecs; v++) bv[v] = V_LOAD(b + v * V_W);
+        bv[vecs - 1] = V_LOAD_LANES(b + end, lanes);
         VAE__UNROLL
         for (i = 0; i < rows; i++) {
             V av = V_SET1(a[(size_t)i * row_step]);
@@ -2159,107 +2251,129 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const f
     for (i = 0; i < rows; i++) {
         VAE__UNROLL
         for (v = 0; v < vecs; v++) {
-            V zero = V_ZERO();
-            V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
             if (last) sum[i][v] = V_ADD(sum[i][v], zero);
-            V_PUT(c + (size_t)i * ldc, (size_t)v * V_W, n, sum[i][v]);
+            if (v + 1 < vecs) V_STORE(c + (size_t)i * ldc + v * V_W, sum[i][v]);
+            else V_PUT(c + (size_t)i * ldc, end, n, sum[i][v]);
         }
     }
 }
 
-/* All rows of one panel of C, `vecs` vectors wide. */
-#define VAE__ROWS(count) \
+/* All rows of one panel. */
+#define VAE__ROWS(vecs, count) \
     for (; m - i >= (count); i += (count)) \
         VAE__FN(tile)((count), vecs, k, a + i * row_step, row_step, k_step, b, bs, c + i * ldc, \
                       ldc, n, bias, first, last)
-VAE__INLINE void VAE__FN(panel)(const int vecs, size_t m, size_t n, size_t k, const float *a,
-                                size_t row_step, size_t k_step, const float *b, size_t bs,
-                                const float *bias, float *c, size_t ldc, int first, int last) {
-    size_t i = 0;
-    VAE__ROWS(VAE__TILE_ROWS);
-#if VAE__TILE_ROWS > 8
-    VAE__ROWS(8);
+#define VAE__PANEL(vecs, most) \
+    VAE__NOINLINE static void VAE__FN(panel_##vecs)( \
+        size_t m, size_t n, size_t k, const float *a, size_t row_step, size_t k_step, \
+        const float *b, size_t bs, const float *bias, float *c, size_t ldc, int first, \
+        int last) { \
+        size_t i = 0; \
+        VAE__ROWS(vecs, most); \
+        if ((most) > 8) VAE__ROWS(vecs, 8); \
+        if ((most) > 4) VAE__ROWS(vecs, 4); \
+        VAE__ROWS(vecs, 2); \
+        VAE__ROWS(vecs, 1); \
+    }
+VAE__PANEL(1, VAE__TILE_ROWS_1)
+VAE__PANEL(2, VAE__TILE_ROWS_2)
+#if VAE__TILE_VECS > 2
+VAE__PANEL(3, VAE__TILE_ROWS_3)
 #endif
-#if VAE__TILE_ROWS > 4
-    VAE__ROWS(4);
+#if VAE__TILE_VECS > 3
+VAE__PANEL(4, VAE__TILE_ROWS_4)
 #endif
-    VAE__ROWS(2);
-    VAE__ROWS(1);
-}
+#undef VAE__PANEL
 #undef VAE__ROWS
-VAE__NOINLINE static void VAE__FN(panel_wide)(size_t m, size_t n, size_t k, const float *a,
-                                              size_t row_step, size_t k_step, const float *b,
-                                              size_t bs, const float *bias, float *c, size_t ldc,
-                                              int first, int last) {
-    VAE__FN(panel)(VAE__TILE_VECS, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
-}
-VAE__NOINLINE static void VAE__FN(panel_slim)(size_t m, size_t n, size_t k, const float *a,
-                                              size_t row_step, size_t k_step, const float *b,
-                                              size_t bs, const float *bias, float *c, size_t ldc,
-                                              int first, int last) {
-    VAE__FN(panel)(1, m, n, k, a, row_step, k_step, b, bs, bias, c, ldc, first, last);
-}
 
-/* One row of C, `count` steps of k: c = c + a[0] b[0] + a[1] b[1] ..., each in the order of k. */
+static void (*const VAE__FN(panels)[])(size_t, size_t, size_t, const float *, size_t, size_t,
+                                       const float *, size_t, const float *, float *, size_t, int,
+                                       int) = {
+    VAE__FN(panel_1), VAE__FN(panel_2),
+#if VAE__TILE_VECS > 2
+    VAE__FN(panel_3),
+#endif
+#if VAE__TILE_VECS > 3
+    VAE__FN(panel_4),
+#endif
+};
+
+/* One row of C, `count` steps of k: c = from + a[0] b[0] + a[1] b[1] ..., each in the order of k;
+ * `last` finishes with +0. */
 VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, size_t k_step,
-                                    const float *b, size_t ldb, const float *from, float *c) {
+                                    const float *b, size_t ldb, const float *from, float *c,
+                                    int last) {
+    V av[8], zero = V_ZERO();
     size_t j;
     int q;
-    for (j = 0; j < n; j += V_W) {
-        V sum = from ? V_GET(from, j, n) : V_ZERO();
-        VAE__UNROLL
-        for (q = 0; q < count; q++)
-            sum = V_FMA(V_SET1(a[(size_t)q * k_step]), V_GET(b + (size_t)q * ldb, j, n), sum);
-        V_PUT(c, j, n, sum);
+    V_HIDE(zero);
+    VAE__UNROLL
+    for (q = 0; q < count; q++) av[q] = V_SET1(a[(size_t)q * k_step]);
+#define VAE__STEPS(get_from, get_b, put) { \
+        V sum = from ? get_from : V_ZERO(); \
+        VAE__UNROLL \
+        for (q = 0; q < count; q++) sum = V_FMA(av[q], get_b, sum); \
+        if (last) sum = V_ADD(sum, zero); \
+        put; \
     }
+    for (j = 0; j + V_W <= n; j += V_W)
+        VAE__STEPS(V_LOAD(from + j), V_LOAD(b + (size_t)q * ldb + j), V_STORE(c + j, sum))
+    if (j < n)
+        VAE__STEPS(V_GET(from, j, n), V_GET(b + (size_t)q * ldb, j, n), V_PUT(c, j, n, sum))
+#undef VAE__STEPS
 }
 
 /* One row of C: nothing of B is used twice, so the sums live in c, which stays in the first-level
  * cache, while B streams by in 8 rows side by side, each read from end to end. */
 static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
                          size_t ldb, const float *from, float *c) {
-    size_t j, kk = 0;
-    V zero = V_ZERO();
-    V_HIDE(zero);
-    if (!k) VAE__FN(row_steps)(0, n, a, k_step, b, ldb, from, c);
-    for (; kk + 8 <= k; kk += 8, from = c)
-        VAE__FN(row_steps)(8, n, a + kk * k_step, k_step, b + kk * ldb, ldb, from, c);
-    for (; kk < k; kk++, from = c)
-        VAE__FN(row_steps)(1, n, a + kk * k_step, k_step, b + kk * ldb, ldb, from, c);
-    for (j = 0; j < n; j += V_W) V_PUT(c, j, n, V_ADD(V_GET(c, j, n), zero));
+#define VAE__STEPS(count) \
+    VAE__FN(row_steps)(count, n, a, k_step, b, ldb, from, c, k == (count)), \
+        a += (count) * k_step, b += (count) * ldb, k -= (count), from = c
+    if (!k) VAE__STEPS(0);
+    while (k >= 8) VAE__STEPS(8);
+    if (k >= 4) VAE__STEPS(4);
+    if (k >= 2) VAE__STEPS(2);
+    if (k) VAE__STEPS(1);
+#undef VAE__STEPS
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
-static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
-                          float *out) {
-    size_t j, kk;
-    for (kk = 0; kk < k; kk++)
-        for (j = 0; j < width; j += V_W)
-            V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
-}
-
-/* The same of a B that is stored transposed: four of its rows at a time become columns. */
+/* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
+ * columns, a square of V_W x V_W at a time. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    size_t j, kk, q;
-    for (j = 0; j < width; j += 4) {
-        for (kk = 0; j + 4 <= n && kk + V_W <= k; kk += V_W) {
-            const float *from = b + j * ldb + kk;
-            uint32_t four[4 * V_W];
-            VI_STORE4(four, V_BITS(V_LOAD(from)), V_BITS(V_LOAD(from + ldb)),
-                      V_BITS(V_LOAD(from + 2 * ldb)), V_BITS(V_LOAD(from + 3 * ldb)));
-            for (q = 0; q < V_W; q++) memcpy(out + (kk + q) * width + j, four + 4 * q, 16);
+    size_t j, kk;
+    int q;
+    for (j = 0; j < width; j += V_W) {
+        const float *from = b + j * ldb;
+        for (kk = 0; kk < k; kk += V_W) {
+            V square[V_W];
+            if (kk + V_W <= k && j + V_W <= n) {
+                VAE__UNROLL
+                for (q = 0; q < V_W; q++) square[q] = V_LOAD(from + (size_t)q * ldb + kk);
+                V_TRANSPOSE(square);
+                VAE__UNROLL
+                for (q = 0; q < V_W; q++) V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
+            } else {
+                for (q = 0; q < V_W; q++)
+                    square[q] = j + (size_t)q < n ? V_GET(from + (size_t)q * ldb, kk, k) : V_ZERO();
+                V_TRANSPOSE(square);
+                for (q = 0; q < V_W && kk + (size_t)q < k; q++)
+                    V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
+            }
         }
-        if (j + 4 > n) kk = 0;
-        for (; kk < k; kk++)
-            for (q = j; q < j + 4 && q < width; q++)
-                out[kk * width + q] = q < n ? b[q * ldb + kk] : 0.0f;
     }
 }
 
-enum { /* rows of a packed panel: 32 KB at most */
-    VAE__FN(PACK_K) = VAE__TILE_VECS * V_W > 16 ? 8192 / (VAE__TILE_VECS * V_W) : 512
-};
+/* Vectors of the next panel when `left` remain: never a lonely one at the end if it can be helped,
+ * for a panel of one vector waits for its loads of A. */
+VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
+    const size_t most = VAE__TILE_VECS;
+    if (left <= most) return left;
+    return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
+}
+
+enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
 
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
@@ -2267,43 +2381,40 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
-    float room[8192 + 16]; /* one packed panel of B, 32 KB, in the first-level cache */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* a block of A nearly fits the second-level cache */
+    float room[VAE__FN(ROOM) + 16];
     float *packed = room + ((64 - ((uintptr_t)room & 63)) & 63) / sizeof(float);
-    size_t j = 0;
+    size_t i0, j, rows, cols;
     if (!m) return;
-    if (m == 1 && !transposed) {
+    if (m == 1 && !transposed && n > VAE__TILE_VECS * V_W) {
         VAE__FN(row)(n, k, a, k_step, b, ldb, flags & VAE_GEMM_ADD ? c : bias, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
     }
-    while (j < n) {
-        const int wide = n - j > V_W;
-        const size_t width = wide ? (size_t)VAE__FN(TILE_COLS) : (size_t)V_W;
-        const size_t cols = n - j < width ? n - j : width;
-        /* packing pays once a few tiles read the panel; a transposed or cut one must be copied */
-        const int pack = transposed || cols < width || m > 2 * VAE__TILE_ROWS;
-        size_t k0 = 0;
-        do {
-            const size_t left = k - k0;
-            const size_t run = pack && left > VAE__FN(PACK_K) ? (size_t)VAE__FN(PACK_K) : left;
-            const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
-            size_t bs = ldb;
-            if (pack) {
-                if (transposed) VAE__FN(pack_t)(width, cols, run, from, ldb, packed);
-                else VAE__FN(pack)(width, cols, run, from, ldb, packed);
-                from = packed, bs = width;
-            }
-            (wide ? VAE__FN(panel_wide) : VAE__FN(panel_slim))(
-                m, cols, run, a + k0 * k_step, row_step, k_step, from, bs, bias ? bias + j : NULL,
-                c + j, ldc, k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k);
-            k0 += run;
-        } while (k0 < k);
-        if (act != VAE_ACT_IDENTITY) { /* while the panel is in cache */
-            size_t i;
-            for (i = 0; i < m; i++) VAE__FN(map)(act, cols, c + i * ldc + j, c + i * ldc + j);
+    for (i0 = 0; i0 < m; i0 += rows) {
+        const float *rows_a = a + i0 * row_step;
+        rows = m - i0 < m_most ? m - i0 : m_most;
+        for (j = 0; j < n; j += cols) {
+            const size_t vecs = VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W);
+            const size_t width = vecs * V_W;
+            size_t most = transposed ? VAE__FN(ROOM) / width : 800, k0 = 0;
+            cols = n - j < width ? n - j : width;
+            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
+            do {
+                const size_t run = k - k0 < most ? k - k0 : most;
+                const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
+                if (transposed) VAE__FN(pack_t)(width, cols, run, from, ldb, packed), from = packed;
+                VAE__FN(panels)[vecs - 1](rows, cols, run, rows_a + k0 * k_step, row_step, k_step,
+                                          from, transposed ? width : ldb, bias ? bias + j : NULL,
+                                          c + i0 * ldc + j, ldc,
+                                          k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k);
+                k0 += run;
+            } while (k0 < k);
         }
-        j += cols;
     }
+    if (act == VAE_ACT_IDENTITY) return;
+    if (ldc == n) VAE__FN(map)(act, m * n, c, c);
+    else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
 /* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. */
@@ -2708,6 +2819,9 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef V_GET
 #undef V_PUT
 #undef V_LOAD
+#undef V_LOAD_LANES
+#undef V_TRANSPOSE
+#undef VL
 #undef V_STORE
 #undef V_SQRT
 #undef V_GT
@@ -2720,8 +2834,11 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VI_LOAD
 #undef VI_STORE4
 #undef VI_MULHILO
-#undef VAE__TILE_ROWS
 #undef VAE__TILE_VECS
+#undef VAE__TILE_ROWS_1
+#undef VAE__TILE_ROWS_2
+#undef VAE__TILE_ROWS_3
+#undef VAE__TILE_ROWS_4
 
 #endif /* guards A and B */
 #if !defined(VAE__PASS) && defined(VAE_IMPLEMENTATION) && !defined(VAE__IMPLEMENTED) /* guard C */

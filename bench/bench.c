@@ -1,292 +1,57 @@
 /* bench: how fast vae.h is, beside plain loops and beside what the machine could do.
  *
  *   make bench                                            the tables
- *   build/bench [--json FILE] [gemm] [map] [random] [model]   some of them; figures as JSON
+ *   build/bench [--json FILE] [--text FILE] [gemm] [map] [random] [model]
+ *                                                         some of them; figures also into files
  *
- * Everything runs on one thread and is measured in its CPU time. Contenders take turns, A B C
- * A B C, so that a busy machine hurts all alike; a figure is the best of several samples, and ~
- * marks a median more than 15 % worse. Data are warm: they lie in the smallest cache that holds
- * them. Ceilings are measured in the same run: FMAs on registers for each instruction set, and
- * reading a buffer of a given size. A floor is the products at the ceiling plus the bytes at the
- * bandwidth of a buffer as large as all of them. Naive loops: bench/naive.c, -O3 -march=native. */
+ * Everything runs on one thread and is measured in its CPU time, by bench/race.h; a figure is the
+ * best of several samples, and ~ marks a median more than 15 % worse. A floor is the products at
+ * the FMA ceiling plus the bytes at the bandwidth of a buffer as large as all of them. Naive loops:
+ * bench/naive.c, -O3 -march=native. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "../tools/digits.h"
 #include "naive.h"
+#include "race.h"
 
-#ifndef BENCH_FLAGS
-#define BENCH_FLAGS "not told"
-#endif
-enum { SAMPLES = 11, ISAS = 3, CONTENDERS = ISAS + 2 };
-static const double sample_seconds = 1e-3, patience = 0.05;
+enum { CONTENDERS = RACE_ISAS + 2 };
 
-static void fail(const char *what) {
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
-
-static double seconds_of(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void *room(size_t bytes) {
-    char *p = (char *)malloc(bytes + 64);
-    if (!p) fail("out of memory");
-    p += (64 - ((uintptr_t)p & 63)) & 63; /* never given back */
-    memset(p, 0, bytes);
-    return p;
-}
-static float *floats(size_t n) { return (float *)room(n * sizeof(float)); }
-static float *normals(size_t n, uint32_t which) {
-    vae_stream s = {0};
-    float *x = floats(n);
-    s.seed = 1, s.purpose = VAE_PURPOSE_USER, s.sample = which;
-    vae_random_normal(&s, 0, n, x);
-    return x;
-}
-
-/* ---- races ---- */
-
-/* Something to time: run(job) does it once. */
-typedef struct job job;
-struct job {
-    void (*run)(const job *);
+/* A contender: its work, and what race() found. */
+typedef struct job {
+    void (*run)(void *);
     const vae__kernels *k; /* NULL: naive */
     int which, fn, flags;
     size_t rows, n, depth; /* of a product: m, n, k */
     const float *a, *b;
     float *c, *d, *e;
     void *model;
-    size_t calls;          /* per sample */
-    int samples;
-    double sample[SAMPLES], spent;
     double best, median;   /* seconds per call */
-};
+} job;
 
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+static void race_jobs(job *jobs, int count) {
+    racer racers[CONTENDERS] = {{0}};
+    int i;
+    for (i = 0; i < count; i++) racers[i].run = jobs[i].run, racers[i].work = &jobs[i];
+    race(racers, count);
+    for (i = 0; i < count; i++) jobs[i].best = racers[i].best, jobs[i].median = racers[i].median;
 }
 
-/* Times `calls` calls; a slow job gets fewer samples, but at least one. */
-static void take_sample(job *j) {
-    const double begin = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
-    double seconds;
-    size_t i;
-    if (j->samples == SAMPLES || (j->samples && j->spent > patience)) return;
-    for (i = 0; i < j->calls; i++) j->run(j);
-    seconds = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - begin;
-    j->spent += seconds;
-    j->sample[j->samples++] = seconds / (double)j->calls;
-}
-
-static void race(job *jobs, int count) {
-    int i, s;
-    for (i = 0; i < count; i++) { /* warm up, and find how many calls make a sample */
-        job *j = &jobs[i];
-        double seconds = 0;
-        j->samples = 0, j->spent = 0;
-        for (j->calls = 1;; j->calls *= 4) {
-            take_sample(j);
-            seconds = j->sample[0] * (double)j->calls;
-            if (seconds > patience) break; /* counts as a sample */
-            j->samples = 0, j->spent = 0;
-            if (seconds > sample_seconds / 8) break;
-        }
-        if (!j->samples) j->calls = 1 + (size_t)(sample_seconds / seconds * (double)j->calls);
-    }
-    for (s = 0; s < SAMPLES; s++)
-        for (i = 0; i < count; i++) take_sample(&jobs[i]);
-    for (i = 0; i < count; i++) {
-        job *j = &jobs[i];
-        qsort(j->sample, (size_t)j->samples, sizeof(double), by_value);
-        j->best = j->sample[0], j->median = j->sample[j->samples / 2];
-    }
-}
-
-static char unsteady(const job *j) { return j->median > 1.15 * j->best ? '~' : ' '; }
-
-/* ---- what the machine could do ---- */
-
-static vae_isa isas[ISAS]; /* best first, portable last */
-static int isa_count;
-static double ceiling[VAE_ISA_COUNT]; /* FLOP/s of FMAs on registers; 0: not known */
-static double hertz;                  /* of dependent integer additions */
-
-#ifdef VAE__GCC
-#pragma GCC push_options
-#pragma GCC optimize("O3") /* or the arrays of sums stay in memory */
-#endif
-
-/* 12 sums hide the latency of two FMA units (4 cycles each) and fit 16 registers. */
-#define FMA_LOOP(name, attributes, type, width, set1, fma, store) \
-    attributes static void name(const job *j) { \
-        const type a = set1(j->a[0]), b = set1(j->a[1]); \
-        type s[12]; \
-        size_t n = j->n; \
-        int i; \
-        VAE__UNROLL \
-        for (i = 0; i < 12; i++) s[i] = set1(j->a[2 + i]); \
-        while (n--) { \
-            VAE__UNROLL \
-            for (i = 0; i < 12; i++) s[i] = fma(s[i], a, b); \
-        } \
-        VAE__UNROLL \
-        for (i = 0; i < 12; i++) store(j->c + (width) * i, s[i]); \
-    }
-/* Reads j->n floats, a multiple of 256. */
-#define READ_LOOP(name, attributes, type, width, set1, add, load, store) \
-    attributes static void name(const job *j) { \
-        const float *p = j->a, *end = p + j->n; \
-        type s[8]; \
-        int i; \
-        VAE__UNROLL \
-        for (i = 0; i < 8; i++) s[i] = set1(0); \
-        for (; p < end; p += 8 * (width)) { \
-            VAE__UNROLL \
-            for (i = 0; i < 8; i++) s[i] = add(s[i], load(p + (width) * i)); \
-        } \
-        VAE__UNROLL \
-        for (i = 0; i < 8; i++) store(j->c + (width) * i, s[i]); \
-    }
-#if defined(VAE__HAVE_AVX)
-#define AVX2 __attribute__((noinline, target("avx2,fma")))
-#define AVX512 __attribute__((noinline, target("avx512f")))
-FMA_LOOP(fma_avx2, AVX2, __m256, 8, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps)
-FMA_LOOP(fma_avx512, AVX512, __m512, 16, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps)
-READ_LOOP(read_avx2, AVX2, __m256, 8, _mm256_set1_ps, _mm256_add_ps, _mm256_loadu_ps,
-          _mm256_storeu_ps)
-READ_LOOP(read_avx512, AVX512, __m512, 16, _mm512_set1_ps, _mm512_add_ps, _mm512_loadu_ps,
-          _mm512_storeu_ps)
-#elif defined(VAE__HAVE_NEON)
-#define FMA_NEON(s, a, b) vfmaq_f32(b, s, a)
-FMA_LOOP(fma_neon, VAE__NOINLINE, float32x4_t, 4, vdupq_n_f32, FMA_NEON, vst1q_f32)
-READ_LOOP(read_neon, VAE__NOINLINE, float32x4_t, 4, vdupq_n_f32, vaddq_f32, vld1q_f32, vst1q_f32)
-#else
-#define SAME(x) (x)
-#define PLUS(x, y) ((x) + (y))
-#define LOAD(p) (*(p))
-#define STORE(p, x) (*(p) = (x))
-READ_LOOP(read_plain, VAE__NOINLINE, float, 1, SAME, PLUS, LOAD, STORE)
-#endif
-
-/* One addition a cycle: each waits for the one before. */
-static void add_loop(const job *j) {
-    size_t n = j->n, x = 0;
-    while (n--) {
-        int i;
-        VAE__UNROLL
-        for (i = 0; i < 16; i++) {
-            x += j->rows;
-#if defined(__GNUC__)
-            __asm__ volatile("" : "+r"(x));
-#endif
-        }
-    }
-    j->c[0] = (float)x;
-}
-#ifdef VAE__GCC
-#pragma GCC pop_options
-#endif
-
-/* Bytes a second when reading a buffer of this size again and again; sizes go up by a quarter of
- * the power of two below, from 8 KB to 128 MB. */
-static double bandwidth(size_t bytes) {
-    static double known[64];
-    size_t size = 8192;
-    int step = 0;
-    while (size < bytes && step < 56) step++, size = (size_t)(4 + step % 4) << (11 + step / 4);
-    if (!known[step]) {
-        job j = {0};
-#if defined(VAE__HAVE_AVX)
-        j.run = vae_isa_available(VAE_ISA_AVX512) ? read_avx512 : read_avx2;
-#elif defined(VAE__HAVE_NEON)
-        j.run = read_neon;
-#else
-        j.run = read_plain;
-#endif
-        j.n = size / sizeof(float);
-        j.a = floats(j.n), j.c = floats(128);
-        race(&j, 1);
-        known[step] = (double)size / j.best;
-    }
-    return known[step];
-}
-
-static void measure_machine(void) {
-    static float start[16] = {1, 1e-9f}, out[256];
-    job j = {0};
-    j.a = start, j.c = out, j.n = 4096;
-    j.run = add_loop, j.rows = 1;
-    race(&j, 1);
-    hertz = 16.0 * (double)j.n / j.best;
-#if defined(VAE__HAVE_AVX)
-    j.run = fma_avx2;
-    if (vae_isa_available(VAE_ISA_AVX2))
-        race(&j, 1), ceiling[VAE_ISA_AVX2] = 12.0 * 8 * 2 * (double)j.n / j.best;
-    j.run = fma_avx512;
-    if (vae_isa_available(VAE_ISA_AVX512))
-        race(&j, 1), ceiling[VAE_ISA_AVX512] = 12.0 * 16 * 2 * (double)j.n / j.best;
-#elif defined(VAE__HAVE_NEON)
-    j.run = fma_neon, race(&j, 1), ceiling[VAE_ISA_NEON] = 12.0 * 4 * 2 * (double)j.n / j.best;
-#endif
-}
-
-static const char *cpu_name(void) {
-    static char name[128] = "unknown processor";
-#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-    unsigned r[12], i;
-    const char *text = name;
-    for (i = 0; i < 3; i++)
-        if (!__get_cpuid(0x80000002u + i, r + 4 * i, r + 4 * i + 1, r + 4 * i + 2, r + 4 * i + 3))
-            return name;
-    memcpy(name, r, sizeof r);
-    name[sizeof r] = 0;
-    while (*text == ' ') text++;
-    return text;
-#else
-    FILE *file = fopen("/proc/device-tree/model", "r");
-    if (file && fgets(name, sizeof name, file)) name[strcspn(name, "\n")] = 0;
-    if (file) fclose(file);
-    return name;
-#endif
-}
-
-/* ---- output ---- */
-
-static FILE *json;
-static int json_rows;
-
-/* Begins an object in the list of rows; the caller writes its members and the closing brace. */
-static FILE *json_row(const char *table) {
-    fprintf(json, "%s\n  {\"table\": \"%s\"", json_rows++ ? "," : "", table);
-    return json;
-}
-static void json_job(const char *name, const job *j) {
-    fprintf(json, ", \"%s\": {\"best\": %.4g, \"median\": %.4g}", name, j->best, j->median);
-}
+static char mark(const job *j) { return unsteady(j->best, j->median); }
 
 /* The parts of a row of jobs: one for each instruction set, then the naive ones. */
 static void json_jobs(const job *jobs, int naive, const char *const *names) {
     int i;
-    for (i = 0; i < isa_count; i++)
-        json_job(vae_choice_name(VAE_CHOICE_ISA, (int)isas[i]), &jobs[i]);
-    for (i = 0; i < naive; i++) json_job(names[i], &jobs[isa_count + i]);
+    for (i = 0; i < isa_count + naive; i++)
+        json_time(i < isa_count ? isa_name(i) : names[i - isa_count], jobs[i].best,
+                  jobs[i].median);
 }
-
-static const char *isa_name(int i) { return vae_choice_name(VAE_CHOICE_ISA, (int)isas[i]); }
 
 /* ---- products ---- */
 
-static void run_gemm(const job *j) {
+static void run_gemm(void *work) {
+    const job *j = (const job *)work;
     const size_t lda = j->flags & VAE_GEMM_TRANS_A ? j->rows : j->depth;
     const size_t ldb = j->flags & VAE_GEMM_TRANS_B ? j->depth : j->n;
     if (j->k)
@@ -314,15 +79,15 @@ static void bench_gemm(void) {
     float *c = floats(widest), *want = floats(widest);
     size_t l, b, op;
     int i;
-    printf("\n1. Products, GFLOP/s; in brackets per cent of the FMA ceiling, which is");
+    say("\n1. Products, GFLOP/s; in brackets per cent of the FMA ceiling, which is");
     for (i = 0; i < isa_count; i++)
-        if (ceiling[isas[i]]) printf(" %s %.0f", isa_name(i), ceiling[isas[i]] * 1e-9);
-    printf("\n   floor: per cent of what products at the ceiling plus bytes allow (%s), above 100 "
+        if (ceiling[isas[i]]) say(" %s %.0f", isa_name(i), ceiling[isas[i]] * 1e-9);
+    say("\n   floor: per cent of what products at the ceiling plus bytes allow (%s), above 100 "
            "where\n   the two overlap; x: ratio to naive\n\n   layer     op     batch",
            isa_name(0));
     for (i = 0; i < isa_count; i++)
-        printf(ceiling[isas[i]] ? " %8s       " : " %9s ", isa_name(i));
-    printf("floor |    ikj    ijk    x ikj  x ijk\n");
+        say(ceiling[isas[i]] ? " %8s       " : " %9s ", isa_name(i));
+    say("floor |    ikj    ijk    x ikj  x ijk\n");
     for (l = 0; l < sizeof layers / sizeof *layers; l++) {
         for (op = 0; op < 3; op++) {
             for (b = 0; b < sizeof batches / sizeof *batches; b++) {
@@ -341,19 +106,19 @@ static void bench_gemm(void) {
                     j->depth = op == 1 ? batch : op == 2 ? out : in;
                     j->a = p, j->b = q, j->c = i ? c : want;
                 }
-                race(jobs, isa_count + 2);
+                race_jobs(jobs, isa_count + 2);
                 compare(want, c, jobs[0].rows * jobs[0].n, jobs[0].depth);
                 if (ceiling[isas[0]])
                     floor = flop / ceiling[isas[0]] + bytes / bandwidth((size_t)bytes);
-                printf("%5d x%-4d %-8s%4d", (int)in, (int)out, ops[op], (int)batch);
+                say("%5d x%-4d %-8s%4d", (int)in, (int)out, ops[op], (int)batch);
                 for (i = 0; i < isa_count; i++) {
                     j = &jobs[i];
-                    printf(" %8.1f%c", flop / j->best * 1e-9, unsteady(j));
+                    say(" %8.1f%c", flop / j->best * 1e-9, mark(j));
                     if (ceiling[isas[i]])
-                        printf("[%3.0f] ", 100 * flop / j->best / ceiling[isas[i]]);
+                        say("[%3.0f] ", 100 * flop / j->best / ceiling[isas[i]]);
                 }
                 j = &jobs[isa_count];
-                printf("%5.0f | %6.1f %6.1f  %7.1f %6.1f\n", 100 * floor / jobs[0].best,
+                say("%5.0f | %6.1f %6.1f  %7.1f %6.1f\n", 100 * floor / jobs[0].best,
                        flop / j[0].best * 1e-9, flop / j[1].best * 1e-9,
                        j[0].best / jobs[0].best, j[1].best / jobs[0].best);
                 if (!json) continue;
@@ -371,7 +136,8 @@ static void bench_gemm(void) {
 
 enum { MAP, BERNOULLI, KL, LATENT, RELU_BWD, BIAS_BWD, ADAM, SQUARES };
 
-static void run_map(const job *j) {
+static void run_map(void *work) {
+    const job *j = (const job *)work;
     static const vae__adam_step step = {1, 0.9f, 0.1f, 0.999f, 0.001f, 1e-3f, 1, 1e-8f, 1, 0};
     const vae__kernels *k = j->k;
     size_t i;
@@ -424,11 +190,11 @@ static void map_row(const char *name, const job *work, double bytes) {
         jobs[i].run = run_map;
         jobs[i].k = i < isa_count ? vae__kernels_of(isas[i]) : NULL;
     }
-    race(jobs, isa_count + 1);
-    printf("   %-21s %6d %8.3f%c %7.2f %6.0f", name, (int)work->n, jobs[0].best / n * 1e9,
-           unsteady(&jobs[0]), jobs[0].best / n * hertz, bytes * n / jobs[0].best * 1e-9);
-    for (i = 1; i < isa_count; i++) printf(" %9.3f", jobs[i].best / n * 1e9);
-    printf(" | %7.3f %7.1f\n", jobs[i].best / n * 1e9, jobs[i].best / jobs[0].best);
+    race_jobs(jobs, isa_count + 1);
+    say("   %-21s %6d %8.3f%c %7.2f %6.0f", name, (int)work->n, jobs[0].best / n * 1e9,
+           mark(&jobs[0]), jobs[0].best / n * hertz, bytes * n / jobs[0].best * 1e-9);
+    for (i = 1; i < isa_count; i++) say(" %9.3f", jobs[i].best / n * 1e9);
+    say(" | %7.3f %7.1f\n", jobs[i].best / n * 1e9, jobs[i].best / jobs[0].best);
     if (!json) return;
     fprintf(json_row("map"), ", \"name\": \"%s\", \"n\": %d, \"bytes\": %g", name, (int)work->n,
             bytes);
@@ -446,11 +212,11 @@ static void bench_map(void) {
     for (i = 0; i < many; i++) p[i] = (float)(i % 256) / 255;
     for (i = 0; i < 2 * many; i++) x[i] *= 2;
     j.c = floats(2 * many), j.d = floats(many), j.e = floats(many), j.b = p;
-    printf("\n2. Elementwise, ns per element; cycles at %.2f GHz; GB/s read and written\n\n"
+    say("\n2. Elementwise, ns per element; cycles at %.2f GHz; GB/s read and written\n\n"
            "   %-21s %6s %9s %7s %6s",
            hertz * 1e-9, "function", "n", isa_name(0), "cycles", "GB/s");
-    for (i = 1; i < (size_t)isa_count; i++) printf(" %9s", isa_name((int)i));
-    printf(" | %7s %7s\n", "libm", "x libm");
+    for (i = 1; i < (size_t)isa_count; i++) say(" %9s", isa_name((int)i));
+    say(" | %7s %7s\n", "libm", "x libm");
     j.which = MAP, j.n = n;
     for (j.fn = 0; naive_names[j.fn]; j.fn++) {
         const int partial = j.fn + 1 >= VAE__FN_LOG && j.fn + 1 != VAE__FN_ERF;
@@ -471,7 +237,8 @@ static void bench_map(void) {
 
 /* ---- random numbers ---- */
 
-static void run_draw(const job *j) {
+static void run_draw(void *work) {
+    const job *j = (const job *)work;
     vae__address at = {{1, 0}, {0, 0, 0}};
     if (j->k) j->k->draw(j->which, &at, 0, j->n, j->c);
     else if (j->which == VAE__DRAW_WORDS) naive_words(1, j->n, (uint32_t *)(void *)j->c);
@@ -485,19 +252,19 @@ static void bench_random(void) {
     job jobs[CONTENDERS] = {{0}};
     float *out = floats(4096);
     int kind, i;
-    printf("\n3. Random numbers, millions a second\n\n   %-10s", "");
-    for (i = 0; i < isa_count; i++) printf(" %9s", isa_name(i));
-    printf(" | %7s %7s   (Philox, Box-Muller, libm)\n", "naive", "x naive");
+    say("\n3. Random numbers, millions a second\n\n   %-10s", "");
+    for (i = 0; i < isa_count; i++) say(" %9s", isa_name(i));
+    say(" | %7s %7s   (Philox, Box-Muller, libm)\n", "naive", "x naive");
     for (kind = 0; kind < 3; kind++) {
         for (i = 0; i <= isa_count; i++) {
             jobs[i].run = run_draw, jobs[i].which = kind, jobs[i].n = 4096, jobs[i].c = out;
             jobs[i].k = i < isa_count ? vae__kernels_of(isas[i]) : NULL;
         }
-        race(jobs, isa_count + 1);
-        printf("   %-10s", names[kind]);
+        race_jobs(jobs, isa_count + 1);
+        say("   %-10s", names[kind]);
         for (i = 0; i < isa_count; i++)
-            printf(" %8.0f%c", 4096 / jobs[i].best * 1e-6, unsteady(&jobs[i]));
-        printf(" | %7.0f %7.1f\n", 4096 / jobs[i].best * 1e-6, jobs[i].best / jobs[0].best);
+            say(" %8.0f%c", 4096 / jobs[i].best * 1e-6, mark(&jobs[i]));
+        say(" | %7.0f %7.1f\n", 4096 / jobs[i].best * 1e-6, jobs[i].best / jobs[0].best);
         if (!json) continue;
         fprintf(json_row("random"), ", \"name\": \"%s\", \"n\": 4096", names[kind]);
         json_jobs(jobs, 1, naive);
@@ -510,7 +277,8 @@ static void bench_random(void) {
 enum { IN = 784, HIDDEN = 400, LATENT_DIM = 20, BATCH = 128, DECODE = 1024 };
 enum { STEP, DECODE_ONE, DECODE_MANY };
 
-static void run_model(const job *j) {
+static void run_model(void *work) {
+    const job *j = (const job *)work;
     const size_t rows = j->which == DECODE_ONE ? 1 : DECODE;
     vae_status bad = VAE_OK;
     if (j->which == STEP && j->k) bad = vae_train_step((vae *)j->model, j->a, NULL, BATCH, NULL);
@@ -571,7 +339,7 @@ static void bench_model(void) {
     uint8_t *pixels = (uint8_t *)room((size_t)BATCH * IN);
     float *x = floats((size_t)BATCH * IN), *z = normals((size_t)DECODE * LATENT_DIM, 4);
     float *out = floats((size_t)DECODE * IN), *hidden = floats((size_t)DECODE * HIDDEN);
-    vae *models[2][ISAS];
+    vae *models[2][RACE_ISAS];
     naive_vae *plain;
     size_t i;
     int which, k;
@@ -580,10 +348,10 @@ static void bench_model(void) {
     for (k = 0; k < isa_count; k++)
         models[0][k] = model_of(isas[k], 0), models[1][k] = model_of(isas[k], 1);
     plain = naive_model(models[0][0], x);
-    printf("\n4. The model 784-400-20-400-784, ms and images a second; floor in ms, and how much "
-           "of it\n   %s reaches\n\n   %-22s", isa_name(0), "");
-    for (k = 0; k < isa_count; k++) printf(" %19s", isa_name(k));
-    printf(" %7s %4s | %6s %7s\n", "floor", "%", "naive", "x naive");
+    say("\n4. The model 784-400-20-400-784, ms and images a second; floor in ms, and how much "
+           "of it\n   %s reaches\n\n  %-21s", isa_name(0), "");
+    for (k = 0; k < isa_count; k++) say(" %18s", isa_name(k));
+    say(" %7s %4s | %6s %7s\n", "floor", "%", "naive", "x naive");
     for (which = 0; which < 3; which++) {
         job jobs[CONTENDERS] = {{0}};
         double floor = 0;
@@ -594,15 +362,15 @@ static void bench_model(void) {
             j->k = k < isa_count ? vae__kernels_of(isas[k]) : NULL;
             j->model = k < isa_count ? (void *)models[which != STEP][k] : (void *)plain;
         }
-        race(jobs, isa_count + 1);
+        race_jobs(jobs, isa_count + 1);
         if (ceiling[isas[0]])
             floor = products[which] / ceiling[isas[0]] +
                     bytes[which] / bandwidth((size_t)footprint[which]);
-        printf("   %-22s", names[which]);
+        say("  %-21s", names[which]);
         for (k = 0; k < isa_count; k++)
-            printf(" %8.3f%c %9.0f", jobs[k].best * 1e3, unsteady(&jobs[k]),
+            say(" %8.3f%c %8.0f", jobs[k].best * 1e3, mark(&jobs[k]),
                    rows[which] / jobs[k].best);
-        printf(" %7.3f %4.0f | %6.3f %7.1f\n", floor * 1e3, 100 * floor / jobs[0].best,
+        say(" %7.3f %4.0f | %6.3f %7.1f\n", floor * 1e3, 100 * floor / jobs[0].best,
                jobs[k].best * 1e3, jobs[k].best / jobs[0].best);
         if (!json) continue;
         fprintf(json_row("model"), ", \"name\": \"%s\", \"rows\": %d, \"floor\": %.4g",
@@ -616,51 +384,22 @@ static void bench_model(void) {
 int main(int argc, char **argv) {
     static const char *const words[] = {"gemm", "map", "random", "model"};
     static void (*const tables[])(void) = {bench_gemm, bench_map, bench_random, bench_model};
-    static const int sizes[] = {14, 18, 22, 27}; /* powers of two */
+    enum { TABLES = sizeof tables / sizeof *tables };
     const double begin = seconds_of(CLOCK_MONOTONIC);
-    const char *path = NULL;
-    int chosen[4] = {0}, any = 0, isa, i, t;
+    int chosen[TABLES] = {0}, any = 0, i, t;
     for (i = 1; i < argc; i++) {
-        for (t = 0; t < 4 && strcmp(argv[i], words[t]); t++) {}
-        if (t < 4) chosen[t] = any = 1;
-        else if (!strcmp(argv[i], "--json") && i + 1 < argc) path = argv[++i];
-        else fail("usage: bench [--json FILE] [gemm] [map] [random] [model]");
+        for (t = 0; t < TABLES && strcmp(argv[i], words[t]); t++) {}
+        if (t < TABLES) chosen[t] = any = 1;
+        else if (!strcmp(argv[i], "--json") && i + 1 < argc) json = open_result(argv[++i]);
+        else if (!strcmp(argv[i], "--text") && i + 1 < argc) race_text = open_result(argv[++i]);
+        else fail("usage: bench [--json FILE] [--text FILE] [gemm] [map] [random] [model]");
     }
-    for (isa = VAE_ISA_COUNT - 1; isa > VAE_ISA_AUTO && isa_count < ISAS; isa--)
-        if (vae_isa_available((vae_isa)isa)) isas[isa_count++] = (vae_isa)isa;
-    json = path ? fopen(path, "w") : NULL;
-    if (path && !json) fail("the file for --json cannot be opened");
     measure_machine();
-    printf("%s at %.2f GHz, vae.h %s\n", cpu_name(), hertz * 1e-9, VAE_VERSION_TEXT);
-#if defined(__clang__) || !defined(__GNUC__)
-    printf("compiler: %s", __VERSION__);
-#else
-    printf("compiler: gcc %s", __VERSION__);
-#endif
-    printf(", flags: %s; naive loops: -O3 -march=native\n", BENCH_FLAGS);
-    for (i = 0; i < isa_count; i++)
-        if (ceiling[isas[i]])
-            printf("FMA %s %.0f GFLOP/s; ", isa_name(i), ceiling[isas[i]] * 1e-9);
-    printf("reading");
-    for (i = 0; i < 4; i++)
-        printf("%s %d %s %.0f", i ? "," : "", 1 << (sizes[i] % 10), sizes[i] < 20 ? "KB" : "MB",
-               bandwidth((size_t)1 << sizes[i]) * 1e-9);
-    puts(" GB/s");
-    if (json) {
-        fprintf(json, "{\"cpu\": \"%s\", \"version\": \"%s\", \"compiler\": \"%s\", "
-                "\"flags\": \"%s\", \"hertz\": %.4g, \"unit\": \"seconds per call\"",
-                cpu_name(), VAE_VERSION_TEXT, __VERSION__, BENCH_FLAGS, hertz);
-        for (i = 0; i < isa_count; i++)
-            fprintf(json, ", \"ceiling_%s\": %.4g", isa_name(i), ceiling[isas[i]]);
-        fputs(", \"rows\": [", json);
-    }
-    for (t = 0; t < 4; t++)
+    say_machine("bench", "; naive loops: -O3 -march=native");
+    for (t = 0; t < TABLES; t++)
         if (chosen[t] || !any) tables[t](), fflush(stdout);
-    printf("\n%.0f s in all; ~: the median was more than 15 %% slower than the best\n",
-           seconds_of(CLOCK_MONOTONIC) - begin);
-    if (json) {
-        fputs("\n]}\n", json);
-        if (fclose(json)) fail("the file for --json cannot be written");
-    }
+    say("\n%.0f s in all; ~: the median was more than 15 %% slower than the best\n",
+        seconds_of(CLOCK_MONOTONIC) - begin);
+    close_results();
     return 0;
 }
