@@ -4,12 +4,16 @@
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
 #   make bench      speed against naive loops
+#   make bench-step    training steps and decoding; with DATA=folder on those pixels
+#   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
+#   make bench-growth  cost as batch, network and data grow, with plots
 #   make clean
 
 CC ?= cc
 CFLAGS ?= -O2
 OUT ?= out
 DATA ?=
+PYTHON ?= /usr/bin/python3
 TOOL_HEADERS = vae.h tools/digits.h tools/picture.h tools/npy.h
 TESTS = $(wildcard tests/*.c tests/*.h)
 
@@ -40,7 +44,29 @@ build/bench: bench/bench.c bench/naive.c bench/naive.h $(TOOL_HEADERS)
 	$(CC) -O3 -march=native -c bench/naive.c -o build/naive.o
 	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/bench.c build/naive.o -o $@ -lm
 
+build/train_step: bench/train_step.c bench/race.h bench/work.h $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/train_step.c -o $@ -lpthread
+
+build/growth: bench/growth.c bench/plot.h bench/race.h bench/work.h $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/growth.c -o $@ -lm -lpthread
+
+bench-step: build/train_step
+	@mkdir -p bench/results
+	build/train_step --data "$(DATA)" --text bench/results/step.txt --json bench/results/step.json
+
+bench-torch: build/train_step
+	@mkdir -p bench/results
+	$(PYTHON) bench/torch_compare.py --data "$(DATA)" --text bench/results/torch.txt \
+	    --json bench/results/torch.json
+
+bench-growth: build/growth
+	@mkdir -p bench/results
+	build/growth --text bench/results/growth.txt --json bench/results/growth.json \
+	    --pictures bench/results/growth
+
 clean:
 	rm -rf build out
 
-.PHONY: all demo test test-long bench clean
+.PHONY: all demo test test-long bench bench-step bench-torch bench-growth clean

@@ -1409,7 +1409,8 @@ typedef struct vae__kernels {
  *   VI_MULHILO           32 x 32 -> 64 unsigned, in two halves
  *   VI_LOAD              unaligned
  *   V_TRANSPOSE          rows and columns of V_W vectors change places
- *   VL V_LOAD_LANES      which lanes exist, found once by v_lanes(i, n); the others read as +0
+ *   VL V_LOAD_LANES      which lanes exist, found once by v_lanes(i, n), and a load of them where
+ *                        masks are cheap (V_CHEAP_LANES); elsewhere of the whole vector
  *   VI_STORE4            element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -1539,7 +1540,7 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define V_TRANSPOSE(s) ((void)(s))
 #define VL int
 VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
-VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) { (void)lanes; return *p; }
+#define V_LOAD_LANES(p, lanes) ((void)(lanes), *(p))
 #define VAE__TILE_VECS 4 /* scalars */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
@@ -1647,9 +1648,7 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
 }
 #define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VL __m256i
-VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
-    return _mm256_maskload_ps(p, lanes);
-}
+#define V_LOAD_LANES(p, lanes) ((void)(lanes), V_LOAD(p)) /* a masked load here costs 7 % */
 #define VAE__TILE_VECS 3
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 16 registers */
 #define VAE__TILE_ROWS_2 6  /* 6 x 2 sums + 2 + 1 = 15 */
@@ -1754,9 +1753,8 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
 }
 #define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VL VM
-VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
-    return _mm512_maskz_loadu_ps(lanes, p);
-}
+#define V_LOAD_LANES(p, lanes) _mm512_maskz_loadu_ps(lanes, p)
+#define V_CHEAP_LANES 1
 #define VAE__TILE_VECS 4
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 32 registers */
 #define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
@@ -1863,9 +1861,7 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[4]) {
 #define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VL size_t
 VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; }
-VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
-    return VAE__FN(v_get)(p, 0, lanes);
-}
+#define V_LOAD_LANES(p, lanes) ((void)(lanes), V_LOAD(p))
 #define VAE__TILE_VECS 4
 #define VAE__TILE_ROWS_1 12 /* registers as for AVX-512 */
 #define VAE__TILE_ROWS_2 12
@@ -1877,7 +1873,9 @@ VAE__INLINE V VAE__FN(v_load_lanes)(const float *p, VL lanes) {
 #define V_LOAD(p) VAE__FN(v_load)(p)
 #define V_STORE(p, v) VAE__FN(v_store)(p, v)
 #define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
-#define V_LOAD_LANES(p, lanes) VAE__FN(v_load_lanes)(p, lanes)
+#ifndef V_CHEAP_LANES
+#define V_CHEAP_LANES 0
+#endif
 #define V_PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define V_FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
 #define V_ADD(a, b) VAE__FN(v_add)(a, b)
@@ -2210,7 +2208,8 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
  * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
  * order, and copying them first measured slower; only a transposed B is turned over, panel by
- * panel. The last vector of a panel is loaded under a mask, so there are no scalar edges. */
+ * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
+ * there are no scalar edges. */
 
 /* One tile: `rows` x `vecs` vectors of sums; both are constants after inlining. B lies in rows of
  * `bs` floats; the tile's `n` columns end inside its last vector. `first`: start from bias (or 0),
@@ -2338,6 +2337,15 @@ static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, cons
 #undef VAE__STEPS
 }
 
+/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
+                          float *out) {
+    size_t j, kk;
+    for (kk = 0; kk < k; kk++)
+        for (j = 0; j < width; j += V_W)
+            V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
+}
+
 /* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
  * columns, a square of V_W x V_W at a time. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
@@ -2381,12 +2389,12 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
-    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* a block of A nearly fits the second-level cache */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
     float room[VAE__FN(ROOM) + 16];
     float *packed = room + ((64 - ((uintptr_t)room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
     if (!m) return;
-    if (m == 1 && !transposed && n > VAE__TILE_VECS * V_W) {
+    if (m == 1 && !transposed && (n > VAE__TILE_VECS * V_W || (!V_CHEAP_LANES && n % V_W))) {
         VAE__FN(row)(n, k, a, k_step, b, ldb, flags & VAE_GEMM_ADD ? c : bias, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
@@ -2397,15 +2405,23 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         for (j = 0; j < n; j += cols) {
             const size_t vecs = VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W);
             const size_t width = vecs * V_W;
-            size_t most = transposed ? VAE__FN(ROOM) / width : 800, k0 = 0;
+            /* without masks a panel that ends inside a vector is copied; and rows of B that lie
+             * 4 KB or a multiple apart all want the same few lines of the caches */
+            const int packing = transposed || (!V_CHEAP_LANES &&
+                                               (n - j < width || (ldb % 1024 == 0 && m > 48)));
+            size_t most = packing ? VAE__FN(ROOM) / width : 800, k0 = 0;
             cols = n - j < width ? n - j : width;
             if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
-                if (transposed) VAE__FN(pack_t)(width, cols, run, from, ldb, packed), from = packed;
+                if (packing) {
+                    (transposed ? VAE__FN(pack_t) : VAE__FN(pack))(width, cols, run, from, ldb,
+                                                                   packed);
+                    from = packed;
+                }
                 VAE__FN(panels)[vecs - 1](rows, cols, run, rows_a + k0 * k_step, row_step, k_step,
-                                          from, transposed ? width : ldb, bias ? bias + j : NULL,
+                                          from, packing ? width : ldb, bias ? bias + j : NULL,
                                           c + i0 * ldc + j, ldc,
                                           k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k);
                 k0 += run;
@@ -2820,6 +2836,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef V_PUT
 #undef V_LOAD
 #undef V_LOAD_LANES
+#undef V_CHEAP_LANES
 #undef V_TRANSPOSE
 #undef VL
 #undef V_STORE

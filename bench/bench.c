@@ -1,7 +1,7 @@
 /* bench: how fast vae.h is, beside plain loops and beside what the machine could do.
  *
  *   make bench                                            the tables
- *   build/bench [--json FILE] [--text FILE] [gemm] [map] [random] [model]
+ *   build/bench [--json FILE] [--text FILE] [gemm] [map] [random] [model] [order]
  *                                                         some of them; figures also into files
  *
  * Everything runs on one thread and is measured in its CPU time, by bench/race.h; a figure is the
@@ -16,7 +16,7 @@
 #include "naive.h"
 #include "race.h"
 
-enum { CONTENDERS = RACE_ISAS + 2 };
+enum { CONTENDERS = 11 };
 
 /* A contender: its work, and what race() found. */
 typedef struct job {
@@ -131,6 +131,192 @@ static void bench_gemm(void) {
         }
     }
 }
+
+/* ---- what the order of the sums costs ---- */
+
+#if defined(VAE__HAVE_AVX)
+/* tiles: 1, 2, 4 vectors wide, 1, 2, 4 sums an output; then dots */
+typedef struct order_kernels {
+    int (*tiles)(int vecs, int ways, int flags, size_t m, size_t n, size_t k, const float *a,
+                 size_t lda, const float *b, size_t ldb, float *c, size_t ldc);
+    int (*dots)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                const float *b, size_t ldb, float *c, size_t ldc);
+} order_kernels;
+
+#ifdef VAE__GCC
+#pragma GCC push_options
+#pragma GCC optimize("O3")
+#endif
+
+#define SK(name) sk_##name##_avx2
+#define SK_AT __attribute__((target("avx2,fma")))
+#define SK_V __m256
+#define SK_W 8
+#define SK_SUMS 12
+#define SK_ZERO _mm256_setzero_ps
+#define SK_SET1 _mm256_set1_ps
+#define SK_LOAD _mm256_loadu_ps
+#define SK_STORE _mm256_storeu_ps
+#define SK_ADD _mm256_add_ps
+#define SK_FMA _mm256_fmadd_ps
+#define SK_GET(p, n) _mm256_maskload_ps(p, sk_lanes(n))
+#define SK_PUT(p, n, v) _mm256_maskstore_ps(p, sk_lanes(n), v)
+#define SK_SUM4 sk_sum4_avx2
+VAE__INLINE SK_AT __m256i sk_lanes(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+VAE__INLINE SK_AT __m128 sk_sum4_avx2(__m256 a, __m256 b, __m256 c, __m256 d) {
+    const __m256 s = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    return _mm_add_ps(_mm256_castps256_ps128(s), _mm256_extractf128_ps(s, 1));
+}
+#include "split_k.h"
+
+#define SK(name) sk_##name##_avx512
+#define SK_AT __attribute__((target("avx512f,avx512dq,avx2,fma")))
+#define SK_V __m512
+#define SK_W 16
+#define SK_SUMS 24
+#define SK_ZERO _mm512_setzero_ps
+#define SK_SET1 _mm512_set1_ps
+#define SK_LOAD _mm512_loadu_ps
+#define SK_STORE _mm512_storeu_ps
+#define SK_ADD _mm512_add_ps
+#define SK_FMA _mm512_fmadd_ps
+#define SK_GET(p, n) _mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), p)
+#define SK_PUT(p, n, v) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (n)) - 1), v)
+#define SK_SUM4 sk_sum4_avx512
+#define SK_HALF(v) _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1))
+VAE__INLINE SK_AT __m128 sk_sum4_avx512(__m512 a, __m512 b, __m512 c, __m512 d) {
+    return sk_sum4_avx2(SK_HALF(a), SK_HALF(b), SK_HALF(c), SK_HALF(d));
+}
+#include "split_k.h"
+#ifdef VAE__GCC
+#pragma GCC pop_options
+#endif
+
+static const order_kernels *order_of(vae_isa isa) {
+    static const order_kernels avx2 = {sk_tiles_avx2, sk_dots_avx2};
+    static const order_kernels avx512 = {sk_tiles_avx512, sk_dots_avx512};
+    return isa == VAE_ISA_AVX512 ? &avx512 : isa == VAE_ISA_AVX2 ? &avx2 : NULL;
+}
+
+enum { VARIANTS = 10 }; /* number 3 u + v: 2^u vectors, 2^v sums; the last: dots */
+
+static int try_order(const job *j) {
+    const order_kernels *order = (const order_kernels *)j->model;
+    const size_t lda = j->flags & VAE_GEMM_TRANS_A ? j->rows : j->depth;
+    const size_t ldb = j->flags & VAE_GEMM_TRANS_B ? j->depth : j->n;
+    if (j->which == VARIANTS - 1)
+        return order->dots(j->flags, j->rows, j->n, j->depth, j->a, lda, j->b, ldb, j->c, j->n);
+    return order->tiles(1 << j->which / 3, 1 << j->which % 3, j->flags, j->rows, j->n, j->depth,
+                        j->a, lda, j->b, ldb, j->c, j->n);
+}
+static void run_order(void *work) { (void)try_order((const job *)work); }
+
+static const char *variant_name(int which, char *text, size_t size) {
+    if (which == VARIANTS - 1) snprintf(text, size, "dots");
+    else snprintf(text, size, "%d x %d", 1 << which / 3, 1 << which % 3);
+    return text;
+}
+
+/* Heats among all tiles, then a final of vae.h, the best chain and the best that is free, so that
+ * nobody profits from having had more attempts. */
+static void bench_order(void) {
+    enum { AS_STORED = 0, DX = VAE_GEMM_TRANS_B, DW = VAE_GEMM_TRANS_A };
+    static const struct { int flags; size_t m, n, k; const char *what; } shapes[] = {
+        {AS_STORED, 1024, 1024, 1024, "square"}, {AS_STORED, 512, 512, 512, "square"},
+        {AS_STORED, 256, 256, 256, "square"}, {AS_STORED, 64, 64, 64, "square"},
+        {AS_STORED, 128, 400, 784, "y = xW"}, {DX, 128, 784, 400, "dx"},
+        {DW, 784, 400, 128, "dW"}, {AS_STORED, 128, 40, 400, "y = xW"},
+        {AS_STORED, 128, 20, 400, "y = xW"}, {AS_STORED, 20, 400, 784, "y = xW"},
+        {DX, 20, 400, 784, "dx"}, {AS_STORED, 20, 20, 400, "y = xW"},
+        {AS_STORED, 4, 40, 400, "y = xW"}, {AS_STORED, 1, 400, 784, "y = xW"},
+        {AS_STORED, 1, 784, 200, "y = xW"}, {AS_STORED, 1, 40, 400, "y = xW"},
+        {AS_STORED, 1, 20, 400, "y = xW"}, {DX, 1, 784, 400, "dx"},
+        {AS_STORED, 128, 1, 784, "column"}, {AS_STORED, 128, 4, 784, "columns"},
+        {DX, 4, 4, 4096, "dots"}, {DX, 2, 2, 4096, "dots"}, {DX, 1, 4, 4096, "dots"},
+        {DX, 1, 1, 4096, "dot"}, {DX, 1, 1, 256, "dot"}};
+    enum { SHAPES = sizeof shapes / sizeof *shapes };
+    static const char *const names[] = {"vae.h", "chain", "free"};
+    const float *a = normals(1024 * 1024, 5), *b = normals(1024 * 1024, 6);
+    float *c[VARIANTS + 1];
+    char text[2][16];
+    double mean[3];
+    size_t s;
+    int i, v, counts[3];
+    for (i = 0; i <= VARIANTS; i++) c[i] = floats(1024 * 1024);
+    for (i = 0; i < isa_count && order_of(isas[i]); i++) {
+        memset(mean, 0, sizeof mean), memset(counts, 0, sizeof counts);
+        say("\n5. What the fixed order of sums costs, %s: GFLOP/s, best and median.\n"
+            "   chain: the best tile of this program that keeps the order (vectors x sums an "
+            "output), bits as vae.h;\n   free: the best that does not: 2 or 4 sums an output, or "
+            "vectors along k (dots);\n   gain: of free over the faster of the others, of bests and "
+            "of medians\n\n   %-8s %5s %5s %5s | %13s | %20s | %20s |    gain\n",
+            isa_name(i), "", "M", "N", "K", names[0], names[1], names[2]);
+        for (s = 0; s < SHAPES; s++) {
+            const size_t m = shapes[s].m, n = shapes[s].n, k = shapes[s].k;
+            const double flop = 2.0 * (double)m * (double)n * (double)k;
+            job jobs[VARIANTS + 1] = {{0}}, last[3], *j;
+            int count = 1, chain = 0, split = 0, group;
+            double gain[2];
+            for (v = -1; v < VARIANTS; v++) {
+                j = &jobs[v < 0 ? 0 : count];
+                memset(j, 0, sizeof *j);
+                j->flags = shapes[s].flags, j->rows = m, j->n = n, j->depth = k;
+                j->a = a, j->b = b, j->c = c[v + 1], j->which = v;
+                memset(j->c, 0xff, m * n * sizeof(float)); /* NaN: what is not written shows */
+                if (v < 0) {
+                    j->run = run_gemm, j->k = vae__kernels_of(isas[i]);
+                    j->which = 0, run_gemm(j);
+                    continue;
+                }
+                j->run = run_order, j->model = (void *)(uintptr_t)order_of(isas[i]);
+                if (!try_order(j)) continue;
+                compare(c[0], j->c, m * n, k);
+                if (v % 3 == 0 && v != VARIANTS - 1 && memcmp(c[0], j->c, m * n * sizeof(float)))
+                    fail("a chain's bits differ from those of vae.h");
+                count++;
+            }
+            race_samples = 5;
+            race_jobs(jobs, count);
+            for (v = 1; v < count; v++) {
+                int *best = jobs[v].which % 3 || jobs[v].which == VARIANTS - 1 ? &split : &chain;
+                if (!*best || jobs[v].median < jobs[*best].median) *best = v;
+            }
+            last[0] = jobs[0], last[1] = jobs[chain], last[2] = jobs[split];
+            race_samples = 15;
+            race_jobs(last, 3);
+            race_samples = 11;
+            gain[0] = fmin(last[0].best, last[1].best) / last[2].best;
+            gain[1] = fmin(last[0].median, last[1].median) / last[2].median;
+            variant_name(last[1].which, text[0], sizeof text[0]);
+            variant_name(last[2].which, text[1], sizeof text[1]);
+            say("   %-8s %5d %5d %5d | %6.1f %6.1f | %6s %6.1f %6.1f | %6s %6.1f %6.1f | %5.2f "
+                "%5.2f\n", shapes[s].what, (int)m, (int)n, (int)k, flop / last[0].best * 1e-9,
+                flop / last[0].median * 1e-9, text[0], flop / last[1].best * 1e-9,
+                flop / last[1].median * 1e-9, text[1], flop / last[2].best * 1e-9,
+                flop / last[2].median * 1e-9, gain[0], gain[1]);
+            fflush(stdout);
+            group = m >= 64 && n >= 40 ? 0 : n > 4 || m * n > 16 ? 1 : 2;
+            /* freedom includes keeping the order */
+            mean[group] += log(gain[0] > 1 ? gain[0] : 1), counts[group]++;
+            if (!json) continue;
+            fprintf(json_row("order"), ", \"isa\": \"%s\", \"op\": \"%s\", \"m\": %d, \"n\": %d, "
+                    "\"k\": %d, \"flop\": %.0f, \"chain_tile\": \"%s\", \"free_tile\": \"%s\"",
+                    isa_name(i), shapes[s].what, (int)m, (int)n, (int)k, flop, text[0], text[1]);
+            for (v = 0; v < 3; v++) json_time(names[v], last[v].best, last[v].median);
+            fputs("}", json);
+        }
+        say("   geometric mean of what freedom would gain (at least 1): %.3f where M >= 64 and N >= "
+            "40,\n   %.3f at fewer rows or columns, %.1f for dot products\n",
+            exp(mean[0] / counts[0]), exp(mean[1] / counts[1]), exp(mean[2] / counts[2]));
+    }
+}
+#else
+static void bench_order(void) {
+    say("\n5. What the fixed order of sums costs: measured with AVX only\n");
+}
+#endif
 
 /* ---- elementwise ---- */
 
@@ -382,8 +568,9 @@ static void bench_model(void) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const words[] = {"gemm", "map", "random", "model"};
-    static void (*const tables[])(void) = {bench_gemm, bench_map, bench_random, bench_model};
+    static const char *const words[] = {"gemm", "map", "random", "model", "order"};
+    static void (*const tables[])(void) = {bench_gemm, bench_map, bench_random, bench_model,
+                                            bench_order};
     enum { TABLES = sizeof tables / sizeof *tables };
     const double begin = seconds_of(CLOCK_MONOTONIC);
     int chosen[TABLES] = {0}, any = 0, i, t;
@@ -392,7 +579,8 @@ int main(int argc, char **argv) {
         if (t < TABLES) chosen[t] = any = 1;
         else if (!strcmp(argv[i], "--json") && i + 1 < argc) json = open_result(argv[++i]);
         else if (!strcmp(argv[i], "--text") && i + 1 < argc) race_text = open_result(argv[++i]);
-        else fail("usage: bench [--json FILE] [--text FILE] [gemm] [map] [random] [model]");
+        else fail("usage: bench [--json FILE] [--text FILE] [gemm] [map] [random] [model] "
+                  "[order]");
     }
     measure_machine();
     say_machine("bench", "; naive loops: -O3 -march=native");
