@@ -3,7 +3,9 @@
 #   make demo       train on the built-in digits (DATA=folder: on MNIST or another IDX set)
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
-#   make bench      speed against naive loops
+#   make bench      speed against naive loops and the machine, into bench/results
+#   make bench BLAS=openblas,dnnl,blis,eigen (or all) [ISA=avx2] [THREADS=2]
+#                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
 #   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
 #   make bench-growth  cost as batch, network and data grow, with plots
@@ -13,8 +15,13 @@ CC ?= cc
 CFLAGS ?= -O2
 OUT ?= out
 DATA ?=
+BLAS ?=
+ISA ?=
+THREADS ?=
+EIGEN ?= /usr/include/eigen3
 PYTHON ?= /usr/bin/python3
 TOOL_HEADERS = vae.h tools/digits.h tools/picture.h tools/npy.h
+comma = ,
 TESTS = $(wildcard tests/*.c tests/*.h)
 
 all: build/vae
@@ -36,13 +43,37 @@ test: build/vae build/tests
 test-long: build/vae build/tests
 	DATA="$(DATA)" sh tests/run.sh build/tests build/vae --long
 
+# results are replaced when a run has ended, never by half of one
+ifeq ($(BLAS),)
 bench: build/bench
-	build/bench
+	build/bench --text build/bench.txt --json build/bench.json
+	@mkdir -p bench/results && mv build/bench.txt build/bench.json bench/results
+else
+RESULT = blas$(if $(ISA),-$(ISA))$(if $(THREADS),-$(THREADS)-threads)
+EIGEN_BUILD = $(if $(filter avx2,$(ISA)),avx2,native)
+bench: build/peers $(if $(filter eigen all,$(subst $(comma), ,$(BLAS))),build/eigen-$(EIGEN_BUILD).so)
+	build/peers --text build/$(RESULT).txt --json build/$(RESULT).json \
+		$(if $(ISA),--isa $(ISA)) $(if $(THREADS),--threads $(THREADS)) $(BLAS)
+	@mkdir -p bench/results && if [ -e build/$(RESULT).json ]; then \
+		mv build/$(RESULT).txt build/$(RESULT).json bench/results; fi
+endif
 
-build/bench: bench/bench.c bench/naive.c bench/naive.h $(TOOL_HEADERS)
+build/bench: bench/bench.c bench/race.h bench/split_k.h bench/naive.c bench/naive.h $(TOOL_HEADERS)
 	@mkdir -p build
 	$(CC) -O3 -march=native -c bench/naive.c -o build/naive.o
 	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/bench.c build/naive.o -o $@ -lm
+
+build/peers: bench/peers.c bench/race.h vae.h
+	@mkdir -p build
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/peers.c -o $@ -lm -ldl -pthread
+
+# without a C++ compiler or the headers there is no file, and peers says so
+build/eigen-native.so: bench/eigen.cpp
+	@mkdir -p build
+	-$(CXX) -O3 -DNDEBUG -march=native -fopenmp -shared -fPIC -I$(EIGEN) $< -o $@
+build/eigen-avx2.so: bench/eigen.cpp
+	@mkdir -p build
+	-$(CXX) -O3 -DNDEBUG -mavx2 -mfma -fopenmp -shared -fPIC -I$(EIGEN) $< -o $@
 
 build/train_step: bench/train_step.c bench/race.h bench/work.h $(TOOL_HEADERS)
 	@mkdir -p build

@@ -8,7 +8,7 @@
  *
  * What it promises, and tests hold:
  *   - Same seed, same bits: training, sampling and decoding give identical bytes on every
- *     instruction set, compiler, optimisation level (-O0 to -Ofast) and byte order.
+ *     instruction set, compiler, optimisation level (-O0 to -Ofast), number of threads, byte order.
  *   - Memory you own: a model is one block of a size known before; nothing is allocated afterwards.
  *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: no input, however
  *     hostile, does more than return an error that says what is wrong and where.
@@ -16,14 +16,15 @@
  * The file in rooms, in order; `grep '>>' vae.h` lists them:
  *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
  *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>gemm      the public matrix product
- *   >>compiler  this compiler and machine        >>layers    strings, table of layers, fwd, bwd
- *   >>status    codes, sentences                 >>model     defaults, memory, initial weights
- *   >>arena     sizes, blocks                    >>losses    likelihoods, KL, gradients
- *   >>rng       random numbers by address        >>optim     learning rate, update
- *   >>shim      one vector vocabulary            >>train     steps and epochs
- *               (functions of one argument       >>eval      encode, decode, sample, score
- *               follow it)                       >>io        files      >>data     IDX, gzip
+ *   >>api       everything a user calls          >>threads   dividing work
+ *   >>compiler  this compiler and machine        >>gemm      the public matrix product
+ *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
+ *   >>arena     sizes, blocks                    >>model     defaults, memory, initial weights
+ *   >>rng       random numbers by address        >>losses    likelihoods, KL, a batch's gradients
+ *   >>shim      one vector vocabulary            >>optim     learning rate, update
+ *               (functions of one argument       >>train     steps and epochs
+ *               follow it)                       >>eval      encode, decode, sample, score
+ *                                                >>io        files      >>data     IDX, gzip
  *
  * ======================================================================================
  * >>manual
@@ -114,8 +115,12 @@
  * over the little-endian bytes). The bytes depend on nothing but the content.
  *
  * ---- threads, signals, errors ---------------------------------------------------------
- * This version computes on the thread that calls. Different models may be used from different
- * threads at once. There is no global state but the detected processor. No call prints, exits or
+ * `threads` of a description gives a model a pool of threads, `parallel` lets the program's own job
+ * system do the work; either way outputs are divided and sums are not, so the bits are those of one
+ * thread. A training step has two regions: rows of the batch go from pixels to the gradient of
+ * every activation, then rows of each weight gradient are made and used up by the optimiser while
+ * they are in the cache. Different models may be used from different threads at once, and may share
+ * a pool. There is no global state but the detected processor. No call prints, exits or
  * aborts. Stack: at most 64 KB in any call.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
@@ -140,6 +145,7 @@
  *   VAE_FREE(ptr)        loaders when the caller gives no hooks. Default: malloc and free
  *   VAE_ASSERT(cond)     guards the library's own invariants. Default: nothing
  *   VAE_NO_STDIO         no function that takes a path; memory blocks only
+ *   VAE_NO_THREADS       no pool of threads: `threads` above 1 is an error; vae_parallel works
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -170,6 +176,7 @@
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_MAX_THREADS 256
 #define VAE_LOGVAR_MIN (-30.0f)
 #define VAE_LOGVAR_MAX 20.0f
 
@@ -287,6 +294,27 @@ typedef struct vae_allocator {
     void *user;
 } vae_allocator;
 
+/* ---- threads ---- */
+
+/* How work is divided: run must call job(arg, 0) .. job(arg, parts - 1), each once, in any order,
+ * on any threads, and return when all have returned. Outputs are divided, sums never: the bits do
+ * not depend on `parts`. A game gives its job system here. All zero: the caller does it all. */
+typedef struct vae_parallel {
+    int parts; /* how many pieces to cut work into, 1 to VAE_MAX_THREADS */
+    void (*run)(void (*job)(void *arg, int part), void *arg, int parts, void *user);
+    void *user;
+} vae_parallel;
+
+/* Threads that wait for such work, the caller's counted: for about 100 us awake, then asleep.
+ * Models may share a pool; while one uses it, another computes on its own thread. Destroy it from
+ * any thread but its own, after the models. It does not survive a fork.
+ * Errors: ERR_VALUE, ERR_MEMORY, ERR_UNSUPPORTED (a build without threads). */
+typedef struct vae_pool vae_pool;
+VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
+                                   vae_report *report);
+VAE_API void vae_pool_destroy(vae_pool *pool);
+VAE_API vae_parallel vae_pool_parallel(vae_pool *pool);
+
 /* ---- a model ---- */
 
 typedef struct vae_lr_stage {
@@ -337,7 +365,10 @@ typedef struct vae_desc {
 
     /* -- not stored in files -- */
     int inference;       /* 1: no memory for gradients and moments; training returns an error */
-    int threads;         /* 0: 1. This version computes on the calling thread: at most 1 */
+    int keep_gradients;  /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
+                            `clip` is set) each is used up where it is made and never stored */
+    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends */
+    vae_parallel parallel; /* with `run` set: who does the work, in place of `threads` */
     vae_isa isa;         /* 0: the best there is */
     vae_allocator allocator;
 } vae_desc;
@@ -355,7 +386,8 @@ VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *rep
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report);
 
-/* Gives the block back where it came from. NULL is fine. */
+/* Ends the model's threads and gives the block back where it came from; from any thread. NULL is
+ * fine. */
 VAE_API void vae_destroy(vae *model);
 
 /* The sentence of the last call on this model that failed; status VAE_OK when none has. */
@@ -392,7 +424,7 @@ typedef struct vae_tensor {
     size_t shape[4];
     size_t count;       /* floats */
     float *data;
-    float *grad;        /* of the last step; NULL in a model for inference */
+    float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in file order. They lie packed, one after
@@ -478,8 +510,7 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
  * way), wrong gradients give 0.1 to 1.
- * Parameters are put back; the gradients are those of the batch. Allocates two copies of the
- * parameters for the time of the call. */
+ * Parameters are put back. Allocates three copies of them for the time of the call. */
 VAE_API vae_status vae_check_gradients(vae *model, const float *x, size_t rows, int directions,
                                        double *worst);
 
@@ -527,7 +558,8 @@ typedef struct vae_load_options {
     int inference;      /* 1: parameters only */
     int batch;          /* rows of the buffers. 0: as stored, for inference at most 128. In training
                            another number than the stored one is another run */
-    int threads;        /* as in vae_desc */
+    int threads;        /* as in vae_desc, and so is parallel */
+    vae_parallel parallel;
     vae_isa isa;
     int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
@@ -649,6 +681,12 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
                             size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
                             float *c, size_t ldc);
 
+/* The same on several threads: each computes some of the rows or columns, with the same bits. */
+VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
+                                     size_t n, size_t k, const float *a, size_t lda,
+                                     const float *b, size_t ldb, const float *bias, vae_act act,
+                                     float *c, size_t ldc);
+
 #endif /* VAE_H_INCLUDED */
 
 #if defined(VAE_IMPLEMENTATION) && !defined(VAE__IMPLEMENTED)
@@ -733,6 +771,23 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
 #endif
 #ifdef VAE__HAVE_NEON
 #include <arm_neon.h>
+#endif
+
+/* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
+#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#if defined(_WIN32)
+#define VAE__THREADS 1
+#ifndef WIN32_LEAN_AND_MEAN
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
+#include <windows.h>
+#elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
+#define VAE__THREADS 1
+#include <pthread.h>
+#endif
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
@@ -2974,16 +3029,335 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 }
 
 /* ======================================================================================
- * >>gemm     the public matrix product
- * uses: >>dispatch                   tests: tests/test_gemm.c
+ * >>threads  dividing work, and a pool of threads to do it
+ * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ *
+ * A job is cut into parts by what it computes: rows of a batch, rows of a gradient, columns of a
+ * product. No number depends on how many parts there are, nor on who computes which.
  * ==================================================================================== */
 
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc) {
-    const vae__kernels *kernels = vae__kernels_of(isa);
+#ifdef VAE__THREADS
+#ifdef _WIN32
+typedef HANDLE vae__thread;
+typedef SRWLOCK vae__mutex;
+typedef CONDITION_VARIABLE vae__cond;
+#define VAE__THREAD_FN(name, arg) static DWORD WINAPI name(LPVOID arg)
+#define VAE__THREAD_START(t, fn, arg) ((*(t) = CreateThread(NULL, 0, fn, arg, 0, NULL)) != NULL)
+#define VAE__THREAD_JOIN(t) (WaitForSingleObject(t, INFINITE), CloseHandle(t))
+#define VAE__MUTEX_INIT(x) (InitializeSRWLock(x), 1)
+#define VAE__COND_INIT(x) (InitializeConditionVariable(x), 1)
+#define VAE__LOCK(x) AcquireSRWLockExclusive(x)
+#define VAE__UNLOCK(x) ReleaseSRWLockExclusive(x)
+#define VAE__WAIT(cond, mutex) SleepConditionVariableSRW(cond, mutex, INFINITE, 0)
+#define VAE__WAKE(cond) WakeAllConditionVariable(cond)
+#define VAE__MUTEX_END(x) ((void)(x))
+#define VAE__COND_END(x) ((void)(x))
+#else
+typedef pthread_t vae__thread;
+typedef pthread_mutex_t vae__mutex;
+typedef pthread_cond_t vae__cond;
+#define VAE__THREAD_FN(name, arg) static void *name(void *arg)
+#define VAE__THREAD_START(t, fn, arg) (pthread_create(t, NULL, fn, arg) == 0)
+#define VAE__THREAD_JOIN(t) pthread_join(t, NULL)
+#define VAE__MUTEX_INIT(x) (pthread_mutex_init(x, NULL) == 0)
+#define VAE__COND_INIT(x) (pthread_cond_init(x, NULL) == 0)
+#define VAE__LOCK(x) pthread_mutex_lock(x)
+#define VAE__UNLOCK(x) pthread_mutex_unlock(x)
+#define VAE__WAIT(cond, mutex) pthread_cond_wait(cond, mutex)
+#define VAE__WAKE(cond) pthread_cond_broadcast(cond)
+#define VAE__MUTEX_END(x) pthread_mutex_destroy(x)
+#define VAE__COND_END(x) pthread_cond_destroy(x)
+/* Before 2.34 glibc kept threads in a library of their own: without it these are NULL. */
+#if defined(__GLIBC__) && (__GLIBC__ < 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ < 34))
+#pragma weak pthread_create
+#pragma weak pthread_join
+#define VAE__THREADS_MISSING (!pthread_create)
+#endif
+#endif
+#ifndef VAE__THREADS_MISSING
+#define VAE__THREADS_MISSING 0
+#endif
+
+typedef struct vae__worker {
+    vae_pool *pool;
+    vae__thread thread;
+    int index;
+} vae__worker;
+
+struct vae_pool {
+    vae_allocator allocator;
+    size_t size;       /* of the block it lies in, its own; 0: somebody else's */
+    int threads;       /* the caller's counted */
+    vae__worker *workers; /* threads - 1 */
+    void (*job)(void *arg, int part);
+    void *arg;
+    int parts, stop;   /* like job and arg: written before `turn` moves on, read after */
+    unsigned turn;     /* atomic: a new number is a new job; every worker answers each one */
+    int left;          /* atomic: workers that have not answered yet */
+    int busy;          /* atomic: somebody is in vae__pool_run */
+    int asleep, waiting; /* atomic: workers that sleep; the caller does */
+    vae__mutex mutex;
+    vae__cond wake, done;
+};
+
+/* About 100 us of looking, in which the other side usually comes. */
+enum { VAE__SPINS = 4000 };
+VAE__INLINE void vae__pause(void) {
+#ifdef VAE__X86
+    __asm__ volatile("pause");
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#else
+    __asm__ volatile("");
+#endif
+}
+
+VAE__THREAD_FN(vae__worker_main, arg) {
+    vae__worker *w = (vae__worker *)arg;
+    vae_pool *p = w->pool;
+    unsigned seen = 0, now;
+    for (;;) {
+        int part, spins = 0;
+        while ((now = __atomic_load_n(&p->turn, __ATOMIC_ACQUIRE)) == seen && spins++ < VAE__SPINS)
+            vae__pause();
+        if (now == seen) { /* who moves `turn` looks at `asleep` afterwards, so none is missed */
+            VAE__LOCK(&p->mutex);
+            __atomic_add_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            while ((now = __atomic_load_n(&p->turn, __ATOMIC_SEQ_CST)) == seen)
+                VAE__WAIT(&p->wake, &p->mutex);
+            __atomic_sub_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            VAE__UNLOCK(&p->mutex);
+        }
+        seen = now;
+        if (p->stop) return 0;
+        for (part = w->index; part < p->parts; part += p->threads) p->job(p->arg, part);
+        if (__atomic_sub_fetch(&p->left, 1, __ATOMIC_SEQ_CST) == 0 &&
+            __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
+            VAE__LOCK(&p->mutex);
+            VAE__WAKE(&p->done);
+            VAE__UNLOCK(&p->mutex);
+        }
+    }
+}
+
+/* Gives the workers their turn. */
+static void vae__pool_turn(vae_pool *p) {
+    __atomic_store_n(&p->left, p->threads - 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&p->turn, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) {
+        VAE__LOCK(&p->mutex);
+        VAE__WAKE(&p->wake);
+        VAE__UNLOCK(&p->mutex);
+    }
+}
+
+static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+    vae_pool *p = (vae_pool *)user;
+    int part, spins = 0;
+    if (parts < 2 || __atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE)) {
+        for (part = 0; part < parts; part++) job(arg, part);
+        return;
+    }
+    p->job = job, p->arg = arg, p->parts = parts;
+    vae__pool_turn(p);
+    for (part = 0; part < parts; part += p->threads) job(arg, part);
+    while (__atomic_load_n(&p->left, __ATOMIC_ACQUIRE) && spins++ < VAE__SPINS) vae__pause();
+    if (__atomic_load_n(&p->left, __ATOMIC_ACQUIRE)) {
+        VAE__LOCK(&p->mutex);
+        __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
+        while (__atomic_load_n(&p->left, __ATOMIC_SEQ_CST)) VAE__WAIT(&p->done, &p->mutex);
+        __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
+        VAE__UNLOCK(&p->mutex);
+    }
+    __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
+}
+
+/* Bytes of a pool, and its start in a block of that size. */
+static size_t vae__pool_size(int threads) {
+    return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
+}
+static void vae__pool_stop(vae_pool *p, int started) {
+    int i;
+    p->stop = 1;
+    vae__pool_turn(p);
+    for (i = 0; i < started; i++) VAE__THREAD_JOIN(p->workers[i].thread);
+    VAE__COND_END(&p->wake);
+    VAE__COND_END(&p->done);
+    VAE__MUTEX_END(&p->mutex);
+}
+static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
+    int i;
+    memset(p, 0, vae__pool_size(threads));
+    p->threads = threads;
+    p->workers = (vae__worker *)(void *)(p + 1);
+    if (VAE__THREADS_MISSING)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the program is not linked with threads; add "
+                         "-pthread");
+    if (!VAE__MUTEX_INIT(&p->mutex) || !VAE__COND_INIT(&p->wake) || !VAE__COND_INIT(&p->done))
+        return vae__fail(report, VAE_ERR_MEMORY, "the system has no room for a mutex");
+    for (i = 0; i < threads - 1; i++) {
+        p->workers[i].pool = p, p->workers[i].index = i + 1;
+        if (!VAE__THREAD_START(&p->workers[i].thread, vae__worker_main, &p->workers[i])) {
+            vae__pool_stop(p, i);
+            return vae__fail(report, VAE_ERR_MEMORY, "thread %d of %d cannot be started", i + 2,
+                             threads);
+        }
+    }
+    return VAE_OK;
+}
+#else
+struct vae_pool {
+    vae_allocator allocator;
+    size_t size;
+    int threads;
+};
+static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+    int part;
+    (void)user;
+    for (part = 0; part < parts; part++) job(arg, part);
+}
+static size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
+static void vae__pool_stop(vae_pool *p, int started) { (void)p; (void)started; }
+static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
+    memset(p, 0, sizeof *p);
+    p->threads = 1;
+    if (threads < 2) return VAE_OK;
+    return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this build has no threads",
+                     threads);
+}
+#endif
+
+VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
+                                   vae_report *report) {
+    vae_allocator a;
+    vae_pool *p;
+    vae_status bad;
+    size_t size;
+    memset(&a, 0, sizeof a);
+    if (allocator) a = *allocator;
+    if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
+    if (threads < 1 || threads > VAE_MAX_THREADS)
+        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d", threads,
+                         VAE_MAX_THREADS);
+    size = vae__pool_size(threads);
+    p = (vae_pool *)vae__alloc(&a, size);
+    if (!p)
+        return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
+    bad = vae__pool_start(p, threads, report);
+    if (bad) {
+        vae__release(&a, p, size);
+        return bad;
+    }
+    p->allocator = a, p->size = size;
+    *pool = p;
+    return VAE_OK;
+}
+
+VAE_API void vae_pool_destroy(vae_pool *pool) {
+    if (pool) {
+        vae_allocator a = pool->allocator; /* the block holds the allocator itself */
+        size_t size = pool->size;
+        vae__pool_stop(pool, pool->threads - 1);
+        vae__release(&a, pool, size);
+    }
+}
+
+VAE_API vae_parallel vae_pool_parallel(vae_pool *pool) {
+    vae_parallel p;
+    memset(&p, 0, sizeof p);
+    if (pool) p.parts = pool->threads, p.run = vae__pool_run, p.user = pool;
+    return p;
+}
+
+/* ---- dividing ---- */
+
+typedef struct vae__task {
+    void (*job)(void *arg, int part);
+    void *arg;
+} vae__task;
+
+VAE__INLINE size_t vae__min(size_t a, size_t b) { return a < b ? a : b; }
+
+static void vae__task_part(void *task, int part) { /* on a thread that may round as it likes */
+    const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
-    if (!kernels) return VAE_ERR_UNSUPPORTED;
+    vae__fp_enter(&env);
+    t->job(t->arg, part);
+    vae__fp_leave(&env);
+}
+
+/* job(arg, 0) .. job(arg, parts - 1), inside the floating-point environment of the library. */
+static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part), void *arg,
+                        int parts) {
+    vae__task task;
+    int part;
+    task.job = job, task.arg = arg;
+    if (parts > 1 && p->run) p->run(vae__task_part, &task, parts, p->user);
+    else for (part = 0; part < parts; part++) job(arg, part);
+}
+
+/* Into how many parts `count` things go, `least` a part. */
+static int vae__parts(const vae_parallel *p, size_t count, size_t least) {
+    const size_t most = p->run && p->parts > 1 ? (size_t)p->parts : 1;
+    const size_t parts = count / least;
+    return (int)(parts < 1 ? 1 : parts > most ? most : parts);
+}
+
+/* Part number `part` of `parts`: things *from .. *to - 1, whole grains but for the last. */
+static void vae__share(size_t count, size_t grain, int parts, int part, size_t *from, size_t *to) {
+    const size_t grains = count / grain + (count % grain != 0);
+    const size_t each = grains / (size_t)parts, more = grains % (size_t)parts, i = (size_t)part;
+    *from = (each * i + (i < more ? i : more)) * grain;
+    *to = *from + (each + (i < more)) * grain;
+    if (*to > count) *to = count;
+    if (*from > count) *from = count;
+}
+
+/* ======================================================================================
+ * >>gemm     the public matrix product
+ * uses: >>threads                    tests: tests/test_gemm.c
+ * ==================================================================================== */
+
+typedef struct vae__product {
+    const vae__kernels *kernels;
+    int flags, by_columns, parts;
+    size_t m, n, k, lda, ldb, ldc;
+    const float *a, *b, *bias;
+    vae_act act;
+    float *c;
+} vae__product;
+
+static void vae__product_part(void *arg, int part) {
+    vae__product p = *(const vae__product *)arg;
+    size_t from, to;
+    if (p.by_columns) {
+        vae__share(p.n, 48, p.parts, part, &from, &to);
+        p.b += p.flags & VAE_GEMM_TRANS_B ? from * p.ldb : from;
+        if (p.bias) p.bias += from;
+        p.c += from;
+        p.n = to - from;
+    } else {
+        vae__share(p.m, 4, p.parts, part, &from, &to);
+        p.a += p.flags & VAE_GEMM_TRANS_A ? from : from * p.lda;
+        p.c += from * p.ldc;
+        p.m = to - from;
+    }
+    if (p.m && p.n)
+        p.kernels->gemm(p.flags, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, (int)p.act, p.c,
+                        p.ldc);
+}
+
+VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
+                                     size_t n, size_t k, const float *a, size_t lda,
+                                     const float *b, size_t ldb, const float *bias, vae_act act,
+                                     float *c, size_t ldc) {
+    vae_parallel alone;
+    vae__product p;
+    vae__fpenv env;
+    memset(&alone, 0, sizeof alone);
+    if (!parallel) parallel = &alone;
+    p.kernels = vae__kernels_of(isa);
+    if (!p.kernels) return VAE_ERR_UNSUPPORTED;
     if (!m || !n) return VAE_OK;
     if (!c || (k && (!a || !b))) return VAE_ERR_NULL;
     if (flags & ~7 || (unsigned)act >= VAE_ACT_COUNT || (bias && flags & VAE_GEMM_ADD))
@@ -2992,10 +3366,22 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
         ldc < n)
         return VAE_ERR_SHAPE;
     if (!k) a = b = c; /* never read; arithmetic on NULL is undefined */
+    p.flags = flags, p.m = m, p.n = n, p.k = k, p.lda = lda, p.ldb = ldb, p.ldc = ldc;
+    p.a = a, p.b = b, p.bias = bias, p.act = act, p.c = c;
+    /* rows, unless they are few or turning B over would be done twice */
+    p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
+    p.parts = vae__parts(parallel, p.by_columns ? n / 48 : m / 4, 1);
+    if (m * n * k / 65536 < (size_t)p.parts) p.parts = 1 + (int)(m * n * k / 65536); /* too small */
     vae__fp_enter(&env);
-    kernels->gemm(flags, m, n, k, a, lda, b, ldb, bias, (int)act, c, ldc);
+    vae__divide(parallel, vae__product_part, &p, p.parts);
     vae__fp_leave(&env);
     return VAE_OK;
+}
+
+VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
+                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
+                            float *c, size_t ldc) {
+    return vae_gemm_parallel(NULL, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c, ldc);
 }
 
 /* ======================================================================================
@@ -3022,13 +3408,17 @@ typedef struct vae__layer {
     vae_status (*read)(vae__parser *p, vae__op *op);
     /* Tensors to add, in file order; returns how many. */
     int (*tensors)(const vae__op *op, vae_tensor out[2]);
-    /* y = layer(x), then the activation; x (rows, in.dim), y (rows, out.dim). */
+    /* y = layer(x), then the activation; x (rows, in.dim), y (rows, out.dim). `pre`, unless NULL,
+     * gets what goes into the activation. */
     void (*fwd)(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                const float *x, float *y);
-    /* dw = gradients of the tensors; dx = gradient of the input unless NULL. dy is that of the
-     * layer before its activation. */
-    void (*bwd)(const vae__kernels *k, const vae__op *op, const float *w, float *dw, size_t rows,
-                const float *x, const float *dy, float *dx);
+                const float *x, float *y, float *pre);
+    /* dx = gradient of the input. dy is that of the layer before its activation. */
+    void (*bwd)(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                const float *dy, float *dx);
+    /* dw = rows from .. to - 1 of the gradient of the parameters, which form an array of
+     * op->grad_rows x op->out.c in file order. */
+    void (*grad)(const vae__kernels *k, const vae__op *op, size_t from, size_t to, size_t rows,
+                 const float *x, const float *dy, float *dw);
 } vae__layer;
 
 struct vae__op {
@@ -3039,8 +3429,11 @@ struct vae__op {
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
+    size_t grad_rows;  /* of its parameters as an array out.c wide; 0: it has none */
+    size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     float *y;          /* (rows, out.dim): output */
     float *pre;        /* before the activation, when the slope needs it */
+    float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
 };
 
 /* silu's and gelu's slope cannot be told from their output. */
@@ -3161,19 +3554,25 @@ static int vae__dense_tensors(const vae__op *op, vae_tensor out[2]) {
     return 2;
 }
 static void vae__dense_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                           const float *x, float *y) {
+                           const float *x, float *y, float *pre) {
     const size_t in = op->in.dim, out = op->out.dim;
-    const vae_act fused = op->pre ? VAE_ACT_IDENTITY : op->act;
-    k->gemm(0, rows, out, in, x, in, w, out, w + in * out, (int)fused, op->pre ? op->pre : y, out);
-    if (op->pre) k->map((int)op->act, rows * out, op->pre, y);
+    const vae_act fused = pre ? VAE_ACT_IDENTITY : op->act;
+    k->gemm(0, rows, out, in, x, in, w, out, w + in * out, (int)fused, pre ? pre : y, out);
+    if (pre) k->map((int)op->act, rows * out, pre, y);
 }
-static void vae__dense_bwd(const vae__kernels *k, const vae__op *op, const float *w, float *dw,
-                           size_t rows, const float *x, const float *dy, float *dx) {
+static void vae__dense_bwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                           const float *dy, float *dx) {
     const size_t in = op->in.dim, out = op->out.dim;
-    k->gemm(VAE_GEMM_TRANS_A, in, out, rows, x, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
-    k->bias_bwd(rows, out, dy, dw + in * out);
-    if (dx)
-        k->gemm(VAE_GEMM_TRANS_B, rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx, in);
+    k->gemm(VAE_GEMM_TRANS_B, rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx, in);
+}
+static void vae__dense_grad(const vae__kernels *k, const vae__op *op, size_t from, size_t to,
+                            size_t rows, const float *x, const float *dy, float *dw) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    const size_t weights = to < in ? to : in; /* the row after them is the bias */
+    if (from < weights)
+        k->gemm(VAE_GEMM_TRANS_A, weights - from, out, rows, x + from, in, dy, out, NULL,
+                VAE_ACT_IDENTITY, dw, out);
+    if (to > in) k->bias_bwd(rows, out, dy, dw + (in - from) * out);
 }
 
 /* ---- an activation standing alone ---- */
@@ -3188,23 +3587,23 @@ static int vae__act_tensors(const vae__op *op, vae_tensor out[2]) {
     return 0;
 }
 static void vae__act_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                         const float *x, float *y) {
+                         const float *x, float *y, float *pre) {
     (void)w;
-    if (op->pre) memcpy(op->pre, x, rows * op->in.dim * sizeof(float));
+    if (pre) memcpy(pre, x, rows * op->in.dim * sizeof(float));
     k->map((int)op->act, rows * op->in.dim, x, y);
 }
-static void vae__act_pass(const vae__kernels *k, const vae__op *op, const float *w, float *dw,
-                          size_t rows, const float *x, const float *dy, float *dx) {
-    (void)k; (void)w; (void)dw; (void)x;
-    if (dx) memcpy(dx, dy, rows * op->in.dim * sizeof(float));
+static void vae__act_pass(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+                          const float *dy, float *dx) {
+    (void)k; (void)w;
+    memcpy(dx, dy, rows * op->in.dim * sizeof(float));
 }
 
 /* ---- the table ---- */
 
 static const vae__layer vae__layers[] = {
     {"dense", "dense N [ACT]", "any -> N", vae__dense_read, vae__dense_tensors, vae__dense_fwd,
-     vae__dense_bwd},
-    {NULL, "ACT", "unchanged", vae__act_read, vae__act_tensors, vae__act_fwd, vae__act_pass},
+     vae__dense_bwd, vae__dense_grad},
+    {NULL, "ACT", "unchanged", vae__act_read, vae__act_tensors, vae__act_fwd, vae__act_pass, NULL},
 };
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] };
 
@@ -3255,34 +3654,35 @@ typedef struct vae__net {
     size_t text_size;
 } vae__net;
 
+/* Forward for `rows` rows, which are those from `first` on in the buffers; x, and `out` (in place
+ * of the last op's y) unless NULL, begin at the first of them. */
 static void vae__net_fwd(const vae__kernels *k, const vae__net *net, const float *params,
-                         size_t rows, const float *x, float *out) {
+                         size_t first, size_t rows, const float *x, float *out) {
     size_t i;
     VAE_ASSERT(net->count > 0);
     for (i = 0; i < net->count; i++) {
         const vae__op *op = &net->ops[i];
-        float *y = out && i + 1 == net->count ? out : op->y;
-        op->layer->fwd(k, op, params + op->weights, rows, x, y);
+        const size_t at = first * op->pitch;
+        float *y = out && i + 1 == net->count ? out : op->y + at;
+        op->layer->fwd(k, op, params + op->weights, rows, x, y, op->pre ? op->pre + at : NULL);
         x = y;
     }
 }
 
-/* dy (rows, dim of the last output) is used up; `spare` is as large as the widest activation. With
- * want_dx the input's gradient comes out in the buffer returned, one of the two. */
-static float *vae__net_bwd(const vae__kernels *k, const vae__net *net, const float *params,
-                           float *grads, size_t rows, const float *x, float *dy, float *spare,
-                           int want_dx) {
+/* Backward for the same rows: from the last op's dy to that of every op, each before its
+ * activation, and to dx, the gradient of the input, unless NULL. */
+static void vae__net_bwd(const vae__kernels *k, const vae__net *net, const float *params,
+                         size_t first, size_t rows, float *dx) {
     size_t i = net->count;
     while (i--) {
         const vae__op *op = &net->ops[i];
-        const float *in = i ? op[-1].y : x;
-        float *dx = i || want_dx ? spare : NULL;
+        const size_t at = first * op->pitch;
+        float *to = i ? op[-1].dy + first * op[-1].pitch : dx;
         if (op->act != VAE_ACT_IDENTITY)
-            k->act_bwd((int)op->act, rows * op->out.dim, op->pre ? op->pre : op->y, dy);
-        op->layer->bwd(k, op, params + op->weights, grads + op->weights, rows, in, dy, dx);
-        if (dx) spare = dy, dy = dx;
+            k->act_bwd((int)op->act, rows * op->out.dim, (op->pre ? op->pre : op->y) + at,
+                       op->dy + at);
+        if (to) op->layer->bwd(k, op, params + op->weights, rows, op->dy + at, to);
     }
-    return dy;
 }
 
 /* ======================================================================================
@@ -3323,9 +3723,16 @@ struct vae {
     int borrowed;          /* w lies in the caller's bytes, read-only */
     int use_ema, invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
-    float *x, *eps, *z;    /* (rows, input.dim), (z_rows, latent) twice */
-    float *dy, *spare;     /* (z_rows, widest): gradients; without training, activations in turn */
+    float *x, *eps, *z, *dz; /* (rows, input.dim), then (z_rows, latent) */
+    float *turn[2];        /* without training: (rows, widest), activations in turn */
     uint32_t *index;       /* (rows) */
+    double *recon;         /* (z_rows): of each image and draw, summed when all are there */
+    float *kl, *dlogvar;   /* (rows), (z_rows) */
+    double *mean;          /* (input.dim), for visible_bias mean */
+    float *piece;          /* of a gradient, for each part of a job */
+    size_t piece_floats;
+    vae_parallel parallel;
+    vae_pool *pool;        /* its own; NULL: none */
     uint64_t step;
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
@@ -3444,10 +3851,13 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
             d->stages[i].lr > 1e30)
             return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
                              "1e30", i);
-    if (d->threads < 0 || d->threads > 1)
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this version computes on one "
-                         "thread", d->threads);
-    d->threads = 1;
+    if (!d->threads) d->threads = 1;
+    if (d->threads < 1 || d->threads > VAE_MAX_THREADS)
+        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d",
+                         d->threads, VAE_MAX_THREADS);
+    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
+        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
+                         d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa)) {
         const char *name = vae_choice_name(VAE_CHOICE_ISA, (int)d->isa);
         return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
@@ -3494,6 +3904,7 @@ static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item
            m->parameters <= SIZE_MAX / 64;
 }
 
+enum { VAE__GRAD_BLOCK = 24 }; /* rows of a weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
@@ -3536,6 +3947,7 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         op.tensor = m->slot_count;
         op.weights = m->parameters;
         op.tensor_count = op.layer->tensors(&op, tensors);
+        op.pitch = m->desc.inference ? m->widest : op.out.dim;
         for (i = 0; i < op.tensor_count; i++)
             if (!vae__add_slot(m, net->what, &op, net->count, !more, &tensors[i]))
                 return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
@@ -3543,14 +3955,20 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
             return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
                              (int)VAE__MAX_ITEMS);
         if (op.out.dim > m->widest) m->widest = op.out.dim;
+        if (op.tensor_count) op.grad_rows = (m->parameters - op.weights) / op.out.c;
+        if (op.out.c > m->piece_floats / VAE__GRAD_BLOCK)
+            m->piece_floats = op.out.c * VAE__GRAD_BLOCK;
         if (!op.layer->name && last.layer && last.act == VAE_ACT_IDENTITY && m->slots)
             for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
                 m->slots[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
         if (!arena) continue;
         if (m->desc.inference) {
-            op.y = net->count & 1 ? m->spare : m->dy;
+            op.y = m->turn[net->count & 1];
         } else {
-            op.y = vae__push_rows(arena, rows, op.out.dim);
+            const int final = net == &m->dec && (!more || (!*p.at && op.out.dim == head &&
+                                                           op.layer->name && !op.act));
+            op.y = op.dy = vae__push_rows(arena, rows, op.out.dim);
+            if (!final) op.dy = vae__push_rows(arena, rows, op.out.dim);
             if (vae__act_keeps_input(op.act)) op.pre = vae__push_rows(arena, rows, op.out.dim);
         }
         if (net->ops) net->ops[net->count] = op;
@@ -3591,6 +4009,11 @@ static void vae__spell_shape(const vae__shape *shape, char *text) {
     vae__put(&s, "", 1);
 }
 
+/* Parts that work is cut into. */
+VAE__INLINE int vae__desc_parts(const vae_desc *d) {
+    return d->parallel.run ? d->parallel.parts : d->threads;
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -3624,19 +4047,31 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
     if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
     if (train) {
-        m->g = vae__push_floats(arena, m->parameters);
+        if (d->keep_gradients || d->clip > 0) m->g = vae__push_floats(arena, m->parameters);
         m->m = vae__push_floats(arena, m->parameters);
         if (d->optimizer != VAE_OPTIMIZER_SGD) m->v = vae__push_floats(arena, m->parameters);
     }
     if (d->ema > 0) m->average = vae__push_floats(arena, m->parameters);
+    if (d->threads > 1 && !d->parallel.run)
+        m->pool = (vae_pool *)vae__push(arena, 1, vae__pool_size(d->threads));
 
     place = vae__mark(arena);
     m->x = vae__push_rows(arena, m->rows, m->input.dim);
     m->index = (uint32_t *)vae__push(arena, m->rows, sizeof(uint32_t));
     m->eps = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
     m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->dy = vae__push_rows(arena, m->z_rows, m->widest);
-    m->spare = vae__push_rows(arena, m->z_rows, m->widest);
+    m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
+    m->kl = vae__push_floats(arena, m->rows);
+    if (train) {
+        if (d->visible_bias == VAE_BIAS_MEAN)
+            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
+        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
+        m->dlogvar = vae__push_floats(arena, m->z_rows);
+        m->piece = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->piece_floats);
+    } else {
+        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
+        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
+    }
     bad = vae__plan(m, arena, report);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
@@ -3697,11 +4132,14 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
     if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
+    if (!bad && m->pool) bad = vae__pool_start(m->pool, m->desc.threads, report);
     if (bad) {
         vae__release(&desc->allocator, block, size);
         return bad;
     }
     m->k = vae__kernels_of(m->desc.isa);
+    m->parallel = m->desc.parallel;
+    if (m->pool) m->parallel = vae_pool_parallel(m->pool);
     m->use_ema = m->average != NULL;
     m->b1t = m->b2t = 1;
     if (borrowed) {
@@ -3787,6 +4225,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
 VAE_API void vae_destroy(vae *model) {
     if (model) {
         vae_allocator a = model->desc.allocator; /* the block holds the allocator itself */
+        if (model->pool) vae__pool_stop(model->pool, model->pool->threads - 1);
         vae__release(&a, model->block, model->block_size);
     }
 }
@@ -3877,14 +4316,8 @@ static void vae__variance_now(const vae *m, const float *params, float *inverse,
     *logvar = (double)l;
 }
 
-/* Outside the clamp the loss is flat. */
-static void vae__set_dlogvar(vae *m, float dlogvar) {
-    const float l = m->w[m->logvar];
-    m->g[m->logvar] = l > VAE_LOGVAR_MAX || l < VAE_LOGVAR_MIN ? 0 : dlogvar;
-}
-
-/* One image against one row of the decoder's output. `scale` times the gradient goes to dout unless
- * NULL; *dlogvar grows by scale times the gradient of a learned log variance. */
+/* -log p of one image under one row of the decoder's output. `scale` times the gradient goes to
+ * dout (which may be `out`) unless NULL, scale times that of a learned log variance to *dlogvar. */
 static double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
                              const float *x, float scale, float *dout, float *dlogvar) {
     const size_t n = m->input.dim;
@@ -3897,12 +4330,9 @@ static double vae__recon_row(const vae *m, float inverse, double logvar, const f
         VAE__HIDE_F(s);
         squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
     }
-    if (dlogvar) {
-        float g = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
-                                    (double)scale);
-        *dlogvar = *dlogvar + g;
-        VAE__HIDE_F(*dlogvar);
-    }
+    if (dlogvar)
+        *dlogvar = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
+                                     (double)scale);
     return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d((double)n,
                                           vae__add_d(logvar, 1.8378770664093454836))));
 }
@@ -3914,81 +4344,144 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
     m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
 }
 
-/* The batch as the network sees it: binarised, when the setting says so, into m->x. */
-static const float *vae__binarized(vae *m, const float *x, const uint32_t *index, uint32_t first,
-                                   uint32_t time, size_t rows) {
+/* Whether n pixels are finite and, for bernoulli, in [0,1]. */
+static int vae__pixels_fit(const vae *m, const float *x, size_t n) {
     size_t i;
-    if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
-    for (i = 0; i < rows; i++) {
-        const vae__address at =
-            vae__address_for(m->desc.seed, VAE_PURPOSE_BINARIZE, time,
-                             index ? index[i] : first + (uint32_t)i, 0);
-        m->k->binarize(&at, m->input.dim, x + i * m->input.dim, m->x + i * m->input.dim);
-    }
-    return m->x;
+    if (!m->k->all_finite(n, x)) return 0;
+    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
+        for (i = 0; i < n; i++)
+            if (!(x[i] >= 0 && x[i] <= 1)) return 0;
+    return 1;
 }
 
-/* Forward through everything, and the loss: means over the batch. x is what the network sees.
- * Leaves activations, eps and z for the backward pass, and dlogits in m->dy. */
-static void vae__forward(vae *m, const float *x, size_t rows, vae_stats *stats, float *dlogvar) {
+/* Images that a pass binarises: x -> out, which may be the same. */
+static void vae__binarize(const vae *m, const float *x, uint32_t time, uint32_t image, float *out) {
+    const vae__address at =
+        vae__address_for(m->desc.seed, VAE_PURPOSE_BINARIZE, time, image, 0);
+    m->k->binarize(&at, m->input.dim, x, out);
+}
+
+/* A batch on its way through the model. Rows do not depend on each other, so a part of the job
+ * takes its images from the pixels to the loss and back to the gradient of every activation, and
+ * nobody waits for anybody in between. */
+typedef struct vae__pass {
+    vae *m;
+    const vae_data *data;  /* images index[..] of it are read into m->x; NULL: x is given */
+    const float *x;        /* (rows, input.dim); m->x when the pass changes them */
+    const uint32_t *index; /* numbers of the images; NULL: first, first + 1, ... */
+    uint32_t first, time;  /* of the binarisation */
+    size_t rows;
+    int parts, backward;
+    float inverse;         /* of the variance, now */
+    double logvar;
+    unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
+} vae__pass;
+
+enum { VAE__ROWS_AT_ONCE = 128 }; /* rows of the decoder: what they pass on stays in the cache */
+
+/* Pixels of images from .. to - 1, as the network sees them. */
+static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
+    vae *m = p->m;
+    const size_t dim = m->input.dim;
+    const int dynamic = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
+    size_t i;
+    for (i = from; i < to; i++) {
+        const float *x = p->x + i * dim;
+        const uint32_t image = p->index ? p->index[i] : p->first + (uint32_t)i;
+        if (p->data) (void)vae_data_read(p->data, image, 1, m->x + i * dim);
+        if ((!p->data || p->data->type == VAE_F32 || p->data->type == VAE_F64) &&
+            !vae__pixels_fit(m, x, dim)) {
+            p->bad[part] = 1;
+            return;
+        }
+        if (dynamic) vae__binarize(m, x, p->time, image, m->x + i * dim);
+    }
+}
+
+static void vae__pass_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    vae *m = p->m;
+    const vae__kernels *k = m->k;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const size_t samples = (size_t)m->desc.samples;
-    const float *head = m->enc.ops[m->enc.count - 1].y, *out = m->dec.ops[m->dec.count - 1].y;
-    const float scale = (float)vae__div_d(1, (double)(rows * samples));
-    const double beta = vae__beta_now(m);
-    float inverse = 1;
-    double logvar = 0, recon = 0, kl = 0;
-    size_t i, l;
-    vae__net_fwd(m->k, &m->enc, m->w, rows, x, NULL);
-    for (i = 0; i < rows; i++) {
-        for (l = 0; l < samples; l++) {
-            const size_t row = (i * samples + l) * latent;
-            if (!m->desc.no_noise)
-                vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)i, (uint32_t)l, latent,
-                           m->eps + row);
-            m->k->latent_fwd(latent, head + i * 2 * latent, m->desc.no_noise ? NULL : m->eps + row,
-                             m->z + row);
+    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const float scale = (float)vae__div_d(1, (double)(p->rows * samples));
+    const float factor = (float)vae__div_d(vae__beta_now(m), (double)p->rows);
+    const float *x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+    size_t from, to, i, row, n;
+    vae__share(p->rows, 1, p->parts, part, &from, &to);
+    if (from == to) return;
+    vae__pass_pixels(p, part, from, to);
+    if (p->bad[part]) return;
+    vae__net_fwd(k, &m->enc, m->w, from, to - from, x + from * dim, NULL);
+    for (i = from; i < to; i++)
+        m->kl[i] = k->kl(latent, code->y + i * 2 * latent, 0, NULL);
+    for (row = from * samples; row < to * samples; row += n) {
+        n = vae__min(to * samples - row, VAE__ROWS_AT_ONCE);
+        for (i = row; i < row + n; i++) {
+            float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
+            if (eps)
+                vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
+                           (uint32_t)(i % samples), latent, eps);
+            k->latent_fwd(latent, code->y + i / samples * 2 * latent, eps, m->z + i * latent);
         }
+        vae__net_fwd(k, &m->dec, m->w, row, n, m->z + row * latent, NULL);
+        for (i = row; i < row + n; i++)
+            m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * dim,
+                                         x + i / samples * dim, scale,
+                                         p->backward ? last->dy + i * dim : NULL, m->dlogvar + i);
+        if (p->backward) vae__net_bwd(k, &m->dec, m->w, row, n, m->dz + row * latent);
     }
-    vae__net_fwd(m->k, &m->dec, m->w, rows * samples, m->z, NULL);
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, m->w, &inverse, &logvar);
-    for (i = 0; i < rows; i++) {
-        for (l = 0; l < samples; l++) {
-            const size_t row = (i * samples + l) * dim;
-            recon = vae__add_d(recon, vae__recon_row(m, inverse, logvar, out + row, x + i * dim,
-                                                     scale, m->dy + row, dlogvar));
-        }
-        kl = vae__add_d(kl, (double)m->k->kl(latent, head + i * 2 * latent, 0, NULL));
+    if (!p->backward) return;
+    for (i = from; i < to; i++) {
+        const float *head = code->y + i * 2 * latent;
+        float *dhead = code->dy + i * 2 * latent;
+        memset(dhead, 0, 2 * latent * sizeof(float));
+        for (row = i * samples; row < (i + 1) * samples; row++)
+            k->latent_bwd(latent, head, m->desc.no_noise ? NULL : m->eps + row * latent,
+                          m->dz + row * latent, dhead);
+        if (!m->desc.no_kl) k->kl(latent, head, factor, dhead);
     }
-    memset(stats, 0, sizeof *stats);
-    stats->recon = vae__div_d(recon, (double)(rows * samples));
-    stats->kl = vae__div_d(kl, (double)rows);
-    stats->elbo = -vae__add_d(stats->recon, stats->kl);
-    stats->loss = vae__add_d(stats->recon, vae__mul_d(beta, stats->kl));
-    stats->images = rows;
+    vae__net_bwd(k, &m->enc, m->w, from, to - from, NULL);
 }
 
-/* Gradients of the batch that vae__forward has just seen, into m->g. */
-static void vae__backward(vae *m, const float *x, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent, samples = (size_t)m->desc.samples;
-    const float *head = m->enc.ops[m->enc.count - 1].y;
-    const float factor = (float)vae__div_d(vae__beta_now(m), (double)rows);
-    float *dz, *dhead;
-    size_t i, l;
-    dz = vae__net_bwd(m->k, &m->dec, m->w, m->g, rows * samples, m->z, m->dy, m->spare, 1);
-    dhead = dz == m->dy ? m->spare : m->dy;
-    memset(dhead, 0, rows * 2 * latent * sizeof(float));
-    for (i = 0; i < rows; i++) {
-        const float *row = head + i * 2 * latent;
-        float *drow = dhead + i * 2 * latent;
-        for (l = 0; l < samples; l++) {
-            const size_t at = (i * samples + l) * latent;
-            m->k->latent_bwd(latent, row, m->desc.no_noise ? NULL : m->eps + at, dz + at, drow);
-        }
-        if (!m->desc.no_kl) m->k->kl(latent, row, factor, drow);
+/* Runs a pass and adds up its figures: means over the batch. 0 when a pixel cannot be. */
+static int vae__run_pass(vae__pass *p, vae_stats *stats) {
+    vae *m = p->m;
+    const size_t draws = p->rows * (size_t)m->desc.samples;
+    double recon = 0, kl = 0;
+    size_t i;
+    int part;
+    memset(p->bad, 0, sizeof p->bad);
+    p->inverse = 1, p->logvar = 0;
+    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
+        vae__variance_now(m, m->w, &p->inverse, &p->logvar);
+    p->parts = vae__parts(&m->parallel, draws, 4);
+    if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
+    vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+    for (part = 0; part < p->parts; part++)
+        if (p->bad[part]) return 0;
+    for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
+    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
+    memset(stats, 0, sizeof *stats);
+    stats->recon = vae__div_d(recon, (double)draws);
+    stats->kl = vae__div_d(kl, (double)p->rows);
+    stats->elbo = -vae__add_d(stats->recon, stats->kl);
+    stats->loss = vae__add_d(stats->recon, vae__mul_d(vae__beta_now(m), stats->kl));
+    stats->images = p->rows;
+    return 1;
+}
+
+/* The gradient of the learned log variance; outside the clamp the loss is flat. */
+static float vae__logvar_gradient(const vae *m, size_t rows) {
+    const float l = m->w[m->logvar];
+    float sum = 0;
+    size_t i;
+    for (i = 0; i < rows * (size_t)m->desc.samples; i++) {
+        sum = sum + m->dlogvar[i];
+        VAE__HIDE_F(sum);
     }
-    vae__net_bwd(m->k, &m->enc, m->w, m->g, rows, x, dhead, dz, 0);
+    return l > VAE_LOGVAR_MAX || l < VAE_LOGVAR_MIN ? 0 : sum;
 }
 
 /* ======================================================================================
@@ -4014,31 +4507,134 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
-/* One update of every parameter; `gscale` is what clipping leaves of the gradient. */
-static void vae__update(vae *m, float gscale) {
+/* What one step does to a parameter. */
+typedef struct vae__rule {
+    vae__adam_step adam;
+    float lr, momentum, decay, gscale; /* sgd */
+    int sgd;
+} vae__rule;
+
+/* Enters the next step; `gscale` is what clipping leaves of the gradient. */
+static vae__rule vae__rule_next(vae *m, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
+    vae__rule r;
+    memset(&r, 0, sizeof r);
     if (d->optimizer == VAE_OPTIMIZER_SGD) {
-        m->k->sgd(m->parameters, m->w, m->g, m->m, (float)lr, (float)d->momentum,
-                  (float)d->weight_decay, gscale);
-    } else {
-        vae__adam_step s;
-        m->b1t = vae__mul_d(m->b1t, d->beta1);
-        m->b2t = vae__mul_d(m->b2t, d->beta2);
-        s.gscale = gscale;
-        s.b1 = (float)d->beta1, s.one_minus_b1 = (float)vae__add_d(1, -d->beta1);
-        s.b2 = (float)d->beta2, s.one_minus_b2 = (float)vae__add_d(1, -d->beta2);
-        s.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
-        s.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
-        s.eps = (float)d->adam_eps;
-        s.decay = 1, s.l2 = 0;
-        if (d->optimizer == VAE_OPTIMIZER_ADAMW)
-            s.decay = (float)vae__add_d(1, -vae__mul_d(lr, d->weight_decay));
-        else
-            s.l2 = (float)d->weight_decay;
-        m->k->adam(m->parameters, m->w, m->g, m->m, m->v, &s);
+        r.sgd = 1;
+        r.lr = (float)lr, r.momentum = (float)d->momentum, r.decay = (float)d->weight_decay;
+        r.gscale = gscale;
+        return r;
     }
-    if (m->average) m->k->ema(m->parameters, m->w, m->average, (float)d->ema);
+    m->b1t = vae__mul_d(m->b1t, d->beta1);
+    m->b2t = vae__mul_d(m->b2t, d->beta2);
+    r.adam.gscale = gscale;
+    r.adam.b1 = (float)d->beta1, r.adam.one_minus_b1 = (float)vae__add_d(1, -d->beta1);
+    r.adam.b2 = (float)d->beta2, r.adam.one_minus_b2 = (float)vae__add_d(1, -d->beta2);
+    r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
+    r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
+    r.adam.eps = (float)d->adam_eps;
+    r.adam.decay = 1, r.adam.l2 = 0;
+    if (d->optimizer == VAE_OPTIMIZER_ADAMW)
+        r.adam.decay = (float)vae__add_d(1, -vae__mul_d(lr, d->weight_decay));
+    else
+        r.adam.l2 = (float)d->weight_decay;
+    return r;
+}
+
+/* Updates `n` parameters from `at` on with their gradients g. */
+static void vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
+    if (r->sgd)
+        m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale);
+    else
+        m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
+    if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
+}
+
+/* The weight gradients of a pass: rows of every op's array are divided. With a rule each piece is
+ * used up while it is in the cache; without one they are stored in m->g. */
+typedef struct vae__gradients {
+    vae *m;
+    const vae__rule *rule;
+    const float *x;
+    size_t rows;
+    int parts;
+    size_t bad[VAE_MAX_THREADS]; /* where a gradient is not finite; SIZE_MAX: nowhere */
+} vae__gradients;
+
+static void vae__gradients_part(void *arg, int part) {
+    vae__gradients *g = (vae__gradients *)arg;
+    vae *m = g->m;
+    const vae__net *nets[2];
+    size_t i, n, from, to, end;
+    nets[0] = &m->dec, nets[1] = &m->enc;
+    g->bad[part] = SIZE_MAX;
+    for (n = 0; n < 2; n++) {
+        const size_t rows = n ? g->rows : g->rows * (size_t)m->desc.samples;
+        for (i = nets[n]->count; i--;) {
+            const vae__op *op = &nets[n]->ops[i];
+            const float *x = i ? op[-1].y : n ? g->x : m->z;
+            vae__share(op->grad_rows, 8, g->parts, part, &from, &end);
+            for (; from < end; from = to) {
+                const size_t at = op->weights + from * op->out.c;
+                float *dw = m->g ? m->g + at : m->piece + (size_t)part * m->piece_floats;
+                size_t count;
+                to = end - from < VAE__GRAD_BLOCK ? end : from + VAE__GRAD_BLOCK;
+                count = (to - from) * op->out.c;
+                op->layer->grad(m->k, op, from, to, rows, x, op->dy, dw);
+                if (!m->k->all_finite(count, dw)) {
+                    if (at < g->bad[part]) g->bad[part] = at;
+                } else if (g->rule) {
+                    vae__apply(m, g->rule, at, count, dw);
+                }
+            }
+        }
+    }
+}
+
+/* Of the batch that vae__run_pass has just seen. NULL, or the first tensor with a gradient that is
+ * not finite. */
+static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const vae__rule *rule) {
+    vae__gradients g;
+    size_t bad = SIZE_MAX, i;
+    int part;
+    g.m = m, g.rule = rule, g.rows = rows;
+    g.x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : x;
+    g.parts = vae__parts(&m->parallel, m->parameters, 4096);
+    vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
+    for (part = 0; part < g.parts; part++)
+        if (g.bad[part] < bad) bad = g.bad[part];
+    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+        const float dlogvar = vae__logvar_gradient(m, rows);
+        if (m->g) m->g[m->logvar] = dlogvar;
+        if (!vae__finite_f(dlogvar)) bad = bad < m->logvar ? bad : m->logvar;
+        else if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
+    }
+    for (i = m->slot_count; bad != SIZE_MAX && i--;)
+        if (m->slots[i].offset <= bad) return m->slots[i].name;
+    return NULL;
+}
+
+typedef struct vae__update_job {
+    vae *m;
+    vae__rule rule;
+    int parts;
+} vae__update_job;
+
+static void vae__update_part(void *arg, int part) {
+    const vae__update_job *u = (const vae__update_job *)arg;
+    size_t from, to;
+    vae__share(u->m->parameters, 16, u->parts, part, &from, &to);
+    vae__apply(u->m, &u->rule, from, to - from, u->m->g + from);
+}
+
+/* One update of every parameter from the gradients that are stored. */
+static void vae__update(vae *m, float gscale) {
+    vae__update_job u;
+    u.m = m;
+    u.rule = vae__rule_next(m, gscale);
+    u.parts = vae__parts(&m->parallel, m->parameters, 4096);
+    vae__divide(&m->parallel, vae__update_part, &u, u.parts);
     m->step++;
 }
 
@@ -4060,13 +4656,11 @@ static size_t vae__first_bad(const vae *m, const float *x, size_t n) {
 static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_t rows,
                                     const uint32_t *index, size_t first) {
     const size_t n = rows * m->input.dim;
-    const int unit = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI;
     size_t bad, row;
-    if (type != VAE_F32 && type != VAE_F64) return VAE_OK;
+    if ((type != VAE_F32 && type != VAE_F64) || vae__pixels_fit(m, x, n)) return VAE_OK;
     bad = vae__first_bad(m, x, n);
-    if (bad == n && unit)
-        for (bad = 0; bad < n && x[bad] >= 0 && x[bad] <= 1;) bad++;
-    if (bad == n) return VAE_OK;
+    if (bad == n)
+        for (bad = 0; bad + 1 < n && x[bad] >= 0 && x[bad] <= 1;) bad++;
     row = index ? (size_t)index[bad / m->input.dim] : first + bad / m->input.dim;
     if (!vae__finite_f(x[bad]))
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
@@ -4087,9 +4681,11 @@ static const char *vae__bad_tensor(const vae *m, const float *values) {
 /* Where a loss that is not finite began: the input, a tensor, or the first op that overflows. */
 static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
     const size_t bad = vae__first_bad(m, x, rows * m->input.dim);
+    const size_t draws = rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
     const vae__net *nets[2];
     size_t i, n;
+    vae__net_fwd(m->k, &m->dec, m->w, 0, draws, m->z, NULL); /* its last y was used up */
     if (bad < rows * m->input.dim)
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "row %z of the batch: number %z is %f",
                          bad / m->input.dim, bad % m->input.dim, (double)x[bad]);
@@ -4097,7 +4693,7 @@ static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
     for (n = 0; n < 2 && !name; n++) {
         for (i = 0; i < nets[n]->count && !name; i++) {
             const vae__op *op = &nets[n]->ops[i];
-            const size_t cells = (n ? rows * (size_t)m->desc.samples : rows) * op->out.dim;
+            const size_t cells = (n ? draws : rows) * op->out.dim;
             if (op->tensor_count && !m->k->all_finite(cells, op->y))
                 name = m->slots[op->tensor].name;
         }
@@ -4116,28 +4712,41 @@ static vae_status vae__can_train(vae *m) {
     return VAE_OK;
 }
 
-static vae_status vae__step(vae *m, const float *x, const uint32_t *index, uint32_t time,
-                            size_t rows, vae_stats *stats) {
+/* One step on x, or, with `data`, on its images index[..], which are read into m->x. */
+static vae_status vae__step(vae *m, const vae_data *data, const float *x, const uint32_t *index,
+                            uint32_t time, size_t rows, vae_stats *stats) {
+    vae__pass pass;
+    vae__rule rule;
     vae_stats s;
-    float gscale = 1, dlogvar = 0;
-    const int learned = m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
     const char *name;
-    x = vae__binarized(m, x, index, (uint32_t)(m->step * m->rows), time, rows);
-    vae__forward(m, x, rows, &s, learned ? &dlogvar : NULL);
-    if (!vae__finite_d(s.loss)) return vae__loss_failed(m, x, rows);
-    vae__backward(m, x, rows);
-    if (learned) vae__set_dlogvar(m, dlogvar);
-    name = vae__bad_tensor(m, m->g);
+    memset(&pass, 0, sizeof pass);
+    pass.m = m, pass.data = data, pass.x = data ? m->x : x, pass.index = index;
+    pass.first = (uint32_t)(m->step * m->rows), pass.time = time;
+    pass.rows = rows, pass.backward = 1;
+    if (!vae__run_pass(&pass, &s)) {
+        size_t i; /* a part that met the pixel did not read on */
+        for (i = 0; data && i < rows; i++)
+            (void)vae_data_read(data, index[i], 1, m->x + i * m->input.dim);
+        return vae__check_pixels(m, VAE_F32, pass.x, rows, data ? index : NULL, 0);
+    }
+    if (!vae__finite_d(s.loss)) return vae__loss_failed(m, pass.x, rows);
+    if (!m->g) rule = vae__rule_next(m, 1);
+    name = vae__run_gradients(m, pass.x, rows, m->g ? NULL : &rule);
     if (name) {
         m->invalid = 1;
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the gradient of %s is not finite "
                          "(a smaller learning rate may help)", m->step, name);
     }
-    if (m->desc.clip > 0) {
-        s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
-        if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
+    if (m->g) {
+        float gscale = 1;
+        if (m->desc.clip > 0) {
+            s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
+            if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
+        }
+        vae__update(m, gscale);
+    } else {
+        m->step++;
     }
-    vae__update(m, gscale);
     if (stats) *stats = s;
     return VAE_OK;
 }
@@ -4153,8 +4762,7 @@ VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index,
     if (rows < 1 || rows > m->rows)
         return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
     vae__fp_enter(&env);
-    bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, 0);
-    if (!bad) bad = vae__step(m, x, index, (uint32_t)m->step, rows, stats);
+    bad = vae__step(m, NULL, x, index, (uint32_t)m->step, rows, stats);
     vae__fp_leave(&env);
     return bad;
 }
@@ -4199,15 +4807,9 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     return VAE_OK;
 }
 
-/* Images `index[..]` of the data as floats. */
-static void vae__gather(const vae_data *data, const uint32_t *index, size_t rows, float *out) {
-    size_t i;
-    for (i = 0; i < rows; i++) (void)vae_data_read(data, index[i], 1, out + i * data->item);
-}
-
-/* Mean image, summed in double over images ascending; in the buffers of a step. */
+/* Mean image, summed in double over images ascending. */
 static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
-    double *sum = (double *)(void *)m->dy; /* and on into m->spare, which lies behind it */
+    double *sum = m->mean;
     size_t i, j, n = m->input.dim;
     for (j = 0; j < n; j++) sum[j] = 0;
     for (i = 0; i < data->count; i++) {
@@ -4266,9 +4868,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             size_t i;
             for (i = 0; i < rows; i++)
                 m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
-            vae__gather(train, m->index, rows, m->x);
-            bad = vae__check_pixels(m, train->type, m->x, rows, m->index, 0);
-            if (!bad) bad = vae__step(m, m->x, m->index, (uint32_t)at->epoch, rows, &s);
+            bad = vae__step(m, train, NULL, m->index, (uint32_t)at->epoch, rows, &s);
             if (bad) break;
             at->step++;
             at->images += rows;
@@ -4316,10 +4916,13 @@ static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *s
     const float *g = m->g + slot->offset;
     const size_t n = slot->count;
     double gg = m->k->sum_squares(n, g), rr, slope = 0, step, at[4], gap;
+    vae__pass pass;
     vae_stats s;
-    float unused = 0;
     size_t i;
     int side;
+    memset(&pass, 0, sizeof pass);
+    pass.m = m, pass.x = x, pass.rows = rows;
+    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->slots), 0, n, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
@@ -4334,7 +4937,7 @@ static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *s
     for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
         const double h = (side & 1 ? -step : step) * (side & 2 ? 0.5 : 1);
         for (i = 0; i < n; i++) w[i] = (float)((double)copy[i] + h * (double)r[i]);
-        vae__forward(m, x, rows, &s, &unused);
+        (void)vae__run_pass(&pass, &s);
         at[side] = s.loss;
     }
     memcpy(w, copy, n * sizeof(float));
@@ -4352,10 +4955,11 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     vae__fpenv env;
     vae_status bad;
     vae_stats s;
-    float dlogvar = 0;
+    vae__pass pass;
     double most = 0;
-    const size_t size = m ? 2 * m->parameters * sizeof(float) : 0;
-    float *copy;
+    const size_t size = m ? 3 * m->parameters * sizeof(float) : 0;
+    const char *name;
+    float *copy, *stored;
     size_t t;
     int q;
     if (!m) return VAE_ERR_NULL;
@@ -4369,28 +4973,30 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
                          size);
+    memset(&pass, 0, sizeof pass);
+    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
+    stored = m->g;
+    if (!m->g) m->g = copy + 2 * m->parameters;
     vae__fp_enter(&env);
-    vae__forward(m, x, rows, &s, &dlogvar);
-    if (vae__finite_d(s.loss)) vae__backward(m, x, rows);
-    if (!vae__finite_d(s.loss) || !m->k->all_finite(m->parameters, m->g)) {
-        bad = vae__finite_d(s.loss)
-                  ? vae__fail(&m->report, VAE_ERR_NONFINITE, "the gradient of %s is not finite",
-                              vae__bad_tensor(m, m->g))
-                  : vae__loss_failed(m, x, rows);
-        vae__release(&m->desc.allocator, copy, size);
-        vae__fp_leave(&env);
-        return bad;
+    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, 0);
+    else if (!vae__finite_d(s.loss)) bad = vae__loss_failed(m, x, rows);
+    else {
+        name = vae__run_gradients(m, x, rows, NULL);
+        if (name)
+            bad = vae__fail(&m->report, VAE_ERR_NONFINITE, "the gradient of %s is not finite",
+                            name);
     }
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) vae__set_dlogvar(m, dlogvar);
-    for (q = 0; q < directions; q++) {
+    for (q = 0; q < directions && !bad; q++) {
         for (t = 0; t < m->slot_count; t++) {
             double diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
             if (!(diff <= most)) most = diff;
         }
     }
+    m->g = stored;
     vae__release(&m->desc.allocator, copy, size);
     vae__fp_leave(&env);
-    *worst = most;
+    if (!bad) *worst = most;
     return bad;
 }
 
@@ -4401,47 +5007,82 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
  * Any number of rows, in portions of the buffers; nothing here changes the parameters.
  * ==================================================================================== */
 
-VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
-    const vae__op *last;
+/* Rows of something for a model to work on, in portions of the buffers, divided among parts. */
+typedef struct vae__use {
+    vae *m;
+    const float *in;
+    float *out, *logvar; /* logvar: encode's second output */
+    size_t at, rows;     /* the portion: `rows` of them, the first is number `at` */
+    int parts, mean;
+    uint32_t first;      /* score: number of the first image of all */
+    float *elbo, *recon, *kl;
+} vae__use;
+
+static void vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
+                         void (*after)(vae__use *u)) {
     vae__fpenv env;
-    size_t at, latent;
-    if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    last = &m->enc.ops[m->enc.count - 1];
-    latent = (size_t)m->desc.latent;
     vae__fp_enter(&env);
-    for (at = 0; at < rows;) {
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        size_t i, j;
-        vae__net_fwd(m->k, &m->enc, vae__weights(m), run, x + at * m->input.dim, NULL);
-        for (i = 0; i < run; i++) {
-            const float *head = last->y + i * 2 * latent;
-            if (mu) memcpy(mu + (at + i) * latent, head, latent * sizeof(float));
-            for (j = 0; logvar && j < latent; j++)
-                logvar[(at + i) * latent + j] = vae__clamp_logvar(head[latent + j]);
-        }
-        at += run;
+    for (u->at = 0; u->at < rows; u->at += u->rows) {
+        u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
+        u->parts = vae__parts(&u->m->parallel, u->rows, 4);
+        vae__divide(&u->m->parallel, part, u, u->parts);
+        if (after) after(u);
     }
     vae__fp_leave(&env);
+}
+
+static void vae__encode_part(void *arg, int part) {
+    const vae__use *u = (const vae__use *)arg;
+    vae *m = u->m;
+    const size_t latent = (size_t)m->desc.latent;
+    const vae__op *last = &m->enc.ops[m->enc.count - 1];
+    size_t from, to, i, j;
+    vae__share(u->rows, 4, u->parts, part, &from, &to);
+    if (from == to) return;
+    vae__net_fwd(m->k, &m->enc, vae__weights(m), from, to - from,
+                 u->in + (u->at + from) * m->input.dim, NULL);
+    for (i = from; i < to; i++) {
+        const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
+        if (u->out) memcpy(u->out + (u->at + i) * latent, head, latent * sizeof(float));
+        for (j = 0; u->logvar && j < latent; j++)
+            u->logvar[(u->at + i) * latent + j] = vae__clamp_logvar(head[latent + j]);
+    }
+}
+
+VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
+    vae__use u;
+    if (!m) return VAE_ERR_NULL;
+    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
+    memset(&u, 0, sizeof u);
+    u.m = m, u.in = x, u.out = mu, u.logvar = logvar;
+    vae__use_all(&u, rows, vae__encode_part, NULL);
     return VAE_OK;
 }
 
 /* rows of z -> means or logits; the last layer writes to where the caller wants it. */
+static void vae__decode_part(void *arg, int part) {
+    const vae__use *u = (const vae__use *)arg;
+    vae *m = u->m;
+    const size_t dim = m->input.dim;
+    size_t from, to, at, n;
+    vae__share(u->rows, 4, u->parts, part, &from, &to);
+    for (at = from; at < to; at += n) {
+        float *out = u->out + (u->at + at) * dim;
+        n = vae__min(to - at, VAE__ROWS_AT_ONCE);
+        vae__net_fwd(m->k, &m->dec, vae__weights(m), from, n,
+                     u->in + (u->at + at) * (size_t)m->desc.latent, out);
+        if (u->mean && m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
+            m->k->map(VAE_ACT_SIGMOID, n * dim, out, out);
+    }
+}
+
 static vae_status vae__decode(vae *m, const float *z, size_t rows, float *out, int mean) {
-    vae__fpenv env;
-    size_t at;
+    vae__use u;
     if (!m) return VAE_ERR_NULL;
     if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
-    vae__fp_enter(&env);
-    for (at = 0; at < rows;) {
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        float *to = out + at * m->input.dim;
-        vae__net_fwd(m->k, &m->dec, vae__weights(m), run, z + at * (size_t)m->desc.latent, to);
-        if (mean && m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
-            m->k->map(VAE_ACT_SIGMOID, run * m->input.dim, to, to);
-        at += run;
-    }
-    vae__fp_leave(&env);
+    memset(&u, 0, sizeof u);
+    u.m = m, u.in = z, u.out = out, u.mean = mean;
+    vae__use_all(&u, rows, vae__decode_part, NULL);
     return VAE_OK;
 }
 
@@ -4496,58 +5137,62 @@ VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_
     return bad;
 }
 
-/* ELBO of up to m->rows images from one draw each; the sums grow in double, rows ascending. */
-static void vae__score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
-                       float *recon, float *kl, double *recon_sum, double *kl_sum) {
+/* ELBO of images from one draw each, into m->recon and m->kl. */
+static void vae__score_part(void *arg, int part) {
+    const vae__use *u = (const vae__use *)arg;
+    vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *head = m->enc.ops[m->enc.count - 1].y;
-    const float *out = m->dec.ops[m->dec.count - 1].y;
+    const float *params = vae__weights(m), *x = u->in + u->at * dim;
+    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
     float inverse = 1;
     double logvar = 0;
-    size_t i;
-    x = vae__binarized(m, x, NULL, first, 0xffffffffu, rows);
-    vae__net_fwd(m->k, &m->enc, params, rows, x, NULL);
-    for (i = 0; i < rows; i++) {
-        const float *row = head + i * 2 * latent;
-        float value = m->k->kl(latent, row, 0, NULL);
-        if (!m->desc.no_noise)
-            vae__noise(m, VAE_PURPOSE_EVAL, 0, first + (uint32_t)i, 0, latent, m->eps + i * latent);
-        m->k->latent_fwd(latent, row, m->desc.no_noise ? NULL : m->eps + i * latent,
-                         m->z + i * latent);
-        if (kl) kl[i] = value;
-        if (elbo) elbo[i] = value; /* for now */
-        *kl_sum = vae__add_d(*kl_sum, (double)value);
+    size_t i, from, to;
+    vae__share(u->rows, 4, u->parts, part, &from, &to);
+    if (from == to) return;
+    if (m->desc.binarize == VAE_BINARIZE_DYNAMIC) {
+        for (i = from; i < to; i++)
+            vae__binarize(m, x + i * dim, 0xffffffffu, u->first + (uint32_t)(u->at + i),
+                          m->x + i * dim);
+        x = m->x;
     }
-    vae__net_fwd(m->k, &m->dec, params, rows, m->z, NULL);
+    vae__net_fwd(m->k, &m->enc, params, from, to - from, x + from * dim, NULL);
+    for (i = from; i < to; i++) {
+        const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
+        float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
+        m->kl[i] = m->k->kl(latent, head, 0, NULL);
+        if (eps)
+            vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
+        m->k->latent_fwd(latent, head, eps, m->z + i * latent);
+    }
+    vae__net_fwd(m->k, &m->dec, params, from, to - from, m->z + from * latent, NULL);
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
-    for (i = 0; i < rows; i++) {
-        double value =
-            vae__recon_row(m, inverse, logvar, out + i * dim, x + i * dim, 0, NULL, NULL);
-        if (recon) recon[i] = (float)value;
-        if (elbo) elbo[i] = (float)-vae__add_d(value, (double)elbo[i]);
-        *recon_sum = vae__add_d(*recon_sum, value);
+    for (i = from; i < to; i++)
+        m->recon[i] = vae__recon_row(m, inverse, logvar, last->y + from * last->pitch +
+                                     (i - from) * dim, x + i * dim, 0, NULL, NULL);
+}
+static void vae__score_after(vae__use *u) {
+    const vae *m = u->m;
+    size_t i;
+    for (i = 0; i < u->rows; i++) {
+        if (u->recon) u->recon[u->at + i] = (float)m->recon[i];
+        if (u->kl) u->kl[u->at + i] = m->kl[i];
+        if (u->elbo) u->elbo[u->at + i] = (float)-vae__add_d(m->recon[i], (double)m->kl[i]);
     }
 }
 
 VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
                              float *recon, float *kl) {
-    vae__fpenv env;
-    size_t at;
-    double recon_sum = 0, kl_sum = 0;
+    vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    vae__fp_enter(&env);
     bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, first);
-    for (at = 0; at < rows && !bad;) {
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        vae__score(m, x + at * m->input.dim, run, first + (uint32_t)at, elbo ? elbo + at : NULL,
-                   recon ? recon + at : NULL, kl ? kl + at : NULL, &recon_sum, &kl_sum);
-        at += run;
-    }
-    vae__fp_leave(&env);
-    return bad;
+    if (bad) return bad;
+    memset(&u, 0, sizeof u);
+    u.m = m, u.in = x, u.first = first, u.elbo = elbo, u.recon = recon, u.kl = kl;
+    vae__use_all(&u, rows, vae__score_part, vae__score_after);
+    return VAE_OK;
 }
 
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
@@ -4555,7 +5200,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
     vae_status bad;
     vae_stats s;
     double recon = 0, kl = 0;
-    size_t at;
+    size_t at, i;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
@@ -4566,7 +5211,16 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
         const size_t run = data->count - at < m->rows ? data->count - at : m->rows;
         (void)vae_data_read(data, at, run, m->x);
         bad = vae__check_pixels(m, data->type, m->x, run, NULL, at);
-        if (!bad) vae__score(m, m->x, run, (uint32_t)at, NULL, NULL, NULL, &recon, &kl);
+        if (!bad) {
+            vae__use u;
+            memset(&u, 0, sizeof u);
+            u.m = m, u.in = m->x, u.first = (uint32_t)at;
+            vae__use_all(&u, run, vae__score_part, NULL);
+            for (i = 0; i < run; i++) {
+                recon = vae__add_d(recon, m->recon[i]);
+                kl = vae__add_d(kl, (double)m->kl[i]);
+            }
+        }
         at += run;
     }
     memset(&s, 0, sizeof s);
@@ -5780,7 +6434,7 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference && d->batch > 128) d->batch = 128; /* results do not depend on it */
-    d->threads = o->threads;
+    d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
     return VAE_OK;

@@ -16,7 +16,7 @@
 #include "naive.h"
 #include "race.h"
 
-enum { CONTENDERS = 11 };
+enum { CONTENDERS = 12 };
 
 /* A contender: its work, and what race() found. */
 typedef struct job {
@@ -135,10 +135,11 @@ static void bench_gemm(void) {
 /* ---- what the order of the sums costs ---- */
 
 #if defined(VAE__HAVE_AVX)
-/* tiles: 1, 2, 4 vectors wide, 1, 2, 4 sums an output; then dots */
 typedef struct order_kernels {
     int (*tiles)(int vecs, int ways, int flags, size_t m, size_t n, size_t k, const float *a,
                  size_t lda, const float *b, size_t ldb, float *c, size_t ldc);
+    int (*turned)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                  const float *b, size_t ldb, float *c, size_t ldc);
     int (*dots)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                 const float *b, size_t ldb, float *c, size_t ldc);
 } order_kernels;
@@ -195,26 +196,29 @@ VAE__INLINE SK_AT __m128 sk_sum4_avx512(__m512 a, __m512 b, __m512 c, __m512 d) 
 #endif
 
 static const order_kernels *order_of(vae_isa isa) {
-    static const order_kernels avx2 = {sk_tiles_avx2, sk_dots_avx2};
-    static const order_kernels avx512 = {sk_tiles_avx512, sk_dots_avx512};
+    static const order_kernels avx2 = {sk_tiles_avx2, sk_turned_avx2, sk_dots_avx2};
+    static const order_kernels avx512 = {sk_tiles_avx512, sk_turned_avx512, sk_dots_avx512};
     return isa == VAE_ISA_AVX512 ? &avx512 : isa == VAE_ISA_AVX2 ? &avx2 : NULL;
 }
 
-enum { VARIANTS = 10 }; /* number 3 u + v: 2^u vectors, 2^v sums; the last: dots */
+enum { TURNED = 9, DOTS, VARIANTS }; /* before these 3 u + v: tiles of 2^u vectors, 2^v sums */
+
+static int keeps_order(int which) { return which == TURNED || (which < TURNED && which % 3 == 0); }
 
 static int try_order(const job *j) {
     const order_kernels *order = (const order_kernels *)j->model;
     const size_t lda = j->flags & VAE_GEMM_TRANS_A ? j->rows : j->depth;
     const size_t ldb = j->flags & VAE_GEMM_TRANS_B ? j->depth : j->n;
-    if (j->which == VARIANTS - 1)
-        return order->dots(j->flags, j->rows, j->n, j->depth, j->a, lda, j->b, ldb, j->c, j->n);
+    if (j->which >= TURNED)
+        return (j->which == DOTS ? order->dots : order->turned)(
+            j->flags, j->rows, j->n, j->depth, j->a, lda, j->b, ldb, j->c, j->n);
     return order->tiles(1 << j->which / 3, 1 << j->which % 3, j->flags, j->rows, j->n, j->depth,
                         j->a, lda, j->b, ldb, j->c, j->n);
 }
 static void run_order(void *work) { (void)try_order((const job *)work); }
 
 static const char *variant_name(int which, char *text, size_t size) {
-    if (which == VARIANTS - 1) snprintf(text, size, "dots");
+    if (which >= TURNED) snprintf(text, size, which == DOTS ? "dots" : "turned");
     else snprintf(text, size, "%d x %d", 1 << which / 3, 1 << which % 3);
     return text;
 }
@@ -248,17 +252,17 @@ static void bench_order(void) {
     for (i = 0; i < isa_count && order_of(isas[i]); i++) {
         memset(mean, 0, sizeof mean), memset(counts, 0, sizeof counts);
         say("\n5. What the fixed order of sums costs, %s: GFLOP/s, best and median.\n"
-            "   chain: the best tile of this program that keeps the order (vectors x sums an "
-            "output), bits as vae.h;\n   free: the best that does not: 2 or 4 sums an output, or "
-            "vectors along k (dots);\n   gain: of free over the faster of the others, of bests and "
-            "of medians\n\n   %-8s %5s %5s %5s | %13s | %20s | %20s |    gain\n",
+            "   chain: the best tile of this program (vectors x sums an output) that keeps the "
+            "order and vae.h's bits;\n   free: the best that does not: 2 or 4 sums an output, or "
+            "vectors along k (dots);\n   like: free / chain; gain: free / the faster of vae.h and "
+            "chain\n\n   %-8s %5s %5s %5s | %13s | %20s | %20s |  like  gain\n",
             isa_name(i), "", "M", "N", "K", names[0], names[1], names[2]);
         for (s = 0; s < SHAPES; s++) {
             const size_t m = shapes[s].m, n = shapes[s].n, k = shapes[s].k;
             const double flop = 2.0 * (double)m * (double)n * (double)k;
             job jobs[VARIANTS + 1] = {{0}}, last[3], *j;
             int count = 1, chain = 0, split = 0, group;
-            double gain[2];
+            double like, gain;
             for (v = -1; v < VARIANTS; v++) {
                 j = &jobs[v < 0 ? 0 : count];
                 memset(j, 0, sizeof *j);
@@ -273,33 +277,33 @@ static void bench_order(void) {
                 j->run = run_order, j->model = (void *)(uintptr_t)order_of(isas[i]);
                 if (!try_order(j)) continue;
                 compare(c[0], j->c, m * n, k);
-                if (v % 3 == 0 && v != VARIANTS - 1 && memcmp(c[0], j->c, m * n * sizeof(float)))
+                if (keeps_order(v) && memcmp(c[0], j->c, m * n * sizeof(float)))
                     fail("a chain's bits differ from those of vae.h");
                 count++;
             }
             race_samples = 5;
             race_jobs(jobs, count);
             for (v = 1; v < count; v++) {
-                int *best = jobs[v].which % 3 || jobs[v].which == VARIANTS - 1 ? &split : &chain;
+                int *best = keeps_order(jobs[v].which) ? &chain : &split;
                 if (!*best || jobs[v].median < jobs[*best].median) *best = v;
             }
             last[0] = jobs[0], last[1] = jobs[chain], last[2] = jobs[split];
             race_samples = 15;
             race_jobs(last, 3);
             race_samples = 11;
-            gain[0] = fmin(last[0].best, last[1].best) / last[2].best;
-            gain[1] = fmin(last[0].median, last[1].median) / last[2].median;
+            like = last[1].best / last[2].best;
+            gain = fmin(last[0].best, last[1].best) / last[2].best;
             variant_name(last[1].which, text[0], sizeof text[0]);
             variant_name(last[2].which, text[1], sizeof text[1]);
-            say("   %-8s %5d %5d %5d | %6.1f %6.1f | %6s %6.1f %6.1f | %6s %6.1f %6.1f | %5.2f "
+            say("   %-8s %5d %5d %5d | %6.1f %6.1f | %6s %6.1f %6.1f | %6s %6.1f %6.1f | %5.*f "
                 "%5.2f\n", shapes[s].what, (int)m, (int)n, (int)k, flop / last[0].best * 1e-9,
                 flop / last[0].median * 1e-9, text[0], flop / last[1].best * 1e-9,
                 flop / last[1].median * 1e-9, text[1], flop / last[2].best * 1e-9,
-                flop / last[2].median * 1e-9, gain[0], gain[1]);
+                flop / last[2].median * 1e-9, like < 99 ? 2 : 1, like, gain);
             fflush(stdout);
-            group = m >= 64 && n >= 40 ? 0 : n > 4 || m * n > 16 ? 1 : 2;
+            group = m >= 64 && n >= 40 ? 0 : m * n > 16 ? 1 : 2;
             /* freedom includes keeping the order */
-            mean[group] += log(gain[0] > 1 ? gain[0] : 1), counts[group]++;
+            mean[group] += log(gain > 1 ? gain : 1), counts[group]++;
             if (!json) continue;
             fprintf(json_row("order"), ", \"isa\": \"%s\", \"op\": \"%s\", \"m\": %d, \"n\": %d, "
                     "\"k\": %d, \"flop\": %.0f, \"chain_tile\": \"%s\", \"free_tile\": \"%s\"",
@@ -307,8 +311,8 @@ static void bench_order(void) {
             for (v = 0; v < 3; v++) json_time(names[v], last[v].best, last[v].median);
             fputs("}", json);
         }
-        say("   geometric mean of what freedom would gain (at least 1): %.3f where M >= 64 and N >= "
-            "40,\n   %.3f at fewer rows or columns, %.1f for dot products\n",
+        say("   geometric mean of the gain, if at least 1: %.3f where M >= 64 and N >= 40, %.3f at "
+            "fewer rows or\n   columns, %.1f for up to 16 outputs\n",
             exp(mean[0] / counts[0]), exp(mean[1] / counts[1]), exp(mean[2] / counts[2]));
     }
 }

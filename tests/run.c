@@ -10,6 +10,7 @@
 #include "test_arena.c"
 #include "test_rng.c"
 #include "test_math.c"
+#include "test_threads.c"
 #include "test_gemm.c"
 #include "test_kernels.c"
 #include "test_layers.c"
@@ -38,6 +39,7 @@ int main(int argc, char **argv) {
     ROOM(arena);
     ROOM(rng);
     ROOM(math);
+    ROOM(threads);
     ROOM(gemm);
     ROOM(kernels);
     ROOM(layers);

@@ -30,7 +30,7 @@ check "every macro of >>config has a file in tests/compile" "$(
         grep -q -w -e "$macro" tests/compile/*.c || echo "$macro"
     done)"
 check "every room has its banner" "$(
-    for room in config api compiler status arena rng shim kernels dispatch gemm layers losses \
+    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers losses \
         optim model eval io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"

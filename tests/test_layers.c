@@ -257,12 +257,14 @@ typedef struct layers_tensor {
 } layers_tensor;
 
 /* The model has exactly these, in this order, packed. */
-static void layers_check_tensors(const vae_desc *d, const layers_tensor *want, size_t count) {
+static void layers_check_tensors(const vae_desc *desc, const layers_tensor *want, size_t count) {
+    vae_desc own = *desc, *d = &own;
     vae_tensor t;
     vae_info info;
     vae *m = NULL;
     float *next = NULL, *next_grad = NULL;
     size_t i, total = 0;
+    own.keep_gradients = 1;
     CHECK_STATUS(vae_create(d, &m, NULL), VAE_OK);
     if (!m) return;
     vae_get_info(m, &info);

@@ -35,7 +35,6 @@ typedef struct losses_world {
     double *params, *inputs, *eps, *grad; /* in double; eps after a forward pass */
     size_t count;
     vae_stats stats;
-    float dlogvar;
 } losses_world;
 
 /* beta of this step: rising linearly from 0 over the warm-up. */
@@ -61,6 +60,7 @@ static int losses_open(losses_world *w, const losses_case *c) {
     d.latent = LOSSES_LATENT, d.likelihood = c->likelihood, d.variance = 0.3;
     d.beta = c->beta, d.no_kl = c->no_kl, d.no_noise = c->no_noise, d.samples = c->samples;
     d.warmup = c->warmup, d.batch = LOSSES_ROWS, d.seed = 5, d.isa = c->isa;
+    d.keep_gradients = 1;
     CHECK_STATUS(vae_create(&d, &w->m, &r), VAE_OK);
     if (!w->m) return 0;
     w->m->step = c->step;
@@ -86,15 +86,18 @@ static int losses_open(losses_world *w, const losses_case *c) {
     return 1;
 }
 
-/* Both passes of the library, as a training step runs them. */
+/* Both passes of the library over some rows, as a training step runs them. */
+static void losses_pass(vae *m, const float *x, size_t rows, vae_stats *stats) {
+    vae__pass pass;
+    memset(&pass, 0, sizeof pass);
+    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    CHECK(vae__run_pass(&pass, stats));
+    if (m->g) CHECK(vae__run_gradients(m, x, rows, NULL) == NULL);
+}
 static void losses_run(losses_world *w) {
     size_t i;
     const size_t noise = LOSSES_ROWS * w->ref.samples * LOSSES_LATENT;
-    w->dlogvar = 0;
-    vae__forward(w->m, w->x, LOSSES_ROWS, &w->stats, &w->dlogvar);
-    vae__backward(w->m, w->x, LOSSES_ROWS);
-    if (w->ref.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED)
-        w->m->g[w->count - 1] = w->dlogvar;
+    losses_pass(w->m, w->x, LOSSES_ROWS, &w->stats);
     if (!w->ref.no_noise)
         for (i = 0; i < noise; i++) w->eps[i] = (double)w->m->eps[i];
 }
@@ -260,9 +263,7 @@ TEST(fewer_rows_than_the_batch_are_averaged_over_themselves) {
     size_t i;
     if (!losses_open(&w, &c)) return;
     losses_run(&w); /* whole, so that stale activations are there */
-    w.dlogvar = 0;
-    vae__forward(w.m, w.x, 2, &w.stats, &w.dlogvar);
-    vae__backward(w.m, w.x, 2);
+    losses_pass(w.m, w.x, 2, &w.stats);
     w.ref.rows = 2;
     want = ref_vae_loss(&w.ref, w.params, w.inputs, w.eps, w.grad);
     CHECK_NEAR(w.stats.loss, want.loss, 2e-6 * want.loss);
@@ -288,7 +289,7 @@ TEST(a_network_of_zeros_costs_784_ln_2) {
     vae_stats s;
     if (!m) return;
     ref_fill_uniform(&state, x, 6 * 784, 0, 1);
-    vae__forward(m, x, 6, &s, NULL);
+    losses_pass(m, x, 6, &s);
     CHECK_NEAR(s.recon, 784 * log(2), 784 * 1e-6);
     CHECK(s.kl == 0);
     CHECK_NEAR(s.elbo, -784 * log(2), 784 * 1e-6);
@@ -308,13 +309,12 @@ TEST(a_gaussian_of_zeros_costs_what_the_density_says) {
         for (v = 0; v < 4; v++) {
             vae *m = losses_zero((vae_likelihood)kind, variances[v]);
             double want = 0;
-            float dlogvar = 0;
             vae_stats s;
             if (!m) return;
             for (i = 0; i < 6 * 784; i++)
                 want += 0.5 * ((double)x[i] * (double)x[i] / variances[v] + log(variances[v]) +
                                REF_LOG_2PI) / 6;
-            vae__forward(m, x, 6, &s, kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ? &dlogvar : NULL);
+            losses_pass(m, x, 6, &s);
             CHECK_NEAR(s.recon, want, 1e-6 * (784 + fabs(want)));
             vae_destroy(m);
         }

@@ -27,6 +27,7 @@ static vae_desc optim_desc(vae_optimizer optimizer) {
     vae_desc d;
     memset(&d, 0, sizeof d);
     d.optimizer = optimizer;
+    d.keep_gradients = 1;
     return d;
 }
 

@@ -225,7 +225,7 @@ refused stages_without_stages 2 "--schedule stages needs --stages" \
     train --data digits --schedule stages
 refused stages_on_resume_of_another_schedule 2 "--schedule stages contradicts" \
     train $small --stages 1:1e-3 --resume --model half.safetensors
-refused two_threads 2 "one thread" train --data digits --threads 2
+refused no_threads 2 "--threads" train --data digits --threads 0
 refused value_for_a_switch 2 "--resume takes no value" train --data digits --resume=yes
 refused picture_with_another_name 2 "end the name in .png" sample m.safetensors --out a.jpg
 

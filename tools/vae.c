@@ -12,6 +12,7 @@
  * Ctrl-C with the model saved. Whatever fails says so in one line on stderr and leaves no
  * half-written file. */
 
+#define _GNU_SOURCE 1 /* sched_getaffinity */
 #define _POSIX_C_SOURCE 200809L
 #define _DARWIN_C_SOURCE 1
 #include <errno.h>
@@ -29,6 +30,9 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#endif
+#ifdef __linux__
+#include <sched.h>
 #endif
 
 #define VAE_IMPLEMENTATION
@@ -332,8 +336,8 @@ static void save_json(const char *path, const char *command, const char *file, v
     }
     text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,
                (ull)vae_params_hash(model));
-    text_print(&t, "  \"isa\": \"%s\",\n  \"threads\": 1,\n  \"seed\": %llu\n}\n",
-               isa_name(at.isa), (ull)d.seed);
+    text_print(&t, "  \"isa\": \"%s\",\n  \"threads\": %d,\n  \"seed\": %llu\n}\n",
+               isa_name(at.isa), d.threads, (ull)d.seed);
     text_save(&t, path);
 }
 
@@ -392,7 +396,7 @@ typedef struct options {
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     uint64_t images, test_images, seed, image, first, from, to;
-    int count, columns, zoom, steps, checkpoint_every, split, path, format, threads;
+    int count, columns, zoom, steps, checkpoint_every, split, path, format;
     int resume, weights_only, factors, quiet;
     double range;
     unsigned command;           /* the bit of the one at work */
@@ -516,8 +520,6 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--batch", INTEGER, "N", AT(desc.batch), 1, 1e6, "128", "images per step"},
     {TRAIN, "--epochs", INTEGER, "N", AT(desc.epochs), 1, 1e6, "10", "passes over the images"},
     {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
-    {TRAIN, "--threads", INTEGER, "N", AT(threads), 1, 4096, "1",
-     "this version computes on one thread, so 1 is the only number it takes"},
     {TRAIN, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
 
@@ -588,6 +590,8 @@ static const flag flags[] = {
      "images_per_second the steps of training (or evaluation) alone"},
     {USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
+    {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
+     "threads that compute (default: one for each processor, 16 at most); the results are the same"},
     {TRAIN | USES | DIGITS, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
@@ -1317,6 +1321,25 @@ static double steps_per_epoch(const dataset *d, int batch)
 
 /* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
  * what the model says of itself. */
+/* As many as asked for, or one for each processor that this process may use. */
+static int threads_of(const options *o)
+{
+    long n = 1;
+#if defined(__linux__)
+    cpu_set_t may;
+    if (sched_getaffinity(0, sizeof may, &may) == 0) n = CPU_COUNT(&may);
+#elif defined(HAVE_POSIX)
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+#elif defined(_WIN32)
+    n = (long)GetActiveProcessorCount(0xffff);
+#endif
+#if defined(VAE_NO_THREADS) || !(defined(__GNUC__) || defined(__clang__)) || defined(__TINYC__)
+    n = 1; /* a build without threads */
+#endif
+    if (o->desc.threads) return o->desc.threads;
+    return n < 1 ? 1 : n > 16 ? 16 : (int)n;
+}
+
 static vae *begin_model(options *o, const dataset *images, const dataset *test)
 {
     char shape[80];
@@ -1328,7 +1351,7 @@ static vae *begin_model(options *o, const dataset *images, const dataset *test)
     if (resumed) {
         vae_desc d;
         memset(&how, 0, sizeof how);
-        how.isa = o->desc.isa;
+        how.isa = o->desc.isa, how.threads = threads_of(o);
         if (vae_load(o->model, &how, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
         vae_get_desc(model, &d);
         check_resumed(o, model, steps_per_epoch(images, d.batch));
@@ -1342,6 +1365,7 @@ static vae *begin_model(options *o, const dataset *images, const dataset *test)
         if (o->desc.schedule == VAE_SCHEDULE_STAGES && !o->stages)
             die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
         settle(o, steps_per_epoch(images, o->desc.batch));
+        o->desc.threads = threads_of(o);
         if (vae_create(&o->desc, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
     }
     vae_get_desc(model, &o->desc);
@@ -1409,8 +1433,6 @@ static int train(options *o)
     vae *model;
     vae_info at;
     int status;
-    if (o->threads > 1)
-        die(MISUSED, "--threads %d: this version computes on one thread only", o->threads);
     if (!o->model && (o->resume || o->weights_only))
         die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
     if (o->stages && given(o, "--schedule") && o->desc.schedule != VAE_SCHEDULE_STAGES)
@@ -1468,7 +1490,7 @@ static void open_model(use *u, const options *o)
     vae_report report;
     memset(u, 0, sizeof *u);
     memset(&how, 0, sizeof how);
-    how.inference = 1, how.isa = o->desc.isa;
+    how.inference = 1, how.isa = o->desc.isa, how.threads = threads_of(o);
     if (vae_load(o->operand, &how, &u->model, &report) != VAE_OK) die(FAILED, "%s", report.text);
     vae_get_desc(u->model, &u->desc);
     vae_get_info(u->model, &u->info);

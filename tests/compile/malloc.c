@@ -2,14 +2,14 @@
  * linked by the implementation (run.sh looks at the object file). */
 #include <stddef.h>
 
-static double pool[1 << 17];
+static double store[1 << 17];
 static size_t pool_used;
 static int blocks, allocations;
 
 static void *pool_alloc(size_t size) {
-    void *p = pool + pool_used;
+    void *p = store + pool_used;
     size = (size + 15) / 16 * 2; /* in doubles, 16 bytes at a time */
-    if (size > sizeof pool / sizeof *pool - pool_used) return NULL;
+    if (size > sizeof store / sizeof *store - pool_used) return NULL;
     pool_used += size;
     blocks++;
     allocations++;
@@ -28,6 +28,6 @@ static void pool_free(void *p) {
 
 int main(void) {
     if (loop()) return 1;
-    if (!allocations || blocks) return loop_fail("pool", "blocks were lost, or none was taken");
+    if (!allocations || blocks) return loop_fail("store", "blocks were lost, or none was taken");
     return 0;
 }

@@ -9,10 +9,12 @@ dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 [ $# -gt 0 ] || set -- gcc clang tcc
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+threads="pthread_create pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
+pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast pthread_cond_destroy"
 # all that an implementation may ask of the C library; nothing of it is in libm
 libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl flock free fstat fsync
 ftruncate malloc memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
-write __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
+write $threads __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
 files="__errno_location close fcntl flock fstat fsync ftruncate open read remove rename stat write"
 
 ok() { echo "ok $cc $1"; }
@@ -96,7 +98,7 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable allow_x87 header_first; do
+    for name in malloc assert only_portable no_threads allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
@@ -128,6 +130,11 @@ each() { # COMPILER
         fi
         ;;
     esac
+    if $small -c "$here/no_threads.c" -o no_threads.o >"$work/log" 2>&1; then
+        symbols no_threads_asks_for_none no_threads.o printf fprintf stderr puts exit $(without "$threads" $libc)
+    else
+        fail no_threads_asks_for_none
+    fi
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
     [ -e no_stdio.o ] && symbols no_stdio_has_no_file_calls no_stdio.o $(without "$files" $libc)
