@@ -850,6 +850,8 @@ VAE__INLINE float vae__float_of(uint32_t u) { float x; memcpy(&x, &u, 4); return
 VAE__INLINE uint64_t vae__bits_d(double x) { uint64_t u; memcpy(&u, &x, 8); return u; }
 VAE__INLINE double vae__double_of(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
 
+VAE__INLINE size_t vae__min(size_t a, size_t b) { return a < b ? a : b; }
+
 /* On the bits, because -Ofast assumes that there are no NaNs. */
 VAE__INLINE int vae__finite_f(float x) { return (vae__bits_f(x) & 0x7f800000u) != 0x7f800000u; }
 VAE__INLINE int vae__finite_d(double x) {
@@ -1361,7 +1363,13 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, ema, (size_t n, const float *w, float *average, float decay)) \
     X(double, sum_squares, (size_t n, const float *x)) \
     X(int, all_finite, (size_t n, const float *x)) \
-    X(int, none_negative, (size_t n, const float *x))
+    X(int, none_negative, (size_t n, const float *x)) \
+    X(int, in_unit, (size_t n, const float *x)) \
+    X(size_t, nonzeros, (size_t n, const float *x))
+
+/* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
+ * transposed B; ldc is n. */
+enum { VAE__GEMM_SKIP = 8 };
 
 /* Functions of one argument: the activations, then the rest of the family. */
 enum {
@@ -1810,6 +1818,13 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
 #define VL VM
 #define V_LOAD_LANES(p, lanes) _mm512_maskz_loadu_ps(lanes, p)
 #define V_CHEAP_LANES 1
+/* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
+VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
+    VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VI_IOTA()));
+    _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
+    return (size_t)__builtin_popcount(m);
+}
+#define V_APPEND(list, m, kk) VAE__FN(v_append)(list, m, kk)
 #define VAE__TILE_VECS 4
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 32 registers */
 #define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
@@ -2438,6 +2453,135 @@ VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
 
 enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
 
+/* ---- zeros in A ----
+ * fma(0, b, c) is c for a finite b and the last +0 settles the sign, so zeros of A may be left out
+ * without a bit changing. It pays when two thirds are: dark pixels, binarised ones. */
+
+/* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
+ * May write V_W places. */
+VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, V v, size_t kk, size_t count) {
+#ifdef V_APPEND
+    const VM some = VI_GT(VI_AND(V_BITS(v), VI_SET1(0x7fffffffu)), VI_SET1(0));
+    return list + V_APPEND(list, some & VAE__FN(v_lanes)(0, count), VI_SET1((uint32_t)kk));
+#else
+    float lanes[V_W];
+    size_t i;
+    V_STORE(lanes, v);
+    for (i = 0; i < count; i++) {
+        *list = (uint16_t)(kk + i);
+        list += (vae__bits_f(lanes[i]) & 0x7fffffffu) != 0;
+    }
+    return list;
+#endif
+}
+
+enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256 };
+typedef struct VAE__FN(zeros) {
+    const float *a, *b, *bias;
+    float *c;
+    size_t row_step, k_step, ldb, ldc, n, rows;
+    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's places: list[at] .. [end - 1] */
+    uint16_t list[VAE__FN(LIST) + V_W];
+} VAE__FN(zeros);
+
+/* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
+static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
+    size_t i, kk, count = 0;
+    int q;
+    if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
+        uint16_t *end = z->list;
+        for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
+            if (end + k > z->list + VAE__FN(LIST)) break;
+            z->at[i] = (size_t)(end - z->list);
+            for (kk = 0; kk < k; kk += V_W)
+                end = VAE__FN(append)(end, V_GET(z->a + i * z->row_step, kk, k), kk,
+                                      vae__min(k - kk, V_W));
+            z->end[i] = (size_t)(end - z->list);
+        }
+        z->rows = i;
+        return (size_t)(end - z->list);
+    }
+    z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / k / V_W * V_W);
+    for (i = 0; i < z->rows; i += V_W) { /* columns are: V_W rows at a time, a list of k for each */
+        uint16_t *end[V_W];
+        for (q = 0; q < V_W; q++) end[q] = z->list + (i + (size_t)q) * k;
+        for (kk = 0; kk < k; kk += V_W) {
+            V square[V_W];
+            for (q = 0; q < V_W; q++)
+                square[q] = kk + (size_t)q < k
+                                ? V_GET(z->a + (kk + (size_t)q) * z->k_step, i, z->rows)
+                                : V_ZERO();
+            V_TRANSPOSE(square);
+            for (q = 0; q < V_W; q++)
+                end[q] = VAE__FN(append)(end[q], square[q], kk, vae__min(k - kk, V_W));
+        }
+        for (q = 0; q < V_W && i + (size_t)q < z->rows; q++) {
+            z->at[i + (size_t)q] = (i + (size_t)q) * k;
+            z->end[i + (size_t)q] = (size_t)(end[q] - z->list);
+            count += z->end[i + (size_t)q] - z->at[i + (size_t)q];
+        }
+    }
+    return count;
+}
+
+/* The listed rows of C, `vecs` vectors from column j on. */
+VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, size_t j) {
+    const size_t end = (size_t)(vecs - 1) * V_W, n = z->n - j, ldb = z->ldb, k_step = z->k_step;
+    const float *b = z->b + j, *bias = z->bias ? z->bias + j : NULL;
+    V zero = V_ZERO();
+    size_t i;
+    int v;
+    V_HIDE(zero);
+    for (i = 0; i < z->rows; i++) {
+        const uint16_t *list = z->list + z->at[i], *stop = z->list + z->end[i];
+        const float *a = z->a + i * z->row_step;
+        float *c = z->c + i * z->ldc + j;
+        V sum[8];
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++) sum[v] = bias ? V_GET(bias, (size_t)v * V_W, n) : V_ZERO();
+        for (; list < stop; list++) {
+            const V av = V_SET1(a[*list * k_step]);
+            const float *row = b + *list * ldb;
+            VAE__UNROLL
+            for (v = 0; v + 1 < vecs; v++) sum[v] = V_FMA(av, V_LOAD(row + v * V_W), sum[v]);
+            sum[vecs - 1] = V_FMA(av, V_GET(row, end, n), sum[vecs - 1]);
+        }
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++) V_PUT(c, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+    }
+}
+#define VAE__SKIP(vecs) \
+    VAE__NOINLINE static void VAE__FN(skip_##vecs)(const VAE__FN(zeros) *z, size_t j) { \
+        VAE__FN(skip_panel)(vecs, z, j); \
+    }
+VAE__SKIP(1) VAE__SKIP(2) VAE__SKIP(3) VAE__SKIP(4)
+VAE__SKIP(5) VAE__SKIP(6) VAE__SKIP(7) VAE__SKIP(8)
+#undef VAE__SKIP
+
+/* C = A B + bias for an A with many zeros. Returns how many rows it did: it ends where the next
+ * ones have too few. */
+VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const float *a,
+                                          size_t row_step, size_t k_step, const float *b,
+                                          size_t ldb, const float *bias, float *c, size_t ldc) {
+    static void (*const panels[])(const VAE__FN(zeros) *, size_t) = {
+        VAE__FN(skip_1), VAE__FN(skip_2), VAE__FN(skip_3), VAE__FN(skip_4),
+        VAE__FN(skip_5), VAE__FN(skip_6), VAE__FN(skip_7), VAE__FN(skip_8)};
+    const size_t vecs = (n + V_W - 1) / V_W, count = (vecs + 7) / 8;
+    const size_t width = (vecs + count - 1) / count * V_W; /* equal panels of up to 8 vectors */
+    VAE__FN(zeros) z;
+    size_t first, j;
+    if (!k || k > VAE__FN(LIST) / V_W) return 0;
+    z.b = b, z.bias = bias, z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc;
+    z.n = n;
+    for (first = 0; first < m; first += z.rows) {
+        z.a = a + first * row_step, z.c = c + first * ldc;
+        if (VAE__FN(list_places)(&z, m - first, k) * 3 > z.rows * k) break;
+        for (j = 0; j < n; j += width)
+            panels[(vae__min(width, n - j) + V_W - 1) / V_W - 1](&z, j);
+    }
+    return first;
+}
+
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
                           size_t ldc) {
@@ -2454,7 +2598,9 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
     }
-    for (i0 = 0; i0 < m; i0 += rows) {
+    i0 = flags & VAE__GEMM_SKIP
+             ? VAE__FN(skip)(m, n, k, a, row_step, k_step, b, ldb, bias, c, ldc) : 0;
+    for (; i0 < m; i0 += rows) {
         const float *rows_a = a + i0 * row_step;
         rows = m - i0 < m_most ? m - i0 : m_most;
         for (j = 0; j < n; j += cols) {
@@ -2846,6 +2992,32 @@ static int VAE__FN(none_negative)(size_t n, const float *x) {
     return !VM_ANY(bad);
 }
 
+/* Whether all lie in [0,1]; NaN does not. */
+static int VAE__FN(in_unit)(size_t n, const float *x) {
+    const V one = V_SET1(1.0f);
+    VM bad = V_GT(V_ZERO(), V_ZERO());
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V v = V_GET(x, i, n);
+        VI low = VI_AND(V_BITS(v), VI_SET1(0x7fffffffu)); /* NaN is greater than one's bits */
+        bad = VM_OR(bad, VM_OR(VI_GT(low, V_BITS(one)), V_GT(V_ZERO(), v)));
+    }
+    return !VM_ANY(bad);
+}
+
+static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
+    const VI rest = VI_SET1(0x7fffffffu), one = VI_SET1(1), none = VI_SET1(0);
+    uint32_t lanes[4 * V_W];
+    VI sum = none;
+    size_t i, count = 0;
+    for (i = 0; i < n; i += V_W)
+        sum = VI_ADD(sum, VAE__FN(vi_select)(VI_GT(VI_AND(V_BITS(V_GET(x, i, n)), rest), none),
+                                             one, none));
+    VI_STORE4(lanes, sum, none, none, none);
+    for (i = 0; i < V_W; i++) count += lanes[4 * i];
+    return count;
+}
+
 /* ---- the table ---- */
 
 static const vae__kernels VAE__FN(kernels) = {
@@ -2892,6 +3064,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef V_LOAD
 #undef V_LOAD_LANES
 #undef V_CHEAP_LANES
+#undef V_APPEND
 #undef V_TRANSPOSE
 #undef VL
 #undef V_STORE
@@ -3276,8 +3449,6 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-VAE__INLINE size_t vae__min(size_t a, size_t b) { return a < b ? a : b; }
-
 static void vae__task_part(void *task, int part) { /* on a thread that may round as it likes */
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
@@ -3429,6 +3600,7 @@ struct vae__op {
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
+    int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
     size_t grad_rows;  /* of its parameters as an array out.c wide; 0: it has none */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     float *y;          /* (rows, out.dim): output */
@@ -3557,7 +3729,8 @@ static void vae__dense_fwd(const vae__kernels *k, const vae__op *op, const float
                            const float *x, float *y, float *pre) {
     const size_t in = op->in.dim, out = op->out.dim;
     const vae_act fused = pre ? VAE_ACT_IDENTITY : op->act;
-    k->gemm(0, rows, out, in, x, in, w, out, w + in * out, (int)fused, pre ? pre : y, out);
+    k->gemm(op->sparse ? VAE__GEMM_SKIP : 0, rows, out, in, x, in, w, out, w + in * out, (int)fused,
+            pre ? pre : y, out);
     if (pre) k->map((int)op->act, rows * out, pre, y);
 }
 static void vae__dense_bwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
@@ -3570,7 +3743,7 @@ static void vae__dense_grad(const vae__kernels *k, const vae__op *op, size_t fro
     const size_t in = op->in.dim, out = op->out.dim;
     const size_t weights = to < in ? to : in; /* the row after them is the bias */
     if (from < weights)
-        k->gemm(VAE_GEMM_TRANS_A, weights - from, out, rows, x + from, in, dy, out, NULL,
+        k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), weights - from, out, rows, x + from, in, dy, out, NULL,
                 VAE_ACT_IDENTITY, dw, out);
     if (to > in) k->bias_bwd(rows, out, dy, dw + (in - from) * out);
 }
@@ -4346,12 +4519,8 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
 
 /* Whether n pixels are finite and, for bernoulli, in [0,1]. */
 static int vae__pixels_fit(const vae *m, const float *x, size_t n) {
-    size_t i;
-    if (!m->k->all_finite(n, x)) return 0;
-    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
-        for (i = 0; i < n; i++)
-            if (!(x[i] >= 0 && x[i] <= 1)) return 0;
-    return 1;
+    return m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI ? m->k->in_unit(n, x)
+                                                          : m->k->all_finite(n, x);
 }
 
 /* Images that a pass binarises: x -> out, which may be the same. */
@@ -4375,6 +4544,7 @@ typedef struct vae__pass {
     float inverse;         /* of the variance, now */
     double logvar;
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
+    size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
 } vae__pass;
 
 enum { VAE__ROWS_AT_ONCE = 128 }; /* rows of the decoder: what they pass on stays in the cache */
@@ -4395,6 +4565,7 @@ static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
             return;
         }
         if (dynamic) vae__binarize(m, x, p->time, image, m->x + i * dim);
+        p->nonzeros[part] += m->k->nonzeros(dim, dynamic ? m->x + i * dim : x);
     }
 }
 
@@ -4450,17 +4621,21 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     vae *m = p->m;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0;
-    size_t i;
+    size_t i, nonzeros = 0;
     int part;
     memset(p->bad, 0, sizeof p->bad);
+    memset(p->nonzeros, 0, sizeof p->nonzeros);
     p->inverse = 1, p->logvar = 0;
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, m->w, &p->inverse, &p->logvar);
     p->parts = vae__parts(&m->parallel, draws, 4);
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-    for (part = 0; part < p->parts; part++)
+    for (part = 0; part < p->parts; part++) {
         if (p->bad[part]) return 0;
+        nonzeros += p->nonzeros[part];
+    }
+    m->enc.ops[0].sparse = nonzeros < p->rows * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
     memset(stats, 0, sizeof *stats);
