@@ -4077,7 +4077,7 @@ static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item
            m->parameters <= SIZE_MAX / 64;
 }
 
-enum { VAE__GRAD_BLOCK = 24 }; /* rows of a weight gradient made at a time: whole tiles */
+enum { VAE__GRAD_BLOCK = 96 }; /* rows of a weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
@@ -4547,7 +4547,7 @@ typedef struct vae__pass {
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
 } vae__pass;
 
-enum { VAE__ROWS_AT_ONCE = 128 }; /* rows of the decoder: what they pass on stays in the cache */
+enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stays in the cache */
 
 /* Pixels of images from .. to - 1, as the network sees them. */
 static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
