@@ -4,7 +4,7 @@
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
 #   make bench      speed against naive loops and the machine, into bench/results
-#   make bench BLAS=openblas,dnnl,blis,eigen (or all) [ISA=avx2] [THREADS=2]
+#   make bench BLAS=openblas,dnnl,blis,eigen (or all, or alone) [ISA=avx2] [THREADS=2]
 #                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
 #   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it

@@ -3502,7 +3502,7 @@ static void vae__product_part(void *arg, int part) {
     vae__product p = *(const vae__product *)arg;
     size_t from, to;
     if (p.by_columns) {
-        vae__share(p.n, 48, p.parts, part, &from, &to);
+        vae__share(p.n, 16, p.parts, part, &from, &to);
         p.b += p.flags & VAE_GEMM_TRANS_B ? from * p.ldb : from;
         if (p.bias) p.bias += from;
         p.c += from;

@@ -3,6 +3,7 @@
  *   make bench BLAS=openblas,dnnl,blis,eigen       or BLAS=all: whichever are installed
  *   make bench BLAS=all ISA=avx2                   AVX2 beside AVX2
  *   make bench BLAS=all THREADS=2                  two threads for everybody
+ *   make bench BLAS=alone THREADS=2                nobody else: how two threads do beside one
  *   make bench BLAS=mine=/opt/lib/libcblas.so      any library that has cblas_sgemm
  *   build/peers [--isa NAME] [--threads N] [--json FILE] [--text FILE] LIBRARY,...
  *
@@ -12,7 +13,8 @@
  * of its own for each, every result compared with ours. At one row a CBLAS may answer by
  * cblas_sgemv if that is faster. One thread is measured in CPU time. Several are measured by the
  * clock on the wall, each sample after a rest in which the threads of the one before stop spinning,
- * and a call that wakes one's own. */
+ * and a call that wakes one's own; on two processors a library's spinning threads may still take
+ * one away, so BLAS=alone is the run to read the scaling from. */
 #define _GNU_SOURCE /* RTLD_DEEPBIND */
 #include <dlfcn.h>
 #include <math.h>
@@ -316,7 +318,7 @@ static void bench_shape(const char *op, int flags, size_t m, size_t n, size_t k)
     racer r[2 * MAX_PEERS + 2] = {{0}};
     const double flop = 2.0 * (double)m * (double)n * (double)k;
     const int others = threads > 1 ? 2 : 1; /* where the libraries begin: after ours */
-    int count = others + peer_count, i, rival = others, quick = others;
+    int count = others + peer_count, i, rival = peer_count ? others : 1, quick = rival;
     ratio *q = &ratios[ratio_count];
     if (ratio_count++ == ROWS_KEPT) fail("too many shapes");
     if (!a) {
@@ -347,7 +349,7 @@ static void bench_shape(const char *op, int flags, size_t m, size_t n, size_t k)
         if (r[i].best < r[rival].best) rival = i;
         if (r[i].median < r[quick].median) quick = i;
     }
-    q->op = op, q->m = m, q->n = n, q->k = k, q->rival = peers[rival - others].name;
+    q->op = op, q->m = m, q->n = n, q->k = k, q->rival = peer_count ? peers[rival - others].name : "one thread";
     q->best = r[rival].best / r[0].best, q->median = r[quick].median / r[0].median;
     q->scaling[0] = r[1].best / r[0].best, q->scaling[1] = r[1].median / r[0].median;
     say("%-6s %4d %4d %4d |", op, (int)m, (int)n, (int)k);
@@ -442,7 +444,7 @@ static void bench_shapes(void) {
 
 int main(int argc, char **argv) {
     static const char usage[] = "usage: peers [--isa NAME] [--threads N] [--json FILE] "
-                                "[--text FILE] LIBRARY,... (or all)";
+                                "[--text FILE] LIBRARY,... (or all, or alone)";
     const double begin = seconds_of(CLOCK_MONOTONIC);
     const char *list = NULL, *json_path = NULL, *text_path = NULL;
     char directory[256], *item, *copy;
@@ -472,13 +474,13 @@ int main(int argc, char **argv) {
     prepare_environment();
     if (!strcmp(list, "all")) {
         for (i = 0; i < KNOWN; i++) add_peer(known[i].name, directory, 1);
-    } else {
+    } else if (strcmp(list, "alone")) {
         copy = (char *)room(strlen(list) + 1);
         memcpy(copy, list, strlen(list));
         for (item = strtok(copy, ","); item; item = strtok(NULL, ","))
             add_peer(item, directory, 0);
     }
-    if (!peer_count) {
+    if (!peer_count && (strcmp(list, "alone") || threads < 2)) {
         say("nothing to compare with\n");
         close_results();
         if (json_path) remove(json_path);
@@ -487,7 +489,7 @@ int main(int argc, char **argv) {
     }
     race_samples = 15, race_least = 3;
     if (threads > 1) {
-        race_clock = CLOCK_MONOTONIC, race_rest = 5e-3;
+        race_clock = CLOCK_MONOTONIC, race_rest = peer_count ? 5e-3 : 0;
         start_threads();
         if (processors() && processors() < threads)
             say("!! %d threads share %d processor%s: what follows says nothing about scaling\n",
