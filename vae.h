@@ -1604,11 +1604,10 @@ VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VL int
 VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
 #define V_LOAD_LANES(p, lanes) ((void)(lanes), *(p))
-#define VAE__TILE_VECS 4 /* scalars */
+#define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
-#define VAE__TILE_ROWS_3 4
-#define VAE__TILE_ROWS_4 4
+#define VAE__SKIP_VECS 2
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -1716,6 +1715,7 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 16 registers */
 #define VAE__TILE_ROWS_2 6  /* 6 x 2 sums + 2 + 1 = 15 */
 #define VAE__TILE_ROWS_3 4  /* 4 x 3 sums + 3 + 1 = 16 */
+#define VAE__SKIP_VECS 8
 
 #elif VAE__PASS == 3
 #define VAE__FN(name) vae__##name##_avx512
@@ -1830,6 +1830,7 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
 #define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
 #define VAE__TILE_ROWS_3 8  /* 8 x 3 sums + 3 + 1 = 28 */
 #define VAE__TILE_ROWS_4 6  /* 6 x 4 sums + 4 + 1 = 29 */
+#define VAE__SKIP_VECS 8
 
 #elif VAE__PASS == 4
 #define VAE__FN(name) vae__##name##_neon
@@ -1937,6 +1938,7 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
 #define VAE__TILE_ROWS_2 12
 #define VAE__TILE_ROWS_3 8
 #define VAE__TILE_ROWS_4 6
+#define VAE__SKIP_VECS 8
 #endif
 
 #define V_ZERO() V_SET1(0.0f)
@@ -2400,9 +2402,11 @@ static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, cons
     VAE__FN(row_steps)(count, n, a, k_step, b, ldb, from, c, k == (count)), \
         a += (count) * k_step, b += (count) * ldb, k -= (count), from = c
     if (!k) VAE__STEPS(0);
+#if VAE__TILE_VECS > 2
     while (k >= 8) VAE__STEPS(8);
     if (k >= 4) VAE__STEPS(4);
-    if (k >= 2) VAE__STEPS(2);
+#endif
+    while (k >= 2) VAE__STEPS(2);
     if (k) VAE__STEPS(1);
 #undef VAE__STEPS
 }
@@ -2480,8 +2484,8 @@ typedef struct VAE__FN(zeros) {
     const float *a, *b, *bias;
     float *c;
     size_t row_step, k_step, ldb, ldc, n, rows;
-    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's places: list[at] .. [end - 1] */
-    uint16_t list[VAE__FN(LIST) + V_W];
+    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's: list[at] .. [end - 1] */
+    uint16_t *list; /* LIST + V_W */
 } VAE__FN(zeros);
 
 /* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
@@ -2536,7 +2540,7 @@ VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, si
         const uint16_t *list = z->list + z->at[i], *stop = z->list + z->end[i];
         const float *a = z->a + i * z->row_step;
         float *c = z->c + i * z->ldc + j;
-        V sum[8];
+        V sum[VAE__SKIP_VECS];
         VAE__UNROLL
         for (v = 0; v < vecs; v++) sum[v] = bias ? V_GET(bias, (size_t)v * V_W, n) : V_ZERO();
         for (; list < stop; list++) {
@@ -2554,25 +2558,33 @@ VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, si
     VAE__NOINLINE static void VAE__FN(skip_##vecs)(const VAE__FN(zeros) *z, size_t j) { \
         VAE__FN(skip_panel)(vecs, z, j); \
     }
-VAE__SKIP(1) VAE__SKIP(2) VAE__SKIP(3) VAE__SKIP(4)
-VAE__SKIP(5) VAE__SKIP(6) VAE__SKIP(7) VAE__SKIP(8)
+VAE__SKIP(1) VAE__SKIP(2)
+#if VAE__SKIP_VECS > 2
+VAE__SKIP(3) VAE__SKIP(4) VAE__SKIP(5) VAE__SKIP(6) VAE__SKIP(7) VAE__SKIP(8)
+#endif
 #undef VAE__SKIP
 
 /* C = A B + bias for an A with many zeros. Returns how many rows it did: it ends where the next
  * ones have too few. */
 VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const float *a,
                                           size_t row_step, size_t k_step, const float *b,
-                                          size_t ldb, const float *bias, float *c, size_t ldc) {
+                                          size_t ldb, const float *bias, float *c, size_t ldc,
+                                          uint16_t *list) {
     static void (*const panels[])(const VAE__FN(zeros) *, size_t) = {
-        VAE__FN(skip_1), VAE__FN(skip_2), VAE__FN(skip_3), VAE__FN(skip_4),
-        VAE__FN(skip_5), VAE__FN(skip_6), VAE__FN(skip_7), VAE__FN(skip_8)};
-    const size_t vecs = (n + V_W - 1) / V_W, count = (vecs + 7) / 8;
-    const size_t width = (vecs + count - 1) / count * V_W; /* equal panels of up to 8 vectors */
+        VAE__FN(skip_1), VAE__FN(skip_2),
+#if VAE__SKIP_VECS > 2
+        VAE__FN(skip_3), VAE__FN(skip_4), VAE__FN(skip_5), VAE__FN(skip_6), VAE__FN(skip_7),
+        VAE__FN(skip_8)
+#endif
+    };
+    const size_t vecs = (n + V_W - 1) / V_W;
+    const size_t count = (vecs + VAE__SKIP_VECS - 1) / VAE__SKIP_VECS;
+    const size_t width = (vecs + count - 1) / count * V_W; /* equal panels */
     VAE__FN(zeros) z;
     size_t first, j;
     if (!k || k > VAE__FN(LIST) / V_W) return 0;
     z.b = b, z.bias = bias, z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc;
-    z.n = n;
+    z.n = n, z.list = list;
     for (first = 0; first < m; first += z.rows) {
         z.a = a + first * row_step, z.c = c + first * ldc;
         if (VAE__FN(list_places)(&z, m - first, k) * 3 > z.rows * k) break;
@@ -2589,8 +2601,11 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
     const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
-    float room[VAE__FN(ROOM) + 16];
-    float *packed = room + ((64 - ((uintptr_t)room & 63)) & 63) / sizeof(float);
+    union {
+        float floats[VAE__FN(ROOM) + 16];
+        uint16_t places[VAE__FN(LIST) + V_W];
+    } room;
+    float *packed = room.floats + ((64 - ((uintptr_t)&room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
     if (!m) return;
     if (m == 1 && !transposed && (n > VAE__TILE_VECS * V_W || (!V_CHEAP_LANES && n % V_W))) {
@@ -2599,7 +2614,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         return;
     }
     i0 = flags & VAE__GEMM_SKIP
-             ? VAE__FN(skip)(m, n, k, a, row_step, k_step, b, ldb, bias, c, ldc) : 0;
+             ? VAE__FN(skip)(m, n, k, a, row_step, k_step, b, ldb, bias, c, ldc, room.places) : 0;
     for (; i0 < m; i0 += rows) {
         const float *rows_a = a + i0 * row_step;
         rows = m - i0 < m_most ? m - i0 : m_most;
@@ -3080,6 +3095,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VI_STORE4
 #undef VI_MULHILO
 #undef VAE__TILE_VECS
+#undef VAE__SKIP_VECS
 #undef VAE__TILE_ROWS_1
 #undef VAE__TILE_ROWS_2
 #undef VAE__TILE_ROWS_3
@@ -3542,7 +3558,8 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
     /* rows, unless they are few or turning B over would be done twice */
     p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
     p.parts = vae__parts(parallel, p.by_columns ? n / 48 : m / 4, 1);
-    if (m * n * k / 65536 < (size_t)p.parts) p.parts = 1 + (int)(m * n * k / 65536); /* too small */
+    if (m * n * k / 65536 < (size_t)p.parts) /* too small */
+        p.parts = 1 + (int)(m * n * k / 65536);
     vae__fp_enter(&env);
     vae__divide(parallel, vae__product_part, &p, p.parts);
     vae__fp_leave(&env);
@@ -3743,8 +3760,8 @@ static void vae__dense_grad(const vae__kernels *k, const vae__op *op, size_t fro
     const size_t in = op->in.dim, out = op->out.dim;
     const size_t weights = to < in ? to : in; /* the row after them is the bias */
     if (from < weights)
-        k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), weights - from, out, rows, x + from, in, dy, out, NULL,
-                VAE_ACT_IDENTITY, dw, out);
+        k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), weights - from, out, rows,
+                x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
     if (to > in) k->bias_bwd(rows, out, dy, dw + (in - from) * out);
 }
 

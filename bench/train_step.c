@@ -316,6 +316,22 @@ int main(int argc, char **argv) {
         "ELBO with L\ndraws, which has the products of the importance-weighted bound with k = L. "
         "Adam. Of the %s\n%.0f %% are not zero. x: best over floor, which two threads may halve; "
         "below 1 where products\nrun while bytes arrive.\n", pixels_name, 100 * not_zero);
+    {
+        static const char *const what[] = {"training, batch 128", "inference, batch 1"};
+        int i;
+        for (i = 0; i < 2; i++) {
+            vae_desc desc = {0};
+            vae_info info;
+            vae *m;
+            desc.input = "784", desc.inference = i, desc.batch = i ? 1 : 0;
+            if (vae_create(&desc, &m, NULL)) fail("out of memory");
+            vae_get_info(m, &info);
+            say("memory of the VAE, all of it, %s: %.2f MB, of which activations, their gradients "
+                "and scratch %.2f\n", what[i], (double)info.memory * 1e-6,
+                (double)info.memory_activations * 1e-6);
+            vae_destroy(m);
+        }
+    }
     if (threads != 2) tables(isa, 1, word);
     if (threads != 1) tables(isa, 2, word);
     say("\n%.0f s in all; ~: the median was more than 15 %% slower than the best\n",

@@ -448,7 +448,44 @@ TEST(gemm_of_nothing_does_nothing) {
 
 #undef GEMM
 
+/* Zeros may be left out: every density, both layouts, rows of zeros only, -0, odd sizes. */
+TEST(leaving_out_zeros_does_not_change_a_bit) {
+    static const size_t shapes[][3] = {{128, 400, 784}, {96, 400, 128}, {1, 33, 50}, {37, 7, 129},
+                                       {300, 130, 61}, {23, 257, 1024}, {5, 16, 3}, {70, 19, 2000}};
+    static const double densities[] = {0, 0.05, 0.2, 0.32, 0.35, 1};
+    const vae__kernels *k;
+    size_t s, d, i;
+    int flags;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (s = k->isa == VAE_ISA_PORTABLE ? 1 : 0; s < sizeof shapes / sizeof *shapes; s++) {
+            const size_t m = shapes[s][0], n = shapes[s][1], depth = shapes[s][2];
+            float *a = ref_floats(m * depth), *b = ref_floats(depth * n), *bias = ref_floats(n);
+            float *want = ref_floats(m * n), *got = ref_floats(m * n);
+            uint64_t state = 77 + s;
+            ref_fill_uniform(&state, b, depth * n, -1, 1);
+            ref_fill_uniform(&state, bias, n, -1e-3, 1e-3);
+            for (d = 0; d < sizeof densities / sizeof *densities; d++) {
+                for (i = 0; i < m * depth; i++) {
+                    const int on = ref_uniform(&state, 0, 1) < densities[d] && i / depth % 9 != 4;
+                    a[i] = on ? (float)ref_uniform(&state, -1, 1) : i % 3 ? 0.0f : -0.0f;
+                }
+                for (flags = 0; flags <= VAE_GEMM_TRANS_A; flags++) {
+                    const size_t lda = flags ? m : depth;
+                    const float *start = d % 2 ? bias : NULL;
+                    k->gemm(flags, m, n, depth, a, lda, b, n, start, VAE_ACT_RELU, want, n);
+                    memset(got, 0xff, m * n * sizeof(float));
+                    k->gemm(flags | VAE__GEMM_SKIP, m, n, depth, a, lda, b, n, start,
+                            VAE_ACT_RELU, got, n);
+                    CHECK_EQ(ref_differ(m * n, want, got), m * n);
+                }
+            }
+            free(a), free(b), free(bias), free(want), free(got);
+        }
+    }
+}
+
 TESTS(gemm) {
+    RUN(leaving_out_zeros_does_not_change_a_bit);
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
     RUN(gemm_is_the_chain_of_fmas_on_odd_sizes);

@@ -654,7 +654,34 @@ TEST(all_finite_finds_a_nan_or_infinity_at_every_place) {
     }
 }
 
+TEST(pixels_are_checked_and_counted_exactly) {
+    static const float good[] = {0, -0.0f, 1, 0.5f, 1e-45f, 0.99999994f};
+    float bad[] = {-1e-45f, 1.0000001f, 2, -1, 0, 0, 0};
+    const vae__kernels *k;
+    size_t n, i, at;
+    bad[4] = vae__float_of(0x7fc00000), bad[5] = vae__float_of(0xff800000);
+    bad[6] = vae__float_of(0x7f800000);
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (n = 0; n < 70; n++) {
+            float x[70];
+            size_t count = 0;
+            for (i = 0; i < n; i++) x[i] = good[i % 6], count += i % 6 > 1;
+            CHECK(k->in_unit(n, x));
+            CHECK_EQ(k->nonzeros(n, x), count);
+            for (at = 0; at < n; at += 3) {
+                for (i = 0; i < 7; i++) {
+                    x[at] = bad[i];
+                    CHECK(!k->in_unit(n, x));
+                    CHECK_EQ(k->nonzeros(n, x), count + (at % 6 < 2));
+                }
+                x[at] = good[at % 6];
+            }
+        }
+    }
+}
+
 TESTS(kernels) {
+    RUN(pixels_are_checked_and_counted_exactly);
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
     RUN(bernoulli_matches_the_formula_and_the_portable_pass);

@@ -8,7 +8,7 @@ data=${DATA:-digits} out=${OUT:-out} vae=${VAE:-build/vae}
 mkdir -p "$out"
 
 echo "Training 784-400-20-400-784 on ${data}:"
-"$vae" train --data "$data" --images 40000 --epochs 12 --encoder "dense 400 relu" \
+"$vae" train --data "$data" --images 40000 --epochs 10 --encoder "dense 400 relu" \
     --decoder "dense 400 relu" --latent 20 --lr 2e-3 --ema 0.99 --model "$out/model.safetensors" \
     --json "$out/model.json"
 

@@ -1279,6 +1279,7 @@ static void print_result(const run *r, vae *model, double seconds)
 {
     char took[32];
     vae_info at;
+    vae_desc d;
     vae_get_info(model, &at);
     duration_text(took, sizeof took, seconds);
     say("\n                  -ELBO      recon         KL   nats per image\n");
@@ -1289,7 +1290,9 @@ static void print_result(const run *r, vae *model, double seconds)
         (ull)vae_params_hash(model));
     if (r->images)
         say("time         %s, %.0f images/s\n", took, per_second(r->images, r->busy));
-    say("isa          %s, 1 thread\nfile         %s\n", isa_name(at.isa),
+    vae_get_desc(model, &d);
+    say("isa          %s, %d thread%s\nfile         %s\n", isa_name(at.isa), d.threads,
+        d.threads > 1 ? "s" : "",
         r->o->model ? r->o->model : "none: without --model nothing is kept");
 }
 
@@ -1381,8 +1384,8 @@ static vae *begin_model(options *o, const dataset *images, const dataset *test)
         vae_choice_name(VAE_CHOICE_OPTIMIZER, (int)o->desc.optimizer), o->desc.lr, o->desc.batch,
         o->desc.epochs, o->desc.epochs > 1 ? "s" : "", steps_per_epoch(images, o->desc.batch),
         (ull)o->desc.seed);
-    say("parameters   %zu, %.1f MB of memory, %s, 1 thread\n", at.parameters,
-        (double)at.memory / 1e6, isa_name(at.isa));
+    say("parameters   %zu, %.1f MB of memory, %s, %d thread%s\n", at.parameters,
+        (double)at.memory / 1e6, isa_name(at.isa), threads_of(o), threads_of(o) > 1 ? "s" : "");
     if (resumed && at.epoch >= (uint64_t)o->desc.epochs)
         say("model        %s has %llu epochs already; --epochs N goes on\n", o->model,
             (ull)at.epoch);
