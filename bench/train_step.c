@@ -106,8 +106,8 @@ typedef struct runner {
     size_t at;  /* the next image */
 } runner;
 
-static void run_task(void *work) {
-    runner *r = (runner *)work;
+static void run_task(void *arg) {
+    runner *r = (runner *)arg;
     const size_t rows = (size_t)r->t->rows;
     vae_status bad = VAE_OK;
     vae_stream s = {0};
@@ -318,7 +318,6 @@ int main(int argc, char **argv) {
         "below 1 where products\nrun while bytes arrive.\n", pixels_name, 100 * not_zero);
     {
         static const char *const what[] = {"training, batch 128", "inference, batch 1"};
-        int i;
         for (i = 0; i < 2; i++) {
             vae_desc desc = {0};
             vae_info info;
@@ -326,8 +325,8 @@ int main(int argc, char **argv) {
             desc.input = "784", desc.inference = i, desc.batch = i ? 1 : 0;
             if (vae_create(&desc, &m, NULL)) fail("out of memory");
             vae_get_info(m, &info);
-            say("memory of the VAE, all of it, %s: %.2f MB, of which activations, their gradients "
-                "and scratch %.2f\n", what[i], (double)info.memory * 1e-6,
+            say("memory of the VAE, %s: %.2f MB in all; activations, their gradients and scratch "
+                "%.2f\n", what[i], (double)info.memory * 1e-6,
                 (double)info.memory_activations * 1e-6);
             vae_destroy(m);
         }
