@@ -4699,6 +4699,15 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
+/* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
+static const char *vae__bad_tensor(const vae *m, const float *values) {
+    size_t i;
+    for (i = 0; i < m->slot_count; i++)
+        if (!m->k->all_finite(m->slots[i].count, values + m->slots[i].offset))
+            return m->slots[i].name;
+    return NULL;
+}
+
 /* What one step does to a parameter. */
 typedef struct vae__rule {
     vae__adam_step adam;
@@ -4751,7 +4760,7 @@ typedef struct vae__gradients {
     const float *x;
     size_t rows;
     int parts;
-    size_t bad[VAE_MAX_THREADS]; /* where a gradient is not finite; SIZE_MAX: nowhere */
+    size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
 
 static void vae__gradients_part(void *arg, int part) {
@@ -4774,18 +4783,18 @@ static void vae__gradients_part(void *arg, int part) {
                 to = end - from < VAE__GRAD_BLOCK ? end : from + VAE__GRAD_BLOCK;
                 count = (to - from) * op->out.c;
                 op->layer->grad(m->k, op, from, to, rows, x, op->dy, dw);
-                if (!m->k->all_finite(count, dw)) {
-                    if (at < g->bad[part]) g->bad[part] = at;
-                } else if (g->rule) {
-                    vae__apply(m, g->rule, at, count, dw);
-                }
+                /* a gradient that is not finite leaves no weight finite, and a weight that is not
+                 * must be known: left-out zeros would hide it */
+                if (g->rule) vae__apply(m, g->rule, at, count, dw);
+                if (!m->k->all_finite(count, g->rule ? m->w + at : dw) && at < g->bad[part])
+                    g->bad[part] = at;
             }
         }
     }
 }
 
-/* Of the batch that vae__run_pass has just seen. NULL, or the first tensor with a gradient that is
- * not finite. */
+/* Of the batch that vae__run_pass has just seen. NULL, or the first tensor that has a gradient (or,
+ * with a rule, a value) that is not finite. */
 static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const vae__rule *rule) {
     vae__gradients g;
     size_t bad = SIZE_MAX, i;
@@ -4799,8 +4808,8 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
     if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
         const float dlogvar = vae__logvar_gradient(m, rows);
         if (m->g) m->g[m->logvar] = dlogvar;
-        if (!vae__finite_f(dlogvar)) bad = bad < m->logvar ? bad : m->logvar;
-        else if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
+        if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
+        if (!vae__finite_f(rule ? m->w[m->logvar] : dlogvar)) bad = vae__min(bad, m->logvar);
     }
     for (i = m->slot_count; bad != SIZE_MAX && i--;)
         if (m->slots[i].offset <= bad) return m->slots[i].name;
@@ -4811,23 +4820,29 @@ typedef struct vae__update_job {
     vae *m;
     vae__rule rule;
     int parts;
+    unsigned char bad[VAE_MAX_THREADS];
 } vae__update_job;
 
 static void vae__update_part(void *arg, int part) {
-    const vae__update_job *u = (const vae__update_job *)arg;
+    vae__update_job *u = (vae__update_job *)arg;
     size_t from, to;
     vae__share(u->m->parameters, 16, u->parts, part, &from, &to);
     vae__apply(u->m, &u->rule, from, to - from, u->m->g + from);
+    u->bad[part] = !u->m->k->all_finite(to - from, u->m->w + from);
 }
 
-/* One update of every parameter from the gradients that are stored. */
-static void vae__update(vae *m, float gscale) {
+/* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
+ * is not finite any more. */
+static const char *vae__update(vae *m, float gscale) {
     vae__update_job u;
+    int part;
     u.m = m;
     u.rule = vae__rule_next(m, gscale);
     u.parts = vae__parts(&m->parallel, m->parameters, 4096);
     vae__divide(&m->parallel, vae__update_part, &u, u.parts);
-    m->step++;
+    for (part = 0; part < u.parts; part++)
+        if (u.bad[part]) return vae__bad_tensor(m, m->w);
+    return NULL;
 }
 
 /* ======================================================================================
@@ -4859,15 +4874,6 @@ static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_
                          bad % m->input.dim, (double)x[bad]);
     return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes "
                      "numbers from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
-}
-
-/* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
-static const char *vae__bad_tensor(const vae *m, const float *values) {
-    size_t i;
-    for (i = 0; i < m->slot_count; i++)
-        if (!m->k->all_finite(m->slots[i].count, values + m->slots[i].offset))
-            return m->slots[i].name;
-    return NULL;
 }
 
 /* Where a loss that is not finite began: the input, a tensor, or the first op that overflows. */
@@ -4924,21 +4930,21 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     if (!vae__finite_d(s.loss)) return vae__loss_failed(m, pass.x, rows);
     if (!m->g) rule = vae__rule_next(m, 1);
     name = vae__run_gradients(m, pass.x, rows, m->g ? NULL : &rule);
-    if (name) {
-        m->invalid = 1;
-        return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the gradient of %s is not finite "
-                         "(a smaller learning rate may help)", m->step, name);
-    }
-    if (m->g) {
+    if (m->g && !name) {
         float gscale = 1;
         if (m->desc.clip > 0) {
             s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
             if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
         }
-        vae__update(m, gscale);
-    } else {
-        m->step++;
+        name = vae__update(m, gscale);
     }
+    if (name) {
+        m->invalid = 1;
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the gradient of %s is not "
+                         "finite, or what it made of it (a smaller learning rate may help)",
+                         m->step, name);
+    }
+    m->step++;
     if (stats) *stats = s;
     return VAE_OK;
 }

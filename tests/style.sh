@@ -38,6 +38,10 @@ check "every room has its banner" "$(
 check "no function of libm is called" "$(
     "${CC:-cc}" -fpreprocessed -dD -E -P vae.h 2>/dev/null | grep -w -E -e \
         '(pow|floor|ceil|rint|round|trunc|ldexp|frexp|modf|fma|sqrt|exp|expm1|log|log1p|sin|cos|tanh|erf|fabs|fmod)[fl]? *\(')"
+check "every test is run" "$(
+    sed -n 's/^TEST(\([a-z0-9_]*\)).*/\1/p' tests/test_*.c | while read -r name; do
+        grep -q -e "RUN($name)" tests/test_*.c || echo "$name"
+    done)"
 [ ! -e README.md ] || check "README.md and tests/golden.txt agree" "$(
     grep -q -F -e "$(head -n 1 tests/golden.txt)" README.md ||
         echo "README.md does not hold $(head -n 1 tests/golden.txt)")"

@@ -23,6 +23,11 @@ static vae *optim_open(const vae_desc *settings) {
     return m;
 }
 
+static void optim_update(vae *m, float gscale) {
+    CHECK(!vae__update(m, gscale));
+    m->step++;
+}
+
 static vae_desc optim_desc(vae_optimizer optimizer) {
     vae_desc d;
     memset(&d, 0, sizeof d);
@@ -83,7 +88,7 @@ TEST(ten_steps_of_each_optimizer_match_pytorchs_formulas) {
                     model->g[i] = (float)(size * (ref_normal(&state) + (i % 2 ? 1 : -1)));
                     g[i] = (double)model->g[i];
                 }
-                vae__update(model, 1);
+                optim_update(model, 1);
                 if (o->optimizer == VAE_OPTIMIZER_SGD)
                     ref_sgd(n, w, g, m, lr, o->momentum, o->decay);
                 else
@@ -125,7 +130,7 @@ TEST(the_first_step_of_adam_has_the_size_of_the_learning_rate) {
             m->g[i] = (float)(i & 1 ? sizes[s] : -sizes[s]);
         }
         m->g[2] = 0;
-        vae__update(m, 1);
+        optim_update(m, 1);
         for (i = 0; i < m->parameters; i++) {
             const double want = i == 2 ? 0 : (i & 1 ? -1 : 1) * d.lr * sizes[s] / (sizes[s] + 1e-8);
             CHECK_NEAR((double)m->w[i], want, 1e-6 * d.lr);
@@ -228,7 +233,7 @@ TEST(the_rate_of_the_step_is_the_one_that_moves_the_weights) {
     if (!m) return;
     for (step = 0; step < 4; step++) {
         for (i = 0; i < m->parameters; i++) m->w[i] = 1, m->g[i] = 0.25f;
-        vae__update(m, 1);
+        optim_update(m, 1);
         for (i = 0; i < m->parameters; i++) CHECK(m->w[i] == (step < 2 ? 0.875f : 0.96875f));
     }
     vae_destroy(m);
@@ -320,7 +325,7 @@ TEST(weight_decay_is_not_clipped) {
     m = optim_open(&d);
     if (!m) return;
     for (i = 0; i < m->parameters; i++) m->w[i] = 2, m->g[i] = 8;
-    vae__update(m, 0.0625f);
+    optim_update(m, 0.0625f);
     for (i = 0; i < m->parameters; i++) CHECK(m->w[i] == 0.5f); /* 2 - (8 / 16 + 1) */
     vae_destroy(m);
 }
@@ -337,10 +342,10 @@ TEST(the_running_average_begins_at_the_initial_weights_and_follows) {
     if (!m) return;
     for (i = 0; i < m->parameters; i++) CHECK(ref_same(m->average[i], m->w[i]));
     for (i = 0; i < m->parameters; i++) m->w[i] = m->average[i] = 4, m->g[i] = 4;
-    vae__update(m, 1); /* w becomes 0 */
+    optim_update(m, 1); /* w becomes 0 */
     for (i = 0; i < m->parameters; i++) CHECK(m->w[i] == 0 && m->average[i] == 3);
     memset(m->g, 0, m->parameters * sizeof(float));
-    vae__update(m, 1);
+    optim_update(m, 1);
     for (i = 0; i < m->parameters; i++) CHECK(m->w[i] == 0 && m->average[i] == 2.25f);
     vae_destroy(m);
 }

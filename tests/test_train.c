@@ -287,6 +287,24 @@ TEST(a_diverging_rate_stops_with_step_and_tensor_and_is_not_saved) {
     free((void *)(size_t)data.bytes);
 }
 
+/* Left-out zeros would hide a weight that is not finite: the step that made it must tell. */
+TEST(an_update_that_overflows_is_told_at_once) {
+    float x[8 * 30] = {0};
+    int keep;
+    for (keep = 0; keep < 2; keep++) {
+        vae_desc d = small_desc();
+        vae *m = NULL;
+        d.optimizer = VAE_OPTIMIZER_SGD, d.lr = 1e30, d.keep_gradients = keep;
+        d.weight_decay = 1e6;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) return;
+        m->w[0] = 1000; /* its input is dark: its gradient is the decay alone */
+        CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_NONFINITE);
+        CHECK_SAYS(*vae_last_report(m), "step 0: the gradient of encoder.0.weight is not finite, or ");
+        vae_destroy(m);
+    }
+}
+
 TEST(wrong_calls_are_told) {
     vae *m = small_model();
     vae_desc d = small_desc();
@@ -462,6 +480,7 @@ TESTS(train) {
     RUN(dynamic_binarisation_is_fresh_at_every_step);
     RUN(a_probability_outside_the_unit_interval_is_named);
     RUN(a_diverging_rate_stops_with_step_and_tensor_and_is_not_saved);
+    RUN(an_update_that_overflows_is_told_at_once);
     RUN(wrong_calls_are_told);
     RUN(the_loss_starts_where_algebra_says);
     RUN(gradient_checker_is_small_on_every_likelihood);
