@@ -233,7 +233,10 @@ VAE_API const char *vae_status_text(vae_status status);
 #define VAE_ISA_LIST(X) \
     X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
 #define VAE_LIKELIHOOD_LIST(X) \
-    X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned")
+    X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
+    X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
+    X(LOGISTIC, "logistic") X(CATEGORICAL, "categorical")
+#define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
 #define VAE_INIT_LIST(X) \
     X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
 #define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
@@ -249,6 +252,9 @@ typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE_ISA_COUNT } vae_isa;
 #undef VAE__X
 #define VAE__X(name, text) VAE_LIKELIHOOD_##name,
 typedef enum vae_likelihood { VAE_LIKELIHOOD_LIST(VAE__X) VAE_LIKELIHOOD_COUNT } vae_likelihood;
+#undef VAE__X
+#define VAE__X(name, text) VAE_HEAD_##name,
+typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE_HEAD_COUNT } vae_head;
 #undef VAE__X
 #define VAE__X(name, text) VAE_INIT_##name,
 typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE_INIT_COUNT } vae_init;
@@ -271,7 +277,7 @@ typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE_ACT_COUNT } vae_act;
 
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
-    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_COUNT
+    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD, VAE_CHOICE_COUNT
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -332,6 +338,9 @@ typedef struct vae_desc {
     int latent;          /* latents. 0: 20 */
     vae_likelihood likelihood; /* p(x|z). 0: bernoulli */
     double variance;     /* gaussian: of each pixel; gaussian_learned: where it starts. 0: 1 */
+    int categories;      /* categorical: levels of a number, 2 to 256. 0: 256 */
+    vae_head head;       /* what the encoder gives beside mu. 0: the log variance; abs, relu,
+                            softplus: the deviation is that function of it, at least 0.001 */
     vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
     vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
 
@@ -375,6 +384,10 @@ typedef struct vae_desc {
 
 typedef struct vae vae;
 
+/* Layer number i of an architecture string: its syntax, and in words (unless NULL) its rule of
+ * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
+VAE_API const char *vae_layer_syntax(int i, const char **rule);
+
 /* Bytes that a model of this description needs, exactly; also the way to check a description. */
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
 
@@ -401,6 +414,8 @@ typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
+    size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
+                           gaussian_pixel and logistic, `categories` times for categorical */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -523,10 +538,14 @@ VAE_API void vae_use_ema(vae *model, int on);
  * logvar is as the network gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
 VAE_API vae_status vae_encode(vae *model, const float *x, size_t rows, float *mu, float *logvar);
 
-/* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second leaves
- * out the last sigmoid and gives logits. */
+/* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second gives
+ * what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs). */
 VAE_API vae_status vae_decode(vae *model, const float *z, size_t rows, float *x);
 VAE_API vae_status vae_decode_logits(vae *model, const float *z, size_t rows, float *logits);
+
+/* x ~ p(x|z), draws number `first` onward of this seed: z (rows, latent) -> x (rows, input_dim). */
+VAE_API vae_status vae_draw(vae *model, uint64_t seed, uint32_t first, const float *z, size_t rows,
+                            float *x);
 
 /* Decodes the mean of q(z|x): x (rows, input_dim) -> out (rows, input_dim); may be the same. */
 VAE_API vae_status vae_reconstruct(vae *model, const float *x, size_t rows, float *out);
@@ -940,10 +959,12 @@ static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL
 static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
 static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
 static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
+static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
 #undef VAE__X
 static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
     vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
-    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names};
+    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
+    vae__head_names};
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
@@ -1356,6 +1377,32 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, latent_bwd, (size_t n, const float *head, const float *eps, const float *dz, \
                          float *dhead)) \
     X(float, kl, (size_t n, const float *head, float scale, float *dhead)) \
+    X(void, gather, (const vae__gather *g, const float *x, size_t first, size_t count, \
+                     size_t from, size_t to, float *out)) \
+    X(void, scatter, (const vae__gather *g, const float *values, size_t first, size_t count, \
+                      size_t c, float *y)) \
+    X(void, transpose, (size_t n, size_t m, const float *in, float *out)) \
+    X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
+    X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
+                     const float *dy, float *dx)) \
+    X(void, add, (size_t n, const float *x, float a, const float *y, float *out)) \
+    X(void, affine, (size_t rows, size_t n, const float *x, const float *shift, \
+                     const float *scale, const float *offset, const float *dz, \
+                     const float *slope, float *y)) \
+    X(void, col_sums, (size_t rows, size_t ld, size_t n, const float *a, const float *b, \
+                       const float *shift, const float *scale, double *sum)) \
+    X(float, standardize, (size_t n, const float *x, float eps, float *y)) \
+    X(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
+    X(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
+                      const float *x, float *y)) \
+    X(float, density, (int kind, size_t n, size_t c, const float *out, const float *x, \
+                       float scale, float *dout)) \
+    X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
+                           float *dout)) \
+    X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
+                      const float *out, const float *u, float *x)) \
+    X(void, spread, (int head, size_t n, const float *a, float *logvar)) \
+    X(void, spread_bwd, (int head, size_t n, const float *a, const float *dlogvar, float *da)) \
     X(void, adam, (size_t n, float *w, const float *g, float *m, float *v, \
                    const vae__adam_step *s)) \
     X(void, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
@@ -1388,6 +1435,19 @@ typedef struct vae__adam_step {
     float decay;    /* w *= decay first; 1: none */
     float l2;       /* added to the gradient as l2 * w; 0: none */
 } vae__adam_step;
+
+/* One direction of an image whose patches are gathered: at place q (0 <= q < count) tap t reads
+ * pixel first + step q + tap_step t, if it lies in 0 .. size - 1. What is made of it goes to pixel
+ * out_first + out_step q of out_size. */
+typedef struct vae__axis {
+    size_t count;
+    int size, taps, first, step, tap_step; /* tap_step: 1 or -1 */
+    int out_first, out_step, out_size;
+} vae__axis;
+typedef struct vae__gather {
+    vae__axis y, x;
+    size_t c; /* channels */
+} vae__gather;
 
 typedef struct vae__kernels {
     vae_isa isa;
@@ -2930,6 +2990,583 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, float *dhead)
     return VAE__FN(reduce)(parts);
 }
 
+/* ---- convolutions: patches ---- */
+
+VAE__INLINE void VAE__FN(copy)(size_t n, const float *from, float *to) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_GET(from, i, n));
+}
+VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_ZERO());
+}
+
+/* Columns from .. to - 1 of the patches at places first .. first + count - 1, which run through
+ * images, rows and columns of g: out (count, to - from). A patch holds (tap row, tap column,
+ * channel), with zeros where a tap lies outside the image. */
+static void VAE__FN(gather)(const vae__gather *g, const float *x, size_t first, size_t count,
+                            size_t from, size_t to, float *out) {
+    const vae__axis *ya = &g->y, *xa = &g->x;
+    const int run = xa->tap_step > 0 ? xa->taps : 1; /* taps that lie side by side in the image */
+    const int runs = xa->taps / (run > 0 ? run : 1);   /* in a row of taps */
+    const size_t all = (size_t)run * g->c, line = (size_t)xa->size * g->c;
+    const int whole = all && from % all == 0 && to % all == 0;
+    const VL lanes = VAE__FN(v_lanes)(0, all);
+    size_t qx = first % xa->count, qy = first / xa->count % ya->count;
+    const float *image = x + first / (xa->count * ya->count) * (size_t)ya->size * line;
+    for (; all && count--; out += to - from) {
+        const int y0 = ya->first + ya->step * (int)qy, x0 = xa->first + xa->step * (int)qx;
+        const int y1 = y0 + ya->tap_step * (ya->taps - 1), x1 = x0 + xa->tap_step * (xa->taps - 1);
+        const int inside = y0 >= 0 && y0 < ya->size && y1 >= 0 && y1 < ya->size && x0 >= 0 &&
+                           x0 < xa->size && x1 >= 0 && x1 < xa->size;
+        int ty = (int)(from / all) / runs, tx = (int)(from / all) % runs;
+        size_t at = from / all * all; /* column */
+        float *o = out;
+        for (; at < to; at += all) {
+            const int iy = y0 + ya->tap_step * ty, ix = x0 + xa->tap_step * run * tx;
+            const float *p = image + (ptrdiff_t)iy * (ptrdiff_t)line + (ptrdiff_t)ix *
+                                                                       (ptrdiff_t)g->c;
+            if (inside && whole) {
+                size_t i;
+                if (all < V_W && V_CHEAP_LANES) {
+                    V_PUT(o, 0, all, V_LOAD_LANES(p, lanes));
+                } else {
+                    for (i = 0; i + V_W <= all; i += V_W) V_STORE(o + i, V_LOAD(p + i));
+                    if (i < all) V_PUT(o, i, all, V_GET(p, i, all));
+                }
+                o += all;
+            } else {
+                const size_t lo = from > at ? from - at : 0, hi = vae__min(to - at, all);
+                size_t low = 0, high = 0; /* what lies inside: low .. high - 1 */
+                if (iy >= 0 && iy < ya->size && ix > -run && ix < xa->size) {
+                    low = ix < 0 ? (size_t)-ix * g->c : 0;
+                    high = ix + run > xa->size ? (size_t)(xa->size - ix) * g->c : all;
+                }
+                low = low < lo ? lo : vae__min(low, hi);
+                high = high > hi ? hi : high < low ? low : high;
+                VAE__FN(clear)(low - lo, o);
+                if (low < high) VAE__FN(copy)(high - low, p + low, o + (low - lo));
+                VAE__FN(clear)(hi - high, o + (high - lo));
+                o += hi - lo;
+            }
+            if (++tx == runs) tx = 0, ty++;
+        }
+        if (++qx == xa->count) {
+            qx = 0;
+            if (++qy == ya->count) qy = 0, image += (size_t)ya->size * line;
+        }
+    }
+}
+
+/* Values (count, c) of the places first .. first + count - 1 of g go to their pixels in y. */
+static void VAE__FN(scatter)(const vae__gather *g, const float *values, size_t first, size_t count,
+                             size_t c, float *y) {
+    const vae__axis *ya = &g->y, *xa = &g->x;
+    size_t qx = first % xa->count, qy = first / xa->count % ya->count;
+    size_t image = first / (xa->count * ya->count);
+    for (; count--; values += c) {
+        const size_t py = (image * (size_t)ya->out_size + (size_t)ya->out_first +
+                           (size_t)ya->out_step * qy) * (size_t)xa->out_size;
+        VAE__FN(copy)(c, values,
+                      y + (py + (size_t)xa->out_first + (size_t)xa->out_step * qx) * c);
+        if (++qx == xa->count) {
+            qx = 0;
+            if (++qy == ya->count) qy = 0, image++;
+        }
+    }
+}
+
+/* out (m, n) = transpose of in (n, m) */
+static void VAE__FN(transpose)(size_t n, size_t m, const float *in, float *out) {
+    size_t i, j;
+    for (i = 0; i < m; i++)
+        for (j = 0; j < n; j++) out[i * n + j] = in[j * m + i];
+}
+
+/* ---- pools: windows of f x f pixels of one image, x (h f, w f, c) and y (h, w, c) ---- */
+
+/* y = the largest number of each window (of = 0), or `of` times its sum. */
+static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
+                          float *y) {
+    size_t i, j, q, t;
+    for (i = 0; i < h; i++) {
+        for (j = 0; j < w; j++, y += c) {
+            const float *corner = x + (i * f * w * f + j * f) * c;
+            for (q = 0; q < c; q += V_W) {
+                V sum = V_GET(corner, q, c);
+                for (t = 1; t < f * f; t++) {
+                    V v = V_GET(corner + (t / f * w * f + t % f) * c, q, c);
+                    sum = of > 0 ? V_ADD(sum, v) : V_MAX(sum, v);
+                }
+                V_PUT(y, q, c, of > 0 ? V_MUL(sum, V_SET1(of)) : sum);
+            }
+        }
+    }
+}
+
+/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
+ * number of its window (the first of equal ones), 0 elsewhere. */
+static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
+                            const float *dy, float *dx) {
+    size_t i, j, q, t;
+    for (i = 0; i < h; i++) {
+        for (j = 0; j < w; j++, dy += c) {
+            const size_t corner = (i * f * w * f + j * f) * c;
+            for (q = 0; q < c; q += V_W) {
+                V d = V_GET(dy, q, c), best = V_ZERO(), place = V_ZERO();
+                if (!(of > 0)) {
+                    best = V_GET(x + corner, q, c);
+                    for (t = 1; t < f * f; t++) {
+                        V v = V_GET(x + corner + (t / f * w * f + t % f) * c, q, c);
+                        VM more = V_GT(v, best);
+                        place = V_SELECT(more, V_SET1((float)t), place);
+                        best = V_SELECT(more, v, best);
+                    }
+                }
+                for (t = 0; t < f * f; t++) {
+                    V v = V_MUL(d, V_SET1(of)), here = V_SET1((float)t);
+                    if (!(of > 0))
+                        v = V_SELECT(VM_OR(V_GT(here, place), V_GT(place, here)), V_ZERO(), d);
+                    V_PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
+                }
+            }
+        }
+    }
+}
+
+/* ---- norms, dropout, sums of two arrays ---- */
+
+/* out = x a + y, or x a without y */
+static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V v = V_GET(x, i, n);
+        V_PUT(out, i, n, y ? V_FMA(v, V_SET1(a), V_GET(y, i, n)) : V_MUL(v, V_SET1(a)));
+    }
+}
+
+/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+ * shift, offset, and dz with slope may be NULL. */
+static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
+                            const float *scale, const float *offset, const float *dz,
+                            const float *slope, float *y) {
+    size_t r, j;
+    for (r = 0; r < rows; r++, x += n, y += n) {
+        for (j = 0; j < n; j += V_W) {
+            V v = V_GET(x, j, n), s = V_GET(scale, j, n);
+            if (shift) v = V_SUB(v, V_GET(shift, j, n));
+            v = offset ? V_FMA(v, s, V_GET(offset, j, n)) : V_MUL(v, s);
+            if (dz) v = V_FMA(V_GET(dz + r * n, j, n), V_GET(slope, j, n), v);
+            V_PUT(y, j, n, v);
+        }
+    }
+}
+
+/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
+ * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
+ * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
+                              const float *shift, const float *scale, double *sum) {
+    size_t r, j;
+    for (j = 0; j < n; j++) sum[j] = 0;
+    for (r = 0; r < rows; r++) {
+        for (j = 0; j < n; j++) {
+            double term;
+            if (b) {
+                float d = b[r * ld + j];
+                if (shift) d = d - shift[j];
+                VAE__HIDE_F(d);
+                if (scale) d = d * scale[j];
+                VAE__HIDE_F(d);
+                term = (double)d * (double)(a ? a[r * ld + j] : d);
+            } else {
+                term = (double)a[r * ld + j];
+            }
+            sum[j] = vae__add_d(sum[j], term);
+        }
+    }
+}
+
+/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
+    V parts[16 / V_W];
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16)
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V v = V_GET(a, at, n);
+            parts[j] = b ? V_FMA(v, V_GET(b, at, n), parts[j]) : V_ADD(parts[j], v);
+        }
+    return VAE__FN(reduce)(parts);
+}
+
+/* y = (x - mean) / sqrt(variance + eps) over n numbers; returns the factor. */
+static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y) {
+    const double count = (double)n;
+    const V mean = V_SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, x, NULL), count));
+    float inverse;
+    size_t i;
+    for (i = 0; i < n; i += V_W) V_PUT(y, i, n, V_SUB(V_GET(x, i, n), mean));
+    inverse = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(
+        vae__div_d((double)VAE__FN(row_sum)(n, y, y), count), (double)eps)));
+    for (i = 0; i < n; i += V_W) V_PUT(y, i, n, V_MUL(V_GET(y, i, n), V_SET1(inverse)));
+    return inverse;
+}
+
+/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
+    const double count = (double)n;
+    const V mean = V_SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
+    const V along = V_SET1((float)-vae__div_d((double)VAE__FN(row_sum)(n, dx, y), count));
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V d = V_FMA(V_GET(y, i, n), along, V_SUB(V_GET(dx, i, n), mean));
+        V_PUT(dx, i, n, V_MUL(d, V_SET1(inverse)));
+    }
+}
+
+/* y = x scale where the element's word is at least `threshold`, else 0. */
+static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
+                             const float *x, float *y) {
+    const VI sign = VI_SET1(0x80000000u), limit = VI_SET1(threshold ^ 0x80000000u);
+    uint32_t words[4 * V_W], block = 0;
+    size_t i, j;
+    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
+        VI w[4];
+        VAE__FN(philox)(at, block, w);
+        VI_STORE4(words, w[0], w[1], w[2], w[3]);
+        for (j = 0; j < 4 && i + j * V_W < n; j++) {
+            VM drop = VI_GT(limit, VI_XOR(VI_LOAD(words + j * V_W), sign));
+            V v = V_MUL(V_GET(x, i + j * V_W, n), V_SET1(scale));
+            V_PUT(y, i + j * V_W, n, V_SELECT(drop, V_ZERO(), v));
+        }
+    }
+}
+
+/* ---- densities of numbers with more than one parameter, or none of the above ----
+ * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
+ * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+
+enum { VAE__FN(RUN) = 256 };
+
+/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into `to`. */
+VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
+                                float *plane) {
+    size_t pixel = first / c, q = first % c, i;
+    for (i = 0; i < n; i++) {
+        plane[i] = from[(2 * pixel + which) * c + q];
+        if (++q == c) q = 0, pixel++;
+    }
+}
+VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, const float *plane,
+                               float *to) {
+    size_t pixel = first / c, q = first % c, i;
+    for (i = 0; i < n; i++) {
+        to[(2 * pixel + which) * c + q] = plane[i];
+        if (++q == c) q = 0, pixel++;
+    }
+}
+
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
+ * near 0, where the series takes over (next term below 2e-8). */
+VAE__INLINE V VAE__FN(v_cb_mean)(V a) {
+    const V one = V_SET1(1.0f);
+    V size = V_ABS(a), u = V_MUL(a, a), p, far, safe;
+    safe = V_MAX(V_SET1(0.5f), size);
+    far = V_SUB(V_DIV(one, V_NEG(VAE__FN(v_expm1)(V_NEG(safe)))), V_DIV(one, safe));
+    far = V_SELECT(V_GT(V_ZERO(), a), V_SUB(one, far), far);
+    p = V_FMA(u, V_SET1(-8.26719577e-07f), V_SET1(3.30687831e-05f));
+    p = V_FMA(p, u, V_SET1(-0.00138888889f));
+    p = V_FMA(p, u, V_SET1(0.0833333333f));
+    p = V_FMA(p, a, V_SET1(0.5f));
+    return V_SELECT(V_GT(size, one), far, p);
+}
+
+/* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
+ * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2), without any cancelling.
+ * Loaiza-Ganem & Cunningham 2019 (arXiv:1907.06845). */
+VAE__INLINE V VAE__FN(v_cb_value)(V a, V x) {
+    V size = V_ABS(a), ratio;
+    ratio = V_DIV(V_NEG(VAE__FN(v_expm1)(V_NEG(V_MAX(V_SET1(1e-4f), size)))),
+                  V_MAX(V_SET1(1e-4f), size));
+    ratio = V_SELECT(V_GT(size, V_SET1(1e-4f)), ratio, V_FMA(size, V_SET1(-0.5f), V_SET1(1.0f)));
+    ratio = V_ADD(VAE__FN(v_log)(ratio), V_MAX(V_ZERO(), a));
+    return V_FMA(V_NEG(a), x, ratio);
+}
+
+/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+VAE__INLINE V VAE__FN(v_gaussian_at)(V m, V raw, V x, V *dm, V *dl) {
+    const V half = V_SET1(0.5f);
+    V l = V_CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(V_NEG(l)), d = V_SUB(m, x), q;
+    *dm = V_MUL(d, inv);
+    q = V_MUL(*dm, d);
+    *dl = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_FMA(V_NEG(half), q, half));
+    return V_MUL(half, V_ADD(V_ADD(q, l), V_SET1(1.83787707f)));
+}
+
+#define V_LOGISTIC_LOW V_SET1(-7.0f)
+#define V_LOGISTIC_HIGH V_SET1(20.0f)
+
+/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
+ * ones endless: with u and v those ends in units of the scale,
+ *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
+ * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
+VAE__INLINE V VAE__FN(v_logistic)(V m, V raw, V x, V *dm, V *dl) {
+    const V step = V_SET1(0.00196078431f), zero = V_ZERO();
+    V l = V_MIN(V_LOGISTIC_HIGH, V_MAX(V_LOGISTIC_LOW, raw)), inv = VAE__FN(v_exp)(V_NEG(l));
+    V d = V_SUB(x, m), u = V_MUL(V_ADD(d, step), inv), v = V_MUL(V_SUB(d, step), inv);
+    V width = V_MUL(V_SET1(0.00392156863f), inv), fall, value, du, dv, dw;
+    VM lowest = V_GT(step, x), highest = V_GT(x, V_SET1(0.998039216f));
+    fall = VAE__FN(v_expm1)(V_NEG(width));
+    du = V_SELECT(highest, zero, V_NEG(VAE__FN(v_sigmoid)(V_NEG(u))));
+    dv = V_SELECT(lowest, zero, VAE__FN(v_sigmoid)(v));
+    /* d/dw of -log(1 - e^-w) is -e^-w / (1 - e^-w) */
+    dw = V_DIV(V_ADD(fall, V_SET1(1.0f)), fall);
+    value = V_NEG(VAE__FN(v_log)(V_NEG(fall)));
+    dw = V_SELECT(VM_OR(lowest, highest), zero, dw);
+    value = V_SELECT(VM_OR(lowest, highest), zero, value);
+    value = V_ADD(value, V_SELECT(highest, zero, VAE__FN(v_softplus)(V_NEG(u))));
+    value = V_ADD(value, V_SELECT(lowest, zero, VAE__FN(v_softplus)(v)));
+    *dm = V_MUL(V_NEG(inv), V_ADD(du, dv));
+    *dl = V_NEG(V_FMA(dw, width, V_FMA(dv, v, V_MUL(du, u))));
+    *dl = V_SELECT(VM_OR(V_GT(V_LOGISTIC_LOW, raw), V_GT(raw, V_LOGISTIC_HIGH)), zero, *dl);
+    return value;
+}
+
+/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
+ * `out`) unless NULL. kind: VAE_LIKELIHOOD_*. */
+static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, const float *x,
+                              float scale, float *dout) {
+    const V factor = V_SET1(scale);
+    V parts[16 / V_W];
+    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
+    size_t first, i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (first = 0; first < n; first += VAE__FN(RUN)) {
+        const size_t run = vae__min(n - first, VAE__FN(RUN));
+        const int two = kind != VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
+        if (two) {
+            VAE__FN(split)(first, run, c, 0, out, m);
+            VAE__FN(split)(first, run, c, 1, out, l);
+        }
+        for (i = 0; i < run; i += 16) {
+            for (j = 0; j < 16 / V_W; j++) {
+                const size_t at = i + j * V_W;
+                V t = V_GET(x + first, at, run), a = V_GET(two ? m : out + first, at, run);
+                V b = two ? V_GET(l, at, run) : V_ZERO(), value, da, db = V_ZERO();
+                if (!two) {
+                    value = VAE__FN(v_cb_value)(a, t);
+                    da = V_SUB(VAE__FN(v_cb_mean)(a), t);
+                } else if (kind == VAE_LIKELIHOOD_LOGISTIC) {
+                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
+                } else {
+                    value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
+                }
+                parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, run));
+                if (dout) {
+                    V_PUT(two ? m : dout + first, at, run, V_MUL(da, factor));
+                    if (two) V_PUT(l, at, run, V_MUL(db, factor));
+                }
+            }
+        }
+        if (dout && two) {
+            VAE__FN(join)(first, run, c, 0, m, dout);
+            VAE__FN(join)(first, run, c, 1, l, dout);
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* log sum e^a of n logits. */
+VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a) {
+    V parts[16 / V_W];
+    float top = a[0], sum, result;
+    size_t i, j;
+    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16)
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V e = VAE__FN(v_exp)(V_SUB(V_GET(a, at, n), V_SET1(top)));
+            parts[j] = V_ADD(parts[j], VAE__FN(keep)(e, at, n));
+        }
+    sum = VAE__FN(reduce)(parts);
+    VAE__FN(map)(VAE__FN_LOG, 1, &sum, &result);
+    result = result + top;
+    VAE__HIDE_F(result);
+    return result;
+}
+
+/* The level, 0 .. k - 1, nearest to x in [0,1]. */
+VAE__INLINE size_t VAE__FN(level)(float x, size_t k) {
+    float t = x * (float)(k - 1);
+    VAE__HIDE_F(t);
+    t = t + 0.5f;
+    VAE__HIDE_F(t);
+    return t > 0 ? vae__min((size_t)t, k - 1) : 0;
+}
+
+/* -log p of n numbers, each one of k levels 0, 1 / (k - 1), .. 1 with k logits. */
+static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const float *x, float scale,
+                                  float *dout) {
+    float parts[16];
+    size_t i, j;
+    int half;
+    for (i = 0; i < 16; i++) parts[i] = 0;
+    for (i = 0; i < n; i++) {
+        const float *a = out + i * k;
+        const size_t level = VAE__FN(level)(x[i], k);
+        const float norm = VAE__FN(log_sum_exp)(k, a);
+        float value = norm - a[level];
+        VAE__HIDE_F(value);
+        parts[i % 16] = parts[i % 16] + value;
+        VAE__HIDE_F(parts[i % 16]);
+        for (j = 0; dout && j < k; j += V_W) {
+            V p = VAE__FN(v_exp)(V_SUB(V_GET(a, j, k), V_SET1(norm)));
+            V_PUT(dout + i * k, j, k, V_MUL(p, V_SET1(scale)));
+        }
+        if (dout) {
+            float d = dout[i * k + level] - scale;
+            VAE__HIDE_F(d);
+            dout[i * k + level] = d;
+        }
+    }
+    for (half = 8; half; half /= 2)
+        for (i = 0; i < (size_t)half; i++) {
+            parts[i] = parts[i] + parts[i + (size_t)half];
+            VAE__HIDE_F(parts[i]);
+        }
+    return parts[0];
+}
+
+/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
+ * with u, a draw from its density made of the random number u, which is a normal for the gaussians
+ * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
+ * of a gaussian of one. x may be out where a number has one parameter. */
+static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
+                             const float *out, const float *u, float *x) {
+    const V one = V_SET1(1.0f), zero = V_ZERO();
+    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
+    size_t first, i, j;
+    if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
+        for (i = 0; i < n; i++) {
+            const float *a = out + i * k;
+            const float norm = VAE__FN(log_sum_exp)(k, a);
+            float sum = 0;
+            size_t level = k - 1;
+            for (j = 0; j < k; j++) {
+                float p = a[j] - norm;
+                VAE__HIDE_F(p);
+                VAE__FN(map)(VAE__FN_EXP, 1, &p, &p);
+                if (!u) p = p * (float)j;
+                VAE__HIDE_F(p);
+                sum = sum + p;
+                VAE__HIDE_F(sum);
+                if (u && u[i] < sum) {
+                    level = j;
+                    break;
+                }
+            }
+            sum = (u ? (float)level : sum) / (float)(k - 1);
+            VAE__HIDE_F(sum);
+            x[i] = sum;
+        }
+        return;
+    }
+    for (first = 0; first < n; first += VAE__FN(RUN)) {
+        const size_t run = vae__min(n - first, VAE__FN(RUN));
+        const int two = kind == VAE_LIKELIHOOD_LOGISTIC || kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+        if (two) {
+            VAE__FN(split)(first, run, c, 0, out, m);
+            VAE__FN(split)(first, run, c, 1, out, l);
+        }
+        for (i = 0; i < run; i += V_W) {
+            V a = V_GET(two ? m : out + first, i, run), r = u ? V_GET(u + first, i, run) : zero;
+            switch (kind) {
+            case VAE_LIKELIHOOD_BERNOULLI:
+                a = VAE__FN(v_sigmoid)(a);
+                if (u) a = V_SELECT(V_GT(a, r), one, zero);
+                break;
+            case VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI:
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                    V size = V_MAX(V_SET1(1e-3f), V_ABS(a)), t;
+                    t = V_DIV(VAE__FN(v_log1p)(V_MUL(r, VAE__FN(v_expm1)(V_NEG(size)))),
+                              V_NEG(size));
+                    t = V_MIN(one, V_MAX(zero, t));
+                    a = V_SELECT(V_GT(a, zero), V_SUB(one, t), t);
+                } else {
+                    a = VAE__FN(v_cb_mean)(a);
+                }
+                break;
+            case VAE_LIKELIHOOD_LOGISTIC: {
+                V s = V_GET(l, i, run), inv;
+                s = V_MIN(V_LOGISTIC_HIGH, V_MAX(V_LOGISTIC_LOW, s));
+                inv = VAE__FN(v_exp)(V_NEG(s));
+                s = VAE__FN(v_exp)(s);
+                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                    V odds;
+                    r = V_MAX(V_SET1(2.98023224e-08f), r);
+                    odds = V_SUB(VAE__FN(v_log)(r), VAE__FN(v_log1p)(V_NEG(r)));
+                    a = V_MIN(one, V_MAX(zero, V_FMA(s, odds, a)));
+                    a = V_FMA(a, V_SET1(255.0f), V_SET1(8388608.0f));
+                    a = V_DIV(V_SUB(a, V_SET1(8388608.0f)), V_SET1(255.0f));
+                } else { /* of the logistic with its ends folded to 0 and 1 */
+                    V low = VAE__FN(v_softplus)(V_MUL(V_SUB(a, one), inv));
+                    a = V_MUL(s, V_SUB(VAE__FN(v_softplus)(V_MUL(a, inv)), low));
+                    a = V_MIN(one, V_MAX(zero, a));
+                }
+                break;
+            }
+            default: { /* the gaussians */
+                V s = V_SET1(deviation);
+                if (two)
+                    s = VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), V_CLAMP_LOGVAR(V_GET(l, i, run))));
+                if (u) a = V_FMA(s, r, a);
+                break;
+            }
+            }
+            V_PUT(x + first, i, run, a);
+        }
+    }
+}
+
+/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+
+#define V_DEVIATION_LEAST V_SET1(0.001f)
+
+/* logvar = 2 log deviation(a) for n numbers a. */
+static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V v = V_GET(a, i, n), s = V_ABS(v);
+        if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
+        else if (head == VAE_HEAD_RELU) s = v;
+        s = V_MAX(V_DEVIATION_LEAST, s);
+        V_PUT(logvar, i, n, V_MUL(V_SET1(2.0f), VAE__FN(v_log)(s)));
+    }
+}
+
+/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
+                                float *da) {
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V v = V_GET(a, i, n), s = V_ABS(v), slope = V_SET1(2.0f);
+        if (head == VAE_HEAD_SOFTPLUS) {
+            s = VAE__FN(v_softplus)(v);
+            slope = V_MUL(slope, VAE__FN(v_sigmoid)(v));
+        } else if (head == VAE_HEAD_RELU) {
+            s = v;
+        } else {
+            slope = V_SELECT(V_GT(V_ZERO(), v), V_NEG(slope), slope);
+        }
+        slope = V_SELECT(V_GT(s, V_DEVIATION_LEAST), V_DIV(slope, s), V_ZERO());
+        V_HIDE(slope);
+        V_PUT(da, i, n, V_MUL(V_GET(dlogvar, i, n), slope));
+    }
+}
+
 /* ---- optimisers: one pass over w, g, m, v ---- */
 
 /* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
@@ -3089,6 +3726,9 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef V_TO_INT
 #undef V_CLAMP_LOGVAR
 #undef V_LOGVAR_OUTSIDE
+#undef V_LOGISTIC_LOW
+#undef V_LOGISTIC_HIGH
+#undef V_DEVIATION_LEAST
 #undef VI_GT
 #undef VI_SELECT
 #undef VI_LOAD
@@ -3574,7 +4214,7 @@ VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k
 
 /* ======================================================================================
  * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena               tests: tests/test_layers.c
+ * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
  *
  * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
  * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
@@ -3588,38 +4228,70 @@ typedef struct vae__shape {
 typedef struct vae__op vae__op;
 typedef struct vae__parser vae__parser;
 
+/* What a layer is told of the rows at work: rows first .. first + rows - 1 of the buffers. */
+typedef struct vae__walk {
+    const vae__kernels *k;
+    const float *params;
+    size_t first, rows;
+    size_t draws;    /* row r is draw r % draws of image r / draws */
+    int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
+    uint64_t seed;   /* with the step it addresses dropout and noise */
+    uint32_t step;
+    float *room;     /* op->room floats, this part's own */
+} vae__walk;
+
+/* A tensor as its layer wants it. */
+typedef struct vae__tensor {
+    const char *name;
+    int rank;
+    size_t shape[4];
+    size_t fan_in, fan_out; /* for random values at the start; 0: all are `start` */
+    float start;
+    int fixed;              /* not for the optimiser: the layer keeps it up to date itself */
+} vae__tensor;
+
+enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
+
+/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
+ * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
-    const char *name;   /* NULL: an activation standing alone */
-    const char *syntax;
-    const char *rule;   /* shapes, in words */
-    /* Reads its arguments, sets op->out. */
-    vae_status (*read)(vae__parser *p, vae__op *op);
-    /* Tensors to add, in file order; returns how many. */
-    int (*tensors)(const vae__op *op, vae_tensor out[2]);
-    /* y = layer(x), then the activation; x (rows, in.dim), y (rows, out.dim). `pre`, unless NULL,
-     * gets what goes into the activation. */
-    void (*fwd)(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                const float *x, float *y, float *pre);
-    /* dx = gradient of the input. dy is that of the layer before its activation. */
-    void (*bwd)(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+    const char *name, *syntax, *rule; /* rule: shapes, in words */
+    /* What stands behind the name: n a width, p a number such as 0.25, k a window KxK, s an
+     * optional step /S, d optional padding, h a shape HxWxC, ( a group. */
+    const char *args;
+    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
+    int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
+    void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
+    void (*bwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                 const float *dy, float *dx);
-    /* dw = rows from .. to - 1 of the gradient of the parameters, which form an array of
-     * op->grad_rows x op->out.c in file order. */
-    void (*grad)(const vae__kernels *k, const vae__op *op, size_t from, size_t to, size_t rows,
+    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (.., last dimension). */
+    void (*grad)(const vae__walk *c, const vae__op *op, int tensor, size_t from, size_t to,
                  const float *x, const float *dy, float *dw);
+    /* Where rows meet: called for channels from .. to - 1 with all rows, before fwd and before bwd
+     * of a training step, and once when the step is known to be good. */
+    void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
+                  size_t from, size_t to);
 } vae__layer;
 
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
-    int n;             /* width */
+    int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
+    int before_y, before_x;
     vae__shape in, out;
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
+    int number;        /* of its draws: 1, 2 .. for layers with random numbers */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
-    size_t grad_rows;  /* of its parameters as an array out.c wide; 0: it has none */
+    size_t pair;       /* a group: how many ops lie between its two ends */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
+    size_t room;       /* floats of scratch for each part */
+    size_t grad_block; /* rows of a weight gradient made at a time */
+    size_t own_floats; /* kept for the whole batch */
+    size_t row_floats; /* kept of each row */
+    size_t rows;       /* of the buffers */
+    float *own, *kept;
     float *y;          /* (rows, out.dim): output */
     float *pre;        /* before the activation, when the slope needs it */
     float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
@@ -3632,9 +4304,16 @@ VAE__INLINE int vae__act_keeps_input(vae_act act) {
 
 /* ---- reading ---- */
 
+enum { VAE__MAX_DEPTH = 8 };
+
 struct vae__parser {
     const char *what; /* "encoder": stands in messages */
     const char *text, *at;
+    const char *item; /* where the item at work began */
+    int needed;       /* an item must follow: after ',' and '(' */
+    int depth;        /* of groups that are open, and of each: its op and shape */
+    size_t open[VAE__MAX_DEPTH];
+    vae__shape shape[VAE__MAX_DEPTH];
     vae_report *report;
 };
 
@@ -3665,8 +4344,15 @@ static vae_status vae__expected(vae__parser *p, const char *expected) {
                      column, expected, found);
 }
 
-/* A whole number from 1 to VAE_MAX_DIM. */
-static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
+/* A shape that a layer cannot take: the item's column, and why. */
+static vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
+    return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
+                     p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
+                     op->in.w, op->in.c);
+}
+
+/* A whole number from 1 (or `least`) to VAE_MAX_DIM. */
+static vae_status vae__read_from(vae__parser *p, const char *expected, int least, int *out) {
     const char *start;
     int value = 0;
     vae__skip(p);
@@ -3677,11 +4363,37 @@ static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) 
         if (value > VAE_MAX_DIM) break;
         p->at++;
     }
-    if (value < 1 || value > VAE_MAX_DIM) {
+    if (value < least || value > VAE_MAX_DIM) {
         p->at = start;
-        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from 1 to %d",
-                         p->what, (int)(start - p->text) + 1, expected, (int)VAE_MAX_DIM);
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from %d to %d",
+                         p->what, (int)(start - p->text) + 1, expected, least, (int)VAE_MAX_DIM);
     }
+    *out = value;
+    return VAE_OK;
+}
+static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
+    return vae__read_from(p, expected, 1, out);
+}
+
+/* A number such as 0.25, in millionths. */
+static vae_status vae__read_part(vae__parser *p, int *out) {
+    int digits = 0, value = 0;
+    const char *start;
+    vae__skip(p);
+    start = p->at;
+    if (!vae__is_digit(*p->at)) return vae__expected(p, "a number such as 0.25");
+    while (vae__is_digit(*p->at) && value < 1000) value = value * 10 + (*p->at++ - '0');
+    if (value < 1000 && *p->at == '.') {
+        p->at++;
+        while (vae__is_digit(*p->at) && digits < 6) value = value * 10 + (*p->at++ - '0'), digits++;
+    } else if (value >= 1000) {
+        digits = 7;
+    }
+    if (vae__is_digit(*p->at) || digits == 7) {
+        p->at = start;
+        return vae__expected(p, "a number below 1000 with at most 6 decimals");
+    }
+    while (digits++ < 6) value *= 10;
     *out = value;
     return VAE_OK;
 }
@@ -3722,116 +4434,765 @@ static vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     return VAE_OK;
 }
 
-/* ---- dense ---- */
+/* ---- shapes ---- */
 
 static void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
-static vae_status vae__dense_read(vae__parser *p, vae__op *op) {
-    vae_status bad = vae__read_int(p, "a width", &op->n);
-    if (!bad) vae__shape_flat(&op->out, (size_t)op->n);
-    return bad;
+/* op->out from three sizes; 0 when there would be too many numbers. */
+static int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
+    op->out.h = h, op->out.w = w, op->out.c = c;
+    return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
+           op->out.dim <= VAE_MAX_DIM;
 }
-static int vae__dense_tensors(const vae__op *op, vae_tensor out[2]) {
-    out[0].name = "weight";
-    out[0].rank = 2;
-    out[0].shape[0] = op->in.dim, out[0].shape[1] = op->out.dim;
-    out[1].name = "bias";
-    out[1].rank = 1;
-    out[1].shape[0] = op->out.dim;
-    return 2;
-}
-static void vae__dense_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                           const float *x, float *y, float *pre) {
-    const size_t in = op->in.dim, out = op->out.dim;
-    const vae_act fused = pre ? VAE_ACT_IDENTITY : op->act;
-    k->gemm(op->sparse ? VAE__GEMM_SKIP : 0, rows, out, in, x, in, w, out, w + in * out, (int)fused,
-            pre ? pre : y, out);
-    if (pre) k->map((int)op->act, rows * out, pre, y);
-}
-static void vae__dense_bwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                           const float *dy, float *dx) {
-    const size_t in = op->in.dim, out = op->out.dim;
-    k->gemm(VAE_GEMM_TRANS_B, rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx, in);
-}
-static void vae__dense_grad(const vae__kernels *k, const vae__op *op, size_t from, size_t to,
-                            size_t rows, const float *x, const float *dy, float *dw) {
-    const size_t in = op->in.dim, out = op->out.dim;
-    const size_t weights = to < in ? to : in; /* the row after them is the bias */
-    if (from < weights)
-        k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), weights - from, out, rows,
-                x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
-    if (to > in) k->bias_bwd(rows, out, dy, dw + (in - from) * out);
-}
+VAE__INLINE size_t vae__pixels(const vae__shape *s) { return s->h * s->w; }
 
-/* ---- an activation standing alone ---- */
+/* ---- dense ---- */
 
-static vae_status vae__act_read(vae__parser *p, vae__op *op) {
+static vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     (void)p;
-    op->out = op->in;
+    vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-static int vae__act_tensors(const vae__op *op, vae_tensor out[2]) {
-    (void)op; (void)out;
-    return 0;
+/* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
+static void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape, size_t bias) {
+    out[0].name = "weight", out[0].rank = rank;
+    memcpy(out[0].shape, shape, (size_t)rank * sizeof *shape);
+    out[1].name = "bias", out[1].rank = 1, out[1].shape[0] = bias;
 }
-static void vae__act_fwd(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
-                         const float *x, float *y, float *pre) {
-    (void)w;
-    if (pre) memcpy(pre, x, rows * op->in.dim * sizeof(float));
-    k->map((int)op->act, rows * op->in.dim, x, y);
+static int vae__dense_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = op->in.dim, shape[1] = op->out.dim;
+    vae__weight_and_bias(out, 2, shape, op->out.dim);
+    out[0].fan_in = out[1].fan_in = op->in.dim, out[0].fan_out = out[1].fan_out = op->out.dim;
+    return 2;
 }
-static void vae__act_pass(const vae__kernels *k, const vae__op *op, const float *w, size_t rows,
+static void vae__dense_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           float *y) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    c->k->gemm(op->sparse ? VAE__GEMM_SKIP : 0, c->rows, out, in, x, in, w, out, w + in * out,
+               VAE_ACT_IDENTITY, y, out);
+}
+static void vae__dense_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           const float *dy, float *dx) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    (void)x;
+    c->k->gemm(VAE_GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
+               in);
+}
+static void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                            size_t to, const float *x, const float *dy, float *dw) {
+    const size_t in = op->in.dim, out = op->out.dim;
+    if (tensor) c->k->bias_bwd(c->rows, out, dy, dw);
+    else c->k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
+                    x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
+}
+
+/* ---- convolutions ----
+ * conv takes a big image to a small one by y = patches(x) W with W [kh, kw, big.c, small.c]; convt
+ * is its adjoint and takes a small one to a big one with an array of the same meaning. So there are
+ * three functions: one way, the other way, and the gradient of W; patches are gathered block by
+ * block into the part's scratch, never all at once. */
+
+enum { VAE__PATCH_FLOATS = 32768, VAE__PATCH_PLACES = 256 };
+
+static vae__axis vae__axis_along(size_t big, size_t small, int kernel, int stride, int before) {
+    vae__axis a;
+    memset(&a, 0, sizeof a);
+    a.count = small, a.size = (int)big, a.taps = kernel, a.tap_step = 1;
+    a.step = stride, a.first = -before;
+    return a;
+}
+/* Of the big image, for every pixel of the small one. */
+static vae__gather vae__patches(const vae__op *op, const vae__shape *big, const vae__shape *small) {
+    vae__gather g;
+    g.y = vae__axis_along(big->h, small->h, op->kh, op->stride, op->before_y);
+    g.x = vae__axis_along(big->w, small->w, op->kw, op->stride, op->before_x);
+    g.c = big->c;
+    return g;
+}
+/* Big pixels number r, r + stride ..: taps k, k + stride .. reach them, the small pixel running
+ * backwards as the tap runs forwards. Returns k. */
+static int vae__axis_back(vae__axis *a, size_t big, size_t small, int kernel, int stride,
+                          int before, int r) {
+    const int k = (r + before) % stride;
+    memset(a, 0, sizeof *a);
+    a->count = (big - (size_t)r + (size_t)stride - 1) / (size_t)stride;
+    a->size = (int)small;
+    a->taps = kernel > k ? (kernel - k + stride - 1) / stride : 0;
+    a->tap_step = -1, a->step = 1, a->first = (r + before - k) / stride;
+    a->out_first = r, a->out_step = stride, a->out_size = (int)big;
+    return k;
+}
+/* Places of a block of patches. */
+static size_t vae__block_of(size_t width) {
+    const size_t n = VAE__PATCH_FLOATS / (width ? width : 1);
+    return n > VAE__PATCH_PLACES ? VAE__PATCH_PLACES : n < 16 ? 16 : n;
+}
+
+/* small = patches(big) W + bias */
+static void vae__gather_conv(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                             const vae__shape *small, const float *w, const float *bias,
+                             const float *x, float *y) {
+    const vae__gather g = vae__patches(op, big, small);
+    const size_t width = (size_t)op->kh * (size_t)op->kw * big->c, block = vae__block_of(width);
+    const size_t places = c->rows * vae__pixels(small);
+    size_t at, n;
+    for (at = 0; at < places; at += n) {
+        n = vae__min(places - at, block);
+        c->k->gather(&g, x, at, n, 0, width, c->room);
+        c->k->gemm(0, n, small->c, width, c->room, width, w, small->c, bias, VAE_ACT_IDENTITY,
+                   y + at * small->c, small->c);
+    }
+}
+
+/* The adjoint: big = W' small + bias. The big pixels of one residue modulo the stride see the same
+ * taps, so each residue is a product of its own, with those taps' part of W turned over. */
+static void vae__spread_conv(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                             const vae__shape *small, const float *w, const float *bias,
+                             const float *x, float *y) {
+    const int stride = op->stride;
+    int ry, rx, ty, tx;
+    for (ry = 0; ry < stride && ry < (int)big->h; ry++) {
+        for (rx = 0; rx < stride && rx < (int)big->w; rx++) {
+            vae__gather g;
+            const int ky = vae__axis_back(&g.y, big->h, small->h, op->kh, stride, op->before_y, ry);
+            const int kx = vae__axis_back(&g.x, big->w, small->w, op->kw, stride, op->before_x, rx);
+            const size_t width = (size_t)(g.y.taps * g.x.taps) * small->c;
+            const size_t block = vae__block_of(width), places = c->rows * g.y.count * g.x.count;
+            float *turned = c->room, *values, *patches;
+            size_t at, n;
+            g.c = small->c;
+            for (ty = 0; ty < g.y.taps; ty++) {
+                for (tx = 0; tx < g.x.taps; tx++) {
+                    const size_t tap = (size_t)((ky + ty * stride) * op->kw + kx + tx * stride);
+                    c->k->transpose(big->c, small->c, w + tap * big->c * small->c, turned);
+                    turned += big->c * small->c;
+                }
+            }
+            values = turned, turned = c->room, patches = values + block * big->c;
+            for (at = 0; at < places; at += n) {
+                n = vae__min(places - at, block);
+                c->k->gather(&g, x, at, n, 0, width, patches);
+                c->k->gemm(0, n, big->c, width, patches, width, turned, big->c, bias,
+                           VAE_ACT_IDENTITY, values, big->c);
+                c->k->scatter(&g, values, at, n, big->c, y);
+            }
+        }
+    }
+}
+
+/* Rows from .. to - 1 of dW = patches(big)' small. */
+static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                              const vae__shape *small, size_t from, size_t to, const float *x,
+                              const float *s, float *dw) {
+    const vae__gather g = vae__patches(op, big, small);
+    const size_t places = c->rows * vae__pixels(small), block = vae__block_of(to - from);
+    size_t at, n;
+    for (at = 0; at < places; at += n) {
+        n = vae__min(places - at, block);
+        c->k->gather(&g, x, at, n, from, to, c->room);
+        c->k->gemm(VAE_GEMM_TRANS_A | (at ? VAE_GEMM_ADD : 0), to - from, small->c, n, c->room,
+                   to - from, s + at * small->c, small->c, NULL, VAE_ACT_IDENTITY, dw, small->c);
+    }
+}
+
+/* Scratch of all three, and the check that the numbers are small enough for int. 0: too large. */
+static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
+    const size_t taps = (size_t)op->kh * (size_t)op->kw;
+    size_t width, turned, there, back;
+    if (op->kh > 32767 || op->kw > 32767 || op->stride > 32767 || big->h > 1 << 24 ||
+        !vae__size_mul(taps, big->c, &width) || !vae__size_mul(width, small->c, &turned) ||
+        turned > SIZE_MAX / 256 || !vae__size_mul(taps, small->c, &back) ||
+        width > VAE_MAX_DIM || back > VAE_MAX_DIM)
+        return 0;
+    there = vae__block_of(width) * width;
+    back = turned + VAE__PATCH_FLOATS + 16 * back + VAE__PATCH_PLACES * big->c;
+    op->room = there > back ? there : back;
+    /* the whole gradient where it fits the cache, so that patches are gathered once */
+    op->grad_block = vae__min(width, VAE__PATCH_FLOATS / 8 / small->c * 8 + 96);
+    return 1;
+}
+
+/* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
+ * odd pixel behind. */
+static size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
+    const int64_t s = stride, size = (int64_t)big;
+    int64_t out, all;
+    if (pad >= 0) {
+        *before = pad;
+        all = size + 2 * (int64_t)pad - kernel;
+        return all < 0 ? 0 : (size_t)(all / s + 1);
+    }
+    out = (size + s - 1) / s;
+    all = (out - 1) * s + kernel - size;
+    *before = all > 0 ? (int)(all / 2) : 0;
+    return (size_t)out;
+}
+static vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
+    const size_t h = vae__conv_size(op->in.h, op->kh, op->stride, op->pad, &op->before_y);
+    const size_t w = vae__conv_size(op->in.w, op->kw, op->stride, op->pad, &op->before_x);
+    if (!h || !w) return vae__misfit(p, op, "the window is larger than the padded image");
+    if (!vae__shape_set(op, h, w, (size_t)op->n) || !vae__conv_room(op, &op->in, &op->out))
+        return vae__misfit(p, op, "too large");
+    return VAE_OK;
+}
+/* Without `pad` the big size is the small one x stride. */
+static size_t vae__convt_size(size_t small, int kernel, int stride, int pad, int *before) {
+    const int64_t all = ((int64_t)small - 1) * stride + kernel;
+    if (pad < 0) {
+        *before = kernel > stride ? (kernel - stride) / 2 : 0;
+        return small * (size_t)stride;
+    }
+    *before = pad;
+    return all > 2 * (int64_t)pad ? (size_t)(all - 2 * (int64_t)pad) : 0;
+}
+static vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
+    const size_t h = vae__convt_size(op->in.h, op->kh, op->stride, op->pad, &op->before_y);
+    const size_t w = vae__convt_size(op->in.w, op->kw, op->stride, op->pad, &op->before_x);
+    if (!h || !w) return vae__misfit(p, op, "the padding takes the whole image");
+    if (!vae__shape_set(op, h, w, (size_t)op->n) || !vae__conv_room(op, &op->out, &op->in))
+        return vae__misfit(p, op, "too large");
+    return VAE_OK;
+}
+/* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
+static int vae__conv_tensors_of(const vae__op *op, const vae__shape *big, const vae__shape *small,
+                                vae__tensor out[4]) {
+    const size_t taps = (size_t)op->kh * (size_t)op->kw;
+    const size_t reach = (size_t)op->stride * (size_t)op->stride;
+    const int turned = big == &op->out;
+    size_t shape[4], in = taps * op->in.c, to = taps * op->out.c;
+    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->kw, shape[2] = big->c, shape[3] = small->c;
+    if (turned) in = in > reach ? in / reach : 1;
+    else to = to > reach ? to / reach : 1;
+    vae__weight_and_bias(out, 4, shape, op->out.c);
+    out[0].fan_in = out[1].fan_in = in, out[0].fan_out = out[1].fan_out = to;
+    return 2;
+}
+static int vae__conv_tensors(const vae__op *op, vae__tensor out[4]) {
+    return vae__conv_tensors_of(op, &op->in, &op->out, out);
+}
+static int vae__convt_tensors(const vae__op *op, vae__tensor out[4]) {
+    return vae__conv_tensors_of(op, &op->out, &op->in, out);
+}
+VAE__INLINE size_t vae__conv_weights(const vae__op *op) {
+    return (size_t)op->kh * (size_t)op->kw * op->in.c * op->out.c;
+}
+static void vae__conv_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          float *y) {
+    vae__gather_conv(c, op, &op->in, &op->out, w, w + vae__conv_weights(op), x, y);
+}
+static void vae__conv_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           const float *dy, float *dx) {
-    (void)k; (void)w;
-    memcpy(dx, dy, rows * op->in.dim * sizeof(float));
+    (void)x;
+    vae__spread_conv(c, op, &op->in, &op->out, w, NULL, dy, dx);
+}
+static void vae__conv_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                           size_t to, const float *x, const float *dy, float *dw) {
+    if (tensor) c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
+    else vae__conv_grad_of(c, op, &op->in, &op->out, from, to, x, dy, dw);
+}
+static void vae__convt_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           float *y) {
+    vae__spread_conv(c, op, &op->out, &op->in, w, w + vae__conv_weights(op), x, y);
+}
+static void vae__convt_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           const float *dy, float *dx) {
+    (void)x;
+    vae__gather_conv(c, op, &op->out, &op->in, w, NULL, dy, dx);
+}
+static void vae__convt_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                            size_t to, const float *x, const float *dy, float *dw) {
+    if (tensor) c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
+    else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
+}
+
+/* ---- pools, upsampling ---- */
+
+static vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
+    const size_t n = (size_t)op->n;
+    if (op->in.h % n || op->in.w % n)
+        return vae__misfit(p, op, "height and width must be multiples of its window");
+    (void)vae__shape_set(op, op->in.h / n, op->in.w / n, op->in.c);
+    return VAE_OK;
+}
+static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
+    const size_t n = (size_t)op->n;
+    if (n > 4096 || !vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c))
+        return vae__misfit(p, op, "too large");
+    return VAE_OK;
+}
+/* `small` has the size after pooling. */
+static void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
+                           float of, const float *x, float *y) {
+    const size_t n = (size_t)op->n;
+    size_t i;
+    for (i = 0; i < c->rows; i++)
+        c->k->pool(small->h, small->w, small->c, n, of, x + i * small->dim * n * n,
+                   y + i * small->dim);
+}
+static void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
+                             float of, const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->n;
+    size_t i;
+    for (i = 0; i < c->rows; i++)
+        c->k->unpool(small->h, small->w, small->c, n, of, x + i * small->dim * n * n,
+                     dy + i * small->dim, dx + i * small->dim * n * n);
+}
+VAE__INLINE float vae__pool_share(const vae__op *op) {
+    return (float)vae__div_d(1, (double)op->n * op->n);
+}
+static void vae__maxpool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    (void)w;
+    vae__pool_rows(c, op, &op->out, 0, x, y);
+}
+static void vae__maxpool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    (void)w;
+    vae__unpool_rows(c, op, &op->out, 0, x, dy, dx);
+}
+static void vae__avgpool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    (void)w;
+    vae__pool_rows(c, op, &op->out, vae__pool_share(op), x, y);
+}
+static void vae__avgpool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    (void)w;
+    vae__unpool_rows(c, op, &op->out, vae__pool_share(op), x, dy, dx);
+}
+static void vae__upsample_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                              const float *x, float *y) {
+    (void)w;
+    vae__unpool_rows(c, op, &op->in, 1, x, x, y);
+}
+static void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                              const float *x, const float *dy, float *dx) {
+    (void)w; (void)x;
+    vae__pool_rows(c, op, &op->in, 1, dy, dx);
+}
+
+/* ---- an activation alone, reshape, flatten: numbers pass ---- */
+
+static vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
+    return op->out.dim == op->in.dim ? VAE_OK
+                                     : vae__misfit(p, op, "the number of numbers must not change");
+}
+static vae_status vae__flatten_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    vae__shape_flat(&op->out, op->in.dim);
+    return VAE_OK;
+}
+static void vae__pass_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          float *y) {
+    (void)w;
+    memcpy(y, x, c->rows * op->in.dim * sizeof(float));
+}
+static void vae__pass_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          const float *dy, float *dx) {
+    (void)w; (void)x;
+    memcpy(dx, dy, c->rows * op->in.dim * sizeof(float));
+}
+
+/* ---- a residual group: y = x + inside(x) ---- */
+
+static void vae__close_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           float *y) {
+    const vae__op *open = op - op->pair;
+    (void)w;
+    c->k->add(c->rows * op->in.dim, open->y + c->first * open->pitch, 1, x, y);
+}
+static void vae__open_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          const float *dy, float *dx) {
+    const vae__op *close = op + op->pair;
+    (void)w; (void)x;
+    c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
+}
+
+/* ---- batchnorm: over all rows and pixels, channel by channel (Ioffe & Szegedy 2015) ----
+ * own: of each channel mean, factor of x - mean, unbiased variance, and what bwd wants. */
+
+enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_DGAIN, VAE__BN_DBIAS,
+       VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
+static const double vae__norm_eps = 1e-5;
+
+static vae_status vae__batchnorm_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->own_floats = VAE__BN_COUNT * op->in.c;
+    op->room = 2 * op->in.c;
+    return VAE_OK;
+}
+static int vae__batchnorm_tensors(const vae__op *op, vae__tensor out[4]) {
+    static const char *const names[4] = {"gain", "bias", "running_mean", "running_var"};
+    int i;
+    for (i = 0; i < 4; i++) {
+        out[i].name = names[i], out[i].rank = 1, out[i].shape[0] = op->in.c;
+        out[i].start = (float)(i == 0 || i == 3), out[i].fixed = i > 1;
+    }
+    return 4;
+}
+static void vae__batchnorm_batch(const vae__walk *c, const vae__op *op, int when, float *w,
+                                 const float *x, size_t from, size_t to) {
+    const size_t n = op->in.c, count = c->rows * vae__pixels(&op->in);
+    float *own = op->own;
+    const float *mean = own + VAE__BN_MEAN * n, *inverse = own + VAE__BN_INVERSE * n;
+    size_t j, q;
+    double sum[16], square[16];
+    for (; from < to; from += j) {
+        j = vae__min(to - from, 16);
+        if (when == VAE__BATCH_FORWARD) {
+            c->k->col_sums(count, n, j, x + from, NULL, NULL, NULL, sum);
+            for (q = 0; q < j; q++) {
+                sum[q] = vae__div_d(sum[q], (double)count);
+                own[VAE__BN_MEAN * n + from + q] = (float)sum[q];
+            }
+            c->k->col_sums(count, n, j, NULL, x + from, mean + from, NULL, square);
+            for (q = 0; q < j; q++) {
+                const size_t at = from + q;
+                /* the mean was rounded to float */
+                const double off = vae__add_d(sum[q], -(double)mean[at]);
+                double v = vae__add_d(vae__div_d(square[q], (double)count), -vae__mul_d(off, off));
+                const double inv = vae__div_d(1, vae__sqrt_d(vae__add_d(v > 0 ? v : 0,
+                                                                        vae__norm_eps)));
+                if (count > 1)
+                    v = vae__mul_d(v, vae__div_d((double)count, (double)(count - 1)));
+                own[VAE__BN_VARIANCE * n + at] = (float)v;
+                own[VAE__BN_INVERSE * n + at] = (float)inv;
+                own[VAE__BN_SCALE * n + at] = (float)vae__mul_d((double)w[at], inv);
+            }
+        } else if (when == VAE__BATCH_BACKWARD) {
+            c->k->col_sums(count, n, j, op->dy + from, NULL, NULL, NULL, sum);
+            c->k->col_sums(count, n, j, op->dy + from, x + from, mean + from, inverse + from,
+                           square);
+            for (q = 0; q < j; q++) {
+                const size_t at = from + q;
+                const double a = -vae__div_d((double)own[VAE__BN_SCALE * n + at], (double)count);
+                own[VAE__BN_DGAIN * n + at] = (float)square[q];
+                own[VAE__BN_DBIAS * n + at] = (float)sum[q];
+                own[VAE__BN_ALONG * n + at] =
+                    (float)vae__mul_d(a, vae__mul_d(square[q], (double)inverse[at]));
+                own[VAE__BN_REST * n + at] = (float)vae__mul_d(a, sum[q]);
+            }
+        } else { /* running = 0.9 running + 0.1 of this batch */
+            c->k->ema(j, mean + from, w + 2 * n + from, 0.9f);
+            c->k->ema(j, own + VAE__BN_VARIANCE * n + from, w + 3 * n + from, 0.9f);
+        }
+    }
+}
+static void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, float *y) {
+    const size_t n = op->in.c;
+    const float *mean = op->own + VAE__BN_MEAN * n, *scale = op->own + VAE__BN_SCALE * n;
+    size_t j;
+    if (!c->train) {
+        for (j = 0; j < n; j++)
+            c->room[j] = (float)vae__div_d((double)w[j], vae__sqrt_d(
+                vae__add_d((double)w[3 * n + j], vae__norm_eps)));
+        mean = w + 2 * n, scale = c->room;
+    }
+    c->k->affine(c->rows * vae__pixels(&op->in), n, x, mean, scale, w + n, NULL, NULL, y);
+}
+static void vae__batchnorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, const float *dy, float *dx) {
+    const size_t n = op->in.c;
+    const float *own = op->own;
+    (void)w;
+    c->k->affine(c->rows * vae__pixels(&op->in), n, x, own + VAE__BN_MEAN * n,
+                 own + VAE__BN_ALONG * n, own + VAE__BN_REST * n, dy, own + VAE__BN_SCALE * n, dx);
+}
+static void vae__batchnorm_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                size_t to, const float *x, const float *dy, float *dw) {
+    (void)c; (void)from; (void)to; (void)x; (void)dy;
+    memcpy(dw, op->own + (size_t)(tensor ? VAE__BN_DBIAS : VAE__BN_DGAIN) * op->in.c,
+           op->in.c * sizeof(float));
+}
+
+/* ---- layernorm: over all numbers of an image, gain and bias per channel (Ba et al. 2016) ----
+ * kept: the standardised input of each row, then the factor of each row. */
+
+static vae_status vae__layernorm_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->row_floats = op->in.dim + 1;
+    return VAE_OK;
+}
+static int vae__layernorm_tensors(const vae__op *op, vae__tensor out[4]) {
+    (void)vae__batchnorm_tensors(op, out);
+    return 2;
+}
+static void vae__layernorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, float *y) {
+    const size_t dim = op->in.dim, n = op->in.c;
+    size_t i;
+    for (i = 0; i < c->rows; i++) {
+        float *unit = op->kept + (c->first + i) * dim;
+        op->kept[op->rows * dim + c->first + i] =
+            c->k->standardize(dim, x + i * dim, (float)vae__norm_eps, unit);
+        c->k->affine(dim / n, n, unit, NULL, w, w + n, NULL, NULL, y + i * dim);
+    }
+}
+static void vae__layernorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, const float *dy, float *dx) {
+    const size_t dim = op->in.dim, n = op->in.c;
+    size_t i;
+    (void)x;
+    for (i = 0; i < c->rows; i++) {
+        c->k->affine(dim / n, n, dy + i * dim, NULL, w, NULL, NULL, NULL, dx + i * dim);
+        c->k->standardize_bwd(dim, op->kept + (c->first + i) * dim,
+                              op->kept[op->rows * dim + c->first + i], dx + i * dim);
+    }
+}
+static void vae__layernorm_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                size_t to, const float *x, const float *dy, float *dw) {
+    const size_t n = op->in.c;
+    size_t j, q, run;
+    double sum[16];
+    (void)from; (void)to; (void)x;
+    for (j = 0; j < n; j += run) {
+        run = vae__min(n - j, 16);
+        c->k->col_sums(c->rows * vae__pixels(&op->in), n, run, dy + j,
+                       tensor ? NULL : op->kept + j, NULL, NULL, sum);
+        for (q = 0; q < run; q++) dw[j + q] = (float)sum[q];
+    }
+}
+
+/* ---- dropout (Srivastava et al. 2014), noise: addressed by step, image and draw ---- */
+
+static vae__address vae__layer_address(const vae__walk *c, const vae__op *op, uint32_t purpose,
+                                       size_t row) {
+    vae_stream s;
+    row += c->first;
+    s.seed = c->seed, s.purpose = purpose, s.layer = (uint32_t)op->number, s.time = c->step;
+    s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
+    return vae__address_of(&s);
+}
+static vae_status vae__dropout_shape(vae__parser *p, vae__op *op) {
+    return op->n < 1000000 ? VAE_OK : vae__misfit(p, op, "its number must lie below 1");
+}
+/* The gradient is dropped where the number was, so forward and backward are one. */
+static void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
+    const uint32_t threshold =
+        (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
+    const float scale = (float)vae__div_d(1e6, (double)(1000000 - op->n));
+    size_t i;
+    for (i = 0; i < c->rows; i++) {
+        const vae__address at = vae__layer_address(c, op, VAE_PURPOSE_DROPOUT, i);
+        c->k->dropout(&at, op->in.dim, threshold, scale, x + i * op->in.dim, y + i * op->in.dim);
+    }
+}
+static void vae__dropout_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    if (c->train) vae__drop(c, op, x, y);
+    else vae__pass_fwd(c, op, w, x, y);
+}
+static void vae__dropout_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    (void)w; (void)x;
+    vae__drop(c, op, dy, dx);
+}
+static void vae__noise_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           float *y) {
+    const size_t dim = op->in.dim;
+    const float deviation = (float)vae__div_d((double)op->n, 1e6);
+    size_t i;
+    if (!c->train) {
+        vae__pass_fwd(c, op, w, x, y);
+        return;
+    }
+    for (i = 0; i < c->rows; i++) {
+        const vae__address at = vae__layer_address(c, op, VAE_PURPOSE_NOISE, i);
+        c->k->draw(VAE__DRAW_NORMAL, &at, 0, dim, y + i * dim);
+        c->k->add(dim, y + i * dim, deviation, x + i * dim, y + i * dim);
+    }
+}
+
+/* ---- the end of the encoder: (mu, a) -> (mu, logvar) when a is no log variance ---- */
+
+static void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                            float *y) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_fwd(c, op, w, x, y);
+    for (i = 0; i < c->rows; i++)
+        c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+}
+static void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                            const float *dy, float *dx) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (i = 0; i < c->rows; i++)
+        c->k->spread_bwd(op->n, latent, x + (2 * i + 1) * latent, dy + (2 * i + 1) * latent,
+                         dx + (2 * i + 1) * latent);
 }
 
 /* ---- the table ---- */
 
 static const vae__layer vae__layers[] = {
-    {"dense", "dense N [ACT]", "any -> N", vae__dense_read, vae__dense_tensors, vae__dense_fwd,
-     vae__dense_bwd, vae__dense_grad},
-    {NULL, "ACT", "unchanged", vae__act_read, vae__act_tensors, vae__act_fwd, vae__act_pass, NULL},
+    {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
+     vae__dense_bwd, vae__dense_grad, NULL},
+    {"conv", "conv N KxK[/S] [pad P]", "HxWxC -> ceil(H/S) x ceil(W/S) x N", "nksd",
+     vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
+    {"convt", "convt N KxK[/S] [pad P]", "HxWxC -> HS x WS x N", "nksd", vae__convt_shape,
+     vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "n", vae__pool_shape, NULL,
+     vae__maxpool_fwd, vae__maxpool_bwd, NULL, NULL},
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "n", vae__pool_shape, NULL,
+     vae__avgpool_fwd, vae__avgpool_bwd, NULL, NULL},
+    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "n", vae__upsample_shape, NULL,
+     vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
+    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
+     vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"flatten", "flatten", "HxWxC -> HWC", "", vae__flatten_shape, NULL, vae__pass_fwd,
+     vae__pass_bwd, NULL, NULL},
+    {"batchnorm", "batchnorm", "unchanged", "", vae__batchnorm_shape, vae__batchnorm_tensors,
+     vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
+    {"layernorm", "layernorm", "unchanged", "", vae__layernorm_shape, vae__layernorm_tensors,
+     vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
+    {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "p",
+     vae__dropout_shape, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+    {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
+     vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+    {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
+     NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+    /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
+    {")", NULL, NULL, "", NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
-enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] };
+enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
+#define VAE__LAYER_DENSE (&vae__layers[0])
+#define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
+#define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
+#define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
 
-/* Reads the next item into op (in.* is given); *more tells whether there was one. */
-static vae_status vae__read_item(vae__parser *p, vae__op *op, int *more) {
+VAE_API const char *vae_layer_syntax(int i, const char **rule) {
+    if (i < 0 || i >= VAE__LAYER_COUNT) return NULL;
+    if (rule) *rule = vae__layers[i].rule;
+    return vae__layers[i].syntax;
+}
+
+/* The arguments of a layer, as its row says. */
+static vae_status vae__read_args(vae__parser *p, vae__op *op) {
+    const char *a;
+    size_t n;
+    vae_status bad = VAE_OK;
+    op->stride = 1, op->pad = -1;
+    for (a = op->layer->args; *a && !bad; a++) {
+        switch (*a) {
+        case 'n': bad = vae__read_int(p, "a width", &op->n); break;
+        case 'p': bad = vae__read_part(p, &op->n); break;
+        case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'k':
+            bad = vae__read_int(p, "a window such as 4x4", &op->kh);
+            if (bad) break;
+            if (*p->at != 'x') return vae__expected(p, "'x' and the window's width");
+            p->at++;
+            bad = vae__read_int(p, "the window's width", &op->kw);
+            break;
+        case 's':
+            if (*p->at == '/') {
+                p->at++;
+                bad = vae__read_int(p, "a stride", &op->stride);
+            }
+            break;
+        case 'd':
+            n = vae__word(p);
+            if (vae__same(p->at, n, "pad")) {
+                p->at += n;
+                bad = vae__read_from(p, "a padding", 0, &op->pad);
+                if (!bad && op->pad > 32767) bad = vae__misfit(p, op, "too much padding");
+            }
+            break;
+        default: /* '(' */
+            vae__skip(p);
+            if (*p->at != '(') return vae__expected(p, "'('");
+            if (p->depth == VAE__MAX_DEPTH) return vae__expected(p, "at most 8 groups in another");
+            p->at++;
+        }
+    }
+    return bad;
+}
+
+/* Reads the next item into op (in.* is given), number `index`; *more tells whether there was one. */
+static vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
     int i, act;
     *more = 0;
     vae__skip(p);
-    if (!*p->at && p->at == p->text + strlen(p->text)) {
-        const char *back = p->at;
-        while (back > p->text && (back[-1] == ' ' || back[-1] == '\t' || back[-1] == '\n')) back--;
-        if (back == p->text || back[-1] != ',') return VAE_OK;
-        return vae__expected(p, "a layer or an activation");
-    }
-    n = vae__word(p);
-    act = vae__act_of(p->at, n);
-    for (i = 0; i < VAE__LAYER_COUNT - 1; i++)
-        if (vae__same(p->at, n, vae__layers[i].name)) break;
-    if (i == VAE__LAYER_COUNT - 1 && act < 0) return vae__expected(p, "a layer or an activation");
-    op->layer = &vae__layers[i];
+    p->item = p->at;
     op->act = VAE_ACT_IDENTITY;
-    if (op->layer->name) p->at += n;
-    bad = op->layer->read(p, op);
-    if (bad) return bad;
-    n = vae__word(p);
-    if (n) {
+    op->out = op->in;
+    if (!*p->at && !p->needed)
+        return p->depth ? vae__expected(p, "',' or ')'") : VAE_OK;
+    if (*p->at == ')' && p->depth && !p->needed) {
+        const vae__shape *s = &p->shape[--p->depth];
+        p->at++;
+        op->layer = VAE__LAYER_CLOSE;
+        op->pair = index - p->open[p->depth];
+        if (s->h != op->in.h || s->w != op->in.w || s->c != op->in.c)
+            return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: res: %zx%zx%z comes out of "
+                             "the group and %zx%zx%z goes in; they must be equal", p->what,
+                             (int)(p->item - p->text) + 1, op->in.h, op->in.w, op->in.c, s->h,
+                             s->w, s->c);
+    } else {
+        n = vae__word(p);
         act = vae__act_of(p->at, n);
-        if (act < 0) return vae__expected(p, "an activation, ',' or the end");
-        op->act = (vae_act)act;
-        p->at += n;
+        for (i = 0; i < VAE__LAYER_COUNT; i++)
+            if (vae__same(p->at, n, vae__layers[i].name)) break;
+        if (i == VAE__LAYER_COUNT && act < 0)
+            return vae__expected(p, "a layer or an activation");
+        op->layer = i == VAE__LAYER_COUNT ? VAE__LAYER_ACT : &vae__layers[i];
+        if (op->layer != VAE__LAYER_ACT) p->at += n;
+        bad = vae__read_args(p, op);
+        if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
+        if (bad) return bad;
+        *more = 1;
+        p->needed = *op->layer->args == '(';
+        if (p->needed) {
+            p->open[p->depth] = index;
+            p->shape[p->depth++] = op->in;
+            return VAE_OK;
+        }
+        n = vae__word(p);
+        if (n) {
+            act = vae__act_of(p->at, n);
+            if (act < 0) return vae__expected(p, "an activation, ',' or the end");
+            op->act = (vae_act)act;
+            p->at += n;
+        }
     }
-    vae__skip(p);
-    if (*p->at == ',') p->at++;
-    else if (*p->at) return vae__expected(p, "',' or the end");
     *more = 1;
+    vae__skip(p);
+    p->needed = *p->at == ',';
+    if (p->needed) p->at++;
+    else if (*p->at && !(*p->at == ')' && p->depth))
+        return vae__expected(p, p->depth ? "',' or ')'" : "',' or the end");
     return VAE_OK;
+}
+
+/* An item as vae_get_desc spells it. */
+static void vae__spell_item(vae__sink *s, const vae__op *op) {
+    const char *a;
+    vae__putf(s, "%s", op->layer->name);
+    for (a = op->layer->args; *a; a++) {
+        if (*a == 'n') vae__putf(s, " %d", op->n);
+        if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
+        if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
+        if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
+        if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
+        if (*a == '(') vae__putf(s, "(");
+        if (*a == 'p') {
+            int rest = op->n % 1000000, unit = 100000;
+            vae__putf(s, " %d", op->n / 1000000);
+            if (rest) vae__putf(s, ".");
+            for (; rest; rest %= unit, unit /= 10) vae__putf(s, "%d", rest / unit);
+        }
+    }
+    if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
+        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
 }
 
 /* ---- a compiled string ---- */
@@ -3844,34 +5205,39 @@ typedef struct vae__net {
     size_t text_size;
 } vae__net;
 
-/* Forward for `rows` rows, which are those from `first` on in the buffers; x, and `out` (in place
- * of the last op's y) unless NULL, begin at the first of them. */
-static void vae__net_fwd(const vae__kernels *k, const vae__net *net, const float *params,
-                         size_t first, size_t rows, const float *x, float *out) {
+/* Ops from .. to - 1, forward; x is the input of the net, `out` (in place of the last op's y)
+ * unless NULL its output; both begin at row c->first. */
+static void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
+                         const float *x, float *out) {
     size_t i;
-    VAE_ASSERT(net->count > 0);
-    for (i = 0; i < net->count; i++) {
+    if (from) x = net->ops[from - 1].y + c->first * net->ops[from - 1].pitch;
+    for (i = from; i < to; i++) {
         const vae__op *op = &net->ops[i];
-        const size_t at = first * op->pitch;
-        float *y = out && i + 1 == net->count ? out : op->y + at;
-        op->layer->fwd(k, op, params + op->weights, rows, x, y, op->pre ? op->pre + at : NULL);
+        const size_t at = c->first * op->pitch;
+        float *y = out && i + 1 == net->count ? out : op->y + at, *made = op->pre ? op->pre + at : y;
+        op->layer->fwd(c, op, c->params + op->weights, x, made);
+        if (op->act != VAE_ACT_IDENTITY)
+            c->k->map((int)op->act, c->rows * op->out.dim, made, y);
         x = y;
     }
 }
 
-/* Backward for the same rows: from the last op's dy to that of every op, each before its
- * activation, and to dx, the gradient of the input, unless NULL. */
-static void vae__net_bwd(const vae__kernels *k, const vae__net *net, const float *params,
-                         size_t first, size_t rows, float *dx) {
-    size_t i = net->count;
-    while (i--) {
-        const vae__op *op = &net->ops[i];
-        const size_t at = first * op->pitch;
-        float *to = i ? op[-1].dy + first * op[-1].pitch : dx;
-        if (op->act != VAE_ACT_IDENTITY)
-            k->act_bwd((int)op->act, rows * op->out.dim, (op->pre ? op->pre : op->y) + at,
-                       op->dy + at);
-        if (to) op->layer->bwd(k, op, params + op->weights, rows, op->dy + at, to);
+/* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
+ * 2 i takes it to the op before, or, of op 0, to dx, the gradient of the input x, unless NULL. */
+static void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
+                         const float *x, float *dx) {
+    while (from-- > to) {
+        const vae__op *op = &net->ops[from / 2], *before = from / 2 ? op - 1 : NULL;
+        const size_t at = c->first * op->pitch;
+        float *down = before ? before->dy + c->first * before->pitch : dx;
+        if (from & 1) {
+            if (op->act != VAE_ACT_IDENTITY)
+                c->k->act_bwd((int)op->act, c->rows * op->out.dim, (op->pre ? op->pre : op->y) + at,
+                              op->dy + at);
+        } else if (down) {
+            op->layer->bwd(c, op, c->params + op->weights,
+                           before ? before->y + c->first * before->pitch : x, op->dy + at, down);
+        }
     }
 }
 
@@ -3884,9 +5250,10 @@ static void vae__net_bwd(const vae__kernels *k, const vae__net *net, const float
 typedef struct vae__slot {
     char name[40];
     int rank;
-    size_t shape[2], count, offset;
-    size_t fan_in, fan_out;
-    int is_weight; /* else a bias or a scalar */
+    size_t shape[4], count, offset;
+    size_t fan_in, fan_out; /* 0: starts at `start` */
+    float start;
+    int fixed;     /* not for the optimiser */
     int relu;      /* what follows is of the relu kind */
 } vae__slot;
 
@@ -3906,7 +5273,11 @@ struct vae {
     vae__net enc, dec;
     vae__slot *slots;
     size_t slot_count, parameters;
-    size_t visible_bias;   /* offset of the decoder's last bias: of the last tensor of an op */
+    size_t outputs;        /* of the decoder, for an image */
+    int random_layers;     /* dropout and noise, numbered */
+    int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
+    size_t visible_bias;   /* offset of the decoder's last bias, */
+    size_t visible_count;  /* its length; 0: the last layer has none */
     size_t logvar;         /* offset of the learned log variance */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
@@ -3919,8 +5290,8 @@ struct vae {
     double *recon;         /* (z_rows): of each image and draw, summed when all are there */
     float *kl, *dlogvar;   /* (rows), (z_rows) */
     double *mean;          /* (input.dim), for visible_bias mean */
-    float *piece;          /* of a gradient, for each part of a job */
-    size_t piece_floats;
+    float *piece, *room;   /* of a gradient, and scratch of a layer: for each part of a job */
+    size_t piece_floats, room_floats;
     vae_parallel parallel;
     vae_pool *pool;        /* its own; NULL: none */
     uint64_t step;
@@ -3947,6 +5318,8 @@ static const vae__field vae__fields[] = {
     {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
     {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
     {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
+    {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
+    {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
     {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
     {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
     {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
@@ -3974,6 +5347,7 @@ static const vae__field vae__fields[] = {
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
 
 /* The enums of a desc are int-sized on every compiler that this is built for. */
+typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
 typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1];
 VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
     return (int *)(void *)((char *)d + f->offset);
@@ -4066,7 +5440,7 @@ VAE__INLINE int vae__act_is_relu(vae_act act) {
 
 /* 0 when the sizes overflow. */
 static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
-                          const vae_tensor *t) {
+                         const vae__tensor *t) {
     vae__slot local, *slot = m->slots ? &m->slots[m->slot_count] : &local;
     vae__sink s;
     int i;
@@ -4083,18 +5457,15 @@ static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item
         if (!vae__size_mul(slot->count, t->shape[i], &slot->count)) return 0;
     }
     slot->offset = m->parameters;
-    if (op) {
-        slot->is_weight = t->rank > 1;
-        slot->fan_in = op->in.dim, slot->fan_out = op->out.dim;
-        slot->relu = vae__act_is_relu(op->act);
-        m->visible_bias = slot->offset;
-    }
+    slot->fan_in = t->fan_in, slot->fan_out = t->fan_out;
+    slot->start = t->start, slot->fixed = t->fixed;
+    slot->relu = op && vae__act_is_relu(op->act);
     m->slot_count++;
     return vae__size_add(m->parameters, slot->count, &m->parameters) &&
            m->parameters <= SIZE_MAX / 64;
 }
 
-enum { VAE__GRAD_BLOCK = 96 }; /* rows of a weight gradient made at a time: whole tiles */
+enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
@@ -4105,63 +5476,86 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
     vae__parser p;
     vae__op op, last;
     vae__sink spell;
-    int more = 1;
+    int more = 1, headed = 0;
     memset(&last, 0, sizeof last);
     memset(&spell, 0, sizeof spell);
+    memset(&p, 0, sizeof p);
     spell.put = net->text ? vae__put_block : vae__put_nowhere;
     spell.block = net->text, spell.room = net->text_size;
     p.what = net->what, p.text = p.at = text, p.report = report;
     for (net->count = 0; more; net->count++, in = op.out, last = op) {
-        vae_tensor tensors[2];
-        vae_status bad;
-        int i;
+        vae__tensor tensors[4];
+        int i, final = 0;
         memset(&op, 0, sizeof op);
         memset(tensors, 0, sizeof tensors);
         op.in = in;
-        bad = vae__read_item(&p, &op, &more);
-        if (bad) return bad;
-        if (more) {
-            if (net->count) vae__putf(&spell, ", ");
-            if (op.layer->name) vae__putf(&spell, "%s %d", op.layer->name, op.n);
-            if (op.layer->name && op.act != VAE_ACT_IDENTITY) vae__putf(&spell, " ");
-            if (!op.layer->name || op.act != VAE_ACT_IDENTITY)
-                vae__putf(&spell, "%s", vae__act_names[op.act]);
+        if (!headed) {
+            vae_status bad = vae__read_item(&p, &op, net->count, &more);
+            if (bad) return bad;
+        }
+        if (more && !headed) {
+            const int inside = last.layer && *last.layer->args == '(';
+            if (net->count && !inside && op.layer != VAE__LAYER_CLOSE) vae__putf(&spell, ", ");
+            vae__spell_item(&spell, &op);
+            final = net == &m->dec && !*p.at && op.layer != VAE__LAYER_ACT &&
+                    op.act == VAE_ACT_IDENTITY && op.out.dim == head && !p.depth;
+        } else if (headed) { /* the end of an encoder whose head is no log variance */
+            op.layer = VAE__LAYER_SPREAD;
+            op.n = (int)m->desc.head;
+            op.out = in;
+            more = 0;
         } else { /* the end: a head, unless the decoder's last layer is one already */
-            if (net == &m->dec && last.layer && last.layer->name &&
+            if (net == &m->dec && last.layer && last.layer != VAE__LAYER_ACT &&
                 last.act == VAE_ACT_IDENTITY && in.dim == head)
                 break;
-            op.layer = &vae__layers[0];
+            op.layer = VAE__LAYER_DENSE;
             op.n = (int)head;
             vae__shape_flat(&op.out, head);
+            headed = 1;
+            more = net == &m->enc && m->desc.head != VAE_HEAD_LOGVAR;
+            final = net == &m->dec;
         }
         op.tensor = m->slot_count;
         op.weights = m->parameters;
-        op.tensor_count = op.layer->tensors(&op, tensors);
+        op.tensor_count = op.layer->tensors ? op.layer->tensors(&op, tensors) : 0;
         op.pitch = m->desc.inference ? m->widest : op.out.dim;
-        for (i = 0; i < op.tensor_count; i++)
-            if (!vae__add_slot(m, net->what, &op, net->count, !more, &tensors[i]))
+        op.rows = rows;
+        if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
+        if (strchr(op.layer->args, 'p')) op.number = ++m->random_layers;
+        if (final) m->visible_count = 0;
+        for (i = 0; i < op.tensor_count; i++) {
+            const vae__tensor *t = &tensors[i];
+            const size_t wide = t->shape[t->rank - 1];
+            if (final && i == 1) m->visible_bias = m->parameters, m->visible_count = wide;
+            if (!vae__add_slot(m, net->what, &op, net->count, headed, t))
                 return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
+            if (wide > m->piece_floats / op.grad_block) m->piece_floats = wide * op.grad_block;
+        }
         if (net->count >= VAE__MAX_ITEMS)
             return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
                              (int)VAE__MAX_ITEMS);
         if (op.out.dim > m->widest) m->widest = op.out.dim;
-        if (op.tensor_count) op.grad_rows = (m->parameters - op.weights) / op.out.c;
-        if (op.out.c > m->piece_floats / VAE__GRAD_BLOCK)
-            m->piece_floats = op.out.c * VAE__GRAD_BLOCK;
-        if (!op.layer->name && last.layer && last.act == VAE_ACT_IDENTITY && m->slots)
+        if (op.room > m->room_floats) m->room_floats = op.room;
+        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->slots)
             for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
                 m->slots[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
         if (!arena) continue;
-        if (m->desc.inference) {
-            op.y = m->turn[net->count & 1];
-        } else {
-            const int final = net == &m->dec && (!more || (!*p.at && op.out.dim == head &&
-                                                           op.layer->name && !op.act));
+        op.own = vae__push_floats(arena, op.own_floats);
+        op.kept = vae__push_rows(arena, rows, op.row_floats);
+        if (!m->desc.inference) {
             op.y = op.dy = vae__push_rows(arena, rows, op.out.dim);
             if (!final) op.dy = vae__push_rows(arena, rows, op.out.dim);
-            if (vae__act_keeps_input(op.act)) op.pre = vae__push_rows(arena, rows, op.out.dim);
+        } else if (*op.layer->args == '(') { /* wanted again at the end of the group */
+            op.y = vae__push_rows(arena, rows, m->widest);
+        } else {
+            op.y = m->turn[net->count & 1];
         }
-        if (net->ops) net->ops[net->count] = op;
+        if (vae__act_keeps_input(op.act) && !m->desc.inference)
+            op.pre = vae__push_rows(arena, rows, op.out.dim);
+        if (net->ops) {
+            net->ops[net->count] = op;
+            if (op.layer == VAE__LAYER_CLOSE) net->ops[net->count - op.pair].pair = op.pair;
+        }
     }
     vae__put(&spell, "", 1);
     net->text_size = spell.count;
@@ -4174,12 +5568,13 @@ static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     vae__shape z;
     vae_status bad;
     m->slot_count = m->parameters = 0;
+    m->random_layers = 0;
     vae__shape_flat(&z, (size_t)d->latent);
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows, arena, report);
     if (!bad)
-        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->input.dim, m->z_rows, arena, report);
+        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
     if (!bad && d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
-        vae_tensor t;
+        vae__tensor t;
         memset(&t, 0, sizeof t);
         t.name = "logvar", t.rank = 1, t.shape[0] = 1;
         m->logvar = m->parameters;
@@ -4204,6 +5599,13 @@ VAE__INLINE int vae__desc_parts(const vae_desc *d) {
     return d->parallel.run ? d->parallel.parts : d->threads;
 }
 
+/* Numbers that the decoder gives for each number of an image. */
+VAE__INLINE size_t vae__outputs_each(const vae_desc *d) {
+    if (d->likelihood == VAE_LIKELIHOOD_CATEGORICAL) return (size_t)d->categories;
+    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
+           d->likelihood == VAE_LIKELIHOOD_LOGISTIC ? 2 : 1;
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -4214,11 +5616,16 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     size_t place;
     vae__parser p;
     vae_status bad;
+    memset(&p, 0, sizeof p);
     p.what = "input", p.text = p.at = d->input, p.report = report;
     bad = vae__read_shape(&p, &m->input);
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end (the shape is HxWxC or N)");
+    if (!vae__size_mul(m->input.dim, vae__outputs_each(d), &m->outputs) ||
+        m->outputs > VAE_MAX_DIM)
+        return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
+                         "decoder", (int)VAE_MAX_DIM);
     m->rows = m->z_rows = (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
                   m->z_rows > VAE_MAX_DIM))
@@ -4262,6 +5669,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
         m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
         m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
     }
+    m->room = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->room_floats);
     bad = vae__plan(m, arena, report);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
@@ -4358,7 +5766,8 @@ static void vae__init_weights(vae *m) {
             vae__address_for(m->desc.seed, VAE_PURPOSE_INIT, 0, (uint32_t)t, 0);
         vae_init init = m->desc.init;
         if (init == VAE_INIT_AUTO) init = s->relu ? VAE_INIT_HE : VAE_INIT_GLOROT;
-        if (!s->fan_in || init == VAE_INIT_ZERO || (!s->is_weight && init != VAE_INIT_PYTORCH))
+        for (i = 0; i < s->count && s->start > 0; i++) w[i] = s->start;
+        if (!s->fan_in || init == VAE_INIT_ZERO || (s->rank < 2 && init != VAE_INIT_PYTORCH))
             continue; /* zero already */
         if (init == VAE_INIT_GLOROT) over += (double)s->fan_out;
         if (init == VAE_INIT_PYTORCH) six = 1;
@@ -4428,6 +5837,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
+    info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
     info->memory = model->block_size;
@@ -4511,20 +5921,60 @@ static void vae__variance_now(const vae *m, const float *params, float *inverse,
 static double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
                              const float *x, float scale, float *dout, float *dlogvar) {
     const size_t n = m->input.dim;
+    float s = scale * inverse;
     double squares;
-    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
-        return (double)m->k->bernoulli(n, out, x, scale, dout);
-    /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
-    {
-        float s = scale * inverse;
-        VAE__HIDE_F(s);
-        squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
+    switch (m->desc.likelihood) {
+    case VAE_LIKELIHOOD_BERNOULLI: return (double)m->k->bernoulli(n, out, x, scale, dout);
+    case VAE_LIKELIHOOD_CATEGORICAL:
+        return (double)m->k->categorical(n, (size_t)m->desc.categories, out, x, scale, dout);
+    case VAE_LIKELIHOOD_GAUSSIAN: case VAE_LIKELIHOOD_GAUSSIAN_LEARNED: break;
+    default:
+        return (double)m->k->density((int)m->desc.likelihood, n, m->input.c, out, x, scale, dout);
     }
+    /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
+    VAE__HIDE_F(s);
+    squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
     if (dlogvar)
         *dlogvar = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
                                      (double)scale);
     return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d((double)n,
                                           vae__add_d(logvar, 1.8378770664093454836))));
+}
+
+/* What rows of the decoder's output look like: means, or with `draw` (an address whose sample is
+ * counted up) draws; u (input_dim) is scratch for them. x may be out where the decoder gives one
+ * number for a number. */
+static void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
+                         const vae__address *draw, float *u, float *x) {
+    const size_t n = m->input.dim;
+    const vae_likelihood kind = m->desc.likelihood;
+    const int normal = kind == VAE_LIKELIHOOD_GAUSSIAN || kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
+                       kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    float inverse = 1;
+    double logvar;
+    size_t i;
+    if (!draw && m->outputs == n && normal) {
+        if (x != out) memcpy(x, out, rows * n * sizeof(float));
+        return;
+    }
+    if (normal) vae__variance_now(m, params, &inverse, &logvar);
+    for (i = 0; i < rows; i++) {
+        if (draw) {
+            vae__address at = *draw;
+            at.counter[0] += (uint32_t)i;
+            m->k->draw(normal ? VAE__DRAW_NORMAL : VAE__DRAW_UNIFORM, &at, 0, n, u);
+        }
+        m->k->observe((int)kind, n, m->input.c, (size_t)m->desc.categories,
+                      (float)vae__div_d(1, vae__sqrt_d((double)inverse)), out + i * m->outputs,
+                      draw ? u : NULL, x + i * n);
+    }
+}
+
+/* The numbers of this likelihood are probabilities or levels in [0,1]. */
+VAE__INLINE int vae__in_unit(const vae *m) {
+    return m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN &&
+           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED &&
+           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
 }
 
 /* Noise of one row: n normals, addressed. */
@@ -4534,10 +5984,9 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
     m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
 }
 
-/* Whether n pixels are finite and, for bernoulli, in [0,1]. */
+/* Whether n pixels are finite and, where they must be, in [0,1]. */
 static int vae__pixels_fit(const vae *m, const float *x, size_t n) {
-    return m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI ? m->k->in_unit(n, x)
-                                                          : m->k->all_finite(n, x);
+    return vae__in_unit(m) ? m->k->in_unit(n, x) : m->k->all_finite(n, x);
 }
 
 /* Images that a pass binarises: x -> out, which may be the same. */
@@ -4558,6 +6007,9 @@ typedef struct vae__pass {
     uint32_t first, time;  /* of the binarisation */
     size_t rows;
     int parts, backward;
+    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
+    const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
+    int when;
     float inverse;         /* of the variance, now */
     double logvar;
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
@@ -4586,42 +6038,71 @@ static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
     }
 }
 
+/* A walk over all rows of a training step; a part of it sets first, rows and room. */
+static vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
+    vae__walk c;
+    memset(&c, 0, sizeof c);
+    c.k = m->k, c.params = m->w, c.rows = rows, c.draws = draws, c.train = 1;
+    c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room;
+    return c;
+}
+VAE__INLINE float *vae__room(const vae *m, int part) {
+    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
+}
+
+/* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
 static void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
     const vae__kernels *k = m->k;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const size_t samples = (size_t)m->desc.samples;
+    const size_t turn = m->enc.count, end = turn + m->dec.count; /* where the latents stand */
+    const int draws = p->fwd_from < turn && p->fwd_to >= turn;
+    const int ends = p->fwd_from < end && p->fwd_to == end;
+    const int back = p->bwd_from > 2 * turn, crosses = back && p->bwd_to < 2 * turn;
     const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
     const float scale = (float)vae__div_d(1, (double)(p->rows * samples));
     const float factor = (float)vae__div_d(vae__beta_now(m), (double)p->rows);
     const float *x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+    vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
     if (from == to) return;
-    vae__pass_pixels(p, part, from, to);
+    if (!p->fwd_from && p->fwd_to) vae__pass_pixels(p, part, from, to);
     if (p->bad[part]) return;
-    vae__net_fwd(k, &m->enc, m->w, from, to - from, x + from * dim, NULL);
-    for (i = from; i < to; i++)
+    c.room = vae__room(m, part);
+    c.first = from, c.rows = to - from;
+    if (p->fwd_from < turn)
+        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), x + from * dim, NULL);
+    for (i = from; draws && i < to; i++)
         m->kl[i] = k->kl(latent, code->y + i * 2 * latent, 0, NULL);
-    for (row = from * samples; row < to * samples; row += n) {
-        n = vae__min(to * samples - row, VAE__ROWS_AT_ONCE);
-        for (i = row; i < row + n; i++) {
+    for (row = from * samples; (draws || ends || p->fwd_to > turn || back) && row < to * samples;
+         row += n) {
+        n = m->stages > 1 ? to * samples - row
+                          : vae__min(to * samples - row, VAE__ROWS_AT_ONCE);
+        for (i = row; draws && i < row + n; i++) {
             float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
             if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
             k->latent_fwd(latent, code->y + i / samples * 2 * latent, eps, m->z + i * latent);
         }
-        vae__net_fwd(k, &m->dec, m->w, row, n, m->z + row * latent, NULL);
-        for (i = row; i < row + n; i++)
-            m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * dim,
+        c.first = row, c.rows = n, c.draws = samples;
+        if (p->fwd_to > turn)
+            vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
+                         p->fwd_to - turn, m->z + row * latent, NULL);
+        for (i = row; ends && i < row + n; i++)
+            m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
                                          x + i / samples * dim, scale,
-                                         p->backward ? last->dy + i * dim : NULL, m->dlogvar + i);
-        if (p->backward) vae__net_bwd(k, &m->dec, m->w, row, n, m->dz + row * latent);
+                                         p->backward ? last->dy + i * m->outputs : NULL,
+                                         m->dlogvar + i);
+        if (back)
+            vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
+                         p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
+                         m->dz + row * latent);
     }
-    if (!p->backward) return;
-    for (i = from; i < to; i++) {
+    for (i = from; crosses && i < to; i++) {
         const float *head = code->y + i * 2 * latent;
         float *dhead = code->dy + i * 2 * latent;
         memset(dhead, 0, 2 * latent * sizeof(float));
@@ -4630,7 +6111,86 @@ static void vae__pass_part(void *arg, int part) {
                           m->dz + row * latent, dhead);
         if (!m->desc.no_kl) k->kl(latent, head, factor, dhead);
     }
-    vae__net_bwd(k, &m->enc, m->w, from, to - from, NULL);
+    c.first = from, c.rows = to - from, c.draws = 1;
+    if (p->bwd_to < 2 * turn)
+        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to, x + from * dim, NULL);
+}
+
+/* Where the rows of the batch meet: channels of p->meet are divided. */
+static void vae__meet_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    vae *m = p->m;
+    const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
+    const vae__net *net = decoder ? &m->dec : &m->enc;
+    const size_t draws = decoder ? (size_t)m->desc.samples : 1;
+    const vae__walk c = vae__train_walk(m, p->rows * draws, draws);
+    size_t from, to;
+    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z :
+                     m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+    vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
+    if (from < to)
+        p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
+}
+static void vae__meet(vae__pass *p, const vae__op *op, int when) {
+    const int parts = p->parts;
+    p->meet = op, p->when = when;
+    p->parts = vae__parts(&p->m->parallel, op->in.c, 16);
+    vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
+    p->parts = parts;
+}
+
+/* Op number i of both nets; NULL when rows do not meet there. */
+static const vae__op *vae__meeting(const vae *m, size_t i) {
+    const vae__op *op = i < m->enc.count ? &m->enc.ops[i] : &m->dec.ops[i - m->enc.count];
+    return op->layer->batch ? op : NULL;
+}
+
+/* The stages of a pass, from one meeting of the rows to the next; mostly there is one stage. 0 when
+ * a pixel cannot be. */
+static int vae__run_stages(vae__pass *p) {
+    vae *m = p->m;
+    const size_t end = m->enc.count + m->dec.count;
+    size_t i, back = 0;
+    int part;
+    p->fwd_from = p->bwd_from = p->bwd_to = 0;
+    m->stages = 1;
+    for (i = 0; i < end; i++) {
+        if (!vae__meeting(m, i)) continue;
+        m->stages++, back = 2 * i + 1;
+        p->fwd_to = i;
+        if (i) vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+        for (part = 0; part < p->parts; part++)
+            if (p->bad[part]) return 0;
+        vae__meet(p, vae__meeting(m, i), VAE__BATCH_FORWARD);
+        p->fwd_from = i;
+    }
+    p->fwd_to = end;
+    if (p->backward) p->bwd_from = 2 * end, p->bwd_to = back;
+    vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+    p->fwd_from = p->fwd_to = end;
+    while (p->backward && p->bwd_to) {
+        i = p->bwd_to / 2;
+        vae__meet(p, vae__meeting(m, i), VAE__BATCH_BACKWARD);
+        p->bwd_from = p->bwd_to;
+        while (i && !vae__meeting(m, i - 1)) i--;
+        p->bwd_to = i ? 2 * (i - 1) + 1 : 0;
+        vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+    }
+    for (part = 0; part < p->parts; part++)
+        if (p->bad[part]) return 0;
+    return 1;
+}
+
+/* What layers remember of their batches; `p` has been run and its loss is finite. */
+static void vae__keep_batch(vae__pass *p) {
+    vae *m = p->m;
+    size_t i;
+    for (i = 0; i < m->enc.count + m->dec.count; i++)
+        if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
+    for (i = 0; m->average && i < m->slot_count; i++)
+        if (m->slots[i].fixed)
+            memcpy(m->average + m->slots[i].offset, m->w + m->slots[i].offset,
+                   m->slots[i].count * sizeof(float));
 }
 
 /* Runs a pass and adds up its figures: means over the batch. 0 when a pixel cannot be. */
@@ -4647,11 +6207,8 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
         vae__variance_now(m, m->w, &p->inverse, &p->logvar);
     p->parts = vae__parts(&m->parallel, draws, 4);
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
-    vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-    for (part = 0; part < p->parts; part++) {
-        if (p->bad[part]) return 0;
-        nonzeros += p->nonzeros[part];
-    }
+    if (!vae__run_stages(p)) return 0;
+    for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
     m->enc.ops[0].sparse = nonzeros < p->rows * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
@@ -4752,61 +6309,77 @@ static void vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, co
     if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
 }
 
-/* The weight gradients of a pass: rows of every op's array are divided. With a rule each piece is
- * used up while it is in the cache; without one they are stored in m->g. */
+/* The weight gradients of a pass: rows of every tensor are divided. With a rule each piece is used
+ * up while it is in the cache; without one they are stored in m->g. With a rule and `stored` those
+ * in m->g are used up. */
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
     const float *x;
     size_t rows;
-    int parts;
+    int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
+
+/* One tensor: rows of its gradient, seen as (.., last dimension). */
+static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, const vae__op *op,
+                              int tensor, const float *x) {
+    vae *m = g->m;
+    const vae__slot *slot = &m->slots[op->tensor + (size_t)tensor];
+    const size_t wide = slot->shape[slot->rank - 1];
+    size_t from, to, end;
+    vae__share(slot->count / wide, 8, g->parts, part, &from, &end);
+    for (; from < end; from = to) {
+        const size_t at = slot->offset + from * wide;
+        float *dw = m->g ? m->g + at : m->piece + (size_t)part * m->piece_floats;
+        size_t count;
+        to = vae__min(end, from + op->grad_block);
+        count = (to - from) * wide;
+        if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
+        /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
+         * known: left-out zeros would hide it */
+        if (g->rule) vae__apply(m, g->rule, at, count, dw);
+        if (!m->k->all_finite(count, g->rule ? m->w + at : dw) && at < g->bad[part])
+            g->bad[part] = at;
+    }
+}
 
 static void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
     const vae__net *nets[2];
-    size_t i, n, from, to, end;
+    size_t i, n;
+    int tensor;
     nets[0] = &m->dec, nets[1] = &m->enc;
     g->bad[part] = SIZE_MAX;
     for (n = 0; n < 2; n++) {
-        const size_t rows = n ? g->rows : g->rows * (size_t)m->desc.samples;
+        const size_t draws = n ? 1 : (size_t)m->desc.samples;
+        vae__walk c = vae__train_walk(m, g->rows * draws, draws);
+        c.room = vae__room(m, part);
         for (i = nets[n]->count; i--;) {
             const vae__op *op = &nets[n]->ops[i];
-            const float *x = i ? op[-1].y : n ? g->x : m->z;
-            vae__share(op->grad_rows, 8, g->parts, part, &from, &end);
-            for (; from < end; from = to) {
-                const size_t at = op->weights + from * op->out.c;
-                float *dw = m->g ? m->g + at : m->piece + (size_t)part * m->piece_floats;
-                size_t count;
-                to = end - from < VAE__GRAD_BLOCK ? end : from + VAE__GRAD_BLOCK;
-                count = (to - from) * op->out.c;
-                op->layer->grad(m->k, op, from, to, rows, x, op->dy, dw);
-                /* a gradient that is not finite leaves no weight finite, and a weight that is not
-                 * must be known: left-out zeros would hide it */
-                if (g->rule) vae__apply(m, g->rule, at, count, dw);
-                if (!m->k->all_finite(count, g->rule ? m->w + at : dw) && at < g->bad[part])
-                    g->bad[part] = at;
-            }
+            for (tensor = 0; tensor < op->tensor_count; tensor++)
+                if (!m->slots[op->tensor + (size_t)tensor].fixed)
+                    vae__gradients_of(g, part, &c, op, tensor,
+                                      i ? op[-1].y : n ? g->x : m->z);
         }
     }
 }
 
-/* Of the batch that vae__run_pass has just seen. NULL, or the first tensor that has a gradient (or,
- * with a rule, a value) that is not finite. */
+/* Of the batch that vae__run_pass has just seen; x are its images, or NULL: the gradients that are
+ * stored. NULL, or the first tensor that has a gradient (or, with a rule, a value) that is not
+ * finite. */
 static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const vae__rule *rule) {
     vae__gradients g;
     size_t bad = SIZE_MAX, i;
     int part;
-    g.m = m, g.rule = rule, g.rows = rows;
+    g.m = m, g.rule = rule, g.rows = rows, g.stored = !x;
     g.x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : x;
     g.parts = vae__parts(&m->parallel, m->parameters, 4096);
     vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
-    for (part = 0; part < g.parts; part++)
-        if (g.bad[part] < bad) bad = g.bad[part];
+    for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
     if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
-        const float dlogvar = vae__logvar_gradient(m, rows);
+        const float dlogvar = x ? vae__logvar_gradient(m, rows) : m->g[m->logvar];
         if (m->g) m->g[m->logvar] = dlogvar;
         if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
         if (!vae__finite_f(rule ? m->w[m->logvar] : dlogvar)) bad = vae__min(bad, m->logvar);
@@ -4816,33 +6389,11 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
     return NULL;
 }
 
-typedef struct vae__update_job {
-    vae *m;
-    vae__rule rule;
-    int parts;
-    unsigned char bad[VAE_MAX_THREADS];
-} vae__update_job;
-
-static void vae__update_part(void *arg, int part) {
-    vae__update_job *u = (vae__update_job *)arg;
-    size_t from, to;
-    vae__share(u->m->parameters, 16, u->parts, part, &from, &to);
-    vae__apply(u->m, &u->rule, from, to - from, u->m->g + from);
-    u->bad[part] = !u->m->k->all_finite(to - from, u->m->w + from);
-}
-
 /* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
  * is not finite any more. */
 static const char *vae__update(vae *m, float gscale) {
-    vae__update_job u;
-    int part;
-    u.m = m;
-    u.rule = vae__rule_next(m, gscale);
-    u.parts = vae__parts(&m->parallel, m->parameters, 4096);
-    vae__divide(&m->parallel, vae__update_part, &u, u.parts);
-    for (part = 0; part < u.parts; part++)
-        if (u.bad[part]) return vae__bad_tensor(m, m->w);
-    return NULL;
+    const vae__rule rule = vae__rule_next(m, gscale);
+    return vae__run_gradients(m, NULL, 0, &rule);
 }
 
 /* ======================================================================================
@@ -4872,8 +6423,9 @@ static vae_status vae__check_pixels(vae *m, vae_type type, const float *x, size_
     if (!vae__finite_f(x[bad]))
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: number %z is %f", row,
                          bad % m->input.dim, (double)x[bad]);
-    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; bernoulli takes "
-                     "numbers from 0 to 1", row, bad % m->input.dim, (double)x[bad]);
+    return vae__fail(&m->report, VAE_ERR_VALUE, "image %z: number %z is %f; %s takes numbers from "
+                     "0 to 1", row, bad % m->input.dim, (double)x[bad],
+                     vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)m->desc.likelihood));
 }
 
 /* Where a loss that is not finite began: the input, a tensor, or the first op that overflows. */
@@ -4883,7 +6435,8 @@ static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
     const char *name = vae__bad_tensor(m, m->w);
     const vae__net *nets[2];
     size_t i, n;
-    vae__net_fwd(m->k, &m->dec, m->w, 0, draws, m->z, NULL); /* its last y was used up */
+    vae__walk c = vae__train_walk(m, draws, (size_t)m->desc.samples);
+    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z, NULL); /* its last y was used up */
     if (bad < rows * m->input.dim)
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "row %z of the batch: number %z is %f",
                          bad / m->input.dim, bad % m->input.dim, (double)x[bad]);
@@ -4928,6 +6481,7 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
         return vae__check_pixels(m, VAE_F32, pass.x, rows, data ? index : NULL, 0);
     }
     if (!vae__finite_d(s.loss)) return vae__loss_failed(m, pass.x, rows);
+    vae__keep_batch(&pass);
     if (!m->g) rule = vae__rule_next(m, 1);
     name = vae__run_gradients(m, pass.x, rows, m->g ? NULL : &rule);
     if (m->g && !name) {
@@ -4977,11 +6531,15 @@ static vae_status vae__check_data(vae *m, const vae_data *data, const char *what
 
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     float *bias;
-    size_t i;
+    size_t i, j;
     vae__fpenv env;
     if (!m) return VAE_ERR_NULL;
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
     if (m->desc.inference) return vae__can_train(m);
+    if (!m->visible_count || m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL)
+        return vae__fail(&m->report, VAE_ERR_STATE, "there is no bias that would yield mean pixels: "
+                         "%s", m->visible_count ? "the likelihood is categorical"
+                                                : "the decoder's last layer has none");
     for (i = 0; i < m->input.dim; i++)
         if (!vae__finite_f(mean[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
@@ -4989,18 +6547,27 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     vae__fp_enter(&env);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        double p = (double)mean[i];
-        if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI) { /* the logit is log(p / (1 - p)) */
-            if (!(p > 0.001)) p = 0.001;
-            if (p > 0.999) p = 0.999;
-            p = vae__div_d(p, vae__add_d(1, -p));
+        /* a number's first parameter; a bias that pixels share gets the mean over them */
+        const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
+        const size_t share = m->outputs / m->visible_count;
+        if (place < m->visible_count) {
+            double p = 0;
+            for (j = 0; j < share; j++)
+                p = vae__add_d(p, (double)mean[i + j * (m->input.dim / share)]);
+            p = vae__div_d(p, (double)share);
+            if (vae__in_unit(m) && m->desc.likelihood != VAE_LIKELIHOOD_LOGISTIC) {
+                float t; /* the logit is log(p / (1 - p)) */
+                if (!(p > 0.001)) p = 0.001;
+                if (p > 0.999) p = 0.999;
+                t = (float)vae__div_d(p, vae__add_d(1, -p));
+                m->k->map(VAE__FN_LOG, 1, &t, &t);
+                p = (double)t;
+            }
+            bias[place] = (float)p;
         }
-        bias[i] = (float)p;
     }
-    if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
-        m->k->map(VAE__FN_LOG, m->input.dim, bias, bias);
     if (m->average && m->step == 0)
-        memcpy(m->average + m->visible_bias, bias, m->input.dim * sizeof(float));
+        memcpy(m->average + m->visible_bias, bias, m->visible_count * sizeof(float));
     vae__fp_leave(&env);
     return VAE_OK;
 }
@@ -5187,7 +6754,9 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     }
     for (q = 0; q < directions && !bad; q++) {
         for (t = 0; t < m->slot_count; t++) {
-            double diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
+            double diff;
+            if (m->slots[t].fixed) continue;
+            diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
             if (!(diff <= most)) most = diff;
         }
     }
@@ -5212,6 +6781,7 @@ typedef struct vae__use {
     float *out, *logvar; /* logvar: encode's second output */
     size_t at, rows;     /* the portion: `rows` of them, the first is number `at` */
     int parts, mean;
+    const vae__address *draw; /* decode: draws from here on; NULL: none */
     uint32_t first;      /* score: number of the first image of all */
     float *elbo, *recon, *kl;
 } vae__use;
@@ -5229,16 +6799,24 @@ static void vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int p
     vae__fp_leave(&env);
 }
 
+/* A walk that changes nothing and forgets at once. */
+static vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
+    vae__walk c = vae__train_walk(m, rows, 1);
+    c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__room(m, part);
+    return c;
+}
+
 static void vae__encode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent;
     const vae__op *last = &m->enc.ops[m->enc.count - 1];
     size_t from, to, i, j;
+    vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
-    vae__net_fwd(m->k, &m->enc, vae__weights(m), from, to - from,
-                 u->in + (u->at + from) * m->input.dim, NULL);
+    c = vae__use_walk(m, part, from, to - from);
+    vae__net_fwd(&c, &m->enc, 0, m->enc.count, u->in + (u->at + from) * m->input.dim, NULL);
     for (i = from; i < to; i++) {
         const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
         if (u->out) memcpy(u->out + (u->at + i) * latent, head, latent * sizeof(float));
@@ -5257,38 +6835,56 @@ VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, fl
     return VAE_OK;
 }
 
-/* rows of z -> means or logits; the last layer writes to where the caller wants it. */
+/* rows of z -> means, outputs or draws; where the decoder gives one number for a number its last
+ * layer writes to where the caller wants it. */
 static void vae__decode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
-    const size_t dim = m->input.dim;
+    const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
+    const vae__op *last = &m->dec.ops[m->dec.count - 1];
     size_t from, to, at, n;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     for (at = from; at < to; at += n) {
+        const int straight = dim == m->outputs && !u->draw;
         float *out = u->out + (u->at + at) * dim;
+        vae__walk c;
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
-        vae__net_fwd(m->k, &m->dec, vae__weights(m), from, n,
-                     u->in + (u->at + at) * (size_t)m->desc.latent, out);
-        if (u->mean && m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI)
-            m->k->map(VAE_ACT_SIGMOID, n * dim, out, out);
+        c = vae__use_walk(m, part, from, n);
+        vae__net_fwd(&c, &m->dec, 0, m->dec.count,
+                     u->in + (u->at + at) * (size_t)m->desc.latent, straight ? out : NULL);
+        if (u->draw) {
+            vae__address place = *u->draw;
+            place.counter[0] += (uint32_t)(u->at + at);
+            vae__observe(m, c.params, last->y + from * last->pitch, n, &place,
+                         m->x + from * dim, out);
+        } else if (u->mean) {
+            vae__observe(m, c.params, straight ? out : last->y + from * last->pitch, n, NULL, NULL,
+                         out);
+        }
     }
 }
 
-static vae_status vae__decode(vae *m, const float *z, size_t rows, float *out, int mean) {
+static vae_status vae__decode(vae *m, const float *z, size_t rows, float *out, int mean,
+                              const vae__address *draw) {
     vae__use u;
     if (!m) return VAE_ERR_NULL;
     if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = z, u.out = out, u.mean = mean;
+    u.m = m, u.in = z, u.out = out, u.mean = mean, u.draw = draw;
     vae__use_all(&u, rows, vae__decode_part, NULL);
     return VAE_OK;
 }
 
 VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
-    return vae__decode(m, z, rows, x, 1);
+    return vae__decode(m, z, rows, x, 1, NULL);
 }
 VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
-    return vae__decode(m, z, rows, logits, 0);
+    return vae__decode(m, z, rows, logits, 0, NULL);
+}
+VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
+                            float *x) {
+    const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
+    return vae__decode(m, z, rows, x, 0, &at);
 }
 
 VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
@@ -5345,6 +6941,7 @@ static void vae__score_part(void *arg, int part) {
     float inverse = 1;
     double logvar = 0;
     size_t i, from, to;
+    vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     if (m->desc.binarize == VAE_BINARIZE_DYNAMIC) {
@@ -5353,7 +6950,8 @@ static void vae__score_part(void *arg, int part) {
                           m->x + i * dim);
         x = m->x;
     }
-    vae__net_fwd(m->k, &m->enc, params, from, to - from, x + from * dim, NULL);
+    c = vae__use_walk(m, part, from, to - from);
+    vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + from * dim, NULL);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
@@ -5362,12 +6960,12 @@ static void vae__score_part(void *arg, int part) {
             vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
-    vae__net_fwd(m->k, &m->dec, params, from, to - from, m->z + from * latent, NULL);
+    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + from * latent, NULL);
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
     for (i = from; i < to; i++)
         m->recon[i] = vae__recon_row(m, inverse, logvar, last->y + from * last->pitch +
-                                     (i - from) * dim, x + i * dim, 0, NULL, NULL);
+                                     (i - from) * m->outputs, x + i * dim, 0, NULL, NULL);
 }
 static void vae__score_after(vae__use *u) {
     const vae *m = u->m;
@@ -6428,7 +8026,7 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
 /* The line back into a description; cuts `line` into its pieces, which the description then points
  * to. Every field must be there once: a file knows all its settings. */
 static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_report *report) {
-    uint32_t seen = 0;
+    uint64_t seen = 0;
     memset(d, 0, sizeof *d);
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
@@ -6444,9 +8042,9 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
         if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting '%s' cannot be "
                              "read", name, key);
-        seen |= (uint32_t)1 << i;
+        seen |= (uint64_t)1 << i;
     }
-    if (seen != ((uint32_t)1 << VAE__FIELD_COUNT) - 1)
+    if (seen != ((uint64_t)1 << VAE__FIELD_COUNT) - 1)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc lacks a setting", name);
     return VAE_OK;
 }

@@ -108,11 +108,12 @@ static void losses_close(losses_world *w) {
 }
 
 /* Case number i of all: activation x likelihood x kind. */
-enum { LOSSES_CASES = VAE_ACT_COUNT * VAE_LIKELIHOOD_COUNT * LOSSES_KINDS };
+enum { LOSSES_LIKELIHOODS = 3 }; /* those of the reference; the others are below */
+enum { LOSSES_CASES = VAE_ACT_COUNT * LOSSES_LIKELIHOODS * LOSSES_KINDS };
 static losses_case losses_at(int i) {
     losses_case c = losses_kinds[i % LOSSES_KINDS];
-    c.likelihood = (vae_likelihood)(i / LOSSES_KINDS % VAE_LIKELIHOOD_COUNT);
-    c.act = (vae_act)(i / LOSSES_KINDS / VAE_LIKELIHOOD_COUNT);
+    c.likelihood = (vae_likelihood)(i / LOSSES_KINDS % LOSSES_LIKELIHOODS);
+    c.act = (vae_act)(i / LOSSES_KINDS / LOSSES_LIKELIHOODS);
     return c;
 }
 

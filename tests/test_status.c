@@ -42,7 +42,8 @@ TEST(every_status_has_a_text_of_its_own) {
 TEST(every_choice_has_a_word_that_leads_back_to_it) {
     static const int counts[VAE_CHOICE_COUNT] = {
         VAE_ISA_COUNT,      VAE_LIKELIHOOD_COUNT, VAE_INIT_COUNT,     VAE_BIAS_COUNT,
-        VAE_BINARIZE_COUNT, VAE_OPTIMIZER_COUNT,  VAE_SCHEDULE_COUNT, VAE_ACT_COUNT};
+        VAE_BINARIZE_COUNT, VAE_OPTIMIZER_COUNT,  VAE_SCHEDULE_COUNT, VAE_ACT_COUNT,
+        VAE_HEAD_COUNT};
     int c, i;
     for (c = 0; c < VAE_CHOICE_COUNT; c++) {
         const vae_choice choice = (vae_choice)c;
