@@ -1377,10 +1377,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, latent_bwd, (size_t n, const float *head, const float *eps, const float *dz, \
                          float *dhead)) \
     X(float, kl, (size_t n, const float *head, float scale, float *dhead)) \
-    X(void, gather, (const vae__gather *g, const float *x, size_t first, size_t count, \
+    X(void, gather, (const vae__patches *g, const float *x, size_t first, size_t count, \
                      size_t from, size_t to, float *out)) \
-    X(void, scatter, (const vae__gather *g, const float *values, size_t first, size_t count, \
-                      size_t c, float *y)) \
+    X(void, ungather, (const vae__patches *g, float *values, size_t first, size_t count, \
+                       float *y)) \
     X(void, transpose, (size_t n, size_t m, const float *in, float *out)) \
     X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
     X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
@@ -1436,18 +1436,12 @@ typedef struct vae__adam_step {
     float l2;       /* added to the gradient as l2 * w; 0: none */
 } vae__adam_step;
 
-/* One direction of an image whose patches are gathered: at place q (0 <= q < count) tap t reads
- * pixel first + step q + tap_step t, if it lies in 0 .. size - 1. What is made of it goes to pixel
- * out_first + out_step q of out_size. */
-typedef struct vae__axis {
-    size_t count;
-    int size, taps, first, step, tap_step; /* tap_step: 1 or -1 */
-    int out_first, out_step, out_size;
-} vae__axis;
-typedef struct vae__gather {
-    vae__axis y, x;
-    size_t c; /* channels */
-} vae__gather;
+/* Patches of an image of h x w pixels with c channels: the one at place (y, x) is the window of
+ * kh x kw pixels that begins at pixel (stride y - before_y, stride x - before_x). */
+typedef struct vae__patches {
+    size_t places_y, places_x, c;
+    int h, w, kh, kw, stride, before_y, before_x;
+} vae__patches;
 
 typedef struct vae__kernels {
     vae_isa isa;
@@ -2992,88 +2986,77 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, float *dhead)
 
 /* ---- convolutions: patches ---- */
 
-VAE__INLINE void VAE__FN(copy)(size_t n, const float *from, float *to) {
-    size_t i;
-    for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_GET(from, i, n));
-}
 VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
     size_t i;
     for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_ZERO());
 }
 
-/* Columns from .. to - 1 of the patches at places first .. first + count - 1, which run through
- * images, rows and columns of g: out (count, to - from). A patch holds (tap row, tap column,
- * channel), with zeros where a tap lies outside the image. */
-static void VAE__FN(gather)(const vae__gather *g, const float *x, size_t first, size_t count,
-                            size_t from, size_t to, float *out) {
-    const vae__axis *ya = &g->y, *xa = &g->x;
-    const int run = xa->tap_step > 0 ? xa->taps : 1; /* taps that lie side by side in the image */
-    const int runs = xa->taps / (run > 0 ? run : 1);   /* in a row of taps */
-    const size_t all = (size_t)run * g->c, line = (size_t)xa->size * g->c;
-    const int whole = all && from % all == 0 && to % all == 0;
-    const VL lanes = VAE__FN(v_lanes)(0, all);
-    size_t qx = first % xa->count, qy = first / xa->count % ya->count;
-    const float *image = x + first / (xa->count * ya->count) * (size_t)ya->size * line;
-    for (; all && count--; out += to - from) {
-        const int y0 = ya->first + ya->step * (int)qy, x0 = xa->first + xa->step * (int)qx;
-        const int y1 = y0 + ya->tap_step * (ya->taps - 1), x1 = x0 + xa->tap_step * (xa->taps - 1);
-        const int inside = y0 >= 0 && y0 < ya->size && y1 >= 0 && y1 < ya->size && x0 >= 0 &&
-                           x0 < xa->size && x1 >= 0 && x1 < xa->size;
-        int ty = (int)(from / all) / runs, tx = (int)(from / all) % runs;
-        size_t at = from / all * all; /* column */
-        float *o = out;
-        for (; at < to; at += all) {
-            const int iy = y0 + ya->tap_step * ty, ix = x0 + xa->tap_step * run * tx;
-            const float *p = image + (ptrdiff_t)iy * (ptrdiff_t)line + (ptrdiff_t)ix *
-                                                                       (ptrdiff_t)g->c;
-            if (inside && whole) {
-                size_t i;
-                if (all < V_W && V_CHEAP_LANES) {
-                    V_PUT(o, 0, all, V_LOAD_LANES(p, lanes));
-                } else {
-                    for (i = 0; i + V_W <= all; i += V_W) V_STORE(o + i, V_LOAD(p + i));
-                    if (i < all) V_PUT(o, i, all, V_GET(p, i, all));
-                }
-                o += all;
-            } else {
-                const size_t lo = from > at ? from - at : 0, hi = vae__min(to - at, all);
-                size_t low = 0, high = 0; /* what lies inside: low .. high - 1 */
-                if (iy >= 0 && iy < ya->size && ix > -run && ix < xa->size) {
-                    low = ix < 0 ? (size_t)-ix * g->c : 0;
-                    high = ix + run > xa->size ? (size_t)(xa->size - ix) * g->c : all;
-                }
-                low = low < lo ? lo : vae__min(low, hi);
-                high = high > hi ? hi : high < low ? low : high;
-                VAE__FN(clear)(low - lo, o);
-                if (low < high) VAE__FN(copy)(high - low, p + low, o + (low - lo));
-                VAE__FN(clear)(hi - high, o + (high - lo));
-                o += hi - lo;
+/* Columns from .. to - 1 of the patches at places first .. first + count - 1 of g, which run
+ * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are copied to
+ * `patch` (count, to - from), with zeros where a tap lies outside the image, or, on the way `back`,
+ * added from there to the image. */
+VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *image, size_t first,
+                                  size_t count, size_t from, size_t to, float *patch) {
+    const size_t run = (size_t)g->kw * g->c, line = (size_t)g->w * g->c; /* of taps, of pixels */
+    const size_t whole = from % run == 0 && to % run == 0;
+    size_t px = first % g->places_x, py = first / g->places_x % g->places_y;
+    image += first / (g->places_x * g->places_y) * (size_t)g->h * line;
+    for (; count--;) {
+        const int y0 = g->stride * (int)py - g->before_y, x0 = g->stride * (int)px - g->before_x;
+        const int inside = y0 >= 0 && y0 + g->kh <= g->h && x0 >= 0 && x0 + g->kw <= g->w;
+        size_t at = from / run * run; /* column where the tap row begins */
+        int y = y0 + (int)(from / run);
+        if (inside && whole && run <= V_W) { /* few channels: a vector for each tap row */
+            float *pixel = image + (size_t)y * line + (size_t)x0 * g->c;
+            for (; at < to; at += run, pixel += line, patch += run) {
+                V v = V_GET(back ? patch : pixel, 0, run);
+                if (back) V_PUT(pixel, 0, run, V_ADD(V_GET(pixel, 0, run), v));
+                else V_PUT(patch, 0, run, v);
             }
-            if (++tx == runs) tx = 0, ty++;
         }
-        if (++qx == xa->count) {
-            qx = 0;
-            if (++qy == ya->count) qy = 0, image += (size_t)ya->size * line;
+        for (; at < to; at += run, y++) {
+            const size_t lo = from > at ? from - at : 0, hi = vae__min(to - at, run);
+            size_t low = lo, high = hi, i; /* what lies inside: low .. high - 1 */
+            float *pixel;
+            if (!inside || !whole) {
+                if (y < 0 || y >= g->h || x0 <= -g->kw || x0 >= g->w) {
+                    high = low;
+                } else {
+                    const size_t left = x0 < 0 ? (size_t)-x0 * g->c : 0;
+                    if (x0 + g->kw > g->w) high = vae__min(hi, (size_t)(g->w - x0) * g->c);
+                    low = left < lo ? lo : vae__min(left, hi);
+                    if (high < low) high = low;
+                }
+            }
+            if (!back && low > lo) VAE__FN(clear)(low - lo, patch);
+            patch += low - lo;
+            if (low < high) {
+                pixel = image + (size_t)y * line + (low + (size_t)(x0 + g->kw) * g->c - run);
+                for (i = 0; i < high - low; i += V_W) {
+                    const size_t n = high - low;
+                    if (!back) V_PUT(patch, i, n, V_GET(pixel, i, n));
+                    else V_PUT(pixel, i, n, V_ADD(V_GET(pixel, i, n), V_GET(patch, i, n)));
+                }
+            }
+            patch += high - low;
+            if (!back && high < hi) VAE__FN(clear)(hi - high, patch);
+            patch += hi - high;
+        }
+        if (++px == g->places_x) {
+            px = 0;
+            if (++py == g->places_y) py = 0, image += (size_t)g->h * line;
         }
     }
 }
-
-/* Values (count, c) of the places first .. first + count - 1 of g go to their pixels in y. */
-static void VAE__FN(scatter)(const vae__gather *g, const float *values, size_t first, size_t count,
-                             size_t c, float *y) {
-    const vae__axis *ya = &g->y, *xa = &g->x;
-    size_t qx = first % xa->count, qy = first / xa->count % ya->count;
-    size_t image = first / (xa->count * ya->count);
-    for (; count--; values += c) {
-        const size_t py = (image * (size_t)ya->out_size + (size_t)ya->out_first +
-                           (size_t)ya->out_step * qy) * (size_t)xa->out_size;
-        VAE__FN(copy)(c, values,
-                      y + (py + (size_t)xa->out_first + (size_t)xa->out_step * qx) * c);
-        if (++qx == xa->count) {
-            qx = 0;
-            if (++qy == ya->count) qy = 0, image++;
-        }
-    }
+static void VAE__FN(gather)(const vae__patches *g, const float *x, size_t first, size_t count,
+                            size_t from, size_t to, float *out) {
+    union { const float *in; float *out; } alias; /* only read here */
+    alias.in = x;
+    VAE__FN(patches)(0, g, alias.out, first, count, from, to, out);
+}
+static void VAE__FN(ungather)(const vae__patches *g, float *values, size_t first, size_t count,
+                              float *y) {
+    VAE__FN(patches)(1, g, y, first, count, 0, (size_t)(g->kh * g->kw) * g->c, values);
 }
 
 /* out (m, n) = transpose of in (n, m) */
@@ -3250,7 +3233,8 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
 
 enum { VAE__FN(RUN) = 256 };
 
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into `to`. */
+/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
+ * `to`. */
 VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
                                 float *plane) {
     size_t pixel = first / c, q = first % c, i;
@@ -4492,51 +4476,32 @@ static void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, s
 /* ---- convolutions ----
  * conv takes a big image to a small one by y = patches(x) W with W [kh, kw, big.c, small.c]; convt
  * is its adjoint and takes a small one to a big one with an array of the same meaning. So there are
- * three functions: one way, the other way, and the gradient of W; patches are gathered block by
- * block into the part's scratch, never all at once. */
+ * three functions: one way, the other way, and the gradient of W; patches are made block by block
+ * in the part's scratch, never all at once. */
 
 enum { VAE__PATCH_FLOATS = 32768, VAE__PATCH_PLACES = 256 };
 
-static vae__axis vae__axis_along(size_t big, size_t small, int kernel, int stride, int before) {
-    vae__axis a;
-    memset(&a, 0, sizeof a);
-    a.count = small, a.size = (int)big, a.taps = kernel, a.tap_step = 1;
-    a.step = stride, a.first = -before;
-    return a;
-}
 /* Of the big image, for every pixel of the small one. */
-static vae__gather vae__patches(const vae__op *op, const vae__shape *big, const vae__shape *small) {
-    vae__gather g;
-    g.y = vae__axis_along(big->h, small->h, op->kh, op->stride, op->before_y);
-    g.x = vae__axis_along(big->w, small->w, op->kw, op->stride, op->before_x);
-    g.c = big->c;
+static vae__patches vae__patches_of(const vae__op *op, const vae__shape *big,
+                                    const vae__shape *small) {
+    vae__patches g;
+    g.places_y = small->h, g.places_x = small->w, g.c = big->c;
+    g.h = (int)big->h, g.w = (int)big->w, g.kh = op->kh, g.kw = op->kw, g.stride = op->stride;
+    g.before_y = op->before_y, g.before_x = op->before_x;
     return g;
-}
-/* Big pixels number r, r + stride ..: taps k, k + stride .. reach them, the small pixel running
- * backwards as the tap runs forwards. Returns k. */
-static int vae__axis_back(vae__axis *a, size_t big, size_t small, int kernel, int stride,
-                          int before, int r) {
-    const int k = (r + before) % stride;
-    memset(a, 0, sizeof *a);
-    a->count = (big - (size_t)r + (size_t)stride - 1) / (size_t)stride;
-    a->size = (int)small;
-    a->taps = kernel > k ? (kernel - k + stride - 1) / stride : 0;
-    a->tap_step = -1, a->step = 1, a->first = (r + before - k) / stride;
-    a->out_first = r, a->out_step = stride, a->out_size = (int)big;
-    return k;
 }
 /* Places of a block of patches. */
 static size_t vae__block_of(size_t width) {
-    const size_t n = VAE__PATCH_FLOATS / (width ? width : 1);
+    const size_t n = VAE__PATCH_FLOATS / width;
     return n > VAE__PATCH_PLACES ? VAE__PATCH_PLACES : n < 16 ? 16 : n;
 }
 
 /* small = patches(big) W + bias */
-static void vae__gather_conv(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                             const vae__shape *small, const float *w, const float *bias,
-                             const float *x, float *y) {
-    const vae__gather g = vae__patches(op, big, small);
-    const size_t width = (size_t)op->kh * (size_t)op->kw * big->c, block = vae__block_of(width);
+static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                              const vae__shape *small, const float *w, const float *bias,
+                              const float *x, float *y) {
+    const vae__patches g = vae__patches_of(op, big, small);
+    const size_t width = (size_t)(op->kh * op->kw) * big->c, block = vae__block_of(width);
     const size_t places = c->rows * vae__pixels(small);
     size_t at, n;
     for (at = 0; at < places; at += n) {
@@ -4547,39 +4512,24 @@ static void vae__gather_conv(const vae__walk *c, const vae__op *op, const vae__s
     }
 }
 
-/* The adjoint: big = W' small + bias. The big pixels of one residue modulo the stride see the same
- * taps, so each residue is a product of its own, with those taps' part of W turned over. */
-static void vae__spread_conv(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                             const vae__shape *small, const float *w, const float *bias,
-                             const float *x, float *y) {
-    const int stride = op->stride;
-    int ry, rx, ty, tx;
-    for (ry = 0; ry < stride && ry < (int)big->h; ry++) {
-        for (rx = 0; rx < stride && rx < (int)big->w; rx++) {
-            vae__gather g;
-            const int ky = vae__axis_back(&g.y, big->h, small->h, op->kh, stride, op->before_y, ry);
-            const int kx = vae__axis_back(&g.x, big->w, small->w, op->kw, stride, op->before_x, rx);
-            const size_t width = (size_t)(g.y.taps * g.x.taps) * small->c;
-            const size_t block = vae__block_of(width), places = c->rows * g.y.count * g.x.count;
-            float *turned = c->room, *values, *patches;
-            size_t at, n;
-            g.c = small->c;
-            for (ty = 0; ty < g.y.taps; ty++) {
-                for (tx = 0; tx < g.x.taps; tx++) {
-                    const size_t tap = (size_t)((ky + ty * stride) * op->kw + kx + tx * stride);
-                    c->k->transpose(big->c, small->c, w + tap * big->c * small->c, turned);
-                    turned += big->c * small->c;
-                }
-            }
-            values = turned, turned = c->room, patches = values + block * big->c;
-            for (at = 0; at < places; at += n) {
-                n = vae__min(places - at, block);
-                c->k->gather(&g, x, at, n, 0, width, patches);
-                c->k->gemm(0, n, big->c, width, patches, width, turned, big->c, bias,
-                           VAE_ACT_IDENTITY, values, big->c);
-                c->k->scatter(&g, values, at, n, big->c, y);
-            }
-        }
+/* The adjoint: small W' are patches that are added up where they overlap, small pixels ascending,
+ * onto the bias. */
+static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                              const vae__shape *small, const float *w, const float *bias,
+                              const float *x, float *y) {
+    const vae__patches g = vae__patches_of(op, big, small);
+    const size_t width = (size_t)(op->kh * op->kw) * big->c, block = vae__block_of(width);
+    const size_t places = c->rows * vae__pixels(small), pixels = c->rows * vae__pixels(big);
+    float *turned = c->room, *values = c->room + width * small->c;
+    size_t at, n;
+    c->k->transpose(width, small->c, w, turned);
+    if (!bias) memset(y, 0, pixels * big->c * sizeof(float));
+    for (at = 0; bias && at < pixels; at++) memcpy(y + at * big->c, bias, big->c * sizeof(float));
+    for (at = 0; at < places; at += n) {
+        n = vae__min(places - at, block);
+        c->k->gemm(0, n, width, small->c, x + at * small->c, small->c, turned, width, NULL,
+                   VAE_ACT_IDENTITY, values, width);
+        c->k->ungather(&g, values, at, n, y);
     }
 }
 
@@ -4587,7 +4537,7 @@ static void vae__spread_conv(const vae__walk *c, const vae__op *op, const vae__s
 static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
                               const vae__shape *small, size_t from, size_t to, const float *x,
                               const float *s, float *dw) {
-    const vae__gather g = vae__patches(op, big, small);
+    const vae__patches g = vae__patches_of(op, big, small);
     const size_t places = c->rows * vae__pixels(small), block = vae__block_of(to - from);
     size_t at, n;
     for (at = 0; at < places; at += n) {
@@ -4600,16 +4550,12 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
 
 /* Scratch of all three, and the check that the numbers are small enough for int. 0: too large. */
 static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
-    const size_t taps = (size_t)op->kh * (size_t)op->kw;
-    size_t width, turned, there, back;
-    if (op->kh > 32767 || op->kw > 32767 || op->stride > 32767 || big->h > 1 << 24 ||
-        !vae__size_mul(taps, big->c, &width) || !vae__size_mul(width, small->c, &turned) ||
-        turned > SIZE_MAX / 256 || !vae__size_mul(taps, small->c, &back) ||
-        width > VAE_MAX_DIM || back > VAE_MAX_DIM)
+    size_t width, turned;
+    if (op->kh > 4096 || op->kw > 4096 || op->stride > 4096 ||
+        !vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
+        !vae__size_mul(width, small->c, &turned) || turned > SIZE_MAX / 256)
         return 0;
-    there = vae__block_of(width) * width;
-    back = turned + VAE__PATCH_FLOATS + 16 * back + VAE__PATCH_PLACES * big->c;
-    op->room = there > back ? there : back;
+    op->room = turned + VAE__PATCH_FLOATS + 16 * width;
     /* the whole gradient where it fits the cache, so that patches are gathered once */
     op->grad_block = vae__min(width, VAE__PATCH_FLOATS / 8 / small->c * 8 + 96);
     return 1;
@@ -4681,12 +4627,12 @@ VAE__INLINE size_t vae__conv_weights(const vae__op *op) {
 }
 static void vae__conv_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           float *y) {
-    vae__gather_conv(c, op, &op->in, &op->out, w, w + vae__conv_weights(op), x, y);
+    vae__big_to_small(c, op, &op->in, &op->out, w, w + vae__conv_weights(op), x, y);
 }
 static void vae__conv_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           const float *dy, float *dx) {
     (void)x;
-    vae__spread_conv(c, op, &op->in, &op->out, w, NULL, dy, dx);
+    vae__small_to_big(c, op, &op->in, &op->out, w, NULL, dy, dx);
 }
 static void vae__conv_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
                            size_t to, const float *x, const float *dy, float *dw) {
@@ -4695,12 +4641,12 @@ static void vae__conv_grad(const vae__walk *c, const vae__op *op, int tensor, si
 }
 static void vae__convt_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                            float *y) {
-    vae__spread_conv(c, op, &op->out, &op->in, w, w + vae__conv_weights(op), x, y);
+    vae__small_to_big(c, op, &op->out, &op->in, w, w + vae__conv_weights(op), x, y);
 }
 static void vae__convt_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                            const float *dy, float *dx) {
     (void)x;
-    vae__gather_conv(c, op, &op->out, &op->in, w, NULL, dy, dx);
+    vae__big_to_small(c, op, &op->out, &op->in, w, NULL, dy, dx);
 }
 static void vae__convt_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
                             size_t to, const float *x, const float *dy, float *dw) {
@@ -5115,7 +5061,7 @@ static vae_status vae__read_args(vae__parser *p, vae__op *op) {
     return bad;
 }
 
-/* Reads the next item into op (in.* is given), number `index`; *more tells whether there was one. */
+/* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
 static vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
@@ -5214,7 +5160,8 @@ static void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, s
     for (i = from; i < to; i++) {
         const vae__op *op = &net->ops[i];
         const size_t at = c->first * op->pitch;
-        float *y = out && i + 1 == net->count ? out : op->y + at, *made = op->pre ? op->pre + at : y;
+        float *y = out && i + 1 == net->count ? out : op->y + at;
+        float *made = op->pre ? op->pre + at : y;
         op->layer->fwd(c, op, c->params + op->weights, x, made);
         if (op->act != VAE_ACT_IDENTITY)
             c->k->map((int)op->act, c->rows * op->out.dim, made, y);
@@ -6537,9 +6484,9 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
     if (m->desc.inference) return vae__can_train(m);
     if (!m->visible_count || m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL)
-        return vae__fail(&m->report, VAE_ERR_STATE, "there is no bias that would yield mean pixels: "
-                         "%s", m->visible_count ? "the likelihood is categorical"
-                                                : "the decoder's last layer has none");
+        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: %s",
+                         m->visible_count ? "the likelihood is categorical"
+                                          : "the decoder's last layer has none");
     for (i = 0; i < m->input.dim; i++)
         if (!vae__finite_f(mean[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
