@@ -3032,10 +3032,14 @@ VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *
             patch += low - lo;
             if (low < high) {
                 pixel = image + (size_t)y * line + (low + (size_t)(x0 + g->kw) * g->c - run);
-                for (i = 0; i < high - low; i += V_W) {
-                    const size_t n = high - low;
-                    if (!back) V_PUT(patch, i, n, V_GET(pixel, i, n));
-                    else V_PUT(pixel, i, n, V_ADD(V_GET(pixel, i, n), V_GET(patch, i, n)));
+                for (i = 0; i + V_W <= high - low; i += V_W) {
+                    if (!back) V_STORE(patch + i, V_LOAD(pixel + i));
+                    else V_STORE(pixel + i, V_ADD(V_LOAD(pixel + i), V_LOAD(patch + i)));
+                }
+                if (i < high - low) {
+                    V v = V_GET(back ? patch : pixel, i, high - low);
+                    if (back) v = V_ADD(V_GET(pixel, i, high - low), v);
+                    V_PUT(back ? pixel : patch, i, high - low, v);
                 }
             }
             patch += high - low;

@@ -11,8 +11,8 @@ steps of all rounds. One thread: both on the same core, in CPU time; two: in wal
 
 PyTorch is given what makes it fastest on a CPU: AVX-512 kernels, memory that is not returned to
 the system, OpenBLAS free to choose its kernels and built for OpenMP, the loss from logits. Of the
-ways to write a model (Adam plain or foreach, mu and logvar from one layer or two; decoding eager,
-frozen or through oneDNN) each is tried at the start and the fastest races. These settings are read
+ways to write a model (Adam plain or foreach, mu and logvar from one layer or two, images with
+channels first or last; decoding eager, frozen or through oneDNN) each is tried at the start and the fastest races. These settings are read
 when PyTorch is loaded, so this script starts itself again for each number of threads."""
 
 import argparse
@@ -33,6 +33,7 @@ ROWS = [  # name in train_step.c, what it is, unit, how many of them a second
     ("iwae-1", "IWAE net 784-200-200-50 step, batch 20, L = 1", "ms", 1e3),
     ("iwae-5", "IWAE net 784-200-200-50 step, batch 20, L = 5", "ms", 1e3),
     ("iwae-50", "IWAE net 784-200-200-50 step, batch 20, L = 50", "ms", 1e3),
+    ("conv", "convolutional VAE, latent 16, step, batch 128", "ms", 1e3),
     ("decode-1", "decode 20-400-784, batch 1", "us", 1e6),
     ("decode-1024", "decode 20-400-784, batch 1024", "ms", 1e3),
     ("normals", "standard normals, 2^20 of them", "ms", 1e3),
@@ -179,8 +180,11 @@ def child(options):
             self.decoder = nn.Sequential(*stack([latent] + decoder), nn.Linear(decoder[-1], 784))
             self.samples = samples
 
+        def codes(self, x):
+            return self.encoder(x)
+
         def loss(self, x):
-            h = self.encoder(x)
+            h = self.codes(x)
             if len(self.head) == 1:
                 mu, logvar = self.head[0](h).chunk(2, dim=1)
             else:
@@ -195,8 +199,26 @@ def child(options):
             recon = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
             return (recon / self.samples + kl) / mu.shape[0]
 
-    def trainer(shape, data, batch, fused, foreach):
-        network = Network(*shape, fused)
+    class Convolutional(Network):
+        def __init__(self, last):
+            super().__init__([256], 16, [256], nn.ReLU, 1, True)
+            self.last = last
+            self.encoder = nn.Sequential(
+                nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+                nn.Flatten(), nn.Linear(3136, 256), nn.ReLU())
+            self.decoder = nn.Sequential(
+                nn.Linear(16, 256), nn.ReLU(), nn.Linear(256, 3136), nn.ReLU(),
+                nn.Unflatten(1, (64, 7, 7)), nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(),
+                nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten())
+            if last:
+                self.to(memory_format=torch.channels_last)
+
+        def codes(self, x):
+            x = x.view(-1, 1, 28, 28)
+            return self.encoder(x.contiguous(memory_format=torch.channels_last) if self.last
+                                else x)
+
+    def trainer(network, data, batch, foreach):
         adam = torch.optim.Adam(network.parameters(), lr=1e-3, foreach=foreach)
         at = [0]
 
@@ -210,8 +232,13 @@ def child(options):
 
     def trainers(shape, data, batch):
         return {f"{'one' if fused else 'two'}-layer head, Adam {'foreach' if each else 'plain'}":
-                trainer(shape, data, batch, fused, each)
+                trainer(Network(*shape, fused), data, batch, each)
                 for fused in (True, False) for each in (True, False)}
+
+    def convolutional():
+        return {f"channels {'last' if last else 'first'}, Adam {'foreach' if each else 'plain'}":
+                trainer(Convolutional(last), pixels, 128, each)
+                for last in (True, False) for each in (True, False)}
 
     def decoders(batch):
         net = nn.Sequential(nn.Linear(20, 400), nn.ReLU(), nn.Linear(400, 784), nn.Sigmoid())
@@ -243,6 +270,7 @@ def child(options):
     ways = {
         "vae-dense": lambda: trainers(vae, dense, 128),
         "vae-pixels": lambda: trainers(vae, pixels, 128),
+        "conv": convolutional,
         "decode-1": lambda: decoders(1),
         "decode-1024": lambda: decoders(1024),
         "normals": normals,

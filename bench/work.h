@@ -1,4 +1,4 @@
-/* work.h: what a training step and a decode have to do, counted from a model's own tensors, and the
+/* work.h: what a training step and a decode have to do, counted from a model's own ops, and the
  * least time that can take on one thread. Include it after race.h.
  *
  * A floor is the products at the ceiling plus the bytes at the bandwidth of where they lie. A step
@@ -21,24 +21,29 @@ typedef struct work {
 RACE_FN work work_of(vae *m) {
     work w = {0};
     vae_info info;
-    vae_desc desc;
-    vae_tensor t;
-    size_t i;
+    size_t i, n;
     vae_get_info(m, &info);
-    vae_get_desc(m, &desc);
     w.parameters = info.parameters, w.in = info.input_dim, w.latent = info.latent;
-    w.samples = (size_t)desc.samples;
-    for (i = 0; i < info.tensors; i++) {
-        double products;
-        if (vae_tensor_at(m, i, &t)) fail(vae_last_report(m)->text);
-        products = t.rank == 2 ? (double)t.count : 0; /* a bias has none */
-        if (!strncmp(t.name, "decoder.", 8)) {
-            if (!w.weights) w.weights = t.data;
-            w.decoder += t.count;
-            w.decode += products, w.draw += 3 * products;
-        } else {
-            w.image += products * (i ? 3 : 2);
-            if (!i) w.first = 2 * products;
+    w.samples = (size_t)m->desc.samples;
+    for (n = 0; n < 2; n++) {
+        const vae__net *net = n ? &m->dec : &m->enc;
+        for (i = 0; i < net->count; i++) {
+            const vae__op *op = &net->ops[i];
+            const vae__slot *weight = &m->slots[op->tensor];
+            /* a window's weight is used at each pixel of the smaller image */
+            const size_t in = op->in.h * op->in.w, out = op->out.h * op->out.w;
+            double products = 0;
+            int t;
+            if (op->tensor_count && weight->rank > 1)
+                products = (double)weight->count * (double)(!op->kh ? 1 : in < out ? in : out);
+            for (t = 0; n && t < op->tensor_count; t++) w.decoder += weight[t].count;
+            if (n) {
+                if (!w.weights) w.weights = m->w + op->weights;
+                w.decode += products, w.draw += 3 * products;
+            } else {
+                w.image += products * (i ? 3 : 2);
+                if (!i && !op->kh) w.first = 2 * products;
+            }
         }
     }
     return w;
