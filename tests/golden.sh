@@ -1,17 +1,32 @@
 #!/bin/sh
-# The golden run: prints the hash of the parameters it ends with, which is the first line of
+# The golden runs: prints the hash of the parameters that one ends with, which is its line of
 # tests/golden.txt for every instruction set, compiler, flag set and byte order.
 #     sh tests/golden.sh VAE [ISA [MORE FLAGS OF TRAIN]]
+# The first run is of dense layers alone; GOLDEN=2: convolutions, norms, dropout and the rest.
 # RUNNER=qemu-s390x emulates; IMAGES=160 makes a shorter run, which has another hash.
-# When the hash is moved on purpose: sh tests/golden.sh build/vae >tests/golden.txt
+# When a hash is moved on purpose:
+#     (sh tests/golden.sh build/vae; GOLDEN=2 sh tests/golden.sh build/vae) >tests/golden.txt
 [ $# -ge 1 ] || { echo "usage: sh tests/golden.sh VAE [ISA [FLAGS OF TRAIN]]" >&2; exit 2; }
 vae=$1 isa=${2:-auto}
 shift
 [ $# -eq 0 ] || shift
 case $vae in */*) ;; *) vae=./$vae ;; esac
-out=$(${RUNNER:-} "$vae" train --data digits --images "${IMAGES:-1600}" \
-    --encoder "dense 64 relu" --decoder "dense 64 relu" --latent 8 --batch 32 --epochs 1 --seed 7 \
-    --isa "$isa" "$@") || exit 1
+run() { # IMAGES ENCODER DECODER FLAGS...
+    images=${IMAGES:-$1} encoder=$2 decoder=$3
+    shift 3
+    ${RUNNER:-} "$vae" train --data digits --images "$images" --encoder "$encoder" \
+        --decoder "$decoder" --latent 8 --batch 32 --epochs 1 --seed 7 --isa "$isa" "$@"
+}
+case ${GOLDEN:-1} in
+1) out=$(run 1600 "dense 64 relu" "dense 64 relu" "$@") ;;
+2)
+    out=$(run 320 "conv 8 4x4/2, batchnorm relu, conv 16 3x3 silu, maxpool 2, dropout 0.25, dense 32,
+            layernorm tanh" \
+        "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, convt 8 4x4/2 gelu,
+            upsample 2, conv 2 3x3" \
+        --likelihood logistic --head softplus --samples 2 "$@")
+    ;;
+esac || exit 1
 hash=$(echo "$out" | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')
 [ ${#hash} -eq 16 ] || { echo "no hash in the output: $out" >&2; exit 1; }
 echo "$hash"

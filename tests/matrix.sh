@@ -49,17 +49,21 @@ job() {
                 report skip "$name $isa" "this processor has no $isa"
                 continue
             fi
-            hash=$(sh tests/golden.sh "$base" "$isa" --test-images 0 --model "$base.$isa" 2>"$log")
-            if [ "$hash" != "$golden" ]; then
-                echo "params_hash ${hash:-none} instead of $golden" >>"$log"
-                report FAIL "$name $isa"
-            elif ! sha256sum <"$base.$isa" | cmp -s - "$dir/model.sha256"; then
-                echo "its model file differs from that of the first build" >>"$log"
-                report FAIL "$name $isa"
-            else
-                report ok "$name $isa"
-            fi
-            rm -f "$base.$isa"
+            for run in 1 2; do
+                hash=$(GOLDEN=$run sh tests/golden.sh "$base" "$isa" --test-images 0 \
+                    --model "$base.$isa" 2>"$log")
+                golden=$(sed -n "${run}p" tests/golden.txt)
+                if [ "$hash" != "$golden" ]; then
+                    echo "params_hash ${hash:-none} instead of $golden" >>"$log"
+                    report FAIL "$name $isa, run $run"
+                elif ! sha256sum <"$base.$isa" | cmp -s - "$dir/model.$run.sha256"; then
+                    echo "its model file differs from that of the first build" >>"$log"
+                    report FAIL "$name $isa, run $run"
+                else
+                    report ok "$name $isa, run $run"
+                fi
+                rm -f "$base.$isa"
+            done
         done
         ;;
     refused) # must not compile, and must say the word in field 4
@@ -75,9 +79,9 @@ job() {
 }
 
 if [ "${1-}" = --job ]; then
-    dir=$2 golden=$3
-    job "$4"
-    echo "$4" >>"$dir/done"
+    dir=$2
+    job "$3"
+    echo "$3" >>"$dir/done"
     exit 0
 fi
 
@@ -86,7 +90,6 @@ fi
 filter=${1-}
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
-golden=$(head -n 1 tests/golden.txt) || exit 2
 add() { echo "$*" >>"$dir/jobs"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 echo 'int main(void) { return 0; }' >"$dir/main.c"
@@ -185,27 +188,32 @@ fi
 
 reference=
 for cc in gcc clang cc; do have $cc && reference=$cc && break; done
-if ! $reference -O2 tools/vae.c -o "$dir/reference" >"$dir/log" 2>&1 ||
-    ! hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" \
-        2>"$dir/log"); then
+if ! $reference -O2 tools/vae.c -o "$dir/reference" >"$dir/log" 2>&1; then
     cat "$dir/log"
     echo "FAIL the first build"
     echo "matrix: 0 passed, 1 failed, 0 skipped"
     exit 1
 fi
-sha256sum <"$dir/model" >"$dir/model.sha256"
-# canon's own words, test set and all, must give what the shorter command gave
-if [ "$hash" = "$golden" ] && [ "$(sh tests/golden.sh "$dir/reference")" = "$golden" ]; then
-    echo "ok tests/golden.txt"
-else
-    echo "FAIL tests/golden.txt: it says $golden, the golden run gives $hash"
-fi >"$dir/out"
+for run in 1 2; do
+    export GOLDEN=$run
+    golden=$(sed -n "${run}p" tests/golden.txt)
+    hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" 2>&1)
+    sha256sum <"$dir/model" >"$dir/model.$run.sha256"
+    # canon's own words, test set and all, must give what the shorter command gave
+    if [ -n "$golden" ] && [ "$hash" = "$golden" ] &&
+        [ "$(sh tests/golden.sh "$dir/reference")" = "$golden" ]; then
+        echo "ok tests/golden.txt, run $run"
+    else
+        echo "FAIL tests/golden.txt: it says $golden, golden run $run gives $hash"
+    fi
+done >"$dir/out"
+unset GOLDEN
 cat "$dir/out"
 if [ -n "$filter" ]; then
     grep -F -e "$filter" "$dir/jobs" >"$dir/some"
     mv "$dir/some" "$dir/jobs"
 fi
-tr '\n' '\0' <"$dir/jobs" | xargs -0 -P "${JOBS:-2}" -I '{}' sh "$0" --job "$dir" "$golden" '{}' |
+tr '\n' '\0' <"$dir/jobs" | xargs -0 -P "${JOBS:-2}" -I '{}' sh "$0" --job "$dir" '{}' |
     tee -a "$dir/out"
 : >>"$dir/done"
 if [ "$(wc -l <"$dir/done")" -ne "$(wc -l <"$dir/jobs")" ]; then # the script itself broke

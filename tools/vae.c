@@ -312,6 +312,18 @@ static void json_stats(text *t, const char *name, const vae_stats *stats)
     json_number(t, "kl", stats->kl, "},\n");
 }
 
+/* A density of numbers from 0 to 1, not of levels. */
+static int is_density(const vae_desc *d)
+{
+    return d->likelihood != VAE_LIKELIHOOD_BERNOULLI && d->likelihood != VAE_LIKELIHOOD_LOGISTIC
+           && d->likelihood != VAE_LIKELIHOOD_CATEGORICAL;
+}
+
+static double bits_per_dim(const vae_desc *d, const vae_info *i, const vae_stats *s)
+{
+    return -s->elbo / ((double)i->input_dim * 0.69314718055994531) + 8 * is_density(d);
+}
+
 /* The one object that train and eval write; figures that are not known are null. */
 static void save_json(const char *path, const char *command, const char *file, vae *model,
                       double seconds, double speed, const vae_stats *train_stats,
@@ -332,7 +344,8 @@ static void save_json(const char *path, const char *command, const char *file, v
     json_stats(&t, "test", test_stats);
     if (mse) {
         text_print(&t, "  ");
-        json_number(&t, "mse", *mse, ",\n");
+        json_number(&t, "mse", *mse, ",\n  ");
+        json_number(&t, "bits_per_dim", bits_per_dim(&d, &at, test_stats), ",\n");
     }
     text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,
                (ull)vae_params_hash(model));
@@ -397,7 +410,7 @@ typedef struct options {
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     uint64_t images, test_images, seed, image, first, from, to;
     int count, columns, zoom, steps, checkpoint_every, split, path, format;
-    int resume, weights_only, factors, quiet;
+    int resume, weights_only, factors, draw, quiet;
     double range;
     unsigned command;           /* the bit of the one at work */
     unsigned char given[100];   /* given[i]: flags[i] stands on the command line */
@@ -470,7 +483,8 @@ static const flag flags[] = {
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
     {TRAIN | SETTING, "--encoder", TEXT, "LAYERS", AT(desc.encoder), 0, 0, "dense 400 relu",
-     "layers from the image to the head that gives mu and logvar; \"\": only the head"},
+     "layers from the image to the head that gives mu and logvar; \"\": only the head. All layers: "
+     "vae help layers"},
     {TRAIN | SETTING, "--decoder", TEXT, "LAYERS", AT(desc.decoder), 0, 0, "dense 400 relu",
      "layers from the latents to the head that gives the image"},
     {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
@@ -479,6 +493,11 @@ static const flag flags[] = {
      "bernoulli", "of the pixels given the latents"},
     {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
      "of a pixel: fixed with gaussian, where it starts with gaussian_learned"},
+    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(desc.categories), 2, 256, "256",
+     "categorical: levels of a pixel"},
+    {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
+     "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
+     "is the deviation"},
     {TRAIN | SETTING, "--init", CHOICE, VAE_INIT_LIST(WORD), AT(desc.init), 0, 0, "auto",
      "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
     {TRAIN | SETTING, "--visible-bias", CHOICE, VAE_BIAS_LIST(WORD), AT(desc.visible_bias), 0, 0,
@@ -537,6 +556,8 @@ static const flag flags[] = {
 
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "how many samples"},
+    {SAMPLE, "--draw", SWITCH, "", AT(draw), 0, 0, NULL,
+     "draw each pixel from its density too, in place of showing its mean"},
     {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "how many images"},
     {INTERPOLATE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8",
      "how many pairs, from the first images on"},
@@ -650,8 +671,8 @@ static const command commands[] = {
     {DIGITS, "digits", "FOLDER", NULL, digits, "write the built-in data set as IDX files",
      "  vae digits data/digits\n"
      "  vae digits data/more --images 60000 --test-images 10000 --seed 2 --factors\n"},
-    {0, "help", "[COMMAND]", NULL, help, "explain a command and all its flags",
-     "  vae help train\n"},
+    {0, "help", "[COMMAND]", NULL, help, "explain a command and all its flags, or layers",
+     "  vae help train\n  vae help layers\n"},
     {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -913,6 +934,41 @@ static void help_flag(const flag *f, size_t width)
     print_wrapped(words, 24, width);
 }
 
+static int help_layers(void)
+{
+    static const char *const densities[] = {
+        "1 or 0 with the probability sigmoid(a); grey pixels are weighed, which is no density",
+        "normal, its variance the same everywhere: --variance",
+        "the same, the variance one learned number",
+        "normal, a mean and a log variance for each number",
+        "on [0,1], the density that grey pixels want in place of bernoulli",
+        "a logistic cut into the 256 levels of a byte: bits per dimension as papers count them",
+        "one of --categories levels of each number, any distribution over them",
+    };
+    const char *syntax, *rule, *name;
+    printf("An encoder or decoder is a list of layers with ',' between them. A layer may be followed "
+           "by an\nactivation, or an activation may stand alone. Shapes are height x width x "
+           "channels.\n\nLayers\n");
+    for (int i = 0; (syntax = vae_layer_syntax(i, &rule)) != NULL; i++)
+        printf("  %-24s %s\n", syntax, rule);
+    printf("\nActivations\n ");
+    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
+    printf("\n\nLikelihoods (--likelihood)\n");
+    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_LIKELIHOOD, i)) != NULL; i++)
+        printf("  %-24s %s\n", name,
+               (size_t)i < sizeof densities / sizeof *densities ? densities[i] : "");
+    printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
+           "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
+           "outputs: one\nfor each number, two for gaussian_pixel and logistic (per pixel: first "
+           "means of the channels,\nthen the others), --categories of them for categorical.\n\n"
+           "Examples\n"
+           "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
+           "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, convt 32 4x4/2 relu, "
+           "convt 1 4x4/2\"\n"
+           "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n");
+    return 0;
+}
+
 static int help(options *o)
 {
     const command *c = NULL;
@@ -924,6 +980,7 @@ static int help(options *o)
         if (strcmp(commands[i].name, o->operand) == 0) c = &commands[i];
         consider(o->operand, commands[i].name, &best, &distance);
     }
+    if (o->operand && !strcmp(o->operand, "layers")) return help_layers();
     if (o->operand && !c)
         die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
             best ? best : "", best ? "?" : "");
@@ -1584,7 +1641,8 @@ static size_t columns_for(const options *o, size_t count)
 static void save_decoded(use *u, const options *o, const float *z, size_t count, size_t columns)
 {
     float *x = (float *)need(count * u->info.input_dim, sizeof *x);
-    check(u->model, vae_decode(u->model, z, count, x));
+    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, count, x));
+    else check(u->model, vae_decode(u->model, z, count, x));
     save_pictures(u, o, x, count, columns);
     free(x);
 }
@@ -1818,8 +1876,12 @@ static int eval(options *o)
     say("data         %s, %zu images\n\n", u.data.name, u.data.images.count);
     say("                  -ELBO      recon         KL   nats per image\n");
     print_stats("", &stats);
-    say("\nmse          %.6f per pixel of the reconstructions\nparams_hash  %016llx\n", mse,
-        (ull)vae_params_hash(u.model));
+    say("\nbits/dim     %.4f%s\nmse          %.6f per pixel of the reconstructions\n"
+        "params_hash  %016llx\n", bits_per_dim(&u.desc, &u.info, &stats),
+        u.desc.likelihood == VAE_LIKELIHOOD_BERNOULLI && !u.desc.binarize
+            ? " (grey pixels: no density)"
+            : is_density(&u.desc) ? " (a density: 8 are added for the 256 levels of a byte)" : "",
+        mse, (ull)vae_params_hash(u.model));
     if (o->json)
         save_json(o->json, "eval", o->operand, u.model, seconds,
                   per_second(stats.images, seconds), NULL, &stats, &mse);
