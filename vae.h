@@ -45,36 +45,92 @@
  * An architecture is written one way everywhere: here, on the command line, in files.
  *
  *     string = [ item { "," item } ] .
- *     item   = layer [ activation ] | activation .
+ *     item   = layer [ activation ] | activation | "res" "(" string ")" .
  *
- *     layer       shape        tensors, in file order                    (table vae__layers)
- *     dense N     any -> N     weight [in, N], bias [N]
+ *     layer                    shape                             tensors, in file order
+ *     dense N                  any -> N                          weight [in, N], bias [N]
+ *     conv N KxK[/S] [pad P]   HxWxC -> ceil(H/S) x ceil(W/S)    weight [K, K, C, N], bias [N]
+ *                                       x N
+ *     convt N KxK[/S] [pad P]  HxWxC -> HS x WS x N              weight [K, K, N, C], bias [N]
+ *     maxpool N                HxWxC -> H/N x W/N x C
+ *     avgpool N                HxWxC -> H/N x W/N x C
+ *     upsample N               HxWxC -> HN x WN x C
+ *     reshape HxWxC            any -> HxWxC of as many numbers
+ *     flatten                  HxWxC -> HWC
+ *     batchnorm                unchanged                         gain, bias, running_mean,
+ *                                                                running_var [C]
+ *     layernorm                unchanged                         gain, bias [C]
+ *     dropout P                unchanged
+ *     noise S                  unchanged
+ *     res( ... )               unchanged: x + what is made of it
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
- * Blanks are free. The input is "HxWxC", "HxW" or "N". After the encoder's last item comes a dense
- * head to 2 x latent numbers: mu, then log variance. After the decoder's last item comes a dense
- * head to input_dim numbers, unless the last item is a layer without activation that has exactly
- * that many outputs already. Tensors are named by place: encoder.0.weight, encoder.head.bias,
- * decoder.2.weight. An empty string is a linear map.
+ * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
+ * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
+ * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at least
+ * 0.001). After the decoder's last item comes a dense head to what the likelihood needs, unless the
+ * last item is a layer without activation that has exactly that many outputs already. Tensors are
+ * named by place, every item and both ends of a group counted: encoder.0.weight,
+ * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
+ *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
+ *     goes behind. convt without it grows by S. `pad P` pads P pixels on each side: (H + 2P - K)/S
+ *     + 1, rounded down, and (H - 1)S + K - 2P. convt is the adjoint of the conv whose weight has
+ *     its shape. Windows of pools do not overlap and must divide the image.
+ *   - batchnorm: mean and variance of each channel over rows and pixels, eps 1e-5; in use it takes
+ *     running averages instead (0.9 old + 0.1 new, variance unbiased), which change once a step
+ *     whose loss is finite. layernorm: over all numbers of an image, gain and bias per channel.
+ *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
+ *     training. In evaluation a row never depends on other rows.
+ *
+ * A layer of one's own is one row of the table vae__layers and its functions. This one doubles:
+ *
+ *     static void vae__twice(const vae__walk *c, const vae__op *op, const float *w,
+ *                            const float *x, float *y) {
+ *         (void)w;
+ *         c->k->add(c->rows * op->in.dim, x, 2, NULL, y);
+ *     }
+ *     static void vae__twice_bwd(const vae__walk *c, const vae__op *op, const float *w,
+ *                                const float *x, const float *dy, float *dx) {
+ *         (void)x;
+ *         vae__twice(c, op, w, dy, dx);
+ *     }
+ *
+ *     {"twice", "twice", "unchanged", "", NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
  *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
  *     loss  = recon + beta * kl  (what training minimises)
  *
- *     likelihood         -log p(x|z) of one image
- *     bernoulli          sum softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is
- *                        the usual loss but no likelihood: binarise when the number matters
- *     gaussian           sum 1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
- *     gaussian_learned   the same, log s^2 one learned number, decoder.logvar
+ *     likelihood            -log p(x|z) of one image, summed over its numbers x
+ *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
+ *                           usual loss but no likelihood: binarise when the number matters
+ *     gaussian              1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
+ *     gaussian_learned      the same, log s^2 one learned number, decoder.logvar
+ *     gaussian_pixel        the same, m and log s^2 (clamped to [-30, 20]) for each number
+ *     continuous_bernoulli  log((e^a - 1) / a) - x a: bernoulli's with its normaliser; x in [0,1]
+ *                           (Loaiza-Ganem & Cunningham 2019)
+ *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20])
+ *                           gives to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels.
+ *                           Bits per dimension: nats / (numbers of an image x log 2)
+ *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
+ *                           the nearest of the levels 0, 1/(K-1), .. 1
  *
+ *     Where a number has two parameters the decoder gives, pixel by pixel, the first of all its
+ *     channels, then the second. vae_decode gives means, vae_draw draws.
  *     An autoencoder: no_noise = 1, no_kl = 1, likelihood gaussian.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the function is specified:
  *   - A product's output is one chain of fused multiply-adds over the reduction index, ascending,
  *     from the bias (or 0), finished by adding +0.
+ *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
+ *     input gradient and convt are per tap a chain over the channels of the smaller image, and
+ *     these are added up onto the bias (or 0), pixels of the smaller image ascending: the product
+ *     is one large one and nothing is gathered (3.4 -> 0.6 ms for a last layer of one channel).
+ *   - Statistics of batchnorm, and gradients of gains and biases of norms: double, rows ascending,
+ *     about the mean rounded to float.
  *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
  *     a tree 8-4-2-1. Sums over rows run in double, ascending.
  *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere (>>shim
@@ -93,13 +149,16 @@
  *     BINARIZE       epoch (evaluation: 0xffffffff,         0       sample: image in the data set
  *                    vae_train_step: step)
  *     EPS            step          row of the batch         draw
- *     PRIOR_Z        0             number of the draw       0
+ *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
+ *                                                           of such layers) << 16
+ *     PRIOR_Z, DRAW_X 0            number of the draw       0
  *     EVAL           0             image in the data set    0
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
- * PROBE (of the gradient check) has the direction as time and the tensor as sample. NOISE, DROPOUT,
- * DRAW_X and GUMBEL are reserved. Gradients are not divided into shards in this version.
+ * PROBE (of the gradient check) has the direction as time and the tensor as sample. GUMBEL is
+ * reserved. A number is dropped when its word < round(P * 2^32). Gradients are not divided into
+ * shards in this version.
  *
  * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
  * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
@@ -2992,8 +3051,8 @@ VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
 }
 
 /* Columns from .. to - 1 of the patches at places first .. first + count - 1 of g, which run
- * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are copied to
- * `patch` (count, to - from), with zeros where a tap lies outside the image, or, on the way `back`,
+ * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are
+ * copied to `patch` (count, to - from), with zeros where a tap lies outside the image, or, on the way `back`,
  * added from there to the image. */
 VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *image, size_t first,
                                   size_t count, size_t from, size_t to, float *patch) {
