@@ -603,6 +603,14 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report);
 
+/* Unpacks raw deflate (RFC 1951; without the frame of gzip or zlib) into a buffer of known size:
+ * data that give more or fewer bytes are refused, and then what `out` holds is not meant. `used`,
+ * which may be NULL, becomes the number of bytes read. Allocates 210 KB during the call.
+ * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_MEMORY. */
+VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
+                               const vae_allocator *allocator, void *out, size_t out_size,
+                               size_t *used, vae_report *report);
+
 /* The caller's own array as data, not copied: numbers in this machine's byte order. */
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
                                  vae_data *data, vae_report *report);
@@ -7039,7 +7047,7 @@ static vae_status vae__gz_fail(vae__gzip *g, unsigned back, const char *problem)
     uint64_t at = g->base + g->at - (g->bits >> 3) - back;
     if (vae__gz_overrun(g)) {
         at = g->base + g->real;
-        problem = "the file is truncated in the middle of a gzip member";
+        problem = "the file is truncated in the middle of packed data";
     }
     return vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", vae__tail(g->source->name), at,
                      problem);
@@ -7342,11 +7350,29 @@ static vae_status vae__gz_stored(vae__gzip *g) {
     return status;
 }
 
+/* Deflate blocks from the place reached to the last one and the whole byte behind it. */
+static vae_status vae__gz_blocks(vae__gzip *g) {
+    uint32_t block = 0;
+    vae_status status = VAE_OK;
+    g->crc = 0, g->length = 0, g->pos = g->done = 0;
+    while (!status && !(block & 1)) { /* bit 0: the last one */
+        status = vae__gz_bits(g, 3, &block);
+        if (status) break;
+        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
+        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
+        else if (block >> 1 == 1) vae__gz_fixed(g);
+        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
+    }
+    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
+    if (!status) vae__gz_align(g);
+    return status;
+}
+
 /* One member: header, deflate blocks, trailer. */
 static vae_status vae__gz_member(vae__gzip *g) {
     unsigned char head[10], two[2], tail[8], sum[8];
     char text[3 * 4], want[3 * 4];
-    uint32_t block = 0, x;
+    uint32_t x;
     vae_status status;
     unsigned skip;
     g->crc = 0;
@@ -7373,18 +7399,8 @@ static vae_status vae__gz_member(vae__gzip *g) {
         if (!status && ((uint32_t)two[0] | (uint32_t)two[1] << 8) != (x & 0xFFFF))
             status = vae__gz_fail(g, 2, "the gzip header does not match its CRC");
     }
-    g->crc = 0, g->length = 0, g->pos = g->done = 0;
-    while (!status && !(block & 1)) { /* bit 0: the last one */
-        status = vae__gz_bits(g, 3, &block);
-        if (status) break;
-        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
-        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
-        else if (block >> 1 == 1) vae__gz_fixed(g);
-        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
-    }
-    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
+    if (!status) status = vae__gz_blocks(g);
     if (status) return status;
-    vae__gz_align(g);
     for (x = 0; x < 8; x++) sum[x] = (unsigned char)((x < 4 ? g->crc : g->length) >> 8 * (x & 3));
     status = vae__gz_bytes(g, tail, 8);
     for (x = 0; x < 8 && !status; x += 4)
@@ -7396,26 +7412,56 @@ static vae_status vae__gz_member(vae__gzip *g) {
     return status;
 }
 
+/* A reader at the start of a source, before which come the `count` bytes in `begin`; NULL when
+ * there is no memory. */
+static vae__gzip *vae__gz_open(vae__source *source, const unsigned char *begin, size_t count,
+                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
+                               void *user, const vae_allocator *allocator, vae_report *report) {
+    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
+    if (!g) {
+        (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
+                        vae__tail(source->name), sizeof(vae__gzip));
+        return NULL;
+    }
+    memset(g, 0, offsetof(vae__gzip, in));
+    g->source = source, g->report = report, g->sink = sink, g->user = user;
+    if (count) memcpy(g->in, begin, count);
+    g->real = g->end = count;
+    vae__crc_init(g->crc_table);
+    return g;
+}
+
 /* Unpacks all members, from the source and, before it, the `count` bytes in `begin`. */
 static vae_status vae__gunzip(vae__source *source, const unsigned char *begin, size_t count,
                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
                               void *user, const vae_allocator *allocator, vae_report *report) {
-    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
-    vae_status status = VAE_OK;
-    if (!g)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
-                         vae__tail(source->name), sizeof(vae__gzip));
-    memset(g, 0, offsetof(vae__gzip, in));
-    g->source = source, g->report = report, g->sink = sink, g->user = user;
-    memcpy(g->in, begin, count);
-    g->real = g->end = count;
-    vae__crc_init(g->crc_table);
-    do {
+    vae__gzip *g = vae__gz_open(source, begin, count, sink, user, allocator, report);
+    vae_status status = g ? VAE_OK : VAE_ERR_MEMORY;
+    while (g && !status) {
         status = vae__gz_member(g);
         if (!status && g->at >= g->real && !g->ended) status = vae__gz_more(g);
-    } while (!status && g->at < g->real);
+        if (g->at >= g->real) break;
+    }
     vae__release(allocator, g, sizeof(vae__gzip));
     return status;
+}
+
+/* The caller's buffer that vae_inflate fills. */
+typedef struct vae__room {
+    unsigned char *to;
+    size_t size, left;
+    const char *name;
+    vae_report *report;
+} vae__room;
+
+static vae_status vae__room_put(void *user, const unsigned char *bytes, size_t count) {
+    vae__room *r = (vae__room *)user;
+    if (count > r->left)
+        return vae__fail(r->report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes",
+                         vae__tail(r->name), r->size);
+    if (count) memcpy(r->to + (r->size - r->left), bytes, count);
+    r->left -= count;
+    return VAE_OK;
 }
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
@@ -7620,6 +7666,33 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
     source.bytes = (const unsigned char *)bytes;
     source.size = size;
     return vae__data_from(&source, allocator, data, report);
+}
+
+VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
+                               const vae_allocator *allocator, void *out, size_t out_size,
+                               size_t *used, vae_report *report) {
+    vae__source source;
+    vae__room room;
+    vae__gzip *g;
+    vae_status status;
+    if (!bytes || (!out && out_size))
+        return vae__fail(report, VAE_ERR_NULL, "vae_inflate: %s is NULL", bytes ? "out" : "bytes");
+    memset(&source, 0, sizeof source);
+    source.read = vae__read_block;
+    source.name = name;
+    source.bytes = (const unsigned char *)bytes;
+    source.size = size;
+    room.to = (unsigned char *)out, room.size = room.left = out_size;
+    room.name = name, room.report = report;
+    g = vae__gz_open(&source, NULL, 0, vae__room_put, &room, allocator, report);
+    if (!g) return VAE_ERR_MEMORY;
+    status = vae__gz_blocks(g);
+    if (!status && room.left)
+        status = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
+                           vae__tail(name), out_size - room.left, out_size);
+    if (!status && used) *used = (size_t)(g->base + g->at);
+    vae__release(allocator, g, sizeof(vae__gzip));
+    return status;
 }
 
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
