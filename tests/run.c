@@ -4,6 +4,8 @@
 #include "../vae.h"
 #include "../tools/digits.h"
 #include "../tools/shapes.h"
+#include "../tools/images.h"
+#include "../tools/picture.h"
 
 #include "test.h"
 
@@ -24,6 +26,7 @@
 #include "test_safetensors.c"
 #include "test_data.c"
 #include "test_shapes.c"
+#include "test_images.c"
 #include "test_golden.c"
 
 int main(int argc, char **argv) {
@@ -54,6 +57,7 @@ int main(int argc, char **argv) {
     ROOM(safetensors);
     ROOM(data);
     ROOM(shapes);
+    ROOM(images);
     ROOM(golden);
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;

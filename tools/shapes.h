@@ -155,7 +155,7 @@ static inline void shapes_draw(const uint8_t factors[SHAPES_FACTORS],
         corners[i][0] = MIDDLE + (2 * f[SHAPES_X] - 15) * 408 + (u * cosine - v * sine) / 16384;
         corners[i][1] = MIDDLE + (2 * f[SHAPES_Y] - 15) * 408 + (u * sine + v * cosine) / 16384;
     }
-    for (int c = 0; c < 3; c++) { /* a channel falls from its own hue to a third of the circle off */
+    for (int c = 0; c < 3; c++) { /* full near a channel's own hue, low a third of the circle off */
         int32_t away = (f[SHAPES_HUE] - 4 * c + 12) % 12;
         if (away > 6) away = 12 - away;
         colour[c] = away < 3 ? 245 : away == 3 ? 155 : 65;
