@@ -1649,7 +1649,7 @@ static void save_pictures(const use *u, const options *o, const float *images, s
         channels = 1;
     }
     if (o->zoom) zoom = (size_t)o->zoom;
-    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 56) zoom++;
+    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 64) zoom++;
     if (columns > count) columns = count;
     error = picture_save_grid(o->out, images, (int)count, (int)height, (int)width, (int)channels,
                               (int)columns, (int)zoom);
