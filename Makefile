@@ -20,7 +20,7 @@ ISA ?=
 THREADS ?=
 EIGEN ?= /usr/include/eigen3
 PYTHON ?= /usr/bin/python3
-TOOL_HEADERS = vae.h tools/digits.h tools/picture.h tools/npy.h
+TOOL_HEADERS = vae.h tools/digits.h tools/shapes.h tools/images.h tools/picture.h tools/npy.h
 comma = ,
 TESTS = $(wildcard tests/*.c tests/*.h)
 

@@ -68,10 +68,10 @@
  *
  * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
  * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
- * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at least
- * 0.001). After the decoder's last item comes a dense head to what the likelihood needs, unless the
- * last item is a layer without activation that has exactly that many outputs already. Tensors are
- * named by place, every item and both ends of a group counted: encoder.0.weight,
+ * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at
+ * least 0.001). After the decoder's last item comes a dense head to what the likelihood needs,
+ * unless the last item is a layer without activation that has exactly that many outputs already.
+ * Tensors are named by place, every item and both ends of a group counted: encoder.0.weight,
  * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
  *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
  *     goes behind. convt without it grows by S. `pad P` pads P pixels on each side: (H + 2P - K)/S
@@ -680,6 +680,14 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report);
+
+/* Unpacks raw deflate (RFC 1951; without the frame of gzip or zlib) into a buffer of known size:
+ * data that give more or fewer bytes are refused, and then what `out` holds is not meant. `used`,
+ * which may be NULL, becomes the number of bytes read. Allocates 210 KB during the call.
+ * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_MEMORY. */
+VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
+                               const vae_allocator *allocator, void *out, size_t out_size,
+                               size_t *used, vae_report *report);
 
 /* The caller's own array as data, not copied: numbers in this machine's byte order. */
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
@@ -3052,8 +3060,8 @@ VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
 
 /* Columns from .. to - 1 of the patches at places first .. first + count - 1 of g, which run
  * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are
- * copied to `patch` (count, to - from), with zeros where a tap lies outside the image, or, on the way `back`,
- * added from there to the image. */
+ * copied to `patch` (count, to - from), with zeros where a tap lies outside the image, or on the
+ * way `back` added from there to the image. */
 VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *image, size_t first,
                                   size_t count, size_t from, size_t to, float *patch) {
     const size_t run = (size_t)g->kw * g->c, line = (size_t)g->w * g->c; /* of taps, of pixels */
@@ -6056,7 +6064,7 @@ static vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
     c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room;
     return c;
 }
-VAE__INLINE float *vae__room(const vae *m, int part) {
+VAE__INLINE float *vae__part_room(const vae *m, int part) {
     return m->room ? m->room + (size_t)part * m->room_floats : NULL;
 }
 
@@ -6081,7 +6089,7 @@ static void vae__pass_part(void *arg, int part) {
     if (from == to) return;
     if (!p->fwd_from && p->fwd_to) vae__pass_pixels(p, part, from, to);
     if (p->bad[part]) return;
-    c.room = vae__room(m, part);
+    c.room = vae__part_room(m, part);
     c.first = from, c.rows = to - from;
     if (p->fwd_from < turn)
         vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), x + from * dim, NULL);
@@ -6365,7 +6373,7 @@ static void vae__gradients_part(void *arg, int part) {
     for (n = 0; n < 2; n++) {
         const size_t draws = n ? 1 : (size_t)m->desc.samples;
         vae__walk c = vae__train_walk(m, g->rows * draws, draws);
-        c.room = vae__room(m, part);
+        c.room = vae__part_room(m, part);
         for (i = nets[n]->count; i--;) {
             const vae__op *op = &nets[n]->ops[i];
             for (tensor = 0; tensor < op->tensor_count; tensor++)
@@ -6812,7 +6820,7 @@ static void vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int p
 /* A walk that changes nothing and forgets at once. */
 static vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
     vae__walk c = vae__train_walk(m, rows, 1);
-    c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__room(m, part);
+    c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__part_room(m, part);
     return c;
 }
 
@@ -8647,7 +8655,7 @@ static vae_status vae__gz_fail(vae__gzip *g, unsigned back, const char *problem)
     uint64_t at = g->base + g->at - (g->bits >> 3) - back;
     if (vae__gz_overrun(g)) {
         at = g->base + g->real;
-        problem = "the file is truncated in the middle of a gzip member";
+        problem = "the file is truncated in the middle of packed data";
     }
     return vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", vae__tail(g->source->name), at,
                      problem);
@@ -8950,11 +8958,29 @@ static vae_status vae__gz_stored(vae__gzip *g) {
     return status;
 }
 
+/* Deflate blocks from the place reached to the last one and the whole byte behind it. */
+static vae_status vae__gz_blocks(vae__gzip *g) {
+    uint32_t block = 0;
+    vae_status status = VAE_OK;
+    g->crc = 0, g->length = 0, g->pos = g->done = 0;
+    while (!status && !(block & 1)) { /* bit 0: the last one */
+        status = vae__gz_bits(g, 3, &block);
+        if (status) break;
+        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
+        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
+        else if (block >> 1 == 1) vae__gz_fixed(g);
+        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
+    }
+    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
+    if (!status) vae__gz_align(g);
+    return status;
+}
+
 /* One member: header, deflate blocks, trailer. */
 static vae_status vae__gz_member(vae__gzip *g) {
     unsigned char head[10], two[2], tail[8], sum[8];
     char text[3 * 4], want[3 * 4];
-    uint32_t block = 0, x;
+    uint32_t x;
     vae_status status;
     unsigned skip;
     g->crc = 0;
@@ -8981,18 +9007,8 @@ static vae_status vae__gz_member(vae__gzip *g) {
         if (!status && ((uint32_t)two[0] | (uint32_t)two[1] << 8) != (x & 0xFFFF))
             status = vae__gz_fail(g, 2, "the gzip header does not match its CRC");
     }
-    g->crc = 0, g->length = 0, g->pos = g->done = 0;
-    while (!status && !(block & 1)) { /* bit 0: the last one */
-        status = vae__gz_bits(g, 3, &block);
-        if (status) break;
-        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
-        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
-        else if (block >> 1 == 1) vae__gz_fixed(g);
-        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
-    }
-    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
+    if (!status) status = vae__gz_blocks(g);
     if (status) return status;
-    vae__gz_align(g);
     for (x = 0; x < 8; x++) sum[x] = (unsigned char)((x < 4 ? g->crc : g->length) >> 8 * (x & 3));
     status = vae__gz_bytes(g, tail, 8);
     for (x = 0; x < 8 && !status; x += 4)
@@ -9004,26 +9020,56 @@ static vae_status vae__gz_member(vae__gzip *g) {
     return status;
 }
 
+/* A reader at the start of a source, before which come the `count` bytes in `begin`; NULL when
+ * there is no memory. */
+static vae__gzip *vae__gz_open(vae__source *source, const unsigned char *begin, size_t count,
+                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
+                               void *user, const vae_allocator *allocator, vae_report *report) {
+    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
+    if (!g) {
+        (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
+                        vae__tail(source->name), sizeof(vae__gzip));
+        return NULL;
+    }
+    memset(g, 0, offsetof(vae__gzip, in));
+    g->source = source, g->report = report, g->sink = sink, g->user = user;
+    if (count) memcpy(g->in, begin, count);
+    g->real = g->end = count;
+    vae__crc_init(g->crc_table);
+    return g;
+}
+
 /* Unpacks all members, from the source and, before it, the `count` bytes in `begin`. */
 static vae_status vae__gunzip(vae__source *source, const unsigned char *begin, size_t count,
                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
                               void *user, const vae_allocator *allocator, vae_report *report) {
-    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
-    vae_status status = VAE_OK;
-    if (!g)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
-                         vae__tail(source->name), sizeof(vae__gzip));
-    memset(g, 0, offsetof(vae__gzip, in));
-    g->source = source, g->report = report, g->sink = sink, g->user = user;
-    memcpy(g->in, begin, count);
-    g->real = g->end = count;
-    vae__crc_init(g->crc_table);
-    do {
+    vae__gzip *g = vae__gz_open(source, begin, count, sink, user, allocator, report);
+    vae_status status = g ? VAE_OK : VAE_ERR_MEMORY;
+    while (g && !status) {
         status = vae__gz_member(g);
         if (!status && g->at >= g->real && !g->ended) status = vae__gz_more(g);
-    } while (!status && g->at < g->real);
+        if (g->at >= g->real) break;
+    }
     vae__release(allocator, g, sizeof(vae__gzip));
     return status;
+}
+
+/* The caller's buffer that vae_inflate fills. */
+typedef struct vae__room {
+    unsigned char *to;
+    size_t size, left;
+    const char *name;
+    vae_report *report;
+} vae__room;
+
+static vae_status vae__room_put(void *user, const unsigned char *bytes, size_t count) {
+    vae__room *r = (vae__room *)user;
+    if (count > r->left)
+        return vae__fail(r->report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes",
+                         vae__tail(r->name), r->size);
+    if (count) memcpy(r->to + (r->size - r->left), bytes, count);
+    r->left -= count;
+    return VAE_OK;
 }
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
@@ -9228,6 +9274,33 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
     source.bytes = (const unsigned char *)bytes;
     source.size = size;
     return vae__data_from(&source, allocator, data, report);
+}
+
+VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
+                               const vae_allocator *allocator, void *out, size_t out_size,
+                               size_t *used, vae_report *report) {
+    vae__source source;
+    vae__room room;
+    vae__gzip *g;
+    vae_status status;
+    if (!bytes || (!out && out_size))
+        return vae__fail(report, VAE_ERR_NULL, "vae_inflate: %s is NULL", bytes ? "out" : "bytes");
+    memset(&source, 0, sizeof source);
+    source.read = vae__read_block;
+    source.name = name;
+    source.bytes = (const unsigned char *)bytes;
+    source.size = size;
+    room.to = (unsigned char *)out, room.size = room.left = out_size;
+    room.name = name, room.report = report;
+    g = vae__gz_open(&source, NULL, 0, vae__room_put, &room, allocator, report);
+    if (!g) return VAE_ERR_MEMORY;
+    status = vae__gz_blocks(g);
+    if (!status && room.left)
+        status = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
+                           vae__tail(name), out_size - room.left, out_size);
+    if (!status && used) *used = (size_t)(g->base + g->at);
+    vae__release(allocator, g, sizeof(vae__gzip));
+    return status;
 }
 
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,

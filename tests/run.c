@@ -3,6 +3,9 @@
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "../tools/digits.h"
+#include "../tools/shapes.h"
+#include "../tools/images.h"
+#include "../tools/picture.h"
 
 #include "test.h"
 
@@ -22,6 +25,8 @@
 #include "test_io.c"
 #include "test_safetensors.c"
 #include "test_data.c"
+#include "test_shapes.c"
+#include "test_images.c"
 #include "test_golden.c"
 
 int main(int argc, char **argv) {
@@ -51,6 +56,8 @@ int main(int argc, char **argv) {
     ROOM(io);
     ROOM(safetensors);
     ROOM(data);
+    ROOM(shapes);
+    ROOM(images);
     ROOM(golden);
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;

@@ -286,7 +286,7 @@ TEST(load_refuses_headers_that_lie) {
     } list[] = {
         {{0}, 0, "4 are missing"},
         {{0, 0, 8}, 3, "1 are missing"},
-        {{0x1F, 0x8B}, 2, "truncated in the middle of a gzip member"},
+        {{0x1F, 0x8B}, 2, "truncated in the middle of packed data"},
         {{0x1F, 0x8C, 0, 0}, 4, "found 1f 8c 00 00"},
         {{'P', 'K', 3, 4}, 4, "found 50 4b 03 04"},
         {{1, 0, 8, 1, 0, 0, 0, 1, 5}, 9, "expected an IDX file"},
@@ -915,6 +915,93 @@ TEST(mnist_is_what_it_should_be) {
     vae_data_free(&labels);
 }
 
+/* ---- raw deflate ---- */
+
+/* What lies between the header of 10 bytes and the trailer of 8. */
+static void data_inflates(const unsigned char *gz, size_t size, const unsigned char *want,
+                          size_t count) {
+    unsigned char *cut, *out = (unsigned char *)malloc(count + 1);
+    vae_report r;
+    size_t used = 0, n;
+    memset(&r, 0, sizeof r);
+    CHECK_STATUS(vae_inflate(gz + 10, size - 10, "x", NULL, out, count, &used, &r), VAE_OK);
+    CHECK_EQ(used, size - 18);
+    CHECK(!memcmp(out, want, count));
+    CHECK_STATUS(vae_inflate(gz + 10, size - 18, "x", NULL, out, count, NULL, NULL), VAE_OK);
+    used = 7;
+    CHECK_STATUS(vae_inflate(gz + 10, size - 18, "x", NULL, out, count + 1, &used, &r),
+                 VAE_ERR_FORMAT);
+    CHECK_SAYS(r, "x: unpacks to");
+    CHECK_SAYS(r, "instead of");
+    out[count - 1] = 0xA5; /* stands for what lies behind the buffer */
+    CHECK_STATUS(vae_inflate(gz + 10, size - 18, "x", NULL, out, count - 1, &used, &r),
+                 VAE_ERR_FORMAT);
+    CHECK_SAYS(r, "unpacks to more than");
+    CHECK_EQ(out[count - 1], 0xA5);
+    CHECK_EQ(used, 7);
+    for (n = 0; n < size - 18; n++) {
+        cut = (unsigned char *)malloc(n + 1);
+        memcpy(cut, gz + 10, n);
+        CHECK_STATUS(vae_inflate(cut, n, "x", NULL, out, count, NULL, &r), VAE_ERR_FORMAT);
+        CHECK_SAYS(r, "truncated");
+        free(cut);
+    }
+    free(out);
+}
+
+TEST(inflate_fills_a_buffer_of_the_right_size_only) {
+    data_inflates(data_gz_stored, sizeof data_gz_stored, data_raw_small, sizeof data_raw_small);
+    data_inflates(data_gz_fixed, sizeof data_gz_fixed, data_raw_small, sizeof data_raw_small);
+    data_inflates(data_gz_dynamic, sizeof data_gz_dynamic, data_raw_skewed, sizeof data_raw_skewed);
+    data_inflates(data_gz_mixed, sizeof data_gz_mixed, data_raw_skewed, sizeof data_raw_skewed);
+}
+
+TEST(inflate_refuses_what_it_cannot_do) {
+    static const unsigned char none[2] = {3, 0}; /* an empty block */
+    unsigned char out[4];
+    data_counter c;
+    vae_allocator a = data_allocator(&c);
+    vae_report r;
+    size_t used = 0;
+    CHECK_STATUS(vae_inflate(none, 2, "x", NULL, NULL, 0, &used, NULL), VAE_OK);
+    CHECK_EQ(used, 2);
+    CHECK_STATUS(vae_inflate(NULL, 2, "x", NULL, out, 4, NULL, &r), VAE_ERR_NULL);
+    CHECK_STATUS(vae_inflate(none, 2, "x", NULL, NULL, 4, NULL, &r), VAE_ERR_NULL);
+    CHECK_STATUS(vae_inflate(none, 0, NULL, NULL, out, 4, NULL, &r), VAE_ERR_FORMAT);
+    c.fail_at = 1;
+    CHECK_STATUS(vae_inflate(none, 2, "x", &a, out, 0, NULL, &r), VAE_ERR_MEMORY);
+    CHECK_SAYS(r, "no memory");
+    CHECK_STATUS(vae_inflate(none, 2, "x", &a, out, 0, NULL, &r), VAE_OK);
+    CHECK(c.largest <= 210000);
+    CHECK_EQ(c.blocks, 0);
+}
+
+/* ---- pictures in colour ---- */
+
+TEST(idx_of_rank_4_is_pictures_of_several_channels) {
+    unsigned char file[20 + 24] = {0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3};
+    vae_data d;
+    vae_report r;
+    float x[12];
+    size_t i;
+    for (i = 0; i < 24; i++) file[20 + i] = (unsigned char)(i * 10);
+    CHECK_STATUS(data_from(file, sizeof file, &d, &r), VAE_OK);
+    CHECK_EQ(d.rank, 4);
+    CHECK_EQ(d.count, 2);
+    CHECK_EQ(d.item, 12);
+    CHECK_EQ(d.dims[3], 3);
+    CHECK_STATUS(vae_data_read(&d, 1, 1, x), VAE_OK);
+    for (i = 0; i < 12; i++) CHECK(x[i] == (float)(((double)i + 12) * 10 / 255));
+    CHECK_STATUS(vae_data_save(DATA_FILE, &d, &r), VAE_OK);
+    vae_data_free(&d);
+    CHECK_STATUS(vae_data_load(DATA_FILE, NULL, &d, &r), VAE_OK);
+    CHECK(d.rank == 4 && d.dims[1] == 2 && d.dims[2] == 2 && d.dims[3] == 3);
+    CHECK(d.block_size == 24 && !memcmp(d.bytes, file + 20, 24));
+    vae_data_free(&d);
+    remove(DATA_FILE);
+    data_refused(file, sizeof file - 1, "1 are missing");
+}
+
 TESTS(data) {
     RUN(load_reads_every_type_in_the_byte_order_of_this_machine);
     RUN(load_knows_the_header_of_mnist);
@@ -934,6 +1021,9 @@ TESTS(data) {
     RUN(gunzip_refuses_what_no_gzip_writes);
     RUN(gunzip_checks_the_idx_inside);
     RUN(a_tiny_gzip_file_does_not_allocate_gigabytes);
+    RUN(inflate_fills_a_buffer_of_the_right_size_only);
+    RUN(inflate_refuses_what_it_cannot_do);
+    RUN(idx_of_rank_4_is_pictures_of_several_channels);
     RUN(load_says_why_a_file_cannot_be_opened);
     RUN(load_from_a_path_finds_what_load_from_memory_finds);
 #ifdef VAE__POSIX

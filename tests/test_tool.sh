@@ -182,10 +182,117 @@ gzip -c set/train-images-idx3-ubyte >one.gz 2>/dev/null &&
         --json c.json &&
     check digits_in_gzip_are_the_same same_hash a.json c.json
 
+# ---- colour: the built-in shapes, and pictures in every form ----
+
+"$vae" train --data shapes --images 320 --test-images 64 --encoder "$net" --decoder "$net" \
+    --latent 2 --batch 32 --epochs 2 --model s.safetensors --json s.json >s.out
+check shapes_train holds s.out '^network  *32x32x3 >'
+check shapes_have_a_test_set holds s.out 'shapes (test), 64 images'
+for command in "sample s.safetensors --count 9" "manifold s.safetensors --count 4" \
+    "reconstruct s.safetensors --data shapes --images 30 --count 12" \
+    "interpolate s.safetensors --data shapes --images 30 --steps 5" \
+    "traverse s.safetensors --data shapes --images 30 --image 2"; do
+    rm -f picture.png
+    "$vae" $command --out picture.png --quiet
+    check "colour_picture_of_$(echo "$command" | tr -cs 'a-z0-9\n' _)" is_png picture.png
+    check "colour_picture_of_$(echo "$command" | cut -d' ' -f1)_has_three_channels" \
+        [ "$(od -An -tx1 -j24 -N2 picture.png | tr -d ' \n')" = 0802 ]
+done
+"$vae" eval s.safetensors --data shapes --images 64 --quiet --json seval.json
+check shapes_eval_finds_the_figure_of_training [ "$(number_of elbo seval.json)" = \
+    "$(sed -n 's/.*"test".*"elbo": \([-0-9.e+]*\).*/\1/p' s.json)" ]
+"$vae" encode s.safetensors --data shapes --images 30 --out scodes.npy --quiet
+check shapes_encode size_is scodes.npy $((128 + 30 * 2 * 4))
+"$vae" decode s.safetensors --in scodes.npy --out scodes.png --quiet
+check shapes_decode is_png scodes.png
+"$vae" score s.safetensors --data shapes --images 30 --quiet >score.txt
+check shapes_score [ "$(wc -l <score.txt)" -eq 30 ]
+"$vae" shapes shapeset --images 320 --test-images 64 --factors --quiet
+check shapes_writes_images size_is shapeset/train-images-idx4-ubyte $((20 + 320 * 3072))
+check shapes_writes_labels size_is shapeset/t10k-labels-idx1-ubyte $((8 + 64))
+check shapes_writes_factors size_is shapeset/train-factors.npy $((128 + 320 * 6 * 4))
+trained() { # JSON ARGUMENTS...: the same training on other data
+    json=$1
+    shift
+    "$vae" train "$@" --encoder "$net" --decoder "$net" --latent 2 --batch 32 --epochs 2 --quiet \
+        --json "$json"
+}
+trained a.json --data shapeset
+check shapes_in_files_are_the_built_in_ones same_hash s.json a.json
+gzip shapeset/t10k-images-idx4-ubyte 2>/dev/null
+trained a.json --data shapeset/train-images-idx4-ubyte --test shapeset
+check one_file_of_rank_4_and_a_folder_to_test_on same_hash s.json a.json
+check test_of_a_folder_takes_its_test_images [ "$(number_of elbo seval.json)" = \
+    "$(sed -n 's/.*"test".*"elbo": \([-0-9.e+]*\).*/\1/p' a.json)" ]
+
+# the same pixels as NPY: bytes behind a header of 128
+{
+    printf '\223NUMPY\1\0\166\0%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (320, 32, 32, 3), }"
+    tail -c $((320 * 3072)) shapeset/train-images-idx4-ubyte
+} >shapes.npy
+trained a.json --data shapes.npy
+check npy_of_bytes_is_the_same_data same_hash s.json a.json
+check encode_reads_npy "$vae" encode s.safetensors --data shapes.npy --out npycodes.npy --quiet
+head -c 5000 shapes.npy >cut.npy
+refused truncated_npy 1 "cut.npy: 4872 bytes of numbers do not make its shape" \
+    train --data cut.npy
+
+# as pictures: PPM of each image, in another order than they were made
+mkdir photos
+for i in 19 18 17 16 15 14 13 12 11 10; do
+    {
+        printf 'P6 32 32 255\n'
+        tail -c +$((21 + (i - 10) * 3072)) shapeset/train-images-idx4-ubyte | head -c 3072
+    } >photos/$i.ppm
+done
+{
+    printf '\223NUMPY\1\0\166\0%-117s\n' \
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (10, 32, 32, 3), }"
+    tail -c +21 shapeset/train-images-idx4-ubyte | head -c 30720
+} >ten.npy
+trained a.json --data photos
+trained b.json --data ten.npy
+check folder_of_pictures_is_the_same_data same_hash a.json b.json
+"$vae" score s.safetensors --data photos --quiet >a.txt
+"$vae" score s.safetensors --data ten.npy --quiet >b.txt
+check folder_of_pictures_is_in_order_of_names cmp -s a.txt b.txt
+"$vae" score s.safetensors --data photos/10.ppm --quiet >c.txt
+check one_picture_is_a_set [ "$(cat c.txt)" = "$(head -n 1 a.txt)" ]
+"$vae" score s.safetensors --data photos --images 3 --quiet >c.txt
+check folder_of_pictures_takes_the_first [ "$(cat c.txt)" = "$(head -n 3 a.txt)" ]
+refused folder_of_pictures_has_no_test_part 1 "photos holds no test images" \
+    eval s.safetensors --data photos --split test
+mkdir sheets
+for i in 1 2 3; do
+    "$vae" sample s.safetensors --count 4 --seed $i --zoom 1 --out sheets/$i.png --quiet
+done
+"$vae" train --data sheets --encoder "$net" --decoder "$net" --batch 2 --epochs 1 >sheets.out
+check folder_of_png holds sheets.out '^network  *70x70x3 >'
+head -c 300 sheets/2.png >cut && cp cut sheets/2.png
+refused truncated_png 1 "sheets/2.png: it is truncated" train --data sheets
+cp photos/10.ppm sheets/2.png
+refused pictures_of_two_sizes 1 "sheets/2.png: it has 32 x 32 pixels" train --data sheets
+printf 'GIF89a' >sheets/1.png
+refused picture_that_is_none 1 "sheets/1.png: it is not a PNG, PGM or PPM file" train --data sheets
+
+# as a CIFAR-10 batch: planes, behind a class
+mkdir cifar
+head -c $((20 * 3073)) /dev/zero | tr '\0' '\5' >cifar/data_batch_1.bin
+head -c $((10 * 3073)) /dev/zero >cifar/data_batch_4.bin
+head -c $((5 * 3073)) /dev/zero | tr '\0' '\7' >cifar/test_batch.bin
+"$vae" train --data cifar --encoder "$net" --decoder "$net" --batch 10 --epochs 1 >cifar.out
+check cifar_trains holds cifar.out '^data  *cifar, 30 images; cifar, 5 images'
+check cifar_is_colour holds cifar.out '32x32x3'
+printf x >>cifar/data_batch_4.bin
+refused cifar_of_a_wrong_size 1 "cifar/data_batch_4.bin: its 30731 bytes" train --data cifar
+refused more_shapes_than_there_are 2 "there are 221184 different shapes" \
+    train --data shapes --test-images 300000
+
 # ---- help ----
 
 for command in train eval sample reconstruct interpolate manifold traverse encode decode score \
-    info digits help version; do
+    info digits shapes help version; do
     "$vae" help $command >help.out 2>&1
     check "help_${command}_has_an_example" holds help.out "^  vae $command"
 done

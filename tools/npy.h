@@ -3,6 +3,7 @@
  *   npy_head     the first bytes of a file that holds (rows, cols) floats
  *   npy_pack     floats as the bytes that follow
  *   npy_parse    the bytes of a file back to a table
+ *   npy_open     what any file holds: type, shape, where its numbers begin
  *
  * The format is NumPy enhancement proposal 1. Written is version 1.0, little-endian ('<f4'), rank
  * 2. Read is the same in versions 1.0 to 3.0, with the three keys in any order; everything else is
@@ -18,6 +19,15 @@
 #include <string.h>
 
 enum { NPY_HEAD = 128 }; /* bytes before the numbers in the files written here */
+enum { NPY_MAX_RANK = 8 };
+
+/* What the head of a file says. */
+typedef struct npy_array {
+    char descr[32];             /* the type, as NumPy spells it */
+    int rank;
+    size_t shape[NPY_MAX_RANK]; /* rank of them */
+    size_t start, bytes;        /* where the numbers begin, how many bytes follow */
+} npy_array;
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
@@ -88,8 +98,7 @@ static inline int npy__number(npy__cursor *in, size_t *value)
 }
 
 /* The dictionary {'descr': ..., 'fortran_order': ..., 'shape': ...}. NULL, or what is wrong. */
-static inline const char *npy__dictionary(npy__cursor in, char descr[32], size_t shape[2],
-                                          int *rank)
+static inline const char *npy__dictionary(npy__cursor in, npy_array *a)
 {
     char key[32];
     int seen = 0, which;
@@ -101,7 +110,7 @@ static inline const char *npy__dictionary(npy__cursor in, char descr[32], size_t
         if (!which || (seen & which)) return "its header holds an unknown key, or one twice";
         seen |= which;
         if (which == 1) {
-            if (!npy__word(&in, descr)) return "it holds records, not plain numbers";
+            if (!npy__word(&in, a->descr)) return "it holds records, not plain numbers";
         } else if (which == 2) {
             npy__blanks(&in);
             if (in.end - in.at >= 4 && !memcmp(in.at, "True", 4))
@@ -111,10 +120,11 @@ static inline const char *npy__dictionary(npy__cursor in, char descr[32], size_t
             in.at += 5;
         } else {
             if (!npy__next(&in, '(')) return "its shape cannot be read";
-            for (*rank = 0; !npy__next(&in, ')'); ++*rank) {
+            for (a->rank = 0; !npy__next(&in, ')'); a->rank++) {
                 size_t size;
                 if (!npy__number(&in, &size)) return "its shape cannot be read";
-                if (*rank < 2) shape[*rank] = size;
+                if (a->rank == NPY_MAX_RANK) return "it has more than 8 dimensions";
+                a->shape[a->rank] = size;
                 if (!npy__next(&in, ',') && (in.at == in.end || *in.at != ')'))
                     return "its shape cannot be read";
             }
@@ -127,18 +137,14 @@ static inline const char *npy__dictionary(npy__cursor in, char descr[32], size_t
     return seen == 7 ? NULL : "its header lacks descr, fortran_order or shape";
 }
 
-/* The table in the `size` bytes of a file: *values (*rows, *cols), for the caller to free().
- *
- * Returns 1; or 0 with the reason in `error` and nothing allocated. Sizes are checked against what
- * is there before anything is allocated. */
-static inline int npy_parse(const uint8_t *bytes, size_t size, float **values, size_t *rows,
-                            size_t *cols, char error[160])
+/* The head of a file of `size` bytes. Whether the bytes that follow fit is not asked here.
+ * Returns 1; or 0 with the reason in `error`. */
+static inline int npy_open(const uint8_t *bytes, size_t size, npy_array *array, char error[160])
 {
-    size_t start, length = 0, width, count, shape[2] = {0, 0};
-    char descr[32] = "";
-    int rank = 0;
+    size_t start, length = 0, width;
     const char *wrong = NULL;
     npy__cursor in;
+    memset(array, 0, sizeof *array);
     if (size < 10 || memcmp(bytes, "\x93NUMPY", 6) != 0) wrong = "it is not an NPY file";
     else if (bytes[6] < 1 || bytes[6] > 3) wrong = "its NPY version is unknown";
     width = !wrong && bytes[6] > 1 ? 4 : 2; /* of the header's length */
@@ -150,26 +156,37 @@ static inline int npy_parse(const uint8_t *bytes, size_t size, float **values, s
     }
     if (!wrong) {
         in.at = (const char *)bytes + start, in.end = in.at + length;
-        start += length;
-        wrong = npy__dictionary(in, descr, shape, &rank);
+        array->start = start + length;
+        array->bytes = size - array->start;
+        wrong = npy__dictionary(in, array);
     }
-    if (wrong) {
-        snprintf(error, 160, "%s", wrong);
+    if (wrong) snprintf(error, 160, "%s", wrong);
+    return !wrong;
+}
+
+/* The table in the `size` bytes of a file: *values (*rows, *cols), for the caller to free().
+ *
+ * Returns 1; or 0 with the reason in `error` and nothing allocated. Sizes are checked against what
+ * is there before anything is allocated. */
+static inline int npy_parse(const uint8_t *bytes, size_t size, float **values, size_t *rows,
+                            size_t *cols, char error[160])
+{
+    npy_array a;
+    size_t count;
+    if (!npy_open(bytes, size, &a, error)) return 0;
+    if (strcmp(a.descr, "<f4") != 0) {
+        snprintf(error, 160, "it holds '%s', not '<f4'; save x.astype('<f4')", a.descr);
         return 0;
     }
-    if (strcmp(descr, "<f4") != 0) {
-        snprintf(error, 160, "it holds '%s', not '<f4'; save x.astype('<f4')", descr);
-        return 0;
-    }
-    if (rank != 2 || shape[0] == 0 || shape[1] == 0) {
-        if (rank != 2) snprintf(error, 160, "it has %d dimensions, not 2", rank);
+    if (a.rank != 2 || a.shape[0] == 0 || a.shape[1] == 0) {
+        if (a.rank != 2) snprintf(error, 160, "it has %d dimensions, not 2", a.rank);
         else snprintf(error, 160, "it holds no numbers");
         return 0;
     }
-    count = (size - start) / 4;
-    if (shape[0] > count / shape[1] || shape[0] * shape[1] != count || (size - start) % 4) {
-        snprintf(error, 160, "%zu bytes of numbers do not make a shape of (%zu, %zu)",
-                 size - start, shape[0], shape[1]);
+    count = a.bytes / 4;
+    if (a.shape[0] > count / a.shape[1] || a.shape[0] * a.shape[1] != count || a.bytes % 4) {
+        snprintf(error, 160, "%zu bytes of numbers do not make a shape of (%zu, %zu)", a.bytes,
+                 a.shape[0], a.shape[1]);
         return 0;
     }
     *values = (float *)malloc(count * sizeof(float));
@@ -178,11 +195,11 @@ static inline int npy_parse(const uint8_t *bytes, size_t size, float **values, s
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *b = bytes + start + 4 * i;
+        const uint8_t *b = bytes + a.start + 4 * i;
         uint32_t word = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
         memcpy(*values + i, &word, sizeof word);
     }
-    *rows = shape[0], *cols = shape[1];
+    *rows = a.shape[0], *cols = a.shape[1];
     return 1;
 }
 

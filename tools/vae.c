@@ -38,12 +38,14 @@
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "digits.h"
+#include "shapes.h"
 #include "npy.h"
+#include "images.h"
 #include "picture.h"
 
 typedef unsigned long long ull; /* what %llu prints */
 
-enum { FAILED = 1, MISUSED = 2, DIGITS_SEED = 1 };
+enum { FAILED = 1, MISUSED = 2, BUILT_IN_SEED = 1 };
 
 #ifdef __GNUC__
 #define FORMAT(at) __attribute__((format(printf, at, at + 1)))
@@ -420,6 +422,8 @@ enum {
     TRAIN = 1, EVAL = 2, SAMPLE = 4, RECONSTRUCT = 8, INTERPOLATE = 16, MANIFOLD = 32,
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
+    SHAPES = 8192,
+    WRITES_SET = DIGITS | SHAPES,
     READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
@@ -458,26 +462,34 @@ typedef struct flag {
 #define WORD64 18446744073709551615.0
 
 static const flag flags[] = {
-    {TRAIN | READS | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
+    {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", TEXT, "WHERE", AT(data), 0, 0, NULL,
-     "a folder with IDX files of the standard names (train-images-idx3-ubyte and "
-     "t10k-images-idx3-ubyte, plain or .gz), or one IDX file, or the word digits: the built-in "
-     "set"},
-    {TRAIN, "--test", TEXT, "FILE", AT(test), 0, 0, NULL, "an IDX file of images to test on"},
+     "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
+     "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
+     "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
+     "size (PNG, PGM, PPM; in the order of their names); or one file: IDX, NPY (uint8 or "
+     "float32) or a picture"},
+    {TRAIN, "--test", TEXT, "WHERE", AT(test), 0, 0, NULL,
+     "images to test on, from a folder or file like those of --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
-     "which part of a folder or of digits; auto: test images if there are some"},
+     "which part of a folder or a built-in set; auto: test images if there are some"},
     {TRAIN | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
-     "at most the first N images (default: all; digits: 10000 for training, 2000 for testing)"},
-    {DIGITS, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
+     "at most the first N images (default: all; built-in: 10000 for training, 2000 for testing)"},
+    {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
     {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
-     "at most the first N test images; 0: none (default: all; digits: 2000)"},
-    {DIGITS, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000", "images for testing"},
+     "at most the first N test images; 0: none (default: all; built-in: 2000)"},
+    {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
+     "images for testing"},
     {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, other images"},
+    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, another order"},
     {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write what each image was drawn from (label, slant, scale, thickness, x, y) as IDX of "
      "int32"},
+    {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
+     "also write what each image was drawn from as NPY: columns shape (3 values), size (6), angle "
+     "(16), x (16), y (16), hue (12), each counted from 0"},
     {TRAIN | SETTING, "--input", TEXT, "HxWxC", AT(desc.input), 0, 0, NULL,
-     "shape of an image, or one number (default: as the IDX file says)"},
+     "shape of an image, or one number (default: as the data say)"},
     {TRAIN | SETTING, "--binarize", CHOICE, VAE_BINARIZE_LIST(WORD), AT(desc.binarize), 0, 0,
      "none", "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"},
 
@@ -584,7 +596,7 @@ static const flag flags[] = {
      "around the mu of this image of --data, counted from 0 (default: around 0)"},
     {DECODE, "--in", TEXT, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | DIGITS, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {USES | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, below each its reconstruction"},
@@ -613,7 +625,7 @@ static const flag flags[] = {
      "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
      "threads that compute (default: one for each processor, 16 at most); the results are the same"},
-    {TRAIN | USES | DIGITS, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
+    {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
 enum { FLAGS = sizeof flags / sizeof flags[0] };
@@ -622,7 +634,7 @@ typedef char enums_are_ints[sizeof(vae_isa) == sizeof(int) ? 1 : -1];
 
 static int train(options *), eval(options *), sample(options *), reconstruct(options *);
 static int interpolate(options *), manifold(options *), traverse(options *), encode(options *);
-static int decode(options *), score(options *), info(options *), digits(options *);
+static int decode(options *), score(options *), info(options *), write_set(options *);
 static int help(options *), version(options *);
 
 typedef struct command {
@@ -638,6 +650,7 @@ typedef struct command {
 static const command commands[] = {
     {TRAIN, "train", NULL, "--data", train, "train a model",
      "  vae train --data digits --model digits.safetensors\n"
+     "  vae train --data photos/ --test more-photos/ --model photos.safetensors\n"
      "  vae train --data mnist/ --latent 10 --epochs 50 --model m.safetensors --resume\n"
      "  vae train --data mnist/ --schedule cosine --epochs 30 --beta 4 --warmup 2.5 \\\n"
      "      --model beta4.safetensors --json beta4.json\n"
@@ -668,9 +681,12 @@ static const command commands[] = {
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
     {INFO, "info", "MODEL", NULL, info, "what a model file holds",
      "  vae info m.safetensors\n"},
-    {DIGITS, "digits", "FOLDER", NULL, digits, "write the built-in data set as IDX files",
+    {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",
      "  vae digits data/digits\n"
      "  vae digits data/more --images 60000 --test-images 10000 --seed 2 --factors\n"},
+    {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
+     "  vae shapes data/shapes\n"
+     "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
     {0, "help", "[COMMAND]", NULL, help, "explain a command and all its flags, or layers",
      "  vae help train\n  vae help layers\n"},
     {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
@@ -1027,27 +1043,53 @@ typedef struct dataset {
     char *name;             /* for messages; NULL: there is none */
 } dataset;
 
-static const char *const stems[2][2] = {
-    {"/train-images-idx3-ubyte", "/train-images.idx3-ubyte"},
-    {"/t10k-images-idx3-ubyte", "/t10k-images.idx3-ubyte"}
+enum { STEMS = 4 };
+static const char *const stems[2][STEMS] = {
+    {"/train-images-idx3-ubyte", "/train-images.idx3-ubyte", "/train-images-idx4-ubyte",
+     "/train-images.idx4-ubyte"},
+    {"/t10k-images-idx3-ubyte", "/t10k-images.idx3-ubyte", "/t10k-images-idx4-ubyte",
+     "/t10k-images.idx4-ubyte"}
 };
 
-static void draw_digits(dataset *d, uint64_t seed, int test, size_t count)
+static int is_built_in(const char *where)
 {
-    const size_t dims[3] = {count, DIGITS_HEIGHT, DIGITS_WIDTH};
-    uint8_t *pixels = (uint8_t *)need(count, DIGITS_PIXELS);
-    vae_report report;
-    digits_fill(seed, test ? DIGITS_TEST : 0, count, pixels, NULL);
-    if (vae_data_wrap(VAE_U8, 3, dims, pixels, &d->images, &report) != VAE_OK)
-        die(FAILED, "%s", report.text);
-    d->images.block = pixels, d->images.block_size = count * DIGITS_PIXELS;
-    d->name = joined("digits", test ? " (test)" : "", "");
+    return strcmp(where, "digits") == 0 || strcmp(where, "shapes") == 0;
 }
 
-static void load_images(dataset *d, const char *path, uint64_t limit)
+/* The images of a built-in set: dims (4) for vae_data_wrap. Returns their rank. */
+static int built_in_shape(const char *name, int test, size_t count, size_t *dims)
 {
+    int digits = strcmp(name, "digits") == 0;
+    size_t most = test ? SHAPES_COUNT - SHAPES_TEST : SHAPES_TEST;
+    if (!digits && count > most)
+        die(MISUSED, "%zu images: there are %zu different shapes for %s", count, most,
+            test ? "testing" : "training");
+    dims[0] = count;
+    dims[1] = digits ? DIGITS_HEIGHT : SHAPES_HEIGHT;
+    dims[2] = digits ? DIGITS_WIDTH : SHAPES_WIDTH;
+    dims[3] = SHAPES_CHANNELS;
+    return digits ? 3 : 4;
+}
+
+static void draw_built_in(dataset *d, const char *name, int test, size_t count)
+{
+    size_t dims[4], size;
+    int rank = built_in_shape(name, test, count, dims);
+    uint8_t *pixels;
     vae_report report;
-    if (vae_data_load(path, NULL, &d->images, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    size = dims[1] * dims[2] * (rank == 4 ? dims[3] : 1);
+    pixels = (uint8_t *)need(count, size);
+    if (rank == 3) digits_fill(BUILT_IN_SEED, test ? DIGITS_TEST : 0, count, pixels, NULL);
+    else shapes_fill(BUILT_IN_SEED, test ? SHAPES_TEST : 0, count, pixels, NULL);
+    if (vae_data_wrap(VAE_U8, rank, dims, pixels, &d->images, &report) != VAE_OK)
+        die(FAILED, "%s", report.text);
+    d->images.block = pixels, d->images.block_size = count * size;
+    d->name = joined(name, test ? " (test)" : "", "");
+}
+
+/* What an opened set needs before it is one: images, not too many of them, and a name. */
+static void finish_images(dataset *d, const char *path, uint64_t limit)
+{
     if (d->images.rank < 2)
         die(FAILED, "%s holds one number per entry: labels, not images", path);
     if (d->images.count == 0 || d->images.item == 0) die(FAILED, "%s holds no images", path);
@@ -1056,25 +1098,63 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
     d->name = joined(path, "", "");
 }
 
-/* The training or test images of `where`: a folder, or the word digits. 0 if there are none. */
+/* One file: NPY and pictures by their first bytes, or else IDX. */
+static void load_images(dataset *d, const char *path, uint64_t limit)
+{
+    uint8_t begin[8] = {0}, *bytes = NULL;
+    char error[IMAGES_ERROR];
+    size_t size = 0;
+    vae_report report;
+    int regular = kind_of(path) == REGULAR, picture; /* of a pipe no byte must be lost */
+    FILE *file = regular ? fopen(path, "rb") : NULL;
+    if (file) {
+        if (fread(begin, 1, sizeof begin, file) == 0) begin[0] = 0;
+        fclose(file);
+    }
+    picture = memcmp(begin, "\x89PNG\r\n\x1a\n", 8) == 0
+           || (begin[0] == 'P' && begin[1] >= '1' && begin[1] <= '7');
+    if (memcmp(begin, "\x93NUMPY", 6) == 0) {
+        bytes = images__read(path, &size, error);
+        if (!bytes) die(FAILED, "%s", error);
+        if (!images_npy(bytes, size, &d->images, error)) die(FAILED, "%s: %s", path, error);
+    } else if (picture) {
+        if (!images_files(&path, 1, &d->images, error)) die(FAILED, "%s", error);
+    } else if (vae_data_load(path, NULL, &d->images, &report) != VAE_OK) {
+        die(FAILED, "%s", report.text);
+    }
+    finish_images(d, path, limit);
+}
+
+/* The training or test images of `where`, a folder or a built-in set: IDX files come first, then
+ * CIFAR-10's, then pictures, which are all for training. 0 if there are none. */
 static int find_images(dataset *d, const char *where, int test, uint64_t limit)
 {
-    if (strcmp(where, "digits") == 0) {
-        draw_digits(d, DIGITS_SEED, test, (size_t)(limit ? limit : test ? 2000 : 10000));
+    char error[IMAGES_ERROR] = "";
+    int found = 0;
+    if (is_built_in(where)) {
+        draw_built_in(d, where, test, (size_t)(limit ? limit : test ? 2000 : 10000));
         return 1;
     }
-    for (int i = 0; i < 4 && !d->name && is_folder(where); i++) {
+    if (!is_folder(where)) return 0;
+    for (int i = 0; i < 2 * STEMS && !d->name; i++) {
         char *path = joined(where, stems[test][i / 2] + ends_with(where, "/"), i % 2 ? ".gz" : "");
         if (kind_of(path) != NOTHING) load_images(d, path, limit);
         free(path);
     }
-    return d->name != NULL;
+    if (d->name) return 1;
+    found = images_batches(where, test, (size_t)limit, &d->images, NULL, error);
+    if (found == 0 && !test) found = images_folder(where, (size_t)limit, &d->images, error);
+    if (found < 0) die(FAILED, "%s", error);
+    if (found) finish_images(d, where, limit);
+    return found;
 }
 
 NORETURN static void no_images(const char *where, int test)
 {
-    die(FAILED, "%s holds no %s images: looked for %s[.gz] and %s[.gz]", where,
-        test ? "test" : "training", stems[test][0] + 1, stems[test][1] + 1);
+    die(FAILED, "%s holds no %s images: looked for %s[.gz] (or idx4), %s%s", where,
+        test ? "test" : "training", stems[test][0] + 1,
+        test ? "test_batch.bin" : "data_batch_1.bin",
+        test ? "" : " and pictures (.png, .pgm, .ppm)");
 }
 
 /* Where the images do not fit a model, says so before the work begins. */
@@ -1092,7 +1172,7 @@ static void check(const vae *model, vae_status status)
 
 static int is_one_file(const char *where)
 {
-    return strcmp(where, "digits") != 0 && !is_folder(where);
+    return !is_built_in(where) && !is_folder(where);
 }
 
 static void drop(dataset *d)
@@ -1505,7 +1585,11 @@ static int train(options *o)
     if (is_one_file(o->data)) load_images(&images, o->data, o->images);
     else if (!find_images(&images, o->data, 0, o->images)) no_images(o->data, 0);
     if (given(o, "--test-images") && o->test_images == 0) test.name = NULL;
-    else if (o->test) load_images(&test, o->test, o->test_images);
+    else if (o->test && is_one_file(o->test)) load_images(&test, o->test, o->test_images);
+    else if (o->test) {
+        if (!find_images(&test, o->test, 1, o->test_images)
+            && !find_images(&test, o->test, 0, o->test_images)) no_images(o->test, 0);
+    }
     else if (!is_one_file(o->data)) find_images(&test, o->data, 1, o->test_images);
     model = begin_model(o, &images, &test);
 
@@ -1560,7 +1644,8 @@ static void open_data(use *u, const options *o)
 {
     if (is_one_file(o->data)) {
         if (o->split != SPLIT_AUTO)
-            die(MISUSED, "--split chooses from a folder or digits; %s is one file", o->data);
+            die(MISUSED, "--split chooses from a folder or a built-in set; %s is one file",
+                o->data);
         load_images(&u->data, o->data, o->images);
     } else {
         int found = o->split != SPLIT_TRAIN && find_images(&u->data, o->data, 1, o->images);
@@ -1621,7 +1706,7 @@ static void save_pictures(const use *u, const options *o, const float *images, s
         channels = 1;
     }
     if (o->zoom) zoom = (size_t)o->zoom;
-    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 56) zoom++;
+    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 64) zoom++;
     if (columns > count) columns = count;
     error = picture_save_grid(o->out, images, (int)count, (int)height, (int)width, (int)channels,
                               (int)columns, (int)zoom);
@@ -2072,32 +2157,55 @@ static void save_idx(const char *folder, const char *name, vae_type type, int ra
     free(path);
 }
 
-static int digits(options *o)
+static int write_set(options *o)
 {
-    static const char *const names[2][3] = {
-        {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "train-factors-idx2-int"},
-        {"t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "t10k-factors-idx2-int"}
-    };
+    const int shapes = o->command == SHAPES;
+    static const char *const parts[2] = {"train", "t10k"};
 #ifdef HAVE_POSIX
     if (mkdir(o->operand, 0777) != 0 && errno != EEXIST)
         die(FAILED, "%s cannot be made: %s", o->operand, strerror(errno));
     if (!is_folder(o->operand)) die(FAILED, "%s is not a folder", o->operand);
 #endif
     for (int test = 0; test < 2; test++) {
-        size_t count = (size_t)(test ? o->test_images : o->images);
-        const size_t dims[3] = {count, DIGITS_HEIGHT, DIGITS_WIDTH};
+        size_t count = (size_t)(test ? o->test_images : o->images), dims[4];
         const size_t table[2] = {count, DIGITS_FACTORS};
-        uint8_t *pixels = (uint8_t *)need(count, DIGITS_PIXELS);
+        int rank = built_in_shape(shapes ? "shapes" : "digits", test, count, dims);
+        uint8_t *pixels = (uint8_t *)need(count, shapes ? SHAPES_BYTES : DIGITS_PIXELS);
         uint8_t *labels = (uint8_t *)need(count, 1);
         digits_factors *factors = (digits_factors *)need(count, sizeof *factors);
+        text t = {NULL, 0, 0};
+        char name[60];
+        if (shapes && o->factors) text_npy_head(&t, count, SHAPES_FACTORS);
         for (size_t i = 0; i < count; i++) {
-            digits_draw(o->seed, (test ? DIGITS_TEST : 0) + (uint32_t)i,
-                        pixels + i * DIGITS_PIXELS, &factors[i]);
-            labels[i] = (uint8_t)factors[i].label;
+            uint8_t f[SHAPES_FACTORS];
+            float row[SHAPES_FACTORS];
+            if (!shapes) {
+                digits_draw(o->seed, (test ? DIGITS_TEST : 0) + (uint32_t)i,
+                            pixels + i * DIGITS_PIXELS, &factors[i]);
+                labels[i] = (uint8_t)factors[i].label;
+                continue;
+            }
+            shapes_fill(o->seed, (test ? SHAPES_TEST : 0) + (uint32_t)i, 1,
+                        pixels + i * SHAPES_BYTES, f);
+            labels[i] = f[SHAPES_SHAPE];
+            for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = (float)f[k];
+            if (o->factors) text_npy_rows(&t, row, SHAPES_FACTORS);
         }
-        save_idx(o->operand, names[test][0], VAE_U8, 3, dims, pixels);
-        save_idx(o->operand, names[test][1], VAE_U8, 1, dims, labels);
-        if (o->factors) save_idx(o->operand, names[test][2], VAE_I32, 2, table, factors);
+        snprintf(name, sizeof name, "%s-images-idx%d-ubyte", parts[test], rank);
+        save_idx(o->operand, name, VAE_U8, rank, dims, pixels);
+        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", parts[test]);
+        save_idx(o->operand, name, VAE_U8, 1, dims, labels);
+        if (o->factors && shapes) {
+            char *path;
+            snprintf(name, sizeof name, "%s-factors.npy", parts[test]);
+            path = joined(o->operand, "/", name);
+            text_save(&t, path);
+            say("wrote %s: %zu\n", path, count);
+            free(path);
+        } else if (o->factors) {
+            snprintf(name, sizeof name, "%s-factors-idx2-int", parts[test]);
+            save_idx(o->operand, name, VAE_I32, 2, table, factors);
+        }
         free(pixels);
         free(labels);
         free(factors);

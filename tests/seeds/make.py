@@ -1,6 +1,6 @@
 """Makes the seeds of the fuzz targets and the gzip arrays of test_data.c.
 
-    python3 tests/seeds/make.py            writes idx/ and safetensors/ beside this file
+    python3 tests/seeds/make.py            writes idx/, images/ and safetensors/ beside this file
     python3 tests/seeds/make.py arrays     prints the arrays
 
 Files named crash-* are past findings of the fuzzers; nothing here makes or removes them.
@@ -291,12 +291,62 @@ IDX = {"u8": SMALL, "f64": idx(14, [1], struct.pack(">d", 0.1)),
        "empty": b"", "png": b"\x89PNG\r\n\x1a\n"}
 
 
+# ---- pictures ----
+
+def chunk(name, data=b""):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(width, height, depth, colour, rows, before=b"", interlaced=0, split=1, level=9):
+    z = zlib.compress(rows, level)
+    parts = [z[i * len(z) // split:(i + 1) * len(z) // split] for i in range(split)]
+    return (b"\x89PNG\r\n\x1a\n" +
+            chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced)) +
+            before + b"".join(chunk(b"IDAT", p) for p in parts) + chunk(b"IEND"))
+
+
+def filtered(height, row):
+    """rows of some bytes, each with another filter"""
+    return b"".join(bytes([y % 5] + [(y * 5 + x * x) % 7 for x in range(row)]) for y in range(height))
+
+
+def npy(descr, shape, data, version=1):
+    head = ("{'descr': '%s', 'fortran_order': False, 'shape': %s, }\n" % (descr, shape)).encode()
+    return (b"\x93NUMPY" + bytes([version, 0]) +
+            struct.pack("<H" if version == 1 else "<I", len(head)) + head + data)
+
+
+PALETTE = chunk(b"PLTE", bytes(range(24)))
+IMAGES = {
+    "grey1": png(11, 6, 1, 0, filtered(6, 2)),
+    "grey2_key": png(5, 6, 2, 0, filtered(6, 2), chunk(b"tRNS", b"\0\1")),
+    "grey16": png(3, 6, 16, 0, filtered(6, 6), chunk(b"tEXt", b"a\0b")),
+    "rgb8": png(3, 7, 8, 2, filtered(7, 9), split=3),
+    "rgb16_key": png(2, 5, 16, 2, filtered(5, 12), chunk(b"tRNS", bytes(6))),
+    "palette4": png(5, 5, 4, 3, b"".join(b"\0\x12\x34\x50" for _ in range(5)),
+                    PALETTE + chunk(b"tRNS", b"\x80\0")),
+    "palette8": png(3, 5, 8, 3, bytes([0, 1, 2, 7] * 5), PALETTE, level=0),
+    "palette_beyond": png(3, 1, 8, 3, bytes([0, 1, 2, 8]), PALETTE),
+    "grey_alpha": png(3, 5, 8, 4, filtered(5, 6)),
+    "rgba16": png(2, 5, 16, 6, filtered(5, 16)),
+    "interlaced": png(3, 5, 8, 0, filtered(5, 3), interlaced=1),
+    "bomb": png(3, 5, 8, 0, bytes(100000)),
+    "huge": png(4096, 4096, 8, 2, bytes(10)),
+    "pgm": b"P5\n# c\n3 2 255\nabcdef", "pgm16": b"P5 1 2 65535 abcd",
+    "pgm_plain": b"P2 2 2 15 0 1\n#c\n14 15\n", "ppm": b"P6 1 2 255 abcdef",
+    "ppm_plain": b"P3 1 1 9 1 2 3",
+    "npy_u1": npy("|u1", "(2, 2, 3, 1)", bytes(range(12))),
+    "npy_f4": npy("<f4", "(2, 3)", bytes(24), 2), "npy_huge": npy("|u1", "(2, %d)" % 2**63, b"ab"),
+    "cifar": b"\3" + bytes(i * i // 97 % 256 for i in range(3072)),
+}
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     if sys.argv[1:] == ["arrays"]:
         return print_arrays()
     for folder, files in (("idx", dict(IDX, **{"gz_" + k: v for k, v in GZIP.items()})),
-                          ("safetensors", SAFETENSORS)):
+                          ("images", IMAGES), ("safetensors", SAFETENSORS)):
         os.makedirs(os.path.join(here, folder), exist_ok=True)
         for name, data in files.items():
             with open(os.path.join(here, folder, name), "wb") as f:
