@@ -4564,7 +4564,7 @@ static vae__patches vae__patches_of(const vae__op *op, const vae__shape *big,
 /* Places of a block of patches. */
 static size_t vae__block_of(size_t width) {
     const size_t n = VAE__PATCH_FLOATS / width;
-    return n > VAE__PATCH_PLACES ? VAE__PATCH_PLACES : n < 16 ? 16 : n;
+    return n < 16 ? 16 : vae__min(n, VAE__PATCH_PLACES);
 }
 
 /* small = patches(big) W + bias */
@@ -5044,7 +5044,7 @@ static void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *
                          dx + (2 * i + 1) * latent);
 }
 
-/* ---- the table ---- */
+/* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,

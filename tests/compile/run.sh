@@ -74,7 +74,8 @@ without() { # WORDS LIST...: the list without the words
 each() { # COMPILER
     cc=$1
     work=$dir/$cc
-    mkdir -p "$work/run" "$work/self" "$work/lib" "$work/app/deep" "$work/pch" "$work/pch_header" &&
+    mkdir -p "$work/run" "$work/self" "$work/lib" "$work/app/deep" "$work/pch" "$work/pch_header" \
+        "$work/own" &&
         cd "$work/run" || exit 2
     if ! command -v "$cc" >/dev/null 2>&1; then skip everything "not installed"; return; fi
     case $cc in
@@ -104,6 +105,14 @@ each() { # COMPILER
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
     program self_under_another_name $c -I"$work/self" "$here/self.c"
+    # the manual's own words: its functions go before the table, its row into it
+    awk '/^ \*     static void vae__twice\(/ { on = 1 } on && /^ \*$/ { next }
+        /^ \*     \{"twice"/ { row = substr($0, 8); on = 0 }
+        on { text = text substr($0, 8) "\n" }
+        /^\/\* ---- the table of layers ---- \*\/$/ && text { printf "%s", text; text = "" }
+        /^    \{"res",/ { print row }
+        { print }' "$root/vae.h" >"$work/own/vae.h"
+    program own_layer_of_the_manual $small -I"$work/own" -I"$here" "$here/own_layer.c"
     refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
         $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
 
