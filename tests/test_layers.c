@@ -391,6 +391,439 @@ TEST(a_network_too_large_for_memory_is_refused_before_it_is_made) {
     CHECK_SAYS(r, "batch x samples");
 }
 
+/* ---- layers at work: helpers ---- */
+
+/* A model of these strings for 6 rows of one draw; NULL after a report. */
+static vae *layers_model(const char *input, const char *encoder, const char *decoder, vae_isa isa) {
+    vae_desc d = layers_desc(input, encoder, decoder);
+    vae_report r;
+    vae *m = NULL;
+    memset(&r, 0, sizeof r);
+    d.batch = 6, d.isa = isa, d.keep_gradients = 1, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "\"%s\": %s", encoder, r.text);
+    return m;
+}
+static double *layers_doubles(const float *x, size_t n) {
+    double *out = ref_doubles(n);
+    while (n--) out[n] = (double)x[n];
+    return out;
+}
+static float *layers_normals(uint64_t *state, size_t n) {
+    float *x = ref_floats(n);
+    ref_fill_normal(state, x, n, 1);
+    return x;
+}
+static double layers_dot(size_t n, const float *a, const float *b) {
+    double sum = 0;
+    while (n--) sum += (double)a[n] * (double)b[n];
+    return sum;
+}
+static void layers_near(const char *what, size_t n, const float *got, const double *want,
+                        const double *tol, double least) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (!(fabs((double)got[i] - want[i]) <= (tol ? tol[i] : 0) + least)) {
+            test_report(__FILE__, __LINE__, "%s: number %d is %.9g, not %.9g", what, (int)i,
+                        (double)got[i], want[i]);
+            return;
+        }
+    }
+}
+static void layers_equal(const char *what, size_t n, const float *got, const float *want) {
+    const size_t i = ref_differ(n, got, want);
+    if (i < n)
+        test_report(__FILE__, __LINE__, "%s: number %d is %.9g, not %.9g", what, (int)i,
+                    (double)got[i], (double)want[i]);
+}
+/* Hashes of the instruction sets, which begin with the portable one, agree. */
+static void layers_same_bits(const vae__kernels *k, uint64_t hash, uint64_t *portable) {
+    if (k->isa == VAE_ISA_PORTABLE) *portable = hash;
+    if (hash != *portable)
+        test_report(__FILE__, __LINE__, "%s has other bits than the portable pass",
+                    vae_choice_name(VAE_CHOICE_ISA, (int)k->isa));
+}
+/* Both passes over some rows and all gradients, as a training step runs them. */
+static void layers_pass(vae *m, const float *x, size_t rows) {
+    vae__pass pass;
+    vae_stats s;
+    memset(&pass, 0, sizeof pass);
+    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    CHECK(vae__run_pass(&pass, &s));
+    CHECK(vae__run_gradients(m, x, rows, NULL) == NULL);
+}
+
+/* ---- conv, convt ---- */
+
+enum { LAYERS_ROWS = 3 };
+
+typedef struct layers_conv {
+    const char *input;
+    int n, kh, kw, stride, pad; /* pad -1: not given */
+} layers_conv;
+
+static const layers_conv layers_convs[] = {
+    {"1x1x1", 1, 1, 1, 1, -1},  {"1x1x17", 3, 3, 3, 1, -1}, {"1x1x3", 17, 5, 4, 2, 3},
+    {"7x5x1", 3, 3, 3, 1, -1},  {"7x5x3", 1, 3, 2, 2, -1},  {"5x7x3", 17, 4, 4, 2, 1},
+    {"9x4x3", 5, 1, 4, 3, 0},   {"8x6x17", 3, 2, 5, 3, 2},  {"6x6x3", 4, 4, 4, 2, -1},
+    {"2x3x3", 3, 5, 6, 1, 2},   {"2x3x1", 17, 7, 5, 2, -1}, {"3x2x17", 2, 5, 5, 3, 3},
+    {"4x4x3", 3, 2, 2, 3, -1},  {"17x13x1", 8, 3, 3, 1, 1}, {"13x11x17", 17, 5, 5, 1, -1},
+    {"23x19x3", 6, 4, 3, 2, 3}, {"5x6x17", 3, 11, 11, 1, 5}};
+enum { LAYERS_CONVS = sizeof layers_convs / sizeof layers_convs[0] };
+
+/* Size and first pixel along one axis, from the words of the manual. */
+static long layers_size(int turned, long in, long kernel, long stride, long pad, long *before) {
+    long out = turned ? in * stride : (in + stride - 1) / stride;
+    long missing = turned ? kernel - stride : (out - 1) * stride + kernel - in;
+    *before = missing > 0 ? missing / 2 : 0;
+    if (pad < 0) return out;
+    *before = pad;
+    return turned ? (in - 1) * stride + kernel - 2 * pad : (in + 2 * pad - kernel) / stride + 1;
+}
+
+/* What all six functions compute: pairs of a big pixel and a small one that share a tap of the
+ * window. Two of big, small and w are given and the third is added up, `sizes` with |values|. */
+static void layers_pairs(const vae__shape *big, const vae__shape *small, const layers_conv *l,
+                         long before_y, long before_x, const double *b, const double *s,
+                         const double *w, double *out, double *sizes) {
+    size_t r, y, x, i, j, c, n;
+    for (r = 0; r < LAYERS_ROWS; r++)
+        for (y = 0; y < small->h; y++)
+            for (x = 0; x < small->w; x++)
+                for (i = 0; i < (size_t)l->kh; i++)
+                    for (j = 0; j < (size_t)l->kw; j++) {
+                        const long by = (long)y * l->stride - before_y + (long)i;
+                        const long bx = (long)x * l->stride - before_x + (long)j;
+                        if (by < 0 || bx < 0 || by >= (long)big->h || bx >= (long)big->w) continue;
+                        for (c = 0; c < big->c; c++)
+                            for (n = 0; n < small->c; n++) {
+                                const size_t at_w = ((i * (size_t)l->kw + j) * big->c + c) *
+                                                    small->c + n;
+                                const size_t at_s = r * small->dim +
+                                                    (y * small->w + x) * small->c + n;
+                                const size_t at_b = r * big->dim + ((size_t)by * big->w +
+                                                                    (size_t)bx) * big->c + c;
+                                const size_t at = !s ? at_s : !b ? at_b : at_w;
+                                const double term = (b ? b[at_b] : 1) * (s ? s[at_s] : 1) *
+                                                    (w ? w[at_w] : 1);
+                                out[at] += term, sizes[at] += fabs(term);
+                            }
+                    }
+}
+
+/* One layer against the loops above; a hash of all it gave. */
+static uint64_t layers_conv_case(const layers_conv *l, int turned, vae_isa isa) {
+    char text[80];
+    const char *const what = turned ? "convt" : "conv";
+    uint64_t state = 70, hash = VAE__FNV;
+    vae *m;
+    vae__op *op;
+    vae__walk c;
+    vae__shape big, small;
+    long by, bx;
+    size_t nx, ny, nw, i, from, to;
+    float *x, *y, *dy, *dx, *dw, *piece, *w;
+    double *dx64, *x64, *dy64, *w64, *want, *sizes, unit;
+    sprintf(text, "%s %d %dx%d/%d", what, l->n, l->kh, l->kw, l->stride);
+    if (l->pad >= 0) sprintf(text + strlen(text), " pad %d", l->pad);
+    m = layers_model(l->input, text, "", isa);
+    if (!m) return 0;
+    op = &m->enc.ops[0];
+    CHECK_EQ(op->out.h, layers_size(turned, (long)op->in.h, l->kh, l->stride, l->pad, &by));
+    CHECK_EQ(op->out.w, layers_size(turned, (long)op->in.w, l->kw, l->stride, l->pad, &bx));
+    CHECK_EQ(op->out.c, l->n);
+    big = turned ? op->out : op->in, small = turned ? op->in : op->out;
+    c = vae__train_walk(m, LAYERS_ROWS, 1);
+    nx = LAYERS_ROWS * op->in.dim, ny = LAYERS_ROWS * op->out.dim;
+    nw = (size_t)(l->kh * l->kw) * op->in.c * op->out.c;
+    CHECK_EQ(m->slots[0].count, nw);
+    CHECK_EQ(m->slots[0].shape[2], big.c);
+    CHECK_EQ(m->slots[0].shape[3], small.c);
+    w = m->w + op->weights;
+    ref_fill_normal(&state, w, nw + op->out.c, 1);
+    x = layers_normals(&state, nx), dy = layers_normals(&state, ny);
+    y = ref_floats(ny), dx = ref_floats(nx), dw = ref_floats(nw), piece = ref_floats(nw);
+    x64 = layers_doubles(x, nx), dy64 = layers_doubles(dy, ny);
+    w64 = layers_doubles(w, nw + op->out.c);
+    dx64 = ref_doubles(nx);
+    op->layer->fwd(&c, op, w, x, y);
+    op->layer->bwd(&c, op, w, x, dy, dx);
+    op->layer->grad(&c, op, 0, 0, nw / small.c, x, dy, dw);
+    hash = vae__hash_floats(hash, y, ny);
+    hash = vae__hash_floats(hash, dx, nx);
+    hash = vae__hash_floats(hash, dw, nw);
+
+    /* each number is one chain of n products and sums, so it is off by at most n roundings of the
+     * sum of its terms' sizes: n is bounded by all the taps, and of the gradient by all places */
+    unit = 6e-8 * (double)((size_t)(l->kh * l->kw) * (big.c > small.c ? big.c : small.c) + 3);
+    want = ref_doubles(ny), sizes = ref_doubles(ny);
+    for (i = 0; i < ny; i++) {
+        want[i] = w64[nw + i % op->out.c], sizes[i] = fabs(want[i]);
+    }
+    layers_pairs(&big, &small, l, by, bx, turned ? NULL : x64, turned ? x64 : NULL, w64, want,
+                 sizes);
+    for (i = 0; i < ny; i++) sizes[i] *= unit;
+    layers_near(text, ny, y, want, sizes, 0);
+    free(want), free(sizes);
+    want = dx64, sizes = ref_doubles(nx);
+    layers_pairs(&big, &small, l, by, bx, turned ? dy64 : NULL, turned ? NULL : dy64, w64, want,
+                 sizes);
+    for (i = 0; i < nx; i++) sizes[i] *= unit;
+    layers_near(text, nx, dx, want, sizes, 0);
+    free(sizes);
+    want = ref_doubles(nw), sizes = ref_doubles(nw);
+    layers_pairs(&big, &small, l, by, bx, turned ? dy64 : x64, turned ? x64 : dy64, NULL, want,
+                 sizes);
+    unit = 6e-8 * (double)(LAYERS_ROWS * small.h * small.w + 3);
+    for (i = 0; i < nw; i++) sizes[i] *= unit;
+    layers_near(text, nw, dw, want, sizes, 0);
+    free(want), free(sizes);
+
+    for (from = 0; from < nw / small.c; from = to) { /* pieces of the weight gradient: its bits */
+        to = vae__min(from + 7, nw / small.c);
+        op->layer->grad(&c, op, 0, from, to, x, dy, piece + from * small.c);
+    }
+    layers_equal(text, nw, piece, dw);
+    op->layer->grad(&c, op, 1, 0, 1, x, dy, piece); /* and the bias's */
+    for (i = 0; i < op->out.c; i++) {
+        double sum = 0, size = 0;
+        for (from = i; from < ny; from += op->out.c) sum += dy64[from], size += fabs(dy64[from]);
+        CHECK_NEAR((double)piece[i], sum, 6e-8 * (double)(ny / op->out.c) * size);
+    }
+
+    /* adjoint: <W x, dy> = <x, W' dy>, within the roundings of both sides */
+    memset(w + nw, 0, op->out.c * sizeof *w);
+    op->layer->fwd(&c, op, w, x, y);
+    CHECK_NEAR(layers_dot(ny, y, dy), layers_dot(nx, x, dx),
+               1e-5 * sqrt(layers_dot(ny, y, y) * layers_dot(ny, dy, dy)));
+    free(x), free(y), free(dy), free(dx), free(dw), free(piece), free(x64), free(dy64), free(w64);
+    free(dx64);
+    vae_destroy(m);
+    return hash;
+}
+
+TEST(convolutions_match_naive_loops_and_their_two_directions_are_adjoint) {
+    const vae__kernels *k;
+    int i, turned;
+    for (i = 0; i < LAYERS_CONVS; i++) {
+        for (turned = 0; turned < 2; turned++) {
+            uint64_t portable = 0;
+            if (turned && i == 2) continue; /* the padding would take the whole pixel */
+            for (k = NULL; (k = ref_next_isa(k));)
+                layers_same_bits(k, layers_conv_case(&layers_convs[i], turned, k->isa), &portable);
+        }
+    }
+}
+
+/* With one array of weights; sizes at which the strides come out even. */
+TEST(convt_is_the_backward_pass_of_conv_bit_for_bit) {
+    static const struct {
+        const char *big, *small, *args;
+    } pairs[] = {{"8x6x3", "4x3x5", "4x4/2"}, {"7x7x3", "4x4x5", "3x3/2 pad 1"},
+                 {"9x6x17", "3x2x1", "5x2/3"}, {"5x4x1", "5x4x17", "3x5"},
+                 {"9x6x2", "4x3x3", "4x4/3 pad 2"}};
+    const vae__kernels *k;
+    size_t i;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+            char conv[40], convt[40];
+            const char *const c_small = strrchr(pairs[i].small, 'x') + 1;
+            const char *const c_big = strrchr(pairs[i].big, 'x') + 1;
+            uint64_t state = 71;
+            vae *a, *b;
+            sprintf(conv, "conv %s %s", c_small, pairs[i].args);
+            sprintf(convt, "convt %s %s", c_big, pairs[i].args);
+            a = layers_model(pairs[i].big, conv, "", k->isa);
+            b = layers_model(pairs[i].small, convt, "", k->isa);
+            if (a && b) {
+                const vae__op *p = a->enc.ops, *q = b->enc.ops;
+                const vae__walk c = vae__train_walk(a, LAYERS_ROWS, 1);
+                const size_t n_big = LAYERS_ROWS * p->in.dim, n_small = LAYERS_ROWS * q->in.dim;
+                const size_t n = a->slots[0].count;
+                float *big = layers_normals(&state, n_big);
+                float *small = layers_normals(&state, n_small);
+                float *w = layers_normals(&state, n + 64), *one = ref_floats(n_big + n_small + n);
+                float *two = ref_floats(n_big + n_small + n);
+                CHECK_EQ(p->in.dim, q->out.dim);
+                CHECK_EQ(p->out.dim, q->in.dim);
+                CHECK_EQ(n, b->slots[0].count);
+                memset(w + n, 0, 64 * sizeof *w);
+                if (p->in.dim == q->out.dim && p->out.dim == q->in.dim) {
+                    const vae__walk d = vae__train_walk(b, LAYERS_ROWS, 1);
+                    p->layer->fwd(&c, p, w, big, one);
+                    q->layer->bwd(&d, q, w, small, big, two);
+                    layers_equal(conv, n_small, one, two);
+                    p->layer->bwd(&c, p, w, big, small, one);
+                    q->layer->fwd(&d, q, w, small, two);
+                    layers_equal(convt, n_big, one, two);
+                    p->layer->grad(&c, p, 0, 0, n / p->out.c, big, small, one);
+                    q->layer->grad(&d, q, 0, 0, n / p->out.c, small, big, two);
+                    layers_equal(conv, n, one, two);
+                }
+                free(big), free(small), free(w), free(one), free(two);
+            }
+            vae_destroy(a), vae_destroy(b);
+        }
+    }
+}
+
+/* ---- pools, upsampling ---- */
+
+/* All three over 2 rows, on whole numbers of a small range, so that equals are common. */
+TEST(pools_and_upsampling_match_naive_loops_and_the_first_of_equals_gets_the_gradient) {
+    static const struct {
+        const char *input;
+        size_t n;
+    } sizes[] = {{"1x1x1", 1}, {"6x4x3", 2}, {"9x3x1", 3}, {"5x10x17", 5}, {"4x4x33", 4}};
+    static const char *const names[] = {"maxpool", "avgpool", "upsample"};
+    const vae__kernels *k;
+    size_t i, j, q;
+    int kind;
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (kind = 0; kind < 3; kind++) {
+            uint64_t portable = 0;
+            for (k = NULL; (k = ref_next_isa(k));) {
+                const size_t n = sizes[i].n, ahead = kind == 2 ? 1 : 0;
+                uint64_t state = 72, hash = VAE__FNV;
+                char text[40];
+                vae *m;
+                const vae__op *op;
+                const vae__shape *s;
+                vae__walk c;
+                size_t nx, ny, big;
+                float *x, *y, *dy, *dx;
+                double *want_y, *want_dx;
+                sprintf(text, "%s %d", names[kind], (int)n);
+                m = layers_model(sizes[i].input, text, "", k->isa);
+                if (!m) return;
+                op = &m->enc.ops[0], s = ahead ? &op->in : &op->out; /* the small image */
+                CHECK_EQ(op->out.h, ahead ? op->in.h * n : op->in.h / n);
+                CHECK_EQ(op->out.w, ahead ? op->in.w * n : op->in.w / n);
+                CHECK_EQ(op->out.c, op->in.c);
+                c = vae__train_walk(m, 2, 1);
+                nx = 2 * op->in.dim, ny = 2 * op->out.dim, big = ahead ? ny : nx;
+                x = ref_floats(nx), dy = ref_floats(ny), y = ref_floats(ny), dx = ref_floats(nx);
+                want_y = ref_doubles(ny), want_dx = ref_doubles(nx);
+                for (j = 0; j < nx; j++) x[j] = (float)ref_pick(&state, 5) - 2;
+                ref_fill_normal(&state, dy, ny, 1);
+                op->layer->fwd(&c, op, m->w, x, y);
+                op->layer->bwd(&c, op, m->w, x, dy, dx);
+                for (j = 0; j < big / (n * n); j++) { /* small number j and its window */
+                    const size_t ch = j % s->c, col = j / s->c % s->w, line = j / s->c / s->w;
+                    size_t first = big;
+                    for (q = 0; q < n * n; q++) {
+                        const size_t at = ((line * n + q / n) * s->w * n + col * n + q % n) *
+                                          s->c + ch;
+                        if (kind == 0 && (first == big || x[at] > x[first])) first = at;
+                        if (kind == 1) want_y[j] += (double)x[at] / (double)(n * n);
+                        if (kind == 1) want_dx[at] = (double)dy[j] / (double)(n * n);
+                        if (kind == 2) want_y[at] = (double)x[j];
+                        if (kind == 2) want_dx[j] += (double)dy[at];
+                    }
+                    if (kind == 0) want_y[j] = (double)x[first], want_dx[first] = (double)dy[j];
+                }
+                /* sums of at most 25 numbers below 5; the rest is copied */
+                layers_near(text, ny, y, want_y, NULL, kind == 1 ? 25 * 25 * 6e-8 : 0);
+                layers_near(text, nx, dx, want_dx, NULL, kind ? 25 * 25 * 6e-8 : 0);
+                if (kind) /* linear, so adjoint */
+                    CHECK_NEAR(layers_dot(ny, y, dy), layers_dot(nx, x, dx), 1e-5 * (double)big);
+                hash = vae__hash_floats(vae__hash_floats(hash, y, ny), dx, nx);
+                layers_same_bits(k, hash, &portable);
+                free(x), free(y), free(dy), free(dx), free(want_y), free(want_dx);
+                vae_destroy(m);
+            }
+        }
+    }
+}
+
+/* ---- reshape, flatten, res ---- */
+
+TEST(reshape_and_flatten_pass_numbers) {
+    uint64_t state = 73;
+    float *x = layers_normals(&state, 2 * 30);
+    vae *m = layers_model("5x3x2", "reshape 3x1x10, flatten, reshape 2x15, reshape 30", "",
+                          VAE_ISA_AUTO);
+    static const size_t shapes[4][3] = {{3, 1, 10}, {1, 1, 30}, {2, 15, 1}, {1, 1, 30}};
+    int i;
+    if (m) {
+        layers_pass(m, x, 2);
+        for (i = 0; i < 4; i++) {
+            const vae__op *op = &m->enc.ops[i];
+            CHECK(op->out.h == shapes[i][0] && op->out.w == shapes[i][1] &&
+                  op->out.c == shapes[i][2] && op->out.dim == 30);
+            layers_equal("forward", 60, op->y, x);
+            layers_equal("backward", 60, op->dy, m->enc.ops[3].dy);
+        }
+    }
+    vae_destroy(m);
+    free(x);
+}
+
+enum { LAYERS_RES = 6 };
+/* y = x + g(x + tanh'ed inner group), as the string of the next test says. */
+static void layers_res(const vae *m, const double *x, double *y) {
+    const vae__op *o = m->enc.ops;
+    double *w = layers_doubles(m->w, m->parameters), a[7], b[7], t[7];
+    size_t i;
+    ref_dense_fwd(1, LAYERS_RES, 7, x, w + o[1].weights, w + o[1].weights + 42, a);
+    for (i = 0; i < 7; i++) a[i] = tanh(a[i]);
+    ref_dense_fwd(1, 7, 7, a, w + o[3].weights, w + o[3].weights + 49, t);
+    for (i = 0; i < 7; i++) t[i] = ref_sigmoid(t[i]);
+    ref_dense_fwd(1, 7, 7, t, w + o[4].weights, w + o[4].weights + 49, b);
+    for (i = 0; i < 7; i++) b[i] += a[i];
+    ref_dense_fwd(1, 7, LAYERS_RES, b, w + o[6].weights, w + o[6].weights + 42, y);
+    for (i = 0; i < LAYERS_RES; i++) y[i] += x[i];
+    free(w);
+}
+
+TEST(a_group_adds_its_input_also_inside_another_group) {
+    const vae__kernels *k;
+    uint64_t portable = 0;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        uint64_t state = 74;
+        vae *m = layers_model("6", "res(dense 7 tanh, res(dense 7 sigmoid, dense 7), dense 6)", "",
+                              k->isa);
+        float *x = layers_normals(&state, 6 * LAYERS_RES), mu[18], alone[18];
+        float dx[6 * LAYERS_RES];
+        const vae__op *end;
+        vae__walk c;
+        vae_desc d;
+        vae *use = NULL;
+        size_t r, i, j;
+        if (!m) return;
+        CHECK_EQ(m->enc.count, 9);
+        layers_pass(m, x, 6);
+        end = &m->enc.ops[7];
+        ref_fill_normal(&state, end->dy, 6 * LAYERS_RES, 1);
+        layers_same_bits(k, vae__hash_floats(VAE__FNV, end->y, 6 * LAYERS_RES), &portable);
+        c = vae__train_walk(m, 6, 1);
+        vae__net_bwd(&c, &m->enc, 2 * 8, 0, x, dx);
+        for (r = 0; r < 6; r++) {
+            double in[LAYERS_RES], y[LAYERS_RES], more[LAYERS_RES], less[LAYERS_RES];
+            for (i = 0; i < LAYERS_RES; i++) in[i] = (double)x[r * LAYERS_RES + i];
+            layers_res(m, in, y);
+            /* 20 sums of numbers around 1 in single precision */
+            layers_near("res", LAYERS_RES, end->y + r * LAYERS_RES, y, NULL, 5e-6);
+            for (i = 0; i < LAYERS_RES; i++) { /* differences in double: h^2 and 1e-16 / h */
+                const double keep = in[i];
+                double slope = 0;
+                in[i] = keep + 1e-5, layers_res(m, in, more);
+                in[i] = keep - 1e-5, layers_res(m, in, less);
+                in[i] = keep;
+                for (j = 0; j < LAYERS_RES; j++)
+                    slope += (double)end->dy[r * LAYERS_RES + j] * (more[j] - less[j]) / 2e-5;
+                CHECK_NEAR((double)dx[r * LAYERS_RES + i], slope, 1e-5);
+            }
+        }
+        vae_get_desc(m, &d); /* where activations take turns in two buffers: the same bits */
+        d.inference = 1;
+        CHECK_STATUS(vae_create(&d, &use, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
+        if (use) CHECK_STATUS(vae_encode(use, x, 6, alone, NULL), VAE_OK);
+        layers_equal("inference", 18, alone, mu);
+        vae_destroy(use), vae_destroy(m), free(x);
+    }
+}
+
 TESTS(layers) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -408,5 +841,10 @@ TESTS(layers) {
     RUN(the_encoder_always_gets_a_head);
     RUN(a_learned_variance_is_the_last_tensor);
     RUN(a_network_too_large_for_memory_is_refused_before_it_is_made);
+    RUN(convolutions_match_naive_loops_and_their_two_directions_are_adjoint);
+    RUN(convt_is_the_backward_pass_of_conv_bit_for_bit);
+    RUN(pools_and_upsampling_match_naive_loops_and_the_first_of_equals_gets_the_gradient);
+    RUN(reshape_and_flatten_pass_numbers);
+    RUN(a_group_adds_its_input_also_inside_another_group);
     vae__fp_leave(&env);
 }
