@@ -824,6 +824,381 @@ TEST(a_group_adds_its_input_also_inside_another_group) {
     }
 }
 
+/* ---- batchnorm, layernorm ---- */
+
+enum { LAYERS_BN_MEAN = 2, LAYERS_BN_VAR = 3 }; /* offsets in channels from the first tensor */
+
+/* Standardises numbers at, at + step, .. (count of them) of x, times gain plus bias of the number's
+ * channel, and takes dy back to dx, dgain and dbias (the last two are added to). */
+static void layers_norm(size_t at, size_t step, size_t count, size_t channels, const double *x,
+                        const float *gain, const float *bias, const double *dy, double *y,
+                        double *dx, double *dgain, double *dbias, double *mean, double *variance) {
+    double m = 0, v = 0, inverse, g = 0, gx = 0;
+    size_t i;
+    for (i = 0; i < count; i++) m += x[at + i * step] / (double)count;
+    for (i = 0; i < count; i++) v += pow(x[at + i * step] - m, 2) / (double)count;
+    inverse = 1 / sqrt(v + 1e-5);
+    for (i = 0; i < count; i++) {
+        const size_t e = at + i * step, c = e % channels;
+        const double unit = (x[e] - m) * inverse, d = dy[e] * (double)gain[c];
+        y[e] = unit * (double)gain[c] + (double)bias[c];
+        dgain[c] += dy[e] * unit, dbias[c] += dy[e];
+        g += d / (double)count, gx += d * unit / (double)count;
+    }
+    for (i = 0; i < count; i++) {
+        const size_t e = at + i * step;
+        dx[e] = inverse * (dy[e] * (double)gain[e % channels] - g - (x[e] - m) * inverse * gx);
+    }
+    *mean = m, *variance = v;
+}
+
+/* The batch or each image of it; an op that passes numbers stands before, so that dx is there. */
+TEST(norms_match_the_double_formulas_forward_and_backward) {
+    static const struct {
+        const char *input, *encoder;
+    } cases[] = {{"3x2x5", "reshape 3x2x5, batchnorm"}, {"7", "reshape 7, batchnorm tanh"},
+                 {"2x2x35", "reshape 2x2x35, batchnorm"}, {"3x2x5", "reshape 3x2x5, layernorm"},
+                 {"40", "reshape 1x1x40, layernorm tanh"}, {"3x3x18", "reshape 3x3x18, layernorm"},
+                 {"5x5x1", "reshape 5x5, batchnorm"}, {"5x5x1", "reshape 5x5, layernorm"}};
+    const vae__kernels *k;
+    size_t i, j;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const int batch = strstr(cases[i].encoder, "batchnorm") != NULL;
+        uint64_t portable = 0;
+        for (k = NULL; (k = ref_next_isa(k));) {
+            uint64_t state = 75, hash = VAE__FNV;
+            vae *m = layers_model(cases[i].input, cases[i].encoder, "dense 9 tanh", k->isa);
+            const vae__op *op;
+            size_t n, c, t;
+            float *x, *w, *g;
+            double *x64, *dy, *y, *dx, *dgain, *dbias, mean, variance;
+            if (!m) return;
+            op = &m->enc.ops[1];
+            n = 6 * op->in.dim, c = op->in.c;
+            w = m->w + op->weights, g = m->g + op->weights;
+            x = layers_normals(&state, n);
+            for (j = 0; j < n; j++) /* far from 0 and 1, differently in each channel */
+                x[j] = x[j] * (float)(0.1 + (double)(j % c)) + (float)(j % c * 3);
+            for (j = 0; j < 2 * c; j++) w[j] = (float)ref_uniform(&state, 0.5, 2);
+            layers_pass(m, x, 6);
+            x64 = layers_doubles(x, n), dy = layers_doubles(op->dy, n);
+            y = ref_doubles(n), dx = ref_doubles(n);
+            dgain = ref_doubles(c), dbias = ref_doubles(c);
+            if (batch) {
+                for (j = 0; j < c; j++)
+                    layers_norm(j, c, n / c, c, x64, w, w + c, dy, y, dx, dgain, dbias, &mean,
+                                &variance);
+                CHECK_EQ(op->tensor_count, 4);
+            } else {
+                for (j = 0; j < n; j += op->in.dim)
+                    layers_norm(j, 1, op->in.dim, c, x64, w, w + c, dy, y, dx, dgain, dbias, &mean,
+                                &variance);
+                CHECK_EQ(op->tensor_count, 2);
+            }
+            for (j = 0; j < n; j++) y[j] = ref_act(op->act, y[j]);
+            for (mean = variance = 0, j = 0; j < n; j++) {
+                if (fabs(dy[j]) > mean) mean = fabs(dy[j]);
+                if (fabs(dx[j]) > variance) variance = fabs(dx[j]);
+            }
+            /* x - mean keeps 24 bits of x, which is at most some 100 deviations from 0 (of channel
+             * 0, by 0.1 wide, at most 5); gradients relative to their largest */
+            layers_near(cases[i].encoder, n, op->y, y, NULL, 2e-5);
+            layers_near("dx", n, m->enc.ops[0].dy, dx, NULL, 2e-5 * variance);
+            for (t = 0; t < 2; t++)
+                layers_near(t ? "dbias" : "dgain", c, g + t * c, t ? dbias : dgain, NULL,
+                            1e-6 * (double)(n / c) * mean);
+            hash = vae__hash_floats(hash, op->y, n);
+            hash = vae__hash_floats(hash, m->enc.ops[0].dy, n);
+            layers_same_bits(k, vae__hash_floats(hash, g, 2 * c), &portable);
+            free(x), free(x64), free(dy), free(y), free(dx), free(dgain), free(dbias);
+            vae_destroy(m);
+        }
+    }
+}
+
+TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
+    const vae__kernels *k;
+    uint64_t portable = 0;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        uint64_t state = 76;
+        vae *m = layers_model("3x2x5", "reshape 3x2x5, batchnorm", "dense 6 relu", k->isa);
+        float x[6 * 30], other[6 * 30], y[6 * 30], mu[18], again[18];
+        const vae__op *op;
+        vae__walk c;
+        float *w;
+        double mean[5] = {0, 0, 0, 0, 0}, variance[5] = {1, 1, 1, 1, 1}; /* where it starts */
+        size_t i, j, step, rows;
+        if (!m) return;
+        op = &m->enc.ops[1];
+        w = m->w + op->weights;
+        for (step = 0; step < 4; step++) {
+            rows = step == 2 ? 1 : step == 3 ? 4 : 6; /* smaller batches too */
+            for (i = 0; i < 6 * 30; i++) x[i] = (float)((double)(i % 5) + ref_normal(&state));
+            for (j = 0; j < 5; j++) {
+                const size_t n = rows * 6;
+                double sum = 0, squares = 0;
+                for (i = 0; i < n; i++) sum += (double)x[i * 5 + j] / (double)n;
+                for (i = 0; i < n; i++) squares += pow((double)x[i * 5 + j] - sum, 2);
+                mean[j] = 0.9 * mean[j] + 0.1 * sum;
+                variance[j] = 0.9 * variance[j] + 0.1 * squares / (double)(n - 1); /* unbiased */
+            }
+            CHECK_STATUS(vae_train_step(m, x, NULL, rows, NULL), VAE_OK);
+            layers_near("running_mean", 5, w + LAYERS_BN_MEAN * 5, mean, NULL, 1e-6);
+            layers_near("running_var", 5, w + LAYERS_BN_VAR * 5, variance, NULL, 2e-6);
+        }
+        CHECK(w[0] != 1 && w[5] != 0); /* gain and bias were trained */
+        c = vae__train_walk(m, 6, 1);
+        c.train = 0;
+        op->layer->fwd(&c, op, w, x, y);
+        for (i = 0; i < 6 * 30; i++) {
+            j = i % 5;
+            CHECK_NEAR((double)y[i], ((double)x[i] - mean[j]) / sqrt(variance[j] + 1e-5) *
+                       (double)w[j] + (double)w[5 + j], 1e-5);
+        }
+        layers_same_bits(k, vae__hash_floats(vae_params_hash(m), y, 6 * 30), &portable);
+        /* row 5 among others and alone */
+        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, x + 5 * 30, 1, again, NULL), VAE_OK);
+        layers_equal("evaluation alone", 3, again, mu + 15);
+        layers_pass(m, x, 6); /* in training the others count */
+        memcpy(y, op->y, sizeof y);
+        memcpy(other, x, sizeof x);
+        other[7] += 1;
+        layers_pass(m, other, 6);
+        CHECK(ref_differ(30, y + 150, op->y + 150) < 30);
+        vae_destroy(m);
+    }
+}
+
+/* ---- whole networks with all layers ---- */
+
+static const char layers_all_encoder[] =
+    "conv 6 3x3 silu, batchnorm, maxpool 2, res(conv 6 3x3 gelu, layernorm, dropout 0.2), "
+    "avgpool 2, noise 0.1, flatten, dense 12 tanh, batchnorm elu";
+static const char layers_all_decoder[] =
+    "dense 24 tanh, reshape 2x2x6, convt 5 4x4/2 silu, dropout 0.1, upsample 2, batchnorm tanh, "
+    "res(conv 5 3x3, batchnorm), layernorm, noise 0.05, convt 2 3x3";
+
+static vae_desc layers_all(void) {
+    vae_desc d = layers_desc("8x8x2", layers_all_encoder, layers_all_decoder);
+    d.latent = 4, d.batch = 13, d.samples = 2, d.head = VAE_HEAD_SOFTPLUS, d.seed = 9;
+    d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 3e-3;
+    return d;
+}
+static float *layers_images(size_t n) {
+    uint64_t state = 77;
+    float *x = ref_floats(n);
+    ref_fill_uniform(&state, x, n, 0, 1);
+    return x;
+}
+/* Steps from .. to - 1 on batches of 13 rows, of 9 in every third. */
+static double layers_train(vae *m, const float *x, int from, int to) {
+    vae_stats s;
+    s.loss = 0;
+    for (; from < to; from++)
+        CHECK_STATUS(vae_train_step(m, x + from * 128, NULL, from % 3 == 2 ? 9 : 13, &s), VAE_OK);
+    return s.loss;
+}
+
+TEST(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_threads) {
+    static const int parts[] = {1, 2, 3, 7}, one = 1;
+    float *x = layers_images(40 * 128), mu[40 * 4], mu_lone[4];
+    const vae__kernels *k;
+    uint64_t want = 0, hash;
+    size_t i;
+    int stored;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (i = 0; i < 4; i++) {
+            for (stored = 0; stored < 2; stored++) { /* gradients used as they come, or stored */
+                vae_desc d = layers_all();
+                vae *m = NULL;
+                double loss;
+                d.isa = k->isa, d.keep_gradients = stored;
+                d.parallel.run = threads_backwards, d.parallel.parts = parts[i];
+                d.parallel.user = (void *)(size_t)&one;
+#ifdef VAE__THREADS
+                if (stored) d.parallel.run = NULL, d.threads = parts[i]; /* real ones */
+#endif
+                CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+                if (!m) break;
+                loss = layers_train(m, x, 0, 5);
+                CHECK_STATUS(vae_encode(m, x, 40, mu, NULL), VAE_OK);
+                CHECK_STATUS(vae_encode(m, x + 39 * 128, 1, mu_lone, NULL), VAE_OK);
+                layers_equal("alone", 4, mu_lone, mu + 39 * 4); /* in evaluation */
+                hash = vae__hash(vae_params_hash(m), &loss, sizeof loss);
+                hash = vae__hash_floats(hash, mu, 40 * 4);
+                if (!want) want = hash;
+                if (hash != want)
+                    test_report(__FILE__, __LINE__, "%s, %d parts, stored %d: other bits",
+                                vae_choice_name(VAE_CHOICE_ISA, (int)k->isa), parts[i], stored);
+                vae_destroy(m);
+            }
+        }
+    }
+    free(x);
+}
+
+TEST(a_checkpoint_in_mid_run_of_all_layers_ends_at_the_same_hash) {
+    float *x = layers_images(40 * 128);
+    vae_desc d = layers_all();
+    vae *whole = NULL, *m = NULL;
+    int at;
+    d.ema = 0.9, d.weight_decay = 1e-3, d.clip = 50;
+    CHECK_STATUS(vae_create(&d, &whole, NULL), VAE_OK);
+    if (!whole) return;
+    layers_train(whole, x, 0, 8);
+    for (at = 1; at < 8; at += 3) {
+        size_t size = 0, i;
+        void *bytes;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        layers_train(m, x, 0, at);
+        CHECK_STATUS(vae_save_size(m, 0, &size), VAE_OK);
+        bytes = ref_alloc(size);
+        CHECK_STATUS(vae_save_memory(m, 0, bytes, size), VAE_OK);
+        vae_destroy(m);
+        m = NULL;
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &m, NULL), VAE_OK);
+        free(bytes);
+        if (!m) break;
+        layers_train(m, x, at, 8);
+        CHECK(vae_params_hash(m) == vae_params_hash(whole));
+        layers_equal("ema", m->parameters, m->average, whole->average);
+        for (i = 0; i < m->slot_count; i++) /* the average of what is kept, is what is kept */
+            if (m->slots[i].fixed) {
+                CHECK(strstr(m->slots[i].name, ".running_") != NULL);
+                layers_equal(m->slots[i].name, m->slots[i].count, m->average + m->slots[i].offset,
+                             m->w + m->slots[i].offset);
+                CHECK(m->w[m->slots[i].offset] != (float)m->slots[i].start); /* and it moved */
+            }
+        vae_destroy(m);
+        m = NULL;
+    }
+    vae_destroy(whole), free(x);
+}
+
+TEST(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers) {
+    vae_desc d = layers_desc("4", "dense 5, batchnorm", "dense 5, batchnorm tanh");
+    static const float good[8] = {0, .1f, .2f, .3f, 1, .9f, .8f, .7f};
+    static const float huge[8] = {1e30f, 0, 0, 0, 0, 0, 0, 1e30f}; /* finite; its square is not */
+    uint64_t before;
+    vae *m = NULL;
+    float *average;
+    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.ema = 0.5;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    average = ref_floats(m->parameters);
+    memcpy(average, m->average, m->parameters * sizeof(float));
+    before = vae_params_hash(m);
+    CHECK_STATUS(vae_train_step(m, huge, NULL, 2, NULL), VAE_ERR_NONFINITE);
+    CHECK(vae_params_hash(m) == before);
+    layers_equal("ema", m->parameters, m->average, average);
+    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    CHECK(vae_params_hash(m) != before);
+    free(average);
+    vae_destroy(m);
+}
+
+/* ---- dropout, noise ---- */
+
+/* Element by element from the addressed words: `number` of the layer, step 7, seed 5. */
+static vae_stream layers_stream(uint32_t purpose, uint32_t number, size_t image, size_t draw) {
+    vae_stream s;
+    memset(&s, 0, sizeof s);
+    s.seed = 5, s.purpose = purpose, s.layer = number, s.time = 7;
+    s.sample = (uint32_t)image, s.replica = (uint32_t)draw;
+    return s;
+}
+
+TEST(dropout_and_noise_are_addressed_by_layer_step_image_and_draw_and_off_in_evaluation) {
+    enum { DIM = 77, ROWS = 6 };
+    static const struct {
+        int decoder, op, noise;
+        uint32_t number;
+        double p;
+    } cases[] = {{0, 0, 0, 1, 0.25}, {0, 2, 1, 2, 1.5}, {0, 3, 0, 3, 0},
+                 {1, 1, 0, 4, 0.4},  {1, 2, 1, 5, 0},   {1, 3, 0, 6, 0.999999}};
+    vae_desc d = layers_desc("77", "dropout 0.25, tanh, noise 1.5, dropout 0",
+                             "dense 77, dropout 0.4, noise 0, dropout 0.999999, tanh");
+    const vae__kernels *k;
+    uint64_t state = 78;
+    float *x = layers_normals(&state, ROWS * DIM), *dy = layers_normals(&state, ROWS * DIM);
+    float y[ROWS * DIM], part[ROWS * DIM], dx[ROWS * DIM], random[DIM];
+    uint32_t words[DIM];
+    size_t n, i, j;
+    d.batch = 3, d.samples = 2, d.seed = 5;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        vae *m = NULL;
+        d.isa = k->isa;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) break;
+        m->step = 7;
+        for (n = 0; n < sizeof cases / sizeof cases[0]; n++) {
+            const vae__op *op = (cases[n].decoder ? m->dec.ops : m->enc.ops) + cases[n].op;
+            const size_t draws = cases[n].decoder ? 2 : 1;
+            const double p = cases[n].p;
+            const float scale = (float)(1 / (1 - p));
+            vae__walk c = vae__train_walk(m, ROWS, draws);
+            op->layer->fwd(&c, op, m->w, x, y);
+            op->layer->bwd(&c, op, m->w, x, dy, dx);
+            for (i = 0; i < ROWS; i++) {
+                const vae_stream s = layers_stream(
+                    cases[n].noise ? VAE_PURPOSE_NOISE : VAE_PURPOSE_DROPOUT, cases[n].number,
+                    i / draws, i % draws);
+                vae_random_words(&s, 0, DIM, words);
+                vae_random_normal(&s, 0, DIM, random);
+                for (j = 0; j < DIM; j++) {
+                    const size_t e = i * DIM + j;
+                    const int drop = (double)words[j] < floor(p * 4294967296.0 + 0.5);
+                    if (cases[n].noise) { /* a product and a sum are rounded */
+                        const double more = p * (double)random[j];
+                        CHECK_NEAR((double)y[e], (double)x[e] + more,
+                                   1.2e-7 * (fabs((double)x[e]) + fabs(more)));
+                        CHECK(ref_same(dx[e], dy[e]));
+                    } else {
+                        CHECK(drop ? y[e] == 0 : ref_same(y[e], x[e] * scale));
+                        CHECK(drop ? dx[e] == 0 : ref_same(dx[e], dy[e] * scale));
+                    }
+                }
+            }
+            if (p == 0) layers_equal("nothing to do", ROWS * DIM, y, x);
+            c.first = 3, c.rows = 2; /* a part of the rows draws the same */
+            op->layer->fwd(&c, op, m->w, x + 3 * DIM, part);
+            layers_equal("part", 2 * DIM, part, y + 3 * DIM);
+            c = vae__train_walk(m, ROWS, draws);
+            c.train = 0;
+            op->layer->fwd(&c, op, m->w, x, y);
+            layers_equal("evaluation", ROWS * DIM, y, x);
+        }
+        vae_destroy(m);
+    }
+    free(x), free(dy);
+}
+
+/* Of 60000 numbers; five deviations of a fair count. */
+TEST(dropout_drops_its_part_and_keeps_the_mean) {
+    static const double parts[] = {0.05, 0.25, 0.5, 0.9};
+    size_t i, j;
+    for (i = 0; i < 4; i++) {
+        char text[40];
+        vae *m;
+        double zeros = 0, sum = 0;
+        sprintf(text, "dropout %g", parts[i]);
+        m = layers_model("10000", text, "", VAE_ISA_AUTO);
+        if (m) {
+            float *x = ref_floats(60000), *y = ref_floats(60000);
+            const vae__walk c = vae__train_walk(m, 6, 1);
+            for (j = 0; j < 60000; j++) x[j] = 1;
+            m->enc.ops[0].layer->fwd(&c, &m->enc.ops[0], m->w, x, y);
+            for (j = 0; j < 60000; j++) zeros += y[j] == 0, sum += (double)y[j];
+            CHECK_NEAR(zeros / 60000, parts[i], 5 * sqrt(parts[i] * (1 - parts[i]) / 60000));
+            CHECK_NEAR(sum / 60000, 1, 5 * sqrt(parts[i] / (1 - parts[i]) / 60000));
+            free(x), free(y);
+        }
+        vae_destroy(m);
+    }
+}
+
 TESTS(layers) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -846,5 +1221,12 @@ TESTS(layers) {
     RUN(pools_and_upsampling_match_naive_loops_and_the_first_of_equals_gets_the_gradient);
     RUN(reshape_and_flatten_pass_numbers);
     RUN(a_group_adds_its_input_also_inside_another_group);
+    RUN(norms_match_the_double_formulas_forward_and_backward);
+    RUN(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation);
+    RUN(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_threads);
+    RUN(a_checkpoint_in_mid_run_of_all_layers_ends_at_the_same_hash);
+    RUN(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers);
+    RUN(dropout_and_noise_are_addressed_by_layer_step_image_and_draw_and_off_in_evaluation);
+    RUN(dropout_drops_its_part_and_keeps_the_mean);
     vae__fp_leave(&env);
 }
