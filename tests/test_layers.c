@@ -1199,6 +1199,313 @@ TEST(dropout_drops_its_part_and_keeps_the_mean) {
     }
 }
 
+/* ---- gradients of whole networks ---- */
+
+TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
+    static const struct {
+        const char *encoder, *decoder;
+    } nets[] = {
+        {"conv 5 3x3 silu, avgpool 2, flatten", "dense 8 tanh, reshape 2x2x2, convt 3 4x4/2 gelu"},
+        {"conv 4 3x3/2 pad 1 tanh, batchnorm silu, conv 6 2x2 pad 0",
+         "dense 16, reshape 2x2x4, batchnorm tanh, upsample 2, conv 3 3x3 softplus"},
+        {"res(conv 2 3x3 tanh, layernorm), layernorm gelu, avgpool 2",
+         "batchnorm, dense 32 tanh, reshape 4x4x2, res(convt 2 3x3, res(layernorm, tanh), silu)"},
+        {"convt 3 2x2/2 tanh, conv 3 5x4/3, noise 0.2, dropout 0.3",
+         "dense 9 silu, dropout 0.2, layernorm, res(noise 0.1, dense 9), sigmoid"},
+        {"batchnorm, res(conv 2 3x3, batchnorm tanh), dense 7 gelu, batchnorm",
+         "dense 8 tanh, reshape 2x2x2, upsample 2, convt 2 3x3 pad 1, batchnorm"},
+        {"conv 4 3x3, maxpool 2 tanh", "dense 16 silu, reshape 4x4, maxpool 2"}}; /* kinks */
+    float *x = layers_images(6 * 32);
+    double most = 0;
+    size_t i;
+    int kind;
+    for (i = 0; i < sizeof nets / sizeof nets[0]; i++) {
+        for (kind = 0; kind < VAE_LIKELIHOOD_COUNT; kind++) {
+            vae_desc d = layers_desc("4x4x2", nets[i].encoder, nets[i].decoder);
+            const int softplus = kind % 2; /* smooth heads in turn */
+            vae_report r;
+            vae *m = NULL;
+            double worst = 1;
+            memset(&r, 0, sizeof r);
+            d.batch = 6, d.samples = 1 + kind % 3, d.categories = 5;
+            d.likelihood = (vae_likelihood)kind;
+            d.head = softplus ? VAE_HEAD_SOFTPLUS : VAE_HEAD_LOGVAR;
+            if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "%s", r.text);
+            if (!m) continue;
+            CHECK_STATUS(vae_check_gradients(m, x, 6, 2, &worst), VAE_OK);
+            if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2 : 1e-2)))
+                test_report(__FILE__, __LINE__, "network %d, %s: worst is %g", (int)i,
+                            vae_choice_name(VAE_CHOICE_LIKELIHOOD, kind), worst);
+            if (worst > most) most = worst;
+            vae_destroy(m);
+        }
+    }
+    CHECK(most > 0);
+    free(x);
+}
+
+/* log s^2 of s = max(0.001, |a|, a or softplus a) */
+static double layers_spread(vae_head head, double a) {
+    const double s = head == VAE_HEAD_ABS ? fabs(a) : head == VAE_HEAD_RELU ? a : ref_softplus(a);
+    return 2 * log(s > 0.001 ? s : 0.001);
+}
+TEST(heads_make_log_variances_and_their_slopes_match_differences) {
+    enum { LATENT = 37, ROWS = 2 };
+    const vae__kernels *k;
+    int head;
+    size_t i;
+    for (head = VAE_HEAD_ABS; head <= VAE_HEAD_SOFTPLUS; head++) {
+        uint64_t portable = 0;
+        for (k = NULL; (k = ref_next_isa(k));) {
+            enum { N = ROWS * 2 * LATENT };
+            vae_desc d = layers_desc("4", "", "");
+            uint64_t state = 79;
+            float x[N], y[N], dy[N], dx[N];
+            vae *m = NULL;
+            const vae__op *op;
+            vae__walk c;
+            d.head = (vae_head)head, d.latent = LATENT, d.isa = k->isa;
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            if (!m) return;
+            op = &m->enc.ops[m->enc.count - 1];
+            c = vae__train_walk(m, ROWS, 1);
+            for (i = 0; i < N; i++) { /* away from the kink, on both sides */
+                x[i] = (float)ref_uniform(&state, 0.05, 6);
+                if (i % 3 == 1) x[i] = -x[i];
+                if (i % 9 == 0) x[i] = i % 2 ? 5e-4f : -5e-4f; /* below the least deviation */
+                if (i % 9 == 1) x[i] = -12;
+            }
+            ref_fill_normal(&state, dy, N, 1);
+            op->layer->fwd(&c, op, m->w, x, y);
+            op->layer->bwd(&c, op, m->w, x, dy, dx);
+            for (i = 0; i < N; i++) {
+                const double a = (double)x[i], h = 1e-5;
+                if (i % (2 * LATENT) < LATENT) { /* mu passes */
+                    CHECK(ref_same(y[i], x[i]) && ref_same(dx[i], dy[i]));
+                } else { /* of a few roundings, relative; slopes are up to 2 / 0.05 */
+                    const double slope = (layers_spread(d.head, a + h) -
+                                          layers_spread(d.head, a - h)) / (2 * h);
+                    CHECK_NEAR((double)y[i], layers_spread(d.head, a), 3e-6);
+                    CHECK_NEAR((double)dx[i], (double)dy[i] * slope,
+                               1e-6 * fabs((double)dy[i]) * (1 + fabs(slope)));
+                }
+            }
+            layers_same_bits(k, vae__hash_floats(vae__hash_floats(VAE__FNV, y, N), dx, N),
+                             &portable);
+            vae_destroy(m);
+        }
+    }
+}
+
+/* ---- reading: every layer ---- */
+
+TEST(every_layer_is_spelled_back_in_one_way) {
+    static const char big[] = "dense 288, reshape 6x6x8, ";
+    static const struct {
+        const char *text, *canonical;
+    } cases[] = {
+        {"conv 8 3x3", NULL}, {"conv 8 4x4/2 pad 0", NULL}, {"conv 8 1x7/3 relu", NULL},
+        {"  conv\n8\t3x 3/ 2", "conv 8 3x3/2"}, {"conv 8 4x4/1", "conv 8 4x4"},
+        {"conv  008 04x4/02  pad  00 identity", "conv 8 4x4/2 pad 0"},
+        {"convt 4 4x4/2 pad 1 gelu", NULL}, {"convt 4 4x4/2 pad 3", NULL},
+        {"convt 3 2x2/2,relu", "convt 3 2x2/2, relu"}, {"maxpool 2", NULL},
+        {"avgpool 3 tanh", NULL}, {"upsample  02", "upsample 2"}, {"reshape 3x3x32", NULL},
+        {"reshape 12x24", "reshape 12x24x1"}, {"reshape 288", "reshape 1x1x288"},
+        {"flatten", NULL}, {"flatten identity", "flatten"}, {"batchnorm relu", NULL},
+        {"layernorm", NULL}, {"layernorm silu,batchnorm", "layernorm silu, batchnorm"},
+        {"dropout 0.25", NULL}, {"dropout 0.250000", "dropout 0.25"}, {"dropout 0", NULL},
+        {"dropout 0.000001", NULL}, {"dropout 00.5 relu", "dropout 0.5 relu"},
+        {"noise 1.5", NULL}, {"noise 999.999999", NULL}, {"noise 01.010", "noise 1.01"},
+        {"noise 20", NULL}, {"res(conv 8 3x3 relu)", NULL},
+        {" res ( conv 8 3x3 ) ,tanh ", "res(conv 8 3x3), tanh"},
+        {"dense 4, res(dense 4 relu, res(dense 4), tanh)", NULL},
+        {"res(res(res(res(res(res(res(res(relu))))))))", NULL}, {"res(relu), res(tanh)", NULL}};
+    char text[200], canonical[200];
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *want = cases[i].canonical ? cases[i].canonical : cases[i].text;
+        strcpy(text, big), strcat(text, cases[i].text);
+        strcpy(canonical, big), strcat(canonical, want);
+        layers_spelled(text, canonical);
+    }
+}
+
+/* Where a sentence could be better, only its beginning counts: what ends in a blank here. */
+TEST(bad_arguments_of_layers_are_refused_with_column_and_word) {
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"conv", "5: expected a width, found the end"},
+        {"conv x", "6: expected a width, found 'x'"},
+        {"conv 0 3x3", "6: a width must lie from 1 to 16777216"},
+        {"conv 8", "7: expected a window such as 4x4, found the end"},
+        {"conv 8 relu", "8: expected a window such as 4x4, found 'relu'"},
+        {"conv 8, relu", "7: expected a window such as 4x4, found ','"},
+        {"convt 8 4", "10: expected 'x' and the window's width, found the end"},
+        {"conv 8 4y4", "9: expected 'x' and the window's width, found 'y4'"},
+        {"conv 8 4x", "10: expected the window's width, found the end"},
+        {"conv 8 4xx4", "10: expected the window's width, found 'x4'"},
+        {"conv 8 4x0", "10: the window's width must lie from 1 to 16777216"},
+        {"conv 8 0x4", "8: "},
+        {"conv 8 4x4x4", "11: expected an activation, ',' or the end, found 'x4'"},
+        {"conv 8 4x4/", "12: expected a stride, found the end"},
+        {"conv 8 4x4/x", "12: expected a stride, found 'x'"},
+        {"convt 8 4x4/0", "13: a stride must lie from 1 to "},
+        {"conv 8 4x4 /2", "12: expected ',' or the end, found '/'"},
+        {"conv 8 4x4 pad", "15: expected a padding, found the end"},
+        {"conv 8 4x4/2 pad -1", "18: expected a padding, found '-'"},
+        {"conv 8 4x4 pad x", "16: expected a padding, found 'x'"},
+        {"conv 8 4x4 pad 99999999", "16: a padding must lie from 0 to "},
+        {"conv 8 4x4 pad 2 pad 2", "18: expected an activation, ',' or the end, found 'pad'"},
+        {"conv 8 4x4 relu pad 2", "17: expected ',' or the end, found 'pad'"},
+        {"conv 8 4x4 padd 2", "12: expected an activation, ',' or the end, found 'padd'"},
+        {"conv8 3x3", "1: expected a layer or an activation, found 'conv8'"},
+        {"maxpool", "8: expected "}, {"avgpool 0", "9: "}, {"upsample x", "10: expected "},
+        {"maxpool 1 1", "11: expected ',' or the end, found '1'"},
+        {"reshape", "8: expected a size, found the end"},
+        {"reshape 6x", "11: expected a size, found the end"},
+        {"reshape 6xx1", "11: expected a size, found 'x1'"},
+        {"reshape 0x6", "9: a size must lie from 1 to 16777216"},
+        {"reshape 6x1x1x1", "14: expected an activation, ',' or the end, found 'x1'"},
+        {"flatten 3", "9: expected ',' or the end, found '3'"},
+        {"batchnorm 3", "11: expected ',' or the end, found '3'"},
+        {"layernorm norm", "11: expected an activation, ',' or the end, found 'norm'"},
+        {"dropout", "8: expected a number such as 0.25, found the end"},
+        {"dropout x", "9: expected a number such as 0.25, found 'x'"},
+        {"dropout .5", "9: expected a number such as 0.25, found '.'"},
+        {"dropout -0.5", "9: expected a number such as 0.25, found '-'"},
+        {"dropout 0.1234567", "9: expected a number below 1000 with at most 6 decimals, found "},
+        {"dropout 0.2.5", "12: expected ',' or the end, found '.'"},
+        {"dropout 0.2 0.5", "13: expected ',' or the end, found '0'"},
+        {"noise 1000", "7: expected a number below 1000 with at most 6 decimals, found '1000'"},
+        {"noise -1", "7: expected a number such as 0.25, found '-'"},
+        {"noise 1e3", "8: expected an activation, ',' or the end, found 'e3'"},
+        {"res", "4: expected '(', found the end"},
+        {"res relu", "5: expected '(', found 'relu'"},
+        {"res()", "5: expected a layer or an activation, found ')'"},
+        {"res( )", "6: expected a layer or an activation, found ')'"},
+        {"res(", "5: expected a layer or an activation, found the end"},
+        {"res(relu", "9: expected ',' or ')', found the end"},
+        {"res(relu,", "10: expected a layer or an activation, found the end"},
+        {"res(relu,)", "10: expected a layer or an activation, found ')'"},
+        {"res(relu))", "10: expected ',' or the end, found ')'"},
+        {"relu)", "5: expected ',' or the end, found ')'"},
+        {")", "1: expected a layer or an activation, found ')'"},
+        {"res(relu relu)", "10: expected ',' or ')', found 'relu'"},
+        {"res(relu) relu", "11: expected ',' or the end, found 'relu'"},
+        {"res(relu)(relu)", "10: expected ',' or the end, found '('"},
+        {"resnet(relu)", "1: expected a layer or an activation, found 'resnet'"},
+        {"res(res(res(res(res(res(res(res(res(relu)))))))))", "36: "}};
+    size_t i, size = 0;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const vae_desc d = layers_desc("6", cases[i].text, "");
+        const size_t n = strlen(cases[i].sentence);
+        vae_report r;
+        memset(&r, 0, sizeof r);
+        CHECK_STATUS(vae_size(&d, &size, &r), VAE_ERR_SYNTAX);
+        if (memcmp(r.text, "encoder, column ", 16) ||
+            strncmp(r.text + 16, cases[i].sentence, n + (cases[i].sentence[n - 1] != ' ')))
+            test_report(__FILE__, __LINE__, "\"%s\" says \"%s\"", cases[i].text, r.text);
+    }
+}
+
+TEST(shapes_that_do_not_fit_are_refused_with_the_item_and_its_input) {
+    static const struct {
+        const char *input, *text, *sentence;
+    } cases[] = {
+        {"6", "reshape 2x2", "1: reshape: "},
+        {"3x4x2", "relu, reshape 5x5", "7: reshape: "},
+        {"28x28", "tanh, conv 8 31x3 pad 1", "7: conv: the window is larger than the padded image"},
+        {"5x5x2", "conv 8 3x6 pad 0", "1: conv: the window is larger than the padded image"},
+        {"5x5x2", "conv 8 5000x1", "1: conv: too large"},
+        {"5x5x2", "conv 8 1x1/5000", "1: conv: too large"},
+        {"5x5x2", "conv 8 1x1 pad 40000", "1: conv: too much padding"},
+        {"5x5x2", "conv 16777216 1x1", "1: conv: too large"},
+        {"4096x4096", "convt 2 1x1", "1: convt: too large"},
+        {"1x1x6", "convt 8 1x1 pad 1", "1: convt: the padding takes the whole image"},
+        {"2x2", "convt 8 4x4/2 pad 3", "1: convt: the padding takes the whole image"},
+        {"7x8", "maxpool 2", "1: maxpool: height and width must be multiples of its window"},
+        {"8x7", "relu, avgpool 4", "7: avgpool: height and width must be multiples of its window"},
+        {"6", "maxpool 2", "1: maxpool: height and width must be multiples of its window"},
+        {"6x6", "upsample 4096", "1: upsample: too large"},
+        {"6x6", "upsample 5000", "1: upsample: too large"},
+        {"6", "dropout 1", "1: dropout: "}, {"6", "relu, dropout 1.5", "7: dropout: "},
+        {"6", "res(dense 5)", "12: res: 1x1x5 comes out of the group and 1x1x6 goes in; they must "
+                              "be equal"},
+        {"2x3", "tanh, res(flatten)", "18: res: 1x1x6 comes out of the group and 2x3x1 goes in"},
+        {"4x4", "res(res(maxpool 2), upsample 2)", "18: res: 2x2x1 comes out of the group and "
+                                                   "4x4x1 goes in"}};
+    size_t i, size = 4711;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const vae_desc d = layers_desc(cases[i].input, cases[i].text, "");
+        vae_report r;
+        vae_status s;
+        memset(&r, 0, sizeof r);
+        s = vae_size(&d, &size, &r);
+        CHECK(s == VAE_ERR_SHAPE || (s == VAE_ERR_SYNTAX && strstr(cases[i].text, "dropout")));
+        CHECK_STATUS(r.status, s);
+        if (memcmp(r.text, "encoder, column ", 16) ||
+            memcmp(r.text + 16, cases[i].sentence, strlen(cases[i].sentence)))
+            test_report(__FILE__, __LINE__, "\"%s\" says \"%s\"", cases[i].text, r.text);
+        CHECK_EQ(size, 4711);
+    }
+}
+
+/* Any row of items: it is refused, or it is spelled back, trains a step to the same bits on two
+ * instruction sets, and encodes. */
+TEST(any_row_of_layers_is_refused_or_trains) {
+    static const char *const items[] = {
+        "dense 3 relu", "conv 2 3x3", "conv 3 2x2/2 silu", "conv 1 3x3 pad 0", "convt 2 2x2/2",
+        "convt 1 3x3 pad 1 elu", "maxpool 2", "avgpool 2", "upsample 2", "reshape 4x2x2",
+        "flatten", "batchnorm", "layernorm tanh", "dropout 0.5", "noise 0.1", "relu", "res(relu",
+        "res(batchnorm", "res(conv 2 3x3", "tanh)", "batchnorm)", "layernorm gelu, tanh)"};
+    uint64_t state = 80;
+    float *x = layers_images(2 * 32), mu[6];
+    int i, fine = 0, refused = 0;
+    for (i = 0; i < 4000; i++) {
+        char text[2][200];
+        vae_desc d = layers_desc("4x4x2", text[0], text[1]);
+        vae_report r;
+        vae_status s;
+        size_t n, size = 0, net;
+        uint64_t hash[2] = {0, 0};
+        int side;
+        for (net = 0; net < 2; net++) {
+            text[net][0] = 0;
+            for (n = ref_pick(&state, 5); n--;) {
+                strcat(text[net], items[ref_pick(&state, 22)]);
+                if (n) strcat(text[net], ", ");
+            }
+        }
+        memset(&r, 0, sizeof r);
+        d.head = (vae_head)ref_pick(&state, VAE_HEAD_COUNT), d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+        s = vae_size(&d, &size, &r);
+        refused += s != VAE_OK;
+        CHECK(s == VAE_OK || s == VAE_ERR_SYNTAX || s == VAE_ERR_SHAPE);
+        if (s || size > 200000) continue;
+        for (side = 0; side < 2; side++) {
+            vae_desc got;
+            vae *m = NULL;
+            d.isa = side ? VAE_ISA_AUTO : VAE_ISA_PORTABLE;
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            if (!m) break;
+            vae_get_desc(m, &got);
+            CHECK(!strcmp(got.encoder, text[0]) && !strcmp(got.decoder, text[1]));
+            s = vae_train_step(m, x, NULL, 2, NULL);
+            if (s) test_report(__FILE__, __LINE__, "\"%s\", \"%s\": %s", text[0], text[1],
+                               vae_last_report(m)->text);
+            CHECK_STATUS(vae_encode(m, x, 2, mu, NULL), VAE_OK);
+            hash[side] = vae__hash_floats(vae_params_hash(m), mu, 6);
+            vae_destroy(m);
+        }
+        if (hash[0] != hash[1])
+            test_report(__FILE__, __LINE__, "\"%s\", \"%s\": other bits", text[0], text[1]);
+        fine++;
+    }
+    CHECK(fine > 500 && refused > 500);
+    free(x);
+}
+
 TESTS(layers) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -1228,5 +1535,11 @@ TESTS(layers) {
     RUN(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers);
     RUN(dropout_and_noise_are_addressed_by_layer_step_image_and_draw_and_off_in_evaluation);
     RUN(dropout_drops_its_part_and_keeps_the_mean);
+    RUN(gradients_of_every_layer_are_right_under_every_likelihood);
+    RUN(heads_make_log_variances_and_their_slopes_match_differences);
+    RUN(every_layer_is_spelled_back_in_one_way);
+    RUN(bad_arguments_of_layers_are_refused_with_column_and_word);
+    RUN(shapes_that_do_not_fit_are_refused_with_the_item_and_its_input);
+    RUN(any_row_of_layers_is_refused_or_trains);
     vae__fp_leave(&env);
 }
