@@ -4311,8 +4311,8 @@ enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
     const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name: n a width, p a number such as 0.25, k a window KxK, s an
-     * optional step /S, d optional padding, h a shape HxWxC, ( a group. */
+    /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
+     * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
     const char *args;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
@@ -4406,8 +4406,9 @@ static vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why
                      op->in.w, op->in.c);
 }
 
-/* A whole number from 1 (or `least`) to VAE_MAX_DIM. */
-static vae_status vae__read_from(vae__parser *p, const char *expected, int least, int *out) {
+/* A whole number from `least` to `most`. */
+static vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
+                                 int *out) {
     const char *start;
     int value = 0;
     vae__skip(p);
@@ -4415,41 +4416,39 @@ static vae_status vae__read_from(vae__parser *p, const char *expected, int least
     if (!vae__is_digit(*p->at)) return vae__expected(p, expected);
     while (vae__is_digit(*p->at)) {
         value = value * 10 + (*p->at - '0');
-        if (value > VAE_MAX_DIM) break;
+        if (value > most) break;
         p->at++;
     }
-    if (value < least || value > VAE_MAX_DIM) {
+    if (value < least || value > most) {
         p->at = start;
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from %d to %d",
-                         p->what, (int)(start - p->text) + 1, expected, least, (int)VAE_MAX_DIM);
+                         p->what, (int)(start - p->text) + 1, expected, least, most);
     }
     *out = value;
     return VAE_OK;
 }
 static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
-    return vae__read_from(p, expected, 1, out);
+    return vae__read_from(p, expected, 1, VAE_MAX_DIM, out);
 }
+enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 
-/* A number such as 0.25, in millionths. */
-static vae_status vae__read_part(vae__parser *p, int *out) {
-    int digits = 0, value = 0;
+/* A number such as 0.25, in millionths, below `most`. */
+static vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
+    int64_t value = 0;
+    int digits = 0;
     vae__skip(p);
     start = p->at;
     if (!vae__is_digit(*p->at)) return vae__expected(p, "a number such as 0.25");
-    while (vae__is_digit(*p->at) && value < 1000) value = value * 10 + (*p->at++ - '0');
-    if (value < 1000 && *p->at == '.') {
-        p->at++;
-        while (vae__is_digit(*p->at) && digits < 6) value = value * 10 + (*p->at++ - '0'), digits++;
-    } else if (value >= 1000) {
-        digits = 7;
-    }
-    if (vae__is_digit(*p->at) || digits == 7) {
-        p->at = start;
-        return vae__expected(p, "a number below 1000 with at most 6 decimals");
-    }
+    while (vae__is_digit(*p->at) && value < most) value = value * 10 + (*p->at++ - '0');
+    if (value < most && *p->at == '.')
+        for (p->at++; vae__is_digit(*p->at) && digits < 6; digits++)
+            value = value * 10 + (*p->at++ - '0');
     while (digits++ < 6) value *= 10;
-    *out = value;
+    if (vae__is_digit(*p->at) || value >= (int64_t)most * 1000000)
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected a number below %d "
+                         "with at most 6 decimals", p->what, (int)(start - p->text) + 1, most);
+    *out = (int)value;
     return VAE_OK;
 }
 
@@ -4622,8 +4621,7 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
 /* Scratch of all three, and the check that the numbers are small enough for int. 0: too large. */
 static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
     size_t width, turned;
-    if (op->kh > 4096 || op->kw > 4096 || op->stride > 4096 ||
-        !vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
+    if (!vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
         !vae__size_mul(width, small->c, &turned) || turned > SIZE_MAX / 256)
         return 0;
     op->room = turned + VAE__PATCH_FLOATS + 16 * width;
@@ -4736,7 +4734,7 @@ static vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
 }
 static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
-    if (n > 4096 || !vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c))
+    if (!vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c))
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
@@ -4795,7 +4793,7 @@ static void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const float
 
 static vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
-                                     : vae__misfit(p, op, "the number of numbers must not change");
+                                     : vae__misfit(p, op, "another number of numbers than come in");
 }
 static vae_status vae__flatten_shape(vae__parser *p, vae__op *op) {
     (void)p;
@@ -4984,9 +4982,6 @@ static vae__address vae__layer_address(const vae__walk *c, const vae__op *op, ui
     s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
     return vae__address_of(&s);
 }
-static vae_status vae__dropout_shape(vae__parser *p, vae__op *op) {
-    return op->n < 1000000 ? VAE_OK : vae__misfit(p, op, "its number must lie below 1");
-}
 /* The gradient is dropped where the number was, so forward and backward are one. */
 static void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
@@ -5053,11 +5048,11 @@ static const vae__layer vae__layers[] = {
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
     {"convt", "convt N KxK[/S] [pad P]", "HxWxC -> HS x WS x N", "nksd", vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "n", vae__pool_shape, NULL,
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL,
      vae__maxpool_fwd, vae__maxpool_bwd, NULL, NULL},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "n", vae__pool_shape, NULL,
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL,
      vae__avgpool_fwd, vae__avgpool_bwd, NULL, NULL},
-    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "n", vae__upsample_shape, NULL,
+    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", vae__upsample_shape, NULL,
      vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
      vae__pass_fwd, vae__pass_bwd, NULL, NULL},
@@ -5067,8 +5062,8 @@ static const vae__layer vae__layers[] = {
      vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
     {"layernorm", "layernorm", "unchanged", "", vae__layernorm_shape, vae__layernorm_tensors,
      vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
-    {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "p",
-     vae__dropout_shape, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+    {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
+     NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
     {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
      vae__noise_fwd, vae__pass_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
@@ -5099,33 +5094,38 @@ static vae_status vae__read_args(vae__parser *p, vae__op *op) {
     for (a = op->layer->args; *a && !bad; a++) {
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
-        case 'p': bad = vae__read_part(p, &op->n); break;
+        case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
+        case 'p': bad = vae__read_part(p, 1000, &op->n); break;
+        case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
         case 'k':
-            bad = vae__read_int(p, "a window such as 4x4", &op->kh);
+            bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
-            if (*p->at != 'x') return vae__expected(p, "'x' and the window's width");
+            if (*p->at != 'x') return vae__expected(p, "'x' and the width of the window");
             p->at++;
-            bad = vae__read_int(p, "the window's width", &op->kw);
+            bad = vae__read_from(p, "the width of a window", 1, VAE__MAX_WINDOW, &op->kw);
             break;
         case 's':
+            vae__skip(p);
             if (*p->at == '/') {
                 p->at++;
-                bad = vae__read_int(p, "a stride", &op->stride);
+                bad = vae__read_from(p, "a stride", 1, VAE__MAX_WINDOW, &op->stride);
             }
             break;
         case 'd':
             n = vae__word(p);
             if (vae__same(p->at, n, "pad")) {
                 p->at += n;
-                bad = vae__read_from(p, "a padding", 0, &op->pad);
-                if (!bad && op->pad > 32767) bad = vae__misfit(p, op, "too much padding");
+                bad = vae__read_from(p, "a padding", 0, VAE__MAX_WINDOW, &op->pad);
             }
             break;
         default: /* '(' */
             vae__skip(p);
             if (*p->at != '(') return vae__expected(p, "'('");
-            if (p->depth == VAE__MAX_DEPTH) return vae__expected(p, "at most 8 groups in another");
+            if (p->depth == VAE__MAX_DEPTH)
+                return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: more than %d groups "
+                                 "inside one another", p->what, (int)(p->item - p->text) + 1,
+                                 (int)VAE__MAX_DEPTH);
             p->at++;
         }
     }
@@ -5176,7 +5176,9 @@ static vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int 
         n = vae__word(p);
         if (n) {
             act = vae__act_of(p->at, n);
-            if (act < 0) return vae__expected(p, "an activation, ',' or the end");
+            if (act < 0)
+                return vae__expected(p, p->depth ? "an activation, ',' or ')'"
+                                                 : "an activation, ',' or the end");
             op->act = (vae_act)act;
             p->at += n;
         }
@@ -5195,13 +5197,13 @@ static void vae__spell_item(vae__sink *s, const vae__op *op) {
     const char *a;
     vae__putf(s, "%s", op->layer->name);
     for (a = op->layer->args; *a; a++) {
-        if (*a == 'n') vae__putf(s, " %d", op->n);
+        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
         if (*a == '(') vae__putf(s, "(");
-        if (*a == 'p') {
+        if (*a == 'p' || *a == 'q') {
             int rest = op->n % 1000000, unit = 100000;
             vae__putf(s, " %d", op->n / 1000000);
             if (rest) vae__putf(s, ".");
@@ -5539,7 +5541,11 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         op.pitch = m->desc.inference ? m->widest : op.out.dim;
         op.rows = rows;
         if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
-        if (strchr(op.layer->args, 'p')) op.number = ++m->random_layers;
+        if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
+            op.number = ++m->random_layers;
+        if (op.number > 255)
+            return vae__fail(report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
+                             p.what);
         if (final) m->visible_count = 0;
         for (i = 0; i < op.tensor_count; i++) {
             const vae__tensor *t = &tensors[i];
@@ -6024,7 +6030,7 @@ typedef struct vae__pass {
     const uint32_t *index; /* numbers of the images; NULL: first, first + 1, ... */
     uint32_t first, time;  /* of the binarisation */
     size_t rows;
-    int parts, backward;
+    int parts, backward, fresh; /* fresh: the first stage, which reads the pixels */
     size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
@@ -6087,7 +6093,7 @@ static void vae__pass_part(void *arg, int part) {
     size_t from, to, i, row, n;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
     if (from == to) return;
-    if (!p->fwd_from && p->fwd_to) vae__pass_pixels(p, part, from, to);
+    if (p->fresh) vae__pass_pixels(p, part, from, to);
     if (p->bad[part]) return;
     c.room = vae__part_room(m, part);
     c.first = from, c.rows = to - from;
@@ -6171,12 +6177,13 @@ static int vae__run_stages(vae__pass *p) {
     size_t i, back = 0;
     int part;
     p->fwd_from = p->bwd_from = p->bwd_to = 0;
-    m->stages = 1;
+    p->fresh = m->stages = 1;
     for (i = 0; i < end; i++) {
         if (!vae__meeting(m, i)) continue;
         m->stages++, back = 2 * i + 1;
         p->fwd_to = i;
-        if (i) vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+        vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+        p->fresh = 0;
         for (part = 0; part < p->parts; part++)
             if (p->bad[part]) return 0;
         vae__meet(p, vae__meeting(m, i), VAE__BATCH_FORWARD);
@@ -6185,7 +6192,7 @@ static int vae__run_stages(vae__pass *p) {
     p->fwd_to = end;
     if (p->backward) p->bwd_from = 2 * end, p->bwd_to = back;
     vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-    p->fwd_from = p->fwd_to = end;
+    p->fwd_from = p->fwd_to = end, p->fresh = 0;
     while (p->backward && p->bwd_to) {
         i = p->bwd_to / 2;
         vae__meet(p, vae__meeting(m, i), VAE__BATCH_BACKWARD);

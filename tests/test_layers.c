@@ -970,6 +970,31 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
     }
 }
 
+/* Also where the images come from a file, or are drawn anew: before anything has read them. */
+TEST(batchnorm_in_front_sees_the_pixels_of_its_own_step) {
+    unsigned char pixels[6 * 4];
+    static const size_t dims[2] = {6, 4};
+    vae_data data;
+    int dynamic;
+    size_t i, j;
+    for (i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(40 + i * i * 7 % 199);
+    CHECK_STATUS(vae_data_wrap(VAE_U8, 2, dims, pixels, &data, NULL), VAE_OK);
+    for (dynamic = 0; dynamic < 2; dynamic++) {
+        vae_desc d = layers_desc("4", "batchnorm", "");
+        vae *m = NULL;
+        d.batch = 6, d.epochs = 1, d.binarize = dynamic ? VAE_BINARIZE_DYNAMIC : VAE_BINARIZE_NONE;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) return;
+        CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_OK);
+        for (j = 0; j < 4; j++) {
+            double mean = 0;
+            for (i = 0; i < 6; i++) mean += (double)m->x[i * 4 + j] / 6; /* as it was seen */
+            CHECK_NEAR((double)m->w[8 + j], 0.1 * mean, 1e-6);
+        }
+        vae_destroy(m);
+    }
+}
+
 /* ---- whole networks with all layers ---- */
 
 static const char layers_all_encoder[] =
@@ -1338,24 +1363,28 @@ TEST(bad_arguments_of_layers_are_refused_with_column_and_word) {
         {"conv", "5: expected a width, found the end"},
         {"conv x", "6: expected a width, found 'x'"},
         {"conv 0 3x3", "6: a width must lie from 1 to 16777216"},
-        {"conv 8", "7: expected a window such as 4x4, found the end"},
-        {"conv 8 relu", "8: expected a window such as 4x4, found 'relu'"},
-        {"conv 8, relu", "7: expected a window such as 4x4, found ','"},
-        {"convt 8 4", "10: expected 'x' and the window's width, found the end"},
-        {"conv 8 4y4", "9: expected 'x' and the window's width, found 'y4'"},
-        {"conv 8 4x", "10: expected the window's width, found the end"},
-        {"conv 8 4xx4", "10: expected the window's width, found 'x4'"},
-        {"conv 8 4x0", "10: the window's width must lie from 1 to 16777216"},
+        {"conv 8", "7: expected the height of a window, found the end"},
+        {"conv 8 relu", "8: expected the height of a window, found 'relu'"},
+        {"conv 8, relu", "7: expected the height of a window, found ','"},
+        {"convt 8 4", "10: expected 'x' and the width of the window, found the end"},
+        {"conv 8 4y4", "9: expected 'x' and the width of the window, found 'y4'"},
+        {"conv 8 4x", "10: expected the width of a window, found the end"},
+        {"conv 8 4xx4", "10: expected the width of a window, found 'x4'"},
+        {"conv 8 4x0", "10: the width of a window must lie from 1 to 4096"},
         {"conv 8 0x4", "8: "},
         {"conv 8 4x4x4", "11: expected an activation, ',' or the end, found 'x4'"},
         {"conv 8 4x4/", "12: expected a stride, found the end"},
         {"conv 8 4x4/x", "12: expected a stride, found 'x'"},
         {"convt 8 4x4/0", "13: a stride must lie from 1 to "},
-        {"conv 8 4x4 /2", "12: expected ',' or the end, found '/'"},
         {"conv 8 4x4 pad", "15: expected a padding, found the end"},
         {"conv 8 4x4/2 pad -1", "18: expected a padding, found '-'"},
         {"conv 8 4x4 pad x", "16: expected a padding, found 'x'"},
-        {"conv 8 4x4 pad 99999999", "16: a padding must lie from 0 to "},
+        {"conv 8 4x4 pad 99999999", "16: a padding must lie from 0 to 4096"},
+        {"conv 8 5000x1", "8: the height of a window must lie from 1 to 4096"},
+        {"conv 8 1x1/5000", "12: a stride must lie from 1 to 4096"},
+        {"upsample 5000", "10: a factor must lie from 1 to 4096"},
+        {"dropout 1", "9: expected a number below 1 with at most 6 decimals"},
+        {"relu, dropout 1.5", "15: expected a number below 1 with at most 6 decimals"},
         {"conv 8 4x4 pad 2 pad 2", "18: expected an activation, ',' or the end, found 'pad'"},
         {"conv 8 4x4 relu pad 2", "17: expected ',' or the end, found 'pad'"},
         {"conv 8 4x4 padd 2", "12: expected an activation, ',' or the end, found 'padd'"},
@@ -1374,10 +1403,10 @@ TEST(bad_arguments_of_layers_are_refused_with_column_and_word) {
         {"dropout x", "9: expected a number such as 0.25, found 'x'"},
         {"dropout .5", "9: expected a number such as 0.25, found '.'"},
         {"dropout -0.5", "9: expected a number such as 0.25, found '-'"},
-        {"dropout 0.1234567", "9: expected a number below 1000 with at most 6 decimals, found "},
+        {"dropout 0.1234567", "9: expected a number below 1 with at most 6 decimals"},
         {"dropout 0.2.5", "12: expected ',' or the end, found '.'"},
         {"dropout 0.2 0.5", "13: expected ',' or the end, found '0'"},
-        {"noise 1000", "7: expected a number below 1000 with at most 6 decimals, found '1000'"},
+        {"noise 1000", "7: expected a number below 1000 with at most 6 decimals"},
         {"noise -1", "7: expected a number such as 0.25, found '-'"},
         {"noise 1e3", "8: expected an activation, ',' or the end, found 'e3'"},
         {"res", "4: expected '(', found the end"},
@@ -1395,7 +1424,7 @@ TEST(bad_arguments_of_layers_are_refused_with_column_and_word) {
         {"res(relu) relu", "11: expected ',' or the end, found 'relu'"},
         {"res(relu)(relu)", "10: expected ',' or the end, found '('"},
         {"resnet(relu)", "1: expected a layer or an activation, found 'resnet'"},
-        {"res(res(res(res(res(res(res(res(res(relu)))))))))", "36: "}};
+        {"res(res(res(res(res(res(res(res(res(relu)))))))))", "33: more than 8 groups"}};
     size_t i, size = 0;
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const vae_desc d = layers_desc("6", cases[i].text, "");
@@ -1417,9 +1446,6 @@ TEST(shapes_that_do_not_fit_are_refused_with_the_item_and_its_input) {
         {"3x4x2", "relu, reshape 5x5", "7: reshape: "},
         {"28x28", "tanh, conv 8 31x3 pad 1", "7: conv: the window is larger than the padded image"},
         {"5x5x2", "conv 8 3x6 pad 0", "1: conv: the window is larger than the padded image"},
-        {"5x5x2", "conv 8 5000x1", "1: conv: too large"},
-        {"5x5x2", "conv 8 1x1/5000", "1: conv: too large"},
-        {"5x5x2", "conv 8 1x1 pad 40000", "1: conv: too much padding"},
         {"5x5x2", "conv 16777216 1x1", "1: conv: too large"},
         {"4096x4096", "convt 2 1x1", "1: convt: too large"},
         {"1x1x6", "convt 8 1x1 pad 1", "1: convt: the padding takes the whole image"},
@@ -1428,8 +1454,6 @@ TEST(shapes_that_do_not_fit_are_refused_with_the_item_and_its_input) {
         {"8x7", "relu, avgpool 4", "7: avgpool: height and width must be multiples of its window"},
         {"6", "maxpool 2", "1: maxpool: height and width must be multiples of its window"},
         {"6x6", "upsample 4096", "1: upsample: too large"},
-        {"6x6", "upsample 5000", "1: upsample: too large"},
-        {"6", "dropout 1", "1: dropout: "}, {"6", "relu, dropout 1.5", "7: dropout: "},
         {"6", "res(dense 5)", "12: res: 1x1x5 comes out of the group and 1x1x6 goes in; they must "
                               "be equal"},
         {"2x3", "tanh, res(flatten)", "18: res: 1x1x6 comes out of the group and 2x3x1 goes in"},
@@ -1442,7 +1466,7 @@ TEST(shapes_that_do_not_fit_are_refused_with_the_item_and_its_input) {
         vae_status s;
         memset(&r, 0, sizeof r);
         s = vae_size(&d, &size, &r);
-        CHECK(s == VAE_ERR_SHAPE || (s == VAE_ERR_SYNTAX && strstr(cases[i].text, "dropout")));
+        CHECK_STATUS(s, VAE_ERR_SHAPE);
         CHECK_STATUS(r.status, s);
         if (memcmp(r.text, "encoder, column ", 16) ||
             memcmp(r.text + 16, cases[i].sentence, strlen(cases[i].sentence)))
@@ -1530,6 +1554,7 @@ TESTS(layers) {
     RUN(a_group_adds_its_input_also_inside_another_group);
     RUN(norms_match_the_double_formulas_forward_and_backward);
     RUN(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation);
+    RUN(batchnorm_in_front_sees_the_pixels_of_its_own_step);
     RUN(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_threads);
     RUN(a_checkpoint_in_mid_run_of_all_layers_ends_at_the_same_hash);
     RUN(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers);
