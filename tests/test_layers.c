@@ -1424,7 +1424,7 @@ TEST(bad_arguments_of_layers_are_refused_with_column_and_word) {
         {"res(relu) relu", "11: expected ',' or the end, found 'relu'"},
         {"res(relu)(relu)", "10: expected ',' or the end, found '('"},
         {"resnet(relu)", "1: expected a layer or an activation, found 'resnet'"},
-        {"res(res(res(res(res(res(res(res(res(relu)))))))))", "33: more than 8 groups"}};
+        {"res(res(res(res(res(res(res(res(res(relu)))))))))", "33: more than 8 groups "}};
     size_t i, size = 0;
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const vae_desc d = layers_desc("6", cases[i].text, "");
