@@ -404,4 +404,50 @@ static inline ref_losses ref_vae_loss(const ref_vae *v, const double *params, co
     free(z), free(dz), free(dhead), free(dout);
     return sum;
 }
+
+/* ---- densities of one number with parameters of its own: -log p, and its gradient ---- */
+
+/* 1 / (1 - e^-a) - 1 / a = 1/2 + L(a / 2) / 2, with Langevin's function and its series near 0. */
+static inline double ref_cb_mean(double a) {
+    if (fabs(a) < 0.05)
+        return 0.5 + a / 12 - pow(a, 3) / 720 + pow(a, 5) / 30240 - pow(a, 7) / 1209600;
+    return 0.5 + (0.5 / tanh(0.5 * a) - 1 / a);
+}
+/* Continuous Bernoulli: log of the integral of e^(a x) over [0,1], minus a x. */
+static inline double ref_cb(double a, double x, double *da) {
+    const double size = fabs(a), shrunk = size < 1e-12 ? 1 : -expm1(-size) / size;
+    *da = ref_cb_mean(a) - x;
+    return log(shrunk) + (a > 0 ? a * (1 - x) : -a * x);
+}
+/* One of the levels 0, 1/255 .. 1 of a logistic: sigmoid(u) - sigmoid(v) between the ends of the
+ * level is sinh((u - v) / 2) / (2 cosh(u / 2) cosh(v / 2)). */
+static inline double ref_log_cosh(double t) { return fabs(t) + log1p(exp(-2 * fabs(t))) - log(2); }
+static inline double ref_logistic(double mean, double raw, double x, double *dm, double *dl) {
+    const double l = ref_clamp(raw, -7, 20), inv = exp(-l);
+    const double u = (x - mean + 1.0 / 510) * inv, v = (x - mean - 1.0 / 510) * inv;
+    const double w = inv / 255;
+    double value;
+    if (x < 1.0 / 510) {
+        value = ref_softplus(-u), *dm = ref_sigmoid(-u) * inv, *dl = u * ref_sigmoid(-u);
+    } else if (x > 1 - 1.0 / 510) {
+        value = ref_softplus(v), *dm = -ref_sigmoid(v) * inv, *dl = -v * ref_sigmoid(v);
+    } else {
+        value = log(2) + ref_log_cosh(u / 2) + ref_log_cosh(v / 2) -
+                (w / 2 + log(-expm1(-w)) - log(2));
+        *dm = -0.5 * inv * (tanh(u / 2) + tanh(v / 2));
+        *dl = -0.5 * (u * tanh(u / 2) + v * tanh(v / 2) - w / tanh(w / 2));
+    }
+    if (l != raw) *dl = 0;
+    return value;
+}
+/* Level of k logits; the gradient is added to da unless NULL. */
+static inline double ref_categorical(size_t k, const float *a, size_t level, double *da) {
+    double top = (double)a[0], sum = 0;
+    size_t i;
+    for (i = 1; i < k; i++)
+        if ((double)a[i] > top) top = (double)a[i];
+    for (i = 0; i < k; i++) sum += exp((double)a[i] - top);
+    for (i = 0; da && i < k; i++) da[i] += exp((double)a[i] - top) / sum - (double)(i == level);
+    return log(sum) + (top - (double)a[level]);
+}
 #endif

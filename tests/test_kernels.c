@@ -136,6 +136,324 @@ TEST(gaussian_sums_squares_in_sixteen_parts) {
     }
 }
 
+/* ---- densities of numbers with parameters of their own ---- */
+
+enum { KERN_CB = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, KERN_LOGISTIC = VAE_LIKELIHOOD_LOGISTIC,
+       KERN_PIXEL = VAE_LIKELIHOOD_GAUSSIAN_PIXEL };
+static const int kern_densities[] = {KERN_CB, KERN_LOGISTIC, KERN_PIXEL};
+
+/* -log p of one number under parameters a and b, its gradient, and how far floats may be from it:
+ * [0] the value, [1] and [2] the gradients. */
+static double kern_density(int kind, double a, double b, double x, double *da, double *db,
+                           double near[3]) {
+    double want, l, u, w;
+    *db = 0;
+    if (kind == KERN_CB) {
+        want = ref_cb(a, x, da);
+        /* (1 - e^-|a|) / |a| to 3 ulp, its logarithm, and three roundings of at most |a| */
+        near[0] = 4e-7 + 2e-7 * fabs(a) + 1e-7 * log1p(fabs(a));
+        near[1] = 3e-7, near[2] = 0; /* both terms are at most 2, to 1 ulp */
+    } else if (kind == KERN_LOGISTIC) {
+        want = ref_logistic(a, b, x, da, db);
+        l = ref_clamp(b, -7, 20), w = exp(-l) / 255;
+        u = (fabs(x - a) + 1.0 / 510) * exp(-l);
+        /* ends of the level to 4 ulp of the further one, which everything follows with slope 1 */
+        near[0] = 6e-7 * (1 + 2 * u) + 1.5e-7 * fabs(log(w < 1 ? w : 1));
+        near[1] = 6e-7 * (1 + u) * exp(-l), near[2] = 1e-6 * (1 + 2 * u);
+    } else {
+        l = ref_clamp(b, -30, 20);
+        want = ref_gaussian(1, &a, &x, l, 1, (*da = 0, da), db);
+        if (l != b) *db = 0;
+        /* e^-l to 2 ulp, and a few roundings of each part */
+        near[0] = 4e-7 * (pow(a - x, 2) * exp(-l) + fabs(l) + 2);
+        near[1] = 4e-7 * fabs(*da), near[2] = 4e-7 * (1 + pow(a - x, 2) * exp(-l));
+    }
+    return want;
+}
+
+TEST(densities_match_the_formulas_on_grids) {
+    static const double cb[] = {0, 1e-8, 1e-4, 9.9e-5, 1.01e-4, 1e-3, 0.01, 0.3, 0.5, 0.999, 1,
+                                1.001, 2, 5, 17, 50, 88, 89, 104, 200, 1e4, 1e10, 1e30};
+    static const double means[] = {-1e30, -1e4, -3, -0.2, 0, 0.002, 0.13, 0.5, 0.7, 1, 1.4, 20,
+                                   1e30};
+    static const double logs[] = {-1e30, -31, -30, -29.9, -12, -7.01, -7, -6.99, -5, -2, 0, 1, 4,
+                                  10, 19.9, 20, 20.1, 80, 1e30};
+    static const int levels[] = {0, 1, 2, 33, 100, 128, 200, 253, 254, 255};
+    const vae__kernels *k;
+    size_t kind, i, j, t;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (kind = 0; kind < 3; kind++) {
+            const int is = kern_densities[kind];
+            const size_t rows = is == KERN_CB ? 2 * sizeof cb / sizeof *cb
+                                              : sizeof means / sizeof *means;
+            for (i = 0; i < rows; i++)
+                for (j = 0; j < (is == KERN_CB ? 1 : sizeof logs / sizeof *logs); j++)
+                    for (t = 0; t < 10; t++) {
+                        float out[2], grad[2] = {7, 7}, x = (float)levels[t] / 255.0f, value;
+                        double da, db, want, near[3];
+                        out[0] = (float)(is != KERN_CB ? means[i] : i % 2 ? -cb[i / 2] : cb[i / 2]);
+                        out[1] = (float)logs[j];
+                        value = k->density(is, 1, 1, out, &x, 1, grad);
+                        want = kern_density(is, (double)out[0], (double)out[1], (double)x, &da, &db,
+                                            near);
+                        if (is == KERN_PIXEL && !(want < 1e38)) { /* the square is beyond float */
+                            CHECK(vae__bits_f(value) == 0x7f800000u);
+                            continue;
+                        }
+                        if (!(fabs((double)value - want) <= near[0]))
+                            test_report(__FILE__, __LINE__, "kind %d at (%g, %g), x %g: %.9g, not "
+                                        "%.9g within %.3g", is, (double)out[0], (double)out[1],
+                                        (double)x, (double)value, want, near[0]);
+                        if (!(fabs((double)grad[0] - da) <= near[1]) ||
+                            (is != KERN_CB && !(fabs((double)grad[1] - db) <= near[2])))
+                            test_report(__FILE__, __LINE__, "kind %d at (%g, %g), x %g: gradient "
+                                        "(%.9g, %.9g), not (%.9g, %.9g)", is, (double)out[0],
+                                        (double)out[1], (double)x, (double)grad[0],
+                                        (double)grad[1], da, db);
+                        if (is != KERN_CB && !(logs[j] >= (is == KERN_PIXEL ? -30 : -7) &&
+                                               logs[j] <= 20))
+                            CHECK(grad[1] == 0); /* clamped */
+                    }
+        }
+    }
+}
+
+/* c values of each kind in turn, whole vectors and runs or not, in place or elsewhere. */
+TEST(densities_add_up_numbers_wherever_they_lie) {
+    static const size_t channels[] = {1, 3, 5, 300}, pixels[] = {1, 2, 7, 16, 17, 51, 53, 103, 257};
+    enum { MOST = 1542 };
+    const vae__kernels *k;
+    uint64_t state = 42;
+    size_t kind, ci, pi, i;
+    for (kind = 0; kind < 3; kind++)
+        for (ci = 0; ci < 4; ci++)
+            for (pi = 0; pi < 9; pi++) {
+                const int is = kern_densities[kind];
+                const size_t c = channels[ci], n = c * pixels[pi], all = is == KERN_CB ? n : 2 * n;
+                const float scale = 0.37f;
+                float out[2 * MOST], x[MOST], portable[2 * MOST], first = 0;
+                double want = 0, size = 0, far = 0;
+                if (n > MOST) continue;
+                ref_fill_normal(&state, out, all, 2);
+                ref_fill_uniform(&state, x, n, 0, 1);
+                for (k = NULL; (k = ref_next_isa(k));) {
+                    float *o = kern_copy(all, out), *t = kern_copy(n, x), *d = kern_out(all);
+                    const float got = k->density(is, n, c, o, t, scale, d);
+                    if (k->isa == VAE_ISA_PORTABLE)
+                        first = got, memcpy(portable, d, all * sizeof *d);
+                    CHECK(ref_same(got, first));
+                    CHECK_EQ(ref_differ(all, d, portable), all);
+                    CHECK_MARKS(d, all);
+                    CHECK(ref_same(k->density(is, n, c, o, t, scale, NULL), first));
+                    CHECK_EQ(ref_differ(all, o, out), all); /* untouched */
+                    CHECK(ref_same(k->density(is, n, c, o, t, scale, o), first));
+                    CHECK_EQ(ref_differ(all, o, portable), all); /* in place */
+                    kern_free(o), kern_free(t), kern_free(d);
+                }
+                for (i = 0; i < n; i++) {
+                    const size_t at = is == KERN_CB ? i : i / c * 2 * c + i % c;
+                    double da, db, near[3];
+                    const double v = kern_density(is, (double)out[at], (double)out[is == KERN_CB
+                                                  ? at : at + c], (double)x[i], &da, &db, near);
+                    want += v, size += fabs(v), far += near[0];
+                    CHECK_NEAR((double)portable[at], (double)scale * da,
+                               (double)scale * (near[1] + 1e-7 * fabs(da)));
+                    if (is != KERN_CB)
+                        CHECK_NEAR((double)portable[at + c], (double)scale * db,
+                                   (double)scale * (near[2] + 1e-7 * fabs(db)));
+                }
+                CHECK_NEAR((double)first, want, far + (4 + (double)n / 16) * 0x1p-24 * size);
+            }
+}
+
+TEST(categorical_matches_the_formula_and_the_portable_pass) {
+    static const size_t levels[] = {2, 3, 5, 16, 17, 100, 256};
+    static const double spreads[] = {0, 1, 10, 1e4, 1e30};
+    enum { N = 19 };
+    static float out[N * 256], portable[N * 256];
+    const vae__kernels *k;
+    uint64_t state = 43;
+    size_t c, s, i, j;
+    for (c = 0; c < 7; c++)
+        for (s = 0; s < 5; s++) {
+            const size_t count = levels[c], all = N * count;
+            const float scale = 0.37f;
+            float x[N], first = 0;
+            double want = 0, far = 0;
+            ref_fill_normal(&state, out, all, spreads[s]);
+            for (i = 0; i < N; i++)
+                x[i] = (float)((double)ref_pick(&state, count) / (double)(count - 1));
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *o = kern_copy(all, out), *t = kern_copy(N, x), *d = kern_out(all);
+                const float got = k->categorical(N, count, o, t, scale, d);
+                if (k->isa == VAE_ISA_PORTABLE)
+                    first = got, memcpy(portable, d, all * sizeof *d);
+                CHECK(ref_same(got, first));
+                CHECK_EQ(ref_differ(all, d, portable), all);
+                CHECK_MARKS(d, all);
+                CHECK(ref_same(k->categorical(N, count, o, t, scale, NULL), first));
+                CHECK(ref_same(k->categorical(N, count, o, t, scale, o), first)); /* in place */
+                CHECK_EQ(ref_differ(all, o, portable), all);
+                kern_free(o), kern_free(t), kern_free(d);
+            }
+            for (i = 0; i < N; i++) {
+                const size_t level = (size_t)((double)x[i] * (double)(count - 1) + 0.5);
+                double grad[256] = {0}, top = 0;
+                want += ref_categorical(count, out + i * count, level, grad);
+                for (j = 0; j < count; j++)
+                    if (fabs((double)out[i * count + j]) > top)
+                        top = fabs((double)out[i * count + j]);
+                /* the logarithm of the sum is rounded at the size of the logits */
+                far += 1e-6 + 2.5e-7 * top;
+                for (j = 0; j < count; j++)
+                    CHECK_NEAR((double)portable[i * count + j], (double)scale * grad[j],
+                               (double)scale * (5e-7 + (top < 1e6 ? 1.2e-7 * top : 0)));
+            }
+            CHECK_NEAR((double)first, want, far + (4 + N / 16.0) * 0x1p-24 * fabs(want));
+        }
+}
+
+TEST(levels_of_a_density_sum_to_one) {
+    static const double means[] = {-1e4, -2, 0, 1.0 / 510, 0.1306, 0.5, 0.99, 1, 1.003, 5, 1e30};
+    static const double logs[] = {-20, -7, -6, -5, -4, -2.5, -1, 0, 2, 5, 12, 20, 30};
+    static const size_t counts[] = {2, 5, 256};
+    static const double spreads[] = {0, 1, 10, 80};
+    const vae__kernels *k;
+    uint64_t state = 44;
+    size_t i, j, level;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (i = 0; i < sizeof means / sizeof *means; i++)
+            for (j = 0; j < sizeof logs / sizeof *logs; j++) {
+                double sum = 0, far = 1e-6;
+                float out[2];
+                out[0] = (float)means[i], out[1] = (float)logs[j];
+                for (level = 0; level < 256; level++) {
+                    const float x = (float)level / 255.0f;
+                    double da, db, near[3];
+                    const double p =
+                        exp(-(double)k->density(KERN_LOGISTIC, 1, 1, out, &x, 1, NULL));
+                    (void)kern_density(KERN_LOGISTIC, (double)out[0], (double)out[1], (double)x,
+                                       &da, &db, near);
+                    /* p itself, and x off its level by half an ulp on a slope of p / s */
+                    sum += p, far += p * (near[0] < 1 ? near[0] : 0) +
+                                     p * 6e-8 * exp(-ref_clamp(logs[j], -7, 20));
+                }
+                CHECK_NEAR(sum, 1, far);
+            }
+        for (i = 0; i < 3; i++)
+            for (j = 0; j < 4; j++) {
+                float out[256];
+                double sum = 0;
+                ref_fill_normal(&state, out, 256, spreads[j]);
+                for (level = 0; level < counts[i]; level++) {
+                    const float x = (float)((double)level / (double)(counts[i] - 1));
+                    sum += exp(-(double)k->categorical(1, counts[i], out, &x, 1, NULL));
+                }
+                CHECK_NEAR(sum, 1, 1e-6 + 6e-7 * spreads[j]); /* logits of up to 4 spreads */
+            }
+    }
+}
+
+TEST(densities_of_real_numbers_integrate_to_one) {
+    static const double logs[] = {-50, -30, -20, -5, -1, 0, 3, 20, 60};
+    enum { STEPS = 1000 };
+    const vae__kernels *k;
+    size_t i, t;
+    double a;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (a = -50; a <= 50; a += fabs(a) < 1.2 ? 0.0101 : 0.37) { /* Simpson */
+            const float logit = (float)a;
+            double sum = 0;
+            for (t = 0; t <= STEPS; t++) {
+                const float x = (float)t / STEPS;
+                const double p = exp(-(double)k->density(KERN_CB, 1, 1, &logit, &x, 1, NULL));
+                sum += p * (t == 0 || t == STEPS ? 1 : t % 2 ? 4 : 2) / (3.0 * STEPS);
+            }
+            /* as the value above; (a / 1000)^4 / 180 of Simpson's rule, x rounded by 3e-8 */
+            CHECK_NEAR(sum, 1, 1e-6 + 2.6e-7 * fabs(a));
+        }
+        for (i = 0; i < sizeof logs / sizeof *logs; i++) { /* trapezium over 12 deviations */
+            const double s = exp(0.5 * ref_clamp(logs[i], -30, 20));
+            float out[2];
+            double sum = 0;
+            out[0] = logs[i] < -5 ? 0 : 0.3f, out[1] = (float)logs[i];
+            for (t = 0; t <= STEPS; t++) {
+                const float x = (float)((double)out[0] + s * (24.0 * (double)t / STEPS - 12));
+                sum += exp(-(double)k->density(KERN_PIXEL, 1, 1, out, &x, 1, NULL)) * s * 24 /
+                       STEPS;
+            }
+            CHECK_NEAR(sum, 1, 2e-5); /* |l| <= 30 to an ulp of 4e-6, twice */
+        }
+    }
+}
+
+TEST(a_nan_among_the_parameters_of_a_density_stays_one) {
+    const vae__kernels *k;
+    size_t kind, at;
+    for (k = NULL; (k = ref_next_isa(k));)
+        for (kind = 0; kind < 4; kind++)
+            for (at = 0; at < (kind ? 10 : 5); at++) {
+                float out[10] = {0}, x[5] = {0, 1, 0.5f, 0, 1}, d[10], value;
+                out[at] = vae__float_of(0x7fc00000u);
+                value = kind == 3 ? k->categorical(5, 2, out, x, 1, d)
+                                  : k->density(kern_densities[kind], 5, 1, out, x, 1, d);
+                CHECK(ref_is_nan(value));
+                CHECK(ref_is_nan(d[at]));
+            }
+}
+
+/* ---- the deviation of q(z|x) ---- */
+
+static double kern_deviation(int head, double a, double *slope) {
+    double s = fabs(a);
+    *slope = a < 0 ? -1 : 1;
+    if (head == VAE_HEAD_RELU) s = a, *slope = 1;
+    if (head == VAE_HEAD_SOFTPLUS) s = ref_softplus(a), *slope = ref_sigmoid(a);
+    return s;
+}
+
+TEST(heads_give_the_log_variance_of_their_deviation) {
+    static const float special[] = {0, -0.0f, 0.001f, -0.001f, 0.00099f, 0.00101f, -0.00101f, 1, -1,
+                                    -6.9f, -6.91f, -7, 88, -88, 1e4f, -1e4f, 1e30f, -1e30f, 1e-40f};
+    enum { SPECIAL = sizeof special / sizeof special[0] };
+    static float a[KERN_MAX], dl[KERN_MAX], logvar[KERN_MAX], da[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 45;
+    size_t s, i;
+    int head;
+    ref_fill_normal(&state, a, KERN_MAX, 3);
+    ref_fill_normal(&state, dl, KERN_MAX, 1);
+    memcpy(a, special, sizeof special);
+    for (head = VAE_HEAD_ABS; head < VAE_HEAD_COUNT; head++) {
+        kern_portable()->spread(head, KERN_MAX, a, logvar);
+        kern_portable()->spread_bwd(head, KERN_MAX, a, dl, da);
+        for (i = 0; i < KERN_MAX; i++) {
+            double slope, dev = kern_deviation(head, (double)a[i], &slope);
+            const double least = (double)0.001f, want = 2 * log(dev > least ? dev : least);
+            /* the deviation to 3 ulp, and the logarithm */
+            CHECK_NEAR((double)logvar[i], want, 5e-7 + 1.2e-7 * fabs(want));
+            if (!(dev > least)) CHECK(da[i] == 0);
+            else CHECK_NEAR((double)da[i], 2 * (double)dl[i] * slope / dev,
+                            8e-7 * fabs(2 * (double)dl[i] * slope / dev));
+        }
+        for (s = 0; s < KERN_SIZES; s++) {
+            const size_t n = kern_sizes[s];
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *p = kern_copy(n, a), *q = kern_copy(n, dl), *out = kern_out(n);
+                k->spread(head, n, p, out);
+                CHECK_EQ(ref_differ(n, out, logvar), n);
+                CHECK_MARKS(out, n);
+                k->spread_bwd(head, n, p, q, out);
+                CHECK_EQ(ref_differ(n, out, da), n);
+                CHECK_MARKS(out, n);
+                k->spread(head, n, p, p); /* in place, as the network does it */
+                CHECK_EQ(ref_differ(n, p, logvar), n);
+                kern_free(p), kern_free(q), kern_free(out);
+            }
+        }
+    }
+}
+
 /* ---- latents ---- */
 
 /* mu, then logvar, as a head gives them. */
@@ -681,12 +999,19 @@ TEST(pixels_are_checked_and_counted_exactly) {
 }
 
 TESTS(kernels) {
-    RUN(pixels_are_checked_and_counted_exactly);
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
+    RUN(pixels_are_checked_and_counted_exactly);
     RUN(bernoulli_matches_the_formula_and_the_portable_pass);
     RUN(bernoulli_is_exact_where_logits_are_extreme);
     RUN(gaussian_sums_squares_in_sixteen_parts);
+    RUN(densities_match_the_formulas_on_grids);
+    RUN(densities_add_up_numbers_wherever_they_lie);
+    RUN(categorical_matches_the_formula_and_the_portable_pass);
+    RUN(levels_of_a_density_sum_to_one);
+    RUN(densities_of_real_numbers_integrate_to_one);
+    RUN(a_nan_among_the_parameters_of_a_density_stays_one);
+    RUN(heads_give_the_log_variance_of_their_deviation);
     RUN(latents_are_mu_plus_sigma_eps);
     RUN(gradients_of_latents_are_added_to_those_of_the_head);
     RUN(kl_matches_the_formula_and_the_portable_pass);

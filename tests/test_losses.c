@@ -425,6 +425,423 @@ TEST(beta_rises_linearly_over_the_warm_up_and_stays) {
     }
 }
 
+/* ---- what each likelihood looks like: means, draws, biases ---- */
+
+enum { LOOK_NUMBERS = 12, LOOK_DRAWS = 6000 };
+
+/* A likelihood and, for 2x2x3 numbers, parameters of the first and of the second kind. */
+typedef struct look {
+    vae_likelihood likelihood;
+    int levels;                 /* 0: real numbers */
+    double a[LOOK_NUMBERS], b[LOOK_NUMBERS]; /* categorical: logits are made of a */
+} look;
+static const look looks[] = {
+    {VAE_LIKELIHOOD_BERNOULLI, 2, {-30, -4, -1, -.1, 0, .1, .5, 1, 2, 4, 8, 30}, {0}},
+    {VAE_LIKELIHOOD_GAUSSIAN, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
+    {VAE_LIKELIHOOD_GAUSSIAN_LEARNED, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
+    {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 0},
+     {-9, -5, -3, -1, 0, 1, 2, 5, 9, -2, 19, -40}},
+    {VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, 0,
+     {-1e4, -50, -5, -1, -1e-3, 0, 1e-3, .7, 1, 5, 50, 1e4}, {0}},
+    {VAE_LIKELIHOOD_LOGISTIC, 256, {-1, 0, .002, .1306, .5, .5, .37, .7, .9, 1, 1.2, 3},
+     {-3, -7, -6, -5, -4, -2, -12, -1, 0, -2, 5, 0}},
+    {VAE_LIKELIHOOD_CATEGORICAL, 2, {0, .1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {0}},
+    {VAE_LIKELIHOOD_CATEGORICAL, 5, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
+    {VAE_LIKELIHOOD_CATEGORICAL, 256, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
+};
+enum { LOOKS = sizeof looks / sizeof looks[0] };
+
+/* Where a row of the decoder holds number i's (first) parameter. */
+static size_t look_place(const look *k, size_t i) {
+    const int two = k->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
+                    k->likelihood == VAE_LIKELIHOOD_LOGISTIC;
+    return two ? i / 3 * 6 + i % 3 : i;
+}
+static double look_logit(const look *k, int number, int level) {
+    return k->a[number] * sin(1.7 * level + number);
+}
+
+/* A model without hidden layers that gives these parameters whatever z is, or with weights that
+ * are not 0 when `move` is not. */
+static vae *look_open(const look *k, vae_isa isa, double move) {
+    uint64_t state = 64;
+    vae_desc d;
+    vae_info info;
+    vae_tensor w, bias;
+    vae *m = NULL;
+    size_t i;
+    memset(&d, 0, sizeof d);
+    d.input = "2x2x3", d.encoder = d.decoder = "", d.latent = 2, d.batch = 64, d.isa = isa;
+    d.likelihood = k->likelihood, d.variance = 0.3;
+    if (k->likelihood == VAE_LIKELIHOOD_CATEGORICAL) d.categories = k->levels;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return NULL;
+    vae_get_info(m, &info);
+    CHECK(vae_tensor_at(m, 2, &w) == VAE_OK && vae_tensor_at(m, 3, &bias) == VAE_OK);
+    CHECK(!strcmp(bias.name, "decoder.head.bias") && bias.count == info.outputs);
+    for (i = 0; i < w.count; i++) w.data[i] = (float)(move * ref_normal(&state));
+    for (i = 0; i < LOOK_NUMBERS; i++) {
+        if (k->likelihood == VAE_LIKELIHOOD_CATEGORICAL) {
+            int j;
+            for (j = 0; j < k->levels; j++)
+                bias.data[(int)i * k->levels + j] = (float)look_logit(k, (int)i, j);
+        } else {
+            bias.data[look_place(k, i)] = (float)k->a[i];
+            if (info.outputs == 2 * LOOK_NUMBERS) bias.data[look_place(k, i) + 3] = (float)k->b[i];
+        }
+    }
+    return m;
+}
+
+/* p of each level; the mean and deviation of a number; P(number <= x), of the real ones. The
+ * parameters of number `i` come from a row of the decoder. */
+static double look_cdf(const look *k, double a, double b, double x) {
+    if (k->likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
+        if (fabs(a) < 1e-6) return x;
+        return a < 0 ? expm1(a * x) / expm1(a) : (exp(a * (x - 1)) - exp(-a)) / -expm1(-a);
+    }
+    return 0.5 * erfc(-(x - a) * exp(-0.5 * ref_clamp(b, -30, 20)) * sqrt(0.5));
+}
+static void look_levels(const look *k, const float *row, size_t i, double *p) {
+    double rest, rest2;
+    int j;
+    for (j = 0; j < k->levels; j++) {
+        if (k->likelihood == VAE_LIKELIHOOD_LOGISTIC)
+            p[j] = exp(-ref_logistic((double)row[look_place(k, i)],
+                                     (double)row[look_place(k, i) + 3], j / 255.0, &rest, &rest2));
+        else if (k->likelihood == VAE_LIKELIHOOD_BERNOULLI)
+            p[j] = ref_sigmoid(j ? (double)row[i] : -(double)row[i]);
+        else
+            p[j] = exp(-ref_categorical((size_t)k->levels, row + i * (size_t)k->levels, (size_t)j,
+                                        NULL));
+    }
+}
+static double look_mean(const look *k, const float *row, size_t i, double *deviation) {
+    const int two = k->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const double a = (double)row[look_place(k, i)];
+    double p[256], mean = 0, square = 0;
+    int j;
+    if (k->levels) {
+        look_levels(k, row, i, p);
+        for (j = 0; j < k->levels; j++) {
+            const double x = (double)j / (k->levels - 1);
+            mean += p[j] * x, square += p[j] * x * x;
+        }
+        *deviation = sqrt(square > mean * mean ? square - mean * mean : 0);
+        return mean;
+    }
+    if (k->likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
+        *deviation = 1 / (fabs(a) > 3.5 ? fabs(a) : 3.5); /* at most */
+        return ref_cb_mean(a);
+    }
+    *deviation = sqrt(two ? exp(ref_clamp((double)row[look_place(k, i) + 3], -30, 20)) : 0.3);
+    return a;
+}
+
+/* A level's share of the logistic is cut from the density: the mean of levels is that of the
+ * logistic folded at 0 and 1 but for h^2 / 24 / 4s, and some more where s is less than h / 4. */
+static double look_gap(const look *k, const float *row, size_t i) {
+    if (k->likelihood != VAE_LIKELIHOOD_LOGISTIC) return 0;
+    return 2.4e-7 * exp(-ref_clamp((double)row[look_place(k, i) + 3], -7, 20));
+}
+
+TEST(decoding_gives_the_mean_of_each_likelihood) {
+    enum { ROWS = 150, MOST = 256 * LOOK_NUMBERS };
+    static float logits[ROWS * MOST], x[ROWS * LOOK_NUMBERS], z[ROWS * 2];
+    const vae__kernels *k;
+    size_t n, i, j;
+    for (n = 0; n < LOOKS; n++) {
+        uint64_t portable = 0, state = 65;
+        ref_fill_normal(&state, z, ROWS * 2, 1);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            vae *m = look_open(&looks[n], k->isa, 0.3);
+            vae_info info;
+            vae_tensor w, bias;
+            uint64_t hash;
+            if (!m) return;
+            vae_get_info(m, &info);
+            CHECK_EQ(info.outputs, LOOK_NUMBERS *
+                     (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL ? looks[n].levels
+                      : looks[n].likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
+                        looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC ? 2 : 1));
+            for (i = 0; i < ROWS * MOST; i++) logits[i] = vae__float_of(0x7fc0beefu);
+            CHECK_STATUS(vae_decode_logits(m, z, ROWS, logits), VAE_OK);
+            if (info.outputs < MOST) CHECK(ref_is_nan(logits[ROWS * info.outputs])); /* no more */
+            CHECK_STATUS(vae_decode(m, z, ROWS, x), VAE_OK);
+            hash = vae__hash_floats(VAE__FNV, x, ROWS * LOOK_NUMBERS);
+            hash = vae__hash_floats(hash, logits, ROWS * info.outputs);
+            if (k->isa == VAE_ISA_PORTABLE) portable = hash;
+            CHECK(hash == portable);
+            vae_tensor_at(m, 2, &w), vae_tensor_at(m, 3, &bias);
+            for (i = 0; i < ROWS * info.outputs; i++) {
+                const size_t row = i / info.outputs, o = i % info.outputs;
+                const double a = (double)z[2 * row] * (double)w.data[o];
+                const double b = (double)z[2 * row + 1] * (double)w.data[info.outputs + o];
+                CHECK_NEAR((double)logits[i], (double)bias.data[o] + a + b,
+                           1.3e-7 * (fabs((double)bias.data[o]) + fabs(a) + fabs(b)));
+            }
+            for (i = 0; i < ROWS; i++)
+                for (j = 0; j < LOOK_NUMBERS && k->isa == VAE_ISA_PORTABLE; j++) {
+                    const float *row = logits + i * info.outputs, got = x[i * LOOK_NUMBERS + j];
+                    double spread, want = look_mean(&looks[n], row, j, &spread);
+                    /* a few roundings of 1; the logistic multiplies s with a difference, the
+                     * categorical adds up its levels */
+                    double near = looks[n].levels || looks[n].likelihood ==
+                                  VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI ? 4e-7 : 0;
+                    if (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL)
+                        near = 4e-7 + 2.5e-8 * looks[n].levels;
+                    if (looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC)
+                        near = 4e-7 * (1 + exp((double)row[look_place(&looks[n], j) + 3])) +
+                               2e-7 * fabs((double)row[look_place(&looks[n], j)]);
+                    CHECK_NEAR((double)got, want, near + look_gap(&looks[n], row, j));
+                    if (near > 0) CHECK(got >= 0 && got <= 1);
+                }
+            vae_destroy(m);
+        }
+    }
+}
+
+static int look_order(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Chi-square over levels, those expected less than 8 times together with their neighbours; its
+ * distance from the mean in deviations. */
+static double look_chi_square(const look *k, const double *p, const float *draws) {
+    double counts[256] = {0}, sum = 0, seen = 0, want = 0;
+    int j, cells = 0;
+    size_t i;
+    for (i = 0; i < LOOK_DRAWS; i++) {
+        const double level = (double)draws[i] * (k->levels - 1);
+        const int at = (int)(level + 0.5);
+        if (!(at >= 0 && at < k->levels && fabs(level - at) < 1e-4)) return 1e9; /* no level */
+        counts[at]++;
+    }
+    for (j = 0; j < k->levels; j++) {
+        seen += counts[j], want += p[j] * LOOK_DRAWS;
+        if (want >= 8) {
+            sum += (seen - want) * (seen - want) / want, cells++;
+            seen = want = 0;
+        }
+    }
+    if (want > 0) sum += (seen - want) * (seen - want) / (want + 8);
+    return cells > 1 ? (sum - cells + 1) / sqrt(2.0 * cells) : sum;
+}
+/* Kolmogorov and Smirnov's sqrt(n) sup |F_n - F|; below 1.95 in 999 of 1000. */
+static double look_smirnov(const look *k, double a, double b, float *draws) {
+    double most = 0;
+    size_t i;
+    qsort(draws, LOOK_DRAWS, sizeof *draws, look_order);
+    for (i = 0; i < LOOK_DRAWS; i++) {
+        const double f = look_cdf(k, a, b, (double)draws[i]) * LOOK_DRAWS;
+        if (!(f - (double)i <= most)) most = f - (double)i;
+        if (!((double)(i + 1) - f <= most)) most = (double)(i + 1) - f;
+    }
+    return most / sqrt(LOOK_DRAWS);
+}
+
+TEST(draws_follow_the_density_and_their_address) {
+    static float x[LOOK_DRAWS * LOOK_NUMBERS], z[LOOK_DRAWS * 2], row[256 * LOOK_NUMBERS];
+    static float column[LOOK_DRAWS];
+    const vae__kernels *k;
+    size_t n, i, j;
+    for (n = 0; n < LOOKS; n++) {
+        const look *now = &looks[n];
+        uint64_t portable = 0;
+        for (k = NULL; (k = ref_next_isa(k));) {
+            vae *m = look_open(now, k->isa, 0);
+            float mean[LOOK_NUMBERS], one[70 * LOOK_NUMBERS];
+            uint64_t hash;
+            if (!m) return;
+            CHECK_STATUS(vae_draw(m, 9, 0, z, LOOK_DRAWS, x), VAE_OK);
+            hash = vae__hash_floats(VAE__FNV, x, LOOK_DRAWS * LOOK_NUMBERS);
+            if (k->isa == VAE_ISA_PORTABLE) portable = hash;
+            CHECK(hash == portable);
+            CHECK_STATUS(vae_draw(m, 9, 17, z, 1, one), VAE_OK); /* alone and among a thousand */
+            CHECK_EQ(ref_differ(LOOK_NUMBERS, one, x + 17 * LOOK_NUMBERS), LOOK_NUMBERS);
+            CHECK_STATUS(vae_draw(m, 9, 955, z, 70, one), VAE_OK);
+            CHECK_EQ(ref_differ(70 * LOOK_NUMBERS, one, x + 955 * LOOK_NUMBERS),
+                     70 * LOOK_NUMBERS);
+            CHECK_STATUS(vae_draw(m, 10, 0, z, 70, one), VAE_OK); /* another seed */
+            CHECK(ref_differ(70 * LOOK_NUMBERS, one, x) < 70 * LOOK_NUMBERS);
+            if (k->isa == VAE_ISA_PORTABLE) {
+                CHECK_STATUS(vae_decode(m, z, 1, mean), VAE_OK);
+                CHECK_STATUS(vae_decode_logits(m, z, 1, row), VAE_OK);
+                for (j = 0; j < LOOK_NUMBERS; j++) {
+                    double p[256], sum = 0, deviation, want = look_mean(now, row, j, &deviation);
+                    double far;
+                    for (i = 0; i < LOOK_DRAWS; i++) {
+                        column[i] = x[i * LOOK_NUMBERS + j];
+                        sum += (double)column[i] / LOOK_DRAWS;
+                    }
+                    if (now->levels) {
+                        look_levels(now, row, j, p);
+                        far = look_chi_square(now, p, column) / 4; /* 4 deviations */
+                    } else {
+                        far = look_smirnov(now, (double)row[look_place(now, j)],
+                                           now->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL
+                                           ? (double)row[look_place(now, j) + 3] : log(0.3),
+                                           column) / 1.95;
+                    }
+                    if (!(far < 1))
+                        test_report(__FILE__, __LINE__, "likelihood %d, number %d: %g times what "
+                                    "may be", (int)now->likelihood, (int)j, far);
+                    /* four standard errors, and what float makes of a mean */
+                    CHECK_NEAR(sum, (double)mean[j], 4 * deviation / sqrt(LOOK_DRAWS) +
+                               1e-6 * (1 + fabs(want)) + look_gap(now, row, j));
+                }
+            }
+            vae_destroy(m);
+        }
+    }
+}
+
+TEST(the_visible_bias_yields_the_mean_pixels) {
+    float mean[LOOK_NUMBERS], z[2] = {0.3f, -1}, x[LOOK_NUMBERS];
+    size_t n, i;
+    for (i = 0; i < LOOK_NUMBERS; i++) mean[i] = (float)i / 11;
+    for (n = 0; n < LOOKS; n++) {
+        vae *m = look_open(&looks[n], VAE_ISA_AUTO, 0);
+        const vae_likelihood kind = looks[n].likelihood;
+        vae_tensor b;
+        uint64_t before;
+        if (!m) return;
+        before = vae_params_hash(m);
+        if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
+            CHECK_STATUS(vae_set_visible_bias(m, mean), VAE_ERR_STATE);
+            CHECK_SAYS(*vae_last_report(m), "the likelihood is categorical");
+            CHECK(vae_params_hash(m) == before);
+            vae_destroy(m);
+            continue;
+        }
+        CHECK_STATUS(vae_set_visible_bias(m, mean), VAE_OK);
+        vae_tensor_at(m, 3, &b);
+        for (i = 0; i < LOOK_NUMBERS; i++) {
+            const double q = ref_clamp((double)mean[i], 0.001, 0.999);
+            const int logit = kind == VAE_LIKELIHOOD_BERNOULLI ||
+                              kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
+            const float *at = b.data + look_place(&looks[n], i);
+            CHECK_NEAR((double)*at, logit ? log(q / (1 - q)) : (double)mean[i], 1e-6);
+            if (b.count == 2 * LOOK_NUMBERS) CHECK(at[3] == (float)looks[n].b[i]); /* as it was */
+        }
+        CHECK_STATUS(vae_decode(m, z, 1, x), VAE_OK);
+        for (i = 0; i < LOOK_NUMBERS; i++) /* the other two have another mean than that */
+            if (kind != VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI && kind != VAE_LIKELIHOOD_LOGISTIC)
+                CHECK_NEAR((double)x[i], kind == VAE_LIKELIHOOD_BERNOULLI
+                           ? ref_clamp((double)mean[i], 0.001, 0.999) : (double)mean[i], 1e-6);
+        CHECK_STATUS(vae_set_visible_bias(NULL, mean), VAE_ERR_NULL);
+        CHECK_STATUS(vae_set_visible_bias(m, NULL), VAE_ERR_NULL);
+        vae_destroy(m);
+    }
+}
+
+TEST(a_visible_bias_that_pixels_share_is_their_mean) {
+    static const char *const ends[] = {"dense 16 relu, reshape 2x2x4, convt 3 2x2/2",
+                                       "dense 16 relu, reshape 2x2x4, convt 6 2x2/2",
+                                       "dense 16 relu, reshape 2x2x4, convt 3 2x2/2",
+                                       "dense 12, reshape 2x2x3, upsample 2"}; /* no bias */
+    float mean[48];
+    size_t n, i;
+    for (i = 0; i < 48; i++)
+        mean[i] = (float)(i % 3 == 0 ? 0.1 : i % 3 == 1 ? 0.002 * (double)i : 1);
+    for (n = 0; n < 4; n++) {
+        vae_desc d;
+        vae_tensor t;
+        vae *m = NULL;
+        float shared[3];
+        double middle = 0;
+        memset(&d, 0, sizeof d), memset(&t, 0, sizeof t);
+        d.input = "4x4x3", d.latent = 2, d.decoder = ends[n], d.encoder = "";
+        d.likelihood = n == 1 ? VAE_LIKELIHOOD_GAUSSIAN_PIXEL : n ? VAE_LIKELIHOOD_GAUSSIAN
+                                                                  : VAE_LIKELIHOOD_BERNOULLI;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) return;
+        CHECK_STATUS(vae_set_visible_bias(m, mean), n == 3 ? VAE_ERR_STATE : VAE_OK);
+        if (n == 3) {
+            CHECK_SAYS(*vae_last_report(m), "the decoder's last layer has none");
+            vae_destroy(m);
+            continue;
+        }
+        for (i = 0; vae_tensor_at(m, i, &t) == VAE_OK && strcmp(t.name, "decoder.2.bias");) i++;
+        CHECK_EQ(t.count, n == 1 ? 6 : 3);
+        for (i = 1; i < 48; i += 3) middle += 0.002 * (double)i / 16;
+        shared[0] = 0.1f, shared[1] = (float)middle, shared[2] = 1;
+        for (i = 0; i < 3; i++) {
+            const double q = ref_clamp((double)shared[i], 0.001, 0.999);
+            CHECK_NEAR((double)t.data[i], n ? (double)shared[i] : log(q / (1 - q)), 1e-6);
+            if (n == 1) CHECK(t.data[3 + i] == 0);
+        }
+        vae_destroy(m);
+    }
+}
+
+/* Parameters that no float can answer for are told, and the model stays as it was. */
+TEST(extreme_parameters_train_or_are_told) {
+    static const vae_likelihood kinds[] = {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, VAE_LIKELIHOOD_LOGISTIC,
+                                           VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI,
+                                           VAE_LIKELIHOOD_CATEGORICAL};
+    static const float values[] = {1e4f, -1e4f, 1e30f, -1e30f};
+    float x[LOOK_NUMBERS];
+    size_t n, v, i, which;
+    for (i = 0; i < LOOK_NUMBERS; i++) x[i] = (float)(i % 4) / 3;
+    for (n = 0; n < 4; n++)
+        for (v = 0; v < 4; v++)
+            for (which = 0; which < 2; which++) {
+                vae_desc d;
+                vae_tensor t;
+                vae_stats s;
+                vae *m = NULL;
+                uint64_t before;
+                const int over = kinds[n] == VAE_LIKELIHOOD_GAUSSIAN_PIXEL && v > 1 && !which;
+                memset(&d, 0, sizeof d);
+                d.input = "2x2x3", d.encoder = d.decoder = "", d.latent = 2;
+                d.likelihood = kinds[n], d.categories = 4;
+                CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+                if (!m) return;
+                vae_tensor_at(m, 3, &t);
+                for (i = 0; i < t.count; i++) /* one kind of parameter, or every other logit */
+                    if (i / 3 % 2 == which) t.data[i] = values[v];
+                before = vae_params_hash(m);
+                CHECK_STATUS(vae_train_step(m, x, NULL, 1, &s), over ? VAE_ERR_NONFINITE : VAE_OK);
+                if (over) CHECK(vae_params_hash(m) == before);
+                else CHECK(fabs(s.loss) < 1e37);
+                vae_destroy(m);
+            }
+}
+
+TEST(heads_reach_the_posterior_they_name) {
+    static const double raw[] = {0, 0.0005, -0.0005, 0.002, -0.3, 1, -2, 40, -40, 3};
+    int head;
+    size_t j;
+    for (head = VAE_HEAD_LOGVAR; head < VAE_HEAD_COUNT; head++) {
+        vae_desc d;
+        vae_tensor w, b;
+        vae *m = NULL;
+        float x[3] = {0, 1, 0.5f}, mu[10], logvar[10];
+        double worst = 1;
+        memset(&d, 0, sizeof d);
+        d.input = "3", d.encoder = d.decoder = "", d.latent = 10, d.head = (vae_head)head;
+        d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.batch = 4;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) return;
+        vae_tensor_at(m, 0, &w), vae_tensor_at(m, 1, &b);
+        CHECK_STATUS(vae_check_gradients(m, x, 1, 4, &worst), VAE_OK);
+        CHECK(worst < 3e-2); /* abs and relu have kinks */
+        memset(w.data, 0, w.count * sizeof(float));
+        for (j = 0; j < 10; j++) b.data[10 + j] = (float)raw[j];
+        CHECK_STATUS(vae_encode(m, x, 1, mu, logvar), VAE_OK);
+        for (j = 0; j < 10; j++) {
+            const double a = (double)(float)raw[j];
+            double dev = head == VAE_HEAD_ABS ? fabs(a)
+                         : head == VAE_HEAD_RELU ? a : ref_softplus(a);
+            if (dev < 0.001) dev = 0.001;
+            CHECK_NEAR((double)logvar[j], head ? 2 * log(dev) : ref_clamp(a, -30, 20), 3e-6);
+        }
+        vae_destroy(m);
+    }
+}
+
 TESTS(losses) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -440,5 +857,11 @@ TESTS(losses) {
     RUN(check_gradients_finds_wrong_gradients_wrong);
     RUN(check_gradients_refuses_what_it_cannot_check);
     RUN(beta_rises_linearly_over_the_warm_up_and_stays);
+    RUN(decoding_gives_the_mean_of_each_likelihood);
+    RUN(draws_follow_the_density_and_their_address);
+    RUN(the_visible_bias_yields_the_mean_pixels);
+    RUN(a_visible_bias_that_pixels_share_is_their_mean);
+    RUN(extreme_parameters_train_or_are_told);
+    RUN(heads_reach_the_posterior_they_name);
     vae__fp_leave(&env);
 }
