@@ -575,9 +575,12 @@ VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *te
 /* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE below 1. */
 VAE_API vae_status vae_set_epochs(vae *model, int epochs);
 
-/* Sets the decoder's last bias so that, before training, it yields these mean pixels:
- * logit(mean clipped to [0.001, 0.999]) for bernoulli, the mean itself for gaussian.
- *   mean  (input_dim) */
+/* Sets the decoder's last bias so that, before training, it yields these mean pixels: the logit of
+ * the mean clipped to [0.001, 0.999] for bernoulli, what has that mean for continuous_bernoulli,
+ * the mean itself for the gaussians and as the centre of a logistic. A bias that pixels share (of
+ * a convolution) gets the mean over them.
+ *   mean  (input_dim)
+ * Errors: ERR_STATE for categorical, a last layer without a bias of its own for each channel. */
 VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
 
 /* Compares the gradients of one batch with central differences of the loss along `directions`
@@ -3339,15 +3342,16 @@ VAE__INLINE V VAE__FN(v_cb_mean)(V a) {
 }
 
 /* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
- * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2), without any cancelling.
- * Loaiza-Ganem & Cunningham 2019 (arXiv:1907.06845). */
+ * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
+ * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
+ * Cunningham 2019 (arXiv:1907.06845). */
 VAE__INLINE V VAE__FN(v_cb_value)(V a, V x) {
     V size = V_ABS(a), ratio;
     ratio = V_DIV(V_NEG(VAE__FN(v_expm1)(V_NEG(V_MAX(V_SET1(1e-4f), size)))),
                   V_MAX(V_SET1(1e-4f), size));
     ratio = V_SELECT(V_GT(size, V_SET1(1e-4f)), ratio, V_FMA(size, V_SET1(-0.5f), V_SET1(1.0f)));
-    ratio = V_ADD(VAE__FN(v_log)(ratio), V_MAX(V_ZERO(), a));
-    return V_FMA(V_NEG(a), x, ratio);
+    x = V_SELECT(V_GT(a, V_ZERO()), V_SUB(V_SET1(1.0f), x), x);
+    return V_FMA(size, x, VAE__FN(v_log)(ratio));
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
@@ -3433,24 +3437,23 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, co
     return VAE__FN(reduce)(parts);
 }
 
-/* log sum e^a of n logits. */
-VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a) {
+/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     V parts[16 / V_W];
-    float top = a[0], sum, result;
+    float sum;
     size_t i, j;
-    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    *top = a[0];
+    for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
     for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
     for (i = 0; i < n; i += 16)
         for (j = 0; j < 16 / V_W; j++) {
             const size_t at = i + j * V_W;
-            V e = VAE__FN(v_exp)(V_SUB(V_GET(a, at, n), V_SET1(top)));
+            V e = VAE__FN(v_exp)(V_SUB(V_GET(a, at, n), V_SET1(*top)));
             parts[j] = V_ADD(parts[j], VAE__FN(keep)(e, at, n));
         }
     sum = VAE__FN(reduce)(parts);
-    VAE__FN(map)(VAE__FN_LOG, 1, &sum, &result);
-    result = result + top;
-    VAE__HIDE_F(result);
-    return result;
+    VAE__FN(map)(VAE__FN_LOG, 1, &sum, &sum);
+    return sum;
 }
 
 /* The level, 0 .. k - 1, nearest to x in [0,1]. */
@@ -3472,13 +3475,15 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     for (i = 0; i < n; i++) {
         const float *a = out + i * k;
         const size_t level = VAE__FN(level)(x[i], k);
-        const float norm = VAE__FN(log_sum_exp)(k, a);
-        float value = norm - a[level];
+        float top, norm = VAE__FN(log_sum_exp)(k, a, &top), value = top - a[level];
+        VAE__HIDE_F(value);
+        value = value + norm;
         VAE__HIDE_F(value);
         parts[i % 16] = parts[i % 16] + value;
         VAE__HIDE_F(parts[i % 16]);
         for (j = 0; dout && j < k; j += V_W) {
-            V p = VAE__FN(v_exp)(V_SUB(V_GET(a, j, k), V_SET1(norm)));
+            V p = V_SUB(V_SUB(V_GET(a, j, k), V_SET1(top)), V_SET1(norm));
+            p = VAE__FN(v_exp)(p);
             V_PUT(dout + i * k, j, k, V_MUL(p, V_SET1(scale)));
         }
         if (dout) {
@@ -3507,21 +3512,20 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
         for (i = 0; i < n; i++) {
             const float *a = out + i * k;
-            const float norm = VAE__FN(log_sum_exp)(k, a);
-            float sum = 0;
-            size_t level = k - 1;
+            float top, norm = VAE__FN(log_sum_exp)(k, a, &top), sum = 0;
+            size_t level = 0;
             for (j = 0; j < k; j++) {
-                float p = a[j] - norm;
+                float p = a[j] - top;
+                VAE__HIDE_F(p);
+                p = p - norm;
                 VAE__HIDE_F(p);
                 VAE__FN(map)(VAE__FN_EXP, 1, &p, &p);
                 if (!u) p = p * (float)j;
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
-                if (u && u[i] < sum) {
-                    level = j;
-                    break;
-                }
+                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && u[i] < sum) break;
             }
             sum = (u ? (float)level : sum) / (float)(k - 1);
             VAE__HIDE_F(sum);
@@ -6561,10 +6565,12 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     if (!m) return VAE_ERR_NULL;
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
     if (m->desc.inference) return vae__can_train(m);
-    if (!m->visible_count || m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL)
+    if (m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL || !m->visible_count ||
+        m->visible_count % (m->outputs / m->input.dim * m->input.c))
         return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: %s",
-                         m->visible_count ? "the likelihood is categorical"
-                                          : "the decoder's last layer has none");
+                         m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL
+                             ? "the likelihood is categorical"
+                             : "the decoder's last layer has none for each channel");
     for (i = 0; i < m->input.dim; i++)
         if (!vae__finite_f(mean[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
@@ -6576,7 +6582,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
-            double p = 0;
+            double p = 0, mean_of_pixel = 0;
             for (j = 0; j < share; j++)
                 p = vae__add_d(p, (double)mean[i + j * (m->input.dim / share)]);
             p = vae__div_d(p, (double)share);
@@ -6584,11 +6590,22 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
                 float t; /* the logit is log(p / (1 - p)) */
                 if (!(p > 0.001)) p = 0.001;
                 if (p > 0.999) p = 0.999;
+                mean_of_pixel = p;
                 t = (float)vae__div_d(p, vae__add_d(1, -p));
                 m->k->map(VAE__FN_LOG, 1, &t, &t);
                 p = (double)t;
             }
             bias[place] = (float)p;
+            if (m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
+                float low = -1000, high = 1000, want = (float)mean_of_pixel, got;
+                for (j = 0; j < 40; j++) {
+                    const float t = 0.5f * (low + high);
+                    m->k->observe((int)m->desc.likelihood, 1, 1, 2, 1, &t, NULL, &got);
+                    if (got < want) low = t;
+                    else high = t;
+                }
+                bias[place] = low;
+            }
         }
     }
     if (m->average && m->step == 0)
