@@ -111,9 +111,12 @@
  *     gaussian_pixel        the same, m and log s^2 (clamped to [-30, 20]) for each number
  *     continuous_bernoulli  log((e^a - 1) / a) - x a: bernoulli's with its normaliser; x in [0,1]
  *                           (Loaiza-Ganem & Cunningham 2019)
- *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20])
- *                           gives to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels.
- *                           Bits per dimension: nats / (numbers of an image x log 2)
+ *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
+ *                           to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels. l is
+ *                           one learned number, decoder.logscale (Kingma et al. 2016). Bits per
+ *                           dimension: nats / (numbers of an image x log 2)
+ *     logistic_pixel        the same, m and l for each number. Mind that where l is small gradients
+ *                           are large: exact backgrounds can drown everything else for long
  *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
  *                           the nearest of the levels 0, 1/(K-1), .. 1
  *
@@ -294,7 +297,7 @@ VAE_API const char *vae_status_text(vae_status status);
 #define VAE_LIKELIHOOD_LIST(X) \
     X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
     X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
-    X(LOGISTIC, "logistic") X(CATEGORICAL, "categorical")
+    X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
 #define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
 #define VAE_INIT_LIST(X) \
     X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
@@ -396,7 +399,8 @@ typedef struct vae_desc {
     const char *decoder; /* the same, from the latents on */
     int latent;          /* latents. 0: 20 */
     vae_likelihood likelihood; /* p(x|z). 0: bernoulli */
-    double variance;     /* gaussian: of each pixel; gaussian_learned: where it starts. 0: 1 */
+    double variance;     /* gaussian: of each pixel; gaussian_learned, logistic: where it starts.
+                            0: 1 */
     int categories;      /* categorical: levels of a number, 2 to 256. 0: 256 */
     vae_head head;       /* what the encoder gives beside mu. 0: the log variance; abs, relu,
                             softplus: the deviation is that function of it, at least 0.001 */
@@ -474,7 +478,7 @@ typedef struct vae_info {
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic, `categories` times for categorical */
+                           gaussian_pixel and logistic_pixel, `categories` times for categorical */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -1465,8 +1469,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
     X(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
                       const float *x, float *y)) \
-    X(float, density, (int kind, size_t n, size_t c, const float *out, const float *x, \
-                       float scale, float *dout)) \
+    X(float, density, (int kind, size_t n, size_t c, const float *out, float shared, \
+                       const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
@@ -3394,17 +3398,20 @@ VAE__INLINE V VAE__FN(v_logistic)(V m, V raw, V x, V *dm, V *dl) {
 }
 
 /* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE_LIKELIHOOD_*. */
-static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, const float *x,
-                              float scale, float *dout) {
+ * `out`) unless NULL. kind: VAE_LIKELIHOOD_*. `shared` is the log scale of LOGISTIC, and *dshared
+ * gets scale times its gradient unless dout is NULL. */
+static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
+                              const float *x, float scale, float *dout, float *dshared) {
+    const int cb = kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
+    const int one = kind == VAE_LIKELIHOOD_LOGISTIC;
+    const int two = !cb && !one;
     const V factor = V_SET1(scale);
-    V parts[16 / V_W];
+    V parts[16 / V_W], along[16 / V_W];
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / V_W; j++) parts[j] = along[j] = V_ZERO();
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
-        const int two = kind != VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -3413,16 +3420,17 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, co
             for (j = 0; j < 16 / V_W; j++) {
                 const size_t at = i + j * V_W;
                 V t = V_GET(x + first, at, run), a = V_GET(two ? m : out + first, at, run);
-                V b = two ? V_GET(l, at, run) : V_ZERO(), value, da, db = V_ZERO();
-                if (!two) {
+                V b = two ? V_GET(l, at, run) : V_SET1(shared), value, da, db = V_ZERO();
+                if (cb) {
                     value = VAE__FN(v_cb_value)(a, t);
                     da = V_SUB(VAE__FN(v_cb_mean)(a), t);
-                } else if (kind == VAE_LIKELIHOOD_LOGISTIC) {
-                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
-                } else {
+                } else if (kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL) {
                     value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
+                } else {
+                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
                 }
                 parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, run));
+                if (one) along[j] = V_ADD(along[j], VAE__FN(keep)(db, at, run));
                 if (dout) {
                     V_PUT(two ? m : dout + first, at, run, V_MUL(da, factor));
                     if (two) V_PUT(l, at, run, V_MUL(db, factor));
@@ -3433,6 +3441,10 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, co
             VAE__FN(join)(first, run, c, 0, m, dout);
             VAE__FN(join)(first, run, c, 1, l, dout);
         }
+    }
+    if (dout && one) {
+        *dshared = VAE__FN(reduce)(along) * scale;
+        VAE__HIDE_F(*dshared);
     }
     return VAE__FN(reduce)(parts);
 }
@@ -3503,7 +3515,8 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
 /* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
  * with u, a draw from its density made of the random number u, which is a normal for the gaussians
  * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one. x may be out where a number has one parameter. */
+ * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
+ * parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
     const V one = V_SET1(1.0f), zero = V_ZERO();
@@ -3535,7 +3548,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     }
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
-        const int two = kind == VAE_LIKELIHOOD_LOGISTIC || kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+        const int two = kind == VAE_LIKELIHOOD_LOGISTIC_PIXEL ||
+                        kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -3558,8 +3572,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
-            case VAE_LIKELIHOOD_LOGISTIC: {
-                V s = V_GET(l, i, run), inv;
+            case VAE_LIKELIHOOD_LOGISTIC: case VAE_LIKELIHOOD_LOGISTIC_PIXEL: {
+                V s = two ? V_GET(l, i, run) : V_SET1(deviation), inv;
                 s = V_MIN(V_LOGISTIC_HIGH, V_MAX(V_LOGISTIC_LOW, s));
                 inv = VAE__FN(v_exp)(V_NEG(s));
                 s = VAE__FN(v_exp)(s);
@@ -5302,7 +5316,7 @@ struct vae {
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
-    size_t logvar;         /* offset of the learned log variance */
+    size_t logvar;         /* offset of the one learned log variance, or log scale */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
@@ -5590,6 +5604,12 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
     return VAE_OK;
 }
 
+/* One log variance, or log scale, for all numbers is a parameter. */
+VAE__INLINE int vae__learns_scale(const vae_desc *d) {
+    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
+           d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
+}
+
 /* Both strings and what the likelihood adds: the tensors in file order. */
 static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
@@ -5601,10 +5621,11 @@ static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows, arena, report);
     if (!bad)
         bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
-    if (!bad && d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+    if (!bad && vae__learns_scale(d)) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
-        t.name = "logvar", t.rank = 1, t.shape[0] = 1;
+        t.name = d->likelihood == VAE_LIKELIHOOD_LOGISTIC ? "logscale" : "logvar";
+        t.rank = 1, t.shape[0] = 1;
         m->logvar = m->parameters;
         if (!vae__add_slot(m, "decoder", NULL, 0, 0, &t)) bad = VAE_ERR_SIZE;
     }
@@ -5631,7 +5652,7 @@ VAE__INLINE int vae__desc_parts(const vae_desc *d) {
 VAE__INLINE size_t vae__outputs_each(const vae_desc *d) {
     if (d->likelihood == VAE_LIKELIHOOD_CATEGORICAL) return (size_t)d->categories;
     return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-           d->likelihood == VAE_LIKELIHOOD_LOGISTIC ? 2 : 1;
+           d->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1;
 }
 
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
@@ -5807,9 +5828,12 @@ static void vae__init_weights(vae *m) {
             w[i] = u * bound;
         }
     }
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+    if (vae__learns_scale(&m->desc)) {
         float variance = (float)m->desc.variance;
         m->k->map(VAE__FN_LOG, 1, &variance, m->w + m->logvar);
+        if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) /* s = sqrt(3 variance) / pi */
+            m->w[m->logvar] = (float)vae__add_d(vae__mul_d(0.5, (double)m->w[m->logvar]),
+                                                -0.59542374099470962);
     }
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
 }
@@ -5930,13 +5954,16 @@ static float vae__clamp_logvar(float l) {
     return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
 }
 
-/* The gaussian's variance as this model has it now: 1 / s^2, and log s^2. */
+/* The gaussian's variance as this model has it now: 1 / s^2, and log s^2; or the log scale of a
+ * logistic alone. */
 static void vae__variance_now(const vae *m, const float *params, float *inverse, double *logvar) {
     float v = (float)m->desc.variance, l;
     if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
         l = vae__clamp_logvar(params[m->logvar]);
         v = -l;
         m->k->map(VAE__FN_EXP, 1, &v, inverse);
+    } else if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) {
+        l = params[m->logvar];
     } else {
         m->k->map(VAE__FN_LOG, 1, &v, &l);
         *inverse = (float)vae__div_d(1, m->desc.variance);
@@ -5957,7 +5984,8 @@ static double vae__recon_row(const vae *m, float inverse, double logvar, const f
         return (double)m->k->categorical(n, (size_t)m->desc.categories, out, x, scale, dout);
     case VAE_LIKELIHOOD_GAUSSIAN: case VAE_LIKELIHOOD_GAUSSIAN_LEARNED: break;
     default:
-        return (double)m->k->density((int)m->desc.likelihood, n, m->input.c, out, x, scale, dout);
+        return (double)m->k->density((int)m->desc.likelihood, n, m->input.c, out, (float)logvar, x,
+                                     scale, dout, dlogvar);
     }
     /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
     VAE__HIDE_F(s);
@@ -5979,13 +6007,14 @@ static void vae__observe(const vae *m, const float *params, const float *out, si
     const int normal = kind == VAE_LIKELIHOOD_GAUSSIAN || kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
                        kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
     float inverse = 1;
-    double logvar;
+    double logvar = 0;
     size_t i;
     if (!draw && m->outputs == n && normal) {
         if (x != out) memcpy(x, out, rows * n * sizeof(float));
         return;
     }
-    if (normal) vae__variance_now(m, params, &inverse, &logvar);
+    if (normal || kind == VAE_LIKELIHOOD_LOGISTIC)
+        vae__variance_now(m, params, &inverse, &logvar);
     for (i = 0; i < rows; i++) {
         if (draw) {
             vae__address at = *draw;
@@ -5993,7 +6022,8 @@ static void vae__observe(const vae *m, const float *params, const float *out, si
             m->k->draw(normal ? VAE__DRAW_NORMAL : VAE__DRAW_UNIFORM, &at, 0, n, u);
         }
         m->k->observe((int)kind, n, m->input.c, (size_t)m->desc.categories,
-                      (float)vae__div_d(1, vae__sqrt_d((double)inverse)), out + i * m->outputs,
+                      normal ? (float)vae__div_d(1, vae__sqrt_d((double)inverse)) : (float)logvar,
+                      out + i * m->outputs,
                       draw ? u : NULL, x + i * n);
     }
 }
@@ -6407,7 +6437,7 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
     g.parts = vae__parts(&m->parallel, m->parameters, 4096);
     vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
     for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
+    if (vae__learns_scale(&m->desc)) {
         const float dlogvar = x ? vae__logvar_gradient(m, rows) : m->g[m->logvar];
         if (m->g) m->g[m->logvar] = dlogvar;
         if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
@@ -6586,7 +6616,8 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
             for (j = 0; j < share; j++)
                 p = vae__add_d(p, (double)mean[i + j * (m->input.dim / share)]);
             p = vae__div_d(p, (double)share);
-            if (vae__in_unit(m) && m->desc.likelihood != VAE_LIKELIHOOD_LOGISTIC) {
+            if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI ||
+                m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
                 float t; /* the logit is log(p / (1 - p)) */
                 if (!(p > 0.001)) p = 0.001;
                 if (p > 0.999) p = 0.999;

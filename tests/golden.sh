@@ -24,7 +24,7 @@ case ${GOLDEN:-1} in
             layernorm tanh" \
         "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, convt 8 4x4/2 gelu,
             upsample 2, conv 2 3x3" \
-        --likelihood logistic --head softplus --samples 2 "$@")
+        --likelihood logistic_pixel --head softplus --samples 2 "$@")
     ;;
 esac || exit 1
 hash=$(echo "$out" | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')

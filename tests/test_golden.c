@@ -13,7 +13,7 @@ static vae_desc golden_desc(int run) {
                     "dense 32, layernorm tanh";
         d.decoder = "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, "
                     "convt 8 4x4/2 gelu, upsample 2, conv 2 3x3";
-        d.likelihood = VAE_LIKELIHOOD_LOGISTIC, d.head = VAE_HEAD_SOFTPLUS, d.samples = 2;
+        d.likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL, d.head = VAE_HEAD_SOFTPLUS, d.samples = 2;
     }
     return d;
 }

@@ -138,9 +138,14 @@ TEST(gaussian_sums_squares_in_sixteen_parts) {
 
 /* ---- densities of numbers with parameters of their own ---- */
 
-enum { KERN_CB = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, KERN_LOGISTIC = VAE_LIKELIHOOD_LOGISTIC,
+enum { KERN_CB = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, KERN_LOGISTIC = VAE_LIKELIHOOD_LOGISTIC_PIXEL,
        KERN_PIXEL = VAE_LIKELIHOOD_GAUSSIAN_PIXEL };
 static const int kern_densities[] = {KERN_CB, KERN_LOGISTIC, KERN_PIXEL};
+
+static float kern_call(const vae__kernels *k, int kind, size_t n, size_t c, const float *out,
+                       const float *x, float scale, float *dout) {
+    return k->density(kind, n, c, out, 0, x, scale, dout, NULL);
+}
 
 /* -log p of one number under parameters a and b, its gradient, and how far floats may be from it:
  * [0] the value, [1] and [2] the gradients. */
@@ -193,7 +198,7 @@ TEST(densities_match_the_formulas_on_grids) {
                         double da, db, want, near[3];
                         out[0] = (float)(is != KERN_CB ? means[i] : i % 2 ? -cb[i / 2] : cb[i / 2]);
                         out[1] = (float)logs[j];
-                        value = k->density(is, 1, 1, out, &x, 1, grad);
+                        value = kern_call(k, is, 1, 1, out, &x, 1, grad);
                         want = kern_density(is, (double)out[0], (double)out[1], (double)x, &da, &db,
                                             near);
                         if (is == KERN_PIXEL && !(want < 1e38)) { /* the square is beyond float */
@@ -238,15 +243,15 @@ TEST(densities_add_up_numbers_wherever_they_lie) {
                 ref_fill_uniform(&state, x, n, 0, 1);
                 for (k = NULL; (k = ref_next_isa(k));) {
                     float *o = kern_copy(all, out), *t = kern_copy(n, x), *d = kern_out(all);
-                    const float got = k->density(is, n, c, o, t, scale, d);
+                    const float got = kern_call(k, is, n, c, o, t, scale, d);
                     if (k->isa == VAE_ISA_PORTABLE)
                         first = got, memcpy(portable, d, all * sizeof *d);
                     CHECK(ref_same(got, first));
                     CHECK_EQ(ref_differ(all, d, portable), all);
                     CHECK_MARKS(d, all);
-                    CHECK(ref_same(k->density(is, n, c, o, t, scale, NULL), first));
+                    CHECK(ref_same(kern_call(k, is, n, c, o, t, scale, NULL), first));
                     CHECK_EQ(ref_differ(all, o, out), all); /* untouched */
-                    CHECK(ref_same(k->density(is, n, c, o, t, scale, o), first));
+                    CHECK(ref_same(kern_call(k, is, n, c, o, t, scale, o), first));
                     CHECK_EQ(ref_differ(all, o, portable), all); /* in place */
                     kern_free(o), kern_free(t), kern_free(d);
                 }
@@ -327,7 +332,7 @@ TEST(levels_of_a_density_sum_to_one) {
                     const float x = (float)level / 255.0f;
                     double da, db, near[3];
                     const double p =
-                        exp(-(double)k->density(KERN_LOGISTIC, 1, 1, out, &x, 1, NULL));
+                        exp(-(double)kern_call(k, KERN_LOGISTIC, 1, 1, out, &x, 1, NULL));
                     (void)kern_density(KERN_LOGISTIC, (double)out[0], (double)out[1], (double)x,
                                        &da, &db, near);
                     /* p itself, and x off its level by half an ulp on a slope of p / s */
@@ -362,7 +367,7 @@ TEST(densities_of_real_numbers_integrate_to_one) {
             double sum = 0;
             for (t = 0; t <= STEPS; t++) {
                 const float x = (float)t / STEPS;
-                const double p = exp(-(double)k->density(KERN_CB, 1, 1, &logit, &x, 1, NULL));
+                const double p = exp(-(double)kern_call(k, KERN_CB, 1, 1, &logit, &x, 1, NULL));
                 sum += p * (t == 0 || t == STEPS ? 1 : t % 2 ? 4 : 2) / (3.0 * STEPS);
             }
             /* as the value above; (a / 1000)^4 / 180 of Simpson's rule, x rounded by 3e-8 */
@@ -375,7 +380,7 @@ TEST(densities_of_real_numbers_integrate_to_one) {
             out[0] = logs[i] < -5 ? 0 : 0.3f, out[1] = (float)logs[i];
             for (t = 0; t <= STEPS; t++) {
                 const float x = (float)((double)out[0] + s * (24.0 * (double)t / STEPS - 12));
-                sum += exp(-(double)k->density(KERN_PIXEL, 1, 1, out, &x, 1, NULL)) * s * 24 /
+                sum += exp(-(double)kern_call(k, KERN_PIXEL, 1, 1, out, &x, 1, NULL)) * s * 24 /
                        STEPS;
             }
             CHECK_NEAR(sum, 1, 2e-5); /* |l| <= 30 to an ulp of 4e-6, twice */
@@ -392,7 +397,7 @@ TEST(a_nan_among_the_parameters_of_a_density_stays_one) {
                 float out[10] = {0}, x[5] = {0, 1, 0.5f, 0, 1}, d[10], value;
                 out[at] = vae__float_of(0x7fc00000u);
                 value = kind == 3 ? k->categorical(5, 2, out, x, 1, d)
-                                  : k->density(kern_densities[kind], 5, 1, out, x, 1, d);
+                                  : kern_call(k, kern_densities[kind], 5, 1, out, x, 1, d);
                 CHECK(ref_is_nan(value));
                 CHECK(ref_is_nan(d[at]));
             }
@@ -994,7 +999,46 @@ TEST(pixels_are_checked_and_counted_exactly) {
     }
 }
 
+/* One log scale for all numbers is the same as that one beside each of them. */
+TEST(a_shared_scale_is_the_scale_of_every_number) {
+    enum { N = 537 };
+    float out[N], both[2 * N], x[N], d[N], dboth[2 * N], u[N], a[N], b[N];
+    const vae__kernels *k;
+    uint64_t state = 77;
+    size_t i;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        const float shared[] = {-8, -4.25f, -1, 0, 3};
+        size_t q;
+        ref_fill_uniform(&state, x, N, 0, 1), ref_fill_uniform(&state, out, N, -0.2, 1.2);
+        ref_fill_uniform(&state, u, N, 0, 1);
+        for (q = 0; q < 5; q++) {
+            float dshared = 9;
+            double sum = 0, size = 0;
+            for (i = 0; i < N; i++) { /* three channels */
+                both[i / 3 * 6 + i % 3] = out[i];
+                both[i / 3 * 6 + 3 + i % 3] = shared[q];
+            }
+            CHECK(ref_same(k->density(VAE_LIKELIHOOD_LOGISTIC, N, 3, out, shared[q], x, 0.5f, d,
+                                      &dshared),
+                           kern_call(k, VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, both, x, 0.5f, dboth)));
+            for (i = 0; i < N; i++) {
+                CHECK(ref_same(d[i], dboth[i / 3 * 6 + i % 3]));
+                sum += (double)dboth[i / 3 * 6 + 3 + i % 3];
+                size += fabs((double)dboth[i / 3 * 6 + 3 + i % 3]);
+            }
+            CHECK_NEAR((double)dshared, sum, 1e-6 * (1 + size));
+            k->observe(VAE_LIKELIHOOD_LOGISTIC, N, 3, 2, shared[q], out, u, a);
+            k->observe(VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, 2, 1, both, u, b);
+            CHECK_EQ(ref_differ(N, a, b), N);
+            k->observe(VAE_LIKELIHOOD_LOGISTIC, N, 3, 2, shared[q], out, NULL, a);
+            k->observe(VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, 2, 1, both, NULL, b);
+            CHECK_EQ(ref_differ(N, a, b), N);
+        }
+    }
+}
+
 TESTS(kernels) {
+    RUN(a_shared_scale_is_the_scale_of_every_number);
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
     RUN(pixels_are_checked_and_counted_exactly);

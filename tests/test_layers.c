@@ -1258,7 +1258,9 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
             if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "%s", r.text);
             if (!m) continue;
             CHECK_STATUS(vae_check_gradients(m, x, 6, 2, &worst), VAE_OK);
-            if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2 : 1e-2)))
+            /* a logistic's loss, 5.5 nats a number, leaves small slopes fewer digits */
+            if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2
+                           : kind == VAE_LIKELIHOOD_LOGISTIC ? 2e-2 : 1e-2)))
                 test_report(__FILE__, __LINE__, "network %d, %s: worst is %g", (int)i,
                             vae_choice_name(VAE_CHOICE_LIKELIHOOD, kind), worst);
             if (worst > most) most = worst;

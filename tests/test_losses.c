@@ -443,7 +443,7 @@ static const look looks[] = {
      {-9, -5, -3, -1, 0, 1, 2, 5, 9, -2, 19, -40}},
     {VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, 0,
      {-1e4, -50, -5, -1, -1e-3, 0, 1e-3, .7, 1, 5, 50, 1e4}, {0}},
-    {VAE_LIKELIHOOD_LOGISTIC, 256, {-1, 0, .002, .1306, .5, .5, .37, .7, .9, 1, 1.2, 3},
+    {VAE_LIKELIHOOD_LOGISTIC_PIXEL, 256, {-1, 0, .002, .1306, .5, .5, .37, .7, .9, 1, 1.2, 3},
      {-3, -7, -6, -5, -4, -2, -12, -1, 0, -2, 5, 0}},
     {VAE_LIKELIHOOD_CATEGORICAL, 2, {0, .1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {0}},
     {VAE_LIKELIHOOD_CATEGORICAL, 5, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
@@ -454,7 +454,7 @@ enum { LOOKS = sizeof looks / sizeof looks[0] };
 /* Where a row of the decoder holds number i's (first) parameter. */
 static size_t look_place(const look *k, size_t i) {
     const int two = k->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-                    k->likelihood == VAE_LIKELIHOOD_LOGISTIC;
+                    k->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL;
     return two ? i / 3 * 6 + i % 3 : i;
 }
 static double look_logit(const look *k, int number, int level) {
@@ -506,7 +506,7 @@ static void look_levels(const look *k, const float *row, size_t i, double *p) {
     double rest, rest2;
     int j;
     for (j = 0; j < k->levels; j++) {
-        if (k->likelihood == VAE_LIKELIHOOD_LOGISTIC)
+        if (k->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL)
             p[j] = exp(-ref_logistic((double)row[look_place(k, i)],
                                      (double)row[look_place(k, i) + 3], j / 255.0, &rest, &rest2));
         else if (k->likelihood == VAE_LIKELIHOOD_BERNOULLI)
@@ -541,7 +541,7 @@ static double look_mean(const look *k, const float *row, size_t i, double *devia
 /* A level's share of the logistic is cut from the density: the mean of levels is that of the
  * logistic folded at 0 and 1 but for h^2 / 24 / 4s, and some more where s is less than h / 4. */
 static double look_gap(const look *k, const float *row, size_t i) {
-    if (k->likelihood != VAE_LIKELIHOOD_LOGISTIC) return 0;
+    if (k->likelihood != VAE_LIKELIHOOD_LOGISTIC_PIXEL) return 0;
     return 2.4e-7 * exp(-ref_clamp((double)row[look_place(k, i) + 3], -7, 20));
 }
 
@@ -563,7 +563,7 @@ TEST(decoding_gives_the_mean_of_each_likelihood) {
             CHECK_EQ(info.outputs, LOOK_NUMBERS *
                      (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL ? looks[n].levels
                       : looks[n].likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-                        looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC ? 2 : 1));
+                        looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1));
             for (i = 0; i < ROWS * MOST; i++) logits[i] = vae__float_of(0x7fc0beefu);
             CHECK_STATUS(vae_decode_logits(m, z, ROWS, logits), VAE_OK);
             if (info.outputs < MOST) CHECK(ref_is_nan(logits[ROWS * info.outputs])); /* no more */
@@ -590,7 +590,7 @@ TEST(decoding_gives_the_mean_of_each_likelihood) {
                                   VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI ? 4e-7 : 0;
                     if (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL)
                         near = 4e-7 + 2.5e-8 * looks[n].levels;
-                    if (looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC)
+                    if (looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL)
                         near = 4e-7 * (1 + exp((double)row[look_place(&looks[n], j) + 3])) +
                                2e-7 * fabs((double)row[look_place(&looks[n], j)]);
                     CHECK_NEAR((double)got, want, near + look_gap(&looks[n], row, j));
@@ -727,7 +727,7 @@ TEST(the_visible_bias_yields_the_mean_pixels) {
         }
         CHECK_STATUS(vae_decode(m, z, 1, x), VAE_OK);
         for (i = 0; i < LOOK_NUMBERS; i++) /* a logistic has its centre there, not its mean */
-            if (kind != VAE_LIKELIHOOD_LOGISTIC)
+            if (kind != VAE_LIKELIHOOD_LOGISTIC_PIXEL)
                 CHECK_NEAR((double)x[i], kind == VAE_LIKELIHOOD_BERNOULLI ||
                            kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI
                            ? ref_clamp((double)mean[i], 0.001, 0.999) : (double)mean[i], 1e-6);
@@ -779,7 +779,7 @@ TEST(a_visible_bias_that_pixels_share_is_their_mean) {
 
 /* Parameters that no float can answer for are told, and the model stays as it was. */
 TEST(extreme_parameters_train_or_are_told) {
-    static const vae_likelihood kinds[] = {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, VAE_LIKELIHOOD_LOGISTIC,
+    static const vae_likelihood kinds[] = {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, VAE_LIKELIHOOD_LOGISTIC_PIXEL,
                                            VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI,
                                            VAE_LIKELIHOOD_CATEGORICAL};
     static const float values[] = {1e4f, -1e4f, 1e30f, -1e30f};

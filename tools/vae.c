@@ -318,6 +318,7 @@ static void json_stats(text *t, const char *name, const vae_stats *stats)
 static int is_density(const vae_desc *d)
 {
     return d->likelihood != VAE_LIKELIHOOD_BERNOULLI && d->likelihood != VAE_LIKELIHOOD_LOGISTIC
+           && d->likelihood != VAE_LIKELIHOOD_LOGISTIC_PIXEL
            && d->likelihood != VAE_LIKELIHOOD_CATEGORICAL;
 }
 
@@ -504,7 +505,7 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--likelihood", CHOICE, VAE_LIKELIHOOD_LIST(WORD), AT(desc.likelihood), 0, 0,
      "bernoulli", "of the pixels given the latents"},
     {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
-     "of a pixel: fixed with gaussian, where it starts with gaussian_learned"},
+     "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"},
     {TRAIN | SETTING, "--categories", INTEGER, "K", AT(desc.categories), 2, 256, "256",
      "categorical: levels of a pixel"},
     {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
@@ -958,7 +959,8 @@ static int help_layers(void)
         "the same, the variance one learned number",
         "normal, a mean and a log variance for each number",
         "on [0,1], the density that grey pixels want in place of bernoulli",
-        "a logistic cut into the 256 levels of a byte: bits per dimension as papers count them",
+        "a logistic cut into the 256 levels of a byte, one learned scale: bits per dimension",
+        "the same, a mean and a scale for each number",
         "one of --categories levels of each number, any distribution over them",
     };
     const char *syntax, *rule, *name;
@@ -975,7 +977,7 @@ static int help_layers(void)
                (size_t)i < sizeof densities / sizeof *densities ? densities[i] : "");
     printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
            "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
-           "outputs: one\nfor each number, two for gaussian_pixel and logistic (per pixel: first "
+           "outputs: one\nfor each number, two for gaussian_pixel and logistic_pixel (per pixel: first "
            "means of the channels,\nthen the others), --categories of them for categorical.\n\n"
            "Examples\n"
            "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
