@@ -4612,7 +4612,11 @@ static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__
     size_t at, n;
     c->k->transpose(width, small->c, w, turned);
     if (!bias) memset(y, 0, pixels * big->c * sizeof(float));
-    for (at = 0; bias && at < pixels; at++) memcpy(y + at * big->c, bias, big->c * sizeof(float));
+    else memcpy(y, bias, big->c * sizeof(float));
+    for (at = 1; bias && at < pixels; at += n) {
+        n = vae__min(at, pixels - at);
+        memcpy(y + at * big->c, y, n * big->c * sizeof(float));
+    }
     for (at = 0; at < places; at += n) {
         n = vae__min(places - at, block);
         c->k->gemm(0, n, width, small->c, x + at * small->c, small->c, turned, width, NULL,

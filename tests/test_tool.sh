@@ -4,6 +4,7 @@
 
 [ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool.sh build/vae" >&2; exit 2; }
 case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
+root=$(cd "$(dirname "$0")/.." && pwd)
 dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 2
@@ -132,6 +133,36 @@ check eval_finds_the_figure_of_training [ "$(number_of elbo eval.json)" = \
 check eval_prints_the_squared_error holds eval.out '^mse  *0\.0'
 "$vae" train $small --encoder "" --decoder "" --likelihood gaussian --noise off --beta 0 \
     --epochs 20 --model lin.safetensors --quiet
+check eval_prints_bits_per_dimension holds eval.out '^bits/dim  *[0-9]*\.[0-9]* (grey pixels'
+
+# convolutions, the discretised logistic, layers in the help
+"$vae" train $small --encoder "conv 4 4x4/2, batchnorm relu" --decoder "dense 196 relu, reshape 14x14x1,
+    res(conv 1 3x3 tanh), convt 2 4x4/2" --likelihood logistic_pixel --epochs 1 --quiet \
+    --model conv.safetensors --json conv.json
+check convolutions_train [ -s conv.safetensors ]
+"$vae" eval conv.safetensors --data digits --images 100 --json ceval.json >eval.out
+check bits_are_nats_by_numbers_by_log_2 [ "$(awk -v e="$(number_of elbo ceval.json)" -v b="$(number_of bits_per_dim ceval.json)" \
+    'BEGIN { d = -e / (784 * log(2)) - b; print (d < 1e-7 && d > -1e-7) }')" = 1 ]
+"$vae" sample conv.safetensors --count 4 --out mean.png --quiet
+"$vae" sample conv.safetensors --count 4 --out drawn.png --draw --quiet
+check draws_are_not_means sh -c '[ -s drawn.png ] && ! cmp -s mean.png drawn.png'
+"$vae" help layers >layers.txt
+all_listed() { # the manual's table of layers is the one of the code
+    sed -n '/^Layers/,/^$/p' layers.txt | sed '1d;$d' | cut -c3-25 | sed 's/ *$//' >syntax.txt
+    [ "$(wc -l <syntax.txt)" -ge 13 ] && while read -r line; do
+        grep -q -F -e "*     $line " "$root/vae.h" || { echo "not in the manual: $line"; return 1; }
+    done <syntax.txt
+}
+check the_manual_lists_every_layer all_listed
+every_density() {
+    for word in $("$vae" help train | tr -d ' \n' | sed 's/.*giventhelatents(\([^;]*\);.*/\1/; s/,/ /g'); do
+        grep -q "^  $word " layers.txt && grep -q -F -e "*     $word " "$root/vae.h" ||
+            { echo "not in the help or the manual: $word"; return 1; }
+    done
+}
+check help_and_manual_list_every_likelihood every_density
+refused a_layer_that_is_none_is_told_with_its_column 1 "column 8: expected a layer" \
+    train $small --encoder "relu,  cnov 3"
 "$vae" eval lin.safetensors --data digits --json lin.json --quiet
 check linear_autoencoder_beats_the_mean_image below "$(number_of mse lin.json)" 0.06
 "$vae" train $small --encoder "$net" --decoder "$net" --latent 2 --epochs 1 --quiet 2>twice.err
