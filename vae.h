@@ -4351,6 +4351,7 @@ struct vae__op {
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     int before_y, before_x;
+    float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
@@ -4745,70 +4746,61 @@ static void vae__convt_grad(const vae__walk *c, const vae__op *op, int tensor, s
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
-/* ---- pools, upsampling ---- */
+/* ---- pools, upsampling, which is the way back of a pool ---- */
 
 static vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
     if (op->in.h % n || op->in.w % n)
         return vae__misfit(p, op, "height and width must be multiples of its window");
     (void)vae__shape_set(op, op->in.h / n, op->in.w / n, op->in.c);
-    return VAE_OK;
+    return VAE_OK; /* op->share is 0: the largest number counts */
+}
+static vae_status vae__avgpool_shape(vae__parser *p, vae__op *op) {
+    op->share = (float)vae__div_d(1, (double)op->n * op->n);
+    return vae__pool_shape(p, op);
 }
 static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
-    if (!vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c))
-        return vae__misfit(p, op, "too large");
-    return VAE_OK;
+    op->share = 1;
+    return vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c)
+               ? VAE_OK : vae__misfit(p, op, "too large");
 }
 /* `small` has the size after pooling. */
 static void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
-                           float of, const float *x, float *y) {
+                           const float *x, float *y) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
-        c->k->pool(small->h, small->w, small->c, n, of, x + i * small->dim * n * n,
+        c->k->pool(small->h, small->w, small->c, n, op->share, x + i * small->dim * n * n,
                    y + i * small->dim);
 }
 static void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
-                             float of, const float *x, const float *dy, float *dx) {
+                             const float *x, const float *dy, float *dx) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
-        c->k->unpool(small->h, small->w, small->c, n, of, x + i * small->dim * n * n,
+        c->k->unpool(small->h, small->w, small->c, n, op->share, x + i * small->dim * n * n,
                      dy + i * small->dim, dx + i * small->dim * n * n);
 }
-VAE__INLINE float vae__pool_share(const vae__op *op) {
-    return (float)vae__div_d(1, (double)op->n * op->n);
-}
-static void vae__maxpool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             float *y) {
+static void vae__pool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          float *y) {
     (void)w;
-    vae__pool_rows(c, op, &op->out, 0, x, y);
+    vae__pool_rows(c, op, &op->out, x, y);
 }
-static void vae__maxpool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             const float *dy, float *dx) {
+static void vae__pool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                          const float *dy, float *dx) {
     (void)w;
-    vae__unpool_rows(c, op, &op->out, 0, x, dy, dx);
-}
-static void vae__avgpool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             float *y) {
-    (void)w;
-    vae__pool_rows(c, op, &op->out, vae__pool_share(op), x, y);
-}
-static void vae__avgpool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             const float *dy, float *dx) {
-    (void)w;
-    vae__unpool_rows(c, op, &op->out, vae__pool_share(op), x, dy, dx);
+    vae__unpool_rows(c, op, &op->out, x, dy, dx);
 }
 static void vae__upsample_fwd(const vae__walk *c, const vae__op *op, const float *w,
                               const float *x, float *y) {
     (void)w;
-    vae__unpool_rows(c, op, &op->in, 1, x, x, y);
+    vae__unpool_rows(c, op, &op->in, y, x, y);
 }
 static void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const float *w,
                               const float *x, const float *dy, float *dx) {
     (void)w; (void)x;
-    vae__pool_rows(c, op, &op->in, 1, dy, dx);
+    vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
 /* ---- an activation alone, reshape, flatten: numbers pass ---- */
@@ -5070,10 +5062,10 @@ static const vae__layer vae__layers[] = {
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
     {"convt", "convt N KxK[/S] [pad P]", "HxWxC -> HS x WS x N", "nksd", vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL,
-     vae__maxpool_fwd, vae__maxpool_bwd, NULL, NULL},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL,
-     vae__avgpool_fwd, vae__avgpool_bwd, NULL, NULL},
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL, vae__pool_fwd,
+     vae__pool_bwd, NULL, NULL},
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__avgpool_shape, NULL,
+     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", vae__upsample_shape, NULL,
      vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
