@@ -79,7 +79,8 @@
  *     its shape. Windows of pools do not overlap and must divide the image.
  *   - batchnorm: mean and variance of each channel over rows and pixels, eps 1e-5; in use it takes
  *     running averages instead (0.9 old + 0.1 new, variance unbiased), which change once a step
- *     whose loss is finite. layernorm: over all numbers of an image, gain and bias per channel.
+ *     whose loss is finite (one number alone has no variance and is not counted). layernorm: over
+ *     all numbers of an image, gain and bias per channel.
  *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
  *     training. In evaluation a row never depends on other rows.
  *
@@ -523,12 +524,13 @@ typedef struct vae_stats {
 
 /* One step on a batch: forward, backward, optimiser.
  *
- *   x      (rows, input_dim)  pixels; in [0,1] for bernoulli; 1 <= rows <= desc.batch
+ *   x      (rows, input_dim)  pixels; in [0,1] unless the likelihood is a gaussian; 1 <= rows <=
+ *                             desc.batch
  *   index  (rows)             number of each image in the data set: with the step it addresses the
  *                             binarisation noise. NULL: step * batch + row
  *   stats  out                means over the batch, before the update; may be NULL
  *
- * Errors: ERR_VALUE (rows, a pixel outside [0,1] with bernoulli), ERR_STATE (inference or invalid
+ * Errors: ERR_VALUE (rows, a pixel outside [0,1] where it must not be), ERR_STATE (inference or
  * model), ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient
  * that is not marks the model invalid, and the report names tensor and step. */
 VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
@@ -572,7 +574,8 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
  * `test` and `progress` may be NULL.
  * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
  * when a run is resumed in mid-epoch with another number of images; ERR_NONFINITE for NaN or
- * infinite pixels, ERR_VALUE for pixels outside [0,1] with bernoulli, with the image and place. */
+ * infinite pixels, ERR_VALUE for pixels outside [0,1] where they must not be, with the image and
+ * place. */
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
 
@@ -2618,6 +2621,7 @@ typedef struct VAE__FN(zeros) {
 
 /* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
 static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
+    const size_t apart = (k + V_W - 1) / V_W * V_W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
     if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
@@ -2633,10 +2637,10 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
         z->rows = i;
         return (size_t)(end - z->list);
     }
-    z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / k / V_W * V_W);
-    for (i = 0; i < z->rows; i += V_W) { /* columns are: V_W rows at a time, a list of k for each */
+    z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / V_W * V_W);
+    for (i = 0; i < z->rows; i += V_W) { /* columns are: V_W rows at a time, a list for each */
         uint16_t *end[V_W];
-        for (q = 0; q < V_W; q++) end[q] = z->list + (i + (size_t)q) * k;
+        for (q = 0; q < V_W; q++) end[q] = z->list + (i + (size_t)q) * apart;
         for (kk = 0; kk < k; kk += V_W) {
             V square[V_W];
             for (q = 0; q < V_W; q++)
@@ -2648,7 +2652,7 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
                 end[q] = VAE__FN(append)(end[q], square[q], kk, vae__min(k - kk, V_W));
         }
         for (q = 0; q < V_W && i + (size_t)q < z->rows; q++) {
-            z->at[i + (size_t)q] = (i + (size_t)q) * k;
+            z->at[i + (size_t)q] = (i + (size_t)q) * apart;
             z->end[i + (size_t)q] = (size_t)(end[q] - z->list);
             count += z->end[i + (size_t)q] - z->at[i + (size_t)q];
         }
@@ -4904,7 +4908,7 @@ static void vae__batchnorm_batch(const vae__walk *c, const vae__op *op, int when
                     (float)vae__mul_d(a, vae__mul_d(square[q], (double)inverse[at]));
                 own[VAE__BN_REST * n + at] = (float)vae__mul_d(a, sum[q]);
             }
-        } else { /* running = 0.9 running + 0.1 of this batch */
+        } else if (count > 1) { /* running = 0.9 running + 0.1 of this batch */
             c->k->ema(j, mean + from, w + 2 * n + from, 0.9f);
             c->k->ema(j, own + VAE__BN_VARIANCE * n + from, w + 3 * n + from, 0.9f);
         }
@@ -5058,9 +5062,11 @@ static void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      vae__dense_bwd, vae__dense_grad, NULL},
-    {"conv", "conv N KxK[/S] [pad P]", "HxWxC -> ceil(H/S) x ceil(W/S) x N", "nksd",
+    {"conv", "conv N KxK[/S] [pad P]",
+     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd",
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
-    {"convt", "convt N KxK[/S] [pad P]", "HxWxC -> HS x WS x N", "nksd", vae__convt_shape,
+    {"convt", "convt N KxK[/S] [pad P]",
+     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
     {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL, vae__pool_fwd,
      vae__pool_bwd, NULL, NULL},
@@ -5564,10 +5570,15 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         for (i = 0; i < op.tensor_count; i++) {
             const vae__tensor *t = &tensors[i];
             const size_t wide = t->shape[t->rank - 1];
+            const size_t before = m->parameters;
             if (final && i == 1) m->visible_bias = m->parameters, m->visible_count = wide;
             if (!vae__add_slot(m, net->what, &op, net->count, headed, t))
                 return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
-            if (wide > m->piece_floats / op.grad_block) m->piece_floats = wide * op.grad_block;
+            if (!t->fixed) { /* a bias is one row */
+                const size_t count = m->parameters - before;
+                const size_t piece = vae__min(op.grad_block, count / wide) * wide;
+                if (piece > m->piece_floats) m->piece_floats = piece;
+            }
         }
         if (net->count >= VAE__MAX_ITEMS)
             return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,

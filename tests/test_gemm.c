@@ -451,8 +451,9 @@ TEST(gemm_of_nothing_does_nothing) {
 /* Zeros may be left out: every density, both layouts, rows of zeros only, -0, odd sizes. */
 TEST(leaving_out_zeros_does_not_change_a_bit) {
     static const size_t shapes[][3] = {{128, 400, 784}, {96, 400, 128}, {1, 33, 50}, {37, 7, 129},
-                                       {300, 130, 61}, {23, 257, 1024}, {5, 16, 3}, {70, 19, 2000}};
-    static const double densities[] = {0, 0.05, 0.2, 0.32, 0.35, 1};
+                                       {300, 130, 61}, {23, 257, 1024}, {5, 16, 3}, {70, 19, 2000},
+                                       {64, 40, 17}, {80, 24, 20}, {50, 33, 31}, {784, 40, 100}};
+    static const double densities[] = {0, 0.05, 0.2, 0.32, 0.35, 1, -1}; /* -1: full rows between */
     const vae__kernels *k;
     size_t s, d, i;
     int flags;
@@ -465,13 +466,15 @@ TEST(leaving_out_zeros_does_not_change_a_bit) {
             ref_fill_uniform(&state, b, depth * n, -1, 1);
             ref_fill_uniform(&state, bias, n, -1e-3, 1e-3);
             for (d = 0; d < sizeof densities / sizeof *densities; d++) {
-                for (i = 0; i < m * depth; i++) {
-                    const int on = ref_uniform(&state, 0, 1) < densities[d] && i / depth % 9 != 4;
-                    a[i] = on ? (float)ref_uniform(&state, -1, 1) : i % 3 ? 0.0f : -0.0f;
-                }
                 for (flags = 0; flags <= VAE_GEMM_TRANS_A; flags++) {
                     const size_t lda = flags ? m : depth;
                     const float *start = d % 2 ? bias : NULL;
+                    for (i = 0; i < m * depth; i++) {
+                        const size_t row = flags ? i % m : i / depth;
+                        const double part = densities[d] >= 0 ? densities[d] : row % 8 < 2 ? 1 : .02;
+                        const int on = ref_uniform(&state, 0, 1) < part && row % 9 != 4;
+                        a[i] = on ? (float)ref_uniform(&state, -1, 1) : i % 3 ? 0.0f : -0.0f;
+                    }
                     k->gemm(flags, m, n, depth, a, lda, b, n, start, VAE_ACT_RELU, want, n);
                     memset(got, 0xff, m * n * sizeof(float));
                     k->gemm(flags | VAE__GEMM_SKIP, m, n, depth, a, lda, b, n, start,

@@ -1124,6 +1124,31 @@ TEST(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers) {
     vae_destroy(m);
 }
 
+TEST(one_number_alone_has_no_variance_for_batchnorm_to_remember) {
+    vae_desc d = layers_desc("6", "batchnorm, dense 4 tanh", "");
+    float *x = layers_images(6 * 2), before[12];
+    vae *m = NULL;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (m) {
+        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        memcpy(before, m->w + 12, sizeof before);
+        CHECK_STATUS(vae_train_step(m, x, NULL, 1, NULL), VAE_OK);
+        CHECK(!memcmp(before, m->w + 12, sizeof before));
+        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        CHECK(memcmp(before, m->w + 12, sizeof before));
+    }
+    vae_destroy(m);
+    free(x);
+}
+
+TEST(scratch_of_a_bias_is_one_row) {
+    vae_desc d = layers_desc("1", "", "convt 130690 1x1, dense 1");
+    size_t size = 0;
+    d.latent = 1, d.batch = 1;
+    CHECK_STATUS(vae_size(&d, &size, NULL), VAE_OK);
+    CHECK(size < 16u << 20);
+}
+
 /* ---- dropout, noise ---- */
 
 /* Element by element from the addressed words: `number` of the layer, step 7, seed 5. */
@@ -1560,6 +1585,8 @@ TESTS(layers) {
     RUN(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_threads);
     RUN(a_checkpoint_in_mid_run_of_all_layers_ends_at_the_same_hash);
     RUN(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers);
+    RUN(one_number_alone_has_no_variance_for_batchnorm_to_remember);
+    RUN(scratch_of_a_bias_is_one_row);
     RUN(dropout_and_noise_are_addressed_by_layer_step_image_and_draw_and_off_in_evaluation);
     RUN(dropout_drops_its_part_and_keeps_the_mean);
     RUN(gradients_of_every_layer_are_right_under_every_likelihood);
