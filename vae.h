@@ -3184,12 +3184,12 @@ static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, co
                     for (t = 1; t < f * f; t++) {
                         V v = V_GET(x + corner + (t / f * w * f + t % f) * c, q, c);
                         VM more = V_GT(v, best);
-                        place = V_SELECT(more, V_SET1((float)t), place);
+                        place = V_SELECT(more, V_SET1((float)(int)t), place);
                         best = V_SELECT(more, v, best);
                     }
                 }
                 for (t = 0; t < f * f; t++) {
-                    V v = V_MUL(d, V_SET1(of)), here = V_SET1((float)t);
+                    V v = V_MUL(d, V_SET1(of)), here = V_SET1((float)(int)t);
                     if (!(of > 0))
                         v = V_SELECT(VM_OR(V_GT(here, place), V_GT(place, here)), V_ZERO(), d);
                     V_PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
@@ -3338,15 +3338,15 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
  * near 0, where the series takes over (next term below 2e-8). */
 VAE__INLINE V VAE__FN(v_cb_mean)(V a) {
     const V one = V_SET1(1.0f);
-    V size = V_ABS(a), u = V_MUL(a, a), p, far, safe;
+    V size = V_ABS(a), u = V_MUL(a, a), p, outer, safe;
     safe = V_MAX(V_SET1(0.5f), size);
-    far = V_SUB(V_DIV(one, V_NEG(VAE__FN(v_expm1)(V_NEG(safe)))), V_DIV(one, safe));
-    far = V_SELECT(V_GT(V_ZERO(), a), V_SUB(one, far), far);
+    outer = V_SUB(V_DIV(one, V_NEG(VAE__FN(v_expm1)(V_NEG(safe)))), V_DIV(one, safe));
+    outer = V_SELECT(V_GT(V_ZERO(), a), V_SUB(one, outer), outer);
     p = V_FMA(u, V_SET1(-8.26719577e-07f), V_SET1(3.30687831e-05f));
     p = V_FMA(p, u, V_SET1(-0.00138888889f));
     p = V_FMA(p, u, V_SET1(0.0833333333f));
     p = V_FMA(p, a, V_SET1(0.5f));
-    return V_SELECT(V_GT(size, one), far, p);
+    return V_SELECT(V_GT(size, one), outer, p);
 }
 
 /* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
@@ -3474,11 +3474,11 @@ VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
 
 /* The level, 0 .. k - 1, nearest to x in [0,1]. */
 VAE__INLINE size_t VAE__FN(level)(float x, size_t k) {
-    float t = x * (float)(k - 1);
+    float t = x * (float)(int)(k - 1);
     VAE__HIDE_F(t);
     t = t + 0.5f;
     VAE__HIDE_F(t);
-    return t > 0 ? vae__min((size_t)t, k - 1) : 0;
+    return t > 0 ? vae__min((size_t)(int)t, k - 1) : 0;
 }
 
 /* -log p of n numbers, each one of k levels 0, 1 / (k - 1), .. 1 with k logits. */
@@ -3537,16 +3537,14 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 p = p - norm;
                 VAE__HIDE_F(p);
                 VAE__FN(map)(VAE__FN_EXP, 1, &p, &p);
-                if (!u) p = p * (float)j;
+                if (!u) p = p * (float)(int)j;
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
                 if (u && p > 0) level = j; /* the last one, should the sum stay below u */
                 if (u && u[i] < sum) break;
             }
-            sum = (u ? (float)level : sum) / (float)(k - 1);
-            VAE__HIDE_F(sum);
-            x[i] = sum;
+            x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
         }
         return;
     }
