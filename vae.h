@@ -62,6 +62,7 @@
  *     layernorm                unchanged                         gain, bias [C]
  *     dropout P                unchanged
  *     noise S                  unchanged
+ *     label N                  HxWxC -> HxWx(C+N): one-hot
  *     res( ... )               unchanged: x + what is made of it
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
@@ -69,8 +70,9 @@
  * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
  * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
  * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at
- * least 0.001). After the decoder's last item comes a dense head to what the likelihood needs,
- * unless the last item is a layer without activation that has exactly that many outputs already.
+ * least 0.001; with `code` mu is that activation of it). After the decoder's last item comes a dense
+ * head to what the likelihood needs, unless the last item is a layer without activation that has
+ * exactly that many outputs already.
  * Tensors are named by place, every item and both ends of a group counted: encoder.0.weight,
  * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
  *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
@@ -81,6 +83,9 @@
  *     running averages instead (0.9 old + 0.1 new, variance unbiased), which change once a step
  *     whose loss is finite (one number alone has no variance and is not counted). layernorm: over
  *     all numbers of an image, gain and bias per channel.
+ *   - label: N planes beside the channels, 1 in that of the image's class and 0 in the others. With
+ *     "flatten, label 10, dense 400 relu" and "label 10, dense 400 relu" both nets know the class:
+ *     a conditional VAE. Classes come by vae_data.labels and vae_condition.
  *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
  *     training. In evaluation a row never depends on other rows.
  *
@@ -102,7 +107,31 @@
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
  *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
- *     loss  = recon + beta * kl  (what training minimises)
+ *     loss  = recon + beta * kl + penalties  (what training minimises)
+ *
+ *     setting               what it makes of that
+ *     samples               L draws of z for each image, recon their mean
+ *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log q(z_s|x)/p(z_s))) of
+ *                           k = `samples` draws, and its gradient (Burda et al. 2016). With k = 1
+ *                           it is the ELBO, whose KL is known exactly: the same bits as elbo
+ *     objective dreg        the same loss; the encoder's gradient in its doubly reparameterised
+ *                           form, which has less noise (Tucker et al. 2019)
+ *     beta, warmup, cycle   beta rises from 0 over `warmup` steps, every `cycle` steps anew
+ *     free_bits             sum over latents of max(free_bits, mean of its KL over the batch) in
+ *                           place of kl: below that a latent's KL is not pushed down
+ *     no_kl, no_recon       reconstruction only, KL only
+ *     no_noise              z = mu. With no_kl: an autoencoder; linear where both strings are ""
+ *     sparse                + sparse sum |mu_j|; no pull at 0
+ *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
+ *                           encoder is the head alone (with `code` identity, relu, tanh or
+ *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
+ *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
+ *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
+ *                           masked (0), or salted and peppered (1 or 0), each with probability
+ *                           corruption, in training only; recon is of the clean x: a denoising
+ *                           autoencoder or VAE (Vincent et al. 2010)
+ *     The penalties are means over images of weights times sums. `elbo`, `recon` and `kl` of
+ *     vae_stats are what they are above under every setting; `bound` and `loss` differ.
  *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
@@ -123,7 +152,9 @@
  *
  *     Where a number has two parameters the decoder gives, pixel by pixel, the first of all its
  *     channels, then the second. vae_decode gives means, vae_draw draws.
- *     An autoencoder: no_noise = 1, no_kl = 1, likelihood gaussian.
+ *
+ *     How good a model is: vae_evaluate gives the ELBO from one draw for each image; vae_bound the
+ *     bound of k draws, by 5000 of which papers estimate log p(x); vae_units which latents work.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the function is specified:
@@ -152,11 +183,13 @@
  *     SHUFFLE        epoch         0                        round of the Feistel network
  *     BINARIZE       epoch (evaluation: 0xffffffff,         0       sample: image in the data set
  *                    vae_train_step: step)
- *     EPS            step          row of the batch         draw
+ *     EPS            step          row of the batch         draw (l or k)
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
- *                                                           of such layers) << 16
+ *                                                           of such layers) << 16. NOISE of
+ *                                                           layer 0: `corrupt`, and as draw 1
+ *                                                           the second view of `contract`
  *     PRIOR_Z, DRAW_X 0            number of the draw       0
- *     EVAL           0             image in the data set    0
+ *     EVAL           0             image in the data set    draw: 0 of vae_score, 0 .. k-1
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
@@ -168,14 +201,20 @@
  * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
  * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
  * epoch e can be asked alone (vae_shuffle). kl warm-up: beta * min(1, step / warmup), step from 0.
+ * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
+ * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
+ * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
+ * for more draws. adam_iwae is Adam as the code of Burda et al. has it: v begins at 1, eps stands beside the
+ * uncorrected root, gradients are sums over the batch.
  *
  * ---- files --------------------------------------------------------------------------
  * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
  * program order, then optim.m.*, optim.v.*, ema.* when there; data begins at a multiple of 64 and
  * the parameters lie packed, so a model for inference can use them in place. __metadata__ holds
  * vae.format "1", vae.desc (every setting on one line; reals as hex bits of the double), vae.step,
- * vae.epoch, vae.position, vae.adam, vae.seed, vae.params_hash and vae.data_hash (FNV-1a, 64 bit,
- * over the little-endian bytes). The bytes depend on nothing but the content.
+ * vae.epoch, vae.position, vae.course, vae.adam, vae.seed, vae.params_hash and vae.data_hash
+ * (FNV-1a, 64 bit, over the little-endian bytes). The bytes depend on nothing but the content; a
+ * setting that a file does not name has its default.
  *
  * ---- threads, signals, errors ---------------------------------------------------------
  * `threads` of a description gives a model a pool of threads, `parallel` lets the program's own job
@@ -304,8 +343,13 @@ VAE_API const char *vae_status_text(vae_status status);
     X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
 #define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
 #define VAE_BINARIZE_LIST(X) X(NONE, "none") X(DYNAMIC, "dynamic")
-#define VAE_OPTIMIZER_LIST(X) X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd")
-#define VAE_SCHEDULE_LIST(X) X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages")
+#define VAE_OBJECTIVE_LIST(X) X(ELBO, "elbo") X(IWAE, "iwae") X(DREG, "dreg")
+#define VAE_CORRUPT_LIST(X) \
+    X(NONE, "none") X(GAUSSIAN, "gaussian") X(MASK, "mask") X(SALT_PEPPER, "salt_pepper")
+#define VAE_OPTIMIZER_LIST(X) \
+    X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd") X(ADAM_IWAE, "adam_iwae")
+#define VAE_SCHEDULE_LIST(X) \
+    X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages") X(PLATEAU, "plateau")
 #define VAE_ACT_LIST(X) \
     X(IDENTITY, "identity") X(RELU, "relu") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") \
     X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
@@ -328,6 +372,12 @@ typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE_BIAS_COUNT } vae_bias;
 #define VAE__X(name, text) VAE_BINARIZE_##name,
 typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE_BINARIZE_COUNT } vae_binarize;
 #undef VAE__X
+#define VAE__X(name, text) VAE_OBJECTIVE_##name,
+typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE_OBJECTIVE_COUNT } vae_objective;
+#undef VAE__X
+#define VAE__X(name, text) VAE_CORRUPT_##name,
+typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE_CORRUPT_COUNT } vae_corrupt;
+#undef VAE__X
 #define VAE__X(name, text) VAE_OPTIMIZER_##name,
 typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE_OPTIMIZER_COUNT } vae_optimizer;
 #undef VAE__X
@@ -340,7 +390,8 @@ typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE_ACT_COUNT } vae_act;
 
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
-    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD, VAE_CHOICE_COUNT
+    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
+    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -405,15 +456,24 @@ typedef struct vae_desc {
     int categories;      /* categorical: levels of a number, 2 to 256. 0: 256 */
     vae_head head;       /* what the encoder gives beside mu. 0: the log variance; abs, relu,
                             softplus: the deviation is that function of it, at least 0.001 */
+    vae_act code;        /* of mu itself. 0: none; sigmoid for the bounded codes of autoencoders */
     vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
     vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
 
-    /* -- the objective: loss = recon + beta * kl -- */
+    /* -- the objective: loss = recon + beta * kl + penalties; the manual has them all -- */
+    vae_objective objective; /* 0: elbo; iwae, dreg: the bound of `samples` importance weights */
     double beta;         /* weight of the KL. 0: 1 */
     int no_kl;           /* 1: weight 0, whatever `beta` says */
+    int no_recon;        /* 1: the KL alone */
     int no_noise;        /* 1: z = mu, an autoencoder */
-    int samples;         /* L, draws of z per image in training. 0: 1 */
+    int samples;         /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
     uint64_t warmup;     /* steps over which beta rises linearly from 0. 0: none */
+    uint64_t cycle;      /* steps after which it begins anew at 0. 0: never */
+    double free_bits;    /* nats of each latent that the loss does not count. 0: none */
+    double sparse;       /* weight of sum |mu|. 0: none */
+    double contract;     /* weight of |d mu / d x|^2. 0: none */
+    vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
+    double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
 
     /* -- the optimiser -- */
@@ -430,10 +490,13 @@ typedef struct vae_desc {
     uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
     int stage_count;     /* stages: how many of `stages` are given */
     vae_lr_stage stages[VAE_MAX_STAGES];
+    int plateau;         /* plateau: epochs without a lower test loss before a cut. 0: 10 */
+    double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
     /* -- the run -- */
     int batch;           /* rows of a training step, and of the buffers. 0: 128 */
     int epochs;          /* what vae_fit runs up to. 0: 10 */
+    int patience;        /* vae_fit ends after so many epochs without a lower test loss. 0: never */
     uint64_t seed;       /* of everything random. 0: 1 */
 
     /* -- not stored in files -- */
@@ -486,6 +549,9 @@ typedef struct vae_info {
     size_t memory_activations; /* bytes of it that hold activations, their gradients, scratch */
     uint64_t step;      /* training steps done */
     uint64_t epoch;     /* whole epochs done by vae_fit */
+    int classes;        /* of the layers `label`; 0: there are none */
+    uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
+    double best;        /* that loss */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -517,7 +583,8 @@ typedef struct vae_stats {
     double elbo;   /* -(recon + kl), whatever beta is */
     double recon;  /* negative log-likelihood given z, >= 0 for bernoulli */
     double kl;
-    double loss;   /* recon + beta * kl: what was minimised */
+    double bound;  /* objective iwae, dreg: the mean of log 1/k sum p(x,z)/q(z|x); else elbo */
+    double loss;   /* what was minimised: recon + beta * kl + penalties, or -bound + penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
 } vae_stats;
@@ -536,6 +603,16 @@ typedef struct vae_stats {
 VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
                                   vae_stats *stats);
 
+/* For networks with `label` layers: the classes of rows in the calls to come, until the next such
+ * call. Row r of a call has classes[r % count], so one class is enough for all. The array is the
+ * caller's and stays in use; vae_fit and vae_evaluate take data->labels instead.
+ * Errors: ERR_STATE (no such layers), ERR_VALUE (a class outside 0 .. vae_info.classes - 1). */
+VAE_API vae_status vae_condition(vae *model, const int32_t *classes, size_t count);
+
+/* The noise of the next vae_train_step alone, in place of what its address would give: eps (rows *
+ * samples, latent), an image's draws side by side; the caller's, and left alone. NULL: none. */
+VAE_API vae_status vae_set_noise(vae *model, const float *eps);
+
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
     VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E
@@ -548,6 +625,7 @@ typedef struct vae_data {
     size_t count;               /* dims[0] */
     size_t item;                /* product of the other dims */
     const void *bytes;          /* count * item numbers, in the byte order of this machine */
+    const int32_t *labels;      /* class of each image, for layers `label`; the caller's */
     void *block;                /* what vae_data_free releases; NULL: the caller's own memory */
     size_t block_size;
     vae_allocator allocator;
@@ -607,6 +685,11 @@ VAE_API void vae_use_ema(vae *model, int on);
  * logvar is as the network gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
 VAE_API vae_status vae_encode(vae *model, const float *x, size_t rows, float *mu, float *logvar);
 
+/* z = mu + exp(logvar / 2) eps, what the decoder is given: eps, z (rows, latent); may be the same.
+ * As in training, the same eps gives the same z bit for bit. With desc.no_noise z = mu. */
+VAE_API vae_status vae_posterior(vae *model, const float *x, size_t rows, const float *eps,
+                                 float *z);
+
 /* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second gives
  * what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs). */
 VAE_API vae_status vae_decode(vae *model, const float *z, size_t rows, float *x);
@@ -634,8 +717,22 @@ VAE_API vae_status vae_sample_prior(vae *model, uint64_t seed, uint32_t first, s
 VAE_API vae_status vae_score(vae *model, const float *x, size_t rows, uint32_t first, float *elbo,
                              float *recon, float *kl);
 
-/* Means of the same over a data set. */
+/* The importance-weighted bound of each image, log 1/k sum p(x,z)/q(z|x) over k draws of z, which
+ * rises with k towards log p(x) (Burda et al. 2016): with 5000 draws -bound is what papers call
+ * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's;
+ * they pass through the model's buffers, whatever k. Divided among threads by images.
+ *   x (rows, input_dim), numbered first, first + 1, ...;  k 1 to 65536;  bound (rows)  out, nats
+ * Errors: those of vae_score; ERR_VALUE for k; ERR_STATE with desc.no_noise. */
+VAE_API vae_status vae_bound(vae *model, const float *x, size_t rows, uint32_t first, int k,
+                             float *bound);
+
+/* Means of vae_score's over a data set. */
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
+
+/* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
+ * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
+ * (Burda et al. 2016). */
+VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* ---- model files: safetensors ---- */
 
@@ -947,6 +1044,7 @@ VAE__INLINE uint64_t vae__bits_d(double x) { uint64_t u; memcpy(&u, &x, 8); retu
 VAE__INLINE double vae__double_of(uint64_t u) { double x; memcpy(&x, &u, 8); return x; }
 
 VAE__INLINE size_t vae__min(size_t a, size_t b) { return a < b ? a : b; }
+VAE__INLINE size_t vae__max(size_t a, size_t b) { return a > b ? a : b; }
 
 /* On the bits, because -Ofast assumes that there are no NaNs. */
 VAE__INLINE int vae__finite_f(float x) { return (vae__bits_f(x) & 0x7f800000u) != 0x7f800000u; }
@@ -1037,11 +1135,13 @@ static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NU
 static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
 static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
 static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
+static const char *const vae__objective_names[] = {VAE_OBJECTIVE_LIST(VAE__X) NULL};
+static const char *const vae__corrupt_names[] = {VAE_CORRUPT_LIST(VAE__X) NULL};
 #undef VAE__X
 static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
     vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
     vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
-    vae__head_names};
+    vae__head_names,     vae__objective_names,  vae__corrupt_names};
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
@@ -1449,11 +1549,15 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
     X(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
                          float *dlogits)) \
+    X(float, bernoulli_sum, (size_t n, const float *logits, const float *x)) \
     X(float, gaussian, (size_t n, const float *mean, const float *x, float scale, float *dmean)) \
     X(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
-    X(void, latent_bwd, (size_t n, const float *head, const float *eps, const float *dz, \
-                         float *dhead)) \
-    X(float, kl, (size_t n, const float *head, float scale, float *dhead)) \
+    X(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
+                         const float *dz, float pull, float weight, float *dhead)) \
+    X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
+    X(void, kl_terms, (size_t n, const float *head, float *kl)) \
+    X(float, ratio, (size_t n, const float *head, const float *eps)) \
+    X(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     X(void, gather, (const vae__patches *g, const float *x, size_t first, size_t count, \
                      size_t from, size_t to, float *out)) \
     X(void, ungather, (const vae__patches *g, float *values, size_t first, size_t count, \
@@ -2983,6 +3087,36 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
     return VAE__FN(reduce)(parts);
 }
 
+/* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
+ * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
+static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
+    V parts[16 / V_W];
+    size_t first, i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (first = 0; first < n; first += 1024) {
+        V product[16 / V_W];
+        const size_t end = vae__min(n, first + 1024);
+        for (j = 0; j < 16 / V_W; j++) product[j] = V_SET1(1.0f);
+        for (i = first; i < end; i += 16) {
+            for (j = 0; j < 16 / V_W; j++) {
+                const size_t at = i + j * V_W;
+                V a = V_GET(logits, at, n), b = V_GET(x, at, n), q, r, scale, t;
+                VI k;
+                r = V_MAX(V_SET1(-80.0f), V_OF_BITS(VI_OR(V_BITS(a), VI_SET1(0x80000000u))));
+                r = VAE__FN(v_exp_core)(r, V_SET1(12583039.0f), &q, &k); /* bias 127 */
+                scale = V_OF_BITS(VI_SHL(k, 23));
+                t = VAE__FN(keep)(V_FMA(V_MUL(r, scale), q, scale), at, n);
+                product[j] = V_FMA(product[j], t, product[j]);
+                t = V_FMA(V_NEG(a), b, V_MAX(a, V_ZERO())); /* 0 beyond the end */
+                parts[j] = V_ADD(parts[j], t);
+            }
+        }
+        for (j = 0; j < 16 / V_W; j++)
+            parts[j] = V_ADD(parts[j], VAE__FN(v_log)(product[j]));
+    }
+    return VAE__FN(reduce)(parts);
+}
+
 /* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
@@ -3021,29 +3155,85 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
     }
 }
 
-/* dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2 */
-static void VAE__FN(latent_bwd)(size_t n, const float *head, const float *eps, const float *dz,
-                                float *dhead) {
+/* Through z to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For importance weights
+ * dz has what comes from p(x|z), weighted, and `pull`, the image's share times the weight, adds
+ * that of log q(z|x) - log p(z). DREG leaves out how q(z|x) as a density depends on the head, and
+ * weighs once more (Tucker et al. 2019, equation 8). */
+static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
+                                const float *dz, float pull, float weight, float *dhead) {
+    const V p = V_SET1(pull), half = V_SET1(0.5f);
     size_t i;
     for (i = 0; i < n; i += V_W) {
-        V d = V_GET(dz, i, n);
-        V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
-        if (eps) {
-            V raw = V_GET(head + n, i, n), l = V_CLAMP_LOGVAR(raw);
-            V t = V_MUL(V_SET1(0.5f), VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), l)));
-            t = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(t, V_GET(eps, i, n)));
-            V_PUT(dhead + n, i, n, V_FMA(t, d, V_GET(dhead + n, i, n)));
+        V d = V_GET(dz, i, n), e, raw, l, s, t;
+        if (!eps) {
+            V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
+            continue;
         }
+        e = V_GET(eps, i, n), raw = V_GET(head + n, i, n), l = V_CLAMP_LOGVAR(raw);
+        s = VAE__FN(v_exp)(V_MUL(half, l));
+        t = V_MUL(V_MUL(half, s), e); /* dz / dlogvar */
+        if (objective == VAE_OBJECTIVE_IWAE) {
+            d = V_FMA(p, V_FMA(s, e, V_GET(head, i, n)), d);
+        } else if (objective == VAE_OBJECTIVE_DREG) {
+            V z = V_FMA(s, e, V_GET(head, i, n));
+            d = V_MUL(V_SET1(weight), V_FMA(p, V_SUB(z, V_DIV(e, s)), d));
+        }
+        V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
+        l = V_FMA(V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), t), d, V_GET(dhead + n, i, n));
+        if (objective == VAE_OBJECTIVE_IWAE) {
+            V push = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(half, p));
+            l = V_SUB(l, push);
+        }
+        V_PUT(dhead + n, i, n, l);
     }
 }
 
+/* log q(z|x) - log p(z) at z = mu + exp(logvar / 2) eps: 1/2 sum z^2 - eps^2 - logvar. */
+static float VAE__FN(ratio)(size_t n, const float *head, const float *eps) {
+    V parts[16 / V_W];
+    const V half = V_SET1(0.5f);
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16) {
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V e = V_GET(eps, at, n), l = V_CLAMP_LOGVAR(V_GET(head + n, at, n));
+            V z = V_FMA(VAE__FN(v_exp)(V_MUL(half, l)), e, V_GET(head, at, n));
+            V value = V_SUB(V_FMA(z, z, V_NEG(V_MUL(e, e))), l);
+            parts[j] = V_FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
+static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
+    V parts[16 / V_W];
+    const V up = V_SET1(scale), zero = V_ZERO();
+    size_t i, j;
+    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (i = 0; i < n; i += 16) {
+        for (j = 0; j < 16 / V_W; j++) {
+            const size_t at = i + j * V_W;
+            V v = V_GET(x, at, n);
+            parts[j] = V_ADD(parts[j], V_ABS(v));
+            if (dx) {
+                V step = V_SELECT(V_GT(v, zero), up, V_SELECT(V_GT(zero, v), V_NEG(up), zero));
+                V_PUT(dx, at, n, V_ADD(V_GET(dx, at, n), step));
+            }
+        }
+    }
+    return VAE__FN(reduce)(parts);
+}
+
 /* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
- * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2.
+ * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2, latent j's times keep[j] unless NULL.
  * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
-static float VAE__FN(kl)(size_t n, const float *head, float scale, float *dhead) {
+static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
+                         float *dhead) {
     V parts[16 / V_W];
-    const V half = V_SET1(0.5f), factor = V_SET1(scale);
+    const V half = V_SET1(0.5f);
     size_t i, j;
     for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
     for (i = 0; i < n; i += 16) {
@@ -3054,12 +3244,25 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, float *dhead)
             parts[j] = V_FMA(half, V_FMA(mu, mu, V_SUB(grown, l)), parts[j]);
             if (dhead) {
                 V push = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(half, grown));
+                V factor = V_SET1(scale);
+                if (keep) factor = V_MUL(factor, V_GET(keep, at, n));
+                V_HIDE(factor);
                 V_PUT(dhead, at, n, V_FMA(factor, mu, V_GET(dhead, at, n)));
                 V_PUT(dhead + n, at, n, V_FMA(factor, push, V_GET(dhead + n, at, n)));
             }
         }
     }
     return VAE__FN(reduce)(parts);
+}
+
+/* The same, each latent's own. */
+static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
+    const V half = V_SET1(0.5f);
+    size_t i;
+    for (i = 0; i < n; i += V_W) {
+        V mu = V_GET(head, i, n), l = V_CLAMP_LOGVAR(V_GET(head + n, i, n));
+        V_PUT(kl, i, n, V_MUL(half, V_FMA(mu, mu, V_SUB(VAE__FN(v_expm1)(l), l))));
+    }
 }
 
 /* ---- convolutions: patches ---- */
@@ -4309,6 +4512,7 @@ typedef struct vae__walk {
     const float *params;
     size_t first, rows;
     size_t draws;    /* row r is draw r % draws of image r / draws */
+    const int32_t *labels; /* class of each image, from the first at work on */
     int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
     uint64_t seed;   /* with the step it addresses dropout and noise */
     uint32_t step;
@@ -4452,6 +4656,7 @@ static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) 
     return vae__read_from(p, expected, 1, VAE_MAX_DIM, out);
 }
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
+enum { VAE__MAX_CLASSES = 65536 };
 
 /* A number such as 0.25, in millionths, below `most`. */
 static vae_status vae__read_part(vae__parser *p, int most, int *out) {
@@ -5035,24 +5240,62 @@ static void vae__noise_fwd(const vae__walk *c, const vae__op *op, const float *w
     }
 }
 
-/* ---- the end of the encoder: (mu, a) -> (mu, logvar) when a is no log variance ---- */
+/* ---- label: the class, one-hot, beside each pixel ---- */
+
+static vae_status vae__label_shape(vae__parser *p, vae__op *op) {
+    if (op->n > VAE__MAX_CLASSES)
+        return vae__misfit(p, op, "more classes than 65536");
+    if (!vae__shape_set(op, op->in.h, op->in.w, op->in.c + (size_t)op->n))
+        return vae__misfit(p, op, "too many numbers");
+    return VAE_OK;
+}
+static void vae__label_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           float *y) {
+    const size_t n = op->in.c, pixels = vae__pixels(&op->in);
+    size_t i, p;
+    (void)w;
+    for (i = 0; i < c->rows; i++) {
+        for (p = 0; p < pixels; p++, x += n, y += op->out.c) {
+            memcpy(y, x, n * sizeof(float));
+            memset(y + n, 0, (op->out.c - n) * sizeof(float));
+            y[n + (size_t)c->labels[i / c->draws]] = 1;
+        }
+    }
+}
+static void vae__label_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                           const float *dy, float *dx) {
+    const size_t n = op->in.c;
+    size_t i;
+    (void)w; (void)x;
+    for (i = 0; i < c->rows * vae__pixels(&op->in); i++, dx += n, dy += op->out.c)
+        memcpy(dx, dy, n * sizeof(float));
+}
+
+/* ---- the end of the encoder: (b, a) -> (mu, logvar) where they are functions of it ---- */
 
 static void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                             float *y) {
     const size_t latent = op->in.dim / 2;
     size_t i;
     vae__pass_fwd(c, op, w, x, y);
-    for (i = 0; i < c->rows; i++)
-        c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+    for (i = 0; i < c->rows; i++) {
+        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
+        if (op->n != VAE_HEAD_LOGVAR)
+            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+    }
 }
 static void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                             const float *dy, float *dx) {
     const size_t latent = op->in.dim / 2;
     size_t i;
     vae__pass_bwd(c, op, w, x, dy, dx);
-    for (i = 0; i < c->rows; i++)
-        c->k->spread_bwd(op->n, latent, x + (2 * i + 1) * latent, dy + (2 * i + 1) * latent,
-                         dx + (2 * i + 1) * latent);
+    for (i = 0; i < c->rows; i++) {
+        const size_t mu = 2 * i * latent, a = mu + latent;
+        const float *kept = vae__act_keeps_input((vae_act)op->kh)
+                                ? x : op->y + c->first * op->out.dim;
+        if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
+        if (op->n != VAE_HEAD_LOGVAR) c->k->spread_bwd(op->n, latent, x + a, dy + a, dx + a);
+    }
 }
 
 /* ---- the table of layers ---- */
@@ -5084,6 +5327,8 @@ static const vae__layer vae__layers[] = {
      NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
     {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
      vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+    {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
+     vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
     /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
@@ -5096,6 +5341,9 @@ enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 #define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
+VAE__INLINE int vae__is_layer(const vae__op *op, const char *name) {
+    return !strcmp(op->layer->name, name);
+}
 
 VAE_API const char *vae_layer_syntax(int i, const char **rule) {
     if (i < 0 || i >= VAE__LAYER_COUNT) return NULL;
@@ -5298,7 +5546,9 @@ typedef struct vae__slot {
 /* Sums of the running epoch, stored with a checkpoint: the figures survive a resume too. */
 typedef struct vae__position {
     uint64_t epoch, step, images, total; /* epochs done; steps and images of this one; its size */
-    double recon, kl, loss;              /* sums over the images so far */
+    double recon, kl, loss, bound;       /* sums over the images so far */
+    uint64_t best_epoch, cuts, cut_epoch; /* epochs counted from 1; cuts of the learning rate */
+    double best;                         /* the lowest test loss */
 } vae__position;
 
 struct vae {
@@ -5313,6 +5563,12 @@ struct vae {
     size_t slot_count, parameters;
     size_t outputs;        /* of the decoder, for an image */
     int random_layers;     /* dropout and noise, numbered */
+    int classes;           /* of layers `label` */
+    int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
+    int exact;             /* `contract` in closed form */
+    const int32_t *condition; /* vae_condition: the caller's, and how many */
+    size_t conditions;
+    const float *noise;    /* vae_set_noise */
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
@@ -5323,6 +5579,14 @@ struct vae {
     int use_ema, invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x, *eps, *z, *dz; /* (rows, input.dim), then (z_rows, latent) */
+    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
+    int32_t *labels;       /* (rows): class of each image */
+    float *heads;          /* (rows, 2 latent): of the images at work, for vae_bound */
+    double *penalty, *bound, *logw; /* (rows), (rows), (z_rows): of `logw` `weight` is made */
+    float *weight;         /* (z_rows): importance weights, 1 in all for each image */
+    float *keep;           /* (latent): free bits, 1 for a latent whose KL counts; and scratch */
+    double *unit;          /* (3, latent): sums over rows, of free bits and vae_units */
+    float *norm, *mass;    /* (latent): `contract` in closed form */
     float *turn[2];        /* without training: (rows, widest), activations in turn */
     uint32_t *index;       /* (rows) */
     double *recon;         /* (z_rows): of each image and draw, summed when all are there */
@@ -5358,13 +5622,22 @@ static const vae__field vae__fields[] = {
     {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
     {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
     {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
+    {"code", VAE__CHOICE, VAE_CHOICE_ACT, VAE__AT(code), 0, 0, 0},
     {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
     {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
+    {"objective", VAE__CHOICE, VAE_CHOICE_OBJECTIVE, VAE__AT(objective), 0, 0, 0},
     {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
     {"no_kl", VAE__FLAG, 0, VAE__AT(no_kl), 0, 0, 1},
+    {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
     {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
     {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
     {"warmup", VAE__U64, 0, VAE__AT(warmup), 0, 0, 0},
+    {"cycle", VAE__U64, 0, VAE__AT(cycle), 0, 0, 0},
+    {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
+    {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
+    {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
+    {"corrupt", VAE__CHOICE, VAE_CHOICE_CORRUPT, VAE__AT(corrupt), 0, 0, 0},
+    {"corruption", VAE__REAL, 0, VAE__AT(corruption), 0.3, 1e-9, 1e6},
     {"binarize", VAE__CHOICE, VAE_CHOICE_BINARIZE, VAE__AT(binarize), 0, 0, 0},
     {"optimizer", VAE__CHOICE, VAE_CHOICE_OPTIMIZER, VAE__AT(optimizer), 0, 0, 0},
     {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
@@ -5378,8 +5651,11 @@ static const vae__field vae__fields[] = {
     {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
     {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
     {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
+    {"plateau", VAE__INT, 0, VAE__AT(plateau), 10, 1, 1000000000},
+    {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
     {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
     {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, 1000000000},
+    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, 1000000000},
     {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
 };
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
@@ -5440,6 +5716,20 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
         default: break;
         }
     }
+    if (d->objective != VAE_OBJECTIVE_ELBO &&
+        (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0))
+        return vae__fail(report, VAE_ERR_VALUE, "objective %s weighs draws of z: it goes together "
+                         "with none of no_noise, no_kl, no_recon, free_bits",
+                         vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective));
+    if (d->no_recon && d->no_kl)
+        return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
+    if (d->free_bits > 0 && d->no_kl)
+        return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
+    if (d->cycle && !d->warmup)
+        return vae__fail(report, VAE_ERR_VALUE, "a cycle needs warmup, the steps of its rise");
+    if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
+        return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
+                         d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
     if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps)
         return vae__fail(report, VAE_ERR_VALUE, "a cosine schedule needs lr_steps, its length");
     if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
@@ -5503,6 +5793,11 @@ static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item
            m->parameters <= SIZE_MAX / 64;
 }
 
+/* Whether the encoder's head is followed by functions of it. */
+VAE__INLINE int vae__spreads(const vae_desc *d) {
+    return d->head != VAE_HEAD_LOGVAR || d->code != VAE_ACT_IDENTITY;
+}
+
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
@@ -5537,9 +5832,9 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
             vae__spell_item(&spell, &op);
             final = net == &m->dec && !*p.at && op.layer != VAE__LAYER_ACT &&
                     op.act == VAE_ACT_IDENTITY && op.out.dim == head && !p.depth;
-        } else if (headed) { /* the end of an encoder whose head is no log variance */
+        } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
             op.layer = VAE__LAYER_SPREAD;
-            op.n = (int)m->desc.head;
+            op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
             op.out = in;
             more = 0;
         } else { /* the end: a head, unless the decoder's last layer is one already */
@@ -5550,7 +5845,7 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
             op.n = (int)head;
             vae__shape_flat(&op.out, head);
             headed = 1;
-            more = net == &m->enc && m->desc.head != VAE_HEAD_LOGVAR;
+            more = net == &m->enc && vae__spreads(&m->desc);
             final = net == &m->dec;
         }
         op.tensor = m->slot_count;
@@ -5561,6 +5856,15 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
         if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
             op.number = ++m->random_layers;
+        if (vae__is_layer(&op, "label")) {
+            if (m->classes && m->classes != op.n)
+                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer label %d beside one of %d "
+                                 "classes", p.what, op.n, m->classes);
+            m->classes = op.n;
+        }
+        if (op.number && m->views > 1 && net == &m->enc)
+            return vae__fail(report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
+                             "it goes together with neither dropout nor noise there");
         if (op.number > 255)
             return vae__fail(report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
                              p.what);
@@ -5621,9 +5925,10 @@ static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     vae__shape z;
     vae_status bad;
     m->slot_count = m->parameters = 0;
-    m->random_layers = 0;
+    m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows, arena, report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows * (size_t)m->views,
+                        arena, report);
     if (!bad)
         bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
     if (!bad && vae__learns_scale(d)) {
@@ -5660,6 +5965,12 @@ VAE__INLINE size_t vae__outputs_each(const vae_desc *d) {
            d->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1;
 }
 
+/* Activations whose slope and its slope `contract` in closed form knows from their value. */
+VAE__INLINE int vae__has_curve(vae_act act) {
+    return act == VAE_ACT_IDENTITY || act == VAE_ACT_RELU || act == VAE_ACT_TANH ||
+           act == VAE_ACT_SIGMOID;
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -5687,8 +5998,11 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
                          (int)VAE_MAX_DIM);
     m->enc.what = "encoder", m->dec.what = "decoder";
     m->widest = 2 * (size_t)d->latent;
+    m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
+    m->exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
+    if (train && d->contract > 0 && !m->exact) m->views = 2;
 
     m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
     m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
@@ -5713,7 +6027,21 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
     m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
     m->kl = vae__push_floats(arena, m->rows);
+    m->labels = (int32_t *)vae__push(arena, m->rows, sizeof(int32_t));
+    m->heads = vae__push_rows(arena, m->rows, 2 * (size_t)d->latent);
+    m->keep = vae__push_floats(arena, (size_t)d->latent);
+    m->unit = (double *)vae__push(arena, 3 * (size_t)d->latent, sizeof(double));
+    m->weight = vae__push_floats(arena, m->z_rows);
+    m->logw = (double *)vae__push(arena, m->z_rows, sizeof(double));
     if (train) {
+        m->penalty = (double *)vae__push(arena, m->rows, sizeof(double));
+        m->bound = (double *)vae__push(arena, m->rows, sizeof(double));
+        if (m->views > 1 || d->corrupt)
+            m->seen = vae__push_rows(arena, m->rows * (size_t)m->views, m->input.dim);
+        if (m->exact && d->contract > 0) {
+            m->norm = vae__push_floats(arena, (size_t)d->latent);
+            m->mass = vae__push_floats(arena, (size_t)d->latent);
+        }
         if (d->visible_bias == VAE_BIAS_MEAN)
             m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
         m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
@@ -5840,6 +6168,8 @@ static void vae__init_weights(vae *m) {
             m->w[m->logvar] = (float)vae__add_d(vae__mul_d(0.5, (double)m->w[m->logvar]),
                                                 -0.59542374099470962);
     }
+    for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
+        m->v[i] = 1;
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
 }
 
@@ -5901,6 +6231,8 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->memory_activations = model->activations;
     info->step = model->step;
     info->epoch = model->at.epoch;
+    info->classes = model->classes;
+    info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
@@ -5945,12 +6277,14 @@ VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->ave
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
  * ==================================================================================== */
 
-/* KL weight of this step: warm-up rises linearly from 0 (Sonderby et al. 2016). */
+/* KL weight of this step: warm-up rises linearly from 0 (Sonderby et al. 2016), in cycles again and
+ * again (Fu et al. 2019). */
 static double vae__beta_now(const vae *m) {
     const vae_desc *d = &m->desc;
+    const uint64_t step = d->cycle ? m->step % d->cycle : m->step;
     if (d->no_kl) return 0;
-    if (m->step >= d->warmup) return d->beta;
-    return vae__mul_d(d->beta, vae__div_d((double)m->step, (double)d->warmup));
+    if (step >= d->warmup) return d->beta;
+    return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup));
 }
 
 /* NaN stays NaN, also where -Ofast knows of none. */
@@ -6074,17 +6408,184 @@ typedef struct vae__pass {
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
     float inverse;         /* of the variance, now */
-    double logvar;
+    double logvar, beta, counted; /* counted: KL that free bits leave */
+    const float *eps;      /* the caller's noise; NULL: drawn */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
 } vae__pass;
 
 enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stays in the cache */
 
+/* How far apart the two views of a stochastic `contract` are. */
+#define VAE__APART 0.01f
+
+/* What the encoder sees of row i of the batch in training: the image, corrupted (Vincent et al.
+ * 2010) at an address of its own, NOISE of layer 0, and for `contract` a second view nearby. */
+static void vae__see(const vae *m, size_t i, const float *x, float *seen) {
+    const vae__address at = vae__address_for(m->desc.seed, VAE_PURPOSE_NOISE, (uint32_t)m->step,
+                                             (uint32_t)i, 0);
+    const size_t n = m->input.dim;
+    const uint64_t limit =
+        (uint64_t)vae__add_d(vae__mul_d(m->desc.corruption, 4294967296.0), 0.5);
+    const uint32_t most = limit > 0xffffffffu ? 0xffffffffu : (uint32_t)limit;
+    size_t j;
+    switch (m->desc.corrupt) {
+    case VAE_CORRUPT_GAUSSIAN:
+        m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, seen);
+        m->k->add(n, seen, (float)m->desc.corruption, x, seen);
+        break;
+    case VAE_CORRUPT_MASK: m->k->dropout(&at, n, most, 1, x, seen); break;
+    case VAE_CORRUPT_SALT_PEPPER:
+        m->k->draw(VAE__DRAW_WORDS, &at, 0, n, seen);
+        for (j = 0; j < n; j++) {
+            uint32_t word;
+            memcpy(&word, seen + j, sizeof word);
+            seen[j] = word >= most ? x[j] : (float)(word < most / 2);
+        }
+        break;
+    default: memcpy(seen, x, n * sizeof(float));
+    }
+    if (m->views > 1) {
+        vae__noise(m, VAE_PURPOSE_NOISE, (uint32_t)m->step, (uint32_t)i, 1, n, seen + n);
+        m->k->add(n, seen + n, VAE__APART, seen, seen + n);
+    }
+}
+
+/* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
+ * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
+ * the image stand for the derivative along a random direction. */
+static double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
+    const vae_desc *d = &m->desc;
+    const size_t latent = (size_t)d->latent;
+    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const float *mu = code->y + i * (size_t)m->views * 2 * latent;
+    double sum = 0;
+    size_t j;
+    if (d->sparse > 0)
+        sum = vae__mul_d(d->sparse, (double)m->k->sum_abs(latent, mu,
+                                        (float)vae__mul_d(d->sparse, scale), dmu));
+    if (m->views > 1) {
+        const double over = vae__div_d(d->contract, (double)VAE__APART * (double)VAE__APART);
+        float *apart = dmu ? dmu + 2 * latent : NULL;
+        sum = vae__add_d(sum, vae__mul_d(over, (double)m->k->gaussian(latent, mu + 2 * latent, mu,
+                                             (float)vae__mul_d(2 * scale, over), apart)));
+        if (dmu) m->k->add(latent, apart, -1, dmu, dmu);
+    }
+    for (j = 0; m->norm && j < latent; j++) {
+        double h = (double)mu[j], slope = 1, bend = 0, w = (double)m->norm[j], step;
+        if (d->code == VAE_ACT_SIGMOID) {
+            slope = vae__mul_d(h, vae__add_d(1, -h));
+            bend = vae__add_d(1, -2 * h);
+        } else if (d->code == VAE_ACT_TANH) {
+            slope = vae__add_d(1, -vae__mul_d(h, h));
+            bend = -2 * h;
+        } else if (d->code == VAE_ACT_RELU) {
+            slope = h > 0;
+        }
+        w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
+        sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
+        step = vae__mul_d(vae__mul_d(2 * scale, d->contract), vae__mul_d(w, bend));
+        if (dmu) dmu[j] = (float)vae__add_d((double)dmu[j], step);
+    }
+    return sum;
+}
+
+/* For `contract` in closed form: before a pass the squared length of each code's weights, after it
+ * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
+static void vae__lengths(const vae *m) {
+    const size_t latent = (size_t)m->desc.latent, in = m->enc.ops[0].in.dim;
+    const float *w = m->w + m->enc.ops[0].weights;
+    size_t i, j;
+    for (j = 0; j < latent; j++) {
+        double sum = 0;
+        for (i = 0; i < in; i++) {
+            const double v = (double)w[i * 2 * latent + j];
+            sum = vae__add_d(sum, vae__mul_d(v, v));
+        }
+        m->norm[j] = (float)sum;
+    }
+}
+static void vae__slopes(const vae *m, size_t rows) {
+    const size_t latent = (size_t)m->desc.latent;
+    const float *mu = m->enc.ops[m->enc.count - 1].y;
+    size_t i, j;
+    for (j = 0; j < latent; j++) {
+        double sum = 0;
+        for (i = 0; i < rows; i++) {
+            const double h = (double)mu[i * 2 * latent + j];
+            double slope = 1;
+            if (m->desc.code == VAE_ACT_SIGMOID) slope = vae__mul_d(h, vae__add_d(1, -h));
+            if (m->desc.code == VAE_ACT_TANH) slope = vae__add_d(1, -vae__mul_d(h, h));
+            if (m->desc.code == VAE_ACT_RELU) slope = h > 0;
+            sum = vae__add_d(sum, vae__mul_d(slope, slope));
+        }
+        m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
+    }
+}
+
+/* Importance weights are at work: more than one draw, or the bound would be the ELBO. */
+VAE__INLINE int vae__weighs(const vae *m) {
+    return m->desc.objective != VAE_OBJECTIVE_ELBO && m->desc.samples > 1;
+}
+
+/* log 1/k sum exp(logw) of k draws. With `weight` also exp(logw) over their sum. */
+static double vae__log_mean(const vae *m, size_t k, const double *logw, float *weight) {
+    double top = logw[0], sum = 0;
+    float mean;
+    size_t i;
+    for (i = 1; i < k; i++) top = logw[i] > top ? logw[i] : top;
+    for (i = 0; i < k; i++) weight[i] = (float)vae__add_d(logw[i], -top);
+    m->k->map(VAE__FN_EXP, k, weight, weight);
+    for (i = 0; i < k; i++) sum = vae__add_d(sum, (double)weight[i]);
+    for (i = 0; i < k; i++) weight[i] = (float)vae__div_d((double)weight[i], sum);
+    mean = (float)vae__div_d(sum, (double)k);
+    m->k->map(VAE__FN_LOG, 1, &mean, &mean);
+    return vae__add_d(top, (double)mean);
+}
+
+/* An image's draws are decoded: their weights, its bound, and the weighted gradients. */
+static void vae__weigh(vae__pass *p, size_t i) {
+    vae *m = p->m;
+    const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
+    const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
+    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    size_t j;
+    for (j = at; j < at + k; j++)
+        m->logw[j] = -vae__add_d(m->recon[j],
+                                 vae__mul_d(p->beta, (double)m->k->ratio(latent, head,
+                                                                         m->eps + j * latent)));
+    m->bound[i] = vae__log_mean(m, k, m->logw + at, m->weight + at);
+    for (j = at; p->backward && j < at + k; j++) {
+        float *dy = last->dy + j * m->outputs;
+        m->k->add(m->outputs, dy, m->weight[j], NULL, dy);
+        m->dlogvar[j] *= m->weight[j];
+    }
+}
+
+/* Free bits (Kingma et al. 2016): which latents' mean KL over the batch exceeds them, and what the
+ * loss counts in all. The sums are of the heads, which are there after the first stage. */
+static double vae__free_bits(const vae *m, size_t rows) {
+    const size_t latent = (size_t)m->desc.latent;
+    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    double counted = 0;
+    size_t i, j;
+    for (j = 0; j < latent; j++) m->unit[j] = 0;
+    for (i = 0; i < rows; i++) {
+        m->k->kl_terms(latent, code->y + i * (size_t)m->views * 2 * latent, m->keep);
+        for (j = 0; j < latent; j++) m->unit[j] = vae__add_d(m->unit[j], (double)m->keep[j]);
+    }
+    for (j = 0; j < latent; j++) {
+        const double mean = vae__div_d(m->unit[j], (double)rows);
+        m->keep[j] = mean > m->desc.free_bits;
+        counted = vae__add_d(counted, mean > m->desc.free_bits ? mean : m->desc.free_bits);
+    }
+    return counted;
+}
+
 /* Pixels of images from .. to - 1, as the network sees them. */
 static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
     vae *m = p->m;
-    const size_t dim = m->input.dim;
+    const size_t dim = m->input.dim, views = (size_t)m->views;
     const int dynamic = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
     size_t i;
     for (i = from; i < to; i++) {
@@ -6097,7 +6598,11 @@ static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
             return;
         }
         if (dynamic) vae__binarize(m, x, p->time, image, m->x + i * dim);
-        p->nonzeros[part] += m->k->nonzeros(dim, dynamic ? m->x + i * dim : x);
+        if (dynamic) x = m->x + i * dim;
+        if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
+        p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
+        if (m->classes)
+            m->labels[i] = p->data ? p->data->labels[image] : m->condition[i % m->conditions];
     }
 }
 
@@ -6106,7 +6611,7 @@ static vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
     vae__walk c;
     memset(&c, 0, sizeof c);
     c.k = m->k, c.params = m->w, c.rows = rows, c.draws = draws, c.train = 1;
-    c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room;
+    c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room, c.labels = m->labels;
     return c;
 }
 VAE__INLINE float *vae__part_room(const vae *m, int part) {
@@ -6118,16 +6623,23 @@ static void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
     const vae__kernels *k = m->k;
-    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const size_t samples = (size_t)m->desc.samples;
+    const vae_desc *d = &m->desc;
+    const size_t latent = (size_t)d->latent, dim = m->input.dim;
+    const size_t samples = (size_t)d->samples, views = (size_t)m->views;
     const size_t turn = m->enc.count, end = turn + m->dec.count; /* where the latents stand */
     const int draws = p->fwd_from < turn && p->fwd_to >= turn;
     const int ends = p->fwd_from < end && p->fwd_to == end;
-    const int back = p->bwd_from > 2 * turn, crosses = back && p->bwd_to < 2 * turn;
+    const int back = p->bwd_from > 2 * turn;
+    const int crosses = p->bwd_from >= 2 * turn && p->bwd_to < 2 * turn;
+    const int weighs = vae__weighs(m);
+    const int penalties = d->sparse > 0 || d->contract > 0;
     const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
-    const float scale = (float)vae__div_d(1, (double)(p->rows * samples));
-    const float factor = (float)vae__div_d(vae__beta_now(m), (double)p->rows);
-    const float *x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+    const float share = (float)vae__div_d(1, (double)(p->rows * (weighs ? 1 : samples)));
+    const float scale = d->no_recon ? 0 : share;
+    const float factor = (float)vae__div_d(p->beta, (double)p->rows);
+    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+    const float *seen = m->seen ? m->seen : x;
+    const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -6135,23 +6647,28 @@ static void vae__pass_part(void *arg, int part) {
     if (p->fresh) vae__pass_pixels(p, part, from, to);
     if (p->bad[part]) return;
     c.room = vae__part_room(m, part);
-    c.first = from, c.rows = to - from;
+    c.first = from * views, c.rows = (to - from) * views, c.draws = views;
+    c.labels = m->labels + from;
     if (p->fwd_from < turn)
-        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), x + from * dim, NULL);
-    for (i = from; draws && i < to; i++)
-        m->kl[i] = k->kl(latent, code->y + i * 2 * latent, 0, NULL);
+        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), seen + from * views * dim,
+                     NULL);
+    for (i = from; draws && i < to; i++) {
+        m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
+        m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
+    }
     for (row = from * samples; (draws || ends || p->fwd_to > turn || back) && row < to * samples;
          row += n) {
-        n = m->stages > 1 ? to * samples - row
-                          : vae__min(to * samples - row, VAE__ROWS_AT_ONCE);
+        n = m->stages > 1 ? to * samples - row : vae__min(to * samples - row, whole);
         for (i = row; draws && i < row + n; i++) {
-            float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-            if (eps)
+            float *eps = d->no_noise ? NULL : m->eps + i * latent;
+            if (eps && p->eps) memcpy(eps, p->eps + i * latent, latent * sizeof(float));
+            else if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
-            k->latent_fwd(latent, code->y + i / samples * 2 * latent, eps, m->z + i * latent);
+            k->latent_fwd(latent, code->y + i / samples * views * 2 * latent, eps,
+                          m->z + i * latent);
         }
-        c.first = row, c.rows = n, c.draws = samples;
+        c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
             vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
                          p->fwd_to - turn, m->z + row * latent, NULL);
@@ -6160,23 +6677,33 @@ static void vae__pass_part(void *arg, int part) {
                                          x + i / samples * dim, scale,
                                          p->backward ? last->dy + i * m->outputs : NULL,
                                          m->dlogvar + i);
+        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
         if (back)
             vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
                          p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
                          m->dz + row * latent);
     }
     for (i = from; crosses && i < to; i++) {
-        const float *head = code->y + i * 2 * latent;
-        float *dhead = code->dy + i * 2 * latent;
-        memset(dhead, 0, 2 * latent * sizeof(float));
-        for (row = i * samples; row < (i + 1) * samples; row++)
-            k->latent_bwd(latent, head, m->desc.no_noise ? NULL : m->eps + row * latent,
-                          m->dz + row * latent, dhead);
-        if (!m->desc.no_kl) k->kl(latent, head, factor, dhead);
+        const float *head = code->y + i * views * 2 * latent;
+        float *dhead = code->dy + i * views * 2 * latent;
+        memset(dhead, 0, views * 2 * latent * sizeof(float));
+        for (row = i * samples; row < (i + 1) * samples; row++) {
+            const float weight = weighs ? m->weight[row] : 0;
+            float pull = factor * weight;
+            VAE__HIDE_F(pull);
+            k->latent_bwd(weighs ? (int)d->objective : VAE_OBJECTIVE_ELBO, latent, head,
+                          d->no_noise ? NULL : m->eps + row * latent, m->dz + row * latent, pull,
+                          weight, dhead);
+        }
+        if (!d->no_kl && !weighs)
+            k->kl(latent, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
+        if (penalties) (void)vae__penalty(m, i, vae__div_d(1, (double)p->rows), dhead);
     }
-    c.first = from, c.rows = to - from, c.draws = 1;
+    c.first = from * views, c.rows = (to - from) * views, c.draws = views;
+    c.labels = m->labels + from;
     if (p->bwd_to < 2 * turn)
-        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to, x + from * dim, NULL);
+        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to,
+                     seen + from * views * dim, NULL);
 }
 
 /* Where the rows of the batch meet: channels of p->meet are divided. */
@@ -6185,10 +6712,10 @@ static void vae__meet_part(void *arg, int part) {
     vae *m = p->m;
     const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
     const vae__net *net = decoder ? &m->dec : &m->enc;
-    const size_t draws = decoder ? (size_t)m->desc.samples : 1;
+    const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
     const vae__walk c = vae__train_walk(m, p->rows * draws, draws);
     size_t from, to;
-    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z :
+    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z : m->seen ? m->seen :
                      m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
     vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
     if (from < to)
@@ -6230,11 +6757,14 @@ static int vae__run_stages(vae__pass *p) {
     }
     p->fwd_to = end;
     if (p->backward) p->bwd_from = 2 * end, p->bwd_to = back;
+    if (p->backward && m->desc.free_bits > 0 && back < 2 * m->enc.count)
+        p->bwd_to = 2 * m->enc.count; /* the gradient of the KL must know the batch's */
     vae__divide(&m->parallel, vae__pass_part, p, p->parts);
+    if (m->desc.free_bits > 0) p->counted = vae__free_bits(m, p->rows);
     p->fwd_from = p->fwd_to = end, p->fresh = 0;
     while (p->backward && p->bwd_to) {
         i = p->bwd_to / 2;
-        vae__meet(p, vae__meeting(m, i), VAE__BATCH_BACKWARD);
+        if (p->bwd_to & 1) vae__meet(p, vae__meeting(m, i), VAE__BATCH_BACKWARD);
         p->bwd_from = p->bwd_to;
         while (i && !vae__meeting(m, i - 1)) i--;
         p->bwd_to = i ? 2 * (i - 1) + 1 : 0;
@@ -6261,9 +6791,11 @@ static void vae__keep_batch(vae__pass *p) {
 static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     vae *m = p->m;
     const size_t draws = p->rows * (size_t)m->desc.samples;
-    double recon = 0, kl = 0;
+    double recon = 0, kl = 0, bound = 0, penalty = 0;
     size_t i, nonzeros = 0;
     int part;
+    p->beta = vae__beta_now(m);
+    if (m->norm) vae__lengths(m);
     memset(p->bad, 0, sizeof p->bad);
     memset(p->nonzeros, 0, sizeof p->nonzeros);
     p->inverse = 1, p->logvar = 0;
@@ -6273,14 +6805,26 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
-    m->enc.ops[0].sparse = nonzeros < p->rows * m->input.dim / 3;
+    for (i = 0; i < m->enc.count; i++) { /* what meets the pixels first */
+        const vae__op *op = &m->enc.ops[i];
+        if (!vae__is_layer(op, "flatten") && !vae__is_layer(op, "label")) break;
+    }
+    if (i < m->enc.count)
+        m->enc.ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
+    for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, m->penalty[i]);
+    for (i = 0; vae__weighs(m) && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
     memset(stats, 0, sizeof *stats);
     stats->recon = vae__div_d(recon, (double)draws);
     stats->kl = vae__div_d(kl, (double)p->rows);
     stats->elbo = -vae__add_d(stats->recon, stats->kl);
-    stats->loss = vae__add_d(stats->recon, vae__mul_d(vae__beta_now(m), stats->kl));
+    stats->bound = vae__weighs(m) ? vae__div_d(bound, (double)p->rows) : stats->elbo;
+    if (vae__weighs(m)) stats->loss = -stats->bound;
+    else
+        stats->loss = vae__add_d(m->desc.no_recon ? 0 : stats->recon, vae__mul_d(p->beta,
+                                     m->desc.free_bits > 0 ? p->counted : stats->kl));
+    stats->loss = vae__add_d(stats->loss, vae__div_d(penalty, (double)p->rows));
     stats->images = p->rows;
     return 1;
 }
@@ -6317,6 +6861,12 @@ static double vae__lr_now(const vae *m) {
         while (i + 1 < d->stage_count && step >= d->stages[i].steps) step -= d->stages[i++].steps;
         return d->stages[i].lr;
     }
+    if (d->schedule == VAE_SCHEDULE_PLATEAU) {
+        double lr = d->lr;
+        uint64_t cut;
+        for (cut = 0; cut < m->at.cuts && lr > 0; cut++) lr = vae__mul_d(lr, d->lr_factor);
+        return lr;
+    }
     return d->lr;
 }
 
@@ -6336,8 +6886,8 @@ typedef struct vae__rule {
     int sgd;
 } vae__rule;
 
-/* Enters the next step; `gscale` is what clipping leaves of the gradient. */
-static vae__rule vae__rule_next(vae *m, float gscale) {
+/* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
+static vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
     vae__rule r;
@@ -6356,6 +6906,12 @@ static vae__rule vae__rule_next(vae *m, float gscale) {
     r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
     r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
     r.adam.eps = (float)d->adam_eps;
+    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* their code's: eps beside the raw root */
+        r.adam.rate = (float)vae__mul_d(vae__div_d(lr, vae__add_d(1, -m->b1t)),
+                                        vae__sqrt_d(vae__add_d(1, -m->b2t)));
+        r.adam.inv_bias = 1;
+        r.adam.gscale = (float)vae__mul_d((double)gscale, (double)rows); /* sums over the batch */
+    }
     r.adam.decay = 1, r.adam.l2 = 0;
     if (d->optimizer == VAE_OPTIMIZER_ADAMW)
         r.adam.decay = (float)vae__add_d(1, -vae__mul_d(lr, d->weight_decay));
@@ -6385,6 +6941,17 @@ typedef struct vae__gradients {
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
 
+/* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
+static void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
+    const size_t latent = (size_t)m->desc.latent;
+    const float *w = m->w + m->enc.ops[0].weights + from * 2 * latent;
+    size_t i, j;
+    for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
+        for (j = 0; j < latent; j++)
+            dw[j] = (float)vae__add_d((double)dw[j],
+                                      vae__mul_d((double)w[j], (double)m->mass[j]));
+}
+
 /* One tensor: rows of its gradient, seen as (.., last dimension). */
 static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, const vae__op *op,
                               int tensor, const float *x) {
@@ -6400,6 +6967,8 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
         to = vae__min(end, from + op->grad_block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
+        if (!g->stored && m->mass && op == m->enc.ops && !tensor)
+            vae__pull(m, from, to, dw);
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
         if (g->rule) vae__apply(m, g->rule, at, count, dw);
@@ -6417,7 +6986,7 @@ static void vae__gradients_part(void *arg, int part) {
     nets[0] = &m->dec, nets[1] = &m->enc;
     g->bad[part] = SIZE_MAX;
     for (n = 0; n < 2; n++) {
-        const size_t draws = n ? 1 : (size_t)m->desc.samples;
+        const size_t draws = (size_t)(n ? m->views : m->desc.samples);
         vae__walk c = vae__train_walk(m, g->rows * draws, draws);
         c.room = vae__part_room(m, part);
         for (i = nets[n]->count; i--;) {
@@ -6438,7 +7007,8 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
     size_t bad = SIZE_MAX, i;
     int part;
     g.m = m, g.rule = rule, g.rows = rows, g.stored = !x;
-    g.x = m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : x;
+    g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : x;
+    if (x && m->mass) vae__slopes(m, rows);
     g.parts = vae__parts(&m->parallel, m->parameters, 4096);
     vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
     for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
@@ -6455,8 +7025,8 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
 
 /* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
  * is not finite any more. */
-static const char *vae__update(vae *m, float gscale) {
-    const vae__rule rule = vae__rule_next(m, gscale);
+static const char *vae__update(vae *m, size_t rows, float gscale) {
+    const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, 0, &rule);
 }
 
@@ -6508,7 +7078,7 @@ static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
     for (n = 0; n < 2 && !name; n++) {
         for (i = 0; i < nets[n]->count && !name; i++) {
             const vae__op *op = &nets[n]->ops[i];
-            const size_t cells = (n ? draws : rows) * op->out.dim;
+            const size_t cells = (n ? draws : rows * (size_t)m->views) * op->out.dim;
             if (op->tensor_count && !m->k->all_finite(cells, op->y))
                 name = m->slots[op->tensor].name;
         }
@@ -6516,6 +7086,14 @@ static vae_status vae__loss_failed(vae *m, const float *x, size_t rows) {
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: the loss is not finite; it began at "
                      "%s (a smaller learning rate may help)", m->step,
                      name ? name : "the latents or the likelihood");
+}
+
+/* Layers `label` need to be told. */
+static vae_status vae__has_classes(vae *m) {
+    if (m->classes && !m->condition)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: "
+                         "vae_condition says which classes");
+    return VAE_OK;
 }
 
 static vae_status vae__can_train(vae *m) {
@@ -6538,15 +7116,17 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     pass.m = m, pass.data = data, pass.x = data ? m->x : x, pass.index = index;
     pass.first = (uint32_t)(m->step * m->rows), pass.time = time;
     pass.rows = rows, pass.backward = 1;
+    pass.eps = m->noise, m->noise = NULL;
     if (!vae__run_pass(&pass, &s)) {
         size_t i; /* a part that met the pixel did not read on */
         for (i = 0; data && i < rows; i++)
             (void)vae_data_read(data, index[i], 1, m->x + i * m->input.dim);
         return vae__check_pixels(m, VAE_F32, pass.x, rows, data ? index : NULL, 0);
     }
-    if (!vae__finite_d(s.loss)) return vae__loss_failed(m, pass.x, rows);
+    if (!vae__finite_d(s.loss) || !vae__finite_d(s.recon))
+        return vae__loss_failed(m, pass.x, rows);
     vae__keep_batch(&pass);
-    if (!m->g) rule = vae__rule_next(m, 1);
+    if (!m->g) rule = vae__rule_next(m, rows, 1);
     name = vae__run_gradients(m, pass.x, rows, m->g ? NULL : &rule);
     if (m->g && !name) {
         float gscale = 1;
@@ -6554,7 +7134,7 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
             s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
             if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
         }
-        name = vae__update(m, gscale);
+        name = vae__update(m, rows, gscale);
     }
     if (name) {
         m->invalid = 1;
@@ -6577,19 +7157,53 @@ VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index,
     if (bad) return bad;
     if (rows < 1 || rows > m->rows)
         return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
+    bad = vae__has_classes(m);
+    if (bad) return bad;
     vae__fp_enter(&env);
     bad = vae__step(m, NULL, x, index, (uint32_t)m->step, rows, stats);
     vae__fp_leave(&env);
     return bad;
 }
 
+VAE_API vae_status vae_condition(vae *m, const int32_t *classes, size_t count) {
+    size_t i;
+    if (!m) return VAE_ERR_NULL;
+    if (!classes || !count)
+        return vae__fail(&m->report, VAE_ERR_NULL, "classes must be given, at least one");
+    if (!m->classes)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have no layer `label`");
+    for (i = 0; i < count; i++)
+        if (classes[i] < 0 || classes[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "class number %z is %d; the networks know "
+                             "0 to %d", i, (int)classes[i], m->classes - 1);
+    m->condition = classes, m->conditions = count;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_set_noise(vae *m, const float *eps) {
+    if (!m) return VAE_ERR_NULL;
+    if (eps && (m->desc.inference || m->desc.no_noise))
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model %s",
+                         m->desc.no_noise ? "has no noise" : "was made for inference");
+    m->noise = eps;
+    return VAE_OK;
+}
+
 static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
+    size_t i;
     if (!data->bytes || !data->count || data->count > UINT32_MAX)
         return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
                          what);
     if (data->item != m->input.dim)
         return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the "
                          "model takes %z", what, data->item, m->input.dim);
+    if (m->classes && !data->labels)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`, but the %s "
+                         "data has no labels", what);
+    for (i = 0; m->classes && i < data->count; i++)
+        if (data->labels[i] < 0 || data->labels[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data: label %z is %d; the networks "
+                             "know 0 to %d", what, i, (int)data->labels[i], m->classes - 1);
     return VAE_OK;
 }
 
@@ -6677,6 +7291,21 @@ static void vae__progress_of(const vae *m, vae_progress *now) {
     now->train.kl = vae__div_d(at->kl, images);
     now->train.loss = vae__div_d(at->loss, images);
     now->train.elbo = -vae__add_d(now->train.recon, now->train.kl);
+    now->train.bound = vae__div_d(at->bound, images);
+}
+
+/* An epoch's test loss: is it the lowest, and is the learning rate to be cut. */
+static void vae__note(vae *m, double loss) {
+    vae__position *at = &m->at;
+    if (!at->best_epoch || loss < at->best) at->best = loss, at->best_epoch = at->epoch;
+    if (m->desc.schedule == VAE_SCHEDULE_PLATEAU &&
+        at->epoch - (at->cut_epoch > at->best_epoch ? at->cut_epoch : at->best_epoch) >=
+            (uint64_t)m->desc.plateau)
+        at->cuts++, at->cut_epoch = at->epoch;
+}
+static int vae__waited(const vae *m) {
+    return m->desc.patience && m->at.best_epoch &&
+           m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
@@ -6691,6 +7320,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
     bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
     if (!bad && test) bad = vae__check_data(m, test, "test");
+    if (!bad && !test && (m->desc.patience || m->desc.schedule == VAE_SCHEDULE_PLATEAU))
+        bad = vae__fail(&m->report, VAE_ERR_NULL, "patience and a plateau need test data");
     if (bad) return bad;
     at = &m->at;
     if (at->images && at->total != train->count)
@@ -6699,7 +7330,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
     vae__fp_enter(&env);
     if (m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN) bad = vae__bias_from_data(m, train);
     memset(&now, 0, sizeof now);
-    while (!bad && at->epoch < (uint64_t)m->desc.epochs) {
+    while (!bad && at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
         vae_stats s;
         int stop = 0;
         memset(&s, 0, sizeof s);
@@ -6718,6 +7349,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, (double)rows));
             at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, (double)rows));
             at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, (double)rows));
+            at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, (double)rows));
             vae__progress_of(m, &now);
             now.train.grad_norm = s.grad_norm;
             if (progress) {
@@ -6730,10 +7362,11 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             vae__progress_of(m, &now);
             at->epoch++;
             at->step = at->images = 0;
-            at->recon = at->kl = at->loss = 0;
+            at->recon = at->kl = at->loss = at->bound = 0;
             if (test) {
                 bad = vae_evaluate(m, test, &now.test);
                 now.has_test = !bad;
+                if (!bad) vae__note(m, now.test.loss);
             }
             now.epoch_done = 1;
             if (!bad && progress) {
@@ -6742,7 +7375,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                 vae__fp_enter(&env);
             }
         }
-        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs)
+        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
     }
@@ -6812,6 +7445,11 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     if (rows < 1 || rows > m->rows || directions < 1)
         return vae__fail(&m->report, VAE_ERR_VALUE, "rows must lie from 1 to %z, directions from 1",
                          m->rows);
+    if (m->desc.objective == VAE_OBJECTIVE_DREG && m->desc.samples > 1)
+        return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "dreg's gradient is the bound's in the "
+                         "mean over the noise only: check that of iwae");
+    bad = vae__has_classes(m);
+    if (bad) return bad;
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
@@ -6858,29 +7496,38 @@ typedef struct vae__use {
     const float *in;
     float *out, *logvar; /* logvar: encode's second output */
     size_t at, rows;     /* the portion: `rows` of them, the first is number `at` */
+    size_t base;         /* of a larger call: where this one's rows begin, for classes */
     int parts, mean;
     const vae__address *draw; /* decode: draws from here on; NULL: none */
+    size_t draws;        /* bound: of each image */
     uint32_t first;      /* score: number of the first image of all */
     float *elbo, *recon, *kl;
 } vae__use;
 
-static void vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
-                         void (*after)(vae__use *u)) {
+static vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
+                               void (*after)(vae__use *u)) {
     vae__fpenv env;
+    size_t i;
+    const vae_status bad = vae__has_classes(u->m);
+    if (bad) return bad;
     vae__fp_enter(&env);
     for (u->at = 0; u->at < rows; u->at += u->rows) {
         u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
+        for (i = 0; u->m->classes && i < u->rows; i++)
+            u->m->labels[i] = u->m->condition[(u->base + u->at + i) % u->m->conditions];
         u->parts = vae__parts(&u->m->parallel, u->rows, 4);
         vae__divide(&u->m->parallel, part, u, u->parts);
         if (after) after(u);
     }
     vae__fp_leave(&env);
+    return VAE_OK;
 }
 
 /* A walk that changes nothing and forgets at once. */
 static vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
     vae__walk c = vae__train_walk(m, rows, 1);
     c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__part_room(m, part);
+    c.labels = m->labels + first;
     return c;
 }
 
@@ -6903,14 +7550,41 @@ static void vae__encode_part(void *arg, int part) {
     }
 }
 
-VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
+static vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, float *mu,
+                              float *logvar) {
     vae__use u;
+    memset(&u, 0, sizeof u);
+    u.m = m, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
+    return vae__use_all(&u, rows, vae__encode_part, NULL);
+}
+
+VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.out = mu, u.logvar = logvar;
-    vae__use_all(&u, rows, vae__encode_part, NULL);
-    return VAE_OK;
+    return vae__encode(m, x, 0, rows, mu, logvar);
+}
+
+VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
+    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    vae_status bad = VAE_OK;
+    vae__fpenv env;
+    size_t at, i, run;
+    if (!m) return VAE_ERR_NULL;
+    if (!x || !eps || !z)
+        return vae__fail(&m->report, VAE_ERR_NULL, "x, eps and z must be given");
+    vae__fp_enter(&env);
+    for (at = 0; at < rows && !bad; at += run) {
+        run = vae__min(rows - at, m->rows);
+        bad = vae__encode(m, x + at * m->input.dim, at, run, m->z, m->eps);
+        for (i = 0; i < run && !bad; i++) {
+            memcpy(m->heads, m->z + i * latent, latent * sizeof(float));
+            memcpy(m->heads + latent, m->eps + i * latent, latent * sizeof(float));
+            m->k->latent_fwd(latent, m->heads, m->desc.no_noise ? NULL : eps + (at + i) * latent,
+                             z + (at + i) * latent);
+        }
+    }
+    vae__fp_leave(&env);
+    return bad;
 }
 
 /* rows of z -> means, outputs or draws; where the decoder gives one number for a number its last
@@ -6928,6 +7602,7 @@ static void vae__decode_part(void *arg, int part) {
         vae__walk c;
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
         c = vae__use_walk(m, part, from, n);
+        c.labels = m->labels + at;
         vae__net_fwd(&c, &m->dec, 0, m->dec.count,
                      u->in + (u->at + at) * (size_t)m->desc.latent, straight ? out : NULL);
         if (u->draw) {
@@ -6942,27 +7617,26 @@ static void vae__decode_part(void *arg, int part) {
     }
 }
 
-static vae_status vae__decode(vae *m, const float *z, size_t rows, float *out, int mean,
-                              const vae__address *draw) {
+static vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, float *out,
+                              int mean, const vae__address *draw) {
     vae__use u;
     if (!m) return VAE_ERR_NULL;
     if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = z, u.out = out, u.mean = mean, u.draw = draw;
-    vae__use_all(&u, rows, vae__decode_part, NULL);
-    return VAE_OK;
+    u.m = m, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
+    return vae__use_all(&u, rows, vae__decode_part, NULL);
 }
 
 VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
-    return vae__decode(m, z, rows, x, 1, NULL);
+    return vae__decode(m, z, 0, rows, x, 1, NULL);
 }
 VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
-    return vae__decode(m, z, rows, logits, 0, NULL);
+    return vae__decode(m, z, 0, rows, logits, 0, NULL);
 }
 VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
                             float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
-    return vae__decode(m, z, rows, x, 0, &at);
+    return vae__decode(m, z, 0, rows, x, 0, &at);
 }
 
 VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
@@ -6972,8 +7646,8 @@ VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *o
     if (!x || !out) return vae__fail(&m->report, VAE_ERR_NULL, "x and out must be given");
     for (at = 0; at < rows && !bad;) { /* portion by portion, so that out may be x */
         const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        bad = vae_encode(m, x + at * m->input.dim, run, m->z, NULL);
-        if (!bad) bad = vae_decode(m, m->z, run, out + at * m->input.dim);
+        bad = vae__encode(m, x + at * m->input.dim, at, run, m->z, NULL);
+        if (!bad) bad = vae__decode(m, m->z, at, run, out + at * m->input.dim, 1, NULL);
         at += run;
     }
     return bad;
@@ -7003,10 +7677,24 @@ VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_
     for (at = 0; at < rows && !bad;) {
         const size_t run = rows - at < m->rows ? rows - at : m->rows;
         bad = vae_prior(m, seed, first + (uint32_t)at, run, m->z);
-        if (!bad) bad = vae_decode(m, m->z, run, x + at * m->input.dim);
+        if (!bad) bad = vae__decode(m, m->z, at, run, x + at * m->input.dim, 1, NULL);
         at += run;
     }
     return bad;
+}
+
+/* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
+ * number i of the result. */
+static const float *vae__use_pixels(const vae__use *u, size_t from, size_t to) {
+    vae *m = u->m;
+    const size_t dim = m->input.dim;
+    const float *x = u->in + u->at * dim;
+    size_t i;
+    if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
+    for (i = from; i < to; i++)
+        vae__binarize(m, x + i * dim, 0xffffffffu, u->first + (uint32_t)(u->at + i),
+                      m->x + i * dim);
+    return m->x;
 }
 
 /* ELBO of images from one draw each, into m->recon and m->kl. */
@@ -7014,7 +7702,7 @@ static void vae__score_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *x = u->in + u->at * dim;
+    const float *params = vae__weights(m), *x;
     const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
     float inverse = 1;
     double logvar = 0;
@@ -7022,18 +7710,13 @@ static void vae__score_part(void *arg, int part) {
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
-    if (m->desc.binarize == VAE_BINARIZE_DYNAMIC) {
-        for (i = from; i < to; i++)
-            vae__binarize(m, x + i * dim, 0xffffffffu, u->first + (uint32_t)(u->at + i),
-                          m->x + i * dim);
-        x = m->x;
-    }
+    x = vae__use_pixels(u, from, to);
     c = vae__use_walk(m, part, from, to - from);
     vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + from * dim, NULL);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-        m->kl[i] = m->k->kl(latent, head, 0, NULL);
+        m->kl[i] = m->k->kl(latent, head, 0, NULL, NULL);
         if (eps)
             vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
@@ -7065,43 +7748,185 @@ VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first
     if (bad) return bad;
     memset(&u, 0, sizeof u);
     u.m = m, u.in = x, u.first = first, u.elbo = elbo, u.recon = recon, u.kl = kl;
-    vae__use_all(&u, rows, vae__score_part, vae__score_after);
-    return VAE_OK;
+    return vae__use_all(&u, rows, vae__score_part, vae__score_after);
+}
+
+/* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
+ * through the rows that this part has of the decoder's buffers. */
+static void vae__bound_part(void *arg, int part) {
+    const vae__use *u = (const vae__use *)arg;
+    vae *m = u->m;
+    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
+    const float *params = vae__weights(m), *x;
+    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    float inverse = 1, mean;
+    double logvar = 0;
+    size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
+    vae__walk c;
+    vae__share(u->rows, 1, u->parts, part, &from, &to);
+    vae__share(m->rows, 1, u->parts, part, &base, &room);
+    if (from == to) return;
+    room = vae__min(room - base, VAE__ROWS_AT_ONCE);
+    x = vae__use_pixels(u, from, to);
+    for (at = from; at < to; at += n) {
+        n = vae__min(to - at, room);
+        c = vae__use_walk(m, part, base, n);
+        c.labels = m->labels + at;
+        vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + at * dim, NULL);
+        memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
+               n * 2 * latent * sizeof(float));
+    }
+    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
+        vae__variance_now(m, params, &inverse, &logvar);
+    for (i = from; i < to; i++) {
+        const float *head = m->heads + i * 2 * latent;
+        double top = 0, sum = 0;
+        for (at = 0; at < u->draws; at += n) {
+            n = vae__min(u->draws - at, room);
+            c = vae__use_walk(m, part, base, n);
+            c.draws = n, c.labels = m->labels + i;
+            for (j = 0; j < n; j++) {
+                float *eps = m->eps + (base + j) * latent;
+                vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i),
+                           (uint32_t)(at + j), latent, eps);
+                m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
+                m->logw[base + j] = (double)m->k->ratio(latent, head, eps);
+            }
+            vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
+            for (j = 0; j < n; j++) {
+                const float *out = last->y + base * last->pitch + j * m->outputs;
+                const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
+                    ? (double)m->k->bernoulli_sum(dim, out, x + i * dim)
+                    : vae__recon_row(m, inverse, logvar, out, x + i * dim, 0, NULL, NULL);
+                const double w = -vae__add_d(recon, m->logw[base + j]);
+                float t;
+                if (at + j == 0) {
+                    top = w, sum = 1;
+                } else if (w > top) { /* draws in order: the sum does not depend on portions */
+                    t = (float)vae__add_d(top, -w);
+                    m->k->map(VAE__FN_EXP, 1, &t, &t);
+                    sum = vae__add_d(vae__mul_d(sum, (double)t), 1);
+                    top = w;
+                } else {
+                    t = (float)vae__add_d(w, -top);
+                    m->k->map(VAE__FN_EXP, 1, &t, &t);
+                    sum = vae__add_d(sum, (double)t);
+                }
+            }
+        }
+        mean = (float)vae__div_d(sum, (double)u->draws);
+        m->k->map(VAE__FN_LOG, 1, &mean, &mean);
+        u->out[u->at + i] = (float)vae__add_d(top, (double)mean);
+    }
+}
+
+VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
+                             float *bound) {
+    vae__use u;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    if (!x || !bound) return vae__fail(&m->report, VAE_ERR_NULL, "x and bound must be given");
+    if (k < 1 || k > 65536)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
+    if (m->desc.no_noise)
+        return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, first);
+    if (bad) return bad;
+    memset(&u, 0, sizeof u);
+    u.m = m, u.in = x, u.first = first, u.out = bound, u.draws = (size_t)k;
+    return vae__use_all(&u, rows, vae__bound_part, NULL);
+}
+
+/* Reads images at .. of the data and their classes; how many. */
+static vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, size_t *run) {
+    vae_status bad;
+    *run = vae__min(data->count - at, m->rows);
+    (void)vae_data_read(data, at, *run, m->x);
+    bad = vae__check_pixels(m, data->type, m->x, *run, NULL, at);
+    if (!bad && m->classes) bad = vae_condition(m, data->labels + at, *run);
+    return bad;
+}
+
+VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
+    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const int32_t *condition = m ? m->condition : NULL;
+    const size_t conditions = m ? m->conditions : 0;
+    vae_status bad;
+    vae__fpenv env;
+    size_t at, i, j, run = 0;
+    int turn;
+    if (!m) return VAE_ERR_NULL;
+    if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
+    bad = vae__check_data(m, data, "test");
+    if (bad) return bad;
+    vae__fp_enter(&env);
+    for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
+    for (turn = 0; turn < 2 && !bad; turn++) {
+        for (at = 0; at < data->count && !bad; at += run) {
+            bad = vae__read_portion(m, data, at, &run);
+            for (i = 0; i < run && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
+                vae__binarize(m, m->x + i * m->input.dim, 0xffffffffu, (uint32_t)(at + i),
+                              m->x + i * m->input.dim);
+            if (!bad) bad = vae__encode(m, m->x, 0, run, m->z, m->eps);
+            for (i = 0; i < run && !bad; i++) {
+                memcpy(m->heads, m->z + i * latent, latent * sizeof(float));
+                memcpy(m->heads + latent, m->eps + i * latent, latent * sizeof(float));
+                if (turn) m->k->kl_terms(latent, m->heads, m->keep);
+                for (j = 0; j < latent; j++) {
+                    const double off = vae__add_d((double)m->heads[j], turn ? -m->unit[j] : 0);
+                    double *sum = &m->unit[(size_t)turn * latent + j];
+                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
+                    if (turn)
+                        m->unit[2 * latent + j] =
+                            vae__add_d(m->unit[2 * latent + j], (double)m->keep[j]);
+                }
+            }
+        }
+        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
+            if (!turn || j >= latent) m->unit[j] = vae__div_d(m->unit[j], (double)data->count);
+    }
+    for (j = 0; j < latent && !bad; j++) {
+        if (variance) variance[j] = m->unit[latent + j];
+        if (kl) kl[j] = m->unit[2 * latent + j];
+    }
+    vae__fp_leave(&env);
+    m->condition = condition, m->conditions = conditions;
+    return bad;
 }
 
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+    const int32_t *condition = m ? m->condition : NULL;
+    const size_t conditions = m ? m->conditions : 0;
     vae__fpenv env;
     vae_status bad;
     vae_stats s;
+    vae__use u;
     double recon = 0, kl = 0;
-    size_t at, i;
+    size_t at, i, run = 0;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     vae__fp_enter(&env);
-    for (at = 0; at < data->count && !bad;) {
-        const size_t run = data->count - at < m->rows ? data->count - at : m->rows;
-        (void)vae_data_read(data, at, run, m->x);
-        bad = vae__check_pixels(m, data->type, m->x, run, NULL, at);
-        if (!bad) {
-            vae__use u;
-            memset(&u, 0, sizeof u);
-            u.m = m, u.in = m->x, u.first = (uint32_t)at;
-            vae__use_all(&u, run, vae__score_part, NULL);
-            for (i = 0; i < run; i++) {
-                recon = vae__add_d(recon, m->recon[i]);
-                kl = vae__add_d(kl, (double)m->kl[i]);
-            }
+    for (at = 0; at < data->count && !bad; at += run) {
+        bad = vae__read_portion(m, data, at, &run);
+        if (bad) break;
+        memset(&u, 0, sizeof u);
+        u.m = m, u.in = m->x, u.first = (uint32_t)at;
+        bad = vae__use_all(&u, run, vae__score_part, NULL);
+        for (i = 0; i < run; i++) {
+            recon = vae__add_d(recon, m->recon[i]);
+            kl = vae__add_d(kl, (double)m->kl[i]);
         }
-        at += run;
     }
+    m->condition = condition, m->conditions = conditions;
     memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
     s.kl = vae__div_d(kl, (double)data->count);
-    s.elbo = -vae__add_d(s.recon, s.kl);
-    s.loss = vae__add_d(s.recon, vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
+    s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
+    s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
+                        vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
     s.images = data->count;
     vae__fp_leave(&env);
     if (!bad) *stats = s;
@@ -8102,7 +8927,7 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
- * to. Every field must be there once: a file knows all its settings. */
+ * to. A setting that is not there has its default: it is newer than the file. */
 static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_report *report) {
     uint64_t seen = 0;
     memset(d, 0, sizeof *d);
@@ -8122,8 +8947,6 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
                              "read", name, key);
         seen |= (uint64_t)1 << i;
     }
-    if (seen != ((uint64_t)1 << VAE__FIELD_COUNT) - 1)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc lacks a setting", name);
     return VAE_OK;
 }
 
@@ -8158,6 +8981,8 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
               at->epoch, m->desc.seed);
     vae__putf(s, ",\"vae.position\":\"%u %u %u %x %x %x\"", at->step, at->images, at->total,
               vae__bits_d(at->recon), vae__bits_d(at->kl), vae__bits_d(at->loss));
+    vae__putf(s, ",\"vae.course\":\"%u %u %u %x %x\"", at->best_epoch, at->cuts, at->cut_epoch,
+              vae__bits_d(at->best), vae__bits_d(at->bound));
     vae__putf(s, ",\"vae.adam\":\"%x %x\"", vae__bits_d(m->b1t), vae__bits_d(m->b2t));
     vae__putf(s, ",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
               data_hash);
@@ -8385,7 +9210,8 @@ static vae_status vae__st_stranger(const vae__st *st, const vae *m, vae_report *
 
 /* The position in training, the optimiser's products, the checksum of the data. */
 static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, vae_report *report) {
-    uint64_t step[1], epoch[1], position[6], adam[2], hash[1];
+    uint64_t step[1], epoch[1], position[6], course[5], adam[2], hash[1];
+    const int known = vae__st_numbers_of(st, "vae.course", "uuuxx", course); /* since 0.2 */
     vae__position *at = &m->at;
     if (vae__st_numbers_of(st, "vae.step", "u", step) != 1 ||
         vae__st_numbers_of(st, "vae.epoch", "u", epoch) != 1 ||
@@ -8402,9 +9228,14 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     at->step = position[0], at->images = position[1], at->total = position[2];
     at->recon = vae__double_of(position[3]), at->kl = vae__double_of(position[4]);
     at->loss = vae__double_of(position[5]);
+    if (known > 0) {
+        at->best_epoch = course[0], at->cuts = course[1], at->cut_epoch = course[2];
+        at->best = vae__double_of(course[3]), at->bound = vae__double_of(course[4]);
+    }
     m->weights_only = !has_optimizer;
     if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
-    if (at->images > at->total || (at->step != 0) != (at->images != 0) ||
+    if (at->images > at->total || (at->step != 0) != (at->images != 0) || known < 0 ||
+        at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.position or vae.adam makes no sense",

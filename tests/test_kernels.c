@@ -508,7 +508,7 @@ TEST(gradients_of_latents_are_added_to_those_of_the_head) {
         ref_fill_normal(&state, dz, n, 1);
         ref_fill_normal(&state, before, 2 * n, 1);
         memcpy(portable, before, sizeof portable);
-        kern_portable()->latent_bwd(n, head, eps, dz, portable);
+        kern_portable()->latent_bwd(VAE_OBJECTIVE_ELBO, n, head, eps, dz, 0, 0, portable);
         for (i = 0; i < n; i++) {
             double l = (double)head[n + i], e = (double)eps[i], d = (double)dz[i];
             double dmu = (double)before[i], dl = (double)before[n + i];
@@ -521,11 +521,11 @@ TEST(gradients_of_latents_are_added_to_those_of_the_head) {
             float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps), *d = kern_copy(n, dz);
             float *out = kern_out(2 * n);
             memcpy(out, before, 2 * n * sizeof *out);
-            k->latent_bwd(n, h, e, d, out);
+            k->latent_bwd(VAE_OBJECTIVE_ELBO, n, h, e, d, 0, 0, out);
             CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
             CHECK_MARKS(out, 2 * n);
             memcpy(out, before, 2 * n * sizeof *out);
-            k->latent_bwd(n, h, NULL, d, out); /* z = mu: nothing for logvar */
+            k->latent_bwd(VAE_OBJECTIVE_ELBO, n, h, NULL, d, 0, 0, out); /* z = mu: nothing for logvar */
             CHECK_EQ(ref_differ(n, out, portable), n);
             CHECK_EQ(ref_differ(n, out + n, before + n), n);
             kern_free(h), kern_free(e), kern_free(d), kern_free(out);
@@ -546,7 +546,7 @@ TEST(kl_matches_the_formula_and_the_portable_pass) {
         kern_head(&state, n, head);
         ref_fill_normal(&state, before, 2 * n, 1);
         memcpy(portable, before, sizeof portable);
-        first = kern_portable()->kl(n, head, scale, portable);
+        first = kern_portable()->kl(n, head, scale, NULL, portable);
         for (i = 0; i < n; i++) {
             double mu = (double)head[i], l = (double)head[n + i], c = ref_clamp(l, -30, 20);
             double dmu = (double)before[i], dl = (double)before[n + i];
@@ -560,10 +560,10 @@ TEST(kl_matches_the_formula_and_the_portable_pass) {
         for (k = NULL; (k = ref_next_isa(k));) {
             float *h = kern_copy(2 * n, head), *out = kern_out(2 * n);
             memcpy(out, before, 2 * n * sizeof *out);
-            CHECK(ref_same(k->kl(n, h, scale, out), first));
+            CHECK(ref_same(k->kl(n, h, scale, NULL, out), first));
             CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
             CHECK_MARKS(out, 2 * n);
-            CHECK(ref_same(k->kl(n, h, 0, NULL), first));
+            CHECK(ref_same(k->kl(n, h, 0, NULL, NULL), first));
             kern_free(h), kern_free(out);
         }
     }
@@ -577,7 +577,7 @@ TEST(kl_is_zero_when_posterior_is_prior) {
         for (n = 1; n <= 40; n++) {
             memset(head, 0, sizeof head);
             memset(grad, 0, sizeof grad);
-            CHECK_EQ(vae__bits_f(k->kl(n, head, 1, grad)), 0);
+            CHECK_EQ(vae__bits_f(k->kl(n, head, 1, NULL, grad)), 0);
             for (i = 0; i < 2 * n; i++) CHECK_EQ(vae__bits_f(grad[i]), 0);
         }
     }
@@ -593,7 +593,7 @@ TEST(kl_keeps_its_digits_near_logvar_zero) {
             double exact, got;
             head[0] = 0, head[1] = (float)l;
             exact = (double)head[1];
-            got = (double)k->kl(1, head, 1, grad);
+            got = (double)k->kl(1, head, 1, NULL, grad);
             CHECK_NEAR(got, 0.5 * (expm1(exact) - exact), 0x1p-24 * fabs(exact));
             CHECK_NEAR((double)grad[1], 0.5 * expm1(exact), 1.3e-7 * fabs(exact));
             CHECK(got >= -0x1p-24 * fabs(exact)); /* not negative but for rounding */
@@ -618,14 +618,14 @@ TEST(logvar_counts_as_clamped_and_has_no_gradient_outside) {
                 k->latent_fwd(1, head, &eps, &z);
                 CHECK_NEAR((double)z, 0.5 + 0.75 * exp(0.5 * l), 2e-7 * (0.5 + exp(0.5 * l)));
                 grad[0] = 7, grad[1] = -3;
-                if (side) k->latent_bwd(1, head, &eps, &dz, grad);
-                else k->kl(1, head, 2, grad);
+                if (side) k->latent_bwd(VAE_OBJECTIVE_ELBO, 1, head, &eps, &dz, 0, 0, grad);
+                else k->kl(1, head, 2, NULL, grad);
                 CHECK_NEAR((double)grad[0], side ? 9 : 8, 0);
                 if (i < 4)
                     CHECK_NEAR((double)grad[1], -3 + (side ? 0.75 * exp(0.5 * l) : expm1(l)),
                                3e-7 * (3 + exp(side ? 0.5 * l : l)));
                 else CHECK_NEAR((double)grad[1], -3, 0);
-                CHECK_NEAR((double)k->kl(1, head, 0, NULL), 0.5 * (0.25 + (expm1(l) - l)),
+                CHECK_NEAR((double)k->kl(1, head, 0, NULL, NULL), 0.5 * (0.25 + (expm1(l) - l)),
                            3e-7 * (fabs(l) + exp(l)));
             }
         }
@@ -643,12 +643,12 @@ TEST(a_nan_among_the_latents_stays_one) {
                 int i;
                 for (i = 0; i < n; i++) eps[i] = dz[i] = 1;
                 head[at] = not_a_number;
-                CHECK(ref_is_nan(k->kl((size_t)n, head, 1, grad)));
+                CHECK(ref_is_nan(k->kl((size_t)n, head, 1, NULL, grad)));
                 for (i = 0; i < 2 * n; i++) CHECK_EQ(ref_is_nan(grad[i]), i == at);
                 k->latent_fwd((size_t)n, head, eps, z);
                 for (i = 0; i < n; i++) CHECK_EQ(ref_is_nan(z[i]), i == at % n);
                 memset(grad, 0, sizeof grad);
-                k->latent_bwd((size_t)n, head, eps, dz, grad);
+                k->latent_bwd(VAE_OBJECTIVE_ELBO, (size_t)n, head, eps, dz, 0, 0, grad);
                 for (i = 0; i < 2 * n; i++) CHECK_EQ(ref_is_nan(grad[i]), i == at && at >= n);
             }
         }

@@ -24,7 +24,7 @@ static vae *optim_open(const vae_desc *settings) {
 }
 
 static void optim_update(vae *m, float gscale) {
-    CHECK(!vae__update(m, gscale));
+    CHECK(!vae__update(m, 1, gscale));
     m->step++;
 }
 

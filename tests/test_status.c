@@ -43,7 +43,7 @@ TEST(every_choice_has_a_word_that_leads_back_to_it) {
     static const int counts[VAE_CHOICE_COUNT] = {
         VAE_ISA_COUNT,      VAE_LIKELIHOOD_COUNT, VAE_INIT_COUNT,     VAE_BIAS_COUNT,
         VAE_BINARIZE_COUNT, VAE_OPTIMIZER_COUNT,  VAE_SCHEDULE_COUNT, VAE_ACT_COUNT,
-        VAE_HEAD_COUNT};
+        VAE_HEAD_COUNT,     VAE_OBJECTIVE_COUNT,  VAE_CORRUPT_COUNT};
     int c, i;
     for (c = 0; c < VAE_CHOICE_COUNT; c++) {
         const vae_choice choice = (vae_choice)c;
