@@ -70,9 +70,9 @@
  * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
  * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
  * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at
- * least 0.001; with `code` mu is that activation of it). After the decoder's last item comes a dense
- * head to what the likelihood needs, unless the last item is a layer without activation that has
- * exactly that many outputs already.
+ * least 0.001; with `code` mu is that activation of it). After the decoder's last item comes a
+ * dense head to what the likelihood needs, unless the last item is a layer without activation that
+ * has exactly that many outputs already.
  * Tensors are named by place, every item and both ends of a group counted: encoder.0.weight,
  * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
  *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
@@ -204,8 +204,8 @@
  * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
  * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
  * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
- * for more draws. adam_iwae is Adam as the code of Burda et al. has it: v begins at 1, eps stands beside the
- * uncorrected root, gradients are sums over the batch.
+ * for more draws. adam_iwae is Adam as the code of Burda et al. has it: v begins at 1, eps stands
+ * beside the uncorrected root, gradients are sums over the batch.
  *
  * ---- files --------------------------------------------------------------------------
  * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
