@@ -6451,6 +6451,21 @@ static void vae__see(const vae *m, size_t i, const float *x, float *seen) {
     }
 }
 
+/* The slope of `code` where it gives h, and that slope's own change along h. */
+static double vae__slope(vae_act code, double h, double *bend) {
+    *bend = 0;
+    if (code == VAE_ACT_RELU) return h > 0;
+    if (code == VAE_ACT_SIGMOID) {
+        *bend = vae__add_d(1, -2 * h);
+        return vae__mul_d(h, vae__add_d(1, -h));
+    }
+    if (code == VAE_ACT_TANH) {
+        *bend = -2 * h;
+        return vae__add_d(1, -vae__mul_d(h, h));
+    }
+    return 1;
+}
+
 /* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
  * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
  * the image stand for the derivative along a random direction. */
@@ -6472,16 +6487,8 @@ static double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
         if (dmu) m->k->add(latent, apart, -1, dmu, dmu);
     }
     for (j = 0; m->norm && j < latent; j++) {
-        double h = (double)mu[j], slope = 1, bend = 0, w = (double)m->norm[j], step;
-        if (d->code == VAE_ACT_SIGMOID) {
-            slope = vae__mul_d(h, vae__add_d(1, -h));
-            bend = vae__add_d(1, -2 * h);
-        } else if (d->code == VAE_ACT_TANH) {
-            slope = vae__add_d(1, -vae__mul_d(h, h));
-            bend = -2 * h;
-        } else if (d->code == VAE_ACT_RELU) {
-            slope = h > 0;
-        }
+        double bend, slope = vae__slope(d->code, (double)mu[j], &bend), step;
+        double w = (double)m->norm[j];
         w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
         sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
         step = vae__mul_d(vae__mul_d(2 * scale, d->contract), vae__mul_d(w, bend));
@@ -6512,11 +6519,7 @@ static void vae__slopes(const vae *m, size_t rows) {
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < rows; i++) {
-            const double h = (double)mu[i * 2 * latent + j];
-            double slope = 1;
-            if (m->desc.code == VAE_ACT_SIGMOID) slope = vae__mul_d(h, vae__add_d(1, -h));
-            if (m->desc.code == VAE_ACT_TANH) slope = vae__add_d(1, -vae__mul_d(h, h));
-            if (m->desc.code == VAE_ACT_RELU) slope = h > 0;
+            double bend, slope = vae__slope(m->desc.code, (double)mu[i * 2 * latent + j], &bend);
             sum = vae__add_d(sum, vae__mul_d(slope, slope));
         }
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
@@ -7564,6 +7567,18 @@ VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, fl
     return vae__encode(m, x, 0, rows, mu, logvar);
 }
 
+/* mu and log variance of x (rows, input.dim), which fit into the buffers, side by side in heads. */
+static vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t rows) {
+    const size_t latent = (size_t)m->desc.latent;
+    const vae_status bad = vae__encode(m, x, base, rows, m->z, m->eps);
+    size_t i;
+    for (i = 0; i < rows && !bad; i++) {
+        memcpy(m->heads + 2 * i * latent, m->z + i * latent, latent * sizeof(float));
+        memcpy(m->heads + (2 * i + 1) * latent, m->eps + i * latent, latent * sizeof(float));
+    }
+    return bad;
+}
+
 VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     vae_status bad = VAE_OK;
@@ -7575,13 +7590,11 @@ VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const floa
     vae__fp_enter(&env);
     for (at = 0; at < rows && !bad; at += run) {
         run = vae__min(rows - at, m->rows);
-        bad = vae__encode(m, x + at * m->input.dim, at, run, m->z, m->eps);
-        for (i = 0; i < run && !bad; i++) {
-            memcpy(m->heads, m->z + i * latent, latent * sizeof(float));
-            memcpy(m->heads + latent, m->eps + i * latent, latent * sizeof(float));
-            m->k->latent_fwd(latent, m->heads, m->desc.no_noise ? NULL : eps + (at + i) * latent,
+        bad = vae__encode_heads(m, x + at * m->input.dim, at, run);
+        for (i = 0; i < run && !bad; i++)
+            m->k->latent_fwd(latent, m->heads + 2 * i * latent,
+                             m->desc.no_noise ? NULL : eps + (at + i) * latent,
                              z + (at + i) * latent);
-        }
     }
     vae__fp_leave(&env);
     return bad;
@@ -7867,13 +7880,12 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
             for (i = 0; i < run && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
                 vae__binarize(m, m->x + i * m->input.dim, 0xffffffffu, (uint32_t)(at + i),
                               m->x + i * m->input.dim);
-            if (!bad) bad = vae__encode(m, m->x, 0, run, m->z, m->eps);
+            if (!bad) bad = vae__encode_heads(m, m->x, 0, run);
             for (i = 0; i < run && !bad; i++) {
-                memcpy(m->heads, m->z + i * latent, latent * sizeof(float));
-                memcpy(m->heads + latent, m->eps + i * latent, latent * sizeof(float));
-                if (turn) m->k->kl_terms(latent, m->heads, m->keep);
+                const float *head = m->heads + 2 * i * latent;
+                if (turn) m->k->kl_terms(latent, head, m->keep);
                 for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)m->heads[j], turn ? -m->unit[j] : 0);
+                    const double off = vae__add_d((double)head[j], turn ? -m->unit[j] : 0);
                     double *sum = &m->unit[(size_t)turn * latent + j];
                     *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
                     if (turn)

@@ -19,21 +19,23 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
 
-# name, recipe and flags, passes, seed, run it continues, samples of the evaluation, paper's figure
 PAPER = "--recipe iwae-paper"
-RUNS = [
-    ("vae-1", PAPER, 364, 1, None, 5000, "86.76 (19) after 3280 passes"),
-    ("iwae-5", PAPER + " --objective iwae --k 5", 364, 1, None, 5000,
-     "85.54 (22) after 3280 passes"),
-    ("iwae-50", PAPER + " --objective iwae --k 50", 121, 1, None, 5000,
-     "84.78 (25) after 3280 passes"),
-    ("vae-1-full", PAPER, 3280, 1, "vae-1", 5000, "86.76 (19)"),
-] + [("pytorch-%d" % seed, "--recipe pytorch-example", 10, seed, None, 0, "105.56 (one log), "
-      "105.59 (another)") for seed in range(1, 6)]
-
-TITLE = {"vae": "The protocol of Burda et al. 2016, one stochastic layer",
-         "iwae": None,
-         "pytorch": "The example of pytorch/examples, grey pixels (a loss, not a likelihood)"}
+# title, then runs: name, recipe and flags, passes, seed, run it goes on from, samples, paper's figure
+SECTIONS = [
+    ("The protocol of Burda et al. 2016, one stochastic layer", [
+        ("vae-1", PAPER, 364, 1, None, 5000, "86.76 (19), 3280 passes"),
+        ("iwae-5", PAPER + " --objective iwae --k 5", 364, 1, None, 5000,
+         "85.54 (22), 3280 passes"),
+        ("iwae-50", PAPER + " --objective iwae --k 50", 121, 1, None, 5000,
+         "84.78 (25), 3280 passes"),
+        ("vae-1-full", PAPER, 3280, 1, "vae-1", 5000, "86.76 (19)"),
+    ]),
+    ("The example of pytorch/examples: grey pixels, so a loss and not a likelihood", [
+        ("pytorch-%d" % seed, "--recipe pytorch-example", 10, seed, None, 0, "105.57")
+        for seed in range(1, 6)
+    ]),
+]
+RUNS = [run for _, runs in SECTIONS for run in runs]
 
 
 def read_seconds(path):
@@ -87,44 +89,42 @@ def figures(name, args):
         return None
 
 
+def row(run_, args):
+    """A row of the table, and the -ELBO or None."""
+    name, flags, passes, seed, _, samples, paper = run_
+    found = figures(name, args)
+    if not found:
+        return "| %s | `%s` | %d | %d | not run yet |" % (name, flags, passes, seed), None
+    test, seconds = found
+    stats = test["test"]
+    nll = "%.2f +- %.2f" % (test["nll"], test["nll_se"]) if samples else ""
+    return "| %s | `%s` | %d | %d | %.0f | `%s` | %.2f +- %.2f | %.2f | %.2f | %s | %d | %s |" % (
+        name, flags, passes, seed, seconds, test["params_hash"], -stats["elbo"], test["elbo_se"],
+        stats["recon"], stats["kl"], nll, test["active_units"], paper), -stats["elbo"]
+
+
 def table(args):
     """The whole of quality.md."""
     out = ["# Quality record", "",
-           "Made by `python3 bench/quality.py --data FOLDER` with MNIST in the folder: training on "
-           "its 60,000", "images, figures on its 10,000 test images, nats per image, lower is "
-           "better. NLL is -log of the mean of", "5000 importance weights, pixels binarised; +- is "
-           "the standard error over images. Units are active where", "the variance of mu over the "
-           "test set is above 0.01. The same command gives the same params_hash on any", "machine; "
-           "seconds are of one thread of a shared machine (%s)." % args.machine, ""]
-    means = []
-    for run_ in RUNS:
-        name, flags, passes, seed, _, samples, paper = run_
-        title = TITLE.get(name.split("-")[0])
-        if title and seed == 1 and title not in out and "## " + title not in out:
-            out += ["## " + title, "",
-                    "| run | recipe | passes | seed | seconds | params_hash | -ELBO | distortion | "
-                    "rate | NLL (5000) | active units | paper |", "|---" * 12 + "|"]
-        found = figures(name, args)
-        if not found:
-            out.append("| %s | `%s` | %d | %d | not run yet |" % (name, flags, passes, seed))
-            continue
-        test, seconds = found
-        stats = test["test"]
-        nll = "%.2f +- %.2f" % (test["nll"], test["nll_se"]) if samples else ""
-        out.append("| %s | `%s` | %d | %d | %.0f | `%s` | %.2f +- %.2f | %.2f | %.2f | %s | %d | "
-                   "%s |" % (name, flags, passes, seed, seconds, test["params_hash"],
-                             -stats["elbo"], test["elbo_se"], stats["recon"], stats["kl"], nll,
-                             test["active_units"], paper))
-        if name.startswith("pytorch"):
-            means.append(-stats["elbo"])
-        last = name == RUNS[-1][0] or RUNS[[r[0] for r in RUNS].index(name) + 1][0][:4] != name[:4]
-        if last and title and not name.startswith("vae"):
-            out.append("")
-    if len(means) > 1:
-        mean = sum(means) / len(means)
-        out += ["", "Mean of %d seeds: %.2f (from %.2f to %.2f); published: 105.57." %
-                (len(means), mean, min(means), max(means))]
-    return "\n".join(out).rstrip("\n") + "\n"
+           "Made by `python3 bench/quality.py --data FOLDER`: models trained on MNIST's 60,000 "
+           "images, figures of its 10,000",
+           "test images, nats per image, lower is better. NLL is -log of the mean of 5000 "
+           "importance weights; +- is the standard",
+           "error over images; a unit is active where the variance of mu over the test set is above "
+           "0.01. The same command",
+           "gives the same params_hash on any machine. Seconds: one thread of %s, shared with "
+           "others." % args.machine]
+    for title, runs in SECTIONS:
+        rows = [row(run_, args) for run_ in runs]
+        known = [elbo for _, elbo in rows if elbo is not None]
+        out += ["", "## " + title, "",
+                "| run | recipe | passes | seed | seconds | params_hash | -ELBO | distortion | rate "
+                "| NLL (5000) | active units | paper |", "|---" * 12 + "|"]
+        out += [text for text, _ in rows]
+        if title.startswith("The example") and len(known) > 1:
+            out += ["", "Mean of %d seeds: %.2f, from %.2f to %.2f." %
+                    (len(known), sum(known) / len(known), min(known), max(known))]
+    return "\n".join(out) + "\n"
 
 
 def main():
