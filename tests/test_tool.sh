@@ -133,7 +133,7 @@ check eval_finds_the_figure_of_training [ "$(number_of elbo eval.json)" = \
 check eval_prints_the_squared_error holds eval.out '^mse  *0\.0'
 "$vae" train $small --encoder "" --decoder "" --likelihood gaussian --noise off --beta 0 \
     --epochs 20 --model lin.safetensors --quiet
-check eval_prints_bits_per_dimension holds eval.out '^bits/dim  *[0-9]*\.[0-9]* (grey pixels'
+check eval_prints_bits_per_dimension holds eval.out '^bits/dim  *[0-9]*\.[0-9]* +- [0-9]*\.[0-9]* (grey pixels'
 
 # convolutions, the discretised logistic, layers in the help
 "$vae" train $small --encoder "conv 4 4x4/2, batchnorm relu" --decoder "dense 196 relu, reshape 14x14x1,

@@ -42,6 +42,7 @@
 #include "npy.h"
 #include "images.h"
 #include "picture.h"
+#include "figures.h"
 
 typedef unsigned long long ull; /* what %llu prints */
 
@@ -117,6 +118,12 @@ static void screen_line(const char *line, int finished)
     fputs(all, screen.out);
     fflush(screen.out);
     screen.drawn = finished ? 0 : length;
+}
+
+/* Takes an unfinished line away again. */
+static void screen_clear(void)
+{
+    if (screen.drawn) screen_line("", 0), fputc('\r', screen.out);
 }
 
 static double now(void)
@@ -311,7 +318,9 @@ static void json_stats(text *t, const char *name, const vae_stats *stats)
     text_print(t, "{\"images\": %llu, ", (ull)stats->images);
     json_number(t, "elbo", stats->elbo, ", ");
     json_number(t, "recon", stats->recon, ", ");
-    json_number(t, "kl", stats->kl, "},\n");
+    json_number(t, "kl", stats->kl, ", ");
+    json_number(t, "bound", stats->bound, ", ");
+    json_number(t, "loss", stats->loss, "},\n");
 }
 
 /* A density of numbers from 0 to 1, not of levels. */
@@ -322,15 +331,16 @@ static int is_density(const vae_desc *d)
            && d->likelihood != VAE_LIKELIHOOD_CATEGORICAL;
 }
 
-static double bits_per_dim(const vae_desc *d, const vae_info *i, const vae_stats *s)
+static double bits_per_dim(const vae_desc *d, const vae_info *i, double nats)
 {
-    return -s->elbo / ((double)i->input_dim * 0.69314718055994531) + 8 * is_density(d);
+    return nats / ((double)i->input_dim * 0.69314718055994531) + 8 * is_density(d);
 }
 
-/* The one object that train and eval write; figures that are not known are null. */
+/* The one object that train and eval write; figures that are not known are null. `more` are lines
+ * that only one of them has. */
 static void save_json(const char *path, const char *command, const char *file, vae *model,
                       double seconds, double speed, const vae_stats *train_stats,
-                      const vae_stats *test_stats, const double *mse)
+                      const vae_stats *test_stats, text *more)
 {
     text t = {NULL, 0, 0};
     vae_info at;
@@ -345,11 +355,8 @@ static void save_json(const char *path, const char *command, const char *file, v
     json_number(&t, "images_per_second", speed, ",\n");
     json_stats(&t, "train", train_stats);
     json_stats(&t, "test", test_stats);
-    if (mse) {
-        text_print(&t, "  ");
-        json_number(&t, "mse", *mse, ",\n  ");
-        json_number(&t, "bits_per_dim", bits_per_dim(&d, &at, test_stats), ",\n");
-    }
+    if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
+    free(more->at);
     text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,
                (ull)vae_params_hash(model));
     text_print(&t, "  \"isa\": \"%s\",\n  \"threads\": %d,\n  \"seed\": %llu\n}\n",
@@ -406,17 +413,24 @@ static double normal_quantile(double p) { return inverse(normal_cdf, p, -5, 5); 
 
 typedef struct options {
     vae_desc desc;              /* settings of training, some of them by way of these: */
+    int objective;              /* OBJECTIVE_...: objective, no_kl, no_recon, no_noise */
     double beta;                /* 0: no_kl */
-    double warmup;              /* epochs -> warmup, in steps */
+    double warmup, cycle;       /* epochs -> warmup, cycle, in steps */
+    const char *corrupt;        /* kind:strength -> corrupt, corruption */
+    char corrupt_text[60];      /* where that of a file is spelled */
     const char *stages;         /* epochs:rate -> stages; epochs -> lr_steps */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
-    uint64_t images, test_images, seed, image, first, from, to;
-    int count, columns, zoom, steps, checkpoint_every, split, path, format;
+    const char *labels, *test_labels, *best, *log, *draws, *causes;
+    uint64_t images, test_images, validate, seed, image, first, from, to;
+    int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
     int resume, weights_only, factors, draw, quiet;
     double range;
     unsigned command;           /* the bit of the one at work */
-    unsigned char given[100];   /* given[i]: flags[i] stands on the command line */
+    text recipe_set;            /* the flags that --recipe set, as they would be typed */
+    void *kept[20];             /* texts made here that values point to, for forget() */
+    int kept_count;
+    unsigned char given[140];   /* given[i]: flags[i] stands on the command line */
 } options;
 
 enum {
@@ -428,12 +442,37 @@ enum {
     READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
+    OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
     USES = READS | DRAWS
 };
 
 enum { SPLIT_AUTO, SPLIT_TRAIN, SPLIT_TEST };
 enum { PATH_LINEAR, PATH_SPHERICAL };
 enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_CSV, FORMAT_NPY };
+/* words of our own, behind the library's */
+enum { OBJECTIVE_AE = VAE_OBJECTIVE_COUNT, OBJECTIVE_RECON, OBJECTIVE_KL };
+enum { SCHEDULE_IWAE = VAE_SCHEDULE_COUNT };
+enum { NLL_DRAWS = 5000, MOST_DRAWS = 65536, MOST_BOUNDS = 8, MOST_CLASSES = 65536 };
+
+/* The rates of Burda et al. 2016: stage i lasts 3^i epochs at 1e-4 10^(1 - i / 7). */
+static const char iwae_stages[] = "1:1e-3,3:7.197e-4,9:5.179e-4,27:3.728e-4,81:2.683e-4,"
+                                  "243:1.931e-4,729:1.389e-4,2187:1e-4";
+
+/* Settings that others have published figures for: words of the command line. */
+#define RECIPE_LIST(X) \
+    X("iwae-paper", "--encoder \"dense 200 tanh, dense 200 tanh\" --decoder " \
+      "\"dense 200 tanh, dense 200 tanh\" --latent 50 --batch 20 --binarize dynamic " \
+      "--visible-bias mean --adam-eps 1e-4 --schedule iwae --epochs 3280") \
+    X("iwae-code", "--encoder \"dense 200 tanh, dense 200 tanh\" --decoder " \
+      "\"dense 200 tanh, dense 200 tanh\" --latent 50 --batch 20 --binarize dynamic " \
+      "--visible-bias mean --optimizer adam_iwae --beta1 0.99 --adam-eps 1e-4 --stages " \
+      "1:1e-3,3:7.2e-4,9:5.2e-4,27:3.7e-4,81:2.7e-4,243:1.9e-4,729:1.4e-4,2187:1e-4 " \
+      "--epochs 3280 --images 59600") \
+    X("pytorch-example", "--encoder \"dense 400 relu\" --decoder \"dense 400 relu\" " \
+      "--latent 20 --batch 128 --init pytorch --lr 1e-3 --epochs 10")
+#define RECIPE_WORD(name, line) name "|"
+#define RECIPE_ROW(name, line) {name, line},
+static const struct { const char *name, *line; } recipes[] = {RECIPE_LIST(RECIPE_ROW)};
 
 typedef enum kind {
     SWITCH,     /* int; takes no value */
@@ -479,6 +518,23 @@ static const flag flags[] = {
     {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
     {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
      "at most the first N test images; 0: none (default: all; built-in: 2000)"},
+    {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
+     "hold out the last N training images: they, not the test images, are what is looked at after "
+     "each epoch; the test images then wait for the end"},
+    {TRAIN, "--labels", TEXT, "WHERE", AT(labels), 0, 0, NULL,
+     "a conditional VAE, told the class of each image: an IDX file of labels, or the word auto: "
+     "those of a built-in set, of CIFAR-10, or of the standard file beside the images. Where "
+     "neither network has a layer label N, both begin with one"},
+    {TRAIN, "--test-labels", TEXT, "WHERE", AT(test_labels), 0, 0, "auto",
+     "labels of the test images, likewise"},
+    {READS, "--labels", TEXT, "WHERE", AT(labels), 0, 0, "auto",
+     "classes of the images, for a conditional model: an IDX file of labels, or auto: those that "
+     "come with the images"},
+    {EVAL, "--factors", TEXT, "WHERE", AT(causes), 0, 0, NULL,
+     "what the images were drawn from, for the mutual information gap (Chen et al. 2018): the file "
+     "that vae digits or vae shapes writes, a table in NPY or IDX with a row for each image; or "
+     "the word auto for a built-in set. Each mu, and a factor of more than 64 values, is cut into "
+     "20 bins of equal width"},
     {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
      "images for testing"},
     {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, other images"},
@@ -511,29 +567,55 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
      "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
      "is the deviation"},
+    {TRAIN | SETTING, "--code", CHOICE, VAE_ACT_LIST(WORD), AT(desc.code), 0, 0, "identity",
+     "activation of mu itself"},
     {TRAIN | SETTING, "--init", CHOICE, VAE_INIT_LIST(WORD), AT(desc.init), 0, 0, "auto",
      "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
     {TRAIN | SETTING, "--visible-bias", CHOICE, VAE_BIAS_LIST(WORD), AT(desc.visible_bias), 0, 0,
      "zero", "the decoder's last bias at the start; mean: what gives the mean training image"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
+    {TRAIN | SETTING, "--objective", CHOICE, VAE_OBJECTIVE_LIST(WORD) "ae|recon|kl|",
+     AT(objective), 0, 0, "elbo",
+     "iwae: the bound of --k importance weights; dreg: the same with doubly reparameterised "
+     "gradients; ae: an autoencoder, no noise and no KL; recon: noise, but no KL; kl: only the KL"},
+    {TRAIN | SETTING, "--samples", INTEGER, "L", AT(desc.samples), 1, MOST_DRAWS, "1",
+     "draws of the latents per image in training"},
+    {TRAIN, "--k", INTEGER, "N", AT(desc.samples), 1, MOST_DRAWS, NULL,
+     "another name of --samples, as importance weights are counted"},
     {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e9, "1", "weight of the KL; 0: none"},
     {TRAIN | SETTING, "--warmup", REAL, "EPOCHS", AT(warmup), 0, 1e6, "0",
      "over which beta rises from 0; may be a fraction"},
+    {TRAIN | SETTING, "--cycle", REAL, "EPOCHS", AT(cycle), 0, 1e6, "0",
+     "after which the warm-up begins anew; 0: never"},
+    {TRAIN | SETTING, "--free-bits", REAL, "F", AT(desc.free_bits), 0, 1e6, "0",
+     "nats of each latent's KL that cost nothing"},
     {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
-     "of the latents in training; off: decode mu itself, an autoencoder"},
-    {TRAIN | SETTING, "--samples", INTEGER, "L", AT(desc.samples), 1, 1e6, "1",
-     "draws of the latents per image in training"},
+     "of the latents in training; off: decode mu itself"},
+    {TRAIN | SETTING, "--sparse", REAL, "W", AT(desc.sparse), 0, 1e6, "0",
+     "weight of the sum of |mu| of an image"},
+    {TRAIN | SETTING, "--contract", REAL, "W", AT(desc.contract), 0, 1e6, "0",
+     "weight of the squared derivatives of mu by the pixels"},
+    {TRAIN | SETTING, "--corrupt", TEXT, "KIND[:S]", AT(corrupt), 0, 0, "none",
+     "what the encoder sees in training, while the decoder must give the clean image: gaussian "
+     "(noise of deviation S), mask or salt_pepper (of a part S of the pixels); S: 0.3 unless "
+     "given"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
     {TRAIN | SETTING, "--optimizer", CHOICE, VAE_OPTIMIZER_LIST(WORD), AT(desc.optimizer), 0, 0,
      "adam", "how gradients become steps"},
     {TRAIN | SETTING, "--lr", REAL, "RATE", AT(desc.lr), 1e-30, 1e9, "1e-3", "learning rate"},
-    {TRAIN | SETTING, "--schedule", CHOICE, VAE_SCHEDULE_LIST(WORD), AT(desc.schedule), 0, 0,
-     "constant", "of the learning rate; cosine falls to 0 at the end of the run"},
+    {TRAIN | SETTING, "--schedule", CHOICE, VAE_SCHEDULE_LIST(WORD) "iwae|", AT(desc.schedule), 0,
+     0, "constant",
+     "of the learning rate; cosine falls to 0 at the end of the run; plateau: cut when the test "
+     "loss falls no more; iwae: the stages of Burda et al. 2016, 3280 epochs in all"},
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
      "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
      "stages"},
+    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau), 1, 1e6, "10",
+     "without a lower test loss before the rate is cut. Implies --schedule plateau"},
+    {TRAIN | SETTING, "--lr-factor", REAL, "F", AT(desc.lr_factor), 1e-9, 1, "0.5",
+     "plateau: what a cut multiplies the rate by"},
     {TRAIN | SETTING, "--beta1", REAL, "B", AT(desc.beta1), 0, 0.9999999, "0.9",
      "adam: decay of the mean gradient"},
     {TRAIN | SETTING, "--beta2", REAL, "B", AT(desc.beta2), 0, 0.9999999, "0.999",
@@ -549,8 +631,13 @@ static const flag flags[] = {
      "use a running average of the weights, with this decay; 0: none"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Run"},
+    {TRAIN, "--recipe", CHOICE, RECIPE_LIST(RECIPE_WORD), AT(recipe), 0, 0, NULL,
+     "set the flags of a published experiment as though they were typed, but for those that are; "
+     "'vae help recipes' shows them"},
     {TRAIN | SETTING, "--batch", INTEGER, "N", AT(desc.batch), 1, 1e6, "128", "images per step"},
     {TRAIN, "--epochs", INTEGER, "N", AT(desc.epochs), 1, 1e6, "10", "passes over the images"},
+    {TRAIN | SETTING, "--patience", INTEGER, "EPOCHS", AT(desc.patience), 0, 1e6, "0",
+     "end after so many without a lower test loss; 0: go on"},
     {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
     {TRAIN, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
@@ -563,11 +650,20 @@ static const flag flags[] = {
      "how often to write it"},
     {TRAIN, "--resume", SWITCH, "", AT(resume), 0, 0, NULL,
      "go on from the file of --model, with its settings; start anew if it is not there"},
+    {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
+     "also keep the model here whenever its test loss is the lowest so far"},
+    {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
+     "a row of figures for each epoch. --resume goes on with it"},
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
      "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
      "fresh optimiser"},
 
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
+    {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
+     "of a conditional model: the class of what is drawn, counted from 0"},
+    {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
+     "also the bound of K importance weights; it rises with K towards log p(x), and with 5000 "
+     "draws it is what papers call the NLL"},
     {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "how many samples"},
     {SAMPLE, "--draw", SWITCH, "", AT(draw), 0, 0, NULL,
      "draw each pixel from its density too, in place of showing its mean"},
@@ -620,8 +716,8 @@ static const flag flags[] = {
     {DRAWS, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
      "size of a pixel (default: small images are enlarged)"},
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
-     "the figures as one JSON object; -: stdout. elbo is negative; seconds is the whole run, "
-     "images_per_second the steps of training (or evaluation) alone"},
+     "the figures as one JSON object; -: stdout. elbo and bound are negative; seconds is the whole "
+     "run, images_per_second the steps of training (or evaluation) alone"},
     {USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
@@ -650,17 +746,53 @@ typedef struct command {
 
 static const command commands[] = {
     {TRAIN, "train", NULL, "--data", train, "train a model",
-     "  vae train --data digits --model digits.safetensors\n"
-     "  vae train --data photos/ --test more-photos/ --model photos.safetensors\n"
+     "  # go on after a stop; other images; a schedule; a held-out set and a log\n"
      "  vae train --data mnist/ --latent 10 --epochs 50 --model m.safetensors --resume\n"
-     "  vae train --data mnist/ --schedule cosine --epochs 30 --beta 4 --warmup 2.5 \\\n"
-     "      --model beta4.safetensors --json beta4.json\n"
-     "  vae train --data mnist/ --stages 1:1e-3,3:7.2e-4,9:5.2e-4 --epochs 13\n"},
-    {EVAL, "eval", "MODEL", "--data", eval, "-ELBO and squared error of a model on a data set",
+     "  vae train --data photos/ --test more-photos/ --model photos.safetensors\n"
+     "  vae train --data mnist/ --schedule cosine --epochs 30 --json cosine.json\n"
+     "  vae train --data mnist/ --validate 5000 --plateau 5 --patience 20 \\\n"
+     "      --epochs 500 --best best.safetensors --log m.csv\n"
+     "  vae train --data mnist/ --recipe iwae-paper --objective iwae --k 50\n"
+     "  # linear autoencoder (finds the plane of PCA)\n"
+     "  vae train --data digits --encoder \"\" --decoder \"\" --objective ae \\\n"
+     "      --likelihood gaussian --model linear.safetensors\n"
+     "  # non-linear autoencoder\n"
+     "  vae train --data digits --objective ae --model ae.safetensors\n"
+     "  # sparse autoencoder, of more codes than pixels\n"
+     "  vae train --data digits --objective ae --latent 1000 --sparse 0.1 \\\n"
+     "      --model sparse.safetensors\n"
+     "  # denoising autoencoder\n"
+     "  vae train --data digits --objective ae --corrupt mask:0.5 \\\n"
+     "      --model dae.safetensors\n"
+     "  # contractive autoencoder\n"
+     "  vae train --data digits --objective ae --encoder \"\" --code sigmoid \\\n"
+     "      --contract 0.1 --model cae.safetensors\n"
+     "  # VAE\n"
+     "  vae train --data digits --model digits.safetensors\n"
+     "  # beta-VAE\n"
+     "  vae train --data digits --beta 4 --model beta4.safetensors\n"
+     "  # cyclic warm-up of the KL\n"
+     "  vae train --data digits --warmup 2.5 --cycle 5 --model cyclic.safetensors\n"
+     "  # free bits\n"
+     "  vae train --data digits --free-bits 0.25 --model free.safetensors\n"
+     "  # importance-weighted autoencoder, and with the gradients of DReG\n"
+     "  vae train --data digits --objective iwae --k 5 --model iwae.safetensors\n"
+     "  vae train --data digits --objective dreg --k 5 --model dreg.safetensors\n"
+     "  # conditional VAE; then: vae sample cvae.safetensors --class 3\n"
+     "  vae train --data digits --labels auto --model cvae.safetensors\n"
+     "  # denoising VAE\n"
+     "  vae train --data digits --corrupt gaussian:0.5 --model dvae.safetensors\n"
+     "  # reconstruction only; KL only\n"
+     "  vae train --data digits --objective recon --model recon.safetensors\n"
+     "  vae train --data digits --objective kl --model kl.safetensors\n"},
+    {EVAL, "eval", "MODEL", "--data", eval, "how good a model is on a data set, in many figures",
      "  vae eval m.safetensors --data mnist/\n"
-     "  vae eval m.safetensors --data mnist/ --split train --json -\n"},
+     "  vae eval m.safetensors --data mnist/ --split train --json -\n"
+     "  vae eval m.safetensors --data mnist/ --samples 1,50,5000\n"
+     "  vae eval s.safetensors --data shapes --factors auto\n"},
     {SAMPLE, "sample", "MODEL", NULL, sample, "draw new images",
-     "  vae sample m.safetensors --count 100 --seed 7 --out samples.png\n"},
+     "  vae sample m.safetensors --count 100 --seed 7 --out samples.png\n"
+     "  vae sample cvae.safetensors --class 3\n"},
     {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
      "images beside what becomes of them",
      "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
@@ -688,8 +820,8 @@ static const command commands[] = {
     {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
      "  vae shapes data/shapes\n"
      "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
-    {0, "help", "[COMMAND]", NULL, help, "explain a command and all its flags, or layers",
-     "  vae help train\n  vae help layers\n"},
+    {0, "help", "[COMMAND]", NULL, help, "explain a command and its flags, layers or recipes",
+     "  vae help train\n  vae help layers\n  vae help recipes\n"},
     {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -779,7 +911,7 @@ static int find_word(const char *words, const char *typed, char *listed, size_t 
 static void set_value(options *o, const flag *f, const char *typed)
 {
     void *field = (char *)o + f->at;
-    char listed[200];
+    char listed[300];
     uint64_t whole = 0;
     double real = 0;
     int choice;
@@ -862,6 +994,70 @@ NORETURN static void unknown_flag(const command *c, const char *name)
     die(MISUSED, "unknown flag %s; 'vae help %s' lists them", name, c->name);
 }
 
+/* The next word of a line, without its quotes; for the caller to free(). NULL at the end. */
+static char *next_word(const char **line)
+{
+    const char *from = *line + strspn(*line, " ");
+    const int quoted = *from == '"';
+    size_t n;
+    char *word;
+    if (!*from) return NULL;
+    from += quoted;
+    n = strcspn(from, quoted ? "\"" : " ");
+    word = (char *)need(n + 1, 1);
+    memcpy(word, from, n);
+    *line = from + n + quoted;
+    return word;
+}
+
+/* Whether the command line decides what this flag is about, be it with another flag. */
+static int decided(const options *o, const flag *f)
+{
+    static const char *const same[][2] = {{"--samples", "--k"}, {"--schedule", "--stages"},
+                                          {"--schedule", "--plateau"}, {"--stages", "--plateau"}};
+    int is = o->given[f - flags];
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        for (int k = 0; k < 2; k++)
+            if (strcmp(f->name, same[i][k]) == 0 && given(o, same[i][1 - k])) is = 1;
+    return is;
+}
+
+/* Text that is needed as long as the options are. */
+static char *keep(options *o, char *made)
+{
+    if (o->kept_count == sizeof o->kept / sizeof *o->kept) die(FAILED, "too many texts are made");
+    o->kept[o->kept_count++] = made;
+    return made;
+}
+
+static void forget(options *o)
+{
+    while (o->kept_count) free(o->kept[--o->kept_count]);
+    free(o->recipe_set.at);
+    memset(&o->recipe_set, 0, sizeof o->recipe_set);
+}
+
+/* Sets what the recipe says and the command line does not. */
+static void apply_recipe(options *o)
+{
+    const char *line = recipes[o->recipe].line;
+    options typed = *o;
+    char *name, *value;
+    while ((name = next_word(&line)) != NULL) {
+        const flag *f = find_flag(TRAIN, name);
+        value = next_word(&line);
+        if (!decided(&typed, f)) {
+            const char *quote = value[strcspn(value, " ")] ? "\"" : "";
+            set_value(o, f, value);
+            o->given[f - flags] = 1;
+            text_print(&o->recipe_set, " %s %s%s%s", name, quote, value, quote);
+        }
+        keep(o, value);
+        free(name);
+    }
+    *(char *)text_grow(&o->recipe_set, 1) = '\0';
+}
+
 static void parse(options *o, const command *c, int argc, char **argv)
 {
     memset(o, 0, sizeof *o);
@@ -897,6 +1093,7 @@ static void parse(options *o, const command *c, int argc, char **argv)
         }
         set_value(o, f, value);
     }
+    if (c->bit == TRAIN && given(o, "--recipe")) apply_recipe(o);
     if (c->operand && c->operand[0] != '[' && !o->operand)
         die(MISUSED, "'vae %s' needs a %s; see 'vae help %s'", c->name, c->operand, c->name);
     if (c->must && !given(o, c->must))
@@ -940,7 +1137,7 @@ static void print_wrapped(const char *words, size_t at, size_t width)
 
 static void help_flag(const flag *f, size_t width)
 {
-    char words[1000], listed[200];
+    char words[1000], listed[300];
     const char *word = f->kind == CHOICE ? "WORD" : f->word, *standard = f->standard;
     int n;
     find_word(f->kind == CHOICE ? f->word : "", "", listed, sizeof listed);
@@ -987,6 +1184,19 @@ static int help_layers(void)
     return 0;
 }
 
+static int help_recipes(size_t width)
+{
+    printf("A recipe sets the flags of a published experiment; those that are typed too win.\n");
+    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
+        printf("\n%s\n    ", recipes[i].name);
+        print_wrapped(recipes[i].line, 4, width);
+    }
+    printf("\niwae-*: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, as the paper says "
+           "and as\nits code does; with --objective iwae --k 50, or --k 50 for the VAE beside it.\n"
+           "pytorch-example: the program examples/vae of PyTorch.\n");
+    return 0;
+}
+
 static int help(options *o)
 {
     const command *c = NULL;
@@ -999,6 +1209,7 @@ static int help(options *o)
         consider(o->operand, commands[i].name, &best, &distance);
     }
     if (o->operand && !strcmp(o->operand, "layers")) return help_layers();
+    if (o->operand && !strcmp(o->operand, "recipes")) return help_recipes(width);
     if (o->operand && !c)
         die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
             best ? best : "", best ? "?" : "");
@@ -1043,6 +1254,12 @@ static int version(options *o)
 typedef struct dataset {
     vae_data images;
     char *name;             /* for messages; NULL: there is none */
+    char *path;             /* of the one file that holds them; NULL: there is no such file */
+    uint8_t *classes;       /* of the images, when these come with them; NULL: they do not */
+    int32_t *labels;        /* of the images, once find_labels has been asked */
+    const char *built_in;   /* the word for it; NULL: files */
+    int test;               /* 1: its images for testing */
+    int limited;            /* 1: perhaps not all that there are */
 } dataset;
 
 enum { STEMS = 4 };
@@ -1081,8 +1298,15 @@ static void draw_built_in(dataset *d, const char *name, int test, size_t count)
     vae_report report;
     size = dims[1] * dims[2] * (rank == 4 ? dims[3] : 1);
     pixels = (uint8_t *)need(count, size);
-    if (rank == 3) digits_fill(BUILT_IN_SEED, test ? DIGITS_TEST : 0, count, pixels, NULL);
+    d->classes = (uint8_t *)need(count, 1);
+    d->built_in = name, d->test = test;
+    if (rank == 3) digits_fill(BUILT_IN_SEED, test ? DIGITS_TEST : 0, count, pixels, d->classes);
     else shapes_fill(BUILT_IN_SEED, test ? SHAPES_TEST : 0, count, pixels, NULL);
+    for (size_t i = 0; i < count && rank == 4; i++) {
+        uint8_t f[SHAPES_FACTORS];
+        shapes_factors(BUILT_IN_SEED, (test ? SHAPES_TEST : 0) + (uint32_t)i, f);
+        d->classes[i] = f[SHAPES_SHAPE];
+    }
     if (vae_data_wrap(VAE_U8, rank, dims, pixels, &d->images, &report) != VAE_OK)
         die(FAILED, "%s", report.text);
     d->images.block = pixels, d->images.block_size = count * size;
@@ -1097,6 +1321,7 @@ static void finish_images(dataset *d, const char *path, uint64_t limit)
     if (d->images.count == 0 || d->images.item == 0) die(FAILED, "%s holds no images", path);
     if (limit && limit < d->images.count)
         d->images.count = d->images.dims[0] = (size_t)limit;
+    d->limited = limit != 0;
     d->name = joined(path, "", "");
 }
 
@@ -1125,6 +1350,7 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
         die(FAILED, "%s", report.text);
     }
     finish_images(d, path, limit);
+    d->path = joined(path, "", "");
 }
 
 /* The training or test images of `where`, a folder or a built-in set: IDX files come first, then
@@ -1144,7 +1370,7 @@ static int find_images(dataset *d, const char *where, int test, uint64_t limit)
         free(path);
     }
     if (d->name) return 1;
-    found = images_batches(where, test, (size_t)limit, &d->images, NULL, error);
+    found = images_batches(where, test, (size_t)limit, &d->images, &d->classes, error);
     if (found == 0 && !test) found = images_folder(where, (size_t)limit, &d->images, error);
     if (found < 0) die(FAILED, "%s", error);
     if (found) finish_images(d, where, limit);
@@ -1181,7 +1407,118 @@ static void drop(dataset *d)
 {
     vae_data_free(&d->images);
     free(d->name);
+    free(d->path);
+    free(d->classes);
+    free(d->labels);
     memset(d, 0, sizeof *d);
+}
+
+/* Number i of a table of any type, as it stands there. */
+static double number_at(const vae_data *t, size_t i)
+{
+    switch (t->type) {
+    case VAE_U8: return ((const uint8_t *)t->bytes)[i];
+    case VAE_I8: return ((const int8_t *)t->bytes)[i];
+    case VAE_I16: return ((const int16_t *)t->bytes)[i];
+    case VAE_I32: return ((const int32_t *)t->bytes)[i];
+    case VAE_F32: return (double)((const float *)t->bytes)[i];
+    case VAE_F64: return ((const double *)t->bytes)[i];
+    }
+    return 0;
+}
+
+static size_t size_of(vae_type type)
+{
+    return type == VAE_U8 || type == VAE_I8 ? 1 : type == VAE_I16 ? 2 : type == VAE_F64 ? 8 : 4;
+}
+
+/* The file of labels that stands beside a file of images, by the standard names: images becomes
+ * labels and idx3 or idx4 becomes idx1, with or without .gz. For the caller to free(); or NULL. */
+static char *labels_beside(const char *path)
+{
+    char *beside = path ? joined(path, "", ".gz") : NULL, *at = NULL, *next = beside;
+    size_t n = path ? strlen(path) : 0;
+    while (next && (next = strstr(next, "images")) != NULL) at = next++;
+    if (at) memcpy(at, "labels", 6), at = strstr(at, "idx");
+    if (at && (at[3] == '3' || at[3] == '4')) {
+        at[3] = '1';
+        if (!ends_with(path, ".gz") && kind_of(beside) != NOTHING) return beside;
+        beside[n] = '\0';
+        if (kind_of(beside) != NOTHING) return beside;
+        if (ends_with(path, ".gz")) beside[n - 3] = '\0';
+        if (kind_of(beside) != NOTHING) return beside;
+    }
+    free(beside);
+    return NULL;
+}
+
+/* The class of each image: those that come with the images, or a file's. */
+static void find_labels(dataset *d, const char *flag_name, const char *where)
+{
+    const size_t count = d->images.count;
+    const int automatic = strcmp(where, "auto") == 0;
+    char *path = automatic ? labels_beside(d->path) : joined(where, "", "");
+    vae_data file;
+    vae_report report;
+    d->labels = (int32_t *)need(count, sizeof *d->labels);
+    d->images.labels = d->labels;
+    if (automatic && d->classes) {
+        for (size_t i = 0; i < count; i++) d->labels[i] = d->classes[i];
+        free(path);
+        return;
+    }
+    if (!path)
+        die(FAILED, "%s comes without labels; name a file of them: %s FILE", d->name, flag_name);
+    if (vae_data_load(path, NULL, &file, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    if (file.item != 1 || file.type == VAE_F32 || file.type == VAE_F64)
+        die(FAILED, "%s holds no labels: those are whole numbers, one for each image", path);
+    if (file.count < count || (file.count > count && !d->limited))
+        die(FAILED, "%s holds %zu labels, but %s %zu images", path, file.count, d->name, count);
+    for (size_t i = 0; i < count; i++) {
+        double label = number_at(&file, i);
+        if (label < 0 || label >= MOST_CLASSES)
+            die(FAILED, "%s: label %zu is %.0f; classes are counted from 0 to %d", path, i, label,
+                MOST_CLASSES - 1);
+        d->labels[i] = (int32_t)label;
+    }
+    vae_data_free(&file);
+    free(path);
+}
+
+static int most_label(const dataset *d)
+{
+    int32_t most = 0;
+    for (size_t i = 0; i < d->images.count; i++)
+        if (d->images.labels[i] > most) most = d->images.labels[i];
+    return (int)most;
+}
+
+/* Where a network of `classes` does not know the label of an image. */
+static void check_labels(const dataset *d, int classes)
+{
+    for (size_t i = 0; i < d->images.count; i++)
+        if (d->images.labels[i] >= classes)
+            die(FAILED, "image %zu of %s is of class %d, but the network knows 0 to %d", i, d->name,
+                (int)d->images.labels[i], classes - 1);
+}
+
+/* Moves the last `count` images to a set of their own, which borrows them. */
+static void hold_out(dataset *from, size_t count, dataset *held)
+{
+    size_t left = from->images.count - count;
+    char what[60];
+    if (count >= from->images.count)
+        die(MISUSED, "--validate %zu leaves none of the %zu training images", count,
+            from->images.count);
+    snprintf(what, sizeof what, " (the last %zu)", count);
+    held->name = joined(from->name, what, "");
+    held->images = from->images;
+    held->images.block = NULL;
+    held->images.bytes = (const char *)from->images.bytes
+                       + left * from->images.item * size_of(from->images.type);
+    if (from->labels) held->images.labels = from->labels + left;
+    held->images.count = held->images.dims[0] = count;
+    from->images.count = from->images.dims[0] = left;
 }
 
 /* ---- training: settings ----------------------------------------------------------------- */
@@ -1190,13 +1527,31 @@ static void drop(dataset *d)
 static void settle(options *o, double steps_per_epoch)
 {
     vae_desc *d = &o->desc;
-    const char *list = o->stages;
-    char stage[60], number[60];
+    const char *list = o->stages, *corrupt = o->corrupt;
+    char stage[60], number[60], word[40];
+    d->objective = o->objective < VAE_OBJECTIVE_COUNT ? (vae_objective)o->objective
+                                                      : VAE_OBJECTIVE_ELBO;
     d->beta = o->beta;
-    d->no_kl = !(o->beta > 0);
+    d->no_kl = !(o->beta > 0) || o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
+    d->no_recon = o->objective == OBJECTIVE_KL;
+    if (o->objective == OBJECTIVE_AE) d->no_noise = 1;
     if (!(d->beta1 > 0)) d->beta1 = 1e-30; /* 0 would be the default there */
     if (!(d->beta2 > 0)) d->beta2 = 1e-30;
     d->warmup = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    d->cycle = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
+    if (o->cycle > 0 && (!d->warmup || !d->cycle))
+        die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
+    if (next_piece(&corrupt, ':', word, sizeof word)) {
+        int found = vae_choice_find(VAE_CHOICE_CORRUPT, word);
+        double strength = 0;
+        int good = found >= 0 && (!corrupt || (read_real(corrupt, &strength) && strength > 0));
+        if (corrupt && found == VAE_CORRUPT_NONE) good = 0;
+        if (strength > (found == VAE_CORRUPT_GAUSSIAN ? 1e6 : 1)) good = 0;
+        if (!good)
+            die(MISUSED, "--corrupt: '%s' is none of none, gaussian:DEVIATION, mask:PART, "
+                "salt_pepper:PART; a part is above 0 and at most 1", o->corrupt);
+        d->corrupt = (vae_corrupt)found, d->corruption = strength;
+    }
     d->lr_steps = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE)
         d->lr_steps = (uint64_t)(d->epochs * steps_per_epoch + 0.5);
@@ -1216,14 +1571,32 @@ static void settle(options *o, double steps_per_epoch)
     }
 }
 
+/* The word of --objective that says what these settings are. */
+static int objective_of(const vae_desc *d)
+{
+    if (d->no_recon) return OBJECTIVE_KL;
+    if (d->objective != VAE_OBJECTIVE_ELBO || !d->no_kl) return (int)d->objective;
+    return d->no_noise ? OBJECTIVE_AE : OBJECTIVE_RECON;
+}
+
 /* The other way round; the strings live as long as the model and `o`. */
 static void unsettle(options *o, const vae *model, double steps_per_epoch)
 {
     size_t used = 0;
     memset(o, 0, sizeof *o);
     vae_get_desc(model, &o->desc);
+    o->objective = objective_of(&o->desc);
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
     o->warmup = (double)o->desc.warmup / steps_per_epoch;
+    o->cycle = (double)o->desc.cycle / steps_per_epoch;
+    o->corrupt = o->corrupt_text;
+    used = (size_t)snprintf(o->corrupt_text, sizeof o->corrupt_text, "%s",
+                            vae_choice_name(VAE_CHOICE_CORRUPT, (int)o->desc.corrupt));
+    if (o->desc.corrupt) {
+        o->corrupt_text[used++] = ':';
+        real_text(o->corrupt_text + used, sizeof o->corrupt_text - used, o->desc.corruption);
+    }
+    used = 0;
     if (o->desc.stage_count) o->stages = o->stages_text;
     for (int i = 0; i < o->desc.stage_count; i++) {
         char rate[32];
@@ -1232,6 +1605,64 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
                                  "%s%.9g:%s", i ? "," : "",
                                  (double)o->desc.stages[i].steps / steps_per_epoch, rate);
     }
+}
+
+/* Flags that say together what is minimised: where one of those typed would have no effect beside
+ * another, says so. The objective's own word stands for the flags that it implies. */
+static void check_objective(const options *o)
+{
+    const int objective = o->objective, bound = objective == VAE_OBJECTIVE_IWAE
+                                             || objective == VAE_OBJECTIVE_DREG;
+    const int no_kl = objective == OBJECTIVE_AE || objective == OBJECTIVE_RECON;
+    const char *words = find_flag(TRAIN, "--objective")->word;
+    const struct { const char *name; int acts; } of_kl[] = {
+        {"--warmup", o->warmup > 0}, {"--cycle", o->cycle > 0},
+        {"--free-bits", o->desc.free_bits > 0}};
+    char word[20] = "";
+    for (int i = 0; i <= objective; i++) next_piece(&words, '|', word, sizeof word);
+    if (no_kl && given(o, "--beta") && o->beta > 0)
+        die(MISUSED, "--objective %s leaves the KL out; --beta %g contradicts it", word, o->beta);
+    for (int i = 0; i < 3; i++)
+        if (of_kl[i].acts && (no_kl || !(o->beta > 0)))
+            die(MISUSED, "%s is about the KL, which %s%s leaves out", of_kl[i].name,
+                no_kl ? "--objective " : "--beta 0", no_kl ? word : "");
+    if ((bound || objective == OBJECTIVE_KL) && !(o->beta > 0))
+        die(MISUSED, "--objective %s needs the KL; --beta 0 contradicts it", word);
+    if (bound && o->desc.free_bits > 0)
+        die(MISUSED, "--free-bits does not go together with --objective %s", word);
+    if (bound && o->desc.no_noise)
+        die(MISUSED, "--objective %s weighs draws of z; --noise off contradicts it", word);
+    if (objective == OBJECTIVE_AE && given(o, "--noise") && !o->desc.no_noise)
+        die(MISUSED, "--objective ae decodes mu itself; --noise on contradicts it");
+    if (objective == OBJECTIVE_RECON && o->desc.no_noise)
+        die(MISUSED, "--objective recon keeps the noise; without it say --objective ae");
+}
+
+/* Other spellings of one setting become one of them; two at once are refused. */
+static void check_spellings(options *o)
+{
+    if (given(o, "--k") && given(o, "--samples"))
+        die(MISUSED, "--k and --samples are one setting; give one of them");
+    if (given(o, "--k")) o->given[find_flag(TRAIN, "--samples") - flags] = 1;
+    if (o->desc.schedule == (vae_schedule)SCHEDULE_IWAE) {
+        if (o->stages) die(MISUSED, "--schedule iwae has stages of its own; leave --stages out");
+        o->stages = iwae_stages;
+        o->desc.schedule = VAE_SCHEDULE_STAGES;
+        o->given[find_flag(TRAIN, "--stages") - flags] = 1;
+    }
+    if (o->stages && given(o, "--schedule") && o->desc.schedule != VAE_SCHEDULE_STAGES)
+        die(MISUSED, "--stages belongs to --schedule stages");
+    if (given(o, "--plateau") && o->stages)
+        die(MISUSED, "--stages and --plateau are two schedules; give one of them");
+    if (given(o, "--plateau") && given(o, "--schedule")
+        && o->desc.schedule != VAE_SCHEDULE_PLATEAU)
+        die(MISUSED, "--plateau belongs to --schedule plateau");
+    if (o->stages || given(o, "--plateau")) {
+        o->desc.schedule = o->stages ? VAE_SCHEDULE_STAGES : VAE_SCHEDULE_PLATEAU;
+        o->given[find_flag(TRAIN, "--schedule") - flags] = 1;
+    }
+    if (o->stages && given(o, "--lr"))
+        die(MISUSED, "--lr has no effect beside stages, each of which has its rate");
 }
 
 /* With --resume the file decides: dies if a flag on the command line says something else. What was
@@ -1250,6 +1681,15 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
         if (f->commands & SETTING && typed->given[i])
             memcpy((char *)&merged + f->at, (const char *)typed + f->at, size);
     }
+    if (!given(typed, "--objective")) { /* its word is made of the others: see objective_of */
+        if (file.objective == OBJECTIVE_AE || file.objective == OBJECTIVE_RECON)
+            merged.objective = VAE_OBJECTIVE_ELBO;
+    } else { /* and the others are as if it had been typed in the first place */
+        if (!given(typed, "--beta") && !(file.beta > 0)) merged.beta = 1;
+        if (!given(typed, "--noise")) merged.desc.no_noise = 0;
+    }
+    if (given(typed, "--objective") && merged.objective != file.objective)
+        merged.desc.free_bits = 0; /* the contradiction is told below, not by vae_create */
     settle(&merged, steps_per_epoch);
     merged.desc.inference = 1;
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
@@ -1268,6 +1708,32 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
         && typed->desc.epochs > file.desc.epochs)
         die(MISUSED, "--epochs %d: the cosine schedule of %s has come down to 0 after %d",
             typed->desc.epochs, typed->model, file.desc.epochs);
+}
+
+/* Whether a setting has an effect beside the others. */
+static int acts(const options *o, const flag *f)
+{
+    const vae_desc *d = &o->desc;
+    const int no_kl = o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
+    const int stages = d->schedule == VAE_SCHEDULE_STAGES;
+    const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
+    if (f->at == AT(desc.variance)) return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN
+                                        || d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
+                                        || d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
+    if (f->at == AT(desc.categories)) return d->likelihood == VAE_LIKELIHOOD_CATEGORICAL;
+    if (f->at == AT(beta)) return !no_kl;
+    if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
+    if (f->at == AT(cycle)) return d->warmup > 0;
+    if (f->at == AT(desc.no_noise)) return o->objective != OBJECTIVE_AE;
+    if (f->at == AT(desc.samples)) return !d->no_noise;
+    if (f->at == AT(desc.lr)) return !stages;
+    if (f->at == AT(stages)) return stages;
+    if (f->at == AT(desc.plateau) || f->at == AT(desc.lr_factor))
+        return d->schedule == VAE_SCHEDULE_PLATEAU;
+    if (f->at == AT(desc.momentum)) return !adam;
+    if (f->at == AT(desc.beta1) || f->at == AT(desc.beta2) || f->at == AT(desc.adam_eps))
+        return adam;
+    return 1;
 }
 
 /* The flag for one number, or the IDX file's shape, as the library wants it. */
@@ -1304,8 +1770,11 @@ static void catch_signals(void)
 
 typedef struct run {
     const options *o;
-    vae_stats train, test;      /* of the last epoch */
-    int has_train, has_test;
+    vae_stats train, test;      /* of the last epoch; test: of what is held out, if anything is */
+    vae_stats end;              /* of the test images at the end, where others are held out */
+    int has_train, has_test, has_end;
+    int held;                   /* 1: images are held out */
+    int shows;                  /* SHOWS_...: figures beside -ELBO, recon and KL */
     uint64_t images;            /* trained on by this program, not by the one before --resume */
     uint64_t epochs;            /* finished by it */
     double begun, mark;         /* when it began; when the library last went back to work */
@@ -1314,6 +1783,9 @@ typedef struct run {
     uint64_t epoch_images;
     double drawn;               /* when the live line was */
     int testing;                /* 1: the steps of an epoch are done, its test is next */
+    FILE *log;                  /* of --log, open at its end; NULL: none */
+    double log_seconds;         /* in steps, before this program began */
+    double rate;                /* of schedule plateau: since the last epoch's end */
     uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
     vae_report trouble;         /* of a checkpoint that could not be written */
 } run;
@@ -1326,16 +1798,39 @@ static void duration_text(char *out, size_t size, double seconds)
     else snprintf(out, size, "%lu:%02lu h", s / 3600, s / 60 % 60);
 }
 
+enum { SHOWS_BOUND = 1, SHOWS_LOSS = 2 };
+
+/* Which figures tell more than -ELBO: the bound that is maximised, and the loss where it is neither
+ * of the two. */
+static int shows(const vae_desc *d)
+{
+    const int bound = d->objective != VAE_OBJECTIVE_ELBO;
+    const int other = d->sparse > 0 || d->contract > 0 || d->no_kl || d->no_recon
+                      || d->free_bits > 0 || d->warmup || d->beta < 1 || d->beta > 1;
+    return (bound ? SHOWS_BOUND : 0) | (other ? SHOWS_LOSS : 0);
+}
+
+/* "-ELBO 103.21  recon 81.00  KL 22.21" and what else is to be shown. */
+static void stats_text(char *out, size_t size, const vae_stats *s, int what, int digits)
+{
+    int n = snprintf(out, size, "-ELBO %.*f  recon %.*f  KL %.*f", digits, -s->elbo, digits,
+                     s->recon, digits, s->kl);
+    if (what & SHOWS_BOUND)
+        n += snprintf(out + n, size - (size_t)n, "  -bound %.*f", digits, -s->bound);
+    if (what & SHOWS_LOSS)
+        snprintf(out + n, size - (size_t)n, "  loss %.*f", digits, s->loss);
+}
+
 static void draw_progress(const run *r, const vae_progress *p)
 {
-    char figures[200], line[600], bar[33], left[32];
+    char all[160], figures[240], line[600], bar[33], left[32];
     double rest = (double)p->total * (double)(p->epochs - p->epoch) - (double)p->images;
     double extra = r->epochs ? (now() - r->begun - r->busy) / (double)r->epochs : 0;
     size_t room, length, full;
     duration_text(left, sizeof left, r->busy / (double)r->images * rest
                                      + extra * (double)(p->epochs - p->epoch));
-    snprintf(figures, sizeof figures, " -ELBO %.1f  recon %.1f  KL %.1f  %.0f images/s  %s left",
-             -p->train.elbo, p->train.recon, p->train.kl,
+    stats_text(all, sizeof all, &p->train, r->shows, 1);
+    snprintf(figures, sizeof figures, " %s  %.0f images/s  %s left", all,
              per_second(r->epoch_images, r->epoch_busy), left);
     length = (size_t)snprintf(line, sizeof line, "epoch %llu/%llu ",
                               (ull)p->epoch + 1, (ull)p->epochs);
@@ -1352,13 +1847,17 @@ static void draw_progress(const run *r, const vae_progress *p)
 
 static void draw_epoch(const run *r, const vae_progress *p)
 {
-    char line[400], test[60] = "", took[32];
-    int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs);
-    if (p->has_test) snprintf(test, sizeof test, "  test -ELBO %.2f", -p->test.elbo);
+    char line[600], all[200], test[120] = "", took[32];
+    int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs), n = 0;
+    if (p->has_test)
+        n = snprintf(test, sizeof test, "  %s -ELBO %.2f", r->held ? "held-out" : "test",
+                     -p->test.elbo);
+    if (p->has_test && r->shows & SHOWS_LOSS)
+        snprintf(test + n, sizeof test - (size_t)n, " loss %.2f", p->test.loss);
     duration_text(took, sizeof took, r->epoch_busy);
-    snprintf(line, sizeof line,
-             "epoch %*llu/%llu  -ELBO %.2f  recon %.2f  KL %.2f%s  %.0f images/s  %s", wide,
-             (ull)p->epoch + 1, (ull)p->epochs, -p->train.elbo, p->train.recon, p->train.kl, test,
+    stats_text(all, sizeof all, &p->train, r->shows, 2);
+    snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s  %.0f images/s  %s", wide,
+             (ull)p->epoch + 1, (ull)p->epochs, all, test,
              per_second(r->epoch_images, r->epoch_busy), took);
     screen_line(line, 1);
 }
@@ -1373,6 +1872,130 @@ static int save_model(run *r, vae *model, int flags_of_save)
     }
     r->saved_step = at.step;
     return 1;
+}
+
+/* ---- training: the log ------------------------------------------------------------------ */
+
+static const char log_head[] = "epoch,step,seconds,lr,train_neg_elbo,train_recon,train_kl,"
+                               "train_loss,train_bound,test_neg_elbo,test_recon,test_kl,test_loss,"
+                               "best_epoch\n";
+enum { LOG_COLUMNS = 14 };
+
+/* The learning rate of the step to come. */
+static double next_rate(const vae *model) { return vae__lr_now(model); }
+
+/* The learning rate of the last step. */
+static double rate_of(const run *r, vae *model)
+{
+    vae_desc d;
+    vae_info at;
+    uint64_t step;
+    int i = 0;
+    vae_get_desc(model, &d);
+    vae_get_info(model, &at);
+    step = at.step - (at.step > 0);
+    if (d.schedule == VAE_SCHEDULE_PLATEAU) return r->rate;
+    if (d.schedule == VAE_SCHEDULE_COSINE)
+        return d.lr / 2 * (1 + sine(1.57079632679489661923 - 3.14159265358979323846 * (double)step
+                                                             / (double)d.lr_steps));
+    if (d.schedule != VAE_SCHEDULE_STAGES) return d.lr;
+    while (i + 1 < d.stage_count && step >= d.stages[i].steps) step -= d.stages[i++].steps;
+    return d.stages[i].lr;
+}
+
+/* Reads one row: its epoch and seconds. 0 if it is none. */
+static int log_row(const char *line, size_t size, uint64_t *epoch, double *seconds)
+{
+    char copy[400], field[40];
+    const char *rest = copy;
+    int columns = 0, good = size < sizeof copy;
+    if (!good) return 0;
+    memcpy(copy, line, size);
+    copy[size] = '\0';
+    for (; next_piece(&rest, ',', field, sizeof field); columns++) {
+        if (columns == 0) good = good && read_whole(field, epoch);
+        if (columns == 2) good = good && read_real(field, seconds);
+    }
+    return good && columns == LOG_COLUMNS;
+}
+
+/* Opens the log at its end. On --resume rows up to the model's epoch are kept and later ones, of
+ * which a checkpoint was never written, dropped. */
+static void open_log(run *r, uint64_t epochs, int resumed)
+{
+    const char *path = r->o->log;
+    FILE *old = resumed ? fopen(path, "rb") : NULL;
+    text all = {NULL, 0, 0}, kept = {NULL, 0, 0};
+    uint64_t epoch = 0;
+    size_t head = sizeof log_head - 1, at = head;
+    text_print(&kept, "%s", log_head);
+    for (size_t n = old != NULL; n > 0;) {
+        char *room = (char *)text_grow(&all, 65536);
+        n = fread(room, 1, 65536, old);
+        all.count -= 65536 - n;
+    }
+    if (old) fclose(old);
+    if (all.count && (all.count < head || memcmp(all.at, log_head, head) != 0))
+        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
+    while (at < all.count) {
+        const char *line = all.at + at, *end = (const char *)memchr(line, '\n', all.count - at);
+        size_t size = end ? (size_t)(end - line) : 0;
+        uint64_t next = 0;
+        double seconds = 0;
+        if (!end) break; /* cut short by a kill */
+        if (!log_row(line, size, &next, &seconds) || (epoch && next != epoch + 1))
+            die(FAILED, "%s: '%.*s' is not the row that belongs behind epoch %llu", path,
+                size < 60 ? (int)size : 60, line, (ull)epoch);
+        if (next > epochs) break;
+        epoch = next, r->log_seconds = seconds;
+        memcpy(text_grow(&kept, size + 1), line, size + 1);
+        at += size + 1;
+    }
+    if (resumed && epoch < epochs)
+        say("log          %s lacks epochs %llu to %llu, which were made without it\n\n", path,
+            (ull)epoch + 1, (ull)epochs);
+    free(all.at);
+    text_save(&kept, path);
+    r->log = fopen(path, "ab");
+    if (!r->log) die(FAILED, "--log %s cannot be written: %s", path, strerror(errno));
+}
+
+/* One row, on the disk before the checkpoint of its epoch is: what a kill leaves is then a row too
+ * many, never one too few. */
+static int write_log(run *r, vae *model, const vae_progress *p)
+{
+    vae_info at;
+    int good;
+    vae_get_info(model, &at);
+    fprintf(r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
+            (ull)at.step, r->log_seconds + r->busy, rate_of(r, model), -p->train.elbo,
+            p->train.recon, p->train.kl, p->train.loss, p->train.bound);
+    if (p->has_test)
+        fprintf(r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon, p->test.kl,
+                p->test.loss, (ull)at.best_epoch);
+    else
+        fputs(",,,,\n", r->log);
+    errno = 0;
+    good = fflush(r->log) == 0 && !ferror(r->log);
+#ifdef HAVE_POSIX
+    good = good && fsync(fileno(r->log)) == 0;
+#endif
+    if (good) return 1;
+    r->trouble.status = VAE_ERR_WRITE;
+    snprintf(r->trouble.text, sizeof r->trouble.text, "%.200s cannot be written: %s", r->o->log,
+             strerror(errno ? errno : EIO));
+    return 0;
+}
+
+/* ---- training: what vae_fit calls ------------------------------------------------------- */
+
+/* The model, as the best so far. */
+static int save_best(run *r, vae *model)
+{
+    if (vae_save(model, r->o->best, r->o->weights_only ? VAE_SAVE_WEIGHTS_ONLY : 0) == VAE_OK)
+        return 1;
+    r->trouble = *vae_last_report(model);
+    return 0;
 }
 
 /* vae_progress_fn */
@@ -1391,10 +2014,15 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
             r->drawn = t;
         }
     } else {
+        vae_info at;
         r->epochs++;
         if (p->has_test) r->test = p->test, r->has_test = 1;
         draw_epoch(r, p);
         r->epoch_images = 0, r->epoch_busy = 0;
+        vae_get_info(model, &at);
+        if (r->log && !write_log(r, model, p)) return 1;
+        if (r->o->best && at.best_epoch == p->epoch + 1 && !save_best(r, model)) return 1;
+        r->rate = next_rate(model);
         if (r->o->model && (p->epoch + 1) % (uint64_t)r->o->checkpoint_every == 0
             && !save_model(r, model, 0)) return 1;
     }
@@ -1409,9 +2037,38 @@ static void print_network(const vae_desc *d)
         vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)d->likelihood));
 }
 
-static void print_stats(const char *name, const vae_stats *s)
+/* The settings of the objective that are not the default's, as they would be typed. */
+static void print_objective(const vae *model, double steps_per_epoch)
 {
-    say("%-12s %10.3f %10.3f %10.3f\n", name, -s->elbo, s->recon, s->kl);
+    options set;
+    int within = 0, any = 0;
+    unsettle(&set, model, steps_per_epoch);
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        char value[100];
+        if (f->commands & TRAIN && !f->name) within = strncmp(f->help, "Objective", 9) == 0;
+        if (!within || !(f->commands & SETTING) || !acts(&set, f)) continue;
+        value_text(&set, f, value, sizeof value);
+        if (strcmp(value, f->standard) == 0) continue;
+        say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+    }
+    if (any) say("\n");
+}
+
+static void print_heads(int what)
+{
+    say("\n                  -ELBO      recon         KL%s%s   nats per image\n",
+        what & SHOWS_BOUND ? "     -bound" : "", what & SHOWS_LOSS ? "       loss" : "");
+}
+
+/* Testing has no bound: a draw for each image. */
+static void print_stats(const char *name, const vae_stats *s, int what, int has_bound)
+{
+    say("%-12s %10.3f %10.3f %10.3f", name, -s->elbo, s->recon, s->kl);
+    if (what & SHOWS_BOUND && has_bound) say(" %10.3f", -s->bound);
+    else if (what & SHOWS_BOUND) say(" %10s", "");
+    if (what & SHOWS_LOSS) say(" %10.3f", s->loss);
+    say("\n");
 }
 
 static void print_result(const run *r, vae *model, double seconds)
@@ -1421,10 +2078,18 @@ static void print_result(const run *r, vae *model, double seconds)
     vae_desc d;
     vae_get_info(model, &at);
     duration_text(took, sizeof took, seconds);
-    say("\n                  -ELBO      recon         KL   nats per image\n");
-    if (r->has_train) print_stats("train", &r->train);
-    if (r->has_test) print_stats("test", &r->test);
+    if (r->o->desc.patience && at.epoch < (uint64_t)r->o->desc.epochs)
+        say("\nended after epoch %llu: since epoch %llu no test loss was lower (--patience %d)\n",
+            (ull)at.epoch, (ull)at.best_epoch, r->o->desc.patience);
+    print_heads(r->shows);
+    if (r->has_train) print_stats("train", &r->train, r->shows, 1);
+    if (r->held && r->has_test) print_stats("held-out", &r->test, r->shows, 0);
+    if (r->held ? r->has_end : r->has_test)
+        print_stats("test", r->held ? &r->end : &r->test, r->shows, 0);
     else say("test         no test set\n");
+    if (r->o->best && at.best_epoch)
+        say("\nbest         epoch %llu, %s loss %.3f, in %s\n", (ull)at.best_epoch,
+            r->held ? "held-out" : "test", at.best, r->o->best);
     say("\nparameters   %zu\nparams_hash  %016llx\n", at.parameters,
         (ull)vae_params_hash(model));
     if (r->images)
@@ -1435,12 +2100,13 @@ static void print_result(const run *r, vae *model, double seconds)
         r->o->model ? r->o->model : "none: without --model nothing is kept");
 }
 
-/* A few samples with half blocks. */
+/* A few samples with half blocks; of one class after another where there are classes. */
 static void print_samples(vae *model)
 {
     vae_desc d;
     vae_info at;
     size_t columns, count;
+    int32_t classes[8];
     float *x;
     vae_get_desc(model, &d);
     vae_get_info(model, &at);
@@ -1449,6 +2115,8 @@ static void print_samples(vae *model)
     if (screen.quiet || !screen.colour || at.channels != 1 || at.height < 2 || !columns) return;
     count = columns < 4 ? 2 * columns : columns;
     x = (float *)need(count * at.input_dim, sizeof *x);
+    for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
+    if (at.classes) check(model, vae_condition(model, classes, count));
     if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
         say("\n");
         picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
@@ -1461,8 +2129,6 @@ static double steps_per_epoch(const dataset *d, int batch)
     return (double)((d->images.count + (size_t)batch - 1) / (size_t)batch);
 }
 
-/* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
- * what the model says of itself. */
 /* As many as asked for, or one for each processor that this process may use. */
 static int threads_of(const options *o)
 {
@@ -1482,23 +2148,82 @@ static int threads_of(const options *o)
     return n < 1 ? 1 : n > 16 ? 16 : (int)n;
 }
 
-static vae *begin_model(options *o, const dataset *images, const dataset *test)
+static int has_label(const char *layers) { return strstr(layers, "label") != NULL; }
+
+/* The layers with one of `classes` labels before them, which is beside the pixels unless what
+ * follows is dense; an empty list is only the head, dense too. */
+static char *with_label(const char *layers, int classes, int encoder)
 {
-    char shape[80];
+    const char *first = layers + strspn(layers, " \t\n");
+    const int dense = !*first || strncmp(first, "dense", 5) == 0;
+    char label[60];
+    snprintf(label, sizeof label, "%slabel %d%s", encoder && dense ? "flatten, " : "", classes,
+             *first ? ", " : "");
+    return joined(label, first, "");
+}
+
+/* The classes of all images, and layers that take them where the command line has none. `known` is
+ * how many the file's networks know, 0 without a file. */
+static void begin_labels(options *o, dataset *images, dataset *test, int known)
+{
+    int classes;
+    find_labels(images, "--labels", o->labels ? o->labels : "auto");
+    if (test->name) find_labels(test, "--test-labels", o->test_labels);
+    classes = known ? known : most_label(images) + 1;
+    if (has_label(o->desc.encoder) || has_label(o->desc.decoder)) return;
+    check_labels(images, classes);
+    if (test->name) check_labels(test, classes);
+    o->desc.encoder = keep(o, with_label(o->desc.encoder, classes, 1));
+    o->desc.decoder = keep(o, with_label(o->desc.decoder, classes, 0));
+}
+
+/* With --resume: schedules in epochs, and test losses to be compared with, are those of the images
+ * that the file has seen. Whether their number was another is asked of the steps of an epoch. */
+static void check_same_images(const options *o, const vae_desc *d, const vae_info *at,
+                              const dataset *images)
+{
+    const uint64_t steps = (uint64_t)steps_per_epoch(images, d->batch);
+    const int matters = d->schedule != VAE_SCHEDULE_CONSTANT || d->patience || d->cycle
+                        || at->step < d->warmup || o->best;
+    if (matters && (at->step < at->epoch * steps || at->step > (at->epoch + 1) * steps)
+        && at->epoch < (uint64_t)d->epochs)
+        die(MISUSED, "%s has done %llu steps in %llu epochs, but %zu images make %llu steps of an "
+            "epoch: its schedule and test losses belong to another number of training images",
+            o->model, (ull)at->step, (ull)at->epoch, images->images.count, (ull)steps);
+}
+
+/* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
+ * what the model says of itself, and images, test and held have labels where it asks for some. */
+static vae *begin_model(options *o, dataset *images, dataset *test, dataset *held)
+{
+    char shape[80], rates[80];
     const int there = o->model && kind_of(o->model) != NOTHING, resumed = o->resume && there;
     vae_load_options how;
     vae_report report;
     vae_info at;
-    vae *model;
+    vae *model = NULL;
+    memset(&at, 0, sizeof at);
     if (resumed) {
-        vae_desc d;
         memset(&how, 0, sizeof how);
         how.isa = o->desc.isa, how.threads = threads_of(o);
         if (vae_load(o->model, &how, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+        vae_get_info(model, &at);
+        if (o->labels && !at.classes)
+            die(MISUSED, "--labels: %s was made without classes; start anew without --resume",
+                o->model);
+        if (at.classes) begin_labels(o, images, test, at.classes);
+    } else if (o->labels || has_label(o->desc.encoder) || has_label(o->desc.decoder)) {
+        begin_labels(o, images, test, 0);
+    }
+    if (o->validate) hold_out(images, (size_t)o->validate, held);
+    if (resumed) {
+        vae_desc d;
         vae_get_desc(model, &d);
         check_resumed(o, model, steps_per_epoch(images, d.batch));
         if (given(o, "--epochs") && vae_set_epochs(model, o->desc.epochs) != VAE_OK)
             die(FAILED, "%s", vae_last_report(model)->text);
+        vae_get_desc(model, &d);
+        check_same_images(o, &d, &at, images);
     } else {
         if (!o->desc.input) {
             shape_text(&images->images, shape, sizeof shape);
@@ -1514,13 +2239,26 @@ static vae *begin_model(options *o, const dataset *images, const dataset *test)
     vae_get_info(model, &at);
     check_images(images, &at, resumed ? o->model : "--input");
     if (test->name) check_images(test, &at, resumed ? o->model : "the training set");
+    if (!test->name && !held->name
+        && (o->desc.patience || o->desc.schedule == VAE_SCHEDULE_PLATEAU || o->best))
+        die(MISUSED, "%s looks at test losses: it needs --validate N or test images",
+            o->best ? "--best" : o->desc.patience ? "--patience" : "--schedule plateau");
 
     print_network(&o->desc);
     say("data         %s, %zu images", images->name, images->images.count);
     if (test->name) say("; %s, %zu images\n", test->name, test->images.count);
     else say("; no test set\n");
-    say("training     %s, lr %g, batch %d, %d epoch%s of %.0f steps, seed %llu\n",
-        vae_choice_name(VAE_CHOICE_OPTIMIZER, (int)o->desc.optimizer), o->desc.lr, o->desc.batch,
+    if (held->name) say("held out     the last %zu of %s\n", held->images.count, images->name);
+    print_objective(model, steps_per_epoch(images, o->desc.batch));
+    if (o->desc.schedule == VAE_SCHEDULE_STAGES)
+        snprintf(rates, sizeof rates, "%g to %g in %d stages", o->desc.stages[0].lr,
+                 o->desc.stages[o->desc.stage_count - 1].lr, o->desc.stage_count);
+    else
+        snprintf(rates, sizeof rates, "%g%s%s", o->desc.lr, o->desc.schedule ? ", " : "",
+                 o->desc.schedule ? vae_choice_name(VAE_CHOICE_SCHEDULE, (int)o->desc.schedule)
+                                  : "");
+    say("training     %s, lr %s, batch %d, %d epoch%s of %.0f steps, seed %llu\n",
+        vae_choice_name(VAE_CHOICE_OPTIMIZER, (int)o->desc.optimizer), rates, o->desc.batch,
         o->desc.epochs, o->desc.epochs > 1 ? "s" : "", steps_per_epoch(images, o->desc.batch),
         (ull)o->desc.seed);
     say("parameters   %zu, %.1f MB of memory, %s, %d thread%s\n", at.parameters,
@@ -1568,21 +2306,30 @@ static int end_fit(run *r, vae *model, vae_status status)
     return 128 + interrupted;
 }
 
+/* What train alone says in --json. */
+static void json_train(text *t, const run *r, const vae *model)
+{
+    vae_info at;
+    vae_get_info(model, &at);
+    if (r->held) json_stats(t, "validation", r->has_test ? &r->test : NULL);
+    text_print(t, "  \"best_epoch\": ");
+    if (at.best_epoch) text_print(t, "%llu,\n", (ull)at.best_epoch);
+    else text_print(t, "null,\n");
+}
+
 static int train(options *o)
 {
-    dataset images = {0}, test = {0};
+    dataset images = {0}, test = {0}, held = {0};
     run r;
     vae *model;
     vae_info at;
     int status;
     if (!o->model && (o->resume || o->weights_only))
         die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
-    if (o->stages && given(o, "--schedule") && o->desc.schedule != VAE_SCHEDULE_STAGES)
-        die(MISUSED, "--stages belongs to --schedule stages");
-    if (o->stages) {
-        o->desc.schedule = VAE_SCHEDULE_STAGES;
-        o->given[find_flag(TRAIN, "--schedule") - flags] = 1;
-    }
+    check_spellings(o);
+    check_objective(o);
+    if (o->recipe_set.count > 1)
+        say("recipe       %s:%s\n", recipes[o->recipe].name, o->recipe_set.at);
 
     if (is_one_file(o->data)) load_images(&images, o->data, o->images);
     else if (!find_images(&images, o->data, 0, o->images)) no_images(o->data, 0);
@@ -1593,29 +2340,46 @@ static int train(options *o)
             && !find_images(&test, o->test, 0, o->test_images)) no_images(o->test, 0);
     }
     else if (!is_one_file(o->data)) find_images(&test, o->data, 1, o->test_images);
-    model = begin_model(o, &images, &test);
-
     memset(&r, 0, sizeof r);
+    model = begin_model(o, &images, &test, &held);
+
     vae_get_info(model, &at);
     r.o = o;
     r.saved_step = o->resume && at.step ? at.step : UINT64_MAX;
+    r.held = held.name != NULL;
+    r.shows = shows(&o->desc);
+    r.rate = next_rate(model);
+    if (o->log) open_log(&r, at.epoch, o->resume && at.step > 0);
     r.begun = r.mark = now();
     catch_signals();
-    status = end_fit(&r, model, vae_fit(model, &images.images, test.name ? &test.images : NULL,
+    status = end_fit(&r, model, vae_fit(model, &images.images,
+                                        r.held ? &held.images : test.name ? &test.images : NULL,
                                         on_progress, &r));
     if (status == 0) {
         double seconds = now() - r.begun;
-        if (test.name && !r.has_test) {
-            check(model, vae_evaluate(model, &test.images, &r.test));
+        if (r.held && !r.has_test) {
+            check(model, vae_evaluate(model, &held.images, &r.test));
             r.has_test = 1;
         }
+        if (test.name && (r.held || !r.has_test)) {
+            check(model, vae_evaluate(model, &test.images, r.held ? &r.end : &r.test));
+            if (r.held) r.has_end = 1;
+            else r.has_test = 1;
+        }
         print_result(&r, model, seconds);
-        if (o->json)
+        if (o->json) {
+            text more = {NULL, 0, 0};
+            const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
+                                             : r.has_test ? &r.test : NULL;
+            json_train(&more, &r, model);
             save_json(o->json, "train", o->model, model, seconds, per_second(r.images, r.busy),
-                      r.has_train ? &r.train : NULL, r.has_test ? &r.test : NULL, NULL);
+                      r.has_train ? &r.train : NULL, tested, &more);
+        }
         print_samples(model);
     }
+    if (r.log) fclose(r.log);
     vae_destroy(model);
+    drop(&held);
     drop(&images);
     drop(&test);
     return status;
@@ -1630,16 +2394,46 @@ typedef struct use {
     dataset data;
 } use;
 
-static void open_model(use *u, const options *o)
+/* With buffers of `batch` rows; 0: as the library thinks best. */
+static void load_model(use *u, const options *o, int batch)
 {
     vae_load_options how;
     vae_report report;
-    memset(u, 0, sizeof *u);
     memset(&how, 0, sizeof how);
-    how.inference = 1, how.isa = o->desc.isa, how.threads = threads_of(o);
+    how.inference = 1, how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
     if (vae_load(o->operand, &how, &u->model, &report) != VAE_OK) die(FAILED, "%s", report.text);
     vae_get_desc(u->model, &u->desc);
     vae_get_info(u->model, &u->info);
+}
+
+static void open_model(use *u, const options *o)
+{
+    memset(u, 0, sizeof *u);
+    load_model(u, o, 0);
+    if (o->command & READS && given(o, "--labels") && !u->info.classes)
+        die(MISUSED, "--labels: %s was made without classes", o->operand);
+    if (o->command & OF_A_CLASS && given(o, "--class") && o->label >= u->info.classes) {
+        if (!u->info.classes) die(MISUSED, "--class: %s was made without classes", o->operand);
+        die(MISUSED, "--class %d: %s knows classes 0 to %d", o->label, o->operand,
+            u->info.classes - 1);
+    }
+}
+
+/* What is drawn from now on is of this class, which a conditional model must be told. */
+static void draw_class(use *u, const options *o, const int32_t *label)
+{
+    if (!u->info.classes) return;
+    if (!label)
+        die(MISUSED, "%s draws one of %d classes: say which with --class 0 to %d", o->operand,
+            u->info.classes, u->info.classes - 1);
+    check(u->model, vae_condition(u->model, label, 1));
+}
+
+/* The class of --class, or NULL. */
+static const int32_t *class_given(const options *o, int32_t *label)
+{
+    *label = (int32_t)o->label;
+    return given(o, "--class") ? label : NULL;
 }
 
 static void open_data(use *u, const options *o)
@@ -1655,6 +2449,10 @@ static void open_data(use *u, const options *o)
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
     check_images(&u->data, &u->info, o->operand);
+    if (u->info.classes) {
+        find_labels(&u->data, "--labels", o->labels);
+        check_labels(&u->data, u->info.classes);
+    }
 }
 
 static void open_both(use *u, const options *o)
@@ -1670,13 +2468,20 @@ static int close_use(use *u)
     return 0;
 }
 
-/* Image `index` of the data: x (input_dim) */
-static void read_image(const use *u, uint64_t index, float *x)
+/* What is computed next is of images first .. first + count - 1 of the data. */
+static void condition_on(use *u, size_t first, size_t count)
+{
+    if (u->info.classes) check(u->model, vae_condition(u->model, u->data.labels + first, count));
+}
+
+/* Image `index` of the data: x (input_dim); it is what is computed next. */
+static void read_image(use *u, uint64_t index, float *x)
 {
     if (index >= u->data.images.count)
         die(MISUSED, "there is no image %llu: %s holds %zu, counted from 0", (ull)index,
             u->data.name, u->data.images.count);
     vae_data_read(&u->data.images, (size_t)index, 1, x);
+    condition_on(u, (size_t)index, 1);
 }
 
 /* Something done with images first .. first + rows - 1 of the data: x (rows, input_dim) */
@@ -1689,6 +2494,7 @@ static void each_batch(use *u, batch_work *work, void *user)
     for (size_t first = 0; first < count; first += most) {
         size_t rows = count - first < most ? count - first : most;
         vae_data_read(&u->data.images, first, rows, x);
+        condition_on(u, first, rows);
         work(u, x, first, rows, user);
     }
     free(x);
@@ -1741,7 +2547,9 @@ static int sample(options *o)
     use u;
     size_t count = (size_t)o->count;
     float *z;
+    int32_t label;
     open_model(&u, o);
+    draw_class(&u, o, class_given(o, &label));
     z = (float *)need(count * u.info.latent, sizeof *z);
     check(u.model, vae_prior(u.model, o->seed, 0, count, z));
     save_decoded(&u, o, z, count, columns_for(o, count));
@@ -1813,14 +2621,21 @@ static int interpolate(options *o)
     mu = (float *)need(2 * latent, sizeof *mu);
     for (size_t i = 0; i < pairs; i++) {
         float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
-        read_image(&u, one ? o->from : 2 * i, line);
-        read_image(&u, one ? o->to : 2 * i + 1, last);
-        check(u.model, vae_encode(u.model, line, 1, mu, NULL));
+        uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
+        read_image(&u, a, line);
+        read_image(&u, b, last);
         check(u.model, vae_encode(u.model, last, 1, mu + latent, NULL));
+        read_image(&u, a, line);
+        check(u.model, vae_encode(u.model, line, 1, mu, NULL));
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
-        check(u.model, vae_decode(u.model, z, steps, line + dim));
+        for (size_t k = 0; k < 2; k++) { /* with the class of the nearer end */
+            size_t half = (steps + 1) / 2, at = k ? half : 0;
+            condition_on(&u, (size_t)(k ? b : a), 1);
+            check(u.model, vae_decode(u.model, z + at * latent, k ? steps - half : half,
+                                      line + (1 + at) * dim));
+        }
     }
     save_pictures(&u, o, x, pairs * columns, columns);
     free(x);
@@ -1834,7 +2649,9 @@ static int manifold(options *o)
     use u;
     size_t side = (size_t)o->count;
     float *z;
+    int32_t label;
     open_model(&u, o);
+    draw_class(&u, o, class_given(o, &label));
     if (u.info.latent != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
             u.info.latent);
@@ -1909,6 +2726,8 @@ static int traverse(options *o)
     use u;
     size_t steps = (size_t)o->steps, count, latent, *chosen;
     float *z, *around;
+    int32_t label;
+    const int32_t *drawn = class_given(o, &label);
     if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
     open_model(&u, o);
     if (o->data) open_data(&u, o);
@@ -1920,8 +2739,10 @@ static int traverse(options *o)
         float *x = (float *)need(u.info.input_dim, sizeof *x);
         read_image(&u, o->image, x);
         check(u.model, vae_encode(u.model, x, 1, around, NULL));
+        if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
+    draw_class(&u, o, drawn);
     z = (float *)need(count * steps * latent, sizeof *z);
     for (size_t i = 0; i < count * steps; i++) {
         double t = (double)(i % steps) / (double)(steps - 1);
@@ -1937,41 +2758,434 @@ static int traverse(options *o)
 
 /* ---- the commands that count ------------------------------------------------------------ */
 
-static void add_squares(use *u, const float *x, size_t first, size_t rows, void *user)
+/* The counts of --samples: out (MOST_BOUNDS), how many. */
+static size_t read_draws(const char *list, int *out)
 {
-    double *sum = (double *)user;
-    size_t n = rows * u->info.input_dim;
-    float *y = (float *)need(n, sizeof *y);
-    (void)first;
+    char piece[32];
+    size_t count = 0;
+    uint64_t value;
+    while (next_piece(&list, ',', piece, sizeof piece)) {
+        if (!read_whole(piece, &value) || value < 1 || value > MOST_DRAWS)
+            die(MISUSED, "--samples: '%s' is not a whole number from 1 to %d", piece, MOST_DRAWS);
+        if (count == MOST_BOUNDS)
+            die(MISUSED, "--samples: at most %d numbers", MOST_BOUNDS);
+        out[count++] = (int)value;
+    }
+    return count;
+}
+
+static double error_of(const figures_sample *s)
+{
+    double e = figures_error2(s);
+    return e < 0 ? -1 : root(e);
+}
+
+/* All that eval finds out. Standard errors are below 0 where there are none. */
+typedef struct verdict {
+    vae_stats stats;
+    figures_sample elbo, recon, kl, mse, bounds[MOST_BOUNDS];
+    int draws[MOST_BOUNDS];
+    size_t bound_count;
+    double *unit_kl, *variance;     /* (latent) */
+    size_t active;
+    double gap, gap_error, seconds;
+    int factors, factors_there;     /* that count, of those in the table; 0: no table */
+} verdict;
+
+/* How many rows of buffers make many draws fast: as far as 64 MB go. */
+static int rows_for_draws(const use *u)
+{
+    size_t row = u->info.memory_activations / (size_t)u->desc.batch + 1, rows = 1024;
+    while (rows > 1 && rows > (size_t)64000000 / row) rows /= 2;
+    return rows > (size_t)u->desc.batch ? (int)rows : u->desc.batch;
+}
+
+static void draw_bounds(int draws, double done, double all, double begun)
+{
+    char line[120], left[32];
+    duration_text(left, sizeof left, (now() - begun) / done * (all - done));
+    snprintf(line, sizeof line, "bound (%d)  %.0f %%  %s left", draws, 100 * done / all, left);
+    screen_line(line, 0);
+}
+
+/* The bounds, group by group of images; a group is as much work as half a second has room for, and
+ * 16 MB of pixels at most. */
+static void find_bounds(use *u, verdict *v)
+{
+    const size_t count = u->data.images.count, dim = u->info.input_dim;
+    const size_t least = (size_t)u->desc.threads;
+    size_t most = 4000000 / dim + 1, group = least;
+    double done = 0, all = 0, begun = now(), drawn = 0;
+    float *x, *bound;
+    if (most < least) most = least;
+    if (most > count) most = count;
+    x = (float *)need(most * dim, sizeof *x);
+    bound = (float *)need(most, sizeof *bound);
+    for (size_t b = 0; b < v->bound_count; b++) all += (double)v->draws[b] * (double)count;
+    for (size_t b = 0; b < v->bound_count; b++) {
+        for (size_t first = 0, rows; first < count; first += rows) {
+            double start = now(), took;
+            rows = group < most ? group : most;
+            if (rows > count - first) rows = count - first;
+            vae_data_read(&u->data.images, first, rows, x);
+            condition_on(u, first, rows);
+            check(u->model, vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+            for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
+            done += (double)v->draws[b] * (double)rows;
+            took = now() - start;
+            if (took < 0.25) group = 2 * rows;
+            if (took > 1 && group >= 2 * least) group /= 2;
+            if (screen.terminal && !screen.quiet && now() - drawn > 0.2) {
+                draw_bounds(v->draws[b], done, all, begun);
+                drawn = now();
+            }
+        }
+    }
+    screen_clear();
+    free(x);
+    free(bound);
+}
+
+static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    verdict *v = (verdict *)user;
+    const size_t dim = u->info.input_dim;
+    float *parts = (float *)need(3 * rows, sizeof *parts);
+    float *y = (float *)need(rows * dim, sizeof *y);
+    check(u->model,
+          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
     check(u->model, vae_reconstruct(u->model, x, rows, y));
-    for (size_t i = 0; i < n; i++) *sum += square((double)x[i] - (double)y[i]);
+    for (size_t i = 0; i < rows; i++) {
+        double sum = 0;
+        for (size_t j = i * dim; j < (i + 1) * dim; j++)
+            sum += square((double)x[j] - (double)y[j]);
+        figures_add(&v->elbo, (double)parts[i]);
+        figures_add(&v->recon, (double)parts[rows + i]);
+        figures_add(&v->kl, (double)parts[2 * rows + i]);
+        figures_add(&v->mse, sum / (double)dim);
+    }
+    free(parts);
     free(y);
+}
+
+/* Ranges of mu, and then mu as bins of them. */
+typedef struct binned {
+    float *low, *high;  /* (latent) */
+    uint8_t *bins;      /* (images, latent); NULL: the ranges are being found */
+} binned;
+
+static void add_bins(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    binned *b = (binned *)user;
+    const size_t latent = u->info.latent;
+    float *mu = (float *)need(rows * latent, sizeof *mu);
+    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    for (size_t i = 0; i < rows * latent; i++) {
+        size_t j = i % latent;
+        if (b->bins) {
+            b->bins[first * latent + i] = figures_bin((double)mu[i], (double)b->low[j],
+                                                      (double)b->high[j]);
+            continue;
+        }
+        if (first + i / latent == 0 || mu[i] < b->low[j]) b->low[j] = mu[i];
+        if (first + i / latent == 0 || mu[i] > b->high[j]) b->high[j] = mu[i];
+    }
+    free(mu);
+}
+
+static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
+{
+    text t = {NULL, 0, 0};
+    char error[160];
+    FILE *file = fopen(path, "rb");
+    size_t n = 1;
+    if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
+    if (!file) die(FAILED, "%s cannot be opened: %s", path, strerror(errno));
+    while (n > 0) {
+        char *room = (char *)text_grow(&t, 65536);
+        n = fread(room, 1, 65536, file);
+        t.count -= 65536 - n;
+    }
+    if (ferror(file)) die(FAILED, "%s cannot be read", path);
+    fclose(file);
+    if (!npy_parse((const uint8_t *)t.at, t.count, values, rows, cols, error))
+        die(FAILED, "%s: %s", path, error);
+    free(t.at);
+}
+
+static int is_npy(const char *path)
+{
+    char begin[6] = {0};
+    FILE *file = kind_of(path) == REGULAR ? fopen(path, "rb") : NULL;
+    int is = file && fread(begin, 1, 6, file) == 6 && memcmp(begin, "\x93NUMPY", 6) == 0;
+    if (file) fclose(file);
+    return is;
+}
+
+/* What the images of a built-in set were drawn from: (images, *columns), for the caller to free. */
+static double *built_in_factors(const dataset *d, size_t *columns)
+{
+    const int digits = strcmp(d->built_in, "digits") == 0;
+    const size_t count = d->images.count;
+    double *values;
+    *columns = digits ? (size_t)DIGITS_FACTORS : (size_t)SHAPES_FACTORS;
+    values = (double *)need(count * *columns, sizeof *values);
+    for (size_t i = 0; i < count; i++) {
+        double *row = values + i * *columns;
+        if (digits) {
+            uint8_t pixels[DIGITS_PIXELS];
+            digits_factors f;
+            digits_draw(BUILT_IN_SEED, (d->test ? DIGITS_TEST : 0) + (uint32_t)i, pixels, &f);
+            row[0] = f.label, row[1] = f.slant, row[2] = f.scale;
+            row[3] = f.thickness, row[4] = f.x, row[5] = f.y;
+        } else {
+            uint8_t f[SHAPES_FACTORS];
+            shapes_factors(BUILT_IN_SEED, (d->test ? SHAPES_TEST : 0) + (uint32_t)i, f);
+            for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = f[k];
+        }
+    }
+    return values;
+}
+
+/* The table of --factors, likewise: NPY or IDX, a row for each image. */
+static double *read_factors(const dataset *d, const char *where, size_t *columns)
+{
+    const size_t count = d->images.count;
+    size_t rows, cols;
+    double *values;
+    if (strcmp(where, "auto") == 0) {
+        if (d->built_in) return built_in_factors(d, columns);
+        die(MISUSED, "--factors auto knows the built-in sets only; name the file for %s", d->name);
+    }
+    if (is_npy(where)) {
+        float *table;
+        load_table(where, &table, &rows, &cols);
+        values = (double *)need(rows * cols, sizeof *values);
+        for (size_t i = 0; i < rows * cols; i++) values[i] = (double)table[i];
+        free(table);
+    } else {
+        vae_data table;
+        vae_report report;
+        if (vae_data_load(where, NULL, &table, &report) != VAE_OK) die(FAILED, "%s", report.text);
+        if (table.rank > 2 || table.item == 0)
+            die(FAILED, "%s has %d dimensions; a table of factors has two", where, table.rank);
+        rows = table.count, cols = table.item;
+        values = (double *)need(rows * cols, sizeof *values);
+        for (size_t i = 0; i < rows * cols; i++) values[i] = number_at(&table, i);
+        vae_data_free(&table);
+    }
+    if (rows < count || (rows > count && !d->limited))
+        die(FAILED, "%s holds %zu rows, but %s %zu images", where, rows, d->name, count);
+    for (size_t i = 0; i < count * cols; i++)
+        if (!(values[i] - values[i] <= 0))
+            die(FAILED, "%s holds a number in row %zu that is not finite", where, i / cols);
+    *columns = cols;
+    return values;
+}
+
+static void find_gap(use *u, const char *where, verdict *v)
+{
+    const size_t count = u->data.images.count, latent = u->info.latent;
+    size_t factors;
+    double *table = read_factors(&u->data, where, &factors), error2 = -1;
+    double *column = (double *)need(count, sizeof *column);
+    uint8_t *codes = (uint8_t *)need(count, factors);
+    int *values = (int *)need(factors, sizeof *values);
+    binned b;
+    b.low = (float *)need(latent, sizeof *b.low);
+    b.high = (float *)need(latent, sizeof *b.high);
+    b.bins = NULL;
+    each_batch(u, add_bins, &b);
+    b.bins = (uint8_t *)need(count, latent);
+    each_batch(u, add_bins, &b);
+    for (size_t f = 0; f < factors; f++) {
+        for (size_t i = 0; i < count; i++) column[i] = table[i * factors + f];
+        values[f] = figures_column(column, count, codes + f, factors);
+        if (!values[f]) die(FAILED, "out of memory");
+    }
+    v->factors = figures_mig(count, latent, b.bins, factors, codes, values, &v->gap, &error2);
+    v->factors_there = (int)factors;
+    if (v->factors < 0) die(FAILED, "out of memory");
+    if (!v->factors) die(FAILED, "every factor of %s has one value only on these images", where);
+    v->gap_error = error2 < 0 ? -1 : root(error2);
+    free(table);
+    free(column);
+    free(codes);
+    free(values);
+    free(b.low);
+    free(b.high);
+    free(b.bins);
+}
+
+/* Latents by their KL, most first. */
+static void print_units(const verdict *v, size_t latent)
+{
+    double *left = (double *)need(latent, sizeof *left);
+    char line[200], one[60];
+    size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
+    say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
+    memcpy(left, v->unit_kl, latent * sizeof *left);
+    for (size_t n = 0, most = 0; n < latent; n++) {
+        for (size_t j = 0; j < latent; j++)
+            if (left[j] > left[most]) most = j;
+        if (left[most] < 0.005) snprintf(one, sizeof one, " and %zu below 0.005", latent - n);
+        else snprintf(one, sizeof one, " %zu:%.2f", most, left[most]);
+        if (used + strlen(one) > 78) {
+            say("%s\n", line);
+            used = (size_t)snprintf(line, sizeof line, "%-12s", "");
+        }
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s", one);
+        if (left[most] < 0.005) break;
+        left[most] = -1;
+    }
+    say("%s\n", line);
+    free(left);
+}
+
+static void print_error(double error, int digits)
+{
+    if (error >= 0) say(" +- %.*f", digits, error);
+}
+
+static const figures_sample *nll_of(const verdict *v)
+{
+    for (size_t b = 0; b < v->bound_count; b++)
+        if (v->draws[b] == NLL_DRAWS) return &v->bounds[b];
+    return NULL;
+}
+
+static void print_verdict(const use *u, const verdict *v)
+{
+    const vae_desc *d = &u->desc;
+    const double per_bit = bits_per_dim(d, &u->info, 1) - bits_per_dim(d, &u->info, 0);
+    const figures_sample *nll = nll_of(v);
+    char name[40];
+    say("data         %s, %zu images\n\n", u->data.name, u->data.images.count);
+    say("                  -ELBO      recon         KL   nats per image: distortion + rate\n");
+    print_stats("mean", &v->stats, 0, 0);
+    if (error_of(&v->elbo) >= 0)
+        say("%-12s %10.3f %10.3f %10.3f\n", "std. error", error_of(&v->elbo),
+            error_of(&v->recon), error_of(&v->kl));
+    say("\n");
+    for (size_t b = 0; b < v->bound_count; b++) {
+        snprintf(name, sizeof name, v->draws[b] == NLL_DRAWS ? "NLL (%d)" : "-bound (%d)",
+                 v->draws[b]);
+        say("%-14s %8.3f", name, -figures_mean(&v->bounds[b]));
+        print_error(error_of(&v->bounds[b]), 3);
+        say("\n");
+    }
+    say("bits/dim     %.4f", bits_per_dim(d, &u->info, -v->stats.elbo));
+    print_error(error_of(&v->elbo) < 0 ? -1 : error_of(&v->elbo) * per_bit, 4);
+    say("%s\n", d->likelihood == VAE_LIKELIHOOD_BERNOULLI && !d->binarize
+            ? " (grey pixels: no density)"
+            : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
+    if (nll) {
+        say("bits/dim     %.4f", bits_per_dim(d, &u->info, -figures_mean(nll)));
+        print_error(error_of(nll) < 0 ? -1 : error_of(nll) * per_bit, 4);
+        say(" from the NLL\n");
+    }
+    say("mse          %.6f", figures_mean(&v->mse));
+    print_error(error_of(&v->mse), 6);
+    say(" per pixel of the reconstructions\n");
+    print_units(v, u->info.latent);
+    if (v->factors) {
+        say("MIG          %.4f", v->gap);
+        print_error(v->gap_error, 4);
+        say(" over %d factors", v->factors);
+        if (v->factors < v->factors_there)
+            say("; %d more had one value only", v->factors_there - v->factors);
+        say("\n");
+    }
+}
+
+static void json_error(text *t, const char *name, double error, const char *after)
+{
+    if (error < 0) text_print(t, "\"%s\": null%s", name, after);
+    else json_number(t, name, error, after);
+}
+
+static void json_list(text *t, const char *name, const double *values, size_t count)
+{
+    text_print(t, "  \"%s\": [", name);
+    for (size_t i = 0; i < count; i++) text_print(t, "%s%.9g", i ? ", " : "", values[i]);
+    text_print(t, "],\n");
+}
+
+/* What eval alone says in --json. */
+static void json_verdict(text *t, const use *u, const verdict *v)
+{
+    const vae_desc *d = &u->desc;
+    const figures_sample *nll = nll_of(v);
+    text_print(t, "  ");
+    json_error(t, "elbo_se", error_of(&v->elbo), ", ");
+    json_error(t, "recon_se", error_of(&v->recon), ", ");
+    json_error(t, "kl_se", error_of(&v->kl), ",\n  ");
+    json_number(t, "mse", figures_mean(&v->mse), ",\n  ");
+    json_error(t, "mse_se", error_of(&v->mse), ",\n  ");
+    json_number(t, "bits_per_dim", bits_per_dim(d, &u->info, -v->stats.elbo), ",\n");
+    text_print(t, "  \"bounds\": [");
+    for (size_t b = 0; b < v->bound_count; b++) {
+        text_print(t, "%s{\"k\": %d, ", b ? ", " : "", v->draws[b]);
+        json_number(t, "bound", figures_mean(&v->bounds[b]), ", ");
+        json_error(t, "se", error_of(&v->bounds[b]), "}");
+    }
+    text_print(t, "],\n  ");
+    if (nll) {
+        json_number(t, "nll", -figures_mean(nll), ",\n  ");
+        json_number(t, "nll_bits_per_dim", bits_per_dim(d, &u->info, -figures_mean(nll)), ",\n");
+    } else {
+        text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
+    }
+    text_print(t, "  \"active_units\": %zu,\n", v->active);
+    json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
+    json_list(t, "mu_variance", v->variance, u->info.latent);
+    text_print(t, "  ");
+    if (v->factors) {
+        json_number(t, "mig", v->gap, ",\n  ");
+        json_error(t, "mig_se", v->gap_error, ",\n  ");
+    } else {
+        text_print(t, "\"mig\": null,\n  \"mig_se\": null,\n  ");
+    }
+    json_number(t, "eval_seconds", v->seconds, ",\n");
 }
 
 static int eval(options *o)
 {
     use u;
-    vae_stats stats;
-    double mse = 0, seconds;
+    verdict v;
+    double begun = now(), seconds;
+    memset(&v, 0, sizeof v);
+    if (o->draws) v.bound_count = read_draws(o->draws, v.draws);
     open_both(&u, o);
+    if (v.bound_count && u.desc.no_noise)
+        die(FAILED, "--samples: %s has no noise, so it has no draws and no bound", o->operand);
+    if (v.bound_count && rows_for_draws(&u) > u.desc.batch) {
+        int rows = rows_for_draws(&u);
+        vae_destroy(u.model);
+        load_model(&u, o, rows);
+    }
     seconds = now();
-    check(u.model, vae_evaluate(u.model, &u.data.images, &stats));
+    check(u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
-    each_batch(&u, add_squares, &mse);
-    mse /= (double)u.data.images.count * (double)u.info.input_dim;
+    each_batch(&u, add_parts, &v);
+    v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
+    v.variance = (double *)need(u.info.latent, sizeof *v.variance);
+    check(u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
-    say("data         %s, %zu images\n\n", u.data.name, u.data.images.count);
-    say("                  -ELBO      recon         KL   nats per image\n");
-    print_stats("", &stats);
-    say("\nbits/dim     %.4f%s\nmse          %.6f per pixel of the reconstructions\n"
-        "params_hash  %016llx\n", bits_per_dim(&u.desc, &u.info, &stats),
-        u.desc.likelihood == VAE_LIKELIHOOD_BERNOULLI && !u.desc.binarize
-            ? " (grey pixels: no density)"
-            : is_density(&u.desc) ? " (a density: 8 are added for the 256 levels of a byte)" : "",
-        mse, (ull)vae_params_hash(u.model));
-    if (o->json)
+    find_bounds(&u, &v);
+    v.seconds = now() - begun;
+    print_verdict(&u, &v);
+    say("params_hash  %016llx\n", (ull)vae_params_hash(u.model));
+    if (o->json) {
+        text more = {NULL, 0, 0};
+        json_verdict(&more, &u, &v);
         save_json(o->json, "eval", o->operand, u.model, seconds,
-                  per_second(stats.images, seconds), NULL, &stats, &mse);
+                  per_second(v.stats.images, seconds), NULL, &v.stats, &more);
+    }
+    free(v.unit_kl);
+    free(v.variance);
     return close_use(&u);
 }
 
@@ -2006,32 +3220,14 @@ static int encode(options *o)
     return close_use(&u);
 }
 
-static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
-{
-    text t = {NULL, 0, 0};
-    char error[160];
-    FILE *file = fopen(path, "rb");
-    size_t n = 1;
-    if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
-    if (!file) die(FAILED, "%s cannot be opened: %s", path, strerror(errno));
-    while (n > 0) {
-        char *room = (char *)text_grow(&t, 65536);
-        n = fread(room, 1, 65536, file);
-        t.count -= 65536 - n;
-    }
-    if (ferror(file)) die(FAILED, "%s cannot be read", path);
-    fclose(file);
-    if (!npy_parse((const uint8_t *)t.at, t.count, values, rows, cols, error))
-        die(FAILED, "%s: %s", path, error);
-    free(t.at);
-}
-
 static int decode(options *o)
 {
     use u;
     size_t rows, cols, dim, most;
     float *z;
+    int32_t label;
     open_model(&u, o);
+    draw_class(&u, o, class_given(o, &label));
     dim = u.info.input_dim, most = (size_t)u.desc.batch;
     load_table(o->in, &z, &rows, &cols);
     if (cols != u.info.latent)
@@ -2121,6 +3317,9 @@ static int info(options *o)
     say("step         %llu\nepoch        %llu of %d\nparameters   %zu\nparams_hash  %016llx\n",
         (ull)u.info.step, (ull)u.info.epoch, u.desc.epochs,
         u.info.parameters, (ull)vae_params_hash(u.model));
+    if (u.info.best_epoch)
+        say("best         epoch %llu, test loss %.3f\n", (ull)u.info.best_epoch, u.info.best);
+    if (u.info.classes) say("classes      %d\n", u.info.classes);
     u.desc.inference = 0;
     say("memory       %.1f MB to use it", (double)u.info.memory / 1e6);
     if (vae_size(&u.desc, &bytes, &report) != VAE_OK) die(FAILED, "%s", report.text);
@@ -2128,10 +3327,10 @@ static int info(options *o)
     for (size_t i = 0; i < FLAGS; i++) {
         char value[800];
         int in_steps;
-        if (!(flags[i].commands & SETTING)) continue;
+        if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
         value_text(&file, &flags[i], value, sizeof value);
-        if (flags[i].at == AT(stages) && !value[0]) continue;
-        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup);
+        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup)
+                || flags[i].at == AT(cycle);
         say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
             in_steps ? " (steps)" : "");
     }
@@ -2248,6 +3447,7 @@ int main(int argc, char **argv)
     screen.colour = screen.terminal && !(plain && plain[0]);
     (void)term;
     status = c->run(&o);
+    forget(&o);
     if (fflush(screen.out) != 0 || ferror(screen.out))
         die(FAILED, "the output cannot be written: %s", strerror(errno));
     return status;
