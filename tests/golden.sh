@@ -2,10 +2,11 @@
 # The golden runs: prints the hash of the parameters that one ends with, which is its line of
 # tests/golden.txt for every instruction set, compiler, flag set and byte order.
 #     sh tests/golden.sh VAE [ISA [MORE FLAGS OF TRAIN]]
-# The first run is of dense layers alone; GOLDEN=2: convolutions, norms, dropout and the rest.
+# The first run is of dense layers alone; GOLDEN=2: convolutions, norms, dropout and the rest;
+# GOLDEN=3: importance weights, penalties, corrupted input, classes.
 # RUNNER=qemu-s390x emulates; IMAGES=160 makes a shorter run, which has another hash.
 # When a hash is moved on purpose:
-#     (sh tests/golden.sh build/vae; GOLDEN=2 sh tests/golden.sh build/vae) >tests/golden.txt
+#     for i in 1 2 3; do GOLDEN=$i sh tests/golden.sh build/vae; done >tests/golden.txt
 [ $# -ge 1 ] || { echo "usage: sh tests/golden.sh VAE [ISA [FLAGS OF TRAIN]]" >&2; exit 2; }
 vae=$1 isa=${2:-auto}
 shift
@@ -25,6 +26,11 @@ case ${GOLDEN:-1} in
         "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, convt 8 4x4/2 gelu,
             upsample 2, conv 2 3x3" \
         --likelihood logistic_pixel --head softplus --samples 2 "$@")
+    ;;
+3)
+    out=$(run 224 "dense 32 tanh" "dense 32 silu" --objective dreg --k 3 --labels auto \
+        --corrupt salt_pepper:0.2 --contract 0.01 --sparse 0.01 --code tanh --binarize dynamic \
+        --beta 0.5 --warmup 0.5 --cycle 1 --optimizer adam_iwae --lr 0.01 "$@")
     ;;
 esac || exit 1
 hash=$(echo "$out" | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')
