@@ -552,6 +552,7 @@ typedef struct vae_info {
     int classes;        /* of the layers `label`; 0: there are none */
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
+    double lr, beta;    /* learning rate and weight of the KL of the next step */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -6219,25 +6220,6 @@ VAE_API void vae_destroy(vae *model) {
 VAE_API const vae_report *vae_last_report(const vae *model) { return &model->report; }
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc) { *desc = model->desc; }
 
-VAE_API void vae_get_info(const vae *model, vae_info *info) {
-    memset(info, 0, sizeof *info);
-    info->input_dim = model->input.dim;
-    info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
-    info->outputs = model->outputs;
-    info->parameters = model->parameters;
-    info->tensors = model->slot_count;
-    info->memory = model->block_size;
-    info->memory_activations = model->activations;
-    info->step = model->step;
-    info->epoch = model->at.epoch;
-    info->classes = model->classes;
-    info->best_epoch = model->at.best_epoch, info->best = model->at.best;
-    info->isa = model->k->isa;
-    info->invalid = model->invalid;
-    info->weights_only = model->weights_only;
-}
-
 VAE_API uint64_t vae_params_hash(const vae *model) {
     return vae__hash_floats(VAE__FNV, model->w, model->parameters);
 }
@@ -6871,6 +6853,29 @@ static double vae__lr_now(const vae *m) {
         return lr;
     }
     return d->lr;
+}
+
+VAE_API void vae_get_info(const vae *model, vae_info *info) {
+    vae__fpenv env;
+    memset(info, 0, sizeof *info);
+    info->input_dim = model->input.dim;
+    info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
+    info->latent = (size_t)model->desc.latent;
+    info->outputs = model->outputs;
+    info->parameters = model->parameters;
+    info->tensors = model->slot_count;
+    info->memory = model->block_size;
+    info->memory_activations = model->activations;
+    info->step = model->step;
+    info->epoch = model->at.epoch;
+    info->classes = model->classes;
+    info->best_epoch = model->at.best_epoch, info->best = model->at.best;
+    info->isa = model->k->isa;
+    vae__fp_enter(&env);
+    info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
+    vae__fp_leave(&env);
+    info->invalid = model->invalid;
+    info->weights_only = model->weights_only;
 }
 
 /* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
