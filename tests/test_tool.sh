@@ -335,6 +335,430 @@ for flag in data test images model checkpoint-every resume weights-only encoder 
 done
 check help_lines_fit_80_columns lacks help.out '.\{81\}'
 
+# ---- objectives ----
+
+tiny="--data digits --images 96 --test-images 32 --batch 32 --latent 4 --epochs 2 --quiet"
+net16="dense 16 relu"
+small_net() { "$vae" train "$@" --encoder "$net16" --decoder "$net16"; }
+hash_with() { small_net $tiny "$@" --json - |
+    sed -n 's/.*"params_hash": "\([0-9a-f]*\)".*/\1/p'; }
+base=$(hash_with)
+check a_hash_is_found [ ${#base} -eq 16 ]
+acts() { # FLAGS...: they change what is learnt
+    got=$(hash_with "$@")
+    [ ${#got} -eq 16 ] && [ "$got" != "$base" ]
+}
+for flags in "--objective iwae --k 5" "--objective dreg --k 5" "--objective ae" \
+    "--objective recon" "--objective kl" "--k 5" "--free-bits 1" "--warmup 1" "--sparse 1" \
+    "--contract 1" "--corrupt mask" "--corrupt gaussian" "--corrupt salt_pepper" "--code tanh" \
+    "--optimizer adam_iwae" "--labels auto" "--schedule iwae" "--validate 32"; do
+    check "acts:_$flags" acts $flags
+done
+same() { [ "$(hash_with $1)" = "$(hash_with $2)" ]; }
+differ() { ! same "$1" "$2"; }
+check iwae_is_not_dreg differ "--objective iwae --k 5" "--objective dreg --k 5"
+check the_strength_of_corruption_acts differ "--corrupt mask" "--corrupt mask:0.5"
+check corruption_is_0.3_by_itself same "--corrupt mask" "--corrupt mask:0.3"
+check kinds_of_corruption_differ differ "--corrupt mask" "--corrupt salt_pepper"
+check cycles_act differ "--warmup 1" "--warmup 1 --cycle 1"
+check ae_is_no_noise_and_no_kl same "--objective ae" "--noise off --beta 0"
+check recon_is_no_kl same "--objective recon" "--beta 0"
+check kl_can_be_weighed differ "--objective kl" "--objective kl --beta 4"
+check k_is_samples same "--objective iwae --k 3" "--objective iwae --samples 3"
+check schedule_iwae_is_its_stages same "--schedule iwae" \
+    "--stages 1:1e-3,3:7.197e-4,9:5.179e-4,27:3.728e-4,81:2.683e-4,243:1.931e-4,729:1.389e-4,2187:1e-4"
+
+# what was typed survives the file: --resume with the same flags goes on, info tells them
+number=0
+for flags in "objective iwae --k 5" "objective dreg --k 5" "objective ae" "objective recon" \
+    "objective kl" "free-bits 0.25" "sparse 0.5" "contract 0.5" "corrupt gaussian:0.7" \
+    "corrupt mask:0.3" "code sigmoid" "cycle 1.5 --warmup 0.5" "schedule plateau --plateau 3" \
+    "lr-factor 0.3 --plateau 3" "patience 7" "noise off" "beta 0"; do
+    number=$((number + 1))
+    small_net $tiny --$flags --model r$number.st
+    "$vae" train --data digits --images 96 --test-images 32 --epochs 3 --quiet --$flags \
+        --model r$number.st --resume
+    check "resume_takes_--$flags" [ $? -eq 0 ]
+    "$vae" info r$number.st >r$number.info
+    set -- $flags
+    if [ "$1" != noise ] && [ "$1" != beta ] && [ "$1" != cycle ]; then
+        check "info_tells_$1_$2" holds r$number.info "^$1  *$2\$"
+    fi
+done
+check info_tells_cycles_in_steps holds r12.info '^cycle  *5 (steps)$'
+check info_of_beta_0_says_recon holds r17.info '^objective  *recon$'
+refused resume_with_another_objective 2 "--objective elbo contradicts r3.st, which was made with 'ae'" \
+    train $tiny --objective elbo --resume --model r3.st
+refused resume_with_beta_for_an_autoencoder 2 "--beta 1 contradicts r3.st" \
+    train $tiny --beta 1 --resume --model r3.st
+refused resume_with_noise_for_an_autoencoder 2 "--noise on contradicts r3.st" \
+    train $tiny --noise on --resume --model r3.st
+refused resume_with_iwae_for_free_bits 2 "--objective iwae contradicts r6.st" \
+    train $tiny --objective iwae --resume --model r6.st
+refused resume_with_other_corruption 2 "--corrupt mask:0.5 contradicts r10.st" \
+    train $tiny --corrupt mask:0.5 --resume --model r10.st
+refused resume_with_another_k 2 "--samples 4 contradicts r1.st" \
+    train $tiny --k 4 --resume --model r1.st
+
+"$vae" train --data digits --images 96 --test-images 32 --epochs 2 --objective iwae --k 5 >iwae.out
+check iwae_shows_its_bound holds iwae.out '^epoch 1/2 .*  -bound [0-9]'
+check iwae_result_has_a_column_for_it holds iwae.out '  KL     -bound   nats'
+check objective_is_told holds iwae.out '^objective    --objective iwae --samples 5$'
+"$vae" train --data digits --images 96 --test-images 32 --epochs 2 --objective ae >ae.out
+check autoencoder_shows_its_loss holds ae.out '^epoch 1/2 .*  loss [0-9].*test -ELBO .* loss [0-9]'
+check elbo_needs_no_loss lacks m.out 'loss'
+
+refused ae_with_beta 2 "--beta 4 contradicts" train $tiny --objective ae --beta 4
+refused ae_with_warmup 2 "--warmup is about the KL" train $tiny --objective ae --warmup 1
+refused ae_with_noise 2 "--noise on contradicts" train $tiny --objective ae --noise on
+refused no_kl_with_free_bits 2 "--free-bits is about the KL" train $tiny --beta 0 --free-bits 1
+refused recon_without_noise 2 "--objective ae" train $tiny --objective recon --noise off
+refused kl_without_kl 2 "--beta 0 contradicts" train $tiny --objective kl --beta 0
+refused iwae_without_kl 2 "--beta 0 contradicts" train $tiny --objective iwae --beta 0
+refused iwae_without_noise 2 "--noise off contradicts" train $tiny --objective iwae --noise off
+refused iwae_with_free_bits 2 "--free-bits does not go" train $tiny --objective iwae --free-bits 1
+refused k_and_samples 2 "--k and --samples are one" train $tiny --k 2 --samples 2
+refused too_many_draws 2 "from 1 to 65536" train $tiny --k 65537
+refused cycle_without_warmup 2 "it needs --warmup" train $tiny --cycle 2
+for word in soap mask:2 mask:0 none:1 mask: gaussian:x; do
+    refused "corrupt_$word" 2 "--corrupt: '$word' is none of" train $tiny --corrupt $word
+done
+refused stages_twice 2 "leave --stages out" train $tiny --schedule iwae --stages 1:1e-3
+refused rate_beside_stages 2 "--lr has no effect" train $tiny --schedule iwae --lr 1e-3
+refused plateau_of_another_schedule 2 "--plateau belongs to" train $tiny --schedule cosine --plateau 3
+refused plateau_and_stages 2 "two schedules" train $tiny --stages 1:1e-3 --plateau 3
+refused factor_of_another_schedule 2 "--lr-factor belongs to" train $tiny --lr-factor 0.1
+
+# the examples of the help page, as they stand there
+"$vae" help train | sed -n '/^Examples/,$p' | sed -e ':a' -e '/\\$/N' -e 's/\\\n *//' -e 'ta' |
+    sed -n 's/^  vae \(.*--data digits.*\)/\1/p' >examples.txt
+check help_has_an_example_of_each_objective [ "$(wc -l <examples.txt)" -ge 15 ]
+for word in 'objective ae' 'objective iwae' 'objective dreg' 'objective recon' 'objective kl' \
+    '--sparse' '--contract' '--corrupt' '--beta' '--cycle' '--free-bits' '--labels'; do
+    check "an_example_has_$word" holds examples.txt "$word"
+done
+number=0
+while read -r line; do
+    number=$((number + 1))
+    eval "set -- $line" # the quotes are the shell's
+    for last in "$@"; do :; done # the model's name
+    rm -f "$last"
+    "$vae" "$@" --images 64 --test-images 32 --epochs 1 --quiet </dev/null
+    check "example_$number:_$line" [ $? -eq 0 -a -s "$last" ]
+done <examples.txt
+
+# ---- recipes ----
+
+"$vae" help recipes >recipes.out
+"$vae" help train | tr -d '\n' | tr -s ' ' >help.one
+for recipe in iwae-paper iwae-code pytorch-example; do
+    check "help_recipes_has_$recipe" holds recipes.out "^$recipe\$"
+    check "help_train_has_$recipe" holds help.one "$recipe"
+done
+"$vae" train --data digits --images 40 --test-images 0 --recipe iwae-paper --epochs 1 \
+    --model recipe.st >recipe.out
+check recipe_prints_what_it_sets holds recipe.out \
+    '^recipe  *iwae-paper: --encoder "dense 200 tanh, dense 200 tanh" .* --latent 50 .*--schedule iwae$'
+check recipe_leaves_out_what_is_typed lacks recipe.out '--epochs 3280'
+"$vae" info recipe.st >recipe.info
+for line in 'encoder  *dense 200 tanh, dense 200 tanh' 'latent  *50' 'batch  *20' 'adam-eps  *0.0001' \
+    'binarize  *dynamic' 'visible-bias  *mean' 'optimizer  *adam' 'epoch  *1 of 1' \
+    'stages  *2:0.001,6:0.0007197,18:.*,4374:0.0001 (steps)'; do
+    check "recipe_sets_$(echo "$line" | cut -d' ' -f1)" holds recipe.info "^$line\$"
+done
+"$vae" train --data digits --images 40 --test-images 0 --recipe iwae-paper --epochs 2 \
+    --model recipe.st --resume --quiet
+check recipe_resumes [ $? -eq 0 ]
+refused recipe_is_compared_on_resume 2 "contradicts recipe.st" train --data digits --images 40 \
+    --recipe pytorch-example --epochs 3 --model recipe.st --resume
+"$vae" train --data digits --images 40 --test-images 0 --recipe iwae-code --epochs 1 --stages 1:1e-4 \
+    --encoder "dense 9" --model recipe.st >recipe.out
+"$vae" info recipe.st >recipe.info
+check typed_stages_win holds recipe.info '^stages  *2:0.0001 (steps)$'
+check typed_encoder_wins holds recipe.info '^encoder  *dense 9$'
+check recipe_keeps_the_rest holds recipe.info '^optimizer  *adam_iwae$'
+check recipe_says_only_what_it_set lacks recipe.out '1:1e-3'
+refused recipe_that_is_none 2 "none of iwae-paper, iwae-code" train --data digits --recipe x
+
+# ---- held-out images, patience, the best file ----
+
+# 60 images to train on, of which the last 20 are held out, are two sets of 40 and 20
+"$vae" digits held --images 60 --test-images 30 --quiet
+{ printf '\0\0\10\3\0\0\0\24\0\0\0\34\0\0\0\34'; tail -c $((20 * 784)) held/train-images-idx3-ubyte; } >last20
+short="--batch 16 --epochs 3 --binarize dynamic --quiet"
+small_net --data held $short --validate 20 --json a.json --log a.csv
+small_net --data held $short --images 40 --test last20 --json b.json --log b.csv
+untimed() { cut -d, -f1,2,4- "$1"; }
+same_log() { [ "$(wc -l <"$1")" -gt 1 ] && [ "$(untimed "$1")" = "$(untimed "$2")" ]; }
+check held_out_images_are_the_last same_hash a.json b.json
+check held_out_images_are_the_epochs_test same_log a.csv b.csv
+small_net --data held $short --images 40 --json c.json
+section() { sed -n "s/.*\"$1\": \\({.*}\\).*/\\1/p" "$2"; }
+check test_images_wait_for_the_end [ "$(section test a.json)" = "$(section test c.json)" ]
+check json_has_the_held_out_figures [ "$(section validation a.json)" = "$(section test b.json)" ]
+"$vae" train --data held --images 40 --test-images 0 --validate 10 --batch 16 --epochs 1 >held.out
+check held_out_is_told holds held.out '^held out  *the last 10 of held'
+check held_out_has_its_row holds held.out '^held-out  *[0-9]'
+refused all_held_out 2 "leaves none of the 60" train --data held --validate 60
+
+over="--data digits --images 64 --test-images 64 --batch 32 --lr 0.01 --epochs 60 --quiet"
+"$vae" train $over --patience 4 --best best.st --model last.st --log over.csv --json over.json
+best=$(number_of best_epoch over.json)
+ended=$(number_of epochs over.json)
+check patience_ends_a_run [ "${ended:-99}" -lt 60 -a "${ended:-99}" -eq $((${best:-0} + 4)) ]
+check log_has_every_epoch_of_it [ "$(tail -n 1 over.csv | cut -d, -f1)" = "$ended" ]
+"$vae" info best.st >best.info
+check best_file_is_of_the_best_epoch holds best.info "^epoch  *$best of 60\$"
+"$vae" eval best.st --data digits --images 64 --quiet --json best.json
+lowest=$(tail -n +2 over.csv | cut -d, -f13 | sort -g | head -n 1)
+check best_file_has_the_lowest_loss [ "$(number_of elbo best.json)" = "-$lowest" ]
+check log_says_which_is_best [ "$(tail -n 1 over.csv | cut -d, -f14)" = "$best" ]
+"$vae" train $over --plateau 2 --lr-factor 0.1 --log plateau.csv
+check plateau_cuts_the_rate [ "$(cut -d, -f4 plateau.csv | sed -n 2p) $(tail -n 1 plateau.csv | cut -d, -f4 |
+    sed 's/^1e-[0-9]*$/cut/; s/^0.00*1$/cut/')" = "0.01 cut" ]
+for flag in "--patience 3" "--plateau 3" "--best b.st"; do
+    refused "${flag}_without_test_images" 2 "looks at test losses" \
+        train --data digits --images 64 --test-images 0 $flag
+done
+refused best_in_no_folder 1 "no/b.st cannot be written" train $tiny --best no/b.st
+
+# ---- the log ----
+
+small_net --data digits --images 96 --test-images 32 --batch 32 --schedule cosine --epochs 8 --quiet \
+    --log whole.csv --model w.st --json whole.json
+check log_has_a_row_per_epoch [ "$(wc -l <whole.csv)" -eq 9 ]
+check log_has_14_columns [ "$(tr -cd ',\n' <whole.csv | sort -u)" = ",,,,,,,,,,,,," ]
+check log_ends_with_the_figures_of_json [ "$(tail -n 1 whole.csv | cut -d, -f5)" = \
+    "$(section train whole.json | sed 's/.*"elbo": -\([0-9.e+]*\),.*/\1/')" ]
+check log_counts_steps [ "$(cut -d, -f2 whole.csv | tail -n +2 | tr '\n' ' ')" = "3 6 9 12 15 18 21 24 " ]
+check log_tells_the_rate [ "$(awk -F, 'NR > 1 { d = $4 - 0.0005 * (1 + cos(3.14159265358979 * (3 * $1 - 1) / 24))
+    if (d < 0) d = -d; if (d > w) w = d } END { print (w < 1e-10) }' whole.csv)" = 1 ]
+"$vae" train $tiny --stages 1:1e-3,1:5e-4 --log stages.csv
+check log_tells_the_stages [ "$(cut -d, -f4 stages.csv | tail -n 2 | tr '\n' ' ')" = "0.001 0.0005 " ]
+small_net --data held/train-images-idx3-ubyte $short --log notest.csv
+check log_without_test_images_has_holes holds notest.csv '^3,.*[0-9],,,,,$'
+small_net --data held/train-images-idx3-ubyte $short --log notest.csv
+check log_begins_anew_without_resume [ "$(wc -l <notest.csv)" -eq 4 ]
+
+# killed in the midst, with checkpoints every third epoch
+killed="--data digits --images 2000 --test-images 50 --latent 4 --batch 32 --epochs 30 --patience 30
+    --checkpoint-every 3 --objective iwae --k 2 --encoder tanh --decoder tanh --quiet"
+"$vae" train $killed --log all.csv --model all.st --best allbest.st
+"$vae" train $killed --log some.csv --model some.st --best somebest.st &
+pid=$!
+while [ ! -e some.st ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
+kill -KILL $pid 2>/dev/null
+wait $pid 2>/dev/null
+epoch=$("$vae" info some.st | sed -n 's/^epoch *\([0-9]*\) of.*/\1/p')
+check kill_came_before_the_end [ "${epoch:-30}" -lt 30 ]
+head -n $((epoch + 1)) some.csv >some.kept # and what a kill may leave beyond the checkpoint:
+tail -n 1 some.kept | sed "s/^$epoch,/$((epoch + 1)),/" >>some.kept
+printf '%s,99,0.5' $((epoch + 2)) >>some.kept
+cp some.kept some.csv
+cp some.st again.st
+cp some.kept again.csv
+"$vae" train $killed --log some.csv --model some.st --best somebest.st --resume
+check resumed_log_is_that_of_one_run same_log all.csv some.csv
+check resumed_model_is_that_of_one_run cmp -s all.st some.st
+check resumed_best_file_is_that_of_one_run cmp -s allbest.st somebest.st
+check seconds_never_fall [ "$(cut -d, -f3 some.csv | tail -n +2 | sort -g | tr '\n' ' ')" = \
+    "$(cut -d, -f3 some.csv | tail -n +2 | tr '\n' ' ')" ]
+"$vae" train $killed --log again.csv --model again.st --resume & # and Ctrl-C
+pid=$!
+sleep 0.3
+kill -INT $pid 2>/dev/null
+wait $pid
+"$vae" train $killed --log again.csv --model again.st --resume
+check stopped_log_is_that_of_one_run same_log all.csv again.csv
+check stopped_model_is_that_of_one_run cmp -s all.st again.st
+printf 'a,b\n1,2\n' >foreign.csv
+refused log_of_something_else 1 "is not a log of vae train" \
+    train $killed --log foreign.csv --model some.st --resume
+check log_of_something_else_is_left_alone [ "$(cat foreign.csv)" = "$(printf 'a,b\n1,2')" ]
+{ head -n 3 all.csv; tail -n 1 all.csv; } >gap.csv
+refused log_with_a_gap 1 "belongs behind epoch 2" train $killed --log gap.csv --model some.st --resume
+refused log_in_no_folder 1 "no/l.csv cannot be written" train $tiny --log no/l.csv
+refused resume_on_other_images 2 "belong to another number of training images" \
+    train --data digits --images 160 --epochs 9 --resume --model r13.st --quiet
+
+# ---- classes ----
+
+cond() { "$vae" train "$@" --encoder "$net" --decoder "$net" --latent 4 --batch 32; }
+"$vae" digits cset --images 400 --test-images 50 --quiet
+cond --data digits --images 400 --test-images 50 --labels auto --epochs 20 --model c.st --json c.json >c.out
+check labels_put_layers_in holds c.out \
+    '28x28x1 > flatten, label 10, dense 32 relu > 4 latents > label 10, dense 32 relu > 28x28x1'
+"$vae" info c.st >c.info
+check info_tells_classes holds c.info '^classes  *10$'
+by_labels() { cond --data "$@" --epochs 20 --quiet --json d.json && same_hash c.json d.json; }
+check labels_of_a_folder by_labels cset --labels auto
+check labels_of_a_file by_labels cset --labels cset/train-labels-idx1-ubyte
+check labels_beside_one_file by_labels cset/train-images-idx3-ubyte --test cset --labels auto
+gzip cset/train-labels-idx1-ubyte 2>/dev/null && check labels_in_gzip by_labels cset --labels auto
+"$vae" train --data cset --encoder "flatten, label 10, dense 32 relu" --decoder "label 10, dense 32 relu" \
+    --latent 4 --batch 32 --epochs 20 --quiet --json d.json
+check layers_that_are_typed_ask_for_labels same_hash c.json d.json
+"$vae" train --data shapes --images 64 --test-images 32 --encoder "conv 4 4x4/2 relu" --decoder "$net16" \
+    --batch 32 --epochs 1 --labels auto >d.out
+check labels_beside_pixels holds d.out '> label 3, conv 4 4x4/2 relu > 20 latents > label 3, dense 16 relu >'
+cond --data digits --images 400 --test-images 50 --labels auto --epochs 25 --resume --model c.st --quiet
+check labels_resume [ $? -eq 0 ]
+"$vae" train --data cset --epochs 26 --resume --model c.st --quiet
+check resume_finds_labels_by_itself [ $? -eq 0 ]
+mkdir two && head -c $((3073 * 4)) cifar/data_batch_1.bin >two/data_batch_1.bin
+cond --data two --labels auto --epochs 1 >d.out
+check labels_of_cifar holds d.out '> flatten, label 6, dense 32 relu >'
+rm -rf nolabels && mkdir nolabels && cp set/train-images-idx3-ubyte nolabels/
+refused labels_that_are_not_there 1 "comes without labels" train --data nolabels --labels auto
+refused pictures_have_no_labels 1 "comes without labels" train --data photos --labels auto
+refused labels_of_other_images 1 "holds 70 labels, but held/train-images-idx3-ubyte 60 images" \
+    train --data held/train-images-idx3-ubyte --labels set/train-labels-idx1-ubyte
+refused images_as_labels 1 "holds no labels" train --data set --labels set/train-images-idx3-ubyte
+refused classes_that_the_network_lacks 1 "the networks know 0 to 1" train --data set \
+    --encoder "flatten, label 2" --decoder "label 2"
+refused labels_for_a_plain_model 2 "was made without classes" \
+    score m.safetensors --data digits --labels auto
+refused labels_on_resume_of_a_plain_model 2 "was made without classes" \
+    train $tiny --labels auto --resume --model r1.st
+
+refused sample_needs_a_class 2 "c.st draws one of 10 classes: say which with --class 0 to 9" sample c.st
+refused manifold_needs_a_class 2 "--class" manifold c.st
+refused traverse_needs_a_class 2 "--class" traverse c.st
+refused decode_needs_a_class 2 "--class" decode c.st --in codes.npy
+refused class_that_is_none 2 "knows classes 0 to 9" sample c.st --class 10
+refused class_of_a_plain_model 2 "was made without classes" sample m.safetensors --class 0
+"$vae" sample c.st --class 0 --out a.png --quiet
+"$vae" sample c.st --class 1 --out b.png --quiet
+check classes_are_drawn_differently sh -c '[ -s a.png ] && [ -s b.png ] && ! cmp -s a.png b.png'
+"$vae" encode c.st --data digits --images 50 --out ccodes.npy --quiet
+"$vae" encode c.st --data digits --images 50 --labels cset/t10k-labels-idx1-ubyte --out dcodes.npy --quiet
+check encode_takes_labels cmp -s ccodes.npy dcodes.npy
+{ printf '\0\0\10\1\0\0\0\62'; head -c 50 /dev/zero; } >zeros
+"$vae" encode c.st --data digits --images 50 --labels zeros --out dcodes.npy --quiet
+check other_labels_give_other_codes sh -c '[ -s dcodes.npy ] && ! cmp -s ccodes.npy dcodes.npy'
+ink() { # CLASS: mean pixel of what it decodes from 50 codes
+    "$vae" decode c.st --in ccodes.npy --class "$1" --out ink.npy --quiet
+    tail -c +129 ink.npy | od -An -v -tf4 | awk '{ for (i = 1; i <= NF; i++) s += $i; n += NF } END { print s / n }'
+}
+check a_one_has_less_ink_than_a_zero below "$(ink 1)" "$(ink 0)"
+for command in "reconstruct c.st" "interpolate c.st --steps 5" "traverse c.st --image 2" \
+    "traverse c.st --class 2"; do
+    rm -f picture.png
+    "$vae" $command --data digits --images 30 --out picture.png --quiet
+    check "conditional_$command" is_png picture.png
+done
+"$vae" eval c.st --data digits --images 50 --quiet --json c1.json
+"$vae" eval c.st --data digits --images 50 --labels zeros --quiet --json c2.json
+check wrong_labels_cost_nats below "$(number_of elbo c2.json)" "$(number_of elbo c1.json)"
+
+# ---- eval ----
+
+"$vae" train --data digits --images 500 --test-images 100 --latent 5 --encoder "$net" --decoder "$net" \
+    --binarize dynamic --epochs 10 --model e.st --quiet
+"$vae" eval e.st --data digits --images 100 --samples 1,4,64,5000 --factors auto --threads 1 --json e1.json >e.out
+"$vae" eval e.st --data digits --images 100 --samples 1,4,64,5000 --factors auto --threads 2 --quiet --json e2.json
+figures() { grep -v -e seconds -e threads -e images_per "$1"; }
+check figures_do_not_depend_on_threads [ "$(figures e1.json)" = "$(figures e2.json)" ]
+check eval_draws_no_progress_into_a_file lacks e.out 'left'
+bound() { sed -n "s/.*{\"k\": $1, \"bound\": \\([-0-9.e+]*\\), \"se\": [0-9.e+-]*}.*/\\1/p" e1.json; }
+check bounds_rise_with_k sh -c "[ -n '$(bound 1)' ] && echo '$(bound 1) $(bound 4) $(bound 64) $(bound 5000)' |
+    awk '{ exit !(\$1 < \$2 && \$2 < \$3 && \$3 < \$4) }'"
+check one_draw_is_about_the_elbo [ "$(awk -v a="$(bound 1)" -v b="$(number_of elbo e1.json)" \
+    'BEGIN { d = a - b; print (d < 1 && d > -1) }')" = 1 ]
+check nll_is_the_bound_of_5000 [ "-$(number_of nll e1.json)" = "$(bound 5000)" ]
+check nll_is_printed holds e.out '^NLL (5000)  *[0-9.]* +- [0-9.]*$'
+check nll_in_bits [ "$(awk -v e="$(number_of nll e1.json)" -v b="$(number_of nll_bits_per_dim e1.json)" \
+    'BEGIN { d = e / (784 * log(2)) - b; print (d < 1e-7 && d > -1e-7) }')" = 1 ]
+check nll_is_null_unless_asked holds eval.json '"nll": null'
+"$vae" score e.st --data digits --images 100 --out e.csv --quiet
+errors_agree() { # mean and standard error of -ELBO, recon, KL, by the scores
+    awk -F, -v want="$1" 'NR > 1 { for (i = 0; i < 3; i++) { s[i] += $(i + 2); q[i] += $(i + 2)^2 } n++ }
+        END { split(want, w, " ")
+            for (i = 0; i < 3; i++) { m = s[i] / n; e = sqrt((q[i] - n * m * m) / (n - 1) / n)
+                if (w[2 * i + 1]^2 < (m^2) * (1 - 1e-6) || w[2 * i + 1]^2 > (m^2) * (1 + 1e-6)) exit 1
+                if (w[2 * i + 2] < e * (1 - 1e-4) || w[2 * i + 2] > e * (1 + 1e-4)) exit 1 } exit n != 100 }' e.csv
+}
+part() { section test e1.json | sed "s/.*\"$1\": \\([-0-9.e+]*\\)[,}].*/\\1/"; }
+only() { sed -n "s/.*\"$1\": \\([-0-9.e+]*\\)[,}].*/\\1/p" e1.json; }
+check eval_agrees_with_score errors_agree "$(part elbo) $(only elbo_se) $(part recon) $(only recon_se) \
+    $(part kl) $(only kl_se)"
+list() { sed -n "s/.*\"$1\": \\[\\(.*\\)\\].*/\\1/p" e1.json | tr -d ','; }
+check kl_of_latents_adds_up [ "$(list kl_per_latent | awk -v kl="$(part kl)" \
+    '{ for (i = 1; i <= NF; i++) s += $i; d = s / kl - 1; print (NF == 5 && d < 1e-5 && d > -1e-5) }')" = 1 ]
+check active_units_are_counted [ "$(list mu_variance | awk '{ for (i = 1; i <= NF; i++) n += $i > 0.01; print n }')" = \
+    "$(number_of active_units e1.json)" ]
+check latents_are_printed_by_kl [ "$(sed -n 's/^KL of each *\(.*\)/\1/p' e.out | tr ' ' '\n' | cut -d: -f2)" = \
+    "$(list kl_per_latent | tr ' ' '\n' | awk '{ printf "%.2f\n", $1 }' | sort -gr)" ]
+refused bounds_of_no_draws 2 "--samples: '0' is not" eval e.st --data digits --samples 1,0
+refused bounds_of_too_many_draws 2 "--samples: '65537' is not" eval e.st --data digits --samples 65537
+refused too_many_bounds 2 "at most 8" eval e.st --data digits --samples 1,2,3,4,5,6,7,8,9
+refused bound_of_an_autoencoder 1 "has no noise" eval r3.st --data digits --images 30 --samples 5
+
+# mutual information: what is computed, then on whose table
+cat >mig.c <<'END'
+#include <stdio.h>
+#include "tools/figures.h"
+enum { N = 4000 };
+static uint8_t bins[3 * N], codes[2 * N];
+static double column[N], gap, error2;
+static int values[2];
+static unsigned dice(void) { static unsigned x = 1; return (x = x * 1664525u + 1013904223u) >> 16; }
+static void print(size_t latents)
+{
+    int factors = figures_mig(N, latents, bins, 2, codes, values, &gap, &error2);
+    printf("%d %.6f %d\n", factors, gap, error2 < 1e-3);
+}
+int main(void)
+{
+    figures_sample s = {0, 0, 0, 0};
+    for (int i = 0; i < N; i++) column[i] = -3 + i % 5 * 0.25;
+    values[0] = figures_column(column, N, codes, 2);
+    for (int i = 0; i < N; i++) column[i] = 7;
+    values[1] = figures_column(column, N, codes + 1, 2);
+    printf("%d %d %d\n", values[0], values[1], codes[2 * 3]);
+    for (int i = 0; i < N; i++) bins[i] = (uint8_t)(i % 5 * 4);
+    print(1); /* a code that tells all, alone */
+    for (int i = 0; i < N; i++) bins[2 * i] = (uint8_t)(i % 5 * 4), bins[2 * i + 1] = bins[2 * i];
+    print(2); /* two that tell all */
+    for (int i = 0; i < N; i++) bins[2 * i + 1] = (uint8_t)(dice() % 20);
+    print(2); /* one beside noise: 1 but for what 76 spare cells of 4000 images seem to tell */
+    for (int i = 0; i < N; i++) bins[2 * i + 1] = i % 5 < 2;
+    print(2); /* beside one that tells H(2/5) = 0.673 of ln 5 = 1.609 nats: 0.5818 */
+    for (int i = 0; i < N; i++) column[i] = i;
+    printf("%d", figures_column(column, N, codes, 2)); /* too many values: 20 bins */
+    printf(" %d %d %d\n", codes[0], codes[2 * (N / 2)], codes[2 * (N - 1)]);
+    for (int i = 0; i < 64; i++) column[i] = 64 - i;
+    printf("%d", figures_column(column, 64, codes, 1));
+    printf(" %d %d\n", codes[0], codes[63]);
+    for (int i = 1; i < 6; i++) figures_add(&s, i * i); /* 1 4 9 16 25: mean 11, deviation^2 93.5 */
+    printf("%.6f %.6f %.9f\n", figures_mean(&s), figures_error2(&s), figures_log(10));
+    return 0;
+}
+END
+if "${CC:-cc}" -I"$root" mig.c -o mig 2>/dev/null && ./mig >mig.out 2>&1; then
+    check mig_of_known_codes [ "$(sed 's/ 0\.99[0-9]* / near_1 /' mig.out | tr '\n' '/')" = \
+        "5 1 3/1 1.000000 1/1 0.000000 1/1 near_1 1/1 0.581834 1/20 0 10 19/64 63 0/11.000000 18.700000 2.302585093/" ]
+else
+    echo "skipped mig_of_known_codes: no compiler"
+fi
+"$vae" eval s.safetensors --data shapes --images 64 --factors auto --json f1.json >f.out
+"$vae" eval s.safetensors --data shapeset --split train --images 64 --factors shapeset/train-factors.npy \
+    --quiet --json f2.json
+"$vae" eval s.safetensors --data shapes --split train --images 64 --factors auto --quiet --json f3.json
+check mig_is_printed holds f.out '^MIG  *0\.[0-9]* +- 0\.[0-9]* over 6 factors$'
+check mig_of_a_table_is_that_of_the_set [ -n "$(number_of mig f2.json)" -a \
+    "$(number_of mig f2.json) $(number_of mig_se f2.json)" = "$(number_of mig f3.json) $(number_of mig_se f3.json)" ]
+"$vae" digits fset --images 40 --test-images 40 --factors --quiet
+"$vae" eval e.st --data fset --factors fset/t10k-factors-idx2-int --quiet --json f4.json
+"$vae" eval e.st --data digits --images 40 --factors auto --quiet --json f5.json
+check mig_of_an_idx_table [ -n "$(number_of mig f4.json)" -a "$(number_of mig f4.json)" = "$(number_of mig f5.json)" ]
+"$vae" eval e.st --data fset --factors fset/t10k-labels-idx1-ubyte >f.out
+check one_column_is_a_table holds f.out 'over 1 factors'
+refused factors_that_are_not_known 2 "knows the built-in sets only" eval e.st --data fset --factors auto
+refused factors_of_other_images 1 "holds 40 rows, but held/t10k-images-idx3-ubyte 30 images" \
+    eval e.st --data held --factors fset/train-factors-idx2-int
+refused constant_factors 1 "has one value only" eval e.st --data digits --images 50 --factors zeros
+
 # ---- wrong command lines ----
 
 refused no_command 2 "vae help"

@@ -1657,6 +1657,9 @@ static void check_spellings(options *o)
     if (given(o, "--plateau") && given(o, "--schedule")
         && o->desc.schedule != VAE_SCHEDULE_PLATEAU)
         die(MISUSED, "--plateau belongs to --schedule plateau");
+    if (given(o, "--lr-factor") && !o->resume && !given(o, "--plateau")
+        && o->desc.schedule != VAE_SCHEDULE_PLATEAU)
+        die(MISUSED, "--lr-factor belongs to --schedule plateau");
     if (o->stages || given(o, "--plateau")) {
         o->desc.schedule = o->stages ? VAE_SCHEDULE_STAGES : VAE_SCHEDULE_PLATEAU;
         o->given[find_flag(TRAIN, "--schedule") - flags] = 1;
@@ -2066,7 +2069,7 @@ static void print_stats(const char *name, const vae_stats *s, int what, int has_
 {
     say("%-12s %10.3f %10.3f %10.3f", name, -s->elbo, s->recon, s->kl);
     if (what & SHOWS_BOUND && has_bound) say(" %10.3f", -s->bound);
-    else if (what & SHOWS_BOUND) say(" %10s", "");
+    else if (what & SHOWS_LOSS && what & SHOWS_BOUND) say(" %10s", "");
     if (what & SHOWS_LOSS) say(" %10.3f", s->loss);
     say("\n");
 }
@@ -2795,7 +2798,7 @@ typedef struct verdict {
 /* How many rows of buffers make many draws fast: as far as 64 MB go. */
 static int rows_for_draws(const use *u)
 {
-    size_t row = u->info.memory_activations / (size_t)u->desc.batch + 1, rows = 1024;
+    size_t row = u->info.memory_activations / (size_t)u->desc.batch + 1, rows = 512;
     while (rows > 1 && rows > (size_t)64000000 / row) rows /= 2;
     return rows > (size_t)u->desc.batch ? (int)rows : u->desc.batch;
 }
