@@ -1143,8 +1143,11 @@ static void help_flag(const flag *f, size_t width)
     find_word(f->kind == CHOICE ? f->word : "", "", listed, sizeof listed);
     n = printf("  %s %s", f->name, word);
     printf(n > 22 ? "\n%*s" : "%*s", n > 22 ? 24 : 24 - n, "");
-    snprintf(words, sizeof words, standard ? "%s (%s%sdefault %s)" : "%s", f->help, listed,
-             listed[0] ? "; " : "", standard);
+    n = snprintf(words, sizeof words, standard || listed[0] ? "%s (%s" : "%s", f->help, listed);
+    if (standard)
+        n += snprintf(words + n, sizeof words - (size_t)n, "%sdefault %s", listed[0] ? "; " : "",
+                      standard);
+    if (standard || listed[0]) snprintf(words + n, sizeof words - (size_t)n, ")");
     print_wrapped(words, 24, width);
 }
 
