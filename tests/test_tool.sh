@@ -337,7 +337,7 @@ check help_lines_fit_80_columns lacks help.out '.\{81\}'
 
 # ---- objectives ----
 
-tiny="--data digits --images 96 --test-images 32 --batch 32 --latent 4 --epochs 2 --quiet"
+tiny="--data digits --images 96 --test-images 32 --batch 32 --latent 4 --epochs 2 --threads 1 --quiet"
 net16="dense 16 relu"
 small_net() { "$vae" train "$@" --encoder "$net16" --decoder "$net16"; }
 hash_with() { small_net $tiny "$@" --json - |
@@ -501,7 +501,7 @@ check held_out_is_told holds held.out '^held out  *the last 10 of held'
 check held_out_has_its_row holds held.out '^held-out  *[0-9]'
 refused all_held_out 2 "leaves none of the 60" train --data held --validate 60
 
-over="--data digits --images 64 --test-images 64 --batch 32 --lr 0.01 --epochs 60 --quiet"
+over="--data digits --images 64 --test-images 64 --batch 32 --lr 0.01 --epochs 60 --threads 1 --quiet"
 "$vae" train $over --patience 4 --best best.st --model last.st --log over.csv --json over.json
 best=$(number_of best_epoch over.json)
 ended=$(number_of epochs over.json)
@@ -541,8 +541,8 @@ small_net --data held/train-images-idx3-ubyte $short --log notest.csv
 check log_begins_anew_without_resume [ "$(wc -l <notest.csv)" -eq 4 ]
 
 # killed in the midst, with checkpoints every third epoch
-killed="--data digits --images 2000 --test-images 50 --latent 4 --batch 32 --epochs 30 --patience 30
-    --checkpoint-every 3 --objective iwae --k 2 --encoder tanh --decoder tanh --quiet"
+killed="--data digits --images 1500 --test-images 50 --latent 4 --batch 32 --epochs 30 --patience 30
+    --checkpoint-every 3 --objective iwae --k 2 --encoder tanh --decoder tanh --threads 1 --quiet"
 "$vae" train $killed --log all.csv --model all.st --best allbest.st
 "$vae" train $killed --log some.csv --model some.st --best somebest.st &
 pid=$!

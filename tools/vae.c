@@ -1819,12 +1819,11 @@ static int shows(const vae_desc *d)
 /* "-ELBO 103.21  recon 81.00  KL 22.21" and what else is to be shown. */
 static void stats_text(char *out, size_t size, const vae_stats *s, int what, int digits)
 {
-    int n = snprintf(out, size, "-ELBO %.*f  recon %.*f  KL %.*f", digits, -s->elbo, digits,
-                     s->recon, digits, s->kl);
-    if (what & SHOWS_BOUND)
-        n += snprintf(out + n, size - (size_t)n, "  -bound %.*f", digits, -s->bound);
-    if (what & SHOWS_LOSS)
-        snprintf(out + n, size - (size_t)n, "  loss %.*f", digits, s->loss);
+    char bound[60] = "", loss[60] = "";
+    if (what & SHOWS_BOUND) snprintf(bound, sizeof bound, "  -bound %.*f", digits, -s->bound);
+    if (what & SHOWS_LOSS) snprintf(loss, sizeof loss, "  loss %.*f", digits, s->loss);
+    snprintf(out, size, "-ELBO %.*f  recon %.*f  KL %.*f%s%s", digits, -s->elbo, digits, s->recon,
+             digits, s->kl, bound, loss);
 }
 
 static void draw_progress(const run *r, const vae_progress *p)
@@ -1853,17 +1852,17 @@ static void draw_progress(const run *r, const vae_progress *p)
 
 static void draw_epoch(const run *r, const vae_progress *p)
 {
-    char line[600], all[200], test[120] = "", took[32];
-    int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs), n = 0;
+    char line[700], all[200], test[80] = "", loss[60] = "", took[32];
+    int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs);
     if (p->has_test)
-        n = snprintf(test, sizeof test, "  %s -ELBO %.2f", r->held ? "held-out" : "test",
-                     -p->test.elbo);
+        snprintf(test, sizeof test, "  %s -ELBO %.2f", r->held ? "held-out" : "test",
+                 -p->test.elbo);
     if (p->has_test && r->shows & SHOWS_LOSS)
-        snprintf(test + n, sizeof test - (size_t)n, " loss %.2f", p->test.loss);
+        snprintf(loss, sizeof loss, " loss %.2f", p->test.loss);
     duration_text(took, sizeof took, r->epoch_busy);
     stats_text(all, sizeof all, &p->train, r->shows, 2);
-    snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s  %.0f images/s  %s", wide,
-             (ull)p->epoch + 1, (ull)p->epochs, all, test,
+    snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s  %.0f images/s  %s", wide,
+             (ull)p->epoch + 1, (ull)p->epochs, all, test, loss,
              per_second(r->epoch_images, r->epoch_busy), took);
     screen_line(line, 1);
 }
@@ -1901,6 +1900,7 @@ static double rate_of(const run *r, vae *model)
     vae_get_info(model, &at);
     step = at.step - (at.step > 0);
     if (d.schedule == VAE_SCHEDULE_PLATEAU) return r->rate;
+    if (d.schedule == VAE_SCHEDULE_COSINE && step >= d.lr_steps) return 0;
     if (d.schedule == VAE_SCHEDULE_COSINE)
         return d.lr / 2 * (1 + sine(1.57079632679489661923 - 3.14159265358979323846 * (double)step
                                                              / (double)d.lr_steps));
@@ -1940,6 +1940,8 @@ static void open_log(run *r, uint64_t epochs, int resumed)
         n = fread(room, 1, 65536, old);
         all.count -= 65536 - n;
     }
+    if (resumed && kind_of(path) != NOTHING && (!old || ferror(old)))
+        die(FAILED, "--log %s cannot be read", path);
     if (old) fclose(old);
     if (all.count && (all.count < head || memcmp(all.at, log_head, head) != 0))
         die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
