@@ -1,0 +1,911 @@
+/* What training minimises, setting by setting, against the manual's formulas in double; and the
+ * figures of a finished model: vae_bound, vae_units. Shapes are small enough for plain loops. */
+#include "reference.h"
+
+/* ---- networks with labels, heads and codes, one row at a time ---- */
+
+enum { OBJ_IN = 7, OBJ_LATENT = 3, OBJ_ROWS = 5, OBJ_DRAWS = 5, OBJ_WIDE = 24, OBJ_CLASSES = 3 };
+
+typedef struct obj_layer {
+    int width; /* of a dense layer; negative: label of so many classes; 0: the end */
+    vae_act act;
+} obj_layer;
+
+typedef struct obj_net {
+    const char *text;
+    obj_layer layers[4]; /* the head included */
+} obj_net;
+
+enum { OBJ_DEEP, OBJ_HEAD, OBJ_LABEL };
+static const obj_net obj_encoders[] = {
+    {"dense 6 tanh, dense 5 sigmoid",
+     {{6, VAE_ACT_TANH}, {5, VAE_ACT_SIGMOID}, {2 * OBJ_LATENT, VAE_ACT_IDENTITY}}},
+    {"", {{2 * OBJ_LATENT, VAE_ACT_IDENTITY}}},
+    {"label 3, dense 6 tanh",
+     {{-3, VAE_ACT_IDENTITY}, {6, VAE_ACT_TANH}, {2 * OBJ_LATENT, VAE_ACT_IDENTITY}}}};
+static const obj_net obj_decoders[] = {
+    {"dense 6 tanh", {{6, VAE_ACT_TANH}, {OBJ_IN, VAE_ACT_IDENTITY}}},
+    {"", {{OBJ_IN, VAE_ACT_IDENTITY}}},
+    {"dense 5 sigmoid, label 3",
+     {{5, VAE_ACT_SIGMOID}, {-3, VAE_ACT_IDENTITY}, {OBJ_IN, VAE_ACT_IDENTITY}}}};
+
+/* Parameters lie weight, bias, weight, bias ...; how many there were. y has room for OBJ_WIDE. */
+static size_t obj_forward(const obj_layer *l, size_t in, const double *params, const double *x,
+                          int label, double *y) {
+    const double *p = params;
+    double from[OBJ_WIDE];
+    size_t i, j;
+    memcpy(y, x, in * sizeof *y);
+    for (; l->width; l++) {
+        const size_t out = (size_t)(l->width < 0 ? -l->width : l->width);
+        if (l->width < 0) {
+            for (j = 0; j < out; j++) y[in++] = (int)j == label;
+            continue;
+        }
+        memcpy(from, y, in * sizeof *y);
+        for (j = 0; j < out; j++) {
+            double sum = p[in * out + j];
+            for (i = 0; i < in; i++) sum += from[i] * p[i * out + j];
+            y[j] = ref_act(l->act, sum);
+        }
+        p += in * out + out;
+        in = out;
+    }
+    return (size_t)(p - params);
+}
+
+/* ---- one training step, and all that went into it ---- */
+
+typedef struct obj {
+    vae *m;
+    vae_desc d;             /* resolved */
+    const obj_layer *enc, *dec;
+    uint64_t step;          /* that was taken */
+    double beta;            /* at that step */
+    int exact;              /* contract in closed form */
+    size_t count;           /* parameters */
+    double *params;
+    double x[OBJ_ROWS * OBJ_IN], seen[OBJ_ROWS * OBJ_IN], near[OBJ_ROWS * OBJ_IN];
+    double eps[OBJ_ROWS * OBJ_DRAWS * OBJ_LATENT];
+    int32_t labels[OBJ_ROWS];
+    double weight[OBJ_ROWS * OBJ_DRAWS]; /* importance weights of the last obj_loss */
+    vae_stats stats;        /* the library's */
+} obj;
+
+typedef struct obj_sums {
+    double recon, kl, bound, loss, penalty;
+} obj_sums;
+
+/* mu and log variance of a head of the network. */
+static void obj_head(const vae_desc *d, const double *head, double *mu, double *logvar) {
+    size_t j;
+    for (j = 0; j < OBJ_LATENT; j++) {
+        const double a = head[OBJ_LATENT + j];
+        double s = d->head == VAE_HEAD_SOFTPLUS ? ref_softplus(a) : d->head == VAE_HEAD_ABS
+                       ? fabs(a) : a;
+        mu[j] = ref_act(d->code, head[j]);
+        if (s < 0.001) s = 0.001;
+        logvar[j] = ref_clamp(d->head == VAE_HEAD_LOGVAR ? a : 2 * log(s), -30, 20);
+    }
+}
+
+/* The loss as the manual has it. With `frozen` given, what DReG differentiates by the encoder's
+ * parameters: sum_s w_s^2 (-log weight of draw s), w and the density q standing where `frozen` has
+ * them (Tucker et al. 2019, equation 8). */
+static obj_sums obj_loss(obj *o, const double *params, const double *frozen) {
+    const vae_desc *d = &o->d;
+    const size_t draws = (size_t)d->samples;
+    const int weighs = d->objective != VAE_OBJECTIVE_ELBO && draws > 1;
+    double unit[OBJ_LATENT] = {0}, head[OBJ_WIDE], out[OBJ_WIDE];
+    double mu[OBJ_LATENT], lv[OBJ_LATENT], mu0[OBJ_LATENT], lv0[OBJ_LATENT], z[OBJ_LATENT];
+    double counted = 0, surrogate = 0;
+    obj_sums sum;
+    size_t i, j, q, s, used, all;
+    memset(&sum, 0, sizeof sum);
+    for (i = 0; i < OBJ_ROWS; i++) {
+        const double *x = o->x + i * OBJ_IN;
+        double logw[OBJ_DRAWS], top = -1e300, total = 0;
+        if (frozen) {
+            (void)obj_forward(o->enc, OBJ_IN, frozen, o->seen + i * OBJ_IN, o->labels[i], head);
+            obj_head(d, head, mu0, lv0);
+        }
+        used = obj_forward(o->enc, OBJ_IN, params, o->seen + i * OBJ_IN, o->labels[i], head);
+        obj_head(d, head, mu, lv);
+        for (j = 0; j < OBJ_LATENT; j++) {
+            const double kl = 0.5 * (mu[j] * mu[j] + expm1(lv[j]) - lv[j]);
+            sum.kl += kl / OBJ_ROWS, unit[j] += kl / OBJ_ROWS;
+            sum.penalty += d->sparse * fabs(mu[j]) / OBJ_ROWS;
+        }
+        if (d->contract > 0 && o->exact) {
+            for (j = 0; j < OBJ_LATENT; j++) {
+                const double slope = ref_act_slope(d->code, head[j]);
+                for (q = 0; q < OBJ_IN; q++)
+                    sum.penalty += d->contract * pow(slope * params[q * 2 * OBJ_LATENT + j], 2) /
+                                   OBJ_ROWS;
+            }
+        } else if (d->contract > 0) {
+            (void)obj_forward(o->enc, OBJ_IN, params, o->near + i * OBJ_IN, o->labels[i], out);
+            for (j = 0; j < OBJ_LATENT; j++)
+                sum.penalty += d->contract * 1e4 * pow(ref_act(d->code, out[j]) - mu[j], 2) /
+                               OBJ_ROWS;
+        }
+        for (s = 0; s < draws; s++) {
+            const double *e = o->eps + (i * draws + s) * OBJ_LATENT;
+            double recon, ratio = 0;
+            for (j = 0; j < OBJ_LATENT; j++) {
+                z[j] = mu[j] + (d->no_noise ? 0 : exp(0.5 * lv[j]) * e[j]);
+                ratio += 0.5 * (z[j] * z[j] - (frozen ? pow(z[j] - mu0[j], 2) / exp(lv0[j]) + lv0[j]
+                                                      : e[j] * e[j] + lv[j]));
+            }
+            all = used + obj_forward(o->dec, OBJ_LATENT, params + used, z, o->labels[i], out);
+            recon = d->likelihood == VAE_LIKELIHOOD_BERNOULLI
+                        ? ref_bernoulli(OBJ_IN, out, x, 0, NULL)
+                        : ref_gaussian(OBJ_IN, out, x, params[all], 0, NULL, NULL);
+            sum.recon += recon / (double)(OBJ_ROWS * draws);
+            logw[s] = -(recon + o->beta * ratio);
+            if (logw[s] > top) top = logw[s];
+            if (frozen) surrogate -= pow(o->weight[i * draws + s], 2) * logw[s] / OBJ_ROWS;
+        }
+        for (s = 0; s < draws; s++) total += exp(logw[s] - top);
+        for (s = 0; !frozen && s < draws; s++)
+            o->weight[i * draws + s] = exp(logw[s] - top) / total;
+        sum.bound += (top + log(total / (double)draws)) / OBJ_ROWS;
+    }
+    for (j = 0; j < OBJ_LATENT; j++) counted += unit[j] > d->free_bits ? unit[j] : d->free_bits;
+    if (!weighs) sum.bound = -(sum.recon + sum.kl);
+    sum.loss = frozen ? surrogate : weighs ? -sum.bound
+                   : (d->no_recon ? 0 : sum.recon) +
+                         o->beta * (d->free_bits > 0 ? counted : sum.kl);
+    sum.loss += sum.penalty;
+    return sum;
+}
+
+/* Floats of an address. */
+static vae_stream obj_stream(const obj *o, vae_purpose purpose, size_t row, size_t replica) {
+    vae_stream s;
+    memset(&s, 0, sizeof s);
+    s.seed = o->d.seed, s.purpose = purpose, s.time = (uint32_t)o->step;
+    s.sample = (uint32_t)row, s.replica = (uint32_t)replica;
+    return s;
+}
+
+/* Makes the model, away from where weights begin, and takes one step with gradients kept. The rate
+ * is so small that no weight moves. */
+static int obj_open(obj *o, const vae_desc *settings, int enc, int dec, uint64_t step) {
+    vae_desc d = *settings;
+    uint64_t state = 91 + (uint64_t)enc;
+    float x[OBJ_ROWS * OBJ_IN], noise[OBJ_DRAWS * OBJ_LATENT + OBJ_IN];
+    vae_report r;
+    vae_info info;
+    vae_tensor t;
+    vae_stream s;
+    size_t i, j, k;
+    memset(o, 0, sizeof *o);
+    memset(&r, 0, sizeof r);
+    d.input = "7", d.latent = OBJ_LATENT, d.batch = OBJ_ROWS, d.seed = 5, d.lr = 1e-30;
+    d.keep_gradients = 1, d.encoder = obj_encoders[enc].text, d.decoder = obj_decoders[dec].text;
+    o->enc = obj_encoders[enc].layers, o->dec = obj_decoders[dec].layers, o->step = step;
+    CHECK_STATUS(vae_create(&d, &o->m, &r), VAE_OK);
+    if (!o->m) {
+        test_report(__FILE__, __LINE__, "%s", r.text);
+        return 0;
+    }
+    vae_get_desc(o->m, &o->d);
+    vae_get_info(o->m, &info);
+    o->count = info.parameters, o->params = ref_doubles(o->count);
+    CHECK_STATUS(vae_tensor_at(o->m, 0, &t), VAE_OK);
+    for (i = 0; i < o->count; i++) { /* they lie packed */
+        t.data[i] = (float)((double)t.data[i] + 0.3 * ref_normal(&state));
+        o->params[i] = (double)t.data[i];
+    }
+    for (i = 0; i < OBJ_ROWS * OBJ_IN; i++) {
+        x[i] = (float)(i % 4 ? ref_uniform(&state, 0, 1) : (double)(i / 4 % 2));
+        o->x[i] = (double)x[i];
+    }
+    for (i = 0; i < OBJ_ROWS; i++) {
+        float seen[OBJ_IN];
+        uint32_t words[OBJ_IN];
+        const double limit = o->d.corruption * 4294967296.0;
+        o->labels[i] = (int32_t)(i * 2 % OBJ_CLASSES);
+        memcpy(seen, x + i * OBJ_IN, sizeof seen);
+        s = obj_stream(o, VAE_PURPOSE_NOISE, i, 0);
+        vae_random_normal(&s, 0, OBJ_IN, noise);
+        vae_random_words(&s, 0, OBJ_IN, words);
+        for (j = 0; j < OBJ_IN; j++) {
+            const double w = (double)words[j];
+            if (o->d.corrupt == VAE_CORRUPT_GAUSSIAN)
+                seen[j] = ref_fma((float)o->d.corruption, noise[j], seen[j]);
+            if (o->d.corrupt == VAE_CORRUPT_MASK && w < limit) seen[j] = 0;
+            if (o->d.corrupt == VAE_CORRUPT_SALT_PEPPER && w < limit) seen[j] = w < limit / 2;
+        }
+        s = obj_stream(o, VAE_PURPOSE_NOISE, i, 1);
+        vae_random_normal(&s, 0, OBJ_IN, noise);
+        for (j = 0; j < OBJ_IN; j++) {
+            o->seen[i * OBJ_IN + j] = (double)seen[j];
+            o->near[i * OBJ_IN + j] = (double)ref_fma(0.01f, noise[j], seen[j]);
+        }
+        for (k = 0; k < (size_t)o->d.samples; k++) {
+            s = obj_stream(o, VAE_PURPOSE_EPS, i, k);
+            vae_random_normal(&s, 0, OBJ_LATENT, noise);
+            for (j = 0; j < OBJ_LATENT; j++)
+                o->eps[(i * (size_t)o->d.samples + k) * OBJ_LATENT + j] = (double)noise[j];
+        }
+    }
+    k = (size_t)(o->d.cycle ? step % o->d.cycle : step);
+    o->beta = o->d.no_kl ? 0 : k < o->d.warmup ? o->d.beta * (double)k / (double)o->d.warmup
+                                               : o->d.beta;
+    o->exact = enc == OBJ_HEAD;
+    o->m->step = step;
+    if (info.classes) CHECK_STATUS(vae_condition(o->m, o->labels, OBJ_ROWS), VAE_OK);
+    CHECK_STATUS(vae_train_step(o->m, x, NULL, OBJ_ROWS, &o->stats), VAE_OK);
+    for (i = 0; i < o->count; i++) CHECK((double)t.data[i] == o->params[i]);
+    return 1;
+}
+static void obj_close(obj *o) {
+    vae_destroy(o->m);
+    free(o->params);
+}
+
+/* ---- every objective against its formula ---- */
+
+/* Objective number n of both networks; 0 when there is none. */
+static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
+    static const vae_act closed[] = {VAE_ACT_IDENTITY, VAE_ACT_RELU, VAE_ACT_TANH,
+                                     VAE_ACT_SIGMOID};
+    const int way = n / 2;
+    memset(d, 0, sizeof *d);
+    d->likelihood = n % 2 ? VAE_LIKELIHOOD_GAUSSIAN_LEARNED : VAE_LIKELIHOOD_BERNOULLI;
+    d->variance = 0.4;
+    *enc = *dec = OBJ_DEEP, *step = 0;
+    switch (way) {
+    case 0: break; /* the ELBO */
+    case 1: d->samples = 3; break;
+    case 2: d->objective = VAE_OBJECTIVE_IWAE; break;
+    case 3: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 5, *step = 9; break;
+    case 4: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 4, d->beta = 0.5; break;
+    case 5: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 2, d->warmup = 8, *step = 2; break;
+    case 6: d->objective = VAE_OBJECTIVE_DREG, d->samples = 5, *step = 3; break;
+    case 7: d->objective = VAE_OBJECTIVE_DREG, d->samples = 3, d->beta = 0.5; break;
+    case 8: d->objective = VAE_OBJECTIVE_DREG; break;
+    case 9: d->beta = 0.5; break;
+    case 10: d->free_bits = 0.25; break;
+    case 11: d->free_bits = 0.3, d->beta = 3, d->samples = 2; break;
+    case 12: d->warmup = 8, d->beta = 2, *step = 3; break;
+    case 13: d->warmup = 8, d->cycle = 10, *step = 25; break;
+    case 14: d->warmup = 8, d->cycle = 10, *step = 19; break;
+    case 15: d->no_kl = 1; break;
+    case 16: d->no_recon = 1; break;
+    case 17: d->no_recon = 1, d->free_bits = 0.3, d->beta = 2; break;
+    case 18: d->no_noise = d->no_kl = 1; break;
+    case 19: d->no_noise = 1; break;
+    case 20: d->sparse = 0.7; break;
+    case 21: d->sparse = 0.2, d->no_noise = d->no_kl = 1; break;
+    case 22: case 23: case 24: case 25:
+        d->contract = 0.6, d->code = closed[way - 22], *enc = OBJ_HEAD;
+        break;
+    case 26: d->contract = 0.4; break;
+    case 27: d->contract = 0.4, d->code = VAE_ACT_SIGMOID, d->no_noise = d->no_kl = 1; break;
+    case 28: d->corrupt = VAE_CORRUPT_GAUSSIAN; break;
+    case 29: d->corrupt = VAE_CORRUPT_MASK, d->corruption = 0.4, *step = 4; break;
+    case 30: d->corrupt = VAE_CORRUPT_SALT_PEPPER, d->corruption = 0.5; break;
+    case 31: d->corrupt = VAE_CORRUPT_GAUSSIAN, d->contract = 0.2, d->samples = 2; break;
+    case 32: *enc = *dec = OBJ_LABEL; break;
+    case 33: *enc = *dec = OBJ_LABEL, d->objective = VAE_OBJECTIVE_IWAE, d->samples = 3; break;
+    case 34: *enc = *dec = OBJ_LABEL, d->contract = 0.3, d->free_bits = 0.2; break;
+    case 35: d->head = VAE_HEAD_SOFTPLUS, d->code = VAE_ACT_SIGMOID; break;
+    case 36:
+        d->head = VAE_HEAD_SOFTPLUS, d->code = VAE_ACT_TANH;
+        d->objective = VAE_OBJECTIVE_DREG, d->samples = 4;
+        break;
+    case 37: d->head = VAE_HEAD_ABS, d->code = VAE_ACT_GELU, d->sparse = 0.1; break;
+    case 38: /* all at once */
+        d->objective = VAE_OBJECTIVE_IWAE, d->samples = 3, d->sparse = 0.3, d->contract = 0.5;
+        d->corrupt = VAE_CORRUPT_MASK, d->warmup = 4, *step = 3, *enc = OBJ_HEAD;
+        d->code = VAE_ACT_SIGMOID, d->head = VAE_HEAD_SOFTPLUS;
+        break;
+    case 39:
+        d->objective = VAE_OBJECTIVE_DREG, d->samples = 3, d->sparse = 0.3, d->contract = 0.5;
+        d->corrupt = VAE_CORRUPT_GAUSSIAN, *dec = OBJ_LABEL;
+        break;
+    default: return 0;
+    }
+    return 1;
+}
+
+TEST(every_objective_has_the_loss_of_its_formula) {
+    vae_desc d;
+    int n, enc, dec;
+    uint64_t step;
+    for (n = 0; obj_case(n, &d, &enc, &dec, &step); n++) {
+        obj o;
+        obj_sums want;
+        double tol;
+        if (!obj_open(&o, &d, enc, dec, step)) return;
+        want = obj_loss(&o, o.params, NULL);
+        /* sums of some 40 terms, each a chain of a few dozen roundings of 6e-8; two views differ
+         * by some 0.01, of which a code's rounding of 1e-7 is 1e-5, twice in a square */
+        tol = 3e-6 * (1 + fabs(want.recon) + o.beta * want.kl);
+        CHECK_NEAR(o.stats.recon, want.recon, tol);
+        CHECK_NEAR(o.stats.kl, want.kl, 3e-6 * (1 + want.kl));
+        CHECK_NEAR(o.stats.elbo, -(want.recon + want.kl), 3e-6 * (1 + fabs(want.recon) + want.kl));
+        CHECK_NEAR(o.stats.bound, want.bound, 3e-6 * (1 + fabs(want.recon) + want.kl));
+        CHECK_NEAR(o.stats.loss, want.loss,
+                   tol + want.penalty * (!o.exact && o.d.contract > 0 ? 1e-4 : 3e-6));
+        CHECK_EQ(o.stats.images, OBJ_ROWS);
+        if (test_bad) {
+            test_report(__FILE__, __LINE__, "objective %d", n);
+            n = 1000;
+        }
+        obj_close(&o);
+    }
+    CHECK_EQ(n, 80);
+}
+
+/* Each tensor's gradient along random directions against central differences of the formula: h^2 of
+ * truncation and 1e-15 / h of rounding there, both below 1e-8; a float's 6e-8 a few dozen times in
+ * the library. Relative to the gradient's length times the direction's deviation of 1; of two views
+ * 1e-7 / 0.01 of their difference, amplified again by 1 / 0.01 of the weight's way. */
+TEST(every_objective_has_the_gradient_of_its_formula) {
+    const double h = 1e-5;
+    uint64_t state = 92;
+    double worst = 0;
+    vae_desc d;
+    int n, enc, dec;
+    uint64_t step;
+    for (n = 0; obj_case(n, &d, &enc, &dec, &step); n++) {
+        obj o;
+        double *moved, *along;
+        vae_tensor t;
+        size_t i, j, at = 0, tensor;
+        if (!obj_open(&o, &d, enc, dec, step)) return;
+        moved = ref_doubles(o.count), along = ref_doubles(o.count);
+        (void)obj_loss(&o, o.params, NULL); /* for the weights */
+        for (tensor = 0; vae_tensor_at(o.m, tensor, &t) == VAE_OK; at += t.count, tensor++) {
+            const int dreg = o.d.objective == VAE_OBJECTIVE_DREG && o.d.samples > 1 &&
+                             !strncmp(t.name, "encoder", 7);
+            const double *frozen = dreg ? o.params : NULL;
+            const double part = !o.exact && o.d.contract > 0 ? 3e-4 : 1e-5;
+            double norm = 0;
+            CHECK(t.grad != NULL);
+            for (j = 0; j < t.count; j++) norm += pow((double)t.grad[j], 2);
+            norm = sqrt(norm);
+            for (i = 0; i < 4; i++) {
+                double slope = 0, quotient;
+                memcpy(moved, o.params, o.count * sizeof *moved);
+                for (j = 0; j < t.count; j++) {
+                    along[j] = ref_normal(&state), slope += along[j] * (double)t.grad[j];
+                    moved[at + j] = o.params[at + j] + h * along[j];
+                }
+                quotient = obj_loss(&o, moved, frozen).loss;
+                for (j = 0; j < t.count; j++) moved[at + j] = o.params[at + j] - h * along[j];
+                quotient = (quotient - obj_loss(&o, moved, frozen).loss) / (2 * h);
+                if (!dreg && o.d.objective != VAE_OBJECTIVE_ELBO)
+                    (void)obj_loss(&o, o.params, NULL); /* the weights of here again */
+                if (!(fabs(slope - quotient) <= part * norm + 2e-7))
+                    test_report(__FILE__, __LINE__, "objective %d, %s: %.9g, not %.9g of %.3g", n,
+                                t.name, slope, quotient, norm);
+                if (fabs(slope - quotient) / (part * norm + 2e-7) > worst)
+                    worst = fabs(slope - quotient) / (part * norm + 2e-7);
+            }
+        }
+        CHECK_EQ(at, o.count);
+        free(moved), free(along);
+        obj_close(&o);
+    }
+    CHECK(worst > 1e-4); /* it was compared */
+}
+
+
+/* ---- importance weights in training ---- */
+
+/* The same weights at another noise, step after step. */
+static vae_desc obj_still(void) {
+    vae_desc d = small_desc();
+    d.lr = 1e-30, d.keep_gradients = 1;
+    return d;
+}
+
+TEST(one_importance_weight_is_the_elbo_bit_for_bit) {
+    static const vae_objective objectives[] = {VAE_OBJECTIVE_ELBO, VAE_OBJECTIVE_IWAE,
+                                               VAE_OBJECTIVE_DREG};
+    const vae__kernels *k;
+    float x[8 * 30];
+    small_images(x, 8, 30);
+    for (k = NULL; (k = ref_next_isa(k));) {
+        uint64_t want = 0;
+        vae_stats first, s;
+        size_t i;
+        int step;
+        memset(&first, 0, sizeof first);
+        for (i = 0; i < 3; i++) {
+            vae_desc d = small_desc();
+            vae *m = NULL;
+            d.objective = objectives[i], d.binarize = VAE_BINARIZE_DYNAMIC, d.isa = k->isa;
+            d.lr = 1e-2, d.beta = 0.75, d.warmup = 3;
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            for (step = 0; step < 6; step++)
+                CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+            if (!i) want = vae_params_hash(m), first = s;
+            CHECK(vae_params_hash(m) == want);
+            CHECK(!memcmp(&s, &first, sizeof s));
+            vae_destroy(m);
+        }
+    }
+}
+
+/* L draws of a row have independent noise, so the variance of their mean is 1 / L of one's. */
+TEST(the_variance_of_the_elbo_over_noise_falls_as_one_over_the_samples) {
+    enum { STEPS = 1500 };
+    static const int samples[] = {1, 3, 12};
+    double variance[3] = {0};
+    float x[8 * 30];
+    size_t i, n;
+    small_images(x, 8, 30);
+    for (i = 0; i < 3; i++) {
+        vae_desc d = obj_still();
+        double sum = 0, squares = 0;
+        vae *m = NULL;
+        d.samples = samples[i];
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        for (n = 0; n < STEPS; n++) {
+            vae_stats s;
+            CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+            sum += s.recon, squares += s.recon * s.recon;
+        }
+        variance[i] = squares / STEPS - sum / STEPS * sum / STEPS;
+        vae_destroy(m);
+    }
+    /* a variance from 1500 normals has a relative deviation of sqrt(2 / 1500), the ratio of two
+     * 0.052: four of them */
+    CHECK_NEAR(variance[0] / variance[1], 3, 3 * 0.21);
+    CHECK_NEAR(variance[0] / variance[2], 12, 12 * 0.21);
+}
+
+/* Two estimators of one gradient: their difference over the same noise has mean 0 in each of its
+ * components, and the doubly reparameterised one has less variance near the posterior. */
+TEST(dreg_has_the_mean_of_iwae_and_less_variance_in_the_encoder) {
+    enum { STEPS = 3000, MOST = 1000 };
+    vae_desc d = small_desc();
+    float x[8 * 30];
+    double sum[MOST] = {0}, squares[MOST] = {0}, one[2][MOST] = {{0}}, two[2][MOST] = {{0}};
+    double variance[2] = {0, 0}, z2 = 0, most = 0;
+    size_t i, n, run, encoder = 0;
+    vae_info info;
+    vae_tensor t;
+    vae *m[2] = {NULL, NULL};
+    small_images(x, 8, 30);
+    d.objective = VAE_OBJECTIVE_IWAE, d.samples = 8, d.lr = 1e-2;
+    CHECK_STATUS(vae_create(&d, &m[0], NULL), VAE_OK);
+    for (n = 0; n < 600; n++) CHECK_STATUS(vae_train_step(m[0], x, NULL, 8, NULL), VAE_OK);
+    d.lr = 1e-30, d.keep_gradients = 1;
+    for (run = 0; run < 2; run++) {
+        vae *still = NULL;
+        vae_tensor from;
+        d.objective = run ? VAE_OBJECTIVE_DREG : VAE_OBJECTIVE_IWAE;
+        CHECK_STATUS(vae_create(&d, &still, NULL), VAE_OK);
+        vae_get_info(still, &info);
+        CHECK(info.parameters <= MOST);
+        CHECK(vae_tensor_at(m[0], 0, &from) == VAE_OK &&
+              vae_tensor_at(still, 0, &t) == VAE_OK);
+        memcpy(t.data, from.data, info.parameters * sizeof(float));
+        if (!run) vae_destroy(m[0]), m[0] = still;
+        else m[1] = still;
+    }
+    for (i = 0; vae_tensor_at(m[0], i, &t) == VAE_OK && t.name[0] == 'e'; i++) encoder += t.count;
+    for (n = 0; n < STEPS; n++) {
+        const float *g[2];
+        for (run = 0; run < 2; run++) {
+            CHECK_STATUS(vae_train_step(m[run], x, NULL, 8, NULL), VAE_OK);
+            CHECK_STATUS(vae_tensor_at(m[run], 0, &t), VAE_OK);
+            g[run] = t.grad;
+        }
+        CHECK(!memcmp(g[0] + encoder, g[1] + encoder,
+                      (info.parameters - encoder) * sizeof(float))); /* the decoder's is the same */
+        for (i = 0; i < encoder; i++) {
+            const double off = (double)g[1][i] - (double)g[0][i];
+            sum[i] += off, squares[i] += off * off;
+            for (run = 0; run < 2; run++)
+                one[run][i] += (double)g[run][i], two[run][i] += pow((double)g[run][i], 2);
+        }
+    }
+    for (i = 0; i < encoder; i++) {
+        const double mean = sum[i] / STEPS;
+        const double error = sqrt((squares[i] / STEPS - mean * mean) / STEPS);
+        z2 += mean * mean / (error * error) / (double)encoder;
+        if (fabs(mean) / error > most) most = fabs(mean) / error;
+        for (run = 0; run < 2; run++)
+            variance[run] += two[run][i] / STEPS - pow(one[run][i] / STEPS, 2);
+    }
+    /* some 400 correlated normals: 5 is one in a million for each; their mean square is 1 and would
+     * be hundreds for another gradient */
+    CHECK(most < 5);
+    CHECK_NEAR(z2, 1, 1);
+    CHECK(variance[1] < 0.7 * variance[0]);
+    vae_destroy(m[0]), vae_destroy(m[1]);
+}
+
+/* ---- vae_bound ---- */
+
+/* The model of these bytes, otherwise housed. */
+static vae *obj_twin(const unsigned char *bytes, size_t size, int batch, int threads, vae_isa isa,
+                     int inference) {
+    vae_load_options o;
+    vae *m = NULL;
+    memset(&o, 0, sizeof o);
+#ifdef VAE_NO_THREADS
+    threads = 1;
+#endif
+    o.batch = batch, o.threads = threads, o.isa = isa, o.inference = inference;
+    CHECK_STATUS(vae_load_memory(bytes, size, &o, &m, NULL), VAE_OK);
+    return m;
+}
+
+TEST(a_bound_has_the_same_bits_whoever_computes_it) {
+    enum { ROWS = 23, K = 9, FIRST = 40 };
+    static const int threads[] = {1, 2, 3, 7}, batches[] = {1, 7, 64};
+    float x[ROWS * 30], want[ROWS], got[ROWS];
+    int way, isa;
+    small_images(x, ROWS, 30);
+    for (way = 0; way < 3; way++) {
+        vae_desc d = small_desc();
+        size_t size, i, j;
+        unsigned char *bytes;
+        vae *m, *twin;
+        if (way == 1) d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d.encoder = "conv 3 3x3/2 relu";
+        if (way == 2) d.binarize = VAE_BINARIZE_DYNAMIC, d.ema = 0.5;
+        m = trained_model(&d);
+        bytes = file_of(m, 0, &size);
+        CHECK_STATUS(vae_bound(m, x, ROWS, FIRST, K, want), VAE_OK);
+        for (i = 0; i < 24; i++) {
+            memset(got, 0, sizeof got);
+            twin = obj_twin(bytes, size, batches[i % 3], threads[i / 3 % 4], VAE_ISA_AUTO,
+                            (int)i / 12);
+            CHECK_STATUS(vae_bound(twin, x, ROWS, FIRST, K, got), VAE_OK);
+            CHECK_EQ(ref_differ(ROWS, got, want), ROWS);
+            vae_destroy(twin);
+        }
+        for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++) {
+            if (!vae_isa_available((vae_isa)isa)) continue;
+            twin = obj_twin(bytes, size, 0, 1, (vae_isa)isa, 1);
+            CHECK_STATUS(vae_bound(twin, x, ROWS, FIRST, K, got), VAE_OK);
+            CHECK_EQ(ref_differ(ROWS, got, want), ROWS);
+            vae_destroy(twin);
+        }
+        for (j = 0; j < ROWS; j++) { /* each image alone */
+            CHECK_STATUS(vae_bound(m, x + j * 30, 1, FIRST + (uint32_t)j, K, got), VAE_OK);
+            CHECK(ref_same(got[0], want[j]));
+        }
+        CHECK_STATUS(vae_bound(m, x, 1, FIRST + 1, K, got), VAE_OK);
+        CHECK(!ref_same(got[0], want[0])); /* another number, other draws */
+        free(bytes);
+        vae_destroy(m);
+    }
+}
+
+/* Draw number 0 is vae_score's; log q - log p at it in place of its expectation, the KL. */
+TEST(a_bound_of_one_draw_is_the_score_with_its_kl_drawn) {
+    enum { ROWS = 12, FIRST = 7, L = 3 };
+    vae *m = small_model();
+    float x[ROWS * 30], bound[ROWS], recon[ROWS], mu[ROWS * L], lv[ROWS * L], eps[L];
+    size_t i, j;
+    small_images(x, ROWS, 30);
+    CHECK_STATUS(vae_bound(m, x, ROWS, FIRST, 1, bound), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, ROWS, FIRST, NULL, recon, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+    for (i = 0; i < ROWS; i++) {
+        double ratio = 0;
+        vae_stream s;
+        memset(&s, 0, sizeof s);
+        s.seed = 5, s.purpose = VAE_PURPOSE_EVAL, s.sample = FIRST + (uint32_t)i;
+        vae_random_normal(&s, 0, L, eps);
+        for (j = 0; j < L; j++) {
+            const double l = (double)lv[i * L + j], e = (double)eps[j];
+            const double z = (double)mu[i * L + j] + exp(0.5 * l) * e;
+            ratio += 0.5 * (z * z - e * e - l);
+        }
+        /* sums of 30 numbers to some 6e-8 each, the logs of a product */
+        CHECK_NEAR((double)bound[i], -((double)recon[i] + ratio), 5e-5);
+    }
+    vae_destroy(m);
+}
+
+/* A bound of k draws from its definition, in double from the model's own decoder. */
+TEST(a_bound_is_the_log_of_the_mean_weight) {
+    enum { ROWS = 4, L = 3, K = 11, BATCH = 5 };
+    vae_desc d = small_desc();
+    float x[ROWS * 30], bound[ROWS], mu[ROWS * L], lv[ROWS * L], eps[L], z[L], p[30];
+    vae *m = NULL;
+    size_t i, j, s;
+    d.batch = BATCH;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    small_images(x, ROWS, 30);
+    CHECK_STATUS(vae_bound(m, x, ROWS, 0, K, bound), VAE_OK);
+    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+    for (i = 0; i < ROWS; i++) {
+        double logw[K], sum = 0;
+        for (s = 0; s < K; s++) {
+            vae_stream a;
+            memset(&a, 0, sizeof a);
+            a.seed = 5, a.purpose = VAE_PURPOSE_EVAL, a.sample = (uint32_t)i;
+            a.replica = (uint32_t)s;
+            vae_random_normal(&a, 0, L, eps);
+            for (j = 0, logw[s] = 0; j < L; j++) {
+                const double l = (double)lv[i * L + j], e = (double)eps[j];
+                const double v = (double)mu[i * L + j] + exp(0.5 * l) * e;
+                logw[s] -= 0.5 * (v * v - e * e - l), z[j] = (float)v;
+            }
+            CHECK_STATUS(vae_decode(m, z, 1, p), VAE_OK);
+            for (j = 0; j < 30; j++)
+                logw[s] += (double)x[i * 30 + j] * log((double)p[j]) +
+                           (1 - (double)x[i * 30 + j]) * log(1 - (double)p[j]);
+        }
+        for (s = 0; s < K; s++) sum += exp(logw[s] - logw[0]);
+        /* probabilities to 1e-7, thirty of them in a log each */
+        CHECK_NEAR((double)bound[i], logw[0] + log(sum / K), 5e-5);
+    }
+    vae_destroy(m);
+}
+
+/* Mean and standard error of a[i] - b[i]. */
+static double obj_gap(size_t n, const float *a, const float *b, double *error) {
+    double sum = 0, squares = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const double gap = (double)a[i] - (double)b[i];
+        sum += gap, squares += gap * gap;
+    }
+    sum /= (double)n;
+    *error = sqrt((squares / (double)n - sum * sum) / (double)n);
+    return sum;
+}
+
+TEST(a_bound_rises_from_the_elbo_with_the_number_of_draws) {
+    enum { ROWS = 100, KS = 6 };
+    static const int ks[KS] = {1, 2, 5, 25, 250, 5000};
+    static float x[ROWS * 30], bound[KS][ROWS], elbo[ROWS];
+    vae_desc d = small_desc();
+    double gap, error;
+    size_t i, n;
+    vae *m = NULL;
+    d.lr = 1e-2;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    small_images(x, ROWS, 30);
+    for (i = 0; i < ROWS * 30; i++) x[i] = x[i] > 0.5f + 0.3f * (float)(i / 30 % 2 ? 1 : -1);
+    for (n = 0; n < 300; n++)
+        CHECK_STATUS(vae_train_step(m, x + n % 12 * 240, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, ROWS, 0, elbo, NULL, NULL), VAE_OK);
+    for (i = 0; i < KS; i++) CHECK_STATUS(vae_bound(m, x, ROWS, 0, ks[i], bound[i]), VAE_OK);
+    gap = obj_gap(ROWS, bound[0], elbo, &error); /* drawn KL or closed KL: one mean */
+    CHECK_NEAR(gap, 0, 4 * error);
+    CHECK(error > 0);
+    for (i = 1; i < KS; i++) {
+        gap = obj_gap(ROWS, bound[i], bound[i - 1], &error);
+        CHECK(gap > -3 * error);
+        if (i < 4) CHECK(gap > 0);
+    }
+    gap = obj_gap(ROWS, bound[KS - 1], elbo, &error);
+    CHECK(gap > 4 * error);
+    vae_destroy(m);
+}
+
+/* Weights are p(x) whatever is drawn where q(z|x) = p(z) and p(x|z) = p(x). */
+TEST(a_bound_is_the_likelihood_where_nothing_depends_on_the_latents) {
+    static const int ks[] = {1, 3, 64, 1000};
+    float x[5 * 30], bound[5];
+    vae_desc d = small_desc();
+    vae_tensor t;
+    vae *m = NULL;
+    size_t i, j, n;
+    d.encoder = d.decoder = "", d.init = VAE_INIT_ZERO;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_tensor_at(m, 3, &t), VAE_OK);
+    CHECK(!strcmp(t.name, "decoder.head.bias"));
+    for (j = 0; j < 30; j++) t.data[j] = (float)j * 0.2f - 3;
+    small_images(x, 5, 30);
+    for (n = 0; n < 4; n++) {
+        CHECK_STATUS(vae_bound(m, x, 5, 0, ks[n], bound), VAE_OK);
+        for (i = 0; i < 5; i++) {
+            double want = 0;
+            for (j = 0; j < 30; j++)
+                want -= ref_softplus((double)t.data[j]) - (double)x[i * 30 + j] * (double)t.data[j];
+            /* thirty terms of up to 3, and the log of the mean of k ones */
+            CHECK_NEAR((double)bound[i], want, 2e-5);
+        }
+    }
+    vae_destroy(m);
+}
+
+/* A linear decoder x = b + W z + s n with orthogonal columns: x is normal with covariance W W' +
+ * s^2, the posterior is normal with mean M^-1 W' (x - b), variance s^2 M^-1, M = W'W + s^2
+ * diagonal. The encoder can be that posterior exactly, and then each weight is p(x). */
+enum { LINEAR_DIM = 9, LINEAR_L = 3 };
+typedef struct linear {
+    double w[LINEAR_L][LINEAR_DIM], b[LINEAR_DIM], s2, length[LINEAR_L];
+} linear;
+static void linear_make(linear *l, uint64_t *state) {
+    size_t i, j, k;
+    l->s2 = 0.3;
+    for (k = 0; k < LINEAR_L; k++) {
+        for (j = 0; j < LINEAR_DIM; j++) l->w[k][j] = ref_normal(state);
+        for (i = 0; i < k; i++) {
+            double dot = 0;
+            for (j = 0; j < LINEAR_DIM; j++) dot += l->w[k][j] * l->w[i][j];
+            for (j = 0; j < LINEAR_DIM; j++) l->w[k][j] -= dot * l->w[i][j] / l->length[i];
+        }
+        for (j = 0, l->length[k] = 0; j < LINEAR_DIM; j++) l->length[k] += pow(l->w[k][j], 2);
+    }
+    for (j = 0; j < LINEAR_DIM; j++) l->b[j] = ref_normal(state);
+}
+/* log N(x; b, W W' + s^2) by Cholesky's factor, which knows nothing of orthogonal columns. */
+static double linear_exact(const linear *l, const float *x) {
+    double c[LINEAR_DIM][LINEAR_DIM], y[LINEAR_DIM], sum = -0.5 * LINEAR_DIM * REF_LOG_2PI;
+    size_t i, j, k;
+    for (i = 0; i < LINEAR_DIM; i++)
+        for (j = 0; j < LINEAR_DIM; j++)
+            for (k = 0, c[i][j] = i == j ? l->s2 : 0; k < LINEAR_L; k++)
+                c[i][j] += l->w[k][i] * l->w[k][j];
+    for (i = 0; i < LINEAR_DIM; i++) {
+        for (j = 0; j <= i; j++) {
+            for (k = 0; k < j; k++) c[i][j] -= c[i][k] * c[j][k];
+            c[i][j] = i == j ? sqrt(c[i][i]) : c[i][j] / c[j][j];
+        }
+        for (k = 0, y[i] = (double)x[i] - l->b[i]; k < i; k++) y[i] -= c[i][k] * y[k];
+        y[i] /= c[i][i];
+        sum -= log(c[i][i]) + 0.5 * y[i] * y[i];
+    }
+    return sum;
+}
+/* mu scaled and the variance widened: 1 and 0 make the encoder the posterior. */
+static void linear_set(vae *m, const linear *l, double scale, double wider) {
+    vae_tensor w, head, back, bias, noise;
+    size_t j, k;
+    CHECK(vae_tensor_at(m, 0, &w) == VAE_OK && vae_tensor_at(m, 1, &head) == VAE_OK &&
+          vae_tensor_at(m, 2, &back) == VAE_OK && vae_tensor_at(m, 3, &bias) == VAE_OK &&
+          vae_tensor_at(m, 4, &noise) == VAE_OK);
+    memset(w.data, 0, w.count * sizeof(float));
+    noise.data[0] = (float)log(l->s2);
+    for (k = 0; k < LINEAR_L; k++) {
+        const double inverse = 1 / (l->length[k] + l->s2);
+        double middle = 0;
+        for (j = 0; j < LINEAR_DIM; j++) {
+            w.data[j * 2 * LINEAR_L + k] = (float)(scale * inverse * l->w[k][j]);
+            back.data[k * LINEAR_DIM + j] = (float)l->w[k][j];
+            bias.data[j] = (float)l->b[j];
+            middle -= scale * inverse * l->w[k][j] * l->b[j];
+        }
+        head.data[k] = (float)middle;
+        head.data[LINEAR_L + k] = (float)(log(l->s2 * inverse) + wider);
+    }
+}
+
+TEST(a_bound_of_a_linear_model_is_its_exact_likelihood) {
+    enum { ROWS = 10, TURNS = 16, K = 1000 };
+    static const int ks[] = {1, 2, 50};
+    float x[ROWS * LINEAR_DIM], bound[ROWS], one[ROWS];
+    double exact[ROWS], gap = 0, worst = 0;
+    uint64_t state = 93;
+    vae_desc d;
+    vae *m = NULL;
+    linear l;
+    size_t i, n;
+    memset(&d, 0, sizeof d);
+    d.input = "9", d.encoder = d.decoder = "", d.latent = LINEAR_L, d.batch = 32;
+    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    linear_make(&l, &state);
+    ref_fill_normal(&state, x, ROWS * LINEAR_DIM, 1.5);
+    for (i = 0; i < ROWS; i++) exact[i] = linear_exact(&l, x + i * LINEAR_DIM);
+    linear_set(m, &l, 1, 0);
+    for (n = 0; n < 3; n++) {
+        CHECK_STATUS(vae_bound(m, x, ROWS, 0, ks[n], bound), VAE_OK);
+        /* squares of some 2 over a variance of 0.3, about 60 in all, each to 1e-7 */
+        for (i = 0; i < ROWS; i++) CHECK_NEAR((double)bound[i], exact[i], 5e-5);
+    }
+    linear_set(m, &l, 0.9, 0.4); /* and by importance weights that vary */
+    CHECK_STATUS(vae_bound(m, x, ROWS, 0, 1, one), VAE_OK);
+    for (i = 0; i < ROWS; i++) {
+        double sum = 0, squares = 0, error;
+        for (n = 0; n < TURNS; n++) {
+            CHECK_STATUS(vae_bound(m, x + i * LINEAR_DIM, 1, (uint32_t)(i + ROWS * n), K, bound),
+                         VAE_OK);
+            sum += (double)bound[0], squares += pow((double)bound[0], 2);
+        }
+        sum /= TURNS;
+        error = sqrt(fabs(squares / TURNS - sum * sum) / (TURNS - 1));
+        /* the mean of TURNS bounds, each low by half its variance; a standard error from 16 */
+        CHECK_NEAR(sum, exact[i], 5 * error + 0.5 * TURNS * error * error + 5e-5);
+        if (error > worst) worst = error;
+        gap += (exact[i] - (double)one[i]) / ROWS;
+    }
+    CHECK(worst > 1e-4 && worst < 0.1 && gap > 0.1); /* it was an estimate */
+    vae_destroy(m);
+}
+
+TEST(linear_vae_at_the_closed_form_has_the_exact_test_likelihood_of_mnist) {
+    vae_data train, test;
+    vae_desc d = linear_desc(20, 0);
+    float *x, *bound;
+    double one = 0, many = 0;
+    vae *m = NULL;
+    pca_best best;
+    pca p;
+    size_t i;
+    if (!test_long) SKIP("long suite only");
+    if (!mnist(&train, &test)) SKIP("DATA does not name a folder with MNIST");
+    pca_of_mnist(&p, &train, 100);
+    best = pca_bound(&p, 20, 0);
+    d.input = "28x28x1", d.inference = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    pca_set(m, &p, 20, &best);
+    x = ref_floats(test.count * 784), bound = ref_floats(test.count);
+    CHECK_STATUS(vae_data_read(&test, 0, test.count, x), VAE_OK);
+    CHECK_STATUS(vae_bound(m, x, test.count, 0, 1, bound), VAE_OK);
+    for (i = 0; i < test.count; i++) one -= (double)bound[i] / (double)test.count;
+    CHECK_STATUS(vae_bound(m, x, test.count, 0, 500, bound), VAE_OK);
+    for (i = 0; i < test.count; i++) many -= (double)bound[i] / (double)test.count;
+    /* the encoder is the posterior: each weight is p(x). 150 rounds of subspace iteration */
+    CHECK_NEAR(one, -306.5487, 0.005);
+    CHECK_NEAR(many, -306.5487, 0.005);
+    free(x), free(bound), free(p.vector);
+    vae_destroy(m);
+    vae_data_free(&train);
+    vae_data_free(&test);
+}
+
+TEST(wrong_calls_to_vae_bound_are_told) {
+    vae *m = small_model();
+    vae_desc d = small_desc();
+    float x[2 * 30], bound[2] = {3, 3};
+    small_images(x, 2, 30);
+    CHECK_STATUS(vae_bound(NULL, x, 1, 0, 1, bound), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, NULL, 1, 0, 1, bound), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 0, bound), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "k is 0");
+    CHECK_STATUS(vae_bound(m, x, 1, 0, -1, bound), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 65537, bound), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "65537");
+    x[33] = -0.5f;
+    CHECK_STATUS(vae_bound(m, x, 2, 6, 1, bound), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "image 7: number 3 is -0.5");
+    x[33] = vae__float_of(0x7fc00000u);
+    CHECK_STATUS(vae_bound(m, x, 2, 6, 1, bound), VAE_ERR_NONFINITE);
+    CHECK(bound[0] == 3 && bound[1] == 3);
+    CHECK_STATUS(vae_bound(m, x, 0, 0, 5, bound), VAE_OK); /* no rows: nothing to do */
+    vae_destroy(m);
+    d.no_noise = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 1, bound), VAE_ERR_STATE);
+    CHECK_SAYS(*vae_last_report(m), "noise");
+    vae_destroy(m);
+}
+
+TEST(a_bound_takes_65536_draws) {
+    vae *m = small_model();
+    float x[30], bound = 0, few = 0;
+    small_images(x, 1, 30);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 65536, &bound), VAE_OK);
+    CHECK_STATUS(vae_bound(m, x, 1, 0, 1000, &few), VAE_OK);
+    CHECK_NEAR((double)bound, (double)few, 0.2);
+    vae_destroy(m);
+}
+
+TESTS(objectives) {
+    vae__fpenv env;
+    vae__fp_enter(&env); /* see reference.h */
+    RUN(every_objective_has_the_loss_of_its_formula);
+    RUN(every_objective_has_the_gradient_of_its_formula);
+    RUN(one_importance_weight_is_the_elbo_bit_for_bit);
+    RUN(the_variance_of_the_elbo_over_noise_falls_as_one_over_the_samples);
+    RUN(dreg_has_the_mean_of_iwae_and_less_variance_in_the_encoder);
+    RUN(a_bound_has_the_same_bits_whoever_computes_it);
+    RUN(a_bound_of_one_draw_is_the_score_with_its_kl_drawn);
+    RUN(a_bound_is_the_log_of_the_mean_weight);
+    RUN(a_bound_rises_from_the_elbo_with_the_number_of_draws);
+    RUN(a_bound_is_the_likelihood_where_nothing_depends_on_the_latents);
+    RUN(a_bound_of_a_linear_model_is_its_exact_likelihood);
+    RUN(linear_vae_at_the_closed_form_has_the_exact_test_likelihood_of_mnist);
+    RUN(wrong_calls_to_vae_bound_are_told);
+    RUN(a_bound_takes_65536_draws);
+    vae__fp_leave(&env);
+}
