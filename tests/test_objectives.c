@@ -890,6 +890,731 @@ TEST(a_bound_takes_65536_draws) {
     vae_destroy(m);
 }
 
+/* ---- early stopping and the plateau ---- */
+
+enum { COURSE_TRAIN = 16, COURSE_TEST = 24, COURSE_MOST = 200 };
+typedef struct course {
+    uint64_t calls, stop_at; /* stops at that call; 0: never */
+    size_t epochs;           /* done */
+    double loss[COURSE_MOST + 1], lr[COURSE_MOST + 1]; /* of the test after epoch i; then */
+} course;
+static int course_note(vae *m, const vae_progress *p, void *user) {
+    course *c = (course *)user;
+    if (p->epoch_done && c->epochs < COURSE_MOST) {
+        CHECK(p->has_test);
+        c->lr[c->epochs] = vae__lr_now(m);
+        c->loss[c->epochs++] = p->test.loss;
+    }
+    return ++c->calls == c->stop_at;
+}
+/* So few images that a network learns them by heart. */
+static vae_desc course_desc(float *x, vae_data *train, vae_data *test) {
+    vae_desc d = small_desc();
+    size_t i;
+    small_images(x, COURSE_TRAIN + COURSE_TEST, 30);
+    for (i = 0; i < (COURSE_TRAIN + COURSE_TEST) * 30; i++)
+        x[i] = x[i] > (i / 30 % 3 ? 0.7f : 0.3f);
+    *train = float_data(x, COURSE_TRAIN, 30);
+    *test = float_data(x + COURSE_TRAIN * 30, COURSE_TEST, 30);
+    d.lr = 2e-2, d.epochs = COURSE_MOST;
+    return d;
+}
+/* The first epoch of `count`, from 1, with the lowest loss. */
+static size_t course_best(const double *loss, size_t count) {
+    size_t i, best = 1;
+    for (i = 2; i <= count; i++)
+        if (loss[i - 1] < loss[best - 1]) best = i;
+    return best;
+}
+
+TEST(patience_ends_a_fit_after_its_epochs_without_a_lower_test_loss) {
+    enum { PATIENCE = 4 };
+    float x[(COURSE_TRAIN + COURSE_TEST) * 30];
+    vae_data train, test;
+    vae_desc d = course_desc(x, &train, &test);
+    static course whole, c;
+    vae_info info;
+    vae *m = NULL;
+    uint64_t hash, at;
+    size_t e, best;
+    d.patience = PATIENCE;
+    memset(&whole, 0, sizeof whole);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    vae_get_info(m, &info);
+    CHECK(info.best_epoch == 0);
+    CHECK_STATUS(vae_fit(m, &train, &test, course_note, &whole), VAE_OK);
+    vae_get_info(m, &info);
+    best = course_best(whole.loss, whole.epochs);
+    CHECK(whole.epochs > PATIENCE + 2 && whole.epochs < COURSE_MOST); /* it learned, then not */
+    CHECK_EQ(info.epoch, whole.epochs);
+    CHECK_EQ(whole.epochs - best, PATIENCE);
+    for (e = 1; e < whole.epochs; e++) CHECK(e - course_best(whole.loss, e) < PATIENCE);
+    CHECK_EQ(info.best_epoch, best);
+    CHECK(info.best == whole.loss[best - 1]);
+    at = whole.calls;
+    CHECK_STATUS(vae_fit(m, &train, &test, course_note, &whole), VAE_OK); /* it has ended */
+    CHECK_EQ(whole.calls, at);
+    hash = vae_params_hash(m);
+    vae_destroy(m);
+    for (at = 1; at <= whole.calls; at += at % 3 + 1) { /* two steps and an end an epoch */
+        size_t size;
+        unsigned char *bytes;
+        memset(&c, 0, sizeof c);
+        c.stop_at = at;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_fit(m, &train, &test, course_note, &c),
+                     at < whole.calls ? VAE_STOPPED : VAE_OK);
+        bytes = file_of(m, 0, &size);
+        vae_destroy(m);
+        m = NULL;
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &m, NULL), VAE_OK);
+        free(bytes);
+        if (!m) return;
+        CHECK_STATUS(vae_fit(m, &train, &test, course_note, &c), VAE_OK);
+        vae_get_info(m, &info);
+        CHECK(info.epoch == whole.epochs && info.best_epoch == best);
+        CHECK(info.best == whole.loss[best - 1]);
+        CHECK(vae_params_hash(m) == hash);
+        CHECK_EQ(c.epochs, whole.epochs);
+        CHECK(!memcmp(c.loss, whole.loss, whole.epochs * sizeof(double)));
+        vae_destroy(m);
+    }
+    d.patience = 0, d.epochs = (int)whole.epochs + 2; /* the best is known without patience too */
+    memset(&c, 0, sizeof c);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &train, &test, course_note, &c), VAE_OK);
+    vae_get_info(m, &info);
+    CHECK(info.epoch == whole.epochs + 2 && info.best_epoch == course_best(c.loss, c.epochs));
+    vae_destroy(m);
+}
+
+TEST(a_plateau_cuts_the_rate_after_its_epochs_without_a_lower_test_loss) {
+    enum { PLATEAU = 2, EPOCHS = 40 };
+    float x[(COURSE_TRAIN + COURSE_TEST) * 30], before[1000];
+    vae_data train, test;
+    vae_desc d = course_desc(x, &train, &test);
+    static course whole, c;
+    double lr = 0.02, best = 1e300;
+    vae_tensor t;
+    vae_info info;
+    vae *m = NULL;
+    uint64_t hash, at;
+    size_t e, since = 0, cuts = 0, i;
+    d.schedule = VAE_SCHEDULE_PLATEAU, d.plateau = PLATEAU, d.lr_factor = 0.25;
+    d.optimizer = VAE_OPTIMIZER_SGD, d.lr = lr, d.epochs = EPOCHS, d.keep_gradients = 1;
+    memset(&whole, 0, sizeof whole);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &train, &test, course_note, &whole), VAE_OK);
+    CHECK_EQ(whole.epochs, EPOCHS);
+    for (e = 1; e <= EPOCHS; e++) {
+        if (whole.loss[e - 1] < best) best = whole.loss[e - 1], since = e;
+        if (e - since >= PLATEAU) lr *= 0.25, since = e, cuts++;
+        CHECK_NEAR(whole.lr[e - 1], lr, 1e-12 * lr);
+    }
+    CHECK(cuts >= 2 && cuts < EPOCHS / PLATEAU - 2); /* it both waited and cut */
+    hash = vae_params_hash(m);
+    vae_get_info(m, &info);
+    CHECK(info.parameters <= 1000 && vae_tensor_at(m, 0, &t) == VAE_OK);
+    memcpy(before, t.data, info.parameters * sizeof(float));
+    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    for (i = 0; i < info.parameters; i++) /* what SGD does at that rate */
+        CHECK(ref_same(t.data[i], ref_fma(-(float)lr, t.grad[i], before[i])) ||
+              fabs((double)t.data[i] - ((double)before[i] - lr * (double)t.grad[i])) <=
+                  6e-8 * fabs((double)before[i]) + 1e-6 * lr * fabs((double)t.grad[i]));
+    vae_destroy(m);
+    for (at = 1; at < whole.calls; at += 7) {
+        size_t size;
+        unsigned char *bytes;
+        memset(&c, 0, sizeof c);
+        c.stop_at = at;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_fit(m, &train, &test, course_note, &c), VAE_STOPPED);
+        bytes = file_of(m, 0, &size);
+        vae_destroy(m);
+        m = NULL;
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &m, NULL), VAE_OK);
+        free(bytes);
+        if (!m) return;
+        CHECK_STATUS(vae_fit(m, &train, &test, course_note, &c), VAE_OK);
+        CHECK(vae_params_hash(m) == hash);
+        CHECK(!memcmp(c.lr, whole.lr, sizeof whole.lr));
+        vae_destroy(m);
+    }
+}
+
+TEST(patience_and_a_plateau_need_test_data) {
+    float x[(COURSE_TRAIN + COURSE_TEST) * 30];
+    vae_data train, test;
+    int way;
+    for (way = 0; way < 2; way++) {
+        vae_desc d = course_desc(x, &train, &test);
+        vae_info info;
+        vae *m = NULL;
+        if (way) d.patience = 1;
+        else d.schedule = VAE_SCHEDULE_PLATEAU;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_fit(m, &train, NULL, NULL, NULL), VAE_ERR_NULL);
+        CHECK_SAYS(*vae_last_report(m), "test data");
+        vae_get_info(m, &info);
+        CHECK_EQ(info.step, 0);
+        vae_destroy(m);
+    }
+}
+
+/* ---- classes ---- */
+
+enum { CLASSES = 4 };
+static vae_desc class_desc(void) {
+    vae_desc d = small_desc();
+    d.encoder = "flatten, label 4, dense 12 tanh", d.decoder = "label 4, dense 9 relu";
+    return d;
+}
+static void class_labels(int32_t *labels, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) labels[i] = (int32_t)((i * i + i / 3) % CLASSES);
+}
+
+TEST(networks_with_labels_must_be_told_the_class) {
+    vae_desc d = class_desc();
+    float x[8 * 30], z[24] = {0}, out[8 * 30] = {5};
+    const int32_t good[] = {3, 0}, high[] = {0, 1, 4}, low[] = {-1};
+    double worst;
+    size_t size;
+    unsigned char *bytes;
+    vae_info info;
+    vae *m = NULL, *twin, *plain = small_model();
+    small_images(x, 8, 30);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    vae_get_info(m, &info);
+    CHECK_EQ(info.classes, CLASSES);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_STATE);
+    CHECK_SAYS(*vae_last_report(m), "vae_condition");
+    CHECK_STATUS(vae_check_gradients(m, x, 8, 1, &worst), VAE_ERR_STATE);
+    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_posterior(m, x, 8, z, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode(m, z, 8, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode_logits(m, z, 8, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_draw(m, 1, 0, z, 8, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_reconstruct(m, x, 8, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_sample_prior(m, 1, 0, 8, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_score(m, x, 8, 0, out, NULL, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_bound(m, x, 8, 0, 2, out), VAE_ERR_STATE);
+    CHECK(out[0] == 5 && out[1] == 0);
+    CHECK_STATUS(vae_condition(NULL, good, 2), VAE_ERR_NULL);
+    CHECK_STATUS(vae_condition(m, NULL, 2), VAE_ERR_NULL);
+    CHECK_STATUS(vae_condition(m, good, 0), VAE_ERR_NULL);
+    CHECK_STATUS(vae_condition(m, high, 3), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "class number 2 is 4; the networks know 0 to 3");
+    CHECK_STATUS(vae_condition(m, low, 1), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_ERR_STATE); /* none of that counts */
+    CHECK_STATUS(vae_condition(m, good, 2), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_condition(m, high, 3), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_OK); /* nor ends what was said before */
+    bytes = file_of(m, 0, &size);
+    twin = obj_twin(bytes, size, 0, 1, VAE_ISA_AUTO, 1);
+    vae_get_info(twin, &info);
+    CHECK_EQ(info.classes, CLASSES);
+    CHECK_STATUS(vae_encode(twin, x, 8, out, NULL), VAE_ERR_STATE); /* files know no rows */
+    CHECK_STATUS(vae_condition(plain, good, 2), VAE_ERR_STATE);
+    CHECK_SAYS(*vae_last_report(plain), "label");
+    vae_get_info(plain, &info);
+    CHECK_EQ(info.classes, 0);
+    free(bytes);
+    vae_destroy(m), vae_destroy(twin), vae_destroy(plain);
+}
+
+/* Pixel by pixel the channels, then as many planes as there are classes. */
+TEST(a_label_is_one_hot_planes_behind_the_channels) {
+    enum { NUMBERS = 2 * 2 * (3 + 3) };
+    vae_desc d = small_desc();
+    float x[2 * 12], mu[2 * NUMBERS];
+    const int32_t classes[] = {2, 0};
+    vae_tensor t;
+    vae *m = NULL;
+    size_t i, p, j;
+    d.input = "2x2x3", d.encoder = "label 3", d.latent = NUMBERS;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_tensor_at(m, 0, &t), VAE_OK);
+    CHECK(t.shape[0] == NUMBERS && t.shape[1] == 2 * NUMBERS);
+    memset(t.data, 0, t.count * sizeof(float));
+    for (j = 0; j < NUMBERS; j++) t.data[j * 2 * NUMBERS + j] = 1; /* mu is what the head sees */
+    small_images(x, 2, 12);
+    CHECK_STATUS(vae_condition(m, classes, 2), VAE_OK);
+    CHECK_STATUS(vae_encode(m, x, 2, mu, NULL), VAE_OK);
+    for (i = 0; i < 2; i++)
+        for (p = 0; p < 4; p++)
+            for (j = 0; j < 6; j++)
+                CHECK(mu[i * NUMBERS + p * 6 + j] ==
+                      (j < 3 ? x[i * 12 + p * 3 + j] : (float)(classes[i] == (int32_t)j - 3)));
+    vae_destroy(m);
+}
+
+TEST(every_row_keeps_its_class_whatever_the_buffers) {
+    enum { ROWS = 21, L = 3 };
+    static const char *const encoders[] = {"flatten, label 4, dense 12 tanh",
+                                           "label 4, conv 3 3x3/2 relu, label 4",
+                                           "dense 12 tanh"};
+    static const char *const decoders[] = {"label 4, dense 9 relu", "dense 9 relu",
+                                           "dense 9 relu, label 4"};
+    int way, run;
+    for (way = 0; way < 3; way++) {
+        vae_desc d = class_desc();
+        float x[ROWS * 30], eps[ROWS * L], z[ROWS * L], mu[ROWS * L], lv[ROWS * L];
+        float mean[ROWS * 30], logits[ROWS * 30], draw[ROWS * 30], again[ROWS * 30];
+        float prior[ROWS * 30], elbo[ROWS], bound[ROWS], one[30];
+        int32_t labels[ROWS];
+        uint64_t state = 94;
+        size_t size, i;
+        unsigned char *bytes;
+        vae *m = NULL;
+        d.encoder = encoders[way], d.decoder = decoders[way];
+        small_images(x, ROWS, 30);
+        ref_fill_normal(&state, eps, ROWS * L, 1);
+        class_labels(labels, ROWS);
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
+        for (i = 0; i < 4; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+        bytes = file_of(m, 0, &size);
+        for (run = 0; run < 4; run++) {
+            vae *twin = run ? obj_twin(bytes, size, run == 1 ? 64 : 5, run == 1 ? 1 : 3,
+                                       VAE_ISA_AUTO, run > 1) : m;
+            CHECK_STATUS(vae_condition(twin, labels, ROWS), VAE_OK);
+            CHECK_STATUS(vae_encode(twin, x, ROWS, mu, lv), VAE_OK);
+            CHECK_STATUS(vae_posterior(twin, x, ROWS, eps, z), VAE_OK);
+            CHECK_STATUS(vae_decode(twin, eps, ROWS, mean), VAE_OK);
+            CHECK_STATUS(vae_decode_logits(twin, eps, ROWS, logits), VAE_OK);
+            CHECK_STATUS(vae_draw(twin, 3, 9, eps, ROWS, draw), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(twin, x, ROWS, again), VAE_OK);
+            CHECK_STATUS(vae_sample_prior(twin, 3, 9, ROWS, prior), VAE_OK);
+            CHECK_STATUS(vae_score(twin, x, ROWS, 9, elbo, NULL, NULL), VAE_OK);
+            CHECK_STATUS(vae_bound(twin, x, ROWS, 9, 4, bound), VAE_OK);
+            for (i = 0; i < ROWS; i++) {
+                const uint32_t number = 9 + (uint32_t)i;
+                CHECK_STATUS(vae_condition(m, labels + i, 1), VAE_OK);
+                CHECK_STATUS(vae_encode(m, x + i * 30, 1, one, one + L), VAE_OK);
+                CHECK(!memcmp(one, mu + i * L, sizeof(float) * L));
+                CHECK(!memcmp(one + L, lv + i * L, sizeof(float) * L));
+                CHECK_STATUS(vae_posterior(m, x + i * 30, 1, eps + i * L, one), VAE_OK);
+                CHECK(!memcmp(one, z + i * L, sizeof(float) * L));
+                CHECK_STATUS(vae_decode(m, eps + i * L, 1, one), VAE_OK);
+                CHECK(!memcmp(one, mean + i * 30, sizeof one));
+                CHECK_STATUS(vae_decode_logits(m, eps + i * L, 1, one), VAE_OK);
+                CHECK(!memcmp(one, logits + i * 30, sizeof one));
+                CHECK_STATUS(vae_draw(m, 3, number, eps + i * L, 1, one), VAE_OK);
+                CHECK(!memcmp(one, draw + i * 30, sizeof one));
+                CHECK_STATUS(vae_reconstruct(m, x + i * 30, 1, one), VAE_OK);
+                CHECK(!memcmp(one, again + i * 30, sizeof one));
+                CHECK_STATUS(vae_sample_prior(m, 3, number, 1, one), VAE_OK);
+                CHECK(!memcmp(one, prior + i * 30, sizeof one));
+                CHECK_STATUS(vae_score(m, x + i * 30, 1, number, one, NULL, NULL), VAE_OK);
+                CHECK(ref_same(one[0], elbo[i]));
+                CHECK_STATUS(vae_bound(m, x + i * 30, 1, number, 4, one), VAE_OK);
+                CHECK(ref_same(one[0], bound[i]));
+            }
+            if (run) vae_destroy(twin);
+        }
+        {   /* the class matters to both nets that have it, and one is enough for all rows */
+            const int32_t two[] = {1, 2}, many[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
+            CHECK_STATUS(vae_condition(m, many, 11), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(m, x, 11, again), VAE_OK);
+            CHECK_STATUS(vae_condition(m, two + 1, 1), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(m, x, 11, mean), VAE_OK);
+            CHECK(!memcmp(mean, again, sizeof(float) * 11 * 30));
+            CHECK_STATUS(vae_decode(m, eps, 1, logits), VAE_OK);
+            CHECK_STATUS(vae_encode(m, x, 1, mu, NULL), VAE_OK);
+            CHECK_STATUS(vae_condition(m, two, 1), VAE_OK);
+            CHECK_STATUS(vae_decode(m, eps, 1, draw), VAE_OK);
+            CHECK_STATUS(vae_encode(m, x, 1, lv, NULL), VAE_OK);
+            CHECK(!memcmp(draw, logits, sizeof one) == (way == 1));
+            CHECK(!memcmp(mu, lv, sizeof(float) * L) == (way == 2));
+        }
+        free(bytes);
+        vae_destroy(m);
+    }
+}
+
+TEST(a_fit_takes_the_labels_of_its_images) {
+    enum { ROWS = 21 };
+    float x[ROWS * 30] = {0}, batch[8 * 30];
+    int32_t labels[ROWS], other[ROWS], of_batch[8];
+    vae_data data = float_data(x, ROWS, 30);
+    vae_desc d = class_desc();
+    uint64_t hash = 0;
+    vae *m = NULL;
+    size_t i, at, n;
+    int way;
+    small_images(x, ROWS, 30);
+    class_labels(labels, ROWS);
+    for (i = 0; i < ROWS; i++) other[i] = (labels[i] + (i == 20)) % CLASSES; /* one of them */
+    d.epochs = 1;
+    for (way = 0; way < 3; way++) {
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        data.labels = way == 1 ? other : labels;
+        if (way < 2) CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_OK);
+        for (at = 0; way == 2 && at < ROWS; at += n) { /* the same by hand */
+            uint32_t index[8];
+            n = ROWS - at < 8 ? ROWS - at : 8;
+            for (i = 0; i < n; i++) {
+                index[i] = (uint32_t)vae_shuffle(5, 0, ROWS, at + i);
+                of_batch[i] = labels[index[i]];
+                memcpy(batch + i * 30, x + index[i] * 30, 30 * sizeof(float));
+            }
+            CHECK_STATUS(vae_condition(m, of_batch, n), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, batch, index, n, NULL), VAE_OK);
+        }
+        if (!way) hash = vae_params_hash(m);
+        CHECK((vae_params_hash(m) == hash) == (way != 1));
+        vae_destroy(m);
+    }
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    other[5] = 9, data.labels = other;
+    CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "training data: label 5 is 9; the networks know 0 to 3");
+    other[5] = -1;
+    CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
+    {
+        vae_data test = data;
+        vae_stats s;
+        double kl[3];
+        data.labels = labels;
+        CHECK_STATUS(vae_fit(m, &data, &test, NULL, NULL), VAE_ERR_VALUE);
+        CHECK_SAYS(*vae_last_report(m), "test data: label 5 is -1");
+        CHECK_STATUS(vae_evaluate(m, &test, &s), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_units(m, &test, kl, NULL), VAE_ERR_VALUE);
+        data.labels = NULL;
+        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK); /* data brings its own */
+        CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_ERR_STATE);
+        CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_STATE);
+        CHECK_SAYS(*vae_last_report(m), "training data has no labels");
+    }
+    vae_destroy(m);
+}
+
+TEST(evaluation_leaves_the_caller_s_condition) {
+    enum { ROWS = 21 };
+    float x[ROWS * 30] = {0}, before[24 * 30], after[24 * 30], z[24 * 3];
+    int32_t labels[ROWS];
+    const int32_t mine[] = {1, 3, 0};
+    vae_data data = float_data(x, ROWS, 30);
+    vae_desc d = class_desc();
+    vae_stats s;
+    double kl[3], sum;
+    float elbo[ROWS];
+    vae *m = NULL;
+    int way, i;
+    small_images(x, ROWS, 30);
+    class_labels(labels, ROWS);
+    data.labels = labels;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_condition(m, mine, 3), VAE_OK);
+    CHECK_STATUS(vae_prior(m, 1, 0, 24, z), VAE_OK);
+    CHECK_STATUS(vae_decode(m, z, 24, before), VAE_OK);
+    for (way = 0; way < 4; way++) {
+        if (way == 0) CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
+        if (way == 1) CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_OK);
+        x[20 * 30] = way > 1 ? 7 : 0.5f; /* also when they fail half way */
+        if (way == 2) CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_ERR_VALUE);
+        if (way == 3) CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_decode(m, z, 24, after), VAE_OK);
+        CHECK(!memcmp(before, after, sizeof before));
+    }
+    x[20 * 30] = 0.5f; /* and they used the labels of the data */
+    CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
+    CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
+    CHECK_STATUS(vae_score(m, x, ROWS, 0, elbo, NULL, NULL), VAE_OK);
+    for (i = 0, sum = 0; i < ROWS; i++) sum += (double)elbo[i] / ROWS;
+    CHECK_NEAR(s.elbo, sum, 1e-5);
+    CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_OK);
+    CHECK_NEAR(kl[0] + kl[1] + kl[2], s.kl, 1e-6 * (1 + s.kl));
+    vae_destroy(m);
+}
+
+TEST(a_conditional_network_trains_and_resumes_to_the_same_bits) {
+    enum { ROWS = 21 };
+    static const char *const encoders[] = {"flatten, label 4, dense 12 tanh",
+                                           "label 4, conv 3 3x3/2 relu, batchnorm"};
+    float x[ROWS * 30] = {0};
+    int32_t labels[ROWS];
+    vae_data data = float_data(x, ROWS, 30);
+    int way, isa;
+    small_images(x, ROWS, 30);
+    class_labels(labels, ROWS);
+    data.labels = labels;
+    for (way = 0; way < 2; way++) {
+        vae_desc d = class_desc();
+        uint64_t hash = 0, at;
+        double worst = 1;
+        watcher w;
+        vae *m = NULL;
+        d.encoder = encoders[way], d.epochs = 2, d.samples = 2;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
+        CHECK_STATUS(vae_check_gradients(m, x, 8, 3, &worst), VAE_OK);
+        CHECK(worst < (way ? 3e-2 : 1e-2));
+        vae_destroy(m);
+        for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT + 1; isa++) {
+            if (isa < VAE_ISA_COUNT && !vae_isa_available((vae_isa)isa)) continue;
+            d.isa = isa < VAE_ISA_COUNT ? (vae_isa)isa : VAE_ISA_AUTO;
+#ifndef VAE_NO_THREADS
+            d.threads = isa < VAE_ISA_COUNT ? 1 : 3;
+#endif
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            CHECK_STATUS(vae_fit(m, &data, &data, NULL, NULL), VAE_OK);
+            if (isa == VAE_ISA_PORTABLE) hash = vae_params_hash(m);
+            CHECK(vae_params_hash(m) == hash);
+            vae_destroy(m);
+        }
+        for (at = 1; at < 8; at++) {
+            size_t size;
+            unsigned char *bytes;
+            memset(&w, 0, sizeof w);
+            w.stop_at = at;
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            CHECK_STATUS(vae_fit(m, &data, &data, watch, &w), VAE_STOPPED);
+            bytes = file_of(m, 0, &size);
+            vae_destroy(m);
+            m = obj_twin(bytes, size, 0, 1, VAE_ISA_AUTO, 0);
+            free(bytes);
+            CHECK_STATUS(vae_fit(m, &data, &data, NULL, NULL), VAE_OK);
+            CHECK(vae_params_hash(m) == hash);
+            vae_destroy(m);
+        }
+    }
+}
+
+/* ---- what does not go together, and files that know less ---- */
+
+TEST(settings_that_exclude_each_other_are_refused) {
+    static const struct {
+        const char *says;
+        vae_status status;
+    } want[] = {
+        {"no_noise", VAE_ERR_VALUE}, {"no_kl", VAE_ERR_VALUE}, {"no_recon", VAE_ERR_VALUE},
+        {"free_bits", VAE_ERR_VALUE}, {"dreg", VAE_ERR_VALUE}, {"no objective", VAE_ERR_VALUE},
+        {"no_kl leaves out", VAE_ERR_VALUE}, {"a cycle needs warmup", VAE_ERR_VALUE},
+        {"of mask it is a probability", VAE_ERR_VALUE}, {"salt_pepper", VAE_ERR_VALUE},
+        {"dropout", VAE_ERR_VALUE}, {"noise", VAE_ERR_VALUE}, {"label 5", VAE_ERR_SHAPE},
+        {"", VAE_ERR_SHAPE}, {"65536", VAE_ERR_SHAPE}, {"samples", VAE_ERR_VALUE},
+        {"sparse", VAE_ERR_VALUE}, {"lr_factor", VAE_ERR_VALUE}, {"patience", VAE_ERR_VALUE},
+        {"objective", VAE_ERR_VALUE}, {"corrupt", VAE_ERR_VALUE}, {"code", VAE_ERR_VALUE},
+        {"contract", VAE_ERR_VALUE}, {"free_bits", VAE_ERR_VALUE}, {"column 7", VAE_ERR_SYNTAX},
+        /* and what does go together */
+        {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK},
+    };
+    int n;
+    for (n = 0; n < (int)(sizeof want / sizeof *want); n++) {
+        vae_desc d = small_desc();
+        vae_report r;
+        size_t size = 0;
+        vae *m = NULL;
+        memset(&r, 0, sizeof r);
+        if (n < 4) d.objective = VAE_OBJECTIVE_IWAE, d.samples = 2;
+        switch (n) {
+        case 0: d.no_noise = 1; break;
+        case 1: d.no_kl = 1; break;
+        case 2: d.no_recon = 1; break;
+        case 3: d.free_bits = 0.1; break;
+        case 4: d.objective = VAE_OBJECTIVE_DREG, d.no_noise = 1; break;
+        case 5: d.no_recon = d.no_kl = 1; break;
+        case 6: d.free_bits = 1, d.no_kl = 1; break;
+        case 7: d.cycle = 5; break;
+        case 8: d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1.25; break;
+        case 9: d.corrupt = VAE_CORRUPT_SALT_PEPPER, d.corruption = 2; break;
+        case 10: d.contract = 1, d.encoder = "dense 9 tanh, dropout 0.1, dense 4"; break;
+        case 11: d.contract = 1, d.encoder = "noise 0.1, dense 4"; break;
+        case 12: d.encoder = "flatten, label 4, dense 9", d.decoder = "label 5"; break;
+        case 13: d.encoder = "flatten, res( label 4 ), dense 9"; break;
+        case 14: d.encoder = "flatten, label 65537, dense 2"; break;
+        case 15: d.samples = 65537; break;
+        case 16: d.sparse = -1; break;
+        case 17: d.lr_factor = 1.5; break;
+        case 18: d.patience = -1; break;
+        case 19: d.objective = (vae_objective)17; break;
+        case 20: d.corrupt = (vae_corrupt)17; break;
+        case 21: d.code = (vae_act)99; break;
+        case 22: d.contract = nan(""); break;
+        case 23: d.free_bits = -0.5; break;
+        case 24: d.encoder = "label 0"; break;
+        case 25: d.corrupt = VAE_CORRUPT_GAUSSIAN, d.corruption = 1.25; break;
+        case 26: d.objective = VAE_OBJECTIVE_IWAE, d.contract = 1, d.sparse = 1; break;
+        case 27: d.contract = 1, d.decoder = "dense 4, dropout 0.1"; break;
+        case 28: d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1; break;
+        case 29: d.cycle = 5, d.warmup = 9; break;
+        default: d.inference = 1, d.samples = 65536; break;
+        }
+        CHECK_STATUS(vae_size(&d, &size, &r), want[n].status);
+        CHECK_STATUS(vae_create(&d, &m, &r), want[n].status);
+        CHECK_SAYS(r, want[n].says);
+        CHECK((m == NULL) == (want[n].status != VAE_OK));
+        if (test_bad) {
+            test_report(__FILE__, __LINE__, "combination %d: %s", n, r.text);
+            n = 1000;
+        }
+        vae_destroy(m);
+    }
+}
+
+/* Takes what stands from `from` up to the next `until` out of the header, which keeps its length by
+ * blanks at its end. */
+static void cut(unsigned char *bytes, const char *from, const char *until) {
+    const size_t n = strlen(from), end = 8 + vae__get_le32(bytes);
+    size_t i, to;
+    for (i = 8; i + n <= end && memcmp(bytes + i, from, n); i++) {}
+    CHECK(i + n <= end);
+    if (i + n > end) return;
+    for (to = i + n; to < end && !strchr(until, bytes[to]); to++) {}
+    memmove(bytes + i, bytes + to, end - to);
+    memset(bytes + end - (to - i), ' ', to - i);
+}
+
+TEST(a_file_without_the_newer_settings_has_their_defaults) {
+    static const char *const names[] = {"code", "objective", "no_recon", "cycle", "free_bits",
+                                        "sparse", "contract", "corrupt", "corruption", "plateau",
+                                        "lr_factor", "patience"};
+    enum { NAMES = sizeof names / sizeof *names };
+    size_t n, i, size;
+    for (n = 0; n <= NAMES; n++) {
+        vae_desc d = small_desc(), got;
+        unsigned char *bytes;
+        vae *m, *loaded = NULL;
+        vae_report r;
+        memset(&r, 0, sizeof r);
+        d.code = VAE_ACT_TANH, d.no_recon = n == 2, d.warmup = 9, d.cycle = 11;
+        d.free_bits = 0.5, d.sparse = 0.25, d.contract = 0.125;
+        d.objective = n == 1 ? VAE_OBJECTIVE_IWAE : VAE_OBJECTIVE_ELBO;
+        if (n == 1) d.free_bits = 0;
+        d.corrupt = VAE_CORRUPT_MASK, d.corruption = 0.75, d.schedule = VAE_SCHEDULE_PLATEAU;
+        d.plateau = 3, d.lr_factor = 0.75, d.patience = 21;
+        m = trained_model(&d);
+        bytes = file_of(m, 0, &size);
+        for (i = 0; i < NAMES; i++) {
+            char word[40];
+            snprintf(word, sizeof word, "; %s=", names[i]);
+            if (i == n || n == NAMES) cut(bytes, word, ";\"");
+        }
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, &r), VAE_OK);
+        if (!loaded) {
+            test_report(__FILE__, __LINE__, "without %s: %s", n < NAMES ? names[n] : "all", r.text);
+            return;
+        }
+        CHECK(vae_params_hash(m) == vae_params_hash(loaded));
+        vae_get_desc(loaded, &got);
+#define WITHOUT(i) (n == (i) || n == NAMES)
+        CHECK(got.code == (WITHOUT(0) ? VAE_ACT_IDENTITY : VAE_ACT_TANH));
+        CHECK(got.objective == VAE_OBJECTIVE_ELBO);
+        CHECK(got.no_recon == 0);
+        CHECK(got.cycle == (WITHOUT(3) ? 0 : 11));
+        CHECK(got.free_bits == (n == 1 || WITHOUT(4) ? 0 : 0.5));
+        CHECK(got.sparse == (WITHOUT(5) ? 0 : 0.25));
+        CHECK(got.contract == (WITHOUT(6) ? 0 : 0.125));
+        CHECK(got.corrupt == (WITHOUT(7) ? VAE_CORRUPT_NONE : VAE_CORRUPT_MASK));
+        CHECK(got.corruption == (WITHOUT(8) ? 0.3 : 0.75));
+        CHECK(got.plateau == (WITHOUT(9) ? 10 : 3));
+        CHECK(got.lr_factor == (WITHOUT(10) ? 0.5 : 0.75));
+        CHECK(got.patience == (WITHOUT(11) ? 0 : 21));
+        CHECK(got.warmup == 9 && got.latent == 3 && got.batch == 8);
+#undef WITHOUT
+        free(bytes);
+        vae_destroy(m), vae_destroy(loaded);
+    }
+    {   /* a file must still say what it is a model of */
+        vae_desc d = small_desc();
+        vae *m = trained_model(&d), *loaded = NULL;
+        unsigned char *bytes = file_of(m, 0, &size);
+        cut(bytes, "input=", " ");
+        CHECK(vae_load_memory(bytes, size, NULL, &loaded, NULL) != VAE_OK && !loaded);
+        free(bytes);
+        vae_destroy(m);
+    }
+}
+
+TEST(a_file_may_lack_its_course_but_not_have_a_wrong_one) {
+    static const struct {
+        const char *from, *to;
+        vae_status status;
+    } list[] = {{"\"vae.course\":\"1 0 0", "\"vae.course\":\"1 0 0", VAE_OK},
+                {"\"vae.course\":\"1 0 0", "\"vae.course\":\"9 0 0", VAE_ERR_FORMAT},
+                {"\"vae.course\":\"1 0 0", "\"vae.course\":\"1 3 0", VAE_ERR_FORMAT},
+                {"\"vae.course\":\"1 0 0", "\"vae.course\":\"1 0 3", VAE_ERR_FORMAT},
+                {"\"vae.course\":\"1 0 0", "\"vae.course\":\"1 x 0", VAE_ERR_FORMAT},
+                {"\"vae.course\":\"1 0 0", "\"vae.course\":\"1 0  ", VAE_ERR_FORMAT}};
+    float x[(COURSE_TRAIN + COURSE_TEST) * 30];
+    vae_data train, test;
+    vae_desc d = course_desc(x, &train, &test);
+    vae_info info;
+    vae_report r;
+    vae *m = NULL, *loaded = NULL;
+    size_t size, i;
+    unsigned char *bytes, *copy;
+    d.epochs = 2, d.lr = 1e-30; /* nothing is lower than the first test loss */
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &train, &test, NULL, NULL), VAE_OK);
+    bytes = file_of(m, 0, &size), copy = (unsigned char *)ref_alloc(size);
+    for (i = 0; i < sizeof list / sizeof *list; i++) {
+        memcpy(copy, bytes, size);
+        patch(copy, size, list[i].from, list[i].to);
+        loaded = NULL;
+        CHECK_STATUS(vae_load_memory(copy, size, NULL, &loaded, &r), list[i].status);
+        vae_destroy(loaded);
+    }
+    cut(bytes, ",\"vae.course\"", ",");
+    loaded = NULL;
+    CHECK_STATUS(vae_load_memory(bytes, size, NULL, &loaded, &r), VAE_OK);
+    if (loaded) {
+        vae_get_info(loaded, &info);
+        CHECK(info.best_epoch == 0 && info.epoch == 2);
+    }
+    free(bytes), free(copy);
+    vae_destroy(m), vae_destroy(loaded);
+}
+
+/* ---- the authors' Adam ---- */
+
+/* m and v as Adam's but v from 1; w -= lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps), of
+ * gradients summed over the batch (github.com/yburda/iwae, optimizers.py). */
+TEST(adam_iwae_is_the_rule_of_the_authors_code) {
+    enum { STEPS = 12, MOST = 1000 };
+    static const double settings[][4] = {{1e-3, 0.9, 0.999, 1e-4}, {2e-2, 0.99, 0.95, 1e-1}};
+    float x[8 * 30];
+    size_t n, i, rows;
+    int step;
+    small_images(x, 8, 30);
+    for (n = 0; n < 2; n++) {
+        const double lr = settings[n][0], b1 = settings[n][1], b2 = settings[n][2];
+        double w[MOST], m[MOST] = {0}, v[MOST];
+        vae_desc d = small_desc();
+        vae *model = NULL, *fused = NULL;
+        vae_info info;
+        vae_tensor t;
+        d.optimizer = VAE_OPTIMIZER_ADAM_IWAE, d.lr = lr, d.beta1 = b1, d.beta2 = b2;
+        d.adam_eps = settings[n][3];
+        CHECK_STATUS(vae_create(&d, &fused, NULL), VAE_OK);
+        d.keep_gradients = 1;
+        CHECK_STATUS(vae_create(&d, &model, NULL), VAE_OK);
+        vae_get_info(model, &info);
+        CHECK(info.parameters <= MOST && vae_tensor_at(model, 0, &t) == VAE_OK);
+        for (i = 0; i < info.parameters; i++) w[i] = (double)t.data[i], v[i] = 1;
+        for (step = 1; step <= STEPS; step++) {
+            const double rate = lr * sqrt(1 - pow(b2, step)) / (1 - pow(b1, step));
+            rows = step % 3 ? 8 : 5;
+            CHECK_STATUS(vae_train_step(model, x, NULL, rows, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(fused, x, NULL, rows, NULL), VAE_OK);
+            for (i = 0; i < info.parameters; i++) {
+                const double g = (double)t.grad[i] * (double)rows;
+                m[i] = b1 * m[i] + (1 - b1) * g;
+                v[i] = b2 * v[i] + (1 - b2) * g * g;
+                w[i] -= rate * m[i] / (sqrt(v[i]) + settings[n][3]);
+                /* half an ulp of the weight a step; what moves it to some 1e-6 */
+                CHECK_NEAR((double)t.data[i], w[i],
+                           step * (6e-8 * (fabs(w[i]) + lr) + 2e-6 * rate * fabs(m[i])));
+            }
+        }
+        CHECK(vae_params_hash(model) == vae_params_hash(fused));
+        vae_destroy(model), vae_destroy(fused);
+    }
+}
+
 TESTS(objectives) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -907,5 +1632,18 @@ TESTS(objectives) {
     RUN(linear_vae_at_the_closed_form_has_the_exact_test_likelihood_of_mnist);
     RUN(wrong_calls_to_vae_bound_are_told);
     RUN(a_bound_takes_65536_draws);
+    RUN(patience_ends_a_fit_after_its_epochs_without_a_lower_test_loss);
+    RUN(a_plateau_cuts_the_rate_after_its_epochs_without_a_lower_test_loss);
+    RUN(patience_and_a_plateau_need_test_data);
+    RUN(networks_with_labels_must_be_told_the_class);
+    RUN(a_label_is_one_hot_planes_behind_the_channels);
+    RUN(every_row_keeps_its_class_whatever_the_buffers);
+    RUN(a_fit_takes_the_labels_of_its_images);
+    RUN(evaluation_leaves_the_caller_s_condition);
+    RUN(a_conditional_network_trains_and_resumes_to_the_same_bits);
+    RUN(settings_that_exclude_each_other_are_refused);
+    RUN(a_file_without_the_newer_settings_has_their_defaults);
+    RUN(a_file_may_lack_its_course_but_not_have_a_wrong_one);
+    RUN(adam_iwae_is_the_rule_of_the_authors_code);
     vae__fp_leave(&env);
 }
