@@ -532,7 +532,7 @@ static vae *obj_twin(const unsigned char *bytes, size_t size, int batch, int thr
     vae_load_options o;
     vae *m = NULL;
     memset(&o, 0, sizeof o);
-#ifdef VAE_NO_THREADS
+#ifndef VAE__THREADS
     threads = 1;
 #endif
     o.batch = batch, o.threads = threads, o.isa = isa, o.inference = inference;
@@ -1234,6 +1234,87 @@ TEST(every_row_keeps_its_class_whatever_the_buffers) {
     }
 }
 
+/* Rows pass through the decoder 256 at a time: classes and importance weights must keep step. */
+TEST(batches_larger_than_a_portion_keep_their_rows_together) {
+    enum { ROWS = 601, L = 3, DIM = 6 };
+    static const int threads[] = {1, 7, 2};
+    float *x = ref_floats(ROWS * DIM), *z = ref_floats(ROWS * L), *out[2][5];
+    int32_t labels[ROWS];
+    uint64_t state = 97, hash = 0;
+    size_t i, j;
+    int way, run;
+    ref_fill_uniform(&state, x, ROWS * DIM, 0, 1);
+    ref_fill_normal(&state, z, ROWS * L, 1);
+    for (i = 0; i < 5; i++) out[0][i] = ref_floats(ROWS * DIM), out[1][i] = ref_floats(ROWS * DIM);
+    class_labels(labels, ROWS);
+    for (run = 0; run < 2; run++) {
+        vae_desc d = class_desc();
+        vae *m = NULL;
+        d.input = "6", d.encoder = "label 4", d.batch = run ? ROWS : 7, d.inference = 1;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
+        CHECK_STATUS(vae_decode(m, z, ROWS, out[run][0]), VAE_OK);
+        CHECK_STATUS(vae_reconstruct(m, x, ROWS, out[run][1]), VAE_OK);
+        CHECK_STATUS(vae_draw(m, 1, 0, z, ROWS, out[run][2]), VAE_OK);
+        CHECK_STATUS(vae_score(m, x, ROWS, 0, out[run][3], NULL, NULL), VAE_OK);
+        CHECK_STATUS(vae_bound(m, x, ROWS, 0, 2, out[run][4]), VAE_OK);
+        vae_destroy(m);
+    }
+    for (i = 0; i < 5; i++) CHECK_EQ(ref_differ(ROWS * DIM, out[0][i], out[1][i]), ROWS * DIM);
+    for (way = 0; way < 3; way++)
+        for (run = 0; run < 3; run++) {
+            vae_desc d = class_desc();
+            vae_stats s;
+            vae *m = NULL;
+            d.input = "6", d.encoder = "label 4", d.batch = ROWS, d.samples = 3;
+            d.objective = (vae_objective)way;
+#ifdef VAE__THREADS
+            d.threads = threads[run];
+#endif
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, x, NULL, ROWS, &s), VAE_OK);
+            if (!run) hash = vae_params_hash(m);
+            CHECK(vae_params_hash(m) == hash);
+            vae_destroy(m);
+        }
+    { /* more draws of an image than a portion */
+        vae_desc d = small_desc();
+        float eps[2 * 400 * L];
+        vae_stats s;
+        vae *m = NULL;
+        double want = 0;
+        d.input = "6", d.samples = 400, d.batch = 2, d.objective = VAE_OBJECTIVE_IWAE;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        ref_fill_normal(&state, eps, 2 * 400 * L, 1);
+        for (i = 0; i < 2; i++) { /* the bound from its definition, by encoder and decoder */
+            float head[2 * L], v[L], p[DIM];
+            double logw[400], sum = 0;
+            CHECK_STATUS(vae_encode(m, x + i * DIM, 1, head, head + L), VAE_OK);
+            for (j = 0; j < 400; j++) {
+                const float *e = eps + (i * 400 + j) * L;
+                size_t q;
+                CHECK_STATUS(vae_posterior(m, x + i * DIM, 1, e, v), VAE_OK);
+                CHECK_STATUS(vae_decode(m, v, 1, p), VAE_OK);
+                for (q = 0, logw[j] = 0; q < L; q++)
+                    logw[j] -= 0.5 * (pow((double)v[q], 2) - pow((double)e[q], 2) -
+                                      (double)head[L + q]);
+                for (q = 0; q < DIM; q++)
+                    logw[j] += (double)x[i * DIM + q] * log((double)p[q]) +
+                               (1 - (double)x[i * DIM + q]) * log(1 - (double)p[q]);
+                sum += exp(logw[j]);
+            }
+            want += 0.5 * log(sum / 400);
+        }
+        CHECK_STATUS(vae_set_noise(m, eps), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, x, NULL, 2, &s), VAE_OK);
+        CHECK_NEAR(s.bound, want, 1e-5);
+        vae_destroy(m);
+    }
+    for (i = 0; i < 5; i++) free(out[0][i]), free(out[1][i]);
+    free(x), free(z);
+}
+
 TEST(a_fit_takes_the_labels_of_its_images) {
     enum { ROWS = 21 };
     float x[ROWS * 30] = {0}, batch[8 * 30];
@@ -1356,7 +1437,7 @@ TEST(a_conditional_network_trains_and_resumes_to_the_same_bits) {
         for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT + 1; isa++) {
             if (isa < VAE_ISA_COUNT && !vae_isa_available((vae_isa)isa)) continue;
             d.isa = isa < VAE_ISA_COUNT ? (vae_isa)isa : VAE_ISA_AUTO;
-#ifndef VAE_NO_THREADS
+#ifdef VAE__THREADS
             d.threads = isa < VAE_ISA_COUNT ? 1 : 3;
 #endif
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
@@ -2014,8 +2095,8 @@ TEST(evaluation_does_not_corrupt) {
 
 /* Every objective, with layers whose rows meet and those that draw, whoever computes it. */
 TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
-#ifndef VAE_NO_THREADS
-    static const int threads[] = {2, 3, 7};
+#ifdef VAE__THREADS
+    static const int threads[] = {2, 3, 7, 1};
 #endif
     float x[8 * 30];
     int n;
@@ -2023,7 +2104,7 @@ TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
     for (n = 0; n < 11; n++) {
         uint64_t want = 0;
         int run;
-        for (run = 0; run < VAE_ISA_COUNT + 3; run++) {
+        for (run = 0; run < VAE_ISA_COUNT + 4; run++) {
             vae_desc d = small_desc();
             vae_stats s;
             uint64_t hash;
@@ -2031,9 +2112,10 @@ TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
             int step;
             if (!run || (run < VAE_ISA_COUNT && !vae_isa_available((vae_isa)run))) continue;
             d.isa = run < VAE_ISA_COUNT ? (vae_isa)run : VAE_ISA_AUTO;
-#ifndef VAE_NO_THREADS
+#ifdef VAE__THREADS
             d.threads = run < VAE_ISA_COUNT ? 1 : threads[run - VAE_ISA_COUNT];
 #endif
+            d.keep_gradients = run == VAE_ISA_COUNT + 3; /* else used up where they are made */
             if (n % 2) d.encoder = "dense 12 tanh, batchnorm";
             if (n % 2) d.decoder = "dense 9 relu, batchnorm";
             switch (n) {
@@ -2063,6 +2145,50 @@ TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
                             (int)d.isa, d.threads);
             vae_destroy(m);
         }
+    }
+}
+
+/* Layers whose rows meet cut a step into stages; the objectives stand at their joints. */
+TEST(gradient_checker_is_small_on_every_objective_wherever_rows_meet) {
+    static const char *const nets[][2] = {
+        {"dense 12 tanh", "dense 9 silu"},
+        {"dense 12 tanh, batchnorm", "dense 9 silu"},
+        {"dense 12 tanh", "batchnorm, dense 9 silu, batchnorm"},
+        {"batchnorm, dense 12 tanh, batchnorm", "dense 9 silu, batchnorm, tanh"}};
+    float x[8 * 30];
+    int n, net;
+    small_images(x, 8, 30);
+    for (net = 0; net < 4; net++)
+        for (n = 0; n < 7; n++) {
+            vae_desc d = small_desc();
+            double worst = 1;
+            vae *m = NULL;
+            d.encoder = nets[net][0], d.decoder = nets[net][1];
+            switch (n) {
+            case 0: d.objective = VAE_OBJECTIVE_IWAE, d.samples = 4; break;
+            case 1: d.free_bits = 0.2, d.samples = 2; break;
+            case 2: d.free_bits = 0.3, d.no_recon = 1; break;
+            case 3: d.sparse = 3; break;
+            case 4: d.corrupt = VAE_CORRUPT_MASK; break;
+            case 5: d.contract = 0.1; break;
+            default: d.code = VAE_ACT_SIGMOID, d.head = VAE_HEAD_SOFTPLUS, d.free_bits = 0.1;
+            }
+            CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+            CHECK_STATUS(vae_check_gradients(m, x, 8, 2, &worst), VAE_OK);
+            if (!(worst < 3e-2))
+                test_report(__FILE__, __LINE__, "net %d, objective %d: %.3g", net, n, worst);
+            vae_destroy(m);
+        }
+    {
+        vae_desc d = small_desc();
+        double worst = 7;
+        vae *m = NULL;
+        d.objective = VAE_OBJECTIVE_DREG, d.samples = 2;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_check_gradients(m, x, 8, 2, &worst), VAE_ERR_UNSUPPORTED);
+        CHECK_SAYS(*vae_last_report(m), "dreg");
+        CHECK(worst == 7);
+        vae_destroy(m);
     }
 }
 
@@ -2227,6 +2353,7 @@ TESTS(objectives) {
     RUN(networks_with_labels_must_be_told_the_class);
     RUN(a_label_is_one_hot_planes_behind_the_channels);
     RUN(every_row_keeps_its_class_whatever_the_buffers);
+    RUN(batches_larger_than_a_portion_keep_their_rows_together);
     RUN(a_fit_takes_the_labels_of_its_images);
     RUN(evaluation_leaves_the_caller_s_condition);
     RUN(a_conditional_network_trains_and_resumes_to_the_same_bits);
@@ -2247,6 +2374,7 @@ TESTS(objectives) {
     RUN(corruption_hits_its_part_of_the_input_and_leaves_the_target_clean);
     RUN(evaluation_does_not_corrupt);
     RUN(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads);
+    RUN(gradient_checker_is_small_on_every_objective_wherever_rows_meet);
     RUN(objectives_resume_to_the_same_bits_and_figures);
     RUN(noise_of_the_caller_takes_the_place_of_its_address_once);
     RUN(a_posterior_draw_is_the_z_of_training);
