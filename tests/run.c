@@ -24,6 +24,7 @@
 #include "test_eval.c"
 #include "test_io.c"
 #include "test_safetensors.c"
+#include "test_objectives.c"
 #include "test_data.c"
 #include "test_shapes.c"
 #include "test_images.c"
@@ -55,6 +56,7 @@ int main(int argc, char **argv) {
     ROOM(eval);
     ROOM(io);
     ROOM(safetensors);
+    ROOM(objectives);
     ROOM(data);
     ROOM(shapes);
     ROOM(images);

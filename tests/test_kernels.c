@@ -525,7 +525,7 @@ TEST(gradients_of_latents_are_added_to_those_of_the_head) {
             CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
             CHECK_MARKS(out, 2 * n);
             memcpy(out, before, 2 * n * sizeof *out);
-            k->latent_bwd(VAE_OBJECTIVE_ELBO, n, h, NULL, d, 0, 0, out); /* z = mu: nothing for logvar */
+            k->latent_bwd(VAE_OBJECTIVE_ELBO, n, h, NULL, d, 0, 0, out); /* z = mu: no logvar */
             CHECK_EQ(ref_differ(n, out, portable), n);
             CHECK_EQ(ref_differ(n, out + n, before + n), n);
             kern_free(h), kern_free(e), kern_free(d), kern_free(out);
@@ -1037,6 +1037,261 @@ TEST(a_shared_scale_is_the_scale_of_every_number) {
     }
 }
 
+/* ---- the kernels of importance weights, free bits and sparse codes ---- */
+
+TEST(the_sum_of_bernoulli_alone_is_near_the_formula_and_the_portable_pass) {
+    static float logits[KERN_MAX + 16], x[KERN_MAX + 16];
+    const vae__kernels *k;
+    uint64_t state = 47;
+    size_t s, i, way;
+    for (way = 0; way < 4; way++) {
+        for (i = 0; i < KERN_MAX; i++) {
+            logits[i] = (float)(ref_normal(&state) * (way == 0 ? 3 : way == 1 ? 1e-3 : 60));
+            x[i] = (float)(i % 3 == 0 ? 0 : i % 3 == 1 ? 1 : ref_uniform(&state, 0, 1));
+            if (way == 3) logits[i] = i % 2 ? 0.0f : -0.0f; /* products of 2 to the 64th */
+        }
+        for (s = 0; s < KERN_SIZES; s++) {
+            const size_t n = kern_sizes[s];
+            const float first = kern_portable()->bernoulli_sum(n, logits, x);
+            double want = 0, size = 0;
+            for (i = 0; i < n; i++) {
+                const double a = (double)logits[i], t = (double)x[i];
+                want += t * ref_softplus(-a) + (1 - t) * ref_softplus(a);
+                size += fabs(a) + log(2);
+            }
+            /* a factor of the product is good to some 1e-7, and so is its share of the log; the
+             * sum's 16 parts round n / 16 times */
+            CHECK_NEAR((double)first, want,
+                       1.5e-7 * (double)n + (4 + (double)n / 16) * 6e-8 * size);
+            if (way < 2) CHECK_NEAR((double)first, want, 1e-4); /* as is promised of an image */
+            CHECK_NEAR((double)first, (double)kern_portable()->bernoulli(n, logits, x, 0, NULL),
+                       2e-7 * (double)n + (8 + (double)n / 8) * 6e-8 * size);
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *a = kern_copy(n, logits), *t = kern_copy(n, x);
+                CHECK(ref_same(k->bernoulli_sum(n, a, t), first));
+                kern_free(a), kern_free(t);
+            }
+        }
+    }
+}
+
+/* Longer than 64 numbers in each of the 16 parts: the product starts anew. */
+TEST(the_sum_of_bernoulli_alone_does_not_overflow_on_large_images) {
+    enum { N = 5000 };
+    float *a = ref_floats(N), *x = ref_floats(N);
+    const vae__kernels *k;
+    size_t i;
+    for (i = 0; i < N; i++) x[i] = (float)(i % 2);
+    for (k = NULL; (k = ref_next_isa(k));)
+        CHECK_NEAR((double)k->bernoulli_sum(N, a, x), N * log(2), 2e-6 * N);
+    free(a), free(x);
+}
+
+TEST(extreme_logits_of_the_sum_of_bernoulli_are_linear_and_a_nan_stays_one) {
+    static const float far[] = {81, 100, 1e4f, 1e30f, 3e38f};
+    const vae__kernels *k;
+    size_t n, at, i;
+    for (k = NULL; (k = ref_next_isa(k));) {
+        for (i = 0; i < 5; i++) {
+            float a[2], x[2] = {1, 0};
+            a[0] = far[i], a[1] = -far[i]; /* right with certainty: nothing but 1e-35 is left */
+            CHECK_NEAR((double)k->bernoulli_sum(2, a, x), 0, 1e-30);
+            x[0] = 0;
+            CHECK_NEAR((double)k->bernoulli_sum(2, a, x), (double)far[i], 1e-7 * (double)far[i]);
+            CHECK(ref_same(k->bernoulli_sum(2, a, x), k->bernoulli(2, a, x, 0, NULL)));
+        }
+        for (n = 1; n < 35; n++)
+            for (at = 0; at < n; at++) {
+                float a[35] = {0}, x[35] = {0};
+                a[at] = vae__float_of(0x7fc00000u);
+                CHECK(ref_is_nan(k->bernoulli_sum(n, a, x)));
+            }
+    }
+}
+
+TEST(latents_alone_and_together_have_one_kl) {
+    float head[2 * KERN_MAX], portable[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 48;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        kern_head(&state, n, head);
+        kern_portable()->kl_terms(n, head, portable);
+        for (i = 0; i < n; i++) {
+            const double mu = (double)head[i], l = ref_clamp((double)head[n + i], -30, 20);
+            const double size = 0.5 * (mu * mu + fabs(expm1(l)) + fabs(l));
+            float one[2], alone;
+            one[0] = head[i], one[1] = head[n + i];
+            /* expm1 to 2 ulp, three roundings */
+            CHECK_NEAR((double)portable[i], 0.5 * (mu * mu + expm1(l) - l), 3e-7 * size);
+            alone = kern_portable()->kl(1, one, 0, NULL, NULL);
+            CHECK_NEAR((double)alone, (double)portable[i], 2e-7 * size);
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *out = kern_out(n);
+            k->kl_terms(n, h, out);
+            CHECK_EQ(ref_differ(n, out, portable), n);
+            CHECK_MARKS(out, n);
+            h[n - 1] = vae__float_of(0x7fc00000u); /* the last mu */
+            k->kl_terms(n, h, out);
+            CHECK_EQ(ref_differ(n, out, portable), n - 1);
+            CHECK(ref_is_nan(out[n - 1]));
+            kern_free(h), kern_free(out);
+        }
+    }
+}
+
+TEST(kl_pushes_latents_that_are_kept_alone) {
+    float head[2 * KERN_MAX], before[2 * KERN_MAX], all[2 * KERN_MAX], keep[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 49;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        float value;
+        kern_head(&state, n, head);
+        ref_fill_normal(&state, before, 2 * n, 1);
+        for (i = 0; i < n; i++) keep[i] = (float)(ref_next(&state) % 3 > 0);
+        memcpy(all, before, sizeof all);
+        value = kern_portable()->kl(n, head, 0.23f, NULL, all);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *w = kern_copy(n, keep), *out = kern_out(2 * n);
+            memcpy(out, before, 2 * n * sizeof *out);
+            CHECK(ref_same(k->kl(n, h, 0.23f, w, out), value)); /* the value is of all of them */
+            for (i = 0; i < 2 * n; i++)
+                CHECK(ref_same(out[i], keep[i % n] > 0 ? all[i] : before[i]));
+            CHECK_MARKS(out, 2 * n);
+            kern_free(h), kern_free(w), kern_free(out);
+        }
+    }
+}
+
+TEST(the_ratio_of_densities_matches_the_formula_and_the_portable_pass) {
+    float head[2 * KERN_MAX], eps[KERN_MAX];
+    const vae__kernels *k;
+    uint64_t state = 50;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        double want = 0, size = 0;
+        float first;
+        kern_head(&state, n, head);
+        ref_fill_normal(&state, eps, n, 1);
+        first = kern_portable()->ratio(n, head, eps);
+        for (i = 0; i < n; i++) {
+            const double l = ref_clamp((double)head[n + i], -30, 20), e = (double)eps[i];
+            const double z = (double)head[i] + exp(0.5 * l) * e;
+            const double ends = fabs((double)head[i]) + exp(0.5 * l) * fabs(e);
+            want += 0.5 * (z * z - e * e - l);
+            size += 0.5 * (z * z + 2 * fabs(z) * ends + e * e + fabs(l));
+        }
+        CHECK_NEAR((double)first, want, (5 + (double)n / 16) * 6e-8 * size);
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps);
+            CHECK(ref_same(k->ratio(n, h, e), first));
+            h[n + (n - 1) / 2] = vae__float_of(0x7fc00000u);
+            CHECK(ref_is_nan(k->ratio(n, h, e)));
+            memcpy(h, head, 2 * n * sizeof *h);
+            e[n - 1] = vae__float_of(0x7fc00000u);
+            CHECK(ref_is_nan(k->ratio(n, h, e)));
+            kern_free(h), kern_free(e);
+        }
+    }
+}
+
+TEST(absolute_values_are_summed_and_zero_is_not_pulled) {
+    float x[KERN_MAX], before[KERN_MAX], portable[KERN_MAX];
+    const float scale = 0.37f;
+    const vae__kernels *k;
+    uint64_t state = 51;
+    size_t s, i;
+    for (s = 0; s < KERN_SIZES; s++) {
+        const size_t n = kern_sizes[s];
+        double want = 0;
+        float first;
+        ref_fill_normal(&state, x, n, 1);
+        ref_fill_normal(&state, before, n, 1);
+        for (i = 0; i < n; i++) {
+            if (i % 5 == 1) x[i] = i % 2 ? 0.0f : -0.0f;
+            if (i % 7 == 3) x[i] = i % 2 ? 1e-44f : -1e-44f; /* a subnormal has a sign */
+            want += fabs((double)x[i]);
+        }
+        memcpy(portable, before, sizeof portable);
+        first = kern_portable()->sum_abs(n, x, scale, portable);
+        CHECK_NEAR((double)first, want, (4 + (double)n / 16) * 6e-8 * want);
+        for (i = 0; i < n; i++) {
+            volatile float up = before[i] + scale, down = before[i] - scale;
+            CHECK(ref_same(portable[i], x[i] > 0 ? up : x[i] < 0 ? down : before[i]));
+        }
+        for (k = NULL; (k = ref_next_isa(k));) {
+            float *p = kern_copy(n, x), *out = kern_out(n);
+            memcpy(out, before, n * sizeof *out);
+            CHECK(ref_same(k->sum_abs(n, p, scale, out), first));
+            CHECK_EQ(ref_differ(n, out, portable), n);
+            CHECK_MARKS(out, n);
+            CHECK(ref_same(k->sum_abs(n, p, scale, NULL), first));
+            p[n - 1] = vae__float_of(0x7fc00000u);
+            CHECK(ref_is_nan(k->sum_abs(n, p, scale, NULL)));
+            kern_free(p), kern_free(out);
+        }
+    }
+}
+
+/* One draw's share of the head's gradient: through z, d = dz + pull (z - prior's and posterior's
+ * pull), and for iwae what q(z|x) as a density has of its own: log q is -eps^2 / 2 - logvar / 2. */
+TEST(weighted_gradients_of_latents_match_the_formulas_and_the_portable_pass) {
+    static const int objectives[] = {VAE_OBJECTIVE_IWAE, VAE_OBJECTIVE_DREG};
+    float head[2 * KERN_MAX], eps[KERN_MAX], dz[KERN_MAX], before[2 * KERN_MAX];
+    float portable[2 * KERN_MAX];
+    const float pull = 0.21f, weight = 0.6f;
+    const vae__kernels *k;
+    uint64_t state = 52;
+    size_t s, i, way;
+    for (way = 0; way < 2; way++) {
+        for (s = 0; s < KERN_SIZES; s++) {
+            const size_t n = kern_sizes[s];
+            const int objective = objectives[way];
+            kern_head(&state, n, head);
+            ref_fill_normal(&state, eps, n, 1);
+            ref_fill_normal(&state, dz, n, 1);
+            ref_fill_normal(&state, before, 2 * n, 1);
+            memcpy(portable, before, sizeof portable);
+            kern_portable()->latent_bwd(objective, n, head, eps, dz, pull, weight, portable);
+            for (i = 0; i < n; i++) {
+                const double raw = (double)head[n + i], l = ref_clamp(raw, -30, 20);
+                const double e = (double)eps[i], p = (double)pull, sigma = exp(0.5 * l);
+                const double z = (double)head[i] + sigma * e;
+                const double own = way ? e / sigma : 0;
+                const double f = way ? (double)weight : 1;
+                const double d = f * ((double)dz[i] + p * (z - own));
+                const double size = f * (fabs((double)dz[i]) + p * (fabs((double)head[i]) +
+                                                                    sigma * fabs(e) + fabs(own)));
+                const double slope = l == raw ? 0.5 * sigma * e : 0;
+                const double rest = l == raw && !way ? 0.5 * p : 0;
+                CHECK_NEAR((double)portable[i], (double)before[i] + d,
+                           4e-7 * size + 6e-8 * fabs((double)before[i]));
+                CHECK_NEAR((double)portable[n + i], (double)before[n + i] + slope * d - rest,
+                           6e-7 * fabs(slope) * size + 1.3e-7 * (fabs((double)before[n + i]) + 1));
+            }
+            for (k = NULL; (k = ref_next_isa(k));) {
+                float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps), *d = kern_copy(n, dz);
+                float *out = kern_out(2 * n);
+                memcpy(out, before, 2 * n * sizeof *out);
+                k->latent_bwd(objective, n, h, e, d, pull, weight, out);
+                CHECK_EQ(ref_differ(2 * n, out, portable), 2 * n);
+                CHECK_MARKS(out, 2 * n);
+                d[n - 1] = vae__float_of(0x7fc00000u);
+                memcpy(out, before, 2 * n * sizeof *out);
+                k->latent_bwd(objective, n, h, e, d, pull, weight, out);
+                CHECK_EQ(ref_differ(n, out, portable), n - 1);
+                CHECK(ref_is_nan(out[n - 1]) && ref_is_nan(out[2 * n - 1]));
+                kern_free(h), kern_free(e), kern_free(d), kern_free(out);
+            }
+        }
+    }
+}
+
 TESTS(kernels) {
     RUN(a_shared_scale_is_the_scale_of_every_number);
     vae__fpenv env;
@@ -1067,6 +1322,14 @@ TESTS(kernels) {
     RUN(the_running_average_matches_the_formula_and_the_portable_pass);
     RUN(sum_of_squares_is_exact_in_sixteen_doubles);
     RUN(all_finite_finds_a_nan_or_infinity_at_every_place);
+    RUN(the_sum_of_bernoulli_alone_is_near_the_formula_and_the_portable_pass);
+    RUN(the_sum_of_bernoulli_alone_does_not_overflow_on_large_images);
+    RUN(extreme_logits_of_the_sum_of_bernoulli_are_linear_and_a_nan_stays_one);
+    RUN(latents_alone_and_together_have_one_kl);
+    RUN(kl_pushes_latents_that_are_kept_alone);
+    RUN(the_ratio_of_densities_matches_the_formula_and_the_portable_pass);
+    RUN(absolute_values_are_summed_and_zero_is_not_pulled);
+    RUN(weighted_gradients_of_latents_match_the_formulas_and_the_portable_pass);
     vae__fp_leave(&env);
 }
 #undef CHECK_MARKS
