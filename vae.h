@@ -585,7 +585,8 @@ typedef struct vae_stats {
     double recon;  /* negative log-likelihood given z, >= 0 for bernoulli */
     double kl;
     double bound;  /* objective iwae, dreg: the mean of log 1/k sum p(x,z)/q(z|x); else elbo */
-    double loss;   /* what was minimised: recon + beta * kl + penalties, or -bound + penalties */
+    double loss;   /* what was minimised: recon + beta * kl + penalties, or -bound + penalties; of
+                      vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
 } vae_stats;
@@ -5802,6 +5803,12 @@ VAE__INLINE int vae__spreads(const vae_desc *d) {
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
+/* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
+static int vae__is_head(const vae__op *op, size_t head) {
+    return op->layer != VAE__LAYER_ACT && !vae__is_layer(op, "label") &&
+           op->act == VAE_ACT_IDENTITY && op->out.dim == head;
+}
+
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
  * the length of the canonical spelling, the widest row. With one it takes the activations from it,
  * and fills in what there is memory for. */
@@ -5831,17 +5838,14 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
             const int inside = last.layer && *last.layer->args == '(';
             if (net->count && !inside && op.layer != VAE__LAYER_CLOSE) vae__putf(&spell, ", ");
             vae__spell_item(&spell, &op);
-            final = net == &m->dec && !*p.at && op.layer != VAE__LAYER_ACT &&
-                    op.act == VAE_ACT_IDENTITY && op.out.dim == head && !p.depth;
+            final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
         } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
             op.layer = VAE__LAYER_SPREAD;
             op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
             op.out = in;
             more = 0;
         } else { /* the end: a head, unless the decoder's last layer is one already */
-            if (net == &m->dec && last.layer && last.layer != VAE__LAYER_ACT &&
-                last.act == VAE_ACT_IDENTITY && in.dim == head)
-                break;
+            if (net == &m->dec && last.layer && vae__is_head(&last, head)) break;
             op.layer = VAE__LAYER_DENSE;
             op.n = (int)head;
             vae__shape_flat(&op.out, head);
@@ -6253,7 +6257,7 @@ VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->ave
 
 /* ======================================================================================
  * >>losses   reconstruction, KL and their gradients for a batch
- * uses: >>kernels >>model            tests: tests/test_losses.c
+ * uses: >>kernels >>model            tests: tests/test_losses.c, tests/test_objectives.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -6409,20 +6413,22 @@ static void vae__see(const vae *m, size_t i, const float *x, float *seen) {
     const size_t n = m->input.dim;
     const uint64_t limit =
         (uint64_t)vae__add_d(vae__mul_d(m->desc.corruption, 4294967296.0), 0.5);
-    const uint32_t most = limit > 0xffffffffu ? 0xffffffffu : (uint32_t)limit;
     size_t j;
     switch (m->desc.corrupt) {
     case VAE_CORRUPT_GAUSSIAN:
         m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, seen);
         m->k->add(n, seen, (float)m->desc.corruption, x, seen);
         break;
-    case VAE_CORRUPT_MASK: m->k->dropout(&at, n, most, 1, x, seen); break;
+    case VAE_CORRUPT_MASK:
+        if (limit > 0xffffffffu) memset(seen, 0, n * sizeof(float));
+        else m->k->dropout(&at, n, (uint32_t)limit, 1, x, seen);
+        break;
     case VAE_CORRUPT_SALT_PEPPER:
         m->k->draw(VAE__DRAW_WORDS, &at, 0, n, seen);
         for (j = 0; j < n; j++) {
             uint32_t word;
             memcpy(&word, seen + j, sizeof word);
-            seen[j] = word >= most ? x[j] : (float)(word < most / 2);
+            seen[j] = word >= limit ? x[j] : (float)(word < limit / 2);
         }
         break;
     default: memcpy(seen, x, n * sizeof(float));
@@ -7124,7 +7130,7 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     pass.m = m, pass.data = data, pass.x = data ? m->x : x, pass.index = index;
     pass.first = (uint32_t)(m->step * m->rows), pass.time = time;
     pass.rows = rows, pass.backward = 1;
-    pass.eps = m->noise, m->noise = NULL;
+    if (!data) pass.eps = m->noise, m->noise = NULL;
     if (!vae__run_pass(&pass, &s)) {
         size_t i; /* a part that met the pixel did not read on */
         for (i = 0; data && i < rows; i++)

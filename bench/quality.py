@@ -97,7 +97,7 @@ def row(run_, args):
         return "| %s | `%s` | %d | %d | not run yet |" % (name, flags, passes, seed), None
     test, seconds = found
     stats = test["test"]
-    nll = "%.2f +- %.2f" % (test["nll"], test["nll_se"]) if samples else ""
+    nll = "%.2f +- %.2f" % (test["nll"], test["bounds"][-1]["se"]) if samples else ""
     return "| %s | `%s` | %d | %d | %.0f | `%s` | %.2f +- %.2f | %.2f | %.2f | %s | %d | %s |" % (
         name, flags, passes, seed, seconds, test["params_hash"], -stats["elbo"], test["elbo_se"],
         stats["recon"], stats["kl"], nll, test["active_units"], paper), -stats["elbo"]

@@ -2330,9 +2330,54 @@ TEST(a_posterior_draw_is_the_z_of_training) {
     }
 }
 
+/* Only vae_train_step takes the caller's noise: a fit has other rows. */
+TEST(a_fit_leaves_the_caller_s_noise_alone) {
+    float x[8 * 30] = {0}, eps[8 * 3];
+    vae_data data = float_data(x, 8, 30);
+    uint64_t hash = 0, state = 98;
+    int way;
+    small_images(x, 8, 30);
+    ref_fill_normal(&state, eps, 8 * 3, 1);
+    for (way = 0; way < 2; way++) {
+        vae_desc d = small_desc();
+        vae *m = NULL;
+        d.epochs = 1;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (way) CHECK_STATUS(vae_set_noise(m, eps), VAE_OK);
+        CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_OK);
+        if (!way) hash = vae_params_hash(m);
+        CHECK(vae_params_hash(m) == hash);
+        vae_destroy(m);
+    }
+}
+
+
+/* A probability of 1 leaves nothing, and one-hot planes are no head. */
+TEST(everything_is_masked_with_certainty_and_a_label_is_no_head) {
+    float x[8 * 30];
+    vae_desc d = small_desc();
+    vae *m = NULL;
+    vae_info info;
+    size_t i;
+    small_images(x, 8, 30);
+    d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    for (i = 0; i < 8 * 30; i++) CHECK(vae__bits_f(m->seen[i]) == 0);
+    vae_destroy(m);
+    d = small_desc();
+    d.input = "30", d.decoder = "dense 26 tanh, label 4";
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    vae_get_info(m, &info);
+    CHECK(!strcmp(m->slots[info.tensors - 1].name, "decoder.head.bias"));
+    vae_destroy(m);
+}
+
 TESTS(objectives) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
+    RUN(a_fit_leaves_the_caller_s_noise_alone);
+    RUN(everything_is_masked_with_certainty_and_a_label_is_no_head);
     RUN(every_objective_has_the_loss_of_its_formula);
     RUN(every_objective_has_the_gradient_of_its_formula);
     RUN(one_importance_weight_is_the_elbo_bit_for_bit);
