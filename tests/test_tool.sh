@@ -616,6 +616,7 @@ refused labels_of_other_images 1 "holds 70 labels, but held/train-images-idx3-ub
 refused images_as_labels 1 "holds no labels" train --data set --labels set/train-images-idx3-ubyte
 refused classes_that_the_network_lacks 1 "the networks know 0 to 1" train --data set \
     --encoder "flatten, label 2" --decoder "label 2"
+refused test_labels_alone 2 "--test-labels goes with --labels" train $tiny --test-labels auto
 refused labels_for_a_plain_model 2 "was made without classes" \
     score m.safetensors --data digits --labels auto
 refused labels_on_resume_of_a_plain_model 2 "was made without classes" \
@@ -635,6 +636,9 @@ check classes_are_drawn_differently sh -c '[ -s a.png ] && [ -s b.png ] && ! cmp
 check encode_takes_labels cmp -s ccodes.npy dcodes.npy
 { printf '\0\0\10\1\0\0\0\62'; head -c 50 /dev/zero; } >zeros
 "$vae" encode c.st --data digits --images 50 --labels zeros --out dcodes.npy --quiet
+cond --data cset --labels auto --test-labels zeros --epochs 20 --quiet --json d.json
+check test_labels_are_of_the_test_alone same_hash c.json d.json
+check test_labels_act [ "$(section test c.json)" != "$(section test d.json)" ]
 check other_labels_give_other_codes sh -c '[ -s dcodes.npy ] && ! cmp -s ccodes.npy dcodes.npy'
 ink() { # CLASS: mean pixel of what it decodes from 50 codes
     "$vae" decode c.st --in ccodes.npy --class "$1" --out ink.npy --quiet

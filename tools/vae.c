@@ -308,7 +308,8 @@ static void json_string(text *t, const char *name, const char *value, const char
     text_print(t, "\"%s", after);
 }
 
-static void json_stats(text *t, const char *name, const vae_stats *stats)
+/* A bound of more than one draw is known of training only. */
+static void json_stats(text *t, const char *name, const vae_stats *stats, int has_bound)
 {
     text_print(t, "  \"%s\": ", name);
     if (!stats) {
@@ -319,7 +320,7 @@ static void json_stats(text *t, const char *name, const vae_stats *stats)
     json_number(t, "elbo", stats->elbo, ", ");
     json_number(t, "recon", stats->recon, ", ");
     json_number(t, "kl", stats->kl, ", ");
-    json_number(t, "bound", stats->bound, ", ");
+    if (has_bound) json_number(t, "bound", stats->bound, ", ");
     json_number(t, "loss", stats->loss, "},\n");
 }
 
@@ -353,8 +354,8 @@ static void save_json(const char *path, const char *command, const char *file, v
     text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
     json_number(&t, "seconds", seconds, ",\n  ");
     json_number(&t, "images_per_second", speed, ",\n");
-    json_stats(&t, "train", train_stats);
-    json_stats(&t, "test", test_stats);
+    json_stats(&t, "train", train_stats, 1);
+    json_stats(&t, "test", test_stats, 0);
     if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
     free(more->at);
     text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,
@@ -2223,6 +2224,8 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     } else if (o->labels || has_label(o->desc.encoder) || has_label(o->desc.decoder)) {
         begin_labels(o, images, test, 0);
     }
+    if (given(o, "--test-labels") && !test->labels)
+        die(MISUSED, "--test-labels goes with --labels, and with test images");
     if (o->validate) hold_out(images, (size_t)o->validate, held);
     if (resumed) {
         vae_desc d;
@@ -2319,7 +2322,7 @@ static void json_train(text *t, const run *r, const vae *model)
 {
     vae_info at;
     vae_get_info(model, &at);
-    if (r->held) json_stats(t, "validation", r->has_test ? &r->test : NULL);
+    if (r->held) json_stats(t, "validation", r->has_test ? &r->test : NULL, 0);
     text_print(t, "  \"best_epoch\": ");
     if (at.best_epoch) text_print(t, "%llu,\n", (ull)at.best_epoch);
     else text_print(t, "null,\n");
