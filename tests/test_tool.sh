@@ -556,7 +556,8 @@ tail -n 1 some.kept | sed "s/^$epoch,/$((epoch + 1)),/" >>some.kept
 printf '%s,99,0.5' $((epoch + 2)) >>some.kept
 cp some.kept some.csv
 cp some.st again.st
-cp some.kept again.csv
+head -n $((epoch + 1)) some.kept >again.csv
+printf '%s,99,0.5' $((epoch + 1)) >>again.csv
 "$vae" train $killed --log some.csv --model some.st --best somebest.st --resume
 check resumed_log_is_that_of_one_run same_log all.csv some.csv
 check resumed_model_is_that_of_one_run cmp -s all.st some.st
@@ -653,6 +654,9 @@ for command in "reconstruct c.st" "interpolate c.st --steps 5" "traverse c.st --
 done
 "$vae" eval c.st --data digits --images 50 --quiet --json c1.json
 "$vae" eval c.st --data digits --images 50 --labels zeros --quiet --json c2.json
+"$vae" score c.st --data digits --images 50 --out c.csv --quiet
+check each_image_has_its_label [ "$(awk -F, -v e="$(number_of elbo c1.json)" \
+    'NR > 1 { s += $2; n++ } END { d = s / n / e + 1; print (n == 50 && d < 1e-6 && d > -1e-6) }' c.csv)" = 1 ]
 check wrong_labels_cost_nats below "$(number_of elbo c2.json)" "$(number_of elbo c1.json)"
 
 # ---- eval ----
@@ -761,6 +765,12 @@ check one_column_is_a_table holds f.out 'over 1 factors'
 refused factors_that_are_not_known 2 "knows the built-in sets only" eval e.st --data fset --factors auto
 refused factors_of_other_images 1 "holds 40 rows, but held/t10k-images-idx3-ubyte 30 images" \
     eval e.st --data held --factors fset/train-factors-idx2-int
+{
+    printf '\223NUMPY\1\0\166\0%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 1), }"
+    printf '\0\0\0\0\0\0\300\177\0\0\200\077'
+} >nan.npy
+refused factors_that_are_not_finite 1 "holds a number in row 1 that is not finite" \
+    eval e.st --data digits --images 3 --factors nan.npy
 refused constant_factors 1 "has one value only" eval e.st --data digits --images 50 --factors zeros
 
 # ---- wrong command lines ----
