@@ -478,6 +478,10 @@ check typed_stages_win holds recipe.info '^stages  *2:0.0001 (steps)$'
 check typed_encoder_wins holds recipe.info '^encoder  *dense 9$'
 check recipe_keeps_the_rest holds recipe.info '^optimizer  *adam_iwae$'
 check recipe_says_only_what_it_set lacks recipe.out '1:1e-3'
+for flags in "--stages 1:1e-4" "--plateau 3 --validate 10" "--schedule constant --lr 1e-4" "--k 2"; do
+    small_net --data digits --images 40 --test-images 0 --recipe iwae-paper --epochs 1 --quiet $flags
+    check "typed_wins_over_a_recipe:_$flags" [ $? -eq 0 ]
+done
 refused recipe_that_is_none 2 "none of iwae-paper, iwae-code" train --data digits --recipe x
 
 # ---- held-out images, patience, the best file ----
