@@ -545,7 +545,7 @@ small_net --data held/train-images-idx3-ubyte $short --log notest.csv
 check log_begins_anew_without_resume [ "$(wc -l <notest.csv)" -eq 4 ]
 
 # killed in the midst, with checkpoints every third epoch
-killed="--data digits --images 1500 --test-images 50 --latent 4 --batch 32 --epochs 30 --patience 30
+killed="--data digits --images 1500 --test-images 50 --latent 4 --batch 32 --epochs 120 --patience 120
     --checkpoint-every 3 --objective iwae --k 2 --encoder tanh --decoder tanh --threads 1 --quiet"
 "$vae" train $killed --log all.csv --model all.st --best allbest.st
 "$vae" train $killed --log some.csv --model some.st --best somebest.st &
@@ -554,7 +554,7 @@ while [ ! -e some.st ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
 kill -KILL $pid 2>/dev/null
 wait $pid 2>/dev/null
 epoch=$("$vae" info some.st | sed -n 's/^epoch *\([0-9]*\) of.*/\1/p')
-check kill_came_before_the_end [ "${epoch:-30}" -lt 30 ]
+check kill_came_before_the_end [ "${epoch:-120}" -lt 120 ]
 head -n $((epoch + 1)) some.csv >some.kept # and what a kill may leave beyond the checkpoint:
 tail -n 1 some.kept | sed "s/^$epoch,/$((epoch + 1)),/" >>some.kept
 printf '%s,99,0.5' $((epoch + 2)) >>some.kept
@@ -570,9 +570,10 @@ check seconds_never_fall [ "$(cut -d, -f3 some.csv | tail -n +2 | sort -g | tr '
     "$(cut -d, -f3 some.csv | tail -n +2 | tr '\n' ' ')" ]
 "$vae" train $killed --log again.csv --model again.st --resume & # and Ctrl-C
 pid=$!
-sleep 0.3
+while [ "$(wc -l <again.csv)" -lt $((epoch + 10)) ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
 kill -INT $pid 2>/dev/null
 wait $pid
+check log_was_stopped [ $? -eq 130 ]
 "$vae" train $killed --log again.csv --model again.st --resume
 check stopped_log_is_that_of_one_run same_log all.csv again.csv
 check stopped_model_is_that_of_one_run cmp -s all.st again.st
