@@ -7940,8 +7940,8 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 #ifndef VAE_NO_STDIO
 
-/* Files are read and written whole. Under POSIX through descriptors, so that a program compiled
- * with -std=c99 needs no feature macro; elsewhere through stdio. */
+/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
+ * elsewhere through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -7959,139 +7959,151 @@ int fsync(int);
 int ftruncate(int, off_t);
 #endif
 #endif
-#elif defined(_WIN32)
+typedef int vae__file;
+#else
+#ifdef _WIN32
 #include <io.h>
 #ifdef __cplusplus
 extern "C"
 #endif
 __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
 #endif
+typedef FILE *vae__file;
+#endif
+
+#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
 
 /* strerror is not safe with threads and follows the locale. */
 static const char *vae__errno_text(int code) {
     switch (code) {
-    case 0: return "cut short";
     case ENOENT: return "no such file or folder";
     case EACCES: return "permission denied";
     case ENOSPC: return "no space left on the disk";
     case ENOMEM: return "out of memory";
-#ifdef EISDIR
     case EISDIR: return "it is a folder";
-#endif
-#ifdef ENOTDIR
     case ENOTDIR: return "a part of the path is not a folder";
-#endif
-#ifdef EROFS
     case EROFS: return "the file system is read-only";
-#endif
-#ifdef EPERM
     case EPERM: return "not permitted";
-#endif
-#ifdef EIO
     case EIO: return "input/output error";
-#endif
-#ifdef EFBIG
     case EFBIG: return "the file would be too large";
+    case EMFILE: return "too many open files";
+    case ENAMETOOLONG: return "the name is too long";
+#ifdef VAE__POSIX
+    case EWOULDBLOCK: return "another writer is at work on it";
 #endif
 #ifdef EDQUOT
     case EDQUOT: return "the disk quota is used up";
 #endif
-#ifdef EMFILE
-    case EMFILE: return "too many open files";
-#endif
 #ifdef ELOOP
     case ELOOP: return "it is a symbolic link";
-#endif
-#ifdef ENAMETOOLONG
-    case ENAMETOOLONG: return "the name is too long";
 #endif
     default: return "the system refused";
     }
 }
 
-typedef struct vae__reader {
-    const char *path;
-    size_t size; /* SIZE_MAX when unknown: a pipe */
+/* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
+ * whose errno it returns. */
+static int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
+    for (*moved = 0; *moved < count;) {
+        const size_t ask = vae__min(count - *moved, (size_t)1 << 24);
+        char *at = (char *)bytes + *moved;
+        errno = 0;
 #ifdef VAE__POSIX
-    int fd;
+        {
+            const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return VAE__ERRNO;
+            if (n == 0) break;
+            *moved += (size_t)n;
+        }
 #else
-    FILE *file;
+        {
+            const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
+            if (n < ask && ferror(file)) return VAE__ERRNO;
+            if (n == 0) break;
+            *moved += n;
+        }
+#endif
+    }
+    return *moved < count && write_it ? ENOSPC : 0;
+}
+
+#endif /* VAE_NO_STDIO */
+
+/* Where bytes come from, front to back. */
+typedef struct vae__reader {
+    const char *name;           /* stands in messages */
+    size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: how many were read */
+    const unsigned char *bytes; /* a block of memory; NULL: the file */
+#ifndef VAE_NO_STDIO
+    vae__file file;
 #endif
 } vae__reader;
 
+/* Reads `want` bytes; `got` is less only at the end. */
+static vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
+                            vae_report *report) {
+    if (r->bytes) {
+        *got = vae__min(want, r->size - r->at);
+        memcpy(to, r->bytes + r->at, *got);
+#ifndef VAE_NO_STDIO
+    } else {
+        const int code = vae__move(r->file, to, want, 0, got);
+        if (code)
+            return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s", r->name,
+                             r->at + *got, vae__errno_text(code));
+#endif
+    }
+    (void)report;
+    r->at += *got;
+    return VAE_OK;
+}
+
+static vae__reader vae__read_block(const void *bytes, size_t size, const char *name) {
+    vae__reader r;
+    memset(&r, 0, sizeof r);
+    r.name = vae__tail(name), r.bytes = (const unsigned char *)bytes, r.size = size;
+    return r;
+}
+
+#ifndef VAE_NO_STDIO
+
 static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *report) {
-    r->path = path ? vae__tail(path) : "";
-    r->size = SIZE_MAX;
+    int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
+    *r = vae__read_block(NULL, SIZE_MAX, path);
     errno = 0;
 #ifdef VAE__POSIX
-    r->fd = open(path, O_RDONLY);
-    if (r->fd < 0)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
-                         vae__errno_text(errno));
-    {
+    r->file = open(path, O_RDONLY);
+    if (r->file < 0) {
+        code = VAE__ERRNO;
+    } else {
         struct stat st;
-        if (fstat(r->fd, &st) == 0) {
-            if (S_ISDIR(st.st_mode)) {
-                close(r->fd);
-                return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: it is a folder",
-                                 r->path);
-            }
-            if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
-                r->size = (size_t)st.st_size;
-        }
+        const int known = fstat(r->file, &st) == 0;
+        if (known && S_ISDIR(st.st_mode)) close(r->file), code = EISDIR;
+        if (known && S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
+            r->size = (size_t)st.st_size;
     }
 #else
     r->file = fopen(path, "rb");
-    if (!r->file)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
-                         vae__errno_text(errno));
-    if (fseek(r->file, 0, SEEK_END) == 0) {
-        long end = ftell(r->file);
+    if (!r->file) {
+        code = VAE__ERRNO;
+    } else if (fseek(r->file, 0, SEEK_END) == 0) {
+        const long end = ftell(r->file);
         if (end >= 0) r->size = (size_t)end;
         rewind(r->file);
     }
 #endif
-    return VAE_OK;
+    if (!code) return VAE_OK;
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
+                     vae__errno_text(code));
 }
 
-/* Reads `want` bytes; `got` is less only at the end of the file. */
-static vae_status vae__read(vae__reader *r, void *buffer, size_t want, size_t *got,
-                            vae_report *report) {
-    size_t have = 0;
-    while (have < want) {
-        size_t ask = want - have < ((size_t)1 << 24) ? want - have : (size_t)1 << 24;
-        errno = 0;
+static int vae__close(vae__file file) {
 #ifdef VAE__POSIX
-        {
-            ssize_t n = read(r->fd, (char *)buffer + have, ask);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0)
-                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
-                                 r->path, have, vae__errno_text(errno));
-            if (n == 0) break;
-            have += (size_t)n;
-        }
+    return close(file);
 #else
-        {
-            size_t n = fread((char *)buffer + have, 1, ask, r->file);
-            if (n == 0 && ferror(r->file))
-                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
-                                 r->path, have, vae__errno_text(errno));
-            if (n == 0) break;
-            have += n;
-        }
-#endif
-    }
-    *got = have;
-    return VAE_OK;
-}
-
-static void vae__close_read(vae__reader *r) {
-#ifdef VAE__POSIX
-    close(r->fd);
-#else
-    fclose(r->file);
+    return fclose(file);
 #endif
 }
 
@@ -8100,52 +8112,29 @@ enum { VAE__MAX_PATH = 4096 };
 typedef struct vae__writer {
     vae__sink sink; /* first: the sink's `put` casts back */
     int code;       /* errno of the first failure */
-    size_t fill;
-#ifdef VAE__POSIX
-    int fd;
-#else
-    FILE *file;
-#endif
+    vae__file file;
     const char *path;
     char temp[VAE__MAX_PATH];
+    size_t fill; /* of the buffer */
     char buffer[16384];
 } vae__writer;
 
-static int vae__write_out(vae__writer *w, const char *bytes, size_t count) {
-    while (count) {
-        errno = 0;
-#ifdef VAE__POSIX
-        {
-            size_t ask = count < ((size_t)1 << 24) ? count : (size_t)1 << 24;
-            ssize_t n = write(w->fd, bytes, ask);
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) {
-                w->code = errno ? errno : ENOSPC;
-                return 0;
-            }
-            bytes += n, count -= (size_t)n;
-        }
-#else
-        if (fwrite(bytes, 1, count, w->file) != count) {
-            w->code = errno ? errno : ENOSPC;
-            return 0;
-        }
-        count = 0;
-#endif
-    }
-    return 1;
+static int vae__flush(vae__writer *w) {
+    size_t moved;
+    if (!w->code) w->code = vae__move(w->file, w->buffer, w->fill, 1, &moved);
+    w->fill = 0;
+    return !w->code;
 }
 
 static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     vae__writer *w = (vae__writer *)s;
-    if (count > sizeof w->buffer - w->fill) {
-        size_t fill = w->fill;
-        w->fill = 0;
-        if (!vae__write_out(w, w->buffer, fill)) return 0;
-        if (count >= sizeof w->buffer) return vae__write_out(w, (const char *)bytes, count);
+    const char *from = (const char *)bytes;
+    while (count) {
+        const size_t run = vae__min(count, sizeof w->buffer - w->fill);
+        memcpy(w->buffer + w->fill, from, run);
+        w->fill += run, from += run, count -= run;
+        if (w->fill == sizeof w->buffer && !vae__flush(w)) return 0;
     }
-    memcpy(w->buffer + w->fill, bytes, count);
-    w->fill += count;
     return 1;
 }
 
@@ -8161,104 +8150,85 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
 #else
 #define VAE__NOFOLLOW 0
 #endif
-enum { VAE__BUSY = -2 };
-static int vae__open_locked(const char *temp) {
+static int vae__open_locked(const char *temp, int *file) {
     int tries;
     for (tries = 0; tries < 100; tries++) {
         struct stat ours, named;
-        int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666), same;
-        if (fd < 0) return -1;
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-            close(fd);
-            return VAE__BUSY;
-        } /* a file system without locks: go on without */
-        same = fstat(fd, &ours) == 0 && stat(temp, &named) == 0 && ours.st_ino == named.st_ino &&
-               ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
-        if (same && ftruncate(fd, 0) == 0) return fd;
+        const int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666);
+        int busy, same, code;
+        if (fd < 0) return VAE__ERRNO;
+        busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* or has no locks */
+        same = !busy && fstat(fd, &ours) == 0 && stat(temp, &named) == 0 &&
+               ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
+        *file = fd;
+        if (same && ftruncate(fd, 0) == 0) return 0;
+        code = VAE__ERRNO;
         close(fd);
-        if (same) return -1;
+        if (busy || same) return code;
     }
-    return VAE__BUSY;
+    return EWOULDBLOCK;
 }
 #endif
 
 static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *report) {
-    size_t n;
-    memset(&w->sink, 0, sizeof w->sink);
-    w->code = 0;
-    w->fill = 0;
-    w->path = path;
-    w->sink.put = vae__put_file;
+    const size_t n = path ? strlen(path) : 0;
+    int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
-    n = strlen(path);
     if (n + 5 > sizeof w->temp)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d", n,
                          (int)sizeof w->temp - 5);
+    memset(&w->sink, 0, sizeof w->sink);
+    w->sink.put = vae__put_file;
+    w->code = 0, w->fill = 0, w->path = path;
     memcpy(w->temp, path, n);
     memcpy(w->temp + n, ".tmp", 5);
     errno = 0;
 #ifdef VAE__POSIX
-    w->fd = vae__open_locked(w->temp);
-    if (w->fd == VAE__BUSY)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: another writer is at work on it",
-                         vae__tail(w->temp));
-    if (w->fd < 0)
+    code = vae__open_locked(w->temp, &w->file);
 #else
     w->file = fopen(w->temp, "wb");
-    if (!w->file)
+    if (!w->file) code = VAE__ERRNO;
 #endif
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
-                         vae__errno_text(errno));
-    return VAE_OK;
-}
-
-/* A rename is only safe from a power cut once the folder that holds the name is on the disk. */
-static void vae__sync_folder(const char *path) {
-#ifdef VAE__POSIX
-    char folder[VAE__MAX_PATH];
-    size_t n = strlen(path);
-    int fd;
-    while (n && path[n - 1] != '/') n--;
-    if (n > 1) n--;
-    memcpy(folder, path, n);
-    if (!n) folder[n++] = '.';
-    folder[n] = 0;
-    fd = open(folder, O_RDONLY);
-    if (fd >= 0) {
-        (void)fsync(fd); /* some file systems cannot; the data itself is safe by now */
-        close(fd);
-    }
-#else
-    (void)path;
-#endif
+    if (!code) return VAE_OK;
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
+                     vae__errno_text(code));
 }
 
 /* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
 static vae_status vae__close_write(vae__writer *w, vae_report *report) {
-    int good = !w->sink.failed && vae__write_out(w, w->buffer, w->fill);
+    int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
 #ifdef VAE__POSIX
-    if (good && fsync(w->fd) != 0 && errno != EINVAL) good = 0, w->code = errno;
-    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
-    if (!good) remove(w->temp);
-    close(w->fd); /* last: with it goes the lock */
-#elif defined(_WIN32)
-    if (good && (fflush(w->file) || _commit(_fileno(w->file)))) good = 0, w->code = errno;
-    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
-    if (good && !MoveFileExA(w->temp, w->path, 1 | 8)) good = 0, w->code = EACCES;
+    if (!code && fsync(w->file) != 0 && errno != EINVAL) code = VAE__ERRNO;
 #else
-    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
-    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
+#ifdef _WIN32
+    if (!code && (fflush(w->file) || _commit(_fileno(w->file)))) code = VAE__ERRNO;
 #endif
-    if (good) {
-        vae__sync_folder(w->path);
-        return VAE_OK;
+    if (fclose(w->file) != 0 && !code) code = VAE__ERRNO;
+#endif
+#ifdef _WIN32
+    if (!code && !MoveFileExA(w->temp, w->path, 1 | 8)) code = EACCES;
+#else
+    if (!code && rename(w->temp, w->path) != 0) code = VAE__ERRNO;
+#endif
+    if (code) remove(w->temp);
+#ifdef VAE__POSIX
+    close(w->file); /* last: with it goes the lock */
+    if (!code) { /* a name is only safe from a power cut once its folder is on the disk */
+        size_t n = strlen(w->temp);
+        int folder;
+        while (n && w->temp[n - 1] != '/') n--;
+        w->temp[n] = 0;
+        folder = open(n ? w->temp : ".", O_RDONLY);
+        if (folder >= 0) {
+            (void)fsync(folder); /* some file systems cannot; the data itself is safe by now */
+            close(folder);
+        }
     }
-#ifndef VAE__POSIX
-    remove(w->temp);
 #endif
+    if (!code) return VAE_OK;
     return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", vae__tail(w->path),
-                     vae__errno_text(w->code));
+                     vae__errno_text(code));
 }
 
 #endif /* VAE_NO_STDIO */
@@ -9420,7 +9390,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     bad = vae__open_read(&r, path, report);
     if (bad) return bad;
     if (r.size == SIZE_MAX) {
-        vae__close_read(&r);
+        vae__close(r.file);
         return vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", path);
     }
     bytes = (unsigned char *)vae__alloc(&o.allocator, r.size);
@@ -9428,7 +9398,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
         bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
     else
         bad = vae__read(&r, bytes, r.size, &got, report);
-    vae__close_read(&r);
+    vae__close(r.file);
     if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, r.size);
     return bad;
@@ -9440,30 +9410,11 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
  * uses: >>io >>arena                 tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
-/* Where the bytes of a file come from: memory or a path. Less than `want` only at the end. */
-typedef struct vae__source {
-    vae_status (*read)(struct vae__source *s, void *to, size_t want, size_t *got,
-                       vae_report *report);
-    const char *name; /* for messages */
-    size_t size;      /* SIZE_MAX when unknown */
-    const unsigned char *bytes;
-    void *reader;
-} vae__source;
-
-static vae_status vae__read_block(vae__source *s, void *to, size_t want, size_t *got,
-                                  vae_report *report) {
-    (void)report;
-    *got = want < s->size ? want : s->size;
-    memcpy(to, s->bytes, *got);
-    s->bytes += *got, s->size -= *got;
-    return VAE_OK;
-}
-
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Input comes in pieces from a source, output goes in pieces to a function; between them lies one
- * block of about 200 KB. Everything is checked: no code table that is not a prefix code, no
- * distance before the first byte, no reserved bit, CRC-32 and length of each member. */
+ * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
+ * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
+ * and length of each member. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -9476,6 +9427,11 @@ enum {
      * such beginning has a second table for all its continuations up to 15 bits. */
     VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
+};
+
+/* What comes next; in a raw deflate stream, without header and trailer. */
+enum {
+    VAE__GZ_HEADER, VAE__GZ_BLOCK, VAE__GZ_STORED, VAE__GZ_CODES, VAE__GZ_TRAILER, VAE__GZ_DONE
 };
 
 /* The three alphabets of a block: code lengths, literals with lengths, distances. */
@@ -9492,18 +9448,20 @@ enum {
 };
 
 typedef struct vae__gzip {
-    vae__source *source;
+    vae__reader *reader;
     vae_report *report;
-    vae_status (*sink)(void *user, const unsigned char *bytes, size_t count);
-    void *user;
+    vae_status status;   /* of the first failure: all that is read after it is zero */
+    int next, raw;       /* what comes next; raw: deflate alone */
+    int last;            /* the block at work is the last one */
+    size_t left;         /* bytes of a stored block */
     uint64_t base;       /* offset in the file of in[0] */
     uint64_t hold;       /* `bits` bits that were read and not yet used, lowest first */
     unsigned bits;
-    int ended;           /* the source has no more */
+    int ended;           /* the reader has no more */
     int fixed;           /* the tables are those of a fixed block */
     size_t at, real, end; /* in `in`: next byte, end of what was read, the same with padding */
-    size_t pos, done;    /* in `out`: next byte, how much the sink has */
-    uint32_t crc, length; /* of this member's output */
+    size_t pos, done;    /* in `out`: next byte, how much was handed on */
+    uint32_t crc, length, head_crc; /* of this member's output, of its header */
     uint32_t crc_table[8][256];
     uint32_t lit[VAE__GZ_LIT_SIZE], dist[VAE__GZ_DIST_SIZE];
     unsigned char lens[320];
@@ -9542,34 +9500,33 @@ static int vae__gz_overrun(const vae__gzip *g) {
 
 /* What is wrong, `back` bytes before the place reached. Running off the end comes first: the zeros
  * read there may look like any other fault. */
-static vae_status vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
+static void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
     uint64_t at = g->base + g->at - (g->bits >> 3) - back;
+    if (g->status) return;
     if (vae__gz_overrun(g)) {
         at = g->base + g->real;
         problem = "the file is truncated in the middle of packed data";
     }
-    return vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", vae__tail(g->source->name), at,
-                     problem);
+    g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", g->reader->name, at,
+                          problem);
 }
 
-/* Reads on. Once the source has ended, zeros follow its last byte, more than reading ahead can
+/* Reads on. Once the reader has ended, zeros follow its last byte, more than reading ahead can
  * reach; so a second call after the end means that those were used. */
-static vae_status vae__gz_more(vae__gzip *g) {
+static void vae__gz_more(vae__gzip *g) {
     size_t from = g->at - (g->bits >> 3), got = 0; /* bytes in `hold` may be given back */
-    vae_status status;
     if (g->ended) {
         g->at = g->real + 1, g->bits = 0;
-        return vae__gz_fail(g, 0, "");
+        vae__gz_fail(g, 0, "");
+        return;
     }
     memmove(g->in, g->in + from, g->real - from);
     g->base += from, g->at -= from, g->real -= from;
-    status = g->source->read(g->source, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
-    if (status) return status;
+    g->status = vae__read(g->reader, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
     g->end = g->real + (g->ended ? VAE__GZ_PAD : 0);
     if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
-    return VAE_OK;
 }
 
 /* At least 56 bits in `hold`. Those above `bits` are right too, only not counted: the next refill
@@ -9582,19 +9539,19 @@ static vae_status vae__gz_more(vae__gzip *g) {
         (bits) |= 56; \
     } while (0)
 
-static vae_status vae__gz_refill(vae__gzip *g) {
-    vae_status status = g->end - g->at < 16 ? vae__gz_more(g) : VAE_OK;
-    if (!status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
-    return status;
+static int vae__gz_need(vae__gzip *g, unsigned count) {
+    if (g->bits < count && g->end - g->at < 16) vae__gz_more(g);
+    if (g->bits < count && !g->status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
+    return !g->status;
 }
 
 /* The next `count` bits, at most 32. */
-static vae_status vae__gz_bits(vae__gzip *g, unsigned count, uint32_t *out) {
-    vae_status status = g->bits < count ? vae__gz_refill(g) : VAE_OK;
-    if (status) return status;
-    *out = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
+static uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
+    uint32_t u;
+    if (!vae__gz_need(g, count)) return 0;
+    u = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
     g->hold >>= count, g->bits -= count;
-    return VAE_OK;
+    return u;
 }
 
 /* Gives whole bytes back and drops the rest of the one begun. */
@@ -9603,49 +9560,33 @@ static void vae__gz_align(vae__gzip *g) {
     g->hold = 0, g->bits = 0;
 }
 
-/* Bytes of a header or trailer: between vae__gz_align and the next bits. */
-static vae_status vae__gz_bytes(vae__gzip *g, unsigned char *to, size_t count) {
-    vae_status status = VAE_OK;
-    size_t i;
-    for (i = 0; i < count && !status;) {
-        if (g->at < g->real) to[i++] = g->in[g->at++];
-        else status = vae__gz_more(g);
+/* Bytes of a header or trailer: between vae__gz_align and the next bits; the lowest first. */
+static uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
+    uint32_t u = 0;
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        while (g->at >= g->real && !g->status) vae__gz_more(g);
+        if (g->status) return 0;
+        g->head_crc = vae__crc(g->crc_table, g->head_crc, g->in + g->at, 1);
+        u |= (uint32_t)g->in[g->at++] << 8 * i;
     }
-    if (!status) g->crc = vae__crc(g->crc_table, g->crc, to, count);
-    return status;
-}
-
-/* Hands the output on and keeps what a match can reach back to. */
-static vae_status vae__gz_flush(vae__gzip *g) {
-    size_t count = g->pos - g->done;
-    vae_status status = g->sink(g->user, g->out + g->done, count);
-    g->crc = vae__crc(g->crc_table, g->crc, g->out + g->done, count);
-    g->length += (uint32_t)count;
-    if (g->pos > 2 * VAE__GZ_WINDOW) {
-        memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
-        g->pos = VAE__GZ_WINDOW;
-    }
-    g->done = g->pos;
-    return status;
+    return u;
 }
 
 /* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
 static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
-    uint32_t extra, base;
-    if (alphabet == VAE__GZ_LENGTHS || (alphabet == VAE__GZ_LITS && symbol < 256))
-        return symbol << 16 | VAE__GZ_LITERAL;
-    if (alphabet == VAE__GZ_LITS) {
-        if (symbol == 256) return VAE__GZ_END;
-        if (symbol > 285) return VAE__GZ_BAD;
-        symbol -= 257;
-        extra = symbol < 8 || symbol == 28 ? 0 : (symbol >> 2) - 1;
-        base = symbol < 8 ? 3 + symbol : symbol == 28 ? 258 : ((4 | (symbol & 3)) << extra) + 3;
-    } else {
-        if (symbol > 29) return VAE__GZ_BAD;
-        extra = symbol < 4 ? 0 : (symbol >> 1) - 1;
-        base = symbol < 4 ? 1 + symbol : ((2 | (symbol & 1)) << extra) + 1;
+    const uint32_t lits = alphabet == VAE__GZ_LITS, shift = lits ? 2 : 1, group = 1u << shift;
+    uint32_t extra = 0, base;
+    if (alphabet == VAE__GZ_LENGTHS || (lits && symbol < 256)) return symbol << 16;
+    if (lits && symbol == 256) return VAE__GZ_END;
+    if (symbol > (lits ? 285 : 29)) return VAE__GZ_BAD;
+    base = symbol -= lits ? 257 : 0;
+    if (symbol >= 2 * group) {
+        extra = (symbol >> shift) - 1;
+        base = (group | (symbol & (group - 1))) << extra;
     }
-    return base << 16 | VAE__GZ_BASE | extra << 8;
+    if (lits && symbol == 28) base = 255, extra = 0; /* the longest has a code of its own */
+    return (base + (lits ? 3 : 1)) << 16 | VAE__GZ_BASE | extra << 8;
 }
 
 /* Turns code lengths into a look-up table whose first step has `bits` bits. 0 when they are no
@@ -9688,53 +9629,41 @@ static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const uns
     return 1;
 }
 
-/* The tables at the head of a dynamic block. */
-static vae_status vae__gz_dynamic(vae__gzip *g) {
+/* The tables at the head of a dynamic block: what is wrong with them, or NULL. */
+static const char *vae__gz_dynamic(vae__gzip *g) {
     static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
-    uint32_t head, x, lits, dists, codes, i;
-    vae_status status = vae__gz_bits(g, 14, &head);
-    if (status) return status;
-    lits = (head & 31) + 257, dists = (head >> 5 & 31) + 1, codes = (head >> 10) + 4;
-    if (lits > 286 || dists > 30) return vae__gz_fail(g, 0, "a deflate block has too many codes");
+    static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11}; /* of 16, 17, 18 */
+    const uint32_t lits = vae__gz_bits(g, 5) + 257, dists = vae__gz_bits(g, 5) + 1;
+    const uint32_t codes = vae__gz_bits(g, 4) + 4;
+    uint32_t i;
+    if (lits > 286 || dists > 30) return "a deflate block has too many codes";
     memset(g->lens, 0, 19);
-    for (i = 0; i < codes; i++) {
-        status = vae__gz_bits(g, 3, &x);
-        if (status) return status;
-        g->lens[order[i]] = (unsigned char)x;
-    }
+    for (i = 0; i < codes; i++) g->lens[order[i]] = (unsigned char)vae__gz_bits(g, 3);
     if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* not needed yet for its own */
-        return vae__gz_fail(g, 0, "a deflate block has a wrong table of code lengths");
+        return "a deflate block has a wrong table of code lengths";
     for (i = 0; i < lits + dists;) {
-        uint32_t entry, symbol, repeat = 1;
+        uint32_t symbol, repeat = 1;
         unsigned char value;
-        if (g->bits < 14) status = vae__gz_refill(g); /* 7 for a code, 7 behind it */
-        if (status) return status;
-        entry = g->dist[g->hold & 127];
-        g->hold >>= entry & 15, g->bits -= entry & 15;
-        symbol = entry >> 16;
-        value = (unsigned char)symbol;
-        if (symbol >= 16) {
-            static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11};
-            (void)vae__gz_bits(g, wide[symbol - 16], &x); /* they are there */
-            repeat = least[symbol - 16] + x;
-            value = 0;
-            if (symbol == 16) {
-                if (!i) return vae__gz_fail(g, 0, "a deflate block repeats what is not there");
-                value = g->lens[i - 1];
-            }
+        if (!vae__gz_need(g, 14)) return NULL; /* 7 for a code, 7 behind it */
+        symbol = g->dist[g->hold & 127] >> 16;
+        (void)vae__gz_bits(g, g->dist[g->hold & 127] & 15);
+        value = symbol < 16 ? (unsigned char)symbol : 0;
+        if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
+        if (symbol == 16) {
+            if (!i) return "a deflate block repeats what is not there";
+            value = g->lens[i - 1];
         }
-        if (repeat > lits + dists - i)
-            return vae__gz_fail(g, 0, "a deflate block has more code lengths than codes");
+        if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
         memset(g->lens + i, value, repeat);
         i += repeat;
     }
-    if (!g->lens[256]) return vae__gz_fail(g, 0, "a deflate block has no code for its end");
+    if (!g->lens[256]) return "a deflate block has no code for its end";
     g->fixed = 0;
     if (!vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, lits) ||
         !vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens + lits, dists))
-        return vae__gz_fail(g, 0, "a deflate block has a wrong table of codes");
-    return VAE_OK;
+        return "a deflate block has a wrong table of codes";
+    return NULL;
 }
 
 static void vae__gz_fixed(vae__gzip *g) {
@@ -9749,9 +9678,9 @@ static void vae__gz_fixed(vae__gzip *g) {
     g->fixed = 1;
 }
 
-/* The symbols of a block. One round needs 48 bits at most: 15 + 5 for a length, 15 + 13 for a
- * distance; 56 are there. */
-static vae_status vae__gz_codes(vae__gzip *g) {
+/* The symbols of a block, until it ends or the output is full. One round needs 48 bits at most:
+ * 15 + 5 for a length, 15 + 13 for a distance; 56 are there. */
+static void vae__gz_codes(vae__gzip *g) {
     const uint32_t *lit = g->lit, *dist = g->dist;
     const unsigned char *in = g->in;
     unsigned char *out = g->out;
@@ -9759,17 +9688,15 @@ static vae_status vae__gz_codes(vae__gzip *g) {
     size_t at = g->at, end = g->end, pos = g->pos;
     unsigned bits = g->bits;
     const char *problem = NULL;
-    for (;;) {
+    while (pos <= VAE__GZ_FULL) {
         uint32_t e;
         size_t length, back;
         unsigned char *to, *stop;
-        if (end - at < 16 || pos > VAE__GZ_FULL) {
-            vae_status status;
-            g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
-            status = pos > VAE__GZ_FULL ? vae__gz_flush(g) : vae__gz_more(g);
-            if (status) return status;
-            at = g->at, end = g->end, pos = g->pos;
-            continue;
+        if (end - at < 16) {
+            g->hold = hold, g->bits = bits, g->at = at;
+            vae__gz_more(g);
+            if (g->status) return;
+            at = g->at, end = g->end;
         }
         VAE__GZ_REFILL(in, at, hold, bits);
         e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
@@ -9796,6 +9723,7 @@ static vae_status vae__gz_codes(vae__gzip *g) {
         hold >>= e & 15, bits -= e & 15;
         if ((e & VAE__GZ_KIND) != VAE__GZ_BASE) {
             if ((e & VAE__GZ_KIND) == VAE__GZ_BAD) problem = "a deflate block holds a wrong code";
+            g->next = VAE__GZ_BLOCK;
             break;
         }
         length = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
@@ -9821,158 +9749,135 @@ static vae_status vae__gz_codes(vae__gzip *g) {
         }
     }
     g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
-    return problem ? vae__gz_fail(g, 0, problem) : VAE_OK;
+    if (problem) vae__gz_fail(g, 0, problem);
 }
 
-static vae_status vae__gz_stored(vae__gzip *g) {
-    unsigned char head[4];
-    uint32_t crc = g->crc;
-    size_t left, n;
-    vae_status status;
-    vae__gz_align(g);
-    status = vae__gz_bytes(g, head, 4);
-    g->crc = crc; /* of the output only */
-    if (status) return status;
-    left = (size_t)head[0] | (size_t)head[1] << 8;
-    if ((head[0] ^ head[2]) != 0xFF || (head[1] ^ head[3]) != 0xFF)
-        return vae__gz_fail(g, 0, "a stored deflate block contradicts its own length");
-    while (left && !status) {
-        if (g->pos > VAE__GZ_FULL) status = vae__gz_flush(g);
-        else if (g->at >= g->real) status = vae__gz_more(g);
-        if (status) break;
-        n = g->at < g->real ? g->real - g->at : 0;
-        if (n > left) n = left;
-        if (n > sizeof g->out - g->pos) n = sizeof g->out - g->pos;
-        memcpy(g->out + g->pos, g->in + g->at, n);
-        g->pos += n, g->at += n, left -= n;
+static void vae__gz_stored(vae__gzip *g) {
+    while (g->left && g->pos <= VAE__GZ_FULL && !g->status) {
+        if (g->at >= g->real) {
+            vae__gz_more(g);
+        } else {
+            const size_t run = vae__min(vae__min(g->left, g->real - g->at),
+                                        sizeof g->out - g->pos);
+            memcpy(g->out + g->pos, g->in + g->at, run);
+            g->pos += run, g->at += run, g->left -= run;
+        }
     }
-    return status;
+    if (!g->left) g->next = VAE__GZ_BLOCK;
 }
 
-/* Deflate blocks from the place reached to the last one and the whole byte behind it. */
-static vae_status vae__gz_blocks(vae__gzip *g) {
-    uint32_t block = 0;
-    vae_status status = VAE_OK;
-    g->crc = 0, g->length = 0, g->pos = g->done = 0;
-    while (!status && !(block & 1)) { /* bit 0: the last one */
-        status = vae__gz_bits(g, 3, &block);
-        if (status) break;
-        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
-        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
-        else if (block >> 1 == 1) vae__gz_fixed(g);
-        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
+/* The head of the next block, or the whole byte behind the last one. */
+static void vae__gz_block(vae__gzip *g) {
+    const char *problem = NULL;
+    uint32_t type;
+    if (g->last) {
+        if (vae__gz_overrun(g)) vae__gz_fail(g, 0, "");
+        vae__gz_align(g);
+        g->next = g->raw ? VAE__GZ_DONE : VAE__GZ_TRAILER;
+        return;
     }
-    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
-    if (!status) vae__gz_align(g);
-    return status;
+    g->last = (int)vae__gz_bits(g, 1);
+    type = vae__gz_bits(g, 2);
+    g->next = type ? VAE__GZ_CODES : VAE__GZ_STORED;
+    if (type == 0) {
+        vae__gz_align(g);
+        g->left = vae__gz_bytes(g, 2);
+        if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
+            problem = "a stored deflate block contradicts its own length";
+    }
+    if (type == 1) vae__gz_fixed(g);
+    if (type == 2) problem = vae__gz_dynamic(g);
+    if (type == 3) problem = "a deflate block of a type that is none";
+    if (problem) vae__gz_fail(g, 0, problem);
 }
 
-/* One member: header, deflate blocks, trailer. */
-static vae_status vae__gz_member(vae__gzip *g) {
-    unsigned char head[10], two[2], tail[8], sum[8];
-    char text[3 * 4], want[3 * 4];
-    uint32_t x;
-    vae_status status;
-    unsigned skip;
-    g->crc = 0;
-    status = vae__gz_bytes(g, head, 1);
-    if (!status && head[0] == 0x1F) status = vae__gz_bytes(g, head + 1, 1);
-    if (!status && (head[0] != 0x1F || head[1] != 0x8B))
-        status = vae__gz_fail(g, head[0] == 0x1F ? 2 : 1,
-                              "expected the end or a gzip member, found trailing bytes");
-    if (!status) status = vae__gz_bytes(g, head + 2, 8);
-    if (!status && (head[2] != 8 || head[3] & 0xE0))
-        status = vae__gz_fail(g, 8, "the gzip header names a method or flag that does not exist");
-    if (status) return status;
-    if (head[3] & 4) { /* extra field */
-        status = vae__gz_bytes(g, two, 2);
-        skip = status ? 0 : (unsigned)two[0] | (unsigned)two[1] << 8;
-        for (; skip && !status; skip--) status = vae__gz_bytes(g, two, 1);
-    }
-    for (skip = head[3] >> 3 & 3; skip && !status; skip &= skip - 1) { /* name, comment */
-        do status = vae__gz_bytes(g, two, 1); while (!status && two[0]);
-    }
-    if (head[3] & 2 && !status) {
-        x = g->crc;
-        status = vae__gz_bytes(g, two, 2);
-        if (!status && ((uint32_t)two[0] | (uint32_t)two[1] << 8) != (x & 0xFFFF))
-            status = vae__gz_fail(g, 2, "the gzip header does not match its CRC");
-    }
-    if (!status) status = vae__gz_blocks(g);
-    if (status) return status;
-    for (x = 0; x < 8; x++) sum[x] = (unsigned char)((x < 4 ? g->crc : g->length) >> 8 * (x & 3));
-    status = vae__gz_bytes(g, tail, 8);
-    for (x = 0; x < 8 && !status; x += 4)
-        if (memcmp(sum + x, tail + x, 4))
-            status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
-                               "the data give %s", vae__tail(g->source->name),
-                               g->base + g->at - 8 + x, x ? "length" : "CRC",
-                               vae__hex(want, tail + x, 4), vae__hex(text, sum + x, 4));
-    return status;
+static void vae__gz_header(vae__gzip *g) {
+    uint32_t x, flags, i;
+    g->crc = g->length = g->head_crc = 0, g->pos = g->done = 0, g->last = 0;
+    x = vae__gz_bytes(g, 1);
+    if (x != 0x1F || vae__gz_bytes(g, 1) != 0x8B)
+        vae__gz_fail(g, x == 0x1F ? 2 : 1,
+                     "expected the end or a gzip member, found trailing bytes");
+    x = vae__gz_bytes(g, 1), flags = vae__gz_bytes(g, 1);
+    (void)vae__gz_bytes(g, 4), (void)vae__gz_bytes(g, 2); /* time, level, system */
+    if (x != 8 || flags & 0xE0)
+        vae__gz_fail(g, 8, "the gzip header names a method or flag that does not exist");
+    if (flags & 4) /* extra field */
+        for (i = vae__gz_bytes(g, 2); i && !g->status; i--) (void)vae__gz_bytes(g, 1);
+    for (i = flags >> 3 & 3; i; i &= i - 1) /* name, comment */
+        while (vae__gz_bytes(g, 1)) {}
+    x = g->head_crc & 0xFFFF;
+    if (flags & 2 && vae__gz_bytes(g, 2) != x)
+        vae__gz_fail(g, 2, "the gzip header does not match its CRC");
+    g->next = VAE__GZ_BLOCK;
 }
 
-/* A reader at the start of a source, before which come the `count` bytes in `begin`; NULL when
- * there is no memory. */
-static vae__gzip *vae__gz_open(vae__source *source, const unsigned char *begin, size_t count,
-                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
-                               void *user, const vae_allocator *allocator, vae_report *report) {
+static void vae__gz_trailer(vae__gzip *g) {
+    unsigned char is[8], want[8];
+    char text[2][3 * 4];
+    uint32_t i;
+    for (i = 0; i < 8; i++) {
+        is[i] = (unsigned char)vae__gz_bytes(g, 1);
+        want[i] = (unsigned char)((i < 4 ? g->crc : g->length) >> 8 * (i & 3));
+    }
+    for (i = 0; i < 8 && !g->status; i += 4)
+        if (memcmp(is + i, want + i, 4))
+            g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
+                                  "the data give %s", g->reader->name, g->base + g->at - 8 + i,
+                                  i ? "length" : "CRC", vae__hex(text[0], is + i, 4),
+                                  vae__hex(text[1], want + i, 4));
+    if (!g->status && g->at >= g->real && !g->ended) vae__gz_more(g);
+    g->next = g->at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
+}
+
+/* Unpacks `want` bytes; `got` is less only at the end. */
+static vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got) {
+    for (*got = 0;;) {
+        const size_t run = vae__min(want - *got, g->pos - g->done);
+        if (run) memcpy((unsigned char *)to + *got, g->out + g->done, run);
+        *got += run, g->done += run;
+        if (*got == want || g->status || g->next == VAE__GZ_DONE) return g->status;
+        if (g->pos > 2 * VAE__GZ_WINDOW) { /* all is handed on: keep what a match can reach */
+            memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
+            g->pos = g->done = VAE__GZ_WINDOW;
+        }
+        if (g->next == VAE__GZ_TRAILER) vae__gz_trailer(g);
+        while (!g->status && g->next < VAE__GZ_TRAILER && g->pos <= VAE__GZ_FULL)
+            switch (g->next) {
+            case VAE__GZ_HEADER: vae__gz_header(g); break;
+            case VAE__GZ_BLOCK: vae__gz_block(g); break;
+            case VAE__GZ_STORED: vae__gz_stored(g); break;
+            default: vae__gz_codes(g);
+            }
+        g->crc = vae__crc(g->crc_table, g->crc, g->out + g->done, g->pos - g->done);
+        g->length += (uint32_t)(g->pos - g->done);
+    }
+}
+
+/* A reader of what is packed in another; `begin` holds the `count` bytes that were read of it
+ * already. NULL when there is no memory. */
+static vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, size_t count,
+                               int raw, const vae_allocator *allocator, vae_report *report) {
     vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
     if (!g) {
         (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
-                        vae__tail(source->name), sizeof(vae__gzip));
+                        reader->name, sizeof(vae__gzip));
         return NULL;
     }
     memset(g, 0, offsetof(vae__gzip, in));
-    g->source = source, g->report = report, g->sink = sink, g->user = user;
+    g->reader = reader, g->report = report;
+    g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
     if (count) memcpy(g->in, begin, count);
     g->real = g->end = count;
     vae__crc_init(g->crc_table);
     return g;
 }
 
-/* Unpacks all members, from the source and, before it, the `count` bytes in `begin`. */
-static vae_status vae__gunzip(vae__source *source, const unsigned char *begin, size_t count,
-                              vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
-                              void *user, const vae_allocator *allocator, vae_report *report) {
-    vae__gzip *g = vae__gz_open(source, begin, count, sink, user, allocator, report);
-    vae_status status = g ? VAE_OK : VAE_ERR_MEMORY;
-    while (g && !status) {
-        status = vae__gz_member(g);
-        if (!status && g->at >= g->real && !g->ended) status = vae__gz_more(g);
-        if (g->at >= g->real) break;
-    }
-    vae__release(allocator, g, sizeof(vae__gzip));
-    return status;
-}
-
-/* The caller's buffer that vae_inflate fills. */
-typedef struct vae__room {
-    unsigned char *to;
-    size_t size, left;
-    const char *name;
-    vae_report *report;
-} vae__room;
-
-static vae_status vae__room_put(void *user, const unsigned char *bytes, size_t count) {
-    vae__room *r = (vae__room *)user;
-    if (count > r->left)
-        return vae__fail(r->report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes",
-                         vae__tail(r->name), r->size);
-    if (count) memcpy(r->to + (r->size - r->left), bytes, count);
-    r->left -= count;
-    return VAE_OK;
-}
-
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
 static size_t vae__type_width(int type) {
-    switch (type) {
-    case VAE_U8: case VAE_I8: return 1;
-    case VAE_I16: return 2;
-    case VAE_I32: case VAE_F32: return 4;
-    case VAE_F64: return 8;
-    }
-    return 0;
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
 }
 
 static const char *vae__kind_problem(int type, int rank) {
@@ -10000,18 +9905,11 @@ static size_t vae__data_shape(vae_data *d, const char **problem) {
     return bytes;
 }
 
-/* Between big-endian and this machine, in place; as integers, since a swapped float may be a
+/* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 static void vae__swap(unsigned char *p, size_t count, size_t width) {
     size_t i;
     if (VAE__BIG_ENDIAN || width == 1) return;
-    if (width == 4) { /* by far the most frequent */
-        for (i = 0; i < count; i++, p += 4) {
-            uint32_t u = vae__get_be32(p);
-            memcpy(p, &u, 4);
-        }
-        return;
-    }
     for (; count; count--, p += width)
         for (i = 0; i < width / 2; i++) {
             unsigned char c = p[i];
@@ -10019,135 +9917,101 @@ static void vae__swap(unsigned char *p, size_t count, size_t width) {
         }
 }
 
-/* An IDX file on its way in. `total` is 0 until the header is whole and the block there. */
+/* An IDX file on its way in. */
 typedef struct vae__idx {
+    vae__reader *reader;
+    vae__gzip *gzip;   /* NULL: a plain file */
+    const char *where; /* offsets are of the file, or of what it unpacks to */
     vae_data data;
-    const char *name, *where; /* where: offsets are of the file, or of what it unpacks to */
     vae_report *report;
-    size_t size;  /* of the file */
-    int packed;
-    unsigned char head[4 + 4 * VAE_MAX_RANK];
-    size_t have, need; /* of the header */
-    size_t total, filled;
 } vae__idx;
 
-/* Called with each part of the header that is whole: first the magic, then the sizes. Nothing is
- * allocated for what cannot come. */
-static vae_status vae__idx_head(vae__idx *x) {
-    const char *name = vae__tail(x->name), *problem = NULL;
-    char text[3 * sizeof x->head];
-    size_t total = 0, rest = x->size > x->need ? x->size - x->need : 0, i;
-    if (x->head[0] || x->head[1])
+static vae_status vae__idx_read(vae__idx *x, void *to, size_t want, size_t *got) {
+    return x->gzip ? vae__gz_read(x->gzip, to, want, got)
+                   : vae__read(x->reader, to, want, got, x->report);
+}
+
+static vae_status vae__idx_short(const vae__idx *x, size_t place, size_t have, size_t want,
+                                 const char *what) {
+    return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the file "
+                     "is truncated: %z are missing", x->reader->name, place + have, x->where, want,
+                     what, want - have);
+}
+
+/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+static vae_status vae__idx_part(vae__idx *x, void *to, size_t place, size_t have, size_t want,
+                                const char *what) {
+    size_t got = 0;
+    vae_status bad = vae__idx_read(x, (unsigned char *)to + have, want - have, &got);
+    return bad || have + got == want ? bad : vae__idx_short(x, place, have + got, want, what);
+}
+
+/* All of the file. Nothing is allocated for what cannot come. */
+static vae_status vae__idx_load(vae__idx *x) {
+    unsigned char head[4 + 4 * VAE_MAX_RANK], extra;
+    char text[3 * sizeof head];
+    const char *name = x->reader->name, *problem;
+    const size_t size = x->reader->size;
+    size_t have = 0, need = 4, total = 0, rest, i;
+    vae_data *d = &x->data;
+    vae_status bad = vae__read(x->reader, head, 4, &have, x->report);
+    if (bad) return bad;
+    if (have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
+        x->gzip = vae__gz_open(x->reader, head, have, 0, &d->allocator, x->report);
+        if (!x->gzip) return VAE_ERR_MEMORY;
+        x->where = " of the unpacked data", have = 0;
+    }
+    bad = vae__idx_part(x, head, 0, have, need, "an IDX header");
+    if (bad) return bad;
+    if (head[0] || head[1])
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 0%s: expected an IDX file (00 00 "
                          "type rank)%s, found %s", name, x->where,
-                         x->packed ? "" : " or gzip (1f 8b)", vae__hex(text, x->head, 4));
-    if (x->need == 4) {
-        problem = vae__kind_problem(x->head[2], x->head[3]);
-        if (!problem) {
-            x->data.type = (vae_type)x->head[2];
-            x->data.rank = x->head[3];
-            x->need += 4 * (size_t)x->head[3];
-            return VAE_OK;
-        }
-    } else {
-        for (i = 4; i < x->need; i += 4) x->data.dims[i / 4 - 1] = vae__get_be32(x->head + i);
-        total = vae__data_shape(&x->data, &problem);
+                         x->gzip ? "" : " or gzip (1f 8b)", vae__hex(text, head, 4));
+    problem = vae__kind_problem(head[2], head[3]);
+    if (!problem) {
+        need += 4 * (size_t)head[3];
+        bad = vae__idx_part(x, head, 0, 4, need, "an IDX header");
+        if (bad) return bad;
+        d->type = (vae_type)head[2], d->rank = head[3];
+        for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
+        total = vae__data_shape(d, &problem);
     }
     if (!total)
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %d%s: the IDX header %s has %s",
-                         name, x->need == 4 ? 2 : 4, x->where,
-                         vae__hex(text, x->head, x->need), problem);
-    if (x->size != SIZE_MAX && x->packed && total / 1032 > x->size) /* 258 bytes out of 2 bits */
+                         name, need == 4 ? 2 : 4, x->where, vae__hex(text, head, need), problem);
+    rest = size == SIZE_MAX || x->gzip ? SIZE_MAX : size > need ? size - need : 0;
+    if (x->gzip && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 4%s: the IDX header asks for %z "
                          "bytes, more than a gzip file of %z bytes can hold", name, x->where,
-                         total, x->size);
-    if (x->size != SIZE_MAX && !x->packed && total > rest)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected %z bytes of data, the "
-                         "file is truncated: %z are missing", name, x->size, total, total - rest);
-    if (x->size != SIZE_MAX && !x->packed && total < rest)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected the end after %z bytes "
-                         "of data, found %z trailing bytes", name, x->need + total, total,
-                         rest - total);
-    x->data.block = vae__alloc(&x->data.allocator, total);
-    if (!x->data.block)
+                         total, size);
+    if (rest < total) return vae__idx_short(x, need, rest, total, "data");
+    d->block = vae__alloc(&d->allocator, total);
+    if (!d->block)
         return vae__fail(x->report, VAE_ERR_MEMORY, "%s: no memory for its %z bytes", name, total);
-    x->data.bytes = x->data.block;
-    x->data.block_size = x->total = total;
-    return VAE_OK;
+    d->bytes = d->block, d->block_size = total;
+    bad = vae__idx_part(x, d->block, need, 0, total, "data");
+    if (!bad) bad = vae__idx_read(x, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX ?
+                        "%s: byte %z%s: expected the end after %z bytes of data, found trailing "
+                        "bytes" : "%s: byte %z%s: expected the end after %z bytes of data, found "
+                        "%z trailing bytes", name, need + total, x->where, total, rest - total);
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
+    return bad;
 }
 
-static vae_status vae__idx_put(void *user, const unsigned char *bytes, size_t count) {
-    vae__idx *x = (vae__idx *)user;
-    vae_status status = VAE_OK;
-    while (count && !x->total && !status) {
-        size_t n = x->need - x->have < count ? x->need - x->have : count;
-        memcpy(x->head + x->have, bytes, n);
-        x->have += n, bytes += n, count -= n;
-        if (x->have == x->need) status = vae__idx_head(x);
-    }
-    if (status || !count) return status;
-    if (count > x->total - x->filled)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected the end after %z "
-                         "bytes of data, found trailing bytes", vae__tail(x->name),
-                         x->need + x->total, x->where, x->total);
-    memcpy((unsigned char *)x->data.block + x->filled, bytes, count);
-    x->filled += count;
-    return VAE_OK;
-}
-
-/* A plain file behind its first four bytes, straight into its place. */
-static vae_status vae__idx_plain(vae__idx *x, vae__source *source) {
-    size_t got = 0;
-    unsigned char extra;
-    vae_status status = vae__idx_head(x);
-    if (!status) status = source->read(source, x->head + 4, x->need - 4, &got, x->report);
-    if (status) return status;
-    x->have += got;
-    if (x->have < x->need) return VAE_OK; /* vae__idx_end will tell */
-    status = vae__idx_head(x);
-    if (!status) status = source->read(source, x->data.block, x->total, &x->filled, x->report);
-    if (status || x->filled < x->total) return status;
-    status = source->read(source, &extra, 1, &got, x->report);
-    if (!status && got) status = vae__idx_put(x, &extra, 1); /* it has no place for it */
-    return status;
-}
-
-/* Was that all? */
-static vae_status vae__idx_end(vae__idx *x) {
-    size_t have = x->total ? x->filled : x->have, want = x->total ? x->total : x->need;
-    if (have < want)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the "
-                         "file is truncated: %z are missing", vae__tail(x->name),
-                         (x->total ? x->need : 0) + have, x->where, want,
-                         x->total ? "data" : "an IDX header", want - have);
-    vae__swap((unsigned char *)x->data.block, x->data.count * x->data.item,
-              vae__type_width((int)x->data.type));
-    return VAE_OK;
-}
-
-static vae_status vae__data_from(vae__source *source, const vae_allocator *allocator,
+static vae_status vae__data_from(vae__reader *reader, const vae_allocator *allocator,
                                  vae_data *data, vae_report *report) {
     vae__idx x;
-    vae_status status;
+    vae_status bad;
     memset(&x, 0, sizeof x);
     if (allocator) x.data.allocator = *allocator;
-    x.name = source->name, x.where = "", x.report = report;
-    x.size = source->size;
-    x.need = 4;
-    status = source->read(source, x.head, 4, &x.have, report);
-    if (!status && x.have >= 2 && x.head[0] == 0x1F && x.head[1] == 0x8B) {
-        unsigned char begin[4];
-        size_t count = x.have;
-        memcpy(begin, x.head, 4);
-        x.have = 0, x.packed = 1, x.where = " of the unpacked data";
-        status = vae__gunzip(source, begin, count, vae__idx_put, &x, &x.data.allocator, report);
-    } else if (!status && x.have == 4) {
-        status = vae__idx_plain(&x, source);
-    }
-    if (!status) status = vae__idx_end(&x);
-    if (!status) *data = x.data;
+    x.reader = reader, x.where = "", x.report = report;
+    bad = vae__idx_load(&x);
+    vae__release(&x.data.allocator, x.gzip, sizeof(vae__gzip));
+    if (!bad) *data = x.data;
     else vae__release(&x.data.allocator, x.data.block, x.data.block_size);
-    return status;
+    return bad;
 }
 
 /* ---- the public part ---- */
@@ -10155,43 +10019,36 @@ static vae_status vae__data_from(vae__source *source, const vae_allocator *alloc
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report) {
-    vae__source source;
+    vae__reader reader = vae__read_block(bytes, size, name);
     if (!bytes || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_from_memory: %s is NULL",
                          bytes ? "data" : "bytes");
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_block;
-    source.name = name;
-    source.bytes = (const unsigned char *)bytes;
-    source.size = size;
-    return vae__data_from(&source, allocator, data, report);
+    return vae__data_from(&reader, allocator, data, report);
 }
 
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report) {
-    vae__source source;
-    vae__room room;
+    vae__reader reader = vae__read_block(bytes, size, name);
     vae__gzip *g;
-    vae_status status;
+    vae_status bad;
+    unsigned char extra;
+    size_t got = 0, more = 0;
     if (!bytes || (!out && out_size))
         return vae__fail(report, VAE_ERR_NULL, "vae_inflate: %s is NULL", bytes ? "out" : "bytes");
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_block;
-    source.name = name;
-    source.bytes = (const unsigned char *)bytes;
-    source.size = size;
-    room.to = (unsigned char *)out, room.size = room.left = out_size;
-    room.name = name, room.report = report;
-    g = vae__gz_open(&source, NULL, 0, vae__room_put, &room, allocator, report);
+    g = vae__gz_open(&reader, NULL, 0, 1, allocator, report);
     if (!g) return VAE_ERR_MEMORY;
-    status = vae__gz_blocks(g);
-    if (!status && room.left)
-        status = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
-                           vae__tail(name), out_size - room.left, out_size);
-    if (!status && used) *used = (size_t)(g->base + g->at);
+    bad = vae__gz_read(g, out, out_size, &got);
+    if (!bad) bad = vae__gz_read(g, &extra, 1, &more);
+    if (!bad && more)
+        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes", reader.name,
+                        out_size);
+    if (!bad && got < out_size)
+        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
+                        reader.name, got, out_size);
+    if (!bad && used) *used = (size_t)(g->base + g->at);
     vae__release(allocator, g, sizeof(vae__gzip));
-    return status;
+    return bad;
 }
 
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
@@ -10233,8 +10090,8 @@ static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_6
 
 /* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
  * reason: -Ofast programs start with subnormal results flushed to zero. */
-static float vae__narrow(double d) {
-    uint64_t u = vae__bits_d(d), m = u & 0xFFFFFFFFFFFFFu, half, rest;
+static float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
     int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
     if (e == 1024 && m) return vae__float_of(0x7FC00000u);
@@ -10250,64 +10107,55 @@ static float vae__narrow(double d) {
     return vae__float_of(sign | keep);
 }
 
+/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+static uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
 VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
     const unsigned char *p;
-    size_t n, i;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
     if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
     if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * data->item * vae__type_width((int)data->type);
-    switch (data->type) {
-    case VAE_U8:
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i]];
-        break;
-    case VAE_I8:
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ 0x80];
-        break;
-    case VAE_I16:
-        for (i = 0; i < n; i++) {
-            uint16_t u;
-            memcpy(&u, p + 2 * i, 2);
-            out[i] = vae__unit((u ^ 0x8000u) * (uint64_t)0x0001000100010001u);
-        }
-        break;
-    case VAE_I32:
-        for (i = 0; i < n; i++) {
-            uint32_t u;
-            memcpy(&u, p + 4 * i, 4);
-            out[i] = vae__unit((u ^ 0x80000000u) * (uint64_t)0x0000000100000001u);
-        }
-        break;
-    case VAE_F32:
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
         if (n) memcpy(out, p, 4 * n);
-        break;
-    case VAE_F64:
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
         for (i = 0; i < n; i++) {
-            double d;
-            memcpy(&d, p + 8 * i, 8);
-            out[i] = vae__narrow(d);
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
         }
-        break;
-    default: return VAE_ERR_VALUE;
     }
     return VAE_OK;
 }
 
 VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    const unsigned char *p;
-    int32_t word;
-    int16_t half;
-    if (!data || !data->bytes || index >= data->count || element >= data->item) return 0;
-    p = (const unsigned char *)data->bytes +
-        (index * data->item + element) * vae__type_width((int)data->type);
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return (*p ^ 0x80) - 0x80;
-    case VAE_I16: memcpy(&half, p, 2); return half;
-    case VAE_I32: memcpy(&word, p, 4); return word;
-    case VAE_F32: case VAE_F64: break;
-    }
-    return 0;
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
 }
 
 VAE_API void vae_data_free(vae_data *data) {
@@ -10318,29 +10166,18 @@ VAE_API void vae_data_free(vae_data *data) {
 
 #ifndef VAE_NO_STDIO
 
-static vae_status vae__read_file(vae__source *s, void *to, size_t want, size_t *got,
-                                 vae_report *report) {
-    return vae__read((vae__reader *)s->reader, to, want, got, report);
-}
-
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report) {
-    vae__source source;
     vae__reader reader;
-    vae_status status;
+    vae_status bad;
     if (!path || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_load: %s is NULL",
                          path ? "data" : "path");
-    status = vae__open_read(&reader, path, report);
-    if (status) return status;
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_file;
-    source.name = path;
-    source.size = reader.size; /* a pipe's is not known: there the header is believed */
-    source.reader = &reader;
-    status = vae__data_from(&source, allocator, data, report);
-    vae__close_read(&reader);
-    return status;
+    bad = vae__open_read(&reader, path, report);
+    if (bad) return bad;
+    bad = vae__data_from(&reader, allocator, data, report);
+    vae__close(reader.file);
+    return bad;
 }
 
 VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_report *report) {
@@ -10348,7 +10185,7 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     vae__writer writer;
     vae_data d;
     const char *problem = NULL;
-    vae_status status;
+    vae_status bad;
     size_t total, width, at, n;
     int i;
     if (!path || !data || !data->bytes)
@@ -10359,15 +10196,15 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     for (i = 1; total && i < d.rank; i++)
         if ((uint64_t)d.dims[i] >> 32) total = 0, problem = "a size that does not fit 32 bits";
     if (!total) return vae__fail(report, VAE_ERR_VALUE, "%s: %s", vae__tail(path), problem);
-    status = vae__open_write(&writer, path, report);
-    if (status) return status;
+    bad = vae__open_write(&writer, path, report);
+    if (bad) return bad;
     width = vae__type_width((int)d.type);
     head[2] = (unsigned char)d.type, head[3] = (unsigned char)d.rank;
     for (i = 0; i < 4 * d.rank; i++)
         head[4 + i] = (unsigned char)(d.dims[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
     vae__put(&writer.sink, head, 4 + 4 * (size_t)d.rank);
     for (at = 0; at < total; at += n) {
-        n = total - at < sizeof chunk ? total - at : sizeof chunk;
+        n = vae__min(total - at, sizeof chunk);
         memcpy(chunk, (const unsigned char *)d.bytes + at, n);
         vae__swap(chunk, n / width, width);
         vae__put(&writer.sink, chunk, n);
