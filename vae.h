@@ -8233,6 +8233,36 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
 
 #endif /* VAE_NO_STDIO */
 
+/* ---- numbers as text ---- */
+
+/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
+static size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
+
+/* "1f 8b 08": `text` has room for 3 * count characters. */
+static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+        text[3 * i + 2] = ' ';
+    }
+    text[count ? 3 * count - 1 : 0] = 0;
+    return text;
+}
+
 /* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
  *
  * vae__st_open checks all of it once, in time n log n of the header whatever stands in it; the
@@ -8256,39 +8286,18 @@ typedef struct vae__st_tensor {
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* "1f 8b 08": `text` has room for 3 * count characters. */
-static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
-    size_t i;
-    for (i = 0; i < count; i++) {
-        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        text[3 * i + 2] = ' ';
-    }
-    text[count ? 3 * count - 1 : 0] = 0;
-    return text;
-}
-
 /* Where UTF-8 breaks off: no overlong forms, no surrogates, nothing above 10FFFF. `count` when it
  * is whole. */
 static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
-    size_t i = 0;
-    while (i < count) {
-        unsigned c = p[i];
-        size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1, k;
-        uint32_t code = c & (0x3Fu >> more);
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        if (c < 0xC2 || c > 0xF4 || count - i <= more) return i;
-        for (k = 1; k <= more; k++) {
-            if ((p[i + k] & 0xC0) != 0x80) return i;
-            code = code << 6 | (p[i + k] & 0x3Fu);
-        }
-        if (code < (more == 3 ? 0x10000u : more == 2 ? 0x800u : 0x80u) || code > 0x10FFFF ||
-            (code >= 0xD800 && code < 0xE000))
-            return i;
-        i += more + 1;
+    size_t i, k, more;
+    for (i = 0; i < count; i += more + 1) {
+        const unsigned c = p[i];
+        unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+        unsigned most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+        more = c < 0x80 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
+        if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || count - i <= more) return i;
+        for (k = 1; k <= more; k++, least = 0x80, most = 0xBF)
+            if (p[i + k] < least || p[i + k] > most) return i;
     }
     return count;
 }
@@ -8310,53 +8319,38 @@ static int vae__st_bad(vae__st_scan *s, size_t at, const char *problem) {
 
 /* The next character that is not blank, -1 at the end. */
 static int vae__st_peek(vae__st_scan *s) {
-    while (s->at < s->size && (s->text[s->at] == ' ' || s->text[s->at] == '\t' ||
-                               s->text[s->at] == '\n' || s->text[s->at] == '\r'))
-        s->at++;
+    while (s->at < s->size && memchr(" \t\n\r", s->text[s->at], 4)) s->at++;
     return s->at < s->size ? s->text[s->at] : -1;
 }
 
 static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
-    if (vae__st_peek(s) != c) {
-        s->expected = expected;
-        return 0;
-    }
-    s->at++;
-    return 1;
+    const int good = vae__st_peek(s) == c;
+    if (good) s->at++;
+    else s->expected = expected;
+    return good;
 }
 
-/* Four hexadecimal digits, -1 when they are not. */
-static int32_t vae__st_hex4(const unsigned char *p) {
-    int32_t v = 0;
-    int i;
-    for (i = 0; i < 4; i++) {
-        unsigned c = p[i], low = c | 0x20;
-        if (c >= '0' && c <= '9') v = v << 4 | (int32_t)(c - '0');
-        else if (low >= 'a' && low <= 'f') v = v << 4 | (int32_t)(low - 'a' + 10);
-        else return -1;
-    }
-    return v;
+/* Is there another member before `close`? Takes the comma before it, or `close`. -1: neither. */
+static int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
+    if (vae__st_peek(s) == close) return s->at++, 0;
+    return first || vae__st_take(s, ',', expected) ? 1 : -1;
 }
 
 /* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
  * none such. Half a surrogate pair is none. */
-static size_t vae__st_escape(const unsigned char *p, size_t room, uint32_t *code) {
+static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    int32_t high, low;
-    size_t i;
-    if (room < 2) return 0;
-    for (i = 0; from[i]; i++)
-        if (p[1] == (unsigned char)from[i]) {
-            *code = (unsigned char)to[i];
-            return 2;
-        }
-    if (p[1] != 'u' || room < 6 || (high = vae__st_hex4(p + 2)) < 0) return 0;
+    const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
+    uint64_t high, low;
+    if (known) *code = (unsigned char)to[known - from];
+    if (known) return 2;
+    if (room < 6 || p[1] != 'u' || vae__read_number(p + 2, 4, 16, &high) != 4) return 0;
     *code = (uint32_t)high;
     if (high < 0xD800 || high > 0xDFFF) return 6;
-    if (high > 0xDBFF || room < 12 || p[6] != '\\' || p[7] != 'u') return 0;
-    low = vae__st_hex4(p + 8);
-    if (low < 0xDC00 || low > 0xDFFF) return 0;
-    *code = 0x10000u + ((uint32_t)(high - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
+    if (high > 0xDBFF || room < 12 || p[6] != '\\' || p[7] != 'u' ||
+        vae__read_number(p + 8, 4, 16, &low) != 4 || low < 0xDC00 || low > 0xDFFF)
+        return 0;
+    *code = (uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
     return 12;
 }
 
@@ -8365,17 +8359,14 @@ static int vae__st_string(vae__st_scan *s, size_t *begin) {
     if (!vae__st_take(s, '"', "a string")) return 0;
     *begin = s->at;
     while (s->at < s->size) {
-        unsigned c = s->text[s->at];
+        const unsigned char *p = s->text + s->at;
         size_t step = 1;
         uint32_t code;
-        if (c == '"') {
-            s->at++;
-            return 1;
-        }
-        if (c < 0x20) return vae__st_bad(s, s->at, "a control character inside a string");
-        if (c == '\\') step = vae__st_escape(s->text + s->at, s->size - s->at, &code);
+        if (*p < 0x20) return vae__st_bad(s, s->at, "a control character inside a string");
+        if (*p == '\\') step = vae__st_escape((const char *)p, s->size - s->at, &code);
         if (!step) return vae__st_bad(s, s->at, "an escape that JSON does not have");
         s->at += step;
+        if (*p == '"') return 1;
     }
     s->expected = "the end of a string";
     return 0;
@@ -8384,44 +8375,32 @@ static int vae__st_string(vae__st_scan *s, size_t *begin) {
 /* The bytes that a checked string stands for, one by one, -1 after the last. */
 typedef struct vae__st_cursor {
     const unsigned char *p;
-    int left;
-    unsigned char later[3];
+    uint32_t later; /* of a character begun, the next byte lowest */
 } vae__st_cursor;
 
 static int vae__st_byte(vae__st_cursor *c) {
-    uint32_t code = 0;
+    uint32_t code = c->later & 0xFF;
     int n, i;
-    if (c->left) return c->later[--c->left];
+    if (code) return c->later >>= 8, (int)code;
     if (*c->p == '"') return -1;
     if (*c->p != '\\') return *c->p++;
-    c->p += vae__st_escape(c->p, 12, &code);
+    c->p += vae__st_escape((const char *)c->p, 12, &code);
     if (code < 0x80) return (int)code;
     n = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    for (i = 0; i < n; i++) {
-        c->later[i] = (unsigned char)(0x80 | (code & 0x3F));
-        code >>= 6;
-    }
-    c->left = n;
+    for (i = 0; i < n; i++, code >>= 6) c->later = c->later << 8 | 0x80 | (code & 0x3F);
     return (int)((0xF0u << (3 - n) & 0xFF) | code);
-}
-
-static vae__st_cursor vae__st_cursor_at(const unsigned char *p) {
-    vae__st_cursor c;
-    memset(&c, 0, sizeof c);
-    c.p = p;
-    return c;
 }
 
 /* Order of two strings by what they stand for. */
 static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
-    vae__st_cursor x = vae__st_cursor_at(a), y = vae__st_cursor_at(b);
+    vae__st_cursor x = {a, 0}, y = {b, 0};
     int p, q;
     do p = vae__st_byte(&x), q = vae__st_byte(&y); while (p == q && p >= 0);
     return p - q;
 }
 
 static int vae__st_is(const unsigned char *string, const char *word) {
-    vae__st_cursor c = vae__st_cursor_at(string);
+    vae__st_cursor c = {string, 0};
     while (*word)
         if (vae__st_byte(&c) != (unsigned char)*word++) return 0;
     return vae__st_byte(&c) < 0;
@@ -8429,7 +8408,7 @@ static int vae__st_is(const unsigned char *string, const char *word) {
 
 /* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
 static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
-    vae__st_cursor c = vae__st_cursor_at(string);
+    vae__st_cursor c = {string, 0};
     size_t n = 0;
     int b;
     if (!room) return -2;
@@ -8451,75 +8430,63 @@ static const char *vae__st_quote(const unsigned char *string, char text[48]) {
 }
 
 static int vae__st_number(vae__st_scan *s, size_t *out) {
-    size_t first, v = 0;
-    int c = vae__st_peek(s);
-    first = s->at;
+    const int first = vae__st_peek(s);
+    const char *p = (const char *)s->text + s->at;
+    uint64_t u = 0;
+    size_t n;
     s->expected = "a whole number";
-    if (c < '0' || c > '9') return 0;
-    for (; s->at < s->size && s->text[s->at] >= '0' && s->text[s->at] <= '9'; s->at++) {
-        size_t digit = (size_t)(s->text[s->at] - '0');
-        if (!vae__size_mul(v, 10, &v) || !vae__size_add(v, digit, &v))
-            return vae__st_bad(s, first, "a number so large that it overflows");
-    }
-    if (c == '0' && s->at - first > 1) return vae__st_bad(s, first, "a leading zero");
-    *out = v;
+    if (first < '0' || first > '9') return 0;
+    n = vae__read_number(p, s->size - s->at, 10, &u);
+    *out = (size_t)u;
+    if (!n || *out != u) return vae__st_bad(s, s->at, "a number so large that it overflows");
+    if (n > 1 && first == '0') return vae__st_bad(s, s->at, "a leading zero");
+    s->at += n;
     return 1;
 }
 
 /* [a, b, ...], at most `room` of them. */
 static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, int *count) {
-    int n = 0;
+    int n = 0, more;
     if (!vae__st_take(s, '[', "'['")) return 0;
-    if (vae__st_peek(s) != ']') {
-        do {
-            if (n == room)
-                return vae__st_bad(s, s->at, room == 2 ? "more than two data_offsets"
-                                                       : "a shape of more than 8 dimensions");
-            if (!vae__st_number(s, out + n)) return 0;
-            n++;
-        } while (vae__st_peek(s) == ',' && ++s->at);
+    while ((more = vae__st_more(s, !n, ']', "',' or ']'")) > 0) {
+        if (n == room)
+            return vae__st_bad(s, s->at, room == 2 ? "more than two data_offsets"
+                                                   : "a shape of more than 8 dimensions");
+        if (!vae__st_number(s, out + n++)) return 0;
     }
     *count = n;
-    return vae__st_take(s, ']', "',' or ']'");
+    return !more;
 }
 
 /* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
 static int vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+    static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
                                           "a tensor without data_offsets"};
-    size_t open = 0, key = 0, value = 0, offsets[2];
-    int seen = 0, count = 0, which;
+    size_t open, key = 0, value = 0, offsets[2];
+    int seen = 0, count = 0, more, i;
     memset(t, 0, sizeof *t);
     if (!vae__st_take(s, '{', "'{'")) return 0;
     open = s->at - 1;
-    while (vae__st_peek(s) != '}') {
-        if (seen && !vae__st_take(s, ',', "',' or '}'")) return 0;
+    while ((more = vae__st_more(s, !seen, '}', "',' or '}'")) > 0) {
         if (!vae__st_string(s, &key)) return 0;
-        which = vae__st_is(s->text + key, "dtype")          ? 0
-                : vae__st_is(s->text + key, "shape")        ? 1
-                : vae__st_is(s->text + key, "data_offsets") ? 2
-                                                            : 3;
-        if (which == 3)
-            return vae__st_bad(s, key, "a key other than dtype, shape and data_offsets");
-        if (seen >> which & 1) return vae__st_bad(s, key, "a key given twice");
-        seen |= 1 << which;
+        for (i = 0; i < 3 && !vae__st_is(s->text + key, keys[i]); i++) {}
+        if (i == 3) return vae__st_bad(s, key, "a key other than dtype, shape and data_offsets");
+        if (seen >> i & 1) return vae__st_bad(s, key, "a key given twice");
+        seen |= 1 << i;
         if (!vae__st_take(s, ':', "':'")) return 0;
-        if (which == 0) {
-            if (!vae__st_string(s, &value)) return 0;
-            if (vae__st_copy(s->text + value, t->dtype, sizeof t->dtype) < 0)
-                memcpy(t->dtype, "?", 2);
-        } else if (which == 1) {
-            if (!vae__st_numbers(s, t->shape, VAE_MAX_RANK, &t->rank)) return 0;
-        } else {
-            if (!vae__st_numbers(s, offsets, 2, &count)) return 0;
-            if (count != 2) return vae__st_bad(s, s->at - 1, "fewer than two data_offsets");
-            t->begin = offsets[0], t->end = offsets[1];
-        }
+        if (!(i == 0   ? vae__st_string(s, &value)
+              : i == 1 ? vae__st_numbers(s, t->shape, VAE_MAX_RANK, &t->rank)
+                       : vae__st_numbers(s, offsets, 2, &count)))
+            return 0;
+        if (i == 0 && vae__st_copy(s->text + value, t->dtype, sizeof t->dtype) < 0)
+            memcpy(t->dtype, "?", 2);
+        if (i == 2 && count != 2) return vae__st_bad(s, s->at - 1, "fewer than two data_offsets");
+        if (i == 2) t->begin = offsets[0], t->end = offsets[1];
     }
-    s->at++;
-    for (which = 0; which < 3; which++)
-        if (!(seen >> which & 1)) return vae__st_bad(s, open, missing[which]);
-    return 1;
+    for (i = 0; !more && i < 3; i++)
+        if (!(seen >> i & 1)) return vae__st_bad(s, open, missing[i]);
+    return !more;
 }
 
 enum { VAE__ST_BAD = -1, VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
@@ -8531,32 +8498,26 @@ typedef struct vae__st_item {
 
 /* One member of the header, in order; the pairs of __metadata__ follow it one by one. */
 static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
-    if (s->in_metadata && vae__st_peek(s) == '}') s->at++, s->in_metadata = 0, s->comma = 1;
-    if (vae__st_peek(s) == '}' && !s->in_metadata) {
-        s->at++;
-        return VAE__ST_END;
-    }
-    if (s->comma && !vae__st_take(s, ',', "',' or '}'")) return VAE__ST_BAD;
+    int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
-    if (!vae__st_string(s, &item->key)) return VAE__ST_BAD;
-    if (s->at - item->key > VAE__ST_NAME_MAX && !s->in_metadata) {
-        (void)vae__st_bad(s, item->key, "a name of more than 400 bytes");
-        return VAE__ST_BAD;
-    }
+    if (!more && s->in_metadata)
+        s->in_metadata = 0, more = vae__st_more(s, 0, '}', "',' or '}'");
+    if (!more) return VAE__ST_END;
+    if (more < 0 || !vae__st_string(s, &item->key)) return VAE__ST_BAD;
+    if (s->at - item->key > VAE__ST_NAME_MAX && !s->in_metadata)
+        return vae__st_bad(s, item->key, "a name of more than 400 bytes") - 1;
     if (!vae__st_take(s, ':', "':'")) return VAE__ST_BAD;
     if (s->in_metadata) return vae__st_string(s, &item->value) ? VAE__ST_PAIR : VAE__ST_BAD;
     if (!vae__st_is(s->text + item->key, "__metadata__"))
         return vae__st_object(s, &item->tensor) ? VAE__ST_TENSOR : VAE__ST_BAD;
-    if (!vae__st_take(s, '{', "'{'")) return VAE__ST_BAD;
     s->in_metadata = 1, s->comma = 0;
-    return VAE__ST_METADATA;
+    return vae__st_take(s, '{', "'{'") ? VAE__ST_METADATA : VAE__ST_BAD;
 }
 
 static vae__st_scan vae__st_scan_of(const vae__st *st) {
     vae__st_scan s;
     memset(&s, 0, sizeof s);
-    s.text = st->bytes + st->header_at;
-    s.size = st->header_size;
+    s.text = st->bytes + st->header_at, s.size = st->header_size;
     s.at = 1; /* behind the brace */
     return s;
 }
@@ -8587,72 +8548,67 @@ static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae
     vae__st_quote(st->bytes + offset, name);
     if (t->begin > t->end)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %s end at %z, "
-                         "before they begin at %z", vae__tail(st->name), offset, name, t->end,
-                         t->begin);
+                         "before they begin at %z", st->name, offset, name, t->end, t->begin);
     if (t->end > st->data_size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s ends at %z of the data, but the "
-                         "file is incomplete or wrong and has only %z bytes of it",
-                         vae__tail(st->name), offset, name, t->end, st->data_size);
+                         "file is incomplete or wrong and has only %z bytes of it", st->name,
+                         offset, name, t->end, st->data_size);
     if (!bits) return VAE_OK; /* a type from the future: nobody can ask for this tensor */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %s is so large that "
-                         "its size overflows", vae__tail(st->name), offset, name);
+                         "its size overflows", st->name, offset, name);
     if (product % 8 || product / 8 != t->end - t->begin)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s needs %z bits by shape and "
-                         "dtype %s, its data_offsets hold %z bytes", vae__tail(st->name), offset,
-                         name, product, t->dtype, t->end - t->begin);
+                         "dtype %s, its data_offsets hold %z bytes", st->name, offset, name,
+                         product, t->dtype, t->end - t->begin);
     return VAE_OK;
 }
 
 /* A failed scan as a sentence. */
 static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
-    char found[] = "byte 0x__";
+    char found[12] = "byte 0x";
+    const size_t offset = st->header_at + s->at;
     const char *what = found;
-    size_t offset = st->header_at + s->at;
-    unsigned c = s->at < s->size ? s->text[s->at] : 0;
     if (s->problem)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the JSON header holds %s",
-                         vae__tail(st->name), offset, s->problem);
-    found[7] = "0123456789abcdef"[c >> 4], found[8] = "0123456789abcdef"[c & 15];
-    if (c >= 0x20 && c < 0x7F) found[0] = '\'', found[1] = (char)c, found[2] = '\'', found[3] = 0;
+                         st->name, offset, s->problem);
     if (s->at >= s->size) what = "the end of the header";
+    else if (s->text[s->at] < 0x20 || s->text[s->at] > 0x7E)
+        vae__hex(found + 7, s->text + s->at, 1);
+    else found[0] = found[2] = '\'', found[1] = (char)s->text[s->at], found[3] = 0;
     return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected %s in the JSON header, "
-                     "found %s", vae__tail(st->name), offset, s->expected, what);
+                     "found %s", st->name, offset, s->expected, what);
 }
 
-/* What must be compared with all others of its kind: names and metadata keys as (hash, place),
- * the tensors' bytes as (begin, end). */
+/* What must be compared with all others: names and metadata keys by their hash, or tensors by
+ * where they begin, empty ones first. */
 typedef struct vae__st_entry {
     uint64_t key;
-    size_t more;
+    size_t at; /* of the name, in the header */
 } vae__st_entry;
 
-static int vae__st_order(const vae__st *st, int what, const vae__st_entry *a,
+static int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                          const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
-    if (what == VAE__ST_END) return a->more < b->more ? -1 : a->more > b->more;
-    return vae__st_compare(st->bytes + a->more, st->bytes + b->more);
+    return tiles ? 0 : vae__st_compare(text + a->at, text + b->at);
 }
 
-/* Fills the index with names (VAE__ST_TENSOR), keys (VAE__ST_PAIR) or places (VAE__ST_END) and
- * sorts it. A heap sort: no order of a hostile file makes it slow. */
-static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
+/* Fills the index and sorts it. A heap sort: no order of a hostile file makes it slow. */
+static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     size_t n = 0, i, end;
-    int step;
+    int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        vae__st_cursor c = vae__st_cursor_at(s.text + item.key);
-        uint64_t hash = VAE__FNV;
-        int b;
-        if (what == VAE__ST_END) {
-            if (step != VAE__ST_TENSOR) continue;
-            e[n].key = item.tensor.begin, e[n++].more = item.tensor.end;
-        } else if ((what == VAE__ST_PAIR) == (step == VAE__ST_PAIR)) {
-            while ((b = vae__st_byte(&c)) >= 0) hash = (hash ^ (unsigned)b) * 0x100000001b3u;
-            e[n].key = hash, e[n++].more = st->header_at + item.key;
-        }
+        vae__st_cursor c = {s.text + item.key, 0};
+        /* names and keys are two worlds: different beginnings keep their hashes apart */
+        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR);
+        if (tiles && step != VAE__ST_TENSOR) continue;
+        if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
+        else
+            while ((b = vae__st_byte(&c)) >= 0) key = (key ^ (unsigned)b) * 0x100000001b3u;
+        e[n].key = key, e[n++].at = item.key;
     }
     for (i = n / 2, end = n; end > 1;) {
         vae__st_entry x;
@@ -8660,8 +8616,9 @@ static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
         if (i) x = e[at = --i]; /* building the heap, then taking off its largest */
         else x = e[--end], e[end] = e[0];
         while ((child = 2 * at + 1) < end) {
-            if (child + 1 < end && vae__st_order(st, what, e + child, e + child + 1) < 0) child++;
-            if (vae__st_order(st, what, &x, e + child) >= 0) break;
+            if (child + 1 < end && vae__st_order(s.text, tiles, e + child, e + child + 1) < 0)
+                child++;
+            if (vae__st_order(s.text, tiles, &x, e + child) >= 0) break;
             e[at] = e[child], at = child;
         }
         e[at] = x;
@@ -8671,41 +8628,36 @@ static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
 
 /* No name twice, and the tensors tile the data: no hole, no overlap, nothing behind the last. */
 static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_report *report) {
-    static const int kinds[] = {VAE__ST_TENSOR, VAE__ST_PAIR};
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     char name[48];
-    size_t n, i, k, at = 0;
-    for (k = 0; k < 2; k++) {
-        n = vae__st_index(st, kinds[k], e);
-        for (i = 1; i < n; i++)
-            if (!vae__st_order(st, kinds[k], e + i - 1, e + i)) {
-                at = e[i].more > e[i - 1].more ? e[i].more : e[i - 1].more;
-                return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
-                                 vae__tail(st->name), at, vae__st_quote(st->bytes + at, name));
-            }
-    }
-    n = vae__st_index(st, VAE__ST_END, e);
-    for (i = 0; i < n && e[i].key == at; i++) at = e[i].more;
-    if (i < n) { /* which one is it? */
-        do k = (size_t)vae__st_step(&s, &item);
-        while (k != VAE__ST_TENSOR || item.tensor.begin != e[i].key ||
-               item.tensor.end != e[i].more);
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
-                         "expected %z: %s", vae__tail(st->name), st->header_at + item.key,
-                         vae__st_quote(s.text + item.key, name), item.tensor.begin, at,
-                         item.tensor.begin > at ? "there is a hole" : "tensors overlap");
+    size_t n = vae__st_index(st, 0, e), i, at = 0;
+    for (i = 1; i < n; i++)
+        if (!vae__st_order(s.text, 0, e + i - 1, e + i)) {
+            at = vae__max(e[i].at, e[i - 1].at);
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
+                             st->name, st->header_at + at, vae__st_quote(s.text + at, name));
+        }
+    n = vae__st_index(st, 1, e);
+    for (i = 0; i < n; i++, at = item.tensor.end) {
+        s.at = e[i].at - 1, s.comma = 0;
+        (void)vae__st_step(&s, &item);
+        if (item.tensor.begin != at)
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
+                             "expected %z: %s", st->name, st->header_at + item.key,
+                             vae__st_quote(s.text + item.key, name), item.tensor.begin, at,
+                             item.tensor.begin > at ? "there is a hole" : "tensors overlap");
     }
     if (at != st->data_size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected the end of the file "
-                         "behind the last tensor, found %z trailing bytes", vae__tail(st->name),
+                         "behind the last tensor, found %z trailing bytes", st->name,
                          st->data_at + at, st->data_size - at);
     return VAE_OK;
 }
 
 /* Checks a file in memory and remembers where its parts are.
  *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
- * Allocates an index of 16 bytes per name or metadata key and gives it back before it returns.
+ * Allocates an index of 16 bytes for each name and metadata key during the call.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                const vae_allocator *a, vae_report *report) {
@@ -8714,31 +8666,31 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
     vae__st_item item;
     vae__st_entry *index = NULL;
     vae_status status = VAE_OK;
-    size_t bad, names = 0, pairs = 0, index_size;
+    size_t bad, names = 0, index_size;
     uint64_t length;
     int step;
     memset(&file, 0, sizeof file);
-    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", vae__tail(name));
+    name = vae__tail(name);
+    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", name);
     file.bytes = (const unsigned char *)bytes, file.size = size, file.name = name;
     if (size < 8)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: expected a header's length in 8 bytes, but "
-                         "the file is truncated after %z", vae__tail(name), size);
+                         "the file is truncated after %z", name, size);
     length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
     if (length > VAE__ST_HEADER_MAX)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: a header of %u bytes is too large: "
-                         "expected a safetensors file, at most 100000000",
-                         vae__tail(name), length);
+                         "expected a safetensors file, at most 100000000", name, length);
     if (length > size - 8)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: the header should have %u bytes, "
-                         "but the file is truncated %u bytes after its start", vae__tail(name),
-                         length, (uint64_t)size - 8);
+                         "but the file is truncated %z bytes after its start", name, length,
+                         size - 8);
     file.header_at = 8, file.header_size = (size_t)length;
     file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
     s = vae__st_scan_of(&file);
     bad = vae__utf8_bad(s.text, s.size);
     if (bad < s.size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the header is not valid UTF-8",
-                         vae__tail(name), 8 + bad);
+                         name, 8 + bad);
     if (!s.size || s.text[0] != '{') {
         s.at = 0, s.expected = "'{'";
         return vae__st_fail(&file, &s, report);
@@ -8746,8 +8698,7 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
     while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
         if (step == VAE__ST_BAD) status = vae__st_fail(&file, &s, report);
         else if (step == VAE__ST_TENSOR) status = vae__st_check(&file, &item, report);
-        if (step == VAE__ST_PAIR) pairs++;
-        else names++;
+        names++;
         file.tensors += step == VAE__ST_TENSOR;
     }
     while (!status && s.at < s.size && s.text[s.at] == ' ') s.at++;
@@ -8756,55 +8707,61 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
         status = vae__st_fail(&file, &s, report);
     }
     if (status) return status;
-    index_size = (names > pairs ? names : pairs) * sizeof *index; /* below 3 * 10^8 */
+    index_size = names * sizeof *index; /* below 3 * 10^8 */
     index = (vae__st_entry *)vae__alloc(a, index_size);
     status = index ? vae__st_compare_all(&file, index, report)
                    : vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes",
-                               vae__tail(name), index_size);
+                               name, index_size);
     vae__release(a, index, index_size);
     if (!status) *st = file;
     return status;
 }
 
-/* Tensors one after another in header order: `cursor` begins at 0. 1, or 0 after the last. A name
- * is unescaped, and cut when it does not fit (401 always do). */
-static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
-                                  vae__st_tensor *out) {
+/* The next member of a kind behind `cursor`, which begins at 0: with that name, NULL: with any. */
+static int vae__st_seek(const vae__st *st, size_t *cursor, int kind, const char *name,
+                        vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
-    vae__st_item item;
     int step;
     if (*cursor) s.at = *cursor, s.comma = 1;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_TENSOR)
-        if (step == VAE__ST_END) return 0;
-    *cursor = s.at;
+    while ((step = vae__st_step(&s, item)) != VAE__ST_END)
+        if (step == kind && (!name || vae__st_is(s.text + item->key, name)))
+            return *cursor = s.at, 1;
+    return 0;
+}
+
+/* Tensors one after another in header order: 1, or 0 after the last. A name is unescaped, and cut
+ * when it does not fit (401 always do). */
+static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
+                      vae__st_tensor *out) {
+    vae__st_item item;
+    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, NULL, &item)) return 0;
     *out = item.tensor;
-    (void)vae__st_copy(s.text + item.key, name, room);
+    (void)vae__st_copy(st->bytes + st->header_at + item.key, name, room);
     return 1;
 }
 
-/* The tensor of that name: 1 when there is one. */
-static int vae__st_find(const vae__st *st, const char *tensor, vae__st_tensor *out) {
-    vae__st_scan s = vae__st_scan_of(st);
+/* The tensor of that name, most likely the next: files are written in the model's order. */
+static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
     vae__st_item item;
-    int step;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
-        if (step == VAE__ST_TENSOR && vae__st_is(s.text + item.key, tensor)) {
-            *out = item.tensor;
-            return 1;
-        }
-    return 0;
+    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) {
+        *cursor = 0;
+        if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) return 0;
+    }
+    *out = item.tensor;
+    return 1;
+}
+static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
+    size_t cursor = 0;
+    return vae__st_next(st, &cursor, name, out);
 }
 
 /* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
  * when it does not fit. */
 static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
-    vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
-    int step;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
-        if (step == VAE__ST_PAIR && vae__st_is(s.text + item.key, key))
-            return vae__st_copy(s.text + item.value, text, room);
-    return -1;
+    size_t cursor = 0;
+    if (!vae__st_seek(st, &cursor, VAE__ST_PAIR, key, &item)) return -1;
+    return vae__st_copy(st->bytes + st->header_at + item.value, text, room);
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -9107,17 +9064,6 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
     d->isa = o->isa;
     d->allocator = o->allocator;
     return VAE_OK;
-}
-
-/* A tensor by name: most likely the next one, since files are written in the model's order. */
-static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
-    char text[VAE__ST_NAME_MAX + 1];
-    size_t at = *cursor;
-    if (vae__st_at(st, &at, text, sizeof text, out) && !strcmp(text, name)) {
-        *cursor = at;
-        return 1;
-    }
-    return vae__st_find(st, name, out);
 }
 
 /* All floats of one section into `to`; the tensors must be there with the model's shapes. A section
