@@ -8765,7 +8765,23 @@ static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, si
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
+ * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
+
+static void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+    uint64_t u;
+    memcpy(&u, from, 8);
+    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
+}
+
+static int vae__read_bits(const char **at, char form, void *to) {
+    uint64_t u = 0;
+    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
+                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
+    if (!n || (form == 'x' && n != 16)) return 0;
+    *at += n;
+    memcpy(to, &u, 8);
+    return 1;
+}
 
 static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
@@ -8776,43 +8792,18 @@ static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
         switch (f->kind) {
         case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
         case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
-        case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
-        case VAE__REAL: vae__putf(s, "%x", vae__bits_d(*vae__field_real(&d, f))); break;
+        case VAE__U64: vae__put_bits(s, "", 'u', vae__field_u64(&d, f)); break;
+        case VAE__REAL: vae__put_bits(s, "", 'x', vae__field_real(&d, f)); break;
         case VAE__CHOICE:
             vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
             break;
         default:
-            for (j = 0; j < d.stage_count; j++)
-                vae__putf(s, "%s%u:%x", j ? "," : "", d.stages[j].steps,
-                          vae__bits_d(d.stages[j].lr));
+            for (j = 0; j < d.stage_count; j++) {
+                vae__put_bits(s, j ? "," : "", 'u', &d.stages[j].steps);
+                vae__put_bits(s, ":", 'x', &d.stages[j].lr);
+            }
         }
     }
-}
-
-/* Decimal without sign, or 16 hex digits; 1 when all of it up to `end` was read. */
-static int vae__read_u64(const char **at, uint64_t *out) {
-    const char *p = *at;
-    uint64_t u = 0;
-    if (!vae__is_digit(*p)) return 0;
-    for (; vae__is_digit(*p); p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        if (u > (UINT64_MAX - digit) / 10) return 0;
-        u = u * 10 + digit;
-    }
-    *at = p, *out = u;
-    return 1;
-}
-static int vae__read_hex(const char **at, uint64_t *out) {
-    const char *p = *at;
-    uint64_t u = 0;
-    int i;
-    for (i = 0; i < 16; i++, p++) {
-        if (vae__is_digit(*p)) u = u << 4 | (uint64_t)(*p - '0');
-        else if (*p >= 'a' && *p <= 'f') u = u << 4 | (uint64_t)(*p - 'a' + 10);
-        else return 0;
-    }
-    *at = p, *out = u;
-    return 1;
 }
 
 /* One value, all of `text`. */
@@ -8821,36 +8812,25 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
     uint64_t u;
     switch (f->kind) {
     case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
-    case VAE__INT: case VAE__FLAG:
-        if (!vae__read_u64(&p, &u) || u > INT_MAX) return 0;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
+        return *vae__field_int(d, f) >= 0;
+    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
+    case VAE__REAL: return vae__read_bits(&p, 'x', vae__field_real(d, f)) && !*p;
+    case VAE__STAGES:
+        for (; *p; d->stage_count++) {
+            vae_lr_stage *stage = &d->stages[d->stage_count];
+            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
+                !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
+                !vae__read_bits(&p, 'x', &stage->lr))
+                return 0;
+        }
+        return 1;
+    default:
+        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
         *vae__field_int(d, f) = (int)u;
-        break;
-    case VAE__U64:
-        if (!vae__read_u64(&p, &u)) return 0;
-        *vae__field_u64(d, f) = u;
-        break;
-    case VAE__REAL:
-        if (!vae__read_hex(&p, &u)) return 0;
-        *vae__field_real(d, f) = vae__double_of(u);
-        break;
-    case VAE__CHOICE: {
-        int value = vae_choice_find((vae_choice)f->choice, text);
-        if (value < 0) return 0;
-        *vae__field_int(d, f) = value;
         return 1;
     }
-    default:
-        d->stage_count = 0;
-        while (*p) {
-            vae_lr_stage *stage = &d->stages[d->stage_count];
-            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',')) return 0;
-            if (!vae__read_u64(&p, &stage->steps) || *p++ != ':' || !vae__read_hex(&p, &u))
-                return 0;
-            stage->lr = vae__double_of(u);
-            d->stage_count++;
-        }
-    }
-    return !*p;
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
@@ -8877,7 +8857,30 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
     return VAE_OK;
 }
 
-/* ---- what stands in a file: the parameters, then the optimiser's arrays and the average ---- */
+/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
+ * the average ---- */
+
+/* One metadata entry of numbers between blanks: their forms, and their places in a model. */
+typedef struct vae__fact {
+    const char *key, *forms;
+    size_t at[6];
+} vae__fact;
+#define VAE__IN(field) offsetof(vae, field)
+static const vae__fact vae__facts[] = {
+    {"vae.step", "u", {VAE__IN(step)}},
+    {"vae.epoch", "u", {VAE__IN(at.epoch)}},
+    {"vae.seed", "u", {VAE__IN(desc.seed)}},
+    {"vae.position", "uuuxxx", {VAE__IN(at.step), VAE__IN(at.images), VAE__IN(at.total),
+                                VAE__IN(at.recon), VAE__IN(at.kl), VAE__IN(at.loss)}},
+    {"vae.course", "uuuxx", {VAE__IN(at.best_epoch), VAE__IN(at.cuts), VAE__IN(at.cut_epoch),
+                             VAE__IN(at.best), VAE__IN(at.bound)}},
+    {"vae.adam", "xx", {VAE__IN(b1t), VAE__IN(b2t)}},
+};
+enum {
+    VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
+    VAE__SEED = 2,   /* for other readers: vae.desc has it too */
+    VAE__COURSE = 4  /* files have it since 0.2 */
+};
 
 typedef struct vae__section {
     const char *prefix;
@@ -8898,20 +8901,18 @@ static int vae__sections(const vae *m, int flags, vae__section out[4]) {
 /* The JSON header, padded with blanks so that the data begins at a multiple of 64. */
 static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections, int count,
                             uint64_t data_hash) {
-    const vae__position *at = &m->at;
     const size_t begin = s->count;
     size_t offset = 0, t;
     int i, j;
     vae__putf(s, "{\"__metadata__\":{\"vae.format\":\"1\",\"vae.desc\":\"");
     vae__put_desc(s, &m->desc);
-    vae__putf(s, "\",\"vae.step\":\"%u\",\"vae.epoch\":\"%u\",\"vae.seed\":\"%u\"", m->step,
-              at->epoch, m->desc.seed);
-    vae__putf(s, ",\"vae.position\":\"%u %u %u %x %x %x\"", at->step, at->images, at->total,
-              vae__bits_d(at->recon), vae__bits_d(at->kl), vae__bits_d(at->loss));
-    vae__putf(s, ",\"vae.course\":\"%u %u %u %x %x\"", at->best_epoch, at->cuts, at->cut_epoch,
-              vae__bits_d(at->best), vae__bits_d(at->bound));
-    vae__putf(s, ",\"vae.adam\":\"%x %x\"", vae__bits_d(m->b1t), vae__bits_d(m->b2t));
-    vae__putf(s, ",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
+    for (i = 0; i < VAE__FACT_COUNT; i++) {
+        const vae__fact *f = &vae__facts[i];
+        vae__putf(s, "\",\"%s\":\"", f->key);
+        for (j = 0; f->forms[j]; j++)
+            vae__put_bits(s, j ? " " : "", f->forms[j], (const char *)m + f->at[j]);
+    }
+    vae__putf(s, "\",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
               data_hash);
     for (i = 0; i < count; i++) {
         for (t = 0; t < m->slot_count; t++) {
@@ -8927,40 +8928,32 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
     while ((s->count - begin + 8) % 64) vae__put(s, " ", 1);
 }
 
-static void vae__le32(unsigned char *p, uint32_t u) {
-    p[0] = (unsigned char)u, p[1] = (unsigned char)(u >> 8);
-    p[2] = (unsigned char)(u >> 16), p[3] = (unsigned char)(u >> 24);
-}
-
-static void vae__put_floats(vae__sink *s, const float *x, size_t count) {
-    unsigned char part[1024];
-    while (count) {
-        const size_t run = count < 256 ? count : 256;
-        size_t i;
-        for (i = 0; i < run; i++) vae__le32(part + 4 * i, vae__bits_f(x[i]));
-        vae__put(s, part, 4 * run);
-        x += run, count -= run;
-    }
+/* The `width` low bytes of u, the lowest first. */
+static void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
+    unsigned char bytes[8];
+    size_t i;
+    for (i = 0; i < width; i++) bytes[i] = (unsigned char)(u >> 8 * i);
+    vae__put(s, bytes, width);
 }
 
 /* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
-static void vae__put_model(vae__sink *s, const vae *m, int flags) {
+static void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
     uint64_t hash = VAE__FNV;
-    unsigned char length[8];
-    vae__sink counter;
+    size_t size = 0, t;
     int i;
     for (i = 0; i < count; i++) hash = vae__hash_floats(hash, sections[i].values, m->parameters);
-    memset(&counter, 0, sizeof counter);
-    counter.put = vae__put_nowhere;
-    vae__put_header(&counter, m, sections, count, hash);
-    vae__le32(length, (uint32_t)counter.count);
-    vae__le32(length + 4, (uint32_t)((uint64_t)counter.count >> 32));
-    vae__put(s, length, 8);
+    (void)vae_save_size(m, flags, &size);
+    vae__put_le(s, size - (size_t)count * m->parameters * 4 - 8, 8);
     vae__put_header(s, m, sections, count, hash);
     VAE_ASSERT(s->count % 64 == 0);
-    for (i = 0; i < count; i++) vae__put_floats(s, sections[i].values, m->parameters);
+    for (i = 0; i < count; i++) {
+        if (!VAE__BIG_ENDIAN) vae__put(s, sections[i].values, 4 * m->parameters);
+        else
+            for (t = 0; t < m->parameters; t++)
+                vae__put_le(s, vae__bits_f(sections[i].values[t]), 4);
+    }
 }
 
 /* A model that holds numbers that are not finite must not replace a good file. */
@@ -8998,16 +8991,16 @@ VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
 
 VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
     vae__sink s;
+    size_t need = 0;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!bytes) return vae__fail(&m->report, VAE_ERR_NULL, "bytes is NULL");
     bad = vae__can_save(m, flags);
     if (bad) return bad;
+    (void)vae_save_size(m, flags, &need);
+    if (size < need)
+        return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, need);
     memset(&s, 0, sizeof s);
-    vae_save_size(m, flags, &s.count);
-    if (size < s.count)
-        return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, s.count);
-    s.count = 0;
     s.put = vae__put_block, s.block = (char *)bytes, s.room = size;
     vae__put_model(&s, m, flags);
     return VAE_OK;
@@ -9015,19 +9008,17 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* ---- loading ---- */
 
-/* A metadata value as numbers in the form of `pattern`: 'u' decimal, 'x' hex, between blanks. 0
- * when the key is missing, -1 when the value is something else. */
-static int vae__st_numbers_of(const vae__st *st, const char *key, const char *pattern,
+/* A metadata value as numbers in these forms, between blanks. 0 when the key is missing, -1 when
+ * the value is something else. */
+static int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
                               uint64_t *out) {
     char text[160];
     const char *p = text;
     const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
     if (length == -1) return 0;
     if (length < 0 || strlen(text) != (size_t)length) return -1;
-    for (; *pattern; pattern++, out++) {
-        if (!(*pattern == 'u' ? vae__read_u64(&p, out) : vae__read_hex(&p, out))) return -1;
-        if (pattern[1] && *p++ != ' ') return -1;
-    }
+    for (; *forms; forms++)
+        if (!vae__read_bits(&p, *forms, out++) || (forms[1] && *p++ != ' ')) return -1;
     return *p ? -1 : 1;
 }
 
@@ -9049,44 +9040,35 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
                          *line_size);
     if (vae__st_meta(st, "vae.desc", *line, *line_size) < 0)
-        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
-    else
-        bad = vae__read_desc(*line, d, st->name, report);
-    if (bad) {
-        vae__release(a, *line, *line_size);
-        *line = NULL;
-        return bad;
-    }
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
+    bad = vae__read_desc(*line, d, st->name, report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference && d->batch > 128) d->batch = 128; /* results do not depend on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
-    return VAE_OK;
+    return bad;
 }
 
-/* All floats of one section into `to`; the tensors must be there with the model's shapes. A section
- * other than the parameters may be missing as a whole: *found is 0 then. */
+/* All floats of one section into a model; the tensors must be there with the model's shapes. A
+ * section other than the parameters may be missing as a whole: *found is 0 then. */
 static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
                                   size_t *cursor, int *found, vae_report *report) {
-    const int optional = section->prefix[0] != 0;
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
         const vae__slot *slot = &m->slots[t];
+        const unsigned char *from;
+        float *to = section->values + slot->offset;
         vae__st_tensor tensor;
-        char name[64];
-        vae__sink s;
+        vae_report name;
         int fits, j;
-        memset(&s, 0, sizeof s);
-        s.put = vae__put_cut, s.block = name, s.room = sizeof name;
-        vae__putf(&s, "%s%s", section->prefix, slot->name);
-        vae__put(&s, "", 1);
-        if (!vae__st_next(st, cursor, name, &tensor)) {
-            if (optional && !*found) return VAE_OK;
+        (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
+        if (!vae__st_next(st, cursor, name.text, &tensor)) {
+            if (*section->prefix && !t) return VAE_OK;
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
-                             name);
+                             name.text);
         }
         *found = 1;
         fits = !strcmp(tensor.dtype, "F32") && tensor.rank == slot->rank;
@@ -9094,16 +9076,13 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
         if (!fits)
             return vae__fail(report, VAE_ERR_MISMATCH, slot->rank == 2 ?
                              "%s: the tensor %s is not F32 of shape [%z,%z]" :
-                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name,
+                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name.text,
                              slot->shape[0], slot->shape[1]);
-        if (section->values) {
-            const unsigned char *from = st->bytes + st->data_at + tensor.begin;
-            float *to = section->values + slot->offset;
-            if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
-            else
-                for (i = 0; i < slot->count; i++)
-                    to[i] = vae__float_of(vae__get_le32(from + 4 * i));
-        }
+        from = st->bytes + st->data_at + tensor.begin;
+        if (m->borrowed && !*section->prefix) continue; /* they stay where they are */
+        if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
+        else
+            for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
     }
     return VAE_OK;
 }
@@ -9126,31 +9105,25 @@ static vae_status vae__st_stranger(const vae__st *st, const vae *m, vae_report *
 
 /* The position in training, the optimiser's products, the checksum of the data. */
 static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, vae_report *report) {
-    uint64_t step[1], epoch[1], position[6], course[5], adam[2], hash[1];
-    const int known = vae__st_numbers_of(st, "vae.course", "uuuxx", course); /* since 0.2 */
-    vae__position *at = &m->at;
-    if (vae__st_numbers_of(st, "vae.step", "u", step) != 1 ||
-        vae__st_numbers_of(st, "vae.epoch", "u", epoch) != 1 ||
-        vae__st_numbers_of(st, "vae.position", "uuuxxx", position) != 1 ||
-        vae__st_numbers_of(st, "vae.adam", "xx", adam) != 1 ||
-        vae__st_numbers_of(st, "vae.data_hash", "x", hash) != 1)
+    const vae__position *at = &m->at;
+    uint64_t hash = 0, u[6];
+    int good = vae__st_numbers_of(st, "vae.data_hash", "x", &hash) == 1, sane = 1, i, j;
+    for (i = 0; i < VAE__FACT_COUNT; i++) {
+        const vae__fact *f = &vae__facts[i];
+        const int known = i == VAE__SEED ? 0 : vae__st_numbers_of(st, f->key, f->forms, u);
+        for (j = 0; known == 1 && f->forms[j]; j++) memcpy((char *)m + f->at[j], u + j, 8);
+        if (i == VAE__COURSE) sane = known >= 0;
+        else if (i != VAE__SEED) good = good && known == 1;
+    }
+    if (!good)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: one of vae.step, vae.epoch, vae.position, "
                          "vae.adam, vae.data_hash is missing or cannot be read", st->name);
-    if (hash[0] != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
+    if (hash != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
                          "file is damaged", st->name);
-    m->step = step[0];
-    at->epoch = epoch[0];
-    at->step = position[0], at->images = position[1], at->total = position[2];
-    at->recon = vae__double_of(position[3]), at->kl = vae__double_of(position[4]);
-    at->loss = vae__double_of(position[5]);
-    if (known > 0) {
-        at->best_epoch = course[0], at->cuts = course[1], at->cut_epoch = course[2];
-        at->best = vae__double_of(course[3]), at->bound = vae__double_of(course[4]);
-    }
     m->weights_only = !has_optimizer;
-    if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
-    if (at->images > at->total || (at->step != 0) != (at->images != 0) || known < 0 ||
+    if (!has_optimizer) m->b1t = m->b2t = 1;
+    if (at->images > at->total || (at->step != 0) != (at->images != 0) || !sane ||
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
@@ -9159,8 +9132,37 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     return VAE_OK;
 }
 
+/* All that a model just made is to hold. */
+static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
+    vae__section sections[4];
+    const int count = vae__sections(m, 0, sections);
+    size_t cursor = 0, tensors = 0;
+    int i, found, optimizer = 0;
+    for (i = 0; i < count; i++) {
+        const vae__section *section = &sections[i];
+        const int optim = section->prefix[0] == 'o';
+        vae_status bad = vae__st_section(st, m, section, &cursor, &found, report);
+        const char *wrong;
+        if (bad) return bad;
+        if (optim && i > 1 && found != optimizer)
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
+                             "part is there", st->name);
+        if (optim) optimizer = found;
+        if (found) tensors += m->slot_count;
+        else if (!optim) memcpy(section->values, m->w, m->parameters * sizeof(float));
+        wrong = vae__bad_tensor(m, section->values);
+        if (wrong)
+            return vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
+                             "finite", st->name, section->prefix, wrong);
+    }
+    if (m->v && !m->k->none_negative(m->parameters, m->v))
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
+    if (!m->desc.inference && st->tensors != tensors) return vae__st_stranger(st, m, report);
+    return vae__st_state(st, m, optimizer, report);
+}
+
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
- * models load without a heap. */
+ * models load without a heap. What was taken last is given back first. */
 typedef struct vae__scratch {
     const vae_allocator *heap;
     size_t used;
@@ -9176,11 +9178,9 @@ static void *vae__scratch_alloc(size_t size, void *user) {
 }
 static void vae__scratch_release(void *ptr, size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if ((uint64_t *)ptr < s->room || (uint64_t *)ptr >= s->room + 1024)
-        vae__release(s->heap, ptr, size);
-    else if ((uint64_t *)ptr == s->room + s->used - words)
-        s->used -= words; /* the last one out */
+    uint64_t *at = (uint64_t *)ptr;
+    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
+    else s->used = (size_t)(at - s->room);
 }
 
 /* Where the parameters lie in the file, if they can be used there: in the model's order, without
@@ -9191,109 +9191,73 @@ static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_alloc
                                    const float **place, vae_report *report) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = st->bytes + st->data_at;
-    size_t t;
-    int good = 1;
+    vae__st_tensor tensor;
+    size_t t = 0;
     if (VAE__BIG_ENDIAN || ((uintptr_t)at & 3) != 0) return VAE_OK;
     plan->slots = (vae__slot *)vae__alloc(a, size);
     if (!plan->slots)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
     (void)vae__plan(plan, NULL, NULL); /* went well before */
-    for (t = 0; good && t < plan->slot_count; t++) {
-        vae__st_tensor tensor;
-        good = vae__st_find(st, plan->slots[t].name, &tensor) &&
-               tensor.begin == plan->slots[t].offset * 4;
-    }
+    while (t < plan->slot_count && vae__st_find(st, plan->slots[t].name, &tensor) &&
+           tensor.begin == plan->slots[t].offset * 4)
+        t++;
     vae__release(a, plan->slots, size);
     plan->slots = NULL;
-    if (good) *place = (const float *)(const void *)at;
+    if (t == plan->slot_count) *place = (const float *)(const void *)at;
     return VAE_OK;
 }
 
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* tensors are looked up by reading it */
 
-/* Both loaders: *need or *model, whichever is not NULL. */
-static vae_status vae__load_in(const void *bytes, size_t size, const char *name,
-                               const vae_load_options *options, size_t *need, vae **model,
-                               vae_report *report) {
+/* All loaders: *need or *model, whichever is not NULL. */
+static vae_status vae__load(const void *bytes, size_t size, const char *name,
+                            const vae_load_options *options, size_t *need, vae **model,
+                            vae_report *report) {
     vae_load_options o;
-    vae__section sections[4];
     vae_desc d;
     vae__st st;
     vae plan, *m = NULL;
     const float *borrowed = NULL;
     vae__scratch scratch;
     vae_allocator temporary;
+    vae__fpenv env;
     char *line = NULL;
-    size_t line_size = 0, total = 0, cursor = 0;
-    int count, i, found = 0, optimizer = 0;
+    size_t line_size = 0, total = 0;
     vae_status bad;
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
+    vae__fp_enter(&env);
     memset(&o, 0, sizeof o);
     memset(&d, 0, sizeof d);
     if (options) o = *options;
-    if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
-    name = vae__tail(name);
     scratch.heap = &o.allocator, scratch.used = 0;
     temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
     temporary.user = &scratch;
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
-        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
-                         "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
-    bad = vae__st_open(&st, bytes, size, name, &temporary, report);
+        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
+                        "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
+    else bad = vae__st_open(&st, bytes, size, name, &temporary, report);
     if (!bad) bad = vae__st_desc(&st, &o, &temporary, &d, &line, &line_size, report);
-    if (bad) return bad;
-    bad = vae__measure(&d, 0, &plan, &total, report);
+    if (!bad) bad = vae__measure(&d, 0, &plan, &total, report);
     /* a description that claims more than the file holds asks for memory in vain */
     if (!bad && plan.parameters > st.data_size / 4)
         bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
-                        "%z floats", name, plan.parameters, st.data_size / 4);
+                        "%z floats", st.name, plan.parameters, st.data_size / 4);
     if (!bad && o.borrow && o.inference)
         bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
     if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
     if (!bad && o.max_memory && total > o.max_memory)
         bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes, more than the %z that "
-                        "are allowed", name, total, o.max_memory);
+                        "are allowed", st.name, total, o.max_memory);
     if (!bad && need) *need = total;
     if (!bad && model) {
         bad = vae__make(&d, o.memory, o.memory_size, borrowed, &m, report);
-        count = bad ? 0 : vae__sections(m, 0, sections);
-        for (i = 0, total = 0; i < count && !bad; i++) {
-            vae__section section = sections[i];
-            const int optim = section.prefix[0] == 'o';
-            const char *wrong;
-            if (i == 0 && borrowed) section.values = NULL; /* shapes only */
-            bad = vae__st_section(&st, m, &section, &cursor, &found, report);
-            if (bad) break;
-            if (found) total += m->slot_count;
-            if (optim && i > 1 && found != optimizer)
-                bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
-                                "part is there", name);
-            if (optim) optimizer = found;
-            if (section.prefix[0] == 'e' && !found)
-                memcpy(m->average, m->w, m->parameters * sizeof(float));
-            wrong = vae__bad_tensor(m, sections[i].values);
-            if (!bad && wrong)
-                bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
-                                "finite", name, section.prefix, wrong);
-        }
-        if (!bad && m->v && !m->k->none_negative(m->parameters, m->v))
-            bad = vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", name);
-        if (!bad && !o.inference && st.tensors != total) bad = vae__st_stranger(&st, m, report);
-        if (!bad) bad = vae__st_state(&st, m, optimizer, report);
+        if (!bad) bad = vae__st_fill(&st, m, report);
         if (bad) vae_destroy(m);
         else *model = m;
     }
     vae__release(&temporary, line, line_size);
-    return bad;
-}
-
-static vae_status vae__load(const void *bytes, size_t size, const char *name,
-                            const vae_load_options *options, size_t *need, vae **model,
-                            vae_report *report) {
-    vae__fpenv env;
-    vae_status bad;
-    vae__fp_enter(&env);
-    bad = vae__load_in(bytes, size, name, options, need, model, report);
     vae__fp_leave(&env);
     return bad;
 }
@@ -9306,7 +9270,6 @@ VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report) {
-    if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     return vae__load(bytes, size, "model", options, NULL, model, report);
 }
 
@@ -9326,7 +9289,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
                             vae_report *report) {
     vae__reader r;
     vae_load_options o;
-    unsigned char *bytes;
+    unsigned char *bytes = NULL;
     size_t got = 0;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
@@ -9335,13 +9298,10 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     o.borrow = 0; /* the bytes go when this returns */
     bad = vae__open_read(&r, path, report);
     if (bad) return bad;
-    if (r.size == SIZE_MAX) {
-        vae__close(r.file);
-        return vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", path);
-    }
-    bytes = (unsigned char *)vae__alloc(&o.allocator, r.size);
-    if (!bytes)
-        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
+    if (r.size == SIZE_MAX)
+        bad = vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", r.name);
+    else if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
+        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
     else
         bad = vae__read(&r, bytes, r.size, &got, report);
     vae__close(r.file);
