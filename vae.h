@@ -7960,6 +7960,7 @@ int ftruncate(int, off_t);
 #endif
 #endif
 typedef int vae__file;
+#define VAE__CLOSE close
 #else
 #ifdef _WIN32
 #include <io.h>
@@ -7969,6 +7970,7 @@ extern "C"
 __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
 #endif
 typedef FILE *vae__file;
+#define VAE__CLOSE fclose
 #endif
 
 #define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
@@ -8004,26 +8006,21 @@ static const char *vae__errno_text(int code) {
 /* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
  * whose errno it returns. */
 static int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
+    errno = 0;
     for (*moved = 0; *moved < count;) {
         const size_t ask = vae__min(count - *moved, (size_t)1 << 24);
         char *at = (char *)bytes + *moved;
-        errno = 0;
 #ifdef VAE__POSIX
-        {
-            const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return VAE__ERRNO;
-            if (n == 0) break;
-            *moved += (size_t)n;
-        }
+        const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
+        const int bad = n < 0;
+        if (bad && errno == EINTR) continue;
 #else
-        {
-            const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
-            if (n < ask && ferror(file)) return VAE__ERRNO;
-            if (n == 0) break;
-            *moved += n;
-        }
+        const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
+        const int bad = n < ask && ferror(file);
 #endif
+        if (bad) return VAE__ERRNO;
+        if (!n) break;
+        *moved += (size_t)n;
     }
     return *moved < count && write_it ? ENOSPC : 0;
 }
@@ -8097,14 +8094,6 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
     if (!code) return VAE_OK;
     return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
                      vae__errno_text(code));
-}
-
-static int vae__close(vae__file file) {
-#ifdef VAE__POSIX
-    return close(file);
-#else
-    return fclose(file);
-#endif
 }
 
 /* Writes go to "<path>.tmp", which becomes `path` only when all of it is on the disk. */
@@ -8302,23 +8291,26 @@ static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
     return count;
 }
 
-/* A walk through the header. After a failure `at` tells where, and either `expected` what should
- * have stood there or `problem` what is wrong with what does. */
+/* A walk through the header. It ends at the first failure: `at` tells where, and either `expected`
+ * what should have stood there or `problem` what is wrong with what does. From then on nothing is
+ * found any more: no character, empty strings, zeros. */
 typedef struct vae__st_scan {
     const unsigned char *text;
     size_t at, size;
+    size_t string; /* where the last string began */
     const char *expected, *problem;
-    int in_metadata;
+    int failed, in_metadata;
     int comma; /* one is due before the next member */
 } vae__st_scan;
 
-static int vae__st_bad(vae__st_scan *s, size_t at, const char *problem) {
-    s->at = at, s->problem = problem;
-    return 0;
+static void vae__st_bad(vae__st_scan *s, size_t at, const char *expected, const char *problem) {
+    if (s->failed) return;
+    s->failed = 1, s->at = at, s->expected = expected, s->problem = problem;
 }
 
 /* The next character that is not blank, -1 at the end. */
 static int vae__st_peek(vae__st_scan *s) {
+    if (s->failed) return -1;
     while (s->at < s->size && memchr(" \t\n\r", s->text[s->at], 4)) s->at++;
     return s->at < s->size ? s->text[s->at] : -1;
 }
@@ -8326,14 +8318,15 @@ static int vae__st_peek(vae__st_scan *s) {
 static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     const int good = vae__st_peek(s) == c;
     if (good) s->at++;
-    else s->expected = expected;
+    else vae__st_bad(s, s->at, expected, NULL);
     return good;
 }
 
-/* Is there another member before `close`? Takes the comma before it, or `close`. -1: neither. */
+/* Is there another member before `close`? Takes the comma before it, or `close`. */
 static int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
-    if (vae__st_peek(s) == close) return s->at++, 0;
-    return first || vae__st_take(s, ',', expected) ? 1 : -1;
+    const int c = vae__st_peek(s);
+    if (c == close) s->at++;
+    return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
 }
 
 /* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
@@ -8342,8 +8335,10 @@ static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
     uint64_t high, low;
-    if (known) *code = (unsigned char)to[known - from];
-    if (known) return 2;
+    if (known) {
+        *code = (unsigned char)to[known - from];
+        return 2;
+    }
     if (room < 6 || p[1] != 'u' || vae__read_number(p + 2, 4, 16, &high) != 4) return 0;
     *code = (uint32_t)high;
     if (high < 0xD800 || high > 0xDFFF) return 6;
@@ -8354,22 +8349,23 @@ static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     return 12;
 }
 
-/* A string; `begin` is its first character, and its closing quote ends every later walk. */
-static int vae__st_string(vae__st_scan *s, size_t *begin) {
-    if (!vae__st_take(s, '"', "a string")) return 0;
-    *begin = s->at;
-    while (s->at < s->size) {
+/* A string: its first character. Its closing quote ends every later walk. */
+static const unsigned char *vae__st_string(vae__st_scan *s) {
+    static const unsigned char none[] = "\"";
+    const int open = vae__st_take(s, '"', "a string");
+    s->string = s->at;
+    while (open && !s->failed && s->at < s->size) {
         const unsigned char *p = s->text + s->at;
         size_t step = 1;
         uint32_t code;
-        if (*p < 0x20) return vae__st_bad(s, s->at, "a control character inside a string");
         if (*p == '\\') step = vae__st_escape((const char *)p, s->size - s->at, &code);
-        if (!step) return vae__st_bad(s, s->at, "an escape that JSON does not have");
-        s->at += step;
-        if (*p == '"') return 1;
+        if (*p < 0x20) vae__st_bad(s, s->at, NULL, "a control character inside a string");
+        else if (!step) vae__st_bad(s, s->at, NULL, "an escape that JSON does not have");
+        else s->at += step;
+        if (*p == '"') return s->text + s->string;
     }
-    s->expected = "the end of a string";
-    return 0;
+    vae__st_bad(s, s->at, "the end of a string", NULL);
+    return none;
 }
 
 /* The bytes that a checked string stands for, one by one, -1 after the last. */
@@ -8381,7 +8377,8 @@ typedef struct vae__st_cursor {
 static int vae__st_byte(vae__st_cursor *c) {
     uint32_t code = c->later & 0xFF;
     int n, i;
-    if (code) return c->later >>= 8, (int)code;
+    c->later >>= 8;
+    if (code) return (int)code;
     if (*c->p == '"') return -1;
     if (*c->p != '\\') return *c->p++;
     c->p += vae__st_escape((const char *)c->p, 12, &code);
@@ -8429,70 +8426,66 @@ static const char *vae__st_quote(const unsigned char *string, char text[48]) {
     return text;
 }
 
-static int vae__st_number(vae__st_scan *s, size_t *out) {
+static size_t vae__st_number(vae__st_scan *s) {
     const int first = vae__st_peek(s);
-    const char *p = (const char *)s->text + s->at;
     uint64_t u = 0;
-    size_t n;
-    s->expected = "a whole number";
-    if (first < '0' || first > '9') return 0;
-    n = vae__read_number(p, s->size - s->at, 10, &u);
-    *out = (size_t)u;
-    if (!n || *out != u) return vae__st_bad(s, s->at, "a number so large that it overflows");
-    if (n > 1 && first == '0') return vae__st_bad(s, s->at, "a leading zero");
-    s->at += n;
-    return 1;
+    size_t n = 0;
+    if (first < '0' || first > '9') {
+        vae__st_bad(s, s->at, "a whole number", NULL);
+        return 0;
+    }
+    n = vae__read_number((const char *)s->text + s->at, s->size - s->at, 10, &u);
+    if (!n || (size_t)u != u) vae__st_bad(s, s->at, NULL, "a number so large that it overflows");
+    if (n > 1 && first == '0') vae__st_bad(s, s->at, NULL, "a leading zero");
+    s->at += s->failed ? 0 : n;
+    return (size_t)u;
 }
 
-/* [a, b, ...], at most `room` of them. */
-static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, int *count) {
-    int n = 0, more;
-    if (!vae__st_take(s, '[', "'['")) return 0;
-    while ((more = vae__st_more(s, !n, ']', "',' or ']'")) > 0) {
-        if (n == room)
-            return vae__st_bad(s, s->at, room == 2 ? "more than two data_offsets"
-                                                   : "a shape of more than 8 dimensions");
-        if (!vae__st_number(s, out + n++)) return 0;
+/* [a, b, ...], at most `room` of them: how many. */
+static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
+    int n = 0;
+    (void)vae__st_take(s, '[', "'['");
+    while (vae__st_more(s, !n, ']', "',' or ']'")) {
+        if (n < room) out[n++] = vae__st_number(s);
+        else vae__st_bad(s, s->at, NULL, too_many);
     }
-    *count = n;
-    return !more;
+    return n;
 }
 
 /* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
-static int vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+static void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
                                           "a tensor without data_offsets"};
-    size_t open, key = 0, value = 0, offsets[2];
-    int seen = 0, count = 0, more, i;
+    const size_t open = vae__st_take(s, '{', "'{'") ? s->at - 1 : 0;
+    size_t offsets[2] = {0, 0};
+    int seen = 0, i;
     memset(t, 0, sizeof *t);
-    if (!vae__st_take(s, '{', "'{'")) return 0;
-    open = s->at - 1;
-    while ((more = vae__st_more(s, !seen, '}', "',' or '}'")) > 0) {
-        if (!vae__st_string(s, &key)) return 0;
-        for (i = 0; i < 3 && !vae__st_is(s->text + key, keys[i]); i++) {}
-        if (i == 3) return vae__st_bad(s, key, "a key other than dtype, shape and data_offsets");
-        if (seen >> i & 1) return vae__st_bad(s, key, "a key given twice");
+    while (vae__st_more(s, !seen, '}', "',' or '}'")) {
+        const unsigned char *key = vae__st_string(s);
+        for (i = 0; i < 3 && !vae__st_is(key, keys[i]); i++) {}
+        if (i == 3)
+            vae__st_bad(s, s->string, NULL, "a key other than dtype, shape and data_offsets");
+        if (seen >> i & 1) vae__st_bad(s, s->string, NULL, "a key given twice");
         seen |= 1 << i;
-        if (!vae__st_take(s, ':', "':'")) return 0;
-        if (!(i == 0   ? vae__st_string(s, &value)
-              : i == 1 ? vae__st_numbers(s, t->shape, VAE_MAX_RANK, &t->rank)
-                       : vae__st_numbers(s, offsets, 2, &count)))
-            return 0;
-        if (i == 0 && vae__st_copy(s->text + value, t->dtype, sizeof t->dtype) < 0)
+        (void)vae__st_take(s, ':', "':'");
+        if (i == 0 && vae__st_copy(vae__st_string(s), t->dtype, sizeof t->dtype) < 0)
             memcpy(t->dtype, "?", 2);
-        if (i == 2 && count != 2) return vae__st_bad(s, s->at - 1, "fewer than two data_offsets");
-        if (i == 2) t->begin = offsets[0], t->end = offsets[1];
+        if (i == 1)
+            t->rank = vae__st_numbers(s, t->shape, VAE_MAX_RANK,
+                                      "a shape of more than 8 dimensions");
+        if (i == 2 && vae__st_numbers(s, offsets, 2, "more than two data_offsets") < 2)
+            vae__st_bad(s, s->at - 1, NULL, "fewer than two data_offsets");
     }
-    for (i = 0; !more && i < 3; i++)
-        if (!(seen >> i & 1)) return vae__st_bad(s, open, missing[i]);
-    return !more;
+    for (i = 0; i < 3; i++)
+        if (!(seen >> i & 1)) vae__st_bad(s, open, NULL, missing[i]);
+    t->begin = offsets[0], t->end = offsets[1];
 }
 
-enum { VAE__ST_BAD = -1, VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
+enum { VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
 
 typedef struct vae__st_item {
-    size_t key, value; /* first characters; a value only in a pair of __metadata__ */
+    const unsigned char *key, *value; /* a value only in a pair of __metadata__ */
     vae__st_tensor tensor;
 } vae__st_item;
 
@@ -8503,15 +8496,20 @@ static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     if (!more && s->in_metadata)
         s->in_metadata = 0, more = vae__st_more(s, 0, '}', "',' or '}'");
     if (!more) return VAE__ST_END;
-    if (more < 0 || !vae__st_string(s, &item->key)) return VAE__ST_BAD;
-    if (s->at - item->key > VAE__ST_NAME_MAX && !s->in_metadata)
-        return vae__st_bad(s, item->key, "a name of more than 400 bytes") - 1;
-    if (!vae__st_take(s, ':', "':'")) return VAE__ST_BAD;
-    if (s->in_metadata) return vae__st_string(s, &item->value) ? VAE__ST_PAIR : VAE__ST_BAD;
-    if (!vae__st_is(s->text + item->key, "__metadata__"))
-        return vae__st_object(s, &item->tensor) ? VAE__ST_TENSOR : VAE__ST_BAD;
-    s->in_metadata = 1, s->comma = 0;
-    return vae__st_take(s, '{', "'{'") ? VAE__ST_METADATA : VAE__ST_BAD;
+    item->key = vae__st_string(s);
+    if (s->at - s->string > VAE__ST_NAME_MAX && !s->in_metadata)
+        vae__st_bad(s, s->string, NULL, "a name of more than 400 bytes");
+    (void)vae__st_take(s, ':', "':'");
+    if (s->in_metadata) {
+        item->value = vae__st_string(s);
+        return VAE__ST_PAIR;
+    }
+    if (vae__st_is(item->key, "__metadata__")) {
+        s->in_metadata = vae__st_take(s, '{', "'{'"), s->comma = 0;
+        return VAE__ST_METADATA;
+    }
+    vae__st_object(s, &item->tensor);
+    return VAE__ST_TENSOR;
 }
 
 static vae__st_scan vae__st_scan_of(const vae__st *st) {
@@ -8542,10 +8540,11 @@ static unsigned vae__st_bits(const char *dtype) {
 /* Do shape, dtype and data_offsets agree? */
 static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae_report *report) {
     const vae__st_tensor *t = &item->tensor;
-    size_t bits = vae__st_bits(t->dtype), product = bits, offset = st->header_at + item->key;
+    const size_t bits = vae__st_bits(t->dtype), offset = (size_t)(item->key - st->bytes);
+    size_t product = bits;
     char name[48];
     int i, fits = 1;
-    vae__st_quote(st->bytes + offset, name);
+    vae__st_quote(item->key, name);
     if (t->begin > t->end)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %s end at %z, "
                          "before they begin at %z", st->name, offset, name, t->end, t->begin);
@@ -8601,14 +8600,14 @@ static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     size_t n = 0, i, end;
     int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        vae__st_cursor c = {s.text + item.key, 0};
+        vae__st_cursor c = {item.key, 0};
         /* names and keys are two worlds: different beginnings keep their hashes apart */
         uint64_t key = VAE__FNV + (step == VAE__ST_PAIR);
         if (tiles && step != VAE__ST_TENSOR) continue;
         if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
         else
             while ((b = vae__st_byte(&c)) >= 0) key = (key ^ (unsigned)b) * 0x100000001b3u;
-        e[n].key = key, e[n++].at = item.key;
+        e[n].key = key, e[n++].at = (size_t)(item.key - s.text);
     }
     for (i = n / 2, end = n; end > 1;) {
         vae__st_entry x;
@@ -8644,8 +8643,8 @@ static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_r
         (void)vae__st_step(&s, &item);
         if (item.tensor.begin != at)
             return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
-                             "expected %z: %s", st->name, st->header_at + item.key,
-                             vae__st_quote(s.text + item.key, name), item.tensor.begin, at,
+                             "expected %z: %s", st->name, st->header_at + e[i].at,
+                             vae__st_quote(item.key, name), item.tensor.begin, at,
                              item.tensor.begin > at ? "there is a hole" : "tensors overlap");
     }
     if (at != st->data_size)
@@ -8691,21 +8690,15 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
     if (bad < s.size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the header is not valid UTF-8",
                          name, 8 + bad);
-    if (!s.size || s.text[0] != '{') {
-        s.at = 0, s.expected = "'{'";
-        return vae__st_fail(&file, &s, report);
-    }
+    if (!s.size || s.text[0] != '{') vae__st_bad(&s, 0, "'{'", NULL);
     while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        if (step == VAE__ST_BAD) status = vae__st_fail(&file, &s, report);
-        else if (step == VAE__ST_TENSOR) status = vae__st_check(&file, &item, report);
-        names++;
+        if (step == VAE__ST_TENSOR && !s.failed) status = vae__st_check(&file, &item, report);
         file.tensors += step == VAE__ST_TENSOR;
+        names++;
     }
-    while (!status && s.at < s.size && s.text[s.at] == ' ') s.at++;
-    if (!status && s.at < s.size) {
-        s.expected = "nothing but spaces behind the last brace";
-        status = vae__st_fail(&file, &s, report);
-    }
+    while (!s.failed && s.at < s.size && s.text[s.at] == ' ') s.at++;
+    if (s.at < s.size) vae__st_bad(&s, s.at, "nothing but spaces behind the last brace", NULL);
+    if (!status && s.failed) status = vae__st_fail(&file, &s, report);
     if (status) return status;
     index_size = names * sizeof *index; /* below 3 * 10^8 */
     index = (vae__st_entry *)vae__alloc(a, index_size);
@@ -8724,9 +8717,9 @@ static int vae__st_seek(const vae__st *st, size_t *cursor, int kind, const char 
     int step;
     if (*cursor) s.at = *cursor, s.comma = 1;
     while ((step = vae__st_step(&s, item)) != VAE__ST_END)
-        if (step == kind && (!name || vae__st_is(s.text + item->key, name)))
-            return *cursor = s.at, 1;
-    return 0;
+        if (step == kind && (!name || vae__st_is(item->key, name))) break;
+    if (step != VAE__ST_END) *cursor = s.at;
+    return step != VAE__ST_END;
 }
 
 /* Tensors one after another in header order: 1, or 0 after the last. A name is unescaped, and cut
@@ -8736,7 +8729,7 @@ static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room
     vae__st_item item;
     if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, NULL, &item)) return 0;
     *out = item.tensor;
-    (void)vae__st_copy(st->bytes + st->header_at + item.key, name, room);
+    (void)vae__st_copy(item.key, name, room);
     return 1;
 }
 
@@ -8761,7 +8754,7 @@ static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, si
     vae__st_item item;
     size_t cursor = 0;
     if (!vae__st_seek(st, &cursor, VAE__ST_PAIR, key, &item)) return -1;
-    return vae__st_copy(st->bytes + st->header_at + item.value, text, room);
+    return vae__st_copy(item.value, text, room);
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -9304,7 +9297,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
         bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
     else
         bad = vae__read(&r, bytes, r.size, &got, report);
-    vae__close(r.file);
+    VAE__CLOSE(r.file);
     if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, r.size);
     return bad;
@@ -9598,6 +9591,7 @@ static void vae__gz_codes(vae__gzip *g) {
         uint32_t e;
         size_t length, back;
         unsigned char *to, *stop;
+        int n;
         if (end - at < 16) {
             g->hold = hold, g->bits = bits, g->at = at;
             vae__gz_more(g);
@@ -9606,27 +9600,18 @@ static void vae__gz_codes(vae__gzip *g) {
         }
         VAE__GZ_REFILL(in, at, hold, bits);
         e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-        if (!(e & VAE__GZ_KIND)) { /* three literals of 11 bits fit before the next refill */
+        for (n = 0; n < 3 && !(e & VAE__GZ_KIND); n++) { /* 3 literals of 11 bits, then a look */
             out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
             e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-            if (!(e & VAE__GZ_KIND)) {
-                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-                if (!(e & VAE__GZ_KIND)) {
-                    out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                    continue;
-                }
-            }
-            VAE__GZ_REFILL(in, at, hold, bits);
         }
-        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE) {
+        VAE__GZ_REFILL(in, at, hold, bits);
+        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
             e = lit[(e >> 16) + (hold >> VAE__GZ_LIT_BITS & (0x7FFFu >> VAE__GZ_LIT_BITS))];
-            if (!(e & VAE__GZ_KIND)) {
-                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                continue;
-            }
-        }
         hold >>= e & 15, bits -= e & 15;
+        if (!(e & VAE__GZ_KIND)) {
+            out[pos++] = (unsigned char)(e >> 16);
+            continue;
+        }
         if ((e & VAE__GZ_KIND) != VAE__GZ_BASE) {
             if ((e & VAE__GZ_KIND) == VAE__GZ_BAD) problem = "a deflate block holds a wrong code";
             g->next = VAE__GZ_BLOCK;
@@ -10082,7 +10067,7 @@ VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocato
     bad = vae__open_read(&reader, path, report);
     if (bad) return bad;
     bad = vae__data_from(&reader, allocator, data, report);
-    vae__close(reader.file);
+    VAE__CLOSE(reader.file);
     return bad;
 }
 
