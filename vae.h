@@ -7963,8 +7963,8 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 #ifndef VAE_NO_STDIO
 
-/* Files are read and written whole. Under POSIX through descriptors, so that a program compiled
- * with -std=c99 needs no feature macro; elsewhere through stdio. */
+/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
+ * elsewhere through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -7982,140 +7982,141 @@ int fsync(int);
 int ftruncate(int, off_t);
 #endif
 #endif
-#elif defined(_WIN32)
+typedef int vae__file;
+#define VAE__CLOSE close
+#else
+#ifdef _WIN32
 #include <io.h>
 #ifdef __cplusplus
 extern "C"
 #endif
 __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
 #endif
+typedef FILE *vae__file;
+#define VAE__CLOSE fclose
+#endif
+
+#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
 
 /* strerror is not safe with threads and follows the locale. */
 static const char *vae__errno_text(int code) {
     switch (code) {
-    case 0: return "cut short";
     case ENOENT: return "no such file or folder";
     case EACCES: return "permission denied";
     case ENOSPC: return "no space left on the disk";
     case ENOMEM: return "out of memory";
-#ifdef EISDIR
     case EISDIR: return "it is a folder";
-#endif
-#ifdef ENOTDIR
     case ENOTDIR: return "a part of the path is not a folder";
-#endif
-#ifdef EROFS
     case EROFS: return "the file system is read-only";
-#endif
-#ifdef EPERM
     case EPERM: return "not permitted";
-#endif
-#ifdef EIO
     case EIO: return "input/output error";
-#endif
-#ifdef EFBIG
     case EFBIG: return "the file would be too large";
+    case EMFILE: return "too many open files";
+    case ENAMETOOLONG: return "the name is too long";
+#ifdef VAE__POSIX
+    case EWOULDBLOCK: return "another writer is at work on it";
 #endif
 #ifdef EDQUOT
     case EDQUOT: return "the disk quota is used up";
 #endif
-#ifdef EMFILE
-    case EMFILE: return "too many open files";
-#endif
 #ifdef ELOOP
     case ELOOP: return "it is a symbolic link";
-#endif
-#ifdef ENAMETOOLONG
-    case ENAMETOOLONG: return "the name is too long";
 #endif
     default: return "the system refused";
     }
 }
 
-typedef struct vae__reader {
-    const char *path;
-    size_t size; /* SIZE_MAX when unknown: a pipe */
+/* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
+ * whose errno it returns. */
+static int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
+    errno = 0;
+    for (*moved = 0; *moved < count;) {
+        const size_t ask = vae__min(count - *moved, (size_t)1 << 24);
+        char *at = (char *)bytes + *moved;
 #ifdef VAE__POSIX
-    int fd;
+        const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
+        const int bad = n < 0;
+        if (bad && errno == EINTR) continue;
 #else
-    FILE *file;
+        const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
+        const int bad = n < ask && ferror(file);
+#endif
+        if (bad) return VAE__ERRNO;
+        if (!n) break;
+        *moved += (size_t)n;
+    }
+    return *moved < count && write_it ? ENOSPC : 0;
+}
+
+#endif /* VAE_NO_STDIO */
+
+/* Where bytes come from, front to back. */
+typedef struct vae__reader {
+    const char *name;           /* stands in messages */
+    size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: how many were read */
+    const unsigned char *bytes; /* a block of memory; NULL: the file */
+#ifndef VAE_NO_STDIO
+    vae__file file;
 #endif
 } vae__reader;
 
+/* Reads `want` bytes; `got` is less only at the end. */
+static vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
+                            vae_report *report) {
+    if (r->bytes) {
+        *got = vae__min(want, r->size - r->at);
+        memcpy(to, r->bytes + r->at, *got);
+#ifndef VAE_NO_STDIO
+    } else {
+        const int code = vae__move(r->file, to, want, 0, got);
+        if (code)
+            return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s", r->name,
+                             r->at + *got, vae__errno_text(code));
+#endif
+    }
+    (void)report;
+    r->at += *got;
+    return VAE_OK;
+}
+
+static vae__reader vae__read_block(const void *bytes, size_t size, const char *name) {
+    vae__reader r;
+    memset(&r, 0, sizeof r);
+    r.name = vae__tail(name), r.bytes = (const unsigned char *)bytes, r.size = size;
+    return r;
+}
+
+#ifndef VAE_NO_STDIO
+
 static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *report) {
-    r->path = path ? vae__tail(path) : "";
-    r->size = SIZE_MAX;
+    int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
+    *r = vae__read_block(NULL, SIZE_MAX, path);
     errno = 0;
 #ifdef VAE__POSIX
-    r->fd = open(path, O_RDONLY);
-    if (r->fd < 0)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
-                         vae__errno_text(errno));
-    {
+    r->file = open(path, O_RDONLY);
+    if (r->file < 0) {
+        code = VAE__ERRNO;
+    } else {
         struct stat st;
-        if (fstat(r->fd, &st) == 0) {
-            if (S_ISDIR(st.st_mode)) {
-                close(r->fd);
-                return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: it is a folder",
-                                 r->path);
-            }
-            if (S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
-                r->size = (size_t)st.st_size;
-        }
+        const int known = fstat(r->file, &st) == 0;
+        if (known && S_ISDIR(st.st_mode)) close(r->file), code = EISDIR;
+        if (known && S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
+            r->size = (size_t)st.st_size;
     }
 #else
     r->file = fopen(path, "rb");
-    if (!r->file)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->path,
-                         vae__errno_text(errno));
-    if (fseek(r->file, 0, SEEK_END) == 0) {
-        long end = ftell(r->file);
+    if (!r->file) {
+        code = VAE__ERRNO;
+    } else if (fseek(r->file, 0, SEEK_END) == 0) {
+        const long end = ftell(r->file);
         if (end >= 0) r->size = (size_t)end;
         rewind(r->file);
     }
 #endif
-    return VAE_OK;
-}
-
-/* Reads `want` bytes; `got` is less only at the end of the file. */
-static vae_status vae__read(vae__reader *r, void *buffer, size_t want, size_t *got,
-                            vae_report *report) {
-    size_t have = 0;
-    while (have < want) {
-        size_t ask = want - have < ((size_t)1 << 24) ? want - have : (size_t)1 << 24;
-        errno = 0;
-#ifdef VAE__POSIX
-        {
-            ssize_t n = read(r->fd, (char *)buffer + have, ask);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0)
-                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
-                                 r->path, have, vae__errno_text(errno));
-            if (n == 0) break;
-            have += (size_t)n;
-        }
-#else
-        {
-            size_t n = fread((char *)buffer + have, 1, ask, r->file);
-            if (n == 0 && ferror(r->file))
-                return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s",
-                                 r->path, have, vae__errno_text(errno));
-            if (n == 0) break;
-            have += n;
-        }
-#endif
-    }
-    *got = have;
-    return VAE_OK;
-}
-
-static void vae__close_read(vae__reader *r) {
-#ifdef VAE__POSIX
-    close(r->fd);
-#else
-    fclose(r->file);
-#endif
+    if (!code) return VAE_OK;
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
+                     vae__errno_text(code));
 }
 
 /* Writes go to "<path>.tmp", which becomes `path` only when all of it is on the disk. */
@@ -8123,52 +8124,29 @@ enum { VAE__MAX_PATH = 4096 };
 typedef struct vae__writer {
     vae__sink sink; /* first: the sink's `put` casts back */
     int code;       /* errno of the first failure */
-    size_t fill;
-#ifdef VAE__POSIX
-    int fd;
-#else
-    FILE *file;
-#endif
+    vae__file file;
     const char *path;
     char temp[VAE__MAX_PATH];
+    size_t fill; /* of the buffer */
     char buffer[16384];
 } vae__writer;
 
-static int vae__write_out(vae__writer *w, const char *bytes, size_t count) {
-    while (count) {
-        errno = 0;
-#ifdef VAE__POSIX
-        {
-            size_t ask = count < ((size_t)1 << 24) ? count : (size_t)1 << 24;
-            ssize_t n = write(w->fd, bytes, ask);
-            if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) {
-                w->code = errno ? errno : ENOSPC;
-                return 0;
-            }
-            bytes += n, count -= (size_t)n;
-        }
-#else
-        if (fwrite(bytes, 1, count, w->file) != count) {
-            w->code = errno ? errno : ENOSPC;
-            return 0;
-        }
-        count = 0;
-#endif
-    }
-    return 1;
+static int vae__flush(vae__writer *w) {
+    size_t moved;
+    if (!w->code) w->code = vae__move(w->file, w->buffer, w->fill, 1, &moved);
+    w->fill = 0;
+    return !w->code;
 }
 
 static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     vae__writer *w = (vae__writer *)s;
-    if (count > sizeof w->buffer - w->fill) {
-        size_t fill = w->fill;
-        w->fill = 0;
-        if (!vae__write_out(w, w->buffer, fill)) return 0;
-        if (count >= sizeof w->buffer) return vae__write_out(w, (const char *)bytes, count);
+    const char *from = (const char *)bytes;
+    while (count) {
+        const size_t run = vae__min(count, sizeof w->buffer - w->fill);
+        memcpy(w->buffer + w->fill, from, run);
+        w->fill += run, from += run, count -= run;
+        if (w->fill == sizeof w->buffer && !vae__flush(w)) return 0;
     }
-    memcpy(w->buffer + w->fill, bytes, count);
-    w->fill += count;
     return 1;
 }
 
@@ -8184,107 +8162,118 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
 #else
 #define VAE__NOFOLLOW 0
 #endif
-enum { VAE__BUSY = -2 };
-static int vae__open_locked(const char *temp) {
+static int vae__open_locked(const char *temp, int *file) {
     int tries;
     for (tries = 0; tries < 100; tries++) {
         struct stat ours, named;
-        int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666), same;
-        if (fd < 0) return -1;
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-            close(fd);
-            return VAE__BUSY;
-        } /* a file system without locks: go on without */
-        same = fstat(fd, &ours) == 0 && stat(temp, &named) == 0 && ours.st_ino == named.st_ino &&
-               ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
-        if (same && ftruncate(fd, 0) == 0) return fd;
+        const int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666);
+        int busy, same, code;
+        if (fd < 0) return VAE__ERRNO;
+        busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* or has no locks */
+        same = !busy && fstat(fd, &ours) == 0 && stat(temp, &named) == 0 &&
+               ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
+        *file = fd;
+        if (same && ftruncate(fd, 0) == 0) return 0;
+        code = VAE__ERRNO;
         close(fd);
-        if (same) return -1;
+        if (busy || same) return code;
     }
-    return VAE__BUSY;
+    return EWOULDBLOCK;
 }
 #endif
 
 static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *report) {
-    size_t n;
-    memset(&w->sink, 0, sizeof w->sink);
-    w->code = 0;
-    w->fill = 0;
-    w->path = path;
-    w->sink.put = vae__put_file;
+    const size_t n = path ? strlen(path) : 0;
+    int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
-    n = strlen(path);
     if (n + 5 > sizeof w->temp)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d", n,
                          (int)sizeof w->temp - 5);
+    memset(&w->sink, 0, sizeof w->sink);
+    w->sink.put = vae__put_file;
+    w->code = 0, w->fill = 0, w->path = path;
     memcpy(w->temp, path, n);
     memcpy(w->temp + n, ".tmp", 5);
     errno = 0;
 #ifdef VAE__POSIX
-    w->fd = vae__open_locked(w->temp);
-    if (w->fd == VAE__BUSY)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: another writer is at work on it",
-                         vae__tail(w->temp));
-    if (w->fd < 0)
+    code = vae__open_locked(w->temp, &w->file);
 #else
     w->file = fopen(w->temp, "wb");
-    if (!w->file)
+    if (!w->file) code = VAE__ERRNO;
 #endif
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
-                         vae__errno_text(errno));
-    return VAE_OK;
-}
-
-/* A rename is only safe from a power cut once the folder that holds the name is on the disk. */
-static void vae__sync_folder(const char *path) {
-#ifdef VAE__POSIX
-    char folder[VAE__MAX_PATH];
-    size_t n = strlen(path);
-    int fd;
-    while (n && path[n - 1] != '/') n--;
-    if (n > 1) n--;
-    memcpy(folder, path, n);
-    if (!n) folder[n++] = '.';
-    folder[n] = 0;
-    fd = open(folder, O_RDONLY);
-    if (fd >= 0) {
-        (void)fsync(fd); /* some file systems cannot; the data itself is safe by now */
-        close(fd);
-    }
-#else
-    (void)path;
-#endif
+    if (!code) return VAE_OK;
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
+                     vae__errno_text(code));
 }
 
 /* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
 static vae_status vae__close_write(vae__writer *w, vae_report *report) {
-    int good = !w->sink.failed && vae__write_out(w, w->buffer, w->fill);
+    int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
 #ifdef VAE__POSIX
-    if (good && fsync(w->fd) != 0 && errno != EINVAL) good = 0, w->code = errno;
-    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
-    if (!good) remove(w->temp);
-    close(w->fd); /* last: with it goes the lock */
-#elif defined(_WIN32)
-    if (good && (fflush(w->file) || _commit(_fileno(w->file)))) good = 0, w->code = errno;
-    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
-    if (good && !MoveFileExA(w->temp, w->path, 1 | 8)) good = 0, w->code = EACCES;
+    if (!code && fsync(w->file) != 0 && errno != EINVAL) code = VAE__ERRNO;
 #else
-    if (fclose(w->file) != 0 && good) good = 0, w->code = errno;
-    if (good && rename(w->temp, w->path) != 0) good = 0, w->code = errno;
+#ifdef _WIN32
+    if (!code && (fflush(w->file) || _commit(_fileno(w->file)))) code = VAE__ERRNO;
 #endif
-    if (good) {
-        vae__sync_folder(w->path);
-        return VAE_OK;
+    if (fclose(w->file) != 0 && !code) code = VAE__ERRNO;
+#endif
+#ifdef _WIN32
+    if (!code && !MoveFileExA(w->temp, w->path, 1 | 8)) code = EACCES;
+#else
+    if (!code && rename(w->temp, w->path) != 0) code = VAE__ERRNO;
+#endif
+    if (code) remove(w->temp);
+#ifdef VAE__POSIX
+    close(w->file); /* last: with it goes the lock */
+    if (!code) { /* a name is only safe from a power cut once its folder is on the disk */
+        size_t n = strlen(w->temp);
+        int folder;
+        while (n && w->temp[n - 1] != '/') n--;
+        w->temp[n] = 0;
+        folder = open(n ? w->temp : ".", O_RDONLY);
+        if (folder >= 0) {
+            (void)fsync(folder); /* some file systems cannot; the data itself is safe by now */
+            close(folder);
+        }
     }
-#ifndef VAE__POSIX
-    remove(w->temp);
 #endif
+    if (!code) return VAE_OK;
     return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", vae__tail(w->path),
-                     vae__errno_text(w->code));
+                     vae__errno_text(code));
 }
 
 #endif /* VAE_NO_STDIO */
+
+/* ---- numbers as text ---- */
+
+/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
+static size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
+
+/* "1f 8b 08": `text` has room for 3 * count characters. */
+static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+        text[3 * i + 2] = ' ';
+    }
+    text[count ? 3 * count - 1 : 0] = 0;
+    return text;
+}
 
 /* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
  *
@@ -8309,172 +8298,129 @@ typedef struct vae__st_tensor {
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* "1f 8b 08": `text` has room for 3 * count characters. */
-static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
-    size_t i;
-    for (i = 0; i < count; i++) {
-        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        text[3 * i + 2] = ' ';
-    }
-    text[count ? 3 * count - 1 : 0] = 0;
-    return text;
-}
-
 /* Where UTF-8 breaks off: no overlong forms, no surrogates, nothing above 10FFFF. `count` when it
  * is whole. */
 static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
-    size_t i = 0;
-    while (i < count) {
-        unsigned c = p[i];
-        size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : 1, k;
-        uint32_t code = c & (0x3Fu >> more);
-        if (c < 0x80) {
-            i++;
-            continue;
-        }
-        if (c < 0xC2 || c > 0xF4 || count - i <= more) return i;
-        for (k = 1; k <= more; k++) {
-            if ((p[i + k] & 0xC0) != 0x80) return i;
-            code = code << 6 | (p[i + k] & 0x3Fu);
-        }
-        if (code < (more == 3 ? 0x10000u : more == 2 ? 0x800u : 0x80u) || code > 0x10FFFF ||
-            (code >= 0xD800 && code < 0xE000))
-            return i;
-        i += more + 1;
+    size_t i, k, more;
+    for (i = 0; i < count; i += more + 1) {
+        const unsigned c = p[i];
+        unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+        unsigned most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+        more = c < 0x80 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
+        if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || count - i <= more) return i;
+        for (k = 1; k <= more; k++, least = 0x80, most = 0xBF)
+            if (p[i + k] < least || p[i + k] > most) return i;
     }
     return count;
 }
 
-/* A walk through the header. After a failure `at` tells where, and either `expected` what should
- * have stood there or `problem` what is wrong with what does. */
+/* A walk through the header. It ends at the first failure: `at` tells where, and either `expected`
+ * what should have stood there or `problem` what is wrong with what does. From then on nothing is
+ * found any more: no character, empty strings, zeros. */
 typedef struct vae__st_scan {
     const unsigned char *text;
     size_t at, size;
+    size_t string; /* where the last string began */
     const char *expected, *problem;
-    int in_metadata;
+    int failed, in_metadata;
     int comma; /* one is due before the next member */
 } vae__st_scan;
 
-static int vae__st_bad(vae__st_scan *s, size_t at, const char *problem) {
-    s->at = at, s->problem = problem;
-    return 0;
+static void vae__st_bad(vae__st_scan *s, size_t at, const char *expected, const char *problem) {
+    if (s->failed) return;
+    s->failed = 1, s->at = at, s->expected = expected, s->problem = problem;
 }
 
 /* The next character that is not blank, -1 at the end. */
 static int vae__st_peek(vae__st_scan *s) {
-    while (s->at < s->size && (s->text[s->at] == ' ' || s->text[s->at] == '\t' ||
-                               s->text[s->at] == '\n' || s->text[s->at] == '\r'))
-        s->at++;
+    if (s->failed) return -1;
+    while (s->at < s->size && memchr(" \t\n\r", s->text[s->at], 4)) s->at++;
     return s->at < s->size ? s->text[s->at] : -1;
 }
 
 static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
-    if (vae__st_peek(s) != c) {
-        s->expected = expected;
-        return 0;
-    }
-    s->at++;
-    return 1;
+    const int good = vae__st_peek(s) == c;
+    if (good) s->at++;
+    else vae__st_bad(s, s->at, expected, NULL);
+    return good;
 }
 
-/* Four hexadecimal digits, -1 when they are not. */
-static int32_t vae__st_hex4(const unsigned char *p) {
-    int32_t v = 0;
-    int i;
-    for (i = 0; i < 4; i++) {
-        unsigned c = p[i], low = c | 0x20;
-        if (c >= '0' && c <= '9') v = v << 4 | (int32_t)(c - '0');
-        else if (low >= 'a' && low <= 'f') v = v << 4 | (int32_t)(low - 'a' + 10);
-        else return -1;
-    }
-    return v;
+/* Is there another member before `close`? Takes the comma before it, or `close`. */
+static int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
+    const int c = vae__st_peek(s);
+    if (c == close) s->at++;
+    return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
 }
 
 /* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
  * none such. Half a surrogate pair is none. */
-static size_t vae__st_escape(const unsigned char *p, size_t room, uint32_t *code) {
+static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    int32_t high, low;
-    size_t i;
-    if (room < 2) return 0;
-    for (i = 0; from[i]; i++)
-        if (p[1] == (unsigned char)from[i]) {
-            *code = (unsigned char)to[i];
-            return 2;
-        }
-    if (p[1] != 'u' || room < 6 || (high = vae__st_hex4(p + 2)) < 0) return 0;
+    const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
+    uint64_t high, low;
+    if (known) {
+        *code = (unsigned char)to[known - from];
+        return 2;
+    }
+    if (room < 6 || p[1] != 'u' || vae__read_number(p + 2, 4, 16, &high) != 4) return 0;
     *code = (uint32_t)high;
     if (high < 0xD800 || high > 0xDFFF) return 6;
-    if (high > 0xDBFF || room < 12 || p[6] != '\\' || p[7] != 'u') return 0;
-    low = vae__st_hex4(p + 8);
-    if (low < 0xDC00 || low > 0xDFFF) return 0;
-    *code = 0x10000u + ((uint32_t)(high - 0xD800) << 10) + (uint32_t)(low - 0xDC00);
+    if (high > 0xDBFF || room < 12 || p[6] != '\\' || p[7] != 'u' ||
+        vae__read_number(p + 8, 4, 16, &low) != 4 || low < 0xDC00 || low > 0xDFFF)
+        return 0;
+    *code = (uint32_t)(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
     return 12;
 }
 
-/* A string; `begin` is its first character, and its closing quote ends every later walk. */
-static int vae__st_string(vae__st_scan *s, size_t *begin) {
-    if (!vae__st_take(s, '"', "a string")) return 0;
-    *begin = s->at;
-    while (s->at < s->size) {
-        unsigned c = s->text[s->at];
+/* A string: its first character. Its closing quote ends every later walk. */
+static const unsigned char *vae__st_string(vae__st_scan *s) {
+    static const unsigned char none[] = "\"";
+    const int open = vae__st_take(s, '"', "a string");
+    s->string = s->at;
+    while (open && !s->failed && s->at < s->size) {
+        const unsigned char *p = s->text + s->at;
         size_t step = 1;
         uint32_t code;
-        if (c == '"') {
-            s->at++;
-            return 1;
-        }
-        if (c < 0x20) return vae__st_bad(s, s->at, "a control character inside a string");
-        if (c == '\\') step = vae__st_escape(s->text + s->at, s->size - s->at, &code);
-        if (!step) return vae__st_bad(s, s->at, "an escape that JSON does not have");
-        s->at += step;
+        if (*p == '\\') step = vae__st_escape((const char *)p, s->size - s->at, &code);
+        if (*p < 0x20) vae__st_bad(s, s->at, NULL, "a control character inside a string");
+        else if (!step) vae__st_bad(s, s->at, NULL, "an escape that JSON does not have");
+        else s->at += step;
+        if (*p == '"') return s->text + s->string;
     }
-    s->expected = "the end of a string";
-    return 0;
+    vae__st_bad(s, s->at, "the end of a string", NULL);
+    return none;
 }
 
 /* The bytes that a checked string stands for, one by one, -1 after the last. */
 typedef struct vae__st_cursor {
     const unsigned char *p;
-    int left;
-    unsigned char later[3];
+    uint32_t later; /* of a character begun, the next byte lowest */
 } vae__st_cursor;
 
 static int vae__st_byte(vae__st_cursor *c) {
-    uint32_t code = 0;
+    uint32_t code = c->later & 0xFF;
     int n, i;
-    if (c->left) return c->later[--c->left];
+    c->later >>= 8;
+    if (code) return (int)code;
     if (*c->p == '"') return -1;
     if (*c->p != '\\') return *c->p++;
-    c->p += vae__st_escape(c->p, 12, &code);
+    c->p += vae__st_escape((const char *)c->p, 12, &code);
     if (code < 0x80) return (int)code;
     n = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    for (i = 0; i < n; i++) {
-        c->later[i] = (unsigned char)(0x80 | (code & 0x3F));
-        code >>= 6;
-    }
-    c->left = n;
+    for (i = 0; i < n; i++, code >>= 6) c->later = c->later << 8 | 0x80 | (code & 0x3F);
     return (int)((0xF0u << (3 - n) & 0xFF) | code);
-}
-
-static vae__st_cursor vae__st_cursor_at(const unsigned char *p) {
-    vae__st_cursor c;
-    memset(&c, 0, sizeof c);
-    c.p = p;
-    return c;
 }
 
 /* Order of two strings by what they stand for. */
 static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
-    vae__st_cursor x = vae__st_cursor_at(a), y = vae__st_cursor_at(b);
+    vae__st_cursor x = {a, 0}, y = {b, 0};
     int p, q;
     do p = vae__st_byte(&x), q = vae__st_byte(&y); while (p == q && p >= 0);
     return p - q;
 }
 
 static int vae__st_is(const unsigned char *string, const char *word) {
-    vae__st_cursor c = vae__st_cursor_at(string);
+    vae__st_cursor c = {string, 0};
     while (*word)
         if (vae__st_byte(&c) != (unsigned char)*word++) return 0;
     return vae__st_byte(&c) < 0;
@@ -8482,7 +8428,7 @@ static int vae__st_is(const unsigned char *string, const char *word) {
 
 /* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
 static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
-    vae__st_cursor c = vae__st_cursor_at(string);
+    vae__st_cursor c = {string, 0};
     size_t n = 0;
     int b;
     if (!room) return -2;
@@ -8503,113 +8449,96 @@ static const char *vae__st_quote(const unsigned char *string, char text[48]) {
     return text;
 }
 
-static int vae__st_number(vae__st_scan *s, size_t *out) {
-    size_t first, v = 0;
-    int c = vae__st_peek(s);
-    first = s->at;
-    s->expected = "a whole number";
-    if (c < '0' || c > '9') return 0;
-    for (; s->at < s->size && s->text[s->at] >= '0' && s->text[s->at] <= '9'; s->at++) {
-        size_t digit = (size_t)(s->text[s->at] - '0');
-        if (!vae__size_mul(v, 10, &v) || !vae__size_add(v, digit, &v))
-            return vae__st_bad(s, first, "a number so large that it overflows");
+static size_t vae__st_number(vae__st_scan *s) {
+    const int first = vae__st_peek(s);
+    uint64_t u = 0;
+    size_t n = 0;
+    if (first < '0' || first > '9') {
+        vae__st_bad(s, s->at, "a whole number", NULL);
+        return 0;
     }
-    if (c == '0' && s->at - first > 1) return vae__st_bad(s, first, "a leading zero");
-    *out = v;
-    return 1;
+    n = vae__read_number((const char *)s->text + s->at, s->size - s->at, 10, &u);
+    if (!n || (size_t)u != u) vae__st_bad(s, s->at, NULL, "a number so large that it overflows");
+    if (n > 1 && first == '0') vae__st_bad(s, s->at, NULL, "a leading zero");
+    s->at += s->failed ? 0 : n;
+    return (size_t)u;
 }
 
-/* [a, b, ...], at most `room` of them. */
-static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, int *count) {
+/* [a, b, ...], at most `room` of them: how many. */
+static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
     int n = 0;
-    if (!vae__st_take(s, '[', "'['")) return 0;
-    if (vae__st_peek(s) != ']') {
-        do {
-            if (n == room)
-                return vae__st_bad(s, s->at, room == 2 ? "more than two data_offsets"
-                                                       : "a shape of more than 8 dimensions");
-            if (!vae__st_number(s, out + n)) return 0;
-            n++;
-        } while (vae__st_peek(s) == ',' && ++s->at);
+    (void)vae__st_take(s, '[', "'['");
+    while (vae__st_more(s, !n, ']', "',' or ']'")) {
+        if (n < room) out[n++] = vae__st_number(s);
+        else vae__st_bad(s, s->at, NULL, too_many);
     }
-    *count = n;
-    return vae__st_take(s, ']', "',' or ']'");
+    return n;
 }
 
 /* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
-static int vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+static void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+    static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
                                           "a tensor without data_offsets"};
-    size_t open = 0, key = 0, value = 0, offsets[2];
-    int seen = 0, count = 0, which;
+    const size_t open = vae__st_take(s, '{', "'{'") ? s->at - 1 : 0;
+    size_t offsets[2] = {0, 0};
+    int seen = 0, i;
     memset(t, 0, sizeof *t);
-    if (!vae__st_take(s, '{', "'{'")) return 0;
-    open = s->at - 1;
-    while (vae__st_peek(s) != '}') {
-        if (seen && !vae__st_take(s, ',', "',' or '}'")) return 0;
-        if (!vae__st_string(s, &key)) return 0;
-        which = vae__st_is(s->text + key, "dtype")          ? 0
-                : vae__st_is(s->text + key, "shape")        ? 1
-                : vae__st_is(s->text + key, "data_offsets") ? 2
-                                                            : 3;
-        if (which == 3)
-            return vae__st_bad(s, key, "a key other than dtype, shape and data_offsets");
-        if (seen >> which & 1) return vae__st_bad(s, key, "a key given twice");
-        seen |= 1 << which;
-        if (!vae__st_take(s, ':', "':'")) return 0;
-        if (which == 0) {
-            if (!vae__st_string(s, &value)) return 0;
-            if (vae__st_copy(s->text + value, t->dtype, sizeof t->dtype) < 0)
-                memcpy(t->dtype, "?", 2);
-        } else if (which == 1) {
-            if (!vae__st_numbers(s, t->shape, VAE_MAX_RANK, &t->rank)) return 0;
-        } else {
-            if (!vae__st_numbers(s, offsets, 2, &count)) return 0;
-            if (count != 2) return vae__st_bad(s, s->at - 1, "fewer than two data_offsets");
-            t->begin = offsets[0], t->end = offsets[1];
-        }
+    while (vae__st_more(s, !seen, '}', "',' or '}'")) {
+        const unsigned char *key = vae__st_string(s);
+        for (i = 0; i < 3 && !vae__st_is(key, keys[i]); i++) {}
+        if (i == 3)
+            vae__st_bad(s, s->string, NULL, "a key other than dtype, shape and data_offsets");
+        if (seen >> i & 1) vae__st_bad(s, s->string, NULL, "a key given twice");
+        seen |= 1 << i;
+        (void)vae__st_take(s, ':', "':'");
+        if (i == 0 && vae__st_copy(vae__st_string(s), t->dtype, sizeof t->dtype) < 0)
+            memcpy(t->dtype, "?", 2);
+        if (i == 1)
+            t->rank = vae__st_numbers(s, t->shape, VAE_MAX_RANK,
+                                      "a shape of more than 8 dimensions");
+        if (i == 2 && vae__st_numbers(s, offsets, 2, "more than two data_offsets") < 2)
+            vae__st_bad(s, s->at - 1, NULL, "fewer than two data_offsets");
     }
-    s->at++;
-    for (which = 0; which < 3; which++)
-        if (!(seen >> which & 1)) return vae__st_bad(s, open, missing[which]);
-    return 1;
+    for (i = 0; i < 3; i++)
+        if (!(seen >> i & 1)) vae__st_bad(s, open, NULL, missing[i]);
+    t->begin = offsets[0], t->end = offsets[1];
 }
 
-enum { VAE__ST_BAD = -1, VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
+enum { VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
 
 typedef struct vae__st_item {
-    size_t key, value; /* first characters; a value only in a pair of __metadata__ */
+    const unsigned char *key, *value; /* a value only in a pair of __metadata__ */
     vae__st_tensor tensor;
 } vae__st_item;
 
 /* One member of the header, in order; the pairs of __metadata__ follow it one by one. */
 static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
-    if (s->in_metadata && vae__st_peek(s) == '}') s->at++, s->in_metadata = 0, s->comma = 1;
-    if (vae__st_peek(s) == '}' && !s->in_metadata) {
-        s->at++;
-        return VAE__ST_END;
-    }
-    if (s->comma && !vae__st_take(s, ',', "',' or '}'")) return VAE__ST_BAD;
+    int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
-    if (!vae__st_string(s, &item->key)) return VAE__ST_BAD;
-    if (s->at - item->key > VAE__ST_NAME_MAX && !s->in_metadata) {
-        (void)vae__st_bad(s, item->key, "a name of more than 400 bytes");
-        return VAE__ST_BAD;
+    if (!more && s->in_metadata)
+        s->in_metadata = 0, more = vae__st_more(s, 0, '}', "',' or '}'");
+    if (!more) return VAE__ST_END;
+    item->key = vae__st_string(s);
+    if (s->at - s->string > VAE__ST_NAME_MAX && !s->in_metadata)
+        vae__st_bad(s, s->string, NULL, "a name of more than 400 bytes");
+    (void)vae__st_take(s, ':', "':'");
+    if (s->in_metadata) {
+        item->value = vae__st_string(s);
+        return VAE__ST_PAIR;
     }
-    if (!vae__st_take(s, ':', "':'")) return VAE__ST_BAD;
-    if (s->in_metadata) return vae__st_string(s, &item->value) ? VAE__ST_PAIR : VAE__ST_BAD;
-    if (!vae__st_is(s->text + item->key, "__metadata__"))
-        return vae__st_object(s, &item->tensor) ? VAE__ST_TENSOR : VAE__ST_BAD;
-    if (!vae__st_take(s, '{', "'{'")) return VAE__ST_BAD;
-    s->in_metadata = 1, s->comma = 0;
-    return VAE__ST_METADATA;
+    if (vae__st_is(item->key, "__metadata__")) {
+        s->in_metadata = vae__st_take(s, '{', "'{'"), s->comma = 0;
+        return VAE__ST_METADATA;
+    }
+    vae__st_object(s, &item->tensor);
+    return VAE__ST_TENSOR;
 }
 
 static vae__st_scan vae__st_scan_of(const vae__st *st) {
     vae__st_scan s;
     memset(&s, 0, sizeof s);
-    s.text = st->bytes + st->header_at;
-    s.size = st->header_size;
+    s.text = st->bytes + st->header_at, s.size = st->header_size;
     s.at = 1; /* behind the brace */
     return s;
 }
@@ -8634,78 +8563,74 @@ static unsigned vae__st_bits(const char *dtype) {
 /* Do shape, dtype and data_offsets agree? */
 static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae_report *report) {
     const vae__st_tensor *t = &item->tensor;
-    size_t bits = vae__st_bits(t->dtype), product = bits, offset = st->header_at + item->key;
+    const size_t bits = vae__st_bits(t->dtype), offset = (size_t)(item->key - st->bytes);
+    size_t product = bits;
     char name[48];
     int i, fits = 1;
-    vae__st_quote(st->bytes + offset, name);
+    vae__st_quote(item->key, name);
     if (t->begin > t->end)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %s end at %z, "
-                         "before they begin at %z", vae__tail(st->name), offset, name, t->end,
-                         t->begin);
+                         "before they begin at %z", st->name, offset, name, t->end, t->begin);
     if (t->end > st->data_size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s ends at %z of the data, but the "
-                         "file is incomplete or wrong and has only %z bytes of it",
-                         vae__tail(st->name), offset, name, t->end, st->data_size);
+                         "file is incomplete or wrong and has only %z bytes of it", st->name,
+                         offset, name, t->end, st->data_size);
     if (!bits) return VAE_OK; /* a type from the future: nobody can ask for this tensor */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %s is so large that "
-                         "its size overflows", vae__tail(st->name), offset, name);
+                         "its size overflows", st->name, offset, name);
     if (product % 8 || product / 8 != t->end - t->begin)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s needs %z bits by shape and "
-                         "dtype %s, its data_offsets hold %z bytes", vae__tail(st->name), offset,
-                         name, product, t->dtype, t->end - t->begin);
+                         "dtype %s, its data_offsets hold %z bytes", st->name, offset, name,
+                         product, t->dtype, t->end - t->begin);
     return VAE_OK;
 }
 
 /* A failed scan as a sentence. */
 static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
-    char found[] = "byte 0x__";
+    char found[12] = "byte 0x";
+    const size_t offset = st->header_at + s->at;
     const char *what = found;
-    size_t offset = st->header_at + s->at;
-    unsigned c = s->at < s->size ? s->text[s->at] : 0;
     if (s->problem)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the JSON header holds %s",
-                         vae__tail(st->name), offset, s->problem);
-    found[7] = "0123456789abcdef"[c >> 4], found[8] = "0123456789abcdef"[c & 15];
-    if (c >= 0x20 && c < 0x7F) found[0] = '\'', found[1] = (char)c, found[2] = '\'', found[3] = 0;
+                         st->name, offset, s->problem);
     if (s->at >= s->size) what = "the end of the header";
+    else if (s->text[s->at] < 0x20 || s->text[s->at] > 0x7E)
+        vae__hex(found + 7, s->text + s->at, 1);
+    else found[0] = found[2] = '\'', found[1] = (char)s->text[s->at], found[3] = 0;
     return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected %s in the JSON header, "
-                     "found %s", vae__tail(st->name), offset, s->expected, what);
+                     "found %s", st->name, offset, s->expected, what);
 }
 
-/* What must be compared with all others of its kind: names and metadata keys as (hash, place),
- * the tensors' bytes as (begin, end). */
+/* What must be compared with all others: names and metadata keys by their hash, or tensors by
+ * where they begin, empty ones first. */
 typedef struct vae__st_entry {
     uint64_t key;
-    size_t more;
+    size_t at; /* of the name, in the header */
 } vae__st_entry;
 
-static int vae__st_order(const vae__st *st, int what, const vae__st_entry *a,
+static int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                          const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
-    if (what == VAE__ST_END) return a->more < b->more ? -1 : a->more > b->more;
-    return vae__st_compare(st->bytes + a->more, st->bytes + b->more);
+    return tiles ? 0 : vae__st_compare(text + a->at, text + b->at);
 }
 
-/* Fills the index with names (VAE__ST_TENSOR), keys (VAE__ST_PAIR) or places (VAE__ST_END) and
- * sorts it. A heap sort: no order of a hostile file makes it slow. */
-static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
+/* Fills the index and sorts it. A heap sort: no order of a hostile file makes it slow. */
+static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     size_t n = 0, i, end;
-    int step;
+    int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        vae__st_cursor c = vae__st_cursor_at(s.text + item.key);
-        uint64_t hash = VAE__FNV;
-        int b;
-        if (what == VAE__ST_END) {
-            if (step != VAE__ST_TENSOR) continue;
-            e[n].key = item.tensor.begin, e[n++].more = item.tensor.end;
-        } else if ((what == VAE__ST_PAIR) == (step == VAE__ST_PAIR)) {
-            while ((b = vae__st_byte(&c)) >= 0) hash = (hash ^ (unsigned)b) * 0x100000001b3u;
-            e[n].key = hash, e[n++].more = st->header_at + item.key;
-        }
+        vae__st_cursor c = {item.key, 0};
+        /* names and keys are two worlds: different beginnings keep their hashes apart */
+        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR);
+        if (tiles && step != VAE__ST_TENSOR) continue;
+        if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
+        else
+            while ((b = vae__st_byte(&c)) >= 0) key = (key ^ (unsigned)b) * 0x100000001b3u;
+        e[n].key = key, e[n++].at = (size_t)(item.key - s.text);
     }
     for (i = n / 2, end = n; end > 1;) {
         vae__st_entry x;
@@ -8713,8 +8638,9 @@ static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
         if (i) x = e[at = --i]; /* building the heap, then taking off its largest */
         else x = e[--end], e[end] = e[0];
         while ((child = 2 * at + 1) < end) {
-            if (child + 1 < end && vae__st_order(st, what, e + child, e + child + 1) < 0) child++;
-            if (vae__st_order(st, what, &x, e + child) >= 0) break;
+            if (child + 1 < end && vae__st_order(s.text, tiles, e + child, e + child + 1) < 0)
+                child++;
+            if (vae__st_order(s.text, tiles, &x, e + child) >= 0) break;
             e[at] = e[child], at = child;
         }
         e[at] = x;
@@ -8724,41 +8650,36 @@ static size_t vae__st_index(const vae__st *st, int what, vae__st_entry *e) {
 
 /* No name twice, and the tensors tile the data: no hole, no overlap, nothing behind the last. */
 static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_report *report) {
-    static const int kinds[] = {VAE__ST_TENSOR, VAE__ST_PAIR};
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     char name[48];
-    size_t n, i, k, at = 0;
-    for (k = 0; k < 2; k++) {
-        n = vae__st_index(st, kinds[k], e);
-        for (i = 1; i < n; i++)
-            if (!vae__st_order(st, kinds[k], e + i - 1, e + i)) {
-                at = e[i].more > e[i - 1].more ? e[i].more : e[i - 1].more;
-                return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
-                                 vae__tail(st->name), at, vae__st_quote(st->bytes + at, name));
-            }
-    }
-    n = vae__st_index(st, VAE__ST_END, e);
-    for (i = 0; i < n && e[i].key == at; i++) at = e[i].more;
-    if (i < n) { /* which one is it? */
-        do k = (size_t)vae__st_step(&s, &item);
-        while (k != VAE__ST_TENSOR || item.tensor.begin != e[i].key ||
-               item.tensor.end != e[i].more);
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
-                         "expected %z: %s", vae__tail(st->name), st->header_at + item.key,
-                         vae__st_quote(s.text + item.key, name), item.tensor.begin, at,
-                         item.tensor.begin > at ? "there is a hole" : "tensors overlap");
+    size_t n = vae__st_index(st, 0, e), i, at = 0;
+    for (i = 1; i < n; i++)
+        if (!vae__st_order(s.text, 0, e + i - 1, e + i)) {
+            at = vae__max(e[i].at, e[i - 1].at);
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
+                             st->name, st->header_at + at, vae__st_quote(s.text + at, name));
+        }
+    n = vae__st_index(st, 1, e);
+    for (i = 0; i < n; i++, at = item.tensor.end) {
+        s.at = e[i].at - 1, s.comma = 0;
+        (void)vae__st_step(&s, &item);
+        if (item.tensor.begin != at)
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
+                             "expected %z: %s", st->name, st->header_at + e[i].at,
+                             vae__st_quote(item.key, name), item.tensor.begin, at,
+                             item.tensor.begin > at ? "there is a hole" : "tensors overlap");
     }
     if (at != st->data_size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected the end of the file "
-                         "behind the last tensor, found %z trailing bytes", vae__tail(st->name),
+                         "behind the last tensor, found %z trailing bytes", st->name,
                          st->data_at + at, st->data_size - at);
     return VAE_OK;
 }
 
 /* Checks a file in memory and remembers where its parts are.
  *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
- * Allocates an index of 16 bytes per name or metadata key and gives it back before it returns.
+ * Allocates an index of 16 bytes for each name and metadata key during the call.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                const vae_allocator *a, vae_report *report) {
@@ -8767,101 +8688,116 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
     vae__st_item item;
     vae__st_entry *index = NULL;
     vae_status status = VAE_OK;
-    size_t bad, names = 0, pairs = 0, index_size;
+    size_t bad, names = 0, index_size;
     uint64_t length;
     int step;
     memset(&file, 0, sizeof file);
-    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", vae__tail(name));
+    name = vae__tail(name);
+    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", name);
     file.bytes = (const unsigned char *)bytes, file.size = size, file.name = name;
     if (size < 8)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: expected a header's length in 8 bytes, but "
-                         "the file is truncated after %z", vae__tail(name), size);
+                         "the file is truncated after %z", name, size);
     length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
     if (length > VAE__ST_HEADER_MAX)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: a header of %u bytes is too large: "
-                         "expected a safetensors file, at most 100000000",
-                         vae__tail(name), length);
+                         "expected a safetensors file, at most 100000000", name, length);
     if (length > size - 8)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: the header should have %u bytes, "
-                         "but the file is truncated %u bytes after its start", vae__tail(name),
-                         length, (uint64_t)size - 8);
+                         "but the file is truncated %z bytes after its start", name, length,
+                         size - 8);
     file.header_at = 8, file.header_size = (size_t)length;
     file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
     s = vae__st_scan_of(&file);
     bad = vae__utf8_bad(s.text, s.size);
     if (bad < s.size)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the header is not valid UTF-8",
-                         vae__tail(name), 8 + bad);
-    if (!s.size || s.text[0] != '{') {
-        s.at = 0, s.expected = "'{'";
-        return vae__st_fail(&file, &s, report);
-    }
+                         name, 8 + bad);
+    if (!s.size || s.text[0] != '{') vae__st_bad(&s, 0, "'{'", NULL);
     while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        if (step == VAE__ST_BAD) status = vae__st_fail(&file, &s, report);
-        else if (step == VAE__ST_TENSOR) status = vae__st_check(&file, &item, report);
-        if (step == VAE__ST_PAIR) pairs++;
-        else names++;
+        if (step == VAE__ST_TENSOR && !s.failed) status = vae__st_check(&file, &item, report);
         file.tensors += step == VAE__ST_TENSOR;
+        names++;
     }
-    while (!status && s.at < s.size && s.text[s.at] == ' ') s.at++;
-    if (!status && s.at < s.size) {
-        s.expected = "nothing but spaces behind the last brace";
-        status = vae__st_fail(&file, &s, report);
-    }
+    while (!s.failed && s.at < s.size && s.text[s.at] == ' ') s.at++;
+    if (s.at < s.size) vae__st_bad(&s, s.at, "nothing but spaces behind the last brace", NULL);
+    if (!status && s.failed) status = vae__st_fail(&file, &s, report);
     if (status) return status;
-    index_size = (names > pairs ? names : pairs) * sizeof *index; /* below 3 * 10^8 */
+    index_size = names * sizeof *index; /* below 3 * 10^8 */
     index = (vae__st_entry *)vae__alloc(a, index_size);
     status = index ? vae__st_compare_all(&file, index, report)
                    : vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes",
-                               vae__tail(name), index_size);
+                               name, index_size);
     vae__release(a, index, index_size);
     if (!status) *st = file;
     return status;
 }
 
-/* Tensors one after another in header order: `cursor` begins at 0. 1, or 0 after the last. A name
- * is unescaped, and cut when it does not fit (401 always do). */
-static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
-                                  vae__st_tensor *out) {
+/* The next member of a kind behind `cursor`, which begins at 0: with that name, NULL: with any. */
+static int vae__st_seek(const vae__st *st, size_t *cursor, int kind, const char *name,
+                        vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
-    vae__st_item item;
     int step;
     if (*cursor) s.at = *cursor, s.comma = 1;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_TENSOR)
-        if (step == VAE__ST_END) return 0;
-    *cursor = s.at;
+    while ((step = vae__st_step(&s, item)) != VAE__ST_END)
+        if (step == kind && (!name || vae__st_is(item->key, name))) break;
+    if (step != VAE__ST_END) *cursor = s.at;
+    return step != VAE__ST_END;
+}
+
+/* Tensors one after another in header order: 1, or 0 after the last. A name is unescaped, and cut
+ * when it does not fit (401 always do). */
+static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
+                      vae__st_tensor *out) {
+    vae__st_item item;
+    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, NULL, &item)) return 0;
     *out = item.tensor;
-    (void)vae__st_copy(s.text + item.key, name, room);
+    (void)vae__st_copy(item.key, name, room);
     return 1;
 }
 
-/* The tensor of that name: 1 when there is one. */
-static int vae__st_find(const vae__st *st, const char *tensor, vae__st_tensor *out) {
-    vae__st_scan s = vae__st_scan_of(st);
+/* The tensor of that name, most likely the next: files are written in the model's order. */
+static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
     vae__st_item item;
-    int step;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
-        if (step == VAE__ST_TENSOR && vae__st_is(s.text + item.key, tensor)) {
-            *out = item.tensor;
-            return 1;
-        }
-    return 0;
+    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) {
+        *cursor = 0;
+        if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) return 0;
+    }
+    *out = item.tensor;
+    return 1;
+}
+static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
+    size_t cursor = 0;
+    return vae__st_next(st, &cursor, name, out);
 }
 
 /* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
  * when it does not fit. */
 static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
-    vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
-    int step;
-    while ((step = vae__st_step(&s, &item)) != VAE__ST_END)
-        if (step == VAE__ST_PAIR && vae__st_is(s.text + item.key, key))
-            return vae__st_copy(s.text + item.value, text, room);
-    return -1;
+    size_t cursor = 0;
+    if (!vae__st_seek(st, &cursor, VAE__ST_PAIR, key, &item)) return -1;
+    return vae__st_copy(item.value, text, room);
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
+ * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
+
+static void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+    uint64_t u;
+    memcpy(&u, from, 8);
+    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
+}
+
+static int vae__read_bits(const char **at, char form, void *to) {
+    uint64_t u = 0;
+    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
+                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
+    if (!n || (form == 'x' && n != 16)) return 0;
+    *at += n;
+    memcpy(to, &u, 8);
+    return 1;
+}
 
 static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
@@ -8872,43 +8808,18 @@ static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
         switch (f->kind) {
         case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
         case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
-        case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
-        case VAE__REAL: vae__putf(s, "%x", vae__bits_d(*vae__field_real(&d, f))); break;
+        case VAE__U64: vae__put_bits(s, "", 'u', vae__field_u64(&d, f)); break;
+        case VAE__REAL: vae__put_bits(s, "", 'x', vae__field_real(&d, f)); break;
         case VAE__CHOICE:
             vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
             break;
         default:
-            for (j = 0; j < d.stage_count; j++)
-                vae__putf(s, "%s%u:%x", j ? "," : "", d.stages[j].steps,
-                          vae__bits_d(d.stages[j].lr));
+            for (j = 0; j < d.stage_count; j++) {
+                vae__put_bits(s, j ? "," : "", 'u', &d.stages[j].steps);
+                vae__put_bits(s, ":", 'x', &d.stages[j].lr);
+            }
         }
     }
-}
-
-/* Decimal without sign, or 16 hex digits; 1 when all of it up to `end` was read. */
-static int vae__read_u64(const char **at, uint64_t *out) {
-    const char *p = *at;
-    uint64_t u = 0;
-    if (!vae__is_digit(*p)) return 0;
-    for (; vae__is_digit(*p); p++) {
-        uint64_t digit = (uint64_t)(*p - '0');
-        if (u > (UINT64_MAX - digit) / 10) return 0;
-        u = u * 10 + digit;
-    }
-    *at = p, *out = u;
-    return 1;
-}
-static int vae__read_hex(const char **at, uint64_t *out) {
-    const char *p = *at;
-    uint64_t u = 0;
-    int i;
-    for (i = 0; i < 16; i++, p++) {
-        if (vae__is_digit(*p)) u = u << 4 | (uint64_t)(*p - '0');
-        else if (*p >= 'a' && *p <= 'f') u = u << 4 | (uint64_t)(*p - 'a' + 10);
-        else return 0;
-    }
-    *at = p, *out = u;
-    return 1;
 }
 
 /* One value, all of `text`. */
@@ -8917,36 +8828,25 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
     uint64_t u;
     switch (f->kind) {
     case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
-    case VAE__INT: case VAE__FLAG:
-        if (!vae__read_u64(&p, &u) || u > INT_MAX) return 0;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
+        return *vae__field_int(d, f) >= 0;
+    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
+    case VAE__REAL: return vae__read_bits(&p, 'x', vae__field_real(d, f)) && !*p;
+    case VAE__STAGES:
+        for (; *p; d->stage_count++) {
+            vae_lr_stage *stage = &d->stages[d->stage_count];
+            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
+                !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
+                !vae__read_bits(&p, 'x', &stage->lr))
+                return 0;
+        }
+        return 1;
+    default:
+        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
         *vae__field_int(d, f) = (int)u;
-        break;
-    case VAE__U64:
-        if (!vae__read_u64(&p, &u)) return 0;
-        *vae__field_u64(d, f) = u;
-        break;
-    case VAE__REAL:
-        if (!vae__read_hex(&p, &u)) return 0;
-        *vae__field_real(d, f) = vae__double_of(u);
-        break;
-    case VAE__CHOICE: {
-        int value = vae_choice_find((vae_choice)f->choice, text);
-        if (value < 0) return 0;
-        *vae__field_int(d, f) = value;
         return 1;
     }
-    default:
-        d->stage_count = 0;
-        while (*p) {
-            vae_lr_stage *stage = &d->stages[d->stage_count];
-            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',')) return 0;
-            if (!vae__read_u64(&p, &stage->steps) || *p++ != ':' || !vae__read_hex(&p, &u))
-                return 0;
-            stage->lr = vae__double_of(u);
-            d->stage_count++;
-        }
-    }
-    return !*p;
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
@@ -8973,7 +8873,30 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
     return VAE_OK;
 }
 
-/* ---- what stands in a file: the parameters, then the optimiser's arrays and the average ---- */
+/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
+ * the average ---- */
+
+/* One metadata entry of numbers between blanks: their forms, and their places in a model. */
+typedef struct vae__fact {
+    const char *key, *forms;
+    size_t at[6];
+} vae__fact;
+#define VAE__IN(field) offsetof(vae, field)
+static const vae__fact vae__facts[] = {
+    {"vae.step", "u", {VAE__IN(step)}},
+    {"vae.epoch", "u", {VAE__IN(at.epoch)}},
+    {"vae.seed", "u", {VAE__IN(desc.seed)}},
+    {"vae.position", "uuuxxx", {VAE__IN(at.step), VAE__IN(at.images), VAE__IN(at.total),
+                                VAE__IN(at.recon), VAE__IN(at.kl), VAE__IN(at.loss)}},
+    {"vae.course", "uuuxx", {VAE__IN(at.best_epoch), VAE__IN(at.cuts), VAE__IN(at.cut_epoch),
+                             VAE__IN(at.best), VAE__IN(at.bound)}},
+    {"vae.adam", "xx", {VAE__IN(b1t), VAE__IN(b2t)}},
+};
+enum {
+    VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
+    VAE__SEED = 2,   /* for other readers: vae.desc has it too */
+    VAE__COURSE = 4  /* files have it since 0.2 */
+};
 
 typedef struct vae__section {
     const char *prefix;
@@ -8994,20 +8917,18 @@ static int vae__sections(const vae *m, int flags, vae__section out[4]) {
 /* The JSON header, padded with blanks so that the data begins at a multiple of 64. */
 static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections, int count,
                             uint64_t data_hash) {
-    const vae__position *at = &m->at;
     const size_t begin = s->count;
     size_t offset = 0, t;
     int i, j;
     vae__putf(s, "{\"__metadata__\":{\"vae.format\":\"1\",\"vae.desc\":\"");
     vae__put_desc(s, &m->desc);
-    vae__putf(s, "\",\"vae.step\":\"%u\",\"vae.epoch\":\"%u\",\"vae.seed\":\"%u\"", m->step,
-              at->epoch, m->desc.seed);
-    vae__putf(s, ",\"vae.position\":\"%u %u %u %x %x %x\"", at->step, at->images, at->total,
-              vae__bits_d(at->recon), vae__bits_d(at->kl), vae__bits_d(at->loss));
-    vae__putf(s, ",\"vae.course\":\"%u %u %u %x %x\"", at->best_epoch, at->cuts, at->cut_epoch,
-              vae__bits_d(at->best), vae__bits_d(at->bound));
-    vae__putf(s, ",\"vae.adam\":\"%x %x\"", vae__bits_d(m->b1t), vae__bits_d(m->b2t));
-    vae__putf(s, ",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
+    for (i = 0; i < VAE__FACT_COUNT; i++) {
+        const vae__fact *f = &vae__facts[i];
+        vae__putf(s, "\",\"%s\":\"", f->key);
+        for (j = 0; f->forms[j]; j++)
+            vae__put_bits(s, j ? " " : "", f->forms[j], (const char *)m + f->at[j]);
+    }
+    vae__putf(s, "\",\"vae.params_hash\":\"%x\",\"vae.data_hash\":\"%x\"}", vae_params_hash(m),
               data_hash);
     for (i = 0; i < count; i++) {
         for (t = 0; t < m->slot_count; t++) {
@@ -9023,40 +8944,32 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
     while ((s->count - begin + 8) % 64) vae__put(s, " ", 1);
 }
 
-static void vae__le32(unsigned char *p, uint32_t u) {
-    p[0] = (unsigned char)u, p[1] = (unsigned char)(u >> 8);
-    p[2] = (unsigned char)(u >> 16), p[3] = (unsigned char)(u >> 24);
-}
-
-static void vae__put_floats(vae__sink *s, const float *x, size_t count) {
-    unsigned char part[1024];
-    while (count) {
-        const size_t run = count < 256 ? count : 256;
-        size_t i;
-        for (i = 0; i < run; i++) vae__le32(part + 4 * i, vae__bits_f(x[i]));
-        vae__put(s, part, 4 * run);
-        x += run, count -= run;
-    }
+/* The `width` low bytes of u, the lowest first. */
+static void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
+    unsigned char bytes[8];
+    size_t i;
+    for (i = 0; i < width; i++) bytes[i] = (unsigned char)(u >> 8 * i);
+    vae__put(s, bytes, width);
 }
 
 /* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
-static void vae__put_model(vae__sink *s, const vae *m, int flags) {
+static void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
     uint64_t hash = VAE__FNV;
-    unsigned char length[8];
-    vae__sink counter;
+    size_t size = 0, t;
     int i;
     for (i = 0; i < count; i++) hash = vae__hash_floats(hash, sections[i].values, m->parameters);
-    memset(&counter, 0, sizeof counter);
-    counter.put = vae__put_nowhere;
-    vae__put_header(&counter, m, sections, count, hash);
-    vae__le32(length, (uint32_t)counter.count);
-    vae__le32(length + 4, (uint32_t)((uint64_t)counter.count >> 32));
-    vae__put(s, length, 8);
+    (void)vae_save_size(m, flags, &size);
+    vae__put_le(s, size - (size_t)count * m->parameters * 4 - 8, 8);
     vae__put_header(s, m, sections, count, hash);
     VAE_ASSERT(s->count % 64 == 0);
-    for (i = 0; i < count; i++) vae__put_floats(s, sections[i].values, m->parameters);
+    for (i = 0; i < count; i++) {
+        if (!VAE__BIG_ENDIAN) vae__put(s, sections[i].values, 4 * m->parameters);
+        else
+            for (t = 0; t < m->parameters; t++)
+                vae__put_le(s, vae__bits_f(sections[i].values[t]), 4);
+    }
 }
 
 /* A model that holds numbers that are not finite must not replace a good file. */
@@ -9094,16 +9007,16 @@ VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
 
 VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
     vae__sink s;
+    size_t need = 0;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!bytes) return vae__fail(&m->report, VAE_ERR_NULL, "bytes is NULL");
     bad = vae__can_save(m, flags);
     if (bad) return bad;
+    (void)vae_save_size(m, flags, &need);
+    if (size < need)
+        return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, need);
     memset(&s, 0, sizeof s);
-    vae_save_size(m, flags, &s.count);
-    if (size < s.count)
-        return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, s.count);
-    s.count = 0;
     s.put = vae__put_block, s.block = (char *)bytes, s.room = size;
     vae__put_model(&s, m, flags);
     return VAE_OK;
@@ -9111,19 +9024,17 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* ---- loading ---- */
 
-/* A metadata value as numbers in the form of `pattern`: 'u' decimal, 'x' hex, between blanks. 0
- * when the key is missing, -1 when the value is something else. */
-static int vae__st_numbers_of(const vae__st *st, const char *key, const char *pattern,
+/* A metadata value as numbers in these forms, between blanks. 0 when the key is missing, -1 when
+ * the value is something else. */
+static int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
                               uint64_t *out) {
     char text[160];
     const char *p = text;
     const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
     if (length == -1) return 0;
     if (length < 0 || strlen(text) != (size_t)length) return -1;
-    for (; *pattern; pattern++, out++) {
-        if (!(*pattern == 'u' ? vae__read_u64(&p, out) : vae__read_hex(&p, out))) return -1;
-        if (pattern[1] && *p++ != ' ') return -1;
-    }
+    for (; *forms; forms++)
+        if (!vae__read_bits(&p, *forms, out++) || (forms[1] && *p++ != ' ')) return -1;
     return *p ? -1 : 1;
 }
 
@@ -9145,55 +9056,35 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
                          *line_size);
     if (vae__st_meta(st, "vae.desc", *line, *line_size) < 0)
-        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
-    else
-        bad = vae__read_desc(*line, d, st->name, report);
-    if (bad) {
-        vae__release(a, *line, *line_size);
-        *line = NULL;
-        return bad;
-    }
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
+    bad = vae__read_desc(*line, d, st->name, report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference && d->batch > 128) d->batch = 128; /* results do not depend on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
-    return VAE_OK;
+    return bad;
 }
 
-/* A tensor by name: most likely the next one, since files are written in the model's order. */
-static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
-    char text[VAE__ST_NAME_MAX + 1];
-    size_t at = *cursor;
-    if (vae__st_at(st, &at, text, sizeof text, out) && !strcmp(text, name)) {
-        *cursor = at;
-        return 1;
-    }
-    return vae__st_find(st, name, out);
-}
-
-/* All floats of one section into `to`; the tensors must be there with the model's shapes. A section
- * other than the parameters may be missing as a whole: *found is 0 then. */
+/* All floats of one section into a model; the tensors must be there with the model's shapes. A
+ * section other than the parameters may be missing as a whole: *found is 0 then. */
 static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
                                   size_t *cursor, int *found, vae_report *report) {
-    const int optional = section->prefix[0] != 0;
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
         const vae__slot *slot = &m->slots[t];
+        const unsigned char *from;
+        float *to = section->values + slot->offset;
         vae__st_tensor tensor;
-        char name[64];
-        vae__sink s;
+        vae_report name;
         int fits, j;
-        memset(&s, 0, sizeof s);
-        s.put = vae__put_cut, s.block = name, s.room = sizeof name;
-        vae__putf(&s, "%s%s", section->prefix, slot->name);
-        vae__put(&s, "", 1);
-        if (!vae__st_next(st, cursor, name, &tensor)) {
-            if (optional && !*found) return VAE_OK;
+        (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
+        if (!vae__st_next(st, cursor, name.text, &tensor)) {
+            if (*section->prefix && !t) return VAE_OK;
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
-                             name);
+                             name.text);
         }
         *found = 1;
         fits = !strcmp(tensor.dtype, "F32") && tensor.rank == slot->rank;
@@ -9201,16 +9092,13 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
         if (!fits)
             return vae__fail(report, VAE_ERR_MISMATCH, slot->rank == 2 ?
                              "%s: the tensor %s is not F32 of shape [%z,%z]" :
-                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name,
+                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name.text,
                              slot->shape[0], slot->shape[1]);
-        if (section->values) {
-            const unsigned char *from = st->bytes + st->data_at + tensor.begin;
-            float *to = section->values + slot->offset;
-            if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
-            else
-                for (i = 0; i < slot->count; i++)
-                    to[i] = vae__float_of(vae__get_le32(from + 4 * i));
-        }
+        from = st->bytes + st->data_at + tensor.begin;
+        if (m->borrowed && !*section->prefix) continue; /* they stay where they are */
+        if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
+        else
+            for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
     }
     return VAE_OK;
 }
@@ -9233,31 +9121,25 @@ static vae_status vae__st_stranger(const vae__st *st, const vae *m, vae_report *
 
 /* The position in training, the optimiser's products, the checksum of the data. */
 static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, vae_report *report) {
-    uint64_t step[1], epoch[1], position[6], course[5], adam[2], hash[1];
-    const int known = vae__st_numbers_of(st, "vae.course", "uuuxx", course); /* since 0.2 */
-    vae__position *at = &m->at;
-    if (vae__st_numbers_of(st, "vae.step", "u", step) != 1 ||
-        vae__st_numbers_of(st, "vae.epoch", "u", epoch) != 1 ||
-        vae__st_numbers_of(st, "vae.position", "uuuxxx", position) != 1 ||
-        vae__st_numbers_of(st, "vae.adam", "xx", adam) != 1 ||
-        vae__st_numbers_of(st, "vae.data_hash", "x", hash) != 1)
+    const vae__position *at = &m->at;
+    uint64_t hash = 0, u[6];
+    int good = vae__st_numbers_of(st, "vae.data_hash", "x", &hash) == 1, sane = 1, i, j;
+    for (i = 0; i < VAE__FACT_COUNT; i++) {
+        const vae__fact *f = &vae__facts[i];
+        const int known = i == VAE__SEED ? 0 : vae__st_numbers_of(st, f->key, f->forms, u);
+        for (j = 0; known == 1 && f->forms[j]; j++) memcpy((char *)m + f->at[j], u + j, 8);
+        if (i == VAE__COURSE) sane = known >= 0;
+        else if (i != VAE__SEED) good = good && known == 1;
+    }
+    if (!good)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: one of vae.step, vae.epoch, vae.position, "
                          "vae.adam, vae.data_hash is missing or cannot be read", st->name);
-    if (hash[0] != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
+    if (hash != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
                          "file is damaged", st->name);
-    m->step = step[0];
-    at->epoch = epoch[0];
-    at->step = position[0], at->images = position[1], at->total = position[2];
-    at->recon = vae__double_of(position[3]), at->kl = vae__double_of(position[4]);
-    at->loss = vae__double_of(position[5]);
-    if (known > 0) {
-        at->best_epoch = course[0], at->cuts = course[1], at->cut_epoch = course[2];
-        at->best = vae__double_of(course[3]), at->bound = vae__double_of(course[4]);
-    }
     m->weights_only = !has_optimizer;
-    if (has_optimizer) m->b1t = vae__double_of(adam[0]), m->b2t = vae__double_of(adam[1]);
-    if (at->images > at->total || (at->step != 0) != (at->images != 0) || known < 0 ||
+    if (!has_optimizer) m->b1t = m->b2t = 1;
+    if (at->images > at->total || (at->step != 0) != (at->images != 0) || !sane ||
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
@@ -9266,8 +9148,37 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, va
     return VAE_OK;
 }
 
+/* All that a model just made is to hold. */
+static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
+    vae__section sections[4];
+    const int count = vae__sections(m, 0, sections);
+    size_t cursor = 0, tensors = 0;
+    int i, found, optimizer = 0;
+    for (i = 0; i < count; i++) {
+        const vae__section *section = &sections[i];
+        const int optim = section->prefix[0] == 'o';
+        vae_status bad = vae__st_section(st, m, section, &cursor, &found, report);
+        const char *wrong;
+        if (bad) return bad;
+        if (optim && i > 1 && found != optimizer)
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
+                             "part is there", st->name);
+        if (optim) optimizer = found;
+        if (found) tensors += m->slot_count;
+        else if (!optim) memcpy(section->values, m->w, m->parameters * sizeof(float));
+        wrong = vae__bad_tensor(m, section->values);
+        if (wrong)
+            return vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
+                             "finite", st->name, section->prefix, wrong);
+    }
+    if (m->v && !m->k->none_negative(m->parameters, m->v))
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
+    if (!m->desc.inference && st->tensors != tensors) return vae__st_stranger(st, m, report);
+    return vae__st_state(st, m, optimizer, report);
+}
+
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
- * models load without a heap. */
+ * models load without a heap. What was taken last is given back first. */
 typedef struct vae__scratch {
     const vae_allocator *heap;
     size_t used;
@@ -9283,11 +9194,9 @@ static void *vae__scratch_alloc(size_t size, void *user) {
 }
 static void vae__scratch_release(void *ptr, size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if ((uint64_t *)ptr < s->room || (uint64_t *)ptr >= s->room + 1024)
-        vae__release(s->heap, ptr, size);
-    else if ((uint64_t *)ptr == s->room + s->used - words)
-        s->used -= words; /* the last one out */
+    uint64_t *at = (uint64_t *)ptr;
+    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
+    else s->used = (size_t)(at - s->room);
 }
 
 /* Where the parameters lie in the file, if they can be used there: in the model's order, without
@@ -9298,109 +9207,73 @@ static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_alloc
                                    const float **place, vae_report *report) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = st->bytes + st->data_at;
-    size_t t;
-    int good = 1;
+    vae__st_tensor tensor;
+    size_t t = 0;
     if (VAE__BIG_ENDIAN || ((uintptr_t)at & 3) != 0) return VAE_OK;
     plan->slots = (vae__slot *)vae__alloc(a, size);
     if (!plan->slots)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
     (void)vae__plan(plan, NULL, NULL); /* went well before */
-    for (t = 0; good && t < plan->slot_count; t++) {
-        vae__st_tensor tensor;
-        good = vae__st_find(st, plan->slots[t].name, &tensor) &&
-               tensor.begin == plan->slots[t].offset * 4;
-    }
+    while (t < plan->slot_count && vae__st_find(st, plan->slots[t].name, &tensor) &&
+           tensor.begin == plan->slots[t].offset * 4)
+        t++;
     vae__release(a, plan->slots, size);
     plan->slots = NULL;
-    if (good) *place = (const float *)(const void *)at;
+    if (t == plan->slot_count) *place = (const float *)(const void *)at;
     return VAE_OK;
 }
 
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* tensors are looked up by reading it */
 
-/* Both loaders: *need or *model, whichever is not NULL. */
-static vae_status vae__load_in(const void *bytes, size_t size, const char *name,
-                               const vae_load_options *options, size_t *need, vae **model,
-                               vae_report *report) {
+/* All loaders: *need or *model, whichever is not NULL. */
+static vae_status vae__load(const void *bytes, size_t size, const char *name,
+                            const vae_load_options *options, size_t *need, vae **model,
+                            vae_report *report) {
     vae_load_options o;
-    vae__section sections[4];
     vae_desc d;
     vae__st st;
     vae plan, *m = NULL;
     const float *borrowed = NULL;
     vae__scratch scratch;
     vae_allocator temporary;
+    vae__fpenv env;
     char *line = NULL;
-    size_t line_size = 0, total = 0, cursor = 0;
-    int count, i, found = 0, optimizer = 0;
+    size_t line_size = 0, total = 0;
     vae_status bad;
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
+    vae__fp_enter(&env);
     memset(&o, 0, sizeof o);
     memset(&d, 0, sizeof d);
     if (options) o = *options;
-    if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
-    name = vae__tail(name);
     scratch.heap = &o.allocator, scratch.used = 0;
     temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
     temporary.user = &scratch;
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
-        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
-                         "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
-    bad = vae__st_open(&st, bytes, size, name, &temporary, report);
+        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
+                        "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
+    else bad = vae__st_open(&st, bytes, size, name, &temporary, report);
     if (!bad) bad = vae__st_desc(&st, &o, &temporary, &d, &line, &line_size, report);
-    if (bad) return bad;
-    bad = vae__measure(&d, 0, &plan, &total, report);
+    if (!bad) bad = vae__measure(&d, 0, &plan, &total, report);
     /* a description that claims more than the file holds asks for memory in vain */
     if (!bad && plan.parameters > st.data_size / 4)
         bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
-                        "%z floats", name, plan.parameters, st.data_size / 4);
+                        "%z floats", st.name, plan.parameters, st.data_size / 4);
     if (!bad && o.borrow && o.inference)
         bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
     if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
     if (!bad && o.max_memory && total > o.max_memory)
         bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes, more than the %z that "
-                        "are allowed", name, total, o.max_memory);
+                        "are allowed", st.name, total, o.max_memory);
     if (!bad && need) *need = total;
     if (!bad && model) {
         bad = vae__make(&d, o.memory, o.memory_size, borrowed, &m, report);
-        count = bad ? 0 : vae__sections(m, 0, sections);
-        for (i = 0, total = 0; i < count && !bad; i++) {
-            vae__section section = sections[i];
-            const int optim = section.prefix[0] == 'o';
-            const char *wrong;
-            if (i == 0 && borrowed) section.values = NULL; /* shapes only */
-            bad = vae__st_section(&st, m, &section, &cursor, &found, report);
-            if (bad) break;
-            if (found) total += m->slot_count;
-            if (optim && i > 1 && found != optimizer)
-                bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
-                                "part is there", name);
-            if (optim) optimizer = found;
-            if (section.prefix[0] == 'e' && !found)
-                memcpy(m->average, m->w, m->parameters * sizeof(float));
-            wrong = vae__bad_tensor(m, sections[i].values);
-            if (!bad && wrong)
-                bad = vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
-                                "finite", name, section.prefix, wrong);
-        }
-        if (!bad && m->v && !m->k->none_negative(m->parameters, m->v))
-            bad = vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", name);
-        if (!bad && !o.inference && st.tensors != total) bad = vae__st_stranger(&st, m, report);
-        if (!bad) bad = vae__st_state(&st, m, optimizer, report);
+        if (!bad) bad = vae__st_fill(&st, m, report);
         if (bad) vae_destroy(m);
         else *model = m;
     }
     vae__release(&temporary, line, line_size);
-    return bad;
-}
-
-static vae_status vae__load(const void *bytes, size_t size, const char *name,
-                            const vae_load_options *options, size_t *need, vae **model,
-                            vae_report *report) {
-    vae__fpenv env;
-    vae_status bad;
-    vae__fp_enter(&env);
-    bad = vae__load_in(bytes, size, name, options, need, model, report);
     vae__fp_leave(&env);
     return bad;
 }
@@ -9413,7 +9286,6 @@ VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report) {
-    if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     return vae__load(bytes, size, "model", options, NULL, model, report);
 }
 
@@ -9433,7 +9305,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
                             vae_report *report) {
     vae__reader r;
     vae_load_options o;
-    unsigned char *bytes;
+    unsigned char *bytes = NULL;
     size_t got = 0;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
@@ -9442,16 +9314,13 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     o.borrow = 0; /* the bytes go when this returns */
     bad = vae__open_read(&r, path, report);
     if (bad) return bad;
-    if (r.size == SIZE_MAX) {
-        vae__close_read(&r);
-        return vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", path);
-    }
-    bytes = (unsigned char *)vae__alloc(&o.allocator, r.size);
-    if (!bytes)
-        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", path, r.size);
+    if (r.size == SIZE_MAX)
+        bad = vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", r.name);
+    else if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
+        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
     else
         bad = vae__read(&r, bytes, r.size, &got, report);
-    vae__close_read(&r);
+    VAE__CLOSE(r.file);
     if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, r.size);
     return bad;
@@ -9463,30 +9332,11 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
  * uses: >>io >>arena                 tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
-/* Where the bytes of a file come from: memory or a path. Less than `want` only at the end. */
-typedef struct vae__source {
-    vae_status (*read)(struct vae__source *s, void *to, size_t want, size_t *got,
-                       vae_report *report);
-    const char *name; /* for messages */
-    size_t size;      /* SIZE_MAX when unknown */
-    const unsigned char *bytes;
-    void *reader;
-} vae__source;
-
-static vae_status vae__read_block(vae__source *s, void *to, size_t want, size_t *got,
-                                  vae_report *report) {
-    (void)report;
-    *got = want < s->size ? want : s->size;
-    memcpy(to, s->bytes, *got);
-    s->bytes += *got, s->size -= *got;
-    return VAE_OK;
-}
-
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Input comes in pieces from a source, output goes in pieces to a function; between them lies one
- * block of about 200 KB. Everything is checked: no code table that is not a prefix code, no
- * distance before the first byte, no reserved bit, CRC-32 and length of each member. */
+ * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
+ * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
+ * and length of each member. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -9499,6 +9349,11 @@ enum {
      * such beginning has a second table for all its continuations up to 15 bits. */
     VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
+};
+
+/* What comes next; in a raw deflate stream, without header and trailer. */
+enum {
+    VAE__GZ_HEADER, VAE__GZ_BLOCK, VAE__GZ_STORED, VAE__GZ_CODES, VAE__GZ_TRAILER, VAE__GZ_DONE
 };
 
 /* The three alphabets of a block: code lengths, literals with lengths, distances. */
@@ -9515,18 +9370,20 @@ enum {
 };
 
 typedef struct vae__gzip {
-    vae__source *source;
+    vae__reader *reader;
     vae_report *report;
-    vae_status (*sink)(void *user, const unsigned char *bytes, size_t count);
-    void *user;
+    vae_status status;   /* of the first failure: all that is read after it is zero */
+    int next, raw;       /* what comes next; raw: deflate alone */
+    int last;            /* the block at work is the last one */
+    size_t left;         /* bytes of a stored block */
     uint64_t base;       /* offset in the file of in[0] */
     uint64_t hold;       /* `bits` bits that were read and not yet used, lowest first */
     unsigned bits;
-    int ended;           /* the source has no more */
+    int ended;           /* the reader has no more */
     int fixed;           /* the tables are those of a fixed block */
     size_t at, real, end; /* in `in`: next byte, end of what was read, the same with padding */
-    size_t pos, done;    /* in `out`: next byte, how much the sink has */
-    uint32_t crc, length; /* of this member's output */
+    size_t pos, done;    /* in `out`: next byte, how much was handed on */
+    uint32_t crc, length, head_crc; /* of this member's output, of its header */
     uint32_t crc_table[8][256];
     uint32_t lit[VAE__GZ_LIT_SIZE], dist[VAE__GZ_DIST_SIZE];
     unsigned char lens[320];
@@ -9565,34 +9422,33 @@ static int vae__gz_overrun(const vae__gzip *g) {
 
 /* What is wrong, `back` bytes before the place reached. Running off the end comes first: the zeros
  * read there may look like any other fault. */
-static vae_status vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
+static void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
     uint64_t at = g->base + g->at - (g->bits >> 3) - back;
+    if (g->status) return;
     if (vae__gz_overrun(g)) {
         at = g->base + g->real;
         problem = "the file is truncated in the middle of packed data";
     }
-    return vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", vae__tail(g->source->name), at,
-                     problem);
+    g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", g->reader->name, at,
+                          problem);
 }
 
-/* Reads on. Once the source has ended, zeros follow its last byte, more than reading ahead can
+/* Reads on. Once the reader has ended, zeros follow its last byte, more than reading ahead can
  * reach; so a second call after the end means that those were used. */
-static vae_status vae__gz_more(vae__gzip *g) {
+static void vae__gz_more(vae__gzip *g) {
     size_t from = g->at - (g->bits >> 3), got = 0; /* bytes in `hold` may be given back */
-    vae_status status;
     if (g->ended) {
         g->at = g->real + 1, g->bits = 0;
-        return vae__gz_fail(g, 0, "");
+        vae__gz_fail(g, 0, "");
+        return;
     }
     memmove(g->in, g->in + from, g->real - from);
     g->base += from, g->at -= from, g->real -= from;
-    status = g->source->read(g->source, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
-    if (status) return status;
+    g->status = vae__read(g->reader, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
     g->end = g->real + (g->ended ? VAE__GZ_PAD : 0);
     if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
-    return VAE_OK;
 }
 
 /* At least 56 bits in `hold`. Those above `bits` are right too, only not counted: the next refill
@@ -9605,19 +9461,19 @@ static vae_status vae__gz_more(vae__gzip *g) {
         (bits) |= 56; \
     } while (0)
 
-static vae_status vae__gz_refill(vae__gzip *g) {
-    vae_status status = g->end - g->at < 16 ? vae__gz_more(g) : VAE_OK;
-    if (!status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
-    return status;
+static int vae__gz_need(vae__gzip *g, unsigned count) {
+    if (g->bits < count && g->end - g->at < 16) vae__gz_more(g);
+    if (g->bits < count && !g->status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
+    return !g->status;
 }
 
 /* The next `count` bits, at most 32. */
-static vae_status vae__gz_bits(vae__gzip *g, unsigned count, uint32_t *out) {
-    vae_status status = g->bits < count ? vae__gz_refill(g) : VAE_OK;
-    if (status) return status;
-    *out = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
+static uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
+    uint32_t u;
+    if (!vae__gz_need(g, count)) return 0;
+    u = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
     g->hold >>= count, g->bits -= count;
-    return VAE_OK;
+    return u;
 }
 
 /* Gives whole bytes back and drops the rest of the one begun. */
@@ -9626,49 +9482,33 @@ static void vae__gz_align(vae__gzip *g) {
     g->hold = 0, g->bits = 0;
 }
 
-/* Bytes of a header or trailer: between vae__gz_align and the next bits. */
-static vae_status vae__gz_bytes(vae__gzip *g, unsigned char *to, size_t count) {
-    vae_status status = VAE_OK;
-    size_t i;
-    for (i = 0; i < count && !status;) {
-        if (g->at < g->real) to[i++] = g->in[g->at++];
-        else status = vae__gz_more(g);
+/* Bytes of a header or trailer: between vae__gz_align and the next bits; the lowest first. */
+static uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
+    uint32_t u = 0;
+    unsigned i;
+    for (i = 0; i < count; i++) {
+        while (g->at >= g->real && !g->status) vae__gz_more(g);
+        if (g->status) return 0;
+        g->head_crc = vae__crc(g->crc_table, g->head_crc, g->in + g->at, 1);
+        u |= (uint32_t)g->in[g->at++] << 8 * i;
     }
-    if (!status) g->crc = vae__crc(g->crc_table, g->crc, to, count);
-    return status;
-}
-
-/* Hands the output on and keeps what a match can reach back to. */
-static vae_status vae__gz_flush(vae__gzip *g) {
-    size_t count = g->pos - g->done;
-    vae_status status = g->sink(g->user, g->out + g->done, count);
-    g->crc = vae__crc(g->crc_table, g->crc, g->out + g->done, count);
-    g->length += (uint32_t)count;
-    if (g->pos > 2 * VAE__GZ_WINDOW) {
-        memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
-        g->pos = VAE__GZ_WINDOW;
-    }
-    g->done = g->pos;
-    return status;
+    return u;
 }
 
 /* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
 static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
-    uint32_t extra, base;
-    if (alphabet == VAE__GZ_LENGTHS || (alphabet == VAE__GZ_LITS && symbol < 256))
-        return symbol << 16 | VAE__GZ_LITERAL;
-    if (alphabet == VAE__GZ_LITS) {
-        if (symbol == 256) return VAE__GZ_END;
-        if (symbol > 285) return VAE__GZ_BAD;
-        symbol -= 257;
-        extra = symbol < 8 || symbol == 28 ? 0 : (symbol >> 2) - 1;
-        base = symbol < 8 ? 3 + symbol : symbol == 28 ? 258 : ((4 | (symbol & 3)) << extra) + 3;
-    } else {
-        if (symbol > 29) return VAE__GZ_BAD;
-        extra = symbol < 4 ? 0 : (symbol >> 1) - 1;
-        base = symbol < 4 ? 1 + symbol : ((2 | (symbol & 1)) << extra) + 1;
+    const uint32_t lits = alphabet == VAE__GZ_LITS, shift = lits ? 2 : 1, group = 1u << shift;
+    uint32_t extra = 0, base;
+    if (alphabet == VAE__GZ_LENGTHS || (lits && symbol < 256)) return symbol << 16;
+    if (lits && symbol == 256) return VAE__GZ_END;
+    if (symbol > (lits ? 285 : 29)) return VAE__GZ_BAD;
+    base = symbol -= lits ? 257 : 0;
+    if (symbol >= 2 * group) {
+        extra = (symbol >> shift) - 1;
+        base = (group | (symbol & (group - 1))) << extra;
     }
-    return base << 16 | VAE__GZ_BASE | extra << 8;
+    if (lits && symbol == 28) base = 255, extra = 0; /* the longest has a code of its own */
+    return (base + (lits ? 3 : 1)) << 16 | VAE__GZ_BASE | extra << 8;
 }
 
 /* Turns code lengths into a look-up table whose first step has `bits` bits. 0 when they are no
@@ -9711,53 +9551,41 @@ static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const uns
     return 1;
 }
 
-/* The tables at the head of a dynamic block. */
-static vae_status vae__gz_dynamic(vae__gzip *g) {
+/* The tables at the head of a dynamic block: what is wrong with them, or NULL. */
+static const char *vae__gz_dynamic(vae__gzip *g) {
     static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
-    uint32_t head, x, lits, dists, codes, i;
-    vae_status status = vae__gz_bits(g, 14, &head);
-    if (status) return status;
-    lits = (head & 31) + 257, dists = (head >> 5 & 31) + 1, codes = (head >> 10) + 4;
-    if (lits > 286 || dists > 30) return vae__gz_fail(g, 0, "a deflate block has too many codes");
+    static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11}; /* of 16, 17, 18 */
+    const uint32_t lits = vae__gz_bits(g, 5) + 257, dists = vae__gz_bits(g, 5) + 1;
+    const uint32_t codes = vae__gz_bits(g, 4) + 4;
+    uint32_t i;
+    if (lits > 286 || dists > 30) return "a deflate block has too many codes";
     memset(g->lens, 0, 19);
-    for (i = 0; i < codes; i++) {
-        status = vae__gz_bits(g, 3, &x);
-        if (status) return status;
-        g->lens[order[i]] = (unsigned char)x;
-    }
+    for (i = 0; i < codes; i++) g->lens[order[i]] = (unsigned char)vae__gz_bits(g, 3);
     if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* not needed yet for its own */
-        return vae__gz_fail(g, 0, "a deflate block has a wrong table of code lengths");
+        return "a deflate block has a wrong table of code lengths";
     for (i = 0; i < lits + dists;) {
-        uint32_t entry, symbol, repeat = 1;
+        uint32_t symbol, repeat = 1;
         unsigned char value;
-        if (g->bits < 14) status = vae__gz_refill(g); /* 7 for a code, 7 behind it */
-        if (status) return status;
-        entry = g->dist[g->hold & 127];
-        g->hold >>= entry & 15, g->bits -= entry & 15;
-        symbol = entry >> 16;
-        value = (unsigned char)symbol;
-        if (symbol >= 16) {
-            static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11};
-            (void)vae__gz_bits(g, wide[symbol - 16], &x); /* they are there */
-            repeat = least[symbol - 16] + x;
-            value = 0;
-            if (symbol == 16) {
-                if (!i) return vae__gz_fail(g, 0, "a deflate block repeats what is not there");
-                value = g->lens[i - 1];
-            }
+        if (!vae__gz_need(g, 14)) return NULL; /* 7 for a code, 7 behind it */
+        symbol = g->dist[g->hold & 127] >> 16;
+        (void)vae__gz_bits(g, g->dist[g->hold & 127] & 15);
+        value = symbol < 16 ? (unsigned char)symbol : 0;
+        if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
+        if (symbol == 16) {
+            if (!i) return "a deflate block repeats what is not there";
+            value = g->lens[i - 1];
         }
-        if (repeat > lits + dists - i)
-            return vae__gz_fail(g, 0, "a deflate block has more code lengths than codes");
+        if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
         memset(g->lens + i, value, repeat);
         i += repeat;
     }
-    if (!g->lens[256]) return vae__gz_fail(g, 0, "a deflate block has no code for its end");
+    if (!g->lens[256]) return "a deflate block has no code for its end";
     g->fixed = 0;
     if (!vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, lits) ||
         !vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens + lits, dists))
-        return vae__gz_fail(g, 0, "a deflate block has a wrong table of codes");
-    return VAE_OK;
+        return "a deflate block has a wrong table of codes";
+    return NULL;
 }
 
 static void vae__gz_fixed(vae__gzip *g) {
@@ -9772,9 +9600,9 @@ static void vae__gz_fixed(vae__gzip *g) {
     g->fixed = 1;
 }
 
-/* The symbols of a block. One round needs 48 bits at most: 15 + 5 for a length, 15 + 13 for a
- * distance; 56 are there. */
-static vae_status vae__gz_codes(vae__gzip *g) {
+/* The symbols of a block, until it ends or the output is full. One round needs 48 bits at most:
+ * 15 + 5 for a length, 15 + 13 for a distance; 56 are there. */
+static void vae__gz_codes(vae__gzip *g) {
     const uint32_t *lit = g->lit, *dist = g->dist;
     const unsigned char *in = g->in;
     unsigned char *out = g->out;
@@ -9782,43 +9610,34 @@ static vae_status vae__gz_codes(vae__gzip *g) {
     size_t at = g->at, end = g->end, pos = g->pos;
     unsigned bits = g->bits;
     const char *problem = NULL;
-    for (;;) {
+    while (pos <= VAE__GZ_FULL) {
         uint32_t e;
         size_t length, back;
         unsigned char *to, *stop;
-        if (end - at < 16 || pos > VAE__GZ_FULL) {
-            vae_status status;
-            g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
-            status = pos > VAE__GZ_FULL ? vae__gz_flush(g) : vae__gz_more(g);
-            if (status) return status;
-            at = g->at, end = g->end, pos = g->pos;
-            continue;
+        int n;
+        if (end - at < 16) {
+            g->hold = hold, g->bits = bits, g->at = at;
+            vae__gz_more(g);
+            if (g->status) return;
+            at = g->at, end = g->end;
         }
         VAE__GZ_REFILL(in, at, hold, bits);
         e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-        if (!(e & VAE__GZ_KIND)) { /* three literals of 11 bits fit before the next refill */
+        for (n = 0; n < 3 && !(e & VAE__GZ_KIND); n++) { /* 3 literals of 11 bits, then a look */
             out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
             e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-            if (!(e & VAE__GZ_KIND)) {
-                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-                if (!(e & VAE__GZ_KIND)) {
-                    out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                    continue;
-                }
-            }
-            VAE__GZ_REFILL(in, at, hold, bits);
         }
-        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE) {
+        VAE__GZ_REFILL(in, at, hold, bits);
+        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
             e = lit[(e >> 16) + (hold >> VAE__GZ_LIT_BITS & (0x7FFFu >> VAE__GZ_LIT_BITS))];
-            if (!(e & VAE__GZ_KIND)) {
-                out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-                continue;
-            }
-        }
         hold >>= e & 15, bits -= e & 15;
+        if (!(e & VAE__GZ_KIND)) {
+            out[pos++] = (unsigned char)(e >> 16);
+            continue;
+        }
         if ((e & VAE__GZ_KIND) != VAE__GZ_BASE) {
             if ((e & VAE__GZ_KIND) == VAE__GZ_BAD) problem = "a deflate block holds a wrong code";
+            g->next = VAE__GZ_BLOCK;
             break;
         }
         length = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
@@ -9844,158 +9663,135 @@ static vae_status vae__gz_codes(vae__gzip *g) {
         }
     }
     g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
-    return problem ? vae__gz_fail(g, 0, problem) : VAE_OK;
+    if (problem) vae__gz_fail(g, 0, problem);
 }
 
-static vae_status vae__gz_stored(vae__gzip *g) {
-    unsigned char head[4];
-    uint32_t crc = g->crc;
-    size_t left, n;
-    vae_status status;
-    vae__gz_align(g);
-    status = vae__gz_bytes(g, head, 4);
-    g->crc = crc; /* of the output only */
-    if (status) return status;
-    left = (size_t)head[0] | (size_t)head[1] << 8;
-    if ((head[0] ^ head[2]) != 0xFF || (head[1] ^ head[3]) != 0xFF)
-        return vae__gz_fail(g, 0, "a stored deflate block contradicts its own length");
-    while (left && !status) {
-        if (g->pos > VAE__GZ_FULL) status = vae__gz_flush(g);
-        else if (g->at >= g->real) status = vae__gz_more(g);
-        if (status) break;
-        n = g->at < g->real ? g->real - g->at : 0;
-        if (n > left) n = left;
-        if (n > sizeof g->out - g->pos) n = sizeof g->out - g->pos;
-        memcpy(g->out + g->pos, g->in + g->at, n);
-        g->pos += n, g->at += n, left -= n;
+static void vae__gz_stored(vae__gzip *g) {
+    while (g->left && g->pos <= VAE__GZ_FULL && !g->status) {
+        if (g->at >= g->real) {
+            vae__gz_more(g);
+        } else {
+            const size_t run = vae__min(vae__min(g->left, g->real - g->at),
+                                        sizeof g->out - g->pos);
+            memcpy(g->out + g->pos, g->in + g->at, run);
+            g->pos += run, g->at += run, g->left -= run;
+        }
     }
-    return status;
+    if (!g->left) g->next = VAE__GZ_BLOCK;
 }
 
-/* Deflate blocks from the place reached to the last one and the whole byte behind it. */
-static vae_status vae__gz_blocks(vae__gzip *g) {
-    uint32_t block = 0;
-    vae_status status = VAE_OK;
-    g->crc = 0, g->length = 0, g->pos = g->done = 0;
-    while (!status && !(block & 1)) { /* bit 0: the last one */
-        status = vae__gz_bits(g, 3, &block);
-        if (status) break;
-        if (block >> 1 == 3) status = vae__gz_fail(g, 0, "a deflate block of a type that is none");
-        else if (block >> 1 == 2) status = vae__gz_dynamic(g);
-        else if (block >> 1 == 1) vae__gz_fixed(g);
-        if (!status) status = block >> 1 ? vae__gz_codes(g) : vae__gz_stored(g);
+/* The head of the next block, or the whole byte behind the last one. */
+static void vae__gz_block(vae__gzip *g) {
+    const char *problem = NULL;
+    uint32_t type;
+    if (g->last) {
+        if (vae__gz_overrun(g)) vae__gz_fail(g, 0, "");
+        vae__gz_align(g);
+        g->next = g->raw ? VAE__GZ_DONE : VAE__GZ_TRAILER;
+        return;
     }
-    if (!status) status = vae__gz_overrun(g) ? vae__gz_more(g) : vae__gz_flush(g);
-    if (!status) vae__gz_align(g);
-    return status;
+    g->last = (int)vae__gz_bits(g, 1);
+    type = vae__gz_bits(g, 2);
+    g->next = type ? VAE__GZ_CODES : VAE__GZ_STORED;
+    if (type == 0) {
+        vae__gz_align(g);
+        g->left = vae__gz_bytes(g, 2);
+        if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
+            problem = "a stored deflate block contradicts its own length";
+    }
+    if (type == 1) vae__gz_fixed(g);
+    if (type == 2) problem = vae__gz_dynamic(g);
+    if (type == 3) problem = "a deflate block of a type that is none";
+    if (problem) vae__gz_fail(g, 0, problem);
 }
 
-/* One member: header, deflate blocks, trailer. */
-static vae_status vae__gz_member(vae__gzip *g) {
-    unsigned char head[10], two[2], tail[8], sum[8];
-    char text[3 * 4], want[3 * 4];
-    uint32_t x;
-    vae_status status;
-    unsigned skip;
-    g->crc = 0;
-    status = vae__gz_bytes(g, head, 1);
-    if (!status && head[0] == 0x1F) status = vae__gz_bytes(g, head + 1, 1);
-    if (!status && (head[0] != 0x1F || head[1] != 0x8B))
-        status = vae__gz_fail(g, head[0] == 0x1F ? 2 : 1,
-                              "expected the end or a gzip member, found trailing bytes");
-    if (!status) status = vae__gz_bytes(g, head + 2, 8);
-    if (!status && (head[2] != 8 || head[3] & 0xE0))
-        status = vae__gz_fail(g, 8, "the gzip header names a method or flag that does not exist");
-    if (status) return status;
-    if (head[3] & 4) { /* extra field */
-        status = vae__gz_bytes(g, two, 2);
-        skip = status ? 0 : (unsigned)two[0] | (unsigned)two[1] << 8;
-        for (; skip && !status; skip--) status = vae__gz_bytes(g, two, 1);
-    }
-    for (skip = head[3] >> 3 & 3; skip && !status; skip &= skip - 1) { /* name, comment */
-        do status = vae__gz_bytes(g, two, 1); while (!status && two[0]);
-    }
-    if (head[3] & 2 && !status) {
-        x = g->crc;
-        status = vae__gz_bytes(g, two, 2);
-        if (!status && ((uint32_t)two[0] | (uint32_t)two[1] << 8) != (x & 0xFFFF))
-            status = vae__gz_fail(g, 2, "the gzip header does not match its CRC");
-    }
-    if (!status) status = vae__gz_blocks(g);
-    if (status) return status;
-    for (x = 0; x < 8; x++) sum[x] = (unsigned char)((x < 4 ? g->crc : g->length) >> 8 * (x & 3));
-    status = vae__gz_bytes(g, tail, 8);
-    for (x = 0; x < 8 && !status; x += 4)
-        if (memcmp(sum + x, tail + x, 4))
-            status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
-                               "the data give %s", vae__tail(g->source->name),
-                               g->base + g->at - 8 + x, x ? "length" : "CRC",
-                               vae__hex(want, tail + x, 4), vae__hex(text, sum + x, 4));
-    return status;
+static void vae__gz_header(vae__gzip *g) {
+    uint32_t x, flags, i;
+    g->crc = g->length = g->head_crc = 0, g->pos = g->done = 0, g->last = 0;
+    x = vae__gz_bytes(g, 1);
+    if (x != 0x1F || vae__gz_bytes(g, 1) != 0x8B)
+        vae__gz_fail(g, x == 0x1F ? 2 : 1,
+                     "expected the end or a gzip member, found trailing bytes");
+    x = vae__gz_bytes(g, 1), flags = vae__gz_bytes(g, 1);
+    (void)vae__gz_bytes(g, 4), (void)vae__gz_bytes(g, 2); /* time, level, system */
+    if (x != 8 || flags & 0xE0)
+        vae__gz_fail(g, 8, "the gzip header names a method or flag that does not exist");
+    if (flags & 4) /* extra field */
+        for (i = vae__gz_bytes(g, 2); i && !g->status; i--) (void)vae__gz_bytes(g, 1);
+    for (i = flags >> 3 & 3; i; i &= i - 1) /* name, comment */
+        while (vae__gz_bytes(g, 1)) {}
+    x = g->head_crc & 0xFFFF;
+    if (flags & 2 && vae__gz_bytes(g, 2) != x)
+        vae__gz_fail(g, 2, "the gzip header does not match its CRC");
+    g->next = VAE__GZ_BLOCK;
 }
 
-/* A reader at the start of a source, before which come the `count` bytes in `begin`; NULL when
- * there is no memory. */
-static vae__gzip *vae__gz_open(vae__source *source, const unsigned char *begin, size_t count,
-                               vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
-                               void *user, const vae_allocator *allocator, vae_report *report) {
+static void vae__gz_trailer(vae__gzip *g) {
+    unsigned char is[8], want[8];
+    char text[2][3 * 4];
+    uint32_t i;
+    for (i = 0; i < 8; i++) {
+        is[i] = (unsigned char)vae__gz_bytes(g, 1);
+        want[i] = (unsigned char)((i < 4 ? g->crc : g->length) >> 8 * (i & 3));
+    }
+    for (i = 0; i < 8 && !g->status; i += 4)
+        if (memcmp(is + i, want + i, 4))
+            g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
+                                  "the data give %s", g->reader->name, g->base + g->at - 8 + i,
+                                  i ? "length" : "CRC", vae__hex(text[0], is + i, 4),
+                                  vae__hex(text[1], want + i, 4));
+    if (!g->status && g->at >= g->real && !g->ended) vae__gz_more(g);
+    g->next = g->at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
+}
+
+/* Unpacks `want` bytes; `got` is less only at the end. */
+static vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got) {
+    for (*got = 0;;) {
+        const size_t run = vae__min(want - *got, g->pos - g->done);
+        if (run) memcpy((unsigned char *)to + *got, g->out + g->done, run);
+        *got += run, g->done += run;
+        if (*got == want || g->status || g->next == VAE__GZ_DONE) return g->status;
+        if (g->pos > 2 * VAE__GZ_WINDOW) { /* all is handed on: keep what a match can reach */
+            memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
+            g->pos = g->done = VAE__GZ_WINDOW;
+        }
+        if (g->next == VAE__GZ_TRAILER) vae__gz_trailer(g);
+        while (!g->status && g->next < VAE__GZ_TRAILER && g->pos <= VAE__GZ_FULL)
+            switch (g->next) {
+            case VAE__GZ_HEADER: vae__gz_header(g); break;
+            case VAE__GZ_BLOCK: vae__gz_block(g); break;
+            case VAE__GZ_STORED: vae__gz_stored(g); break;
+            default: vae__gz_codes(g);
+            }
+        g->crc = vae__crc(g->crc_table, g->crc, g->out + g->done, g->pos - g->done);
+        g->length += (uint32_t)(g->pos - g->done);
+    }
+}
+
+/* A reader of what is packed in another; `begin` holds the `count` bytes that were read of it
+ * already. NULL when there is no memory. */
+static vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, size_t count,
+                               int raw, const vae_allocator *allocator, vae_report *report) {
     vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
     if (!g) {
         (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
-                        vae__tail(source->name), sizeof(vae__gzip));
+                        reader->name, sizeof(vae__gzip));
         return NULL;
     }
     memset(g, 0, offsetof(vae__gzip, in));
-    g->source = source, g->report = report, g->sink = sink, g->user = user;
+    g->reader = reader, g->report = report;
+    g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
     if (count) memcpy(g->in, begin, count);
     g->real = g->end = count;
     vae__crc_init(g->crc_table);
     return g;
 }
 
-/* Unpacks all members, from the source and, before it, the `count` bytes in `begin`. */
-static vae_status vae__gunzip(vae__source *source, const unsigned char *begin, size_t count,
-                              vae_status (*sink)(void *user, const unsigned char *bytes, size_t n),
-                              void *user, const vae_allocator *allocator, vae_report *report) {
-    vae__gzip *g = vae__gz_open(source, begin, count, sink, user, allocator, report);
-    vae_status status = g ? VAE_OK : VAE_ERR_MEMORY;
-    while (g && !status) {
-        status = vae__gz_member(g);
-        if (!status && g->at >= g->real && !g->ended) status = vae__gz_more(g);
-        if (g->at >= g->real) break;
-    }
-    vae__release(allocator, g, sizeof(vae__gzip));
-    return status;
-}
-
-/* The caller's buffer that vae_inflate fills. */
-typedef struct vae__room {
-    unsigned char *to;
-    size_t size, left;
-    const char *name;
-    vae_report *report;
-} vae__room;
-
-static vae_status vae__room_put(void *user, const unsigned char *bytes, size_t count) {
-    vae__room *r = (vae__room *)user;
-    if (count > r->left)
-        return vae__fail(r->report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes",
-                         vae__tail(r->name), r->size);
-    if (count) memcpy(r->to + (r->size - r->left), bytes, count);
-    r->left -= count;
-    return VAE_OK;
-}
-
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
 static size_t vae__type_width(int type) {
-    switch (type) {
-    case VAE_U8: case VAE_I8: return 1;
-    case VAE_I16: return 2;
-    case VAE_I32: case VAE_F32: return 4;
-    case VAE_F64: return 8;
-    }
-    return 0;
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
 }
 
 static const char *vae__kind_problem(int type, int rank) {
@@ -10023,18 +9819,11 @@ static size_t vae__data_shape(vae_data *d, const char **problem) {
     return bytes;
 }
 
-/* Between big-endian and this machine, in place; as integers, since a swapped float may be a
+/* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 static void vae__swap(unsigned char *p, size_t count, size_t width) {
     size_t i;
     if (VAE__BIG_ENDIAN || width == 1) return;
-    if (width == 4) { /* by far the most frequent */
-        for (i = 0; i < count; i++, p += 4) {
-            uint32_t u = vae__get_be32(p);
-            memcpy(p, &u, 4);
-        }
-        return;
-    }
     for (; count; count--, p += width)
         for (i = 0; i < width / 2; i++) {
             unsigned char c = p[i];
@@ -10042,135 +9831,101 @@ static void vae__swap(unsigned char *p, size_t count, size_t width) {
         }
 }
 
-/* An IDX file on its way in. `total` is 0 until the header is whole and the block there. */
+/* An IDX file on its way in. */
 typedef struct vae__idx {
+    vae__reader *reader;
+    vae__gzip *gzip;   /* NULL: a plain file */
+    const char *where; /* offsets are of the file, or of what it unpacks to */
     vae_data data;
-    const char *name, *where; /* where: offsets are of the file, or of what it unpacks to */
     vae_report *report;
-    size_t size;  /* of the file */
-    int packed;
-    unsigned char head[4 + 4 * VAE_MAX_RANK];
-    size_t have, need; /* of the header */
-    size_t total, filled;
 } vae__idx;
 
-/* Called with each part of the header that is whole: first the magic, then the sizes. Nothing is
- * allocated for what cannot come. */
-static vae_status vae__idx_head(vae__idx *x) {
-    const char *name = vae__tail(x->name), *problem = NULL;
-    char text[3 * sizeof x->head];
-    size_t total = 0, rest = x->size > x->need ? x->size - x->need : 0, i;
-    if (x->head[0] || x->head[1])
+static vae_status vae__idx_read(vae__idx *x, void *to, size_t want, size_t *got) {
+    return x->gzip ? vae__gz_read(x->gzip, to, want, got)
+                   : vae__read(x->reader, to, want, got, x->report);
+}
+
+static vae_status vae__idx_short(const vae__idx *x, size_t place, size_t have, size_t want,
+                                 const char *what) {
+    return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the file "
+                     "is truncated: %z are missing", x->reader->name, place + have, x->where, want,
+                     what, want - have);
+}
+
+/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+static vae_status vae__idx_part(vae__idx *x, void *to, size_t place, size_t have, size_t want,
+                                const char *what) {
+    size_t got = 0;
+    vae_status bad = vae__idx_read(x, (unsigned char *)to + have, want - have, &got);
+    return bad || have + got == want ? bad : vae__idx_short(x, place, have + got, want, what);
+}
+
+/* All of the file. Nothing is allocated for what cannot come. */
+static vae_status vae__idx_load(vae__idx *x) {
+    unsigned char head[4 + 4 * VAE_MAX_RANK], extra;
+    char text[3 * sizeof head];
+    const char *name = x->reader->name, *problem;
+    const size_t size = x->reader->size;
+    size_t have = 0, need = 4, total = 0, rest, i;
+    vae_data *d = &x->data;
+    vae_status bad = vae__read(x->reader, head, 4, &have, x->report);
+    if (bad) return bad;
+    if (have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
+        x->gzip = vae__gz_open(x->reader, head, have, 0, &d->allocator, x->report);
+        if (!x->gzip) return VAE_ERR_MEMORY;
+        x->where = " of the unpacked data", have = 0;
+    }
+    bad = vae__idx_part(x, head, 0, have, need, "an IDX header");
+    if (bad) return bad;
+    if (head[0] || head[1])
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 0%s: expected an IDX file (00 00 "
                          "type rank)%s, found %s", name, x->where,
-                         x->packed ? "" : " or gzip (1f 8b)", vae__hex(text, x->head, 4));
-    if (x->need == 4) {
-        problem = vae__kind_problem(x->head[2], x->head[3]);
-        if (!problem) {
-            x->data.type = (vae_type)x->head[2];
-            x->data.rank = x->head[3];
-            x->need += 4 * (size_t)x->head[3];
-            return VAE_OK;
-        }
-    } else {
-        for (i = 4; i < x->need; i += 4) x->data.dims[i / 4 - 1] = vae__get_be32(x->head + i);
-        total = vae__data_shape(&x->data, &problem);
+                         x->gzip ? "" : " or gzip (1f 8b)", vae__hex(text, head, 4));
+    problem = vae__kind_problem(head[2], head[3]);
+    if (!problem) {
+        need += 4 * (size_t)head[3];
+        bad = vae__idx_part(x, head, 0, 4, need, "an IDX header");
+        if (bad) return bad;
+        d->type = (vae_type)head[2], d->rank = head[3];
+        for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
+        total = vae__data_shape(d, &problem);
     }
     if (!total)
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %d%s: the IDX header %s has %s",
-                         name, x->need == 4 ? 2 : 4, x->where,
-                         vae__hex(text, x->head, x->need), problem);
-    if (x->size != SIZE_MAX && x->packed && total / 1032 > x->size) /* 258 bytes out of 2 bits */
+                         name, need == 4 ? 2 : 4, x->where, vae__hex(text, head, need), problem);
+    rest = size == SIZE_MAX || x->gzip ? SIZE_MAX : size > need ? size - need : 0;
+    if (x->gzip && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
         return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 4%s: the IDX header asks for %z "
                          "bytes, more than a gzip file of %z bytes can hold", name, x->where,
-                         total, x->size);
-    if (x->size != SIZE_MAX && !x->packed && total > rest)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected %z bytes of data, the "
-                         "file is truncated: %z are missing", name, x->size, total, total - rest);
-    if (x->size != SIZE_MAX && !x->packed && total < rest)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z: expected the end after %z bytes "
-                         "of data, found %z trailing bytes", name, x->need + total, total,
-                         rest - total);
-    x->data.block = vae__alloc(&x->data.allocator, total);
-    if (!x->data.block)
+                         total, size);
+    if (rest < total) return vae__idx_short(x, need, rest, total, "data");
+    d->block = vae__alloc(&d->allocator, total);
+    if (!d->block)
         return vae__fail(x->report, VAE_ERR_MEMORY, "%s: no memory for its %z bytes", name, total);
-    x->data.bytes = x->data.block;
-    x->data.block_size = x->total = total;
-    return VAE_OK;
+    d->bytes = d->block, d->block_size = total;
+    bad = vae__idx_part(x, d->block, need, 0, total, "data");
+    if (!bad) bad = vae__idx_read(x, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX ?
+                        "%s: byte %z%s: expected the end after %z bytes of data, found trailing "
+                        "bytes" : "%s: byte %z%s: expected the end after %z bytes of data, found "
+                        "%z trailing bytes", name, need + total, x->where, total, rest - total);
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
+    return bad;
 }
 
-static vae_status vae__idx_put(void *user, const unsigned char *bytes, size_t count) {
-    vae__idx *x = (vae__idx *)user;
-    vae_status status = VAE_OK;
-    while (count && !x->total && !status) {
-        size_t n = x->need - x->have < count ? x->need - x->have : count;
-        memcpy(x->head + x->have, bytes, n);
-        x->have += n, bytes += n, count -= n;
-        if (x->have == x->need) status = vae__idx_head(x);
-    }
-    if (status || !count) return status;
-    if (count > x->total - x->filled)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected the end after %z "
-                         "bytes of data, found trailing bytes", vae__tail(x->name),
-                         x->need + x->total, x->where, x->total);
-    memcpy((unsigned char *)x->data.block + x->filled, bytes, count);
-    x->filled += count;
-    return VAE_OK;
-}
-
-/* A plain file behind its first four bytes, straight into its place. */
-static vae_status vae__idx_plain(vae__idx *x, vae__source *source) {
-    size_t got = 0;
-    unsigned char extra;
-    vae_status status = vae__idx_head(x);
-    if (!status) status = source->read(source, x->head + 4, x->need - 4, &got, x->report);
-    if (status) return status;
-    x->have += got;
-    if (x->have < x->need) return VAE_OK; /* vae__idx_end will tell */
-    status = vae__idx_head(x);
-    if (!status) status = source->read(source, x->data.block, x->total, &x->filled, x->report);
-    if (status || x->filled < x->total) return status;
-    status = source->read(source, &extra, 1, &got, x->report);
-    if (!status && got) status = vae__idx_put(x, &extra, 1); /* it has no place for it */
-    return status;
-}
-
-/* Was that all? */
-static vae_status vae__idx_end(vae__idx *x) {
-    size_t have = x->total ? x->filled : x->have, want = x->total ? x->total : x->need;
-    if (have < want)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the "
-                         "file is truncated: %z are missing", vae__tail(x->name),
-                         (x->total ? x->need : 0) + have, x->where, want,
-                         x->total ? "data" : "an IDX header", want - have);
-    vae__swap((unsigned char *)x->data.block, x->data.count * x->data.item,
-              vae__type_width((int)x->data.type));
-    return VAE_OK;
-}
-
-static vae_status vae__data_from(vae__source *source, const vae_allocator *allocator,
+static vae_status vae__data_from(vae__reader *reader, const vae_allocator *allocator,
                                  vae_data *data, vae_report *report) {
     vae__idx x;
-    vae_status status;
+    vae_status bad;
     memset(&x, 0, sizeof x);
     if (allocator) x.data.allocator = *allocator;
-    x.name = source->name, x.where = "", x.report = report;
-    x.size = source->size;
-    x.need = 4;
-    status = source->read(source, x.head, 4, &x.have, report);
-    if (!status && x.have >= 2 && x.head[0] == 0x1F && x.head[1] == 0x8B) {
-        unsigned char begin[4];
-        size_t count = x.have;
-        memcpy(begin, x.head, 4);
-        x.have = 0, x.packed = 1, x.where = " of the unpacked data";
-        status = vae__gunzip(source, begin, count, vae__idx_put, &x, &x.data.allocator, report);
-    } else if (!status && x.have == 4) {
-        status = vae__idx_plain(&x, source);
-    }
-    if (!status) status = vae__idx_end(&x);
-    if (!status) *data = x.data;
+    x.reader = reader, x.where = "", x.report = report;
+    bad = vae__idx_load(&x);
+    vae__release(&x.data.allocator, x.gzip, sizeof(vae__gzip));
+    if (!bad) *data = x.data;
     else vae__release(&x.data.allocator, x.data.block, x.data.block_size);
-    return status;
+    return bad;
 }
 
 /* ---- the public part ---- */
@@ -10178,43 +9933,36 @@ static vae_status vae__data_from(vae__source *source, const vae_allocator *alloc
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report) {
-    vae__source source;
+    vae__reader reader = vae__read_block(bytes, size, name);
     if (!bytes || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_from_memory: %s is NULL",
                          bytes ? "data" : "bytes");
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_block;
-    source.name = name;
-    source.bytes = (const unsigned char *)bytes;
-    source.size = size;
-    return vae__data_from(&source, allocator, data, report);
+    return vae__data_from(&reader, allocator, data, report);
 }
 
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report) {
-    vae__source source;
-    vae__room room;
+    vae__reader reader = vae__read_block(bytes, size, name);
     vae__gzip *g;
-    vae_status status;
+    vae_status bad;
+    unsigned char extra;
+    size_t got = 0, more = 0;
     if (!bytes || (!out && out_size))
         return vae__fail(report, VAE_ERR_NULL, "vae_inflate: %s is NULL", bytes ? "out" : "bytes");
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_block;
-    source.name = name;
-    source.bytes = (const unsigned char *)bytes;
-    source.size = size;
-    room.to = (unsigned char *)out, room.size = room.left = out_size;
-    room.name = name, room.report = report;
-    g = vae__gz_open(&source, NULL, 0, vae__room_put, &room, allocator, report);
+    g = vae__gz_open(&reader, NULL, 0, 1, allocator, report);
     if (!g) return VAE_ERR_MEMORY;
-    status = vae__gz_blocks(g);
-    if (!status && room.left)
-        status = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
-                           vae__tail(name), out_size - room.left, out_size);
-    if (!status && used) *used = (size_t)(g->base + g->at);
+    bad = vae__gz_read(g, out, out_size, &got);
+    if (!bad) bad = vae__gz_read(g, &extra, 1, &more);
+    if (!bad && more)
+        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes", reader.name,
+                        out_size);
+    if (!bad && got < out_size)
+        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
+                        reader.name, got, out_size);
+    if (!bad && used) *used = (size_t)(g->base + g->at);
     vae__release(allocator, g, sizeof(vae__gzip));
-    return status;
+    return bad;
 }
 
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
@@ -10256,8 +10004,8 @@ static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_6
 
 /* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
  * reason: -Ofast programs start with subnormal results flushed to zero. */
-static float vae__narrow(double d) {
-    uint64_t u = vae__bits_d(d), m = u & 0xFFFFFFFFFFFFFu, half, rest;
+static float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
     int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
     if (e == 1024 && m) return vae__float_of(0x7FC00000u);
@@ -10273,64 +10021,55 @@ static float vae__narrow(double d) {
     return vae__float_of(sign | keep);
 }
 
+/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+static uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
 VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
     const unsigned char *p;
-    size_t n, i;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
     if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
     if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * data->item * vae__type_width((int)data->type);
-    switch (data->type) {
-    case VAE_U8:
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i]];
-        break;
-    case VAE_I8:
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ 0x80];
-        break;
-    case VAE_I16:
-        for (i = 0; i < n; i++) {
-            uint16_t u;
-            memcpy(&u, p + 2 * i, 2);
-            out[i] = vae__unit((u ^ 0x8000u) * (uint64_t)0x0001000100010001u);
-        }
-        break;
-    case VAE_I32:
-        for (i = 0; i < n; i++) {
-            uint32_t u;
-            memcpy(&u, p + 4 * i, 4);
-            out[i] = vae__unit((u ^ 0x80000000u) * (uint64_t)0x0000000100000001u);
-        }
-        break;
-    case VAE_F32:
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
         if (n) memcpy(out, p, 4 * n);
-        break;
-    case VAE_F64:
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
         for (i = 0; i < n; i++) {
-            double d;
-            memcpy(&d, p + 8 * i, 8);
-            out[i] = vae__narrow(d);
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
         }
-        break;
-    default: return VAE_ERR_VALUE;
     }
     return VAE_OK;
 }
 
 VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    const unsigned char *p;
-    int32_t word;
-    int16_t half;
-    if (!data || !data->bytes || index >= data->count || element >= data->item) return 0;
-    p = (const unsigned char *)data->bytes +
-        (index * data->item + element) * vae__type_width((int)data->type);
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return (*p ^ 0x80) - 0x80;
-    case VAE_I16: memcpy(&half, p, 2); return half;
-    case VAE_I32: memcpy(&word, p, 4); return word;
-    case VAE_F32: case VAE_F64: break;
-    }
-    return 0;
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
 }
 
 VAE_API void vae_data_free(vae_data *data) {
@@ -10341,29 +10080,18 @@ VAE_API void vae_data_free(vae_data *data) {
 
 #ifndef VAE_NO_STDIO
 
-static vae_status vae__read_file(vae__source *s, void *to, size_t want, size_t *got,
-                                 vae_report *report) {
-    return vae__read((vae__reader *)s->reader, to, want, got, report);
-}
-
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report) {
-    vae__source source;
     vae__reader reader;
-    vae_status status;
+    vae_status bad;
     if (!path || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_load: %s is NULL",
                          path ? "data" : "path");
-    status = vae__open_read(&reader, path, report);
-    if (status) return status;
-    memset(&source, 0, sizeof source);
-    source.read = vae__read_file;
-    source.name = path;
-    source.size = reader.size; /* a pipe's is not known: there the header is believed */
-    source.reader = &reader;
-    status = vae__data_from(&source, allocator, data, report);
-    vae__close_read(&reader);
-    return status;
+    bad = vae__open_read(&reader, path, report);
+    if (bad) return bad;
+    bad = vae__data_from(&reader, allocator, data, report);
+    VAE__CLOSE(reader.file);
+    return bad;
 }
 
 VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_report *report) {
@@ -10371,7 +10099,7 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     vae__writer writer;
     vae_data d;
     const char *problem = NULL;
-    vae_status status;
+    vae_status bad;
     size_t total, width, at, n;
     int i;
     if (!path || !data || !data->bytes)
@@ -10382,15 +10110,15 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     for (i = 1; total && i < d.rank; i++)
         if ((uint64_t)d.dims[i] >> 32) total = 0, problem = "a size that does not fit 32 bits";
     if (!total) return vae__fail(report, VAE_ERR_VALUE, "%s: %s", vae__tail(path), problem);
-    status = vae__open_write(&writer, path, report);
-    if (status) return status;
+    bad = vae__open_write(&writer, path, report);
+    if (bad) return bad;
     width = vae__type_width((int)d.type);
     head[2] = (unsigned char)d.type, head[3] = (unsigned char)d.rank;
     for (i = 0; i < 4 * d.rank; i++)
         head[4 + i] = (unsigned char)(d.dims[i / 4] >> (24 - 8 * (i % 4)) & 0xFF);
     vae__put(&writer.sink, head, 4 + 4 * (size_t)d.rank);
     for (at = 0; at < total; at += n) {
-        n = total - at < sizeof chunk ? total - at : sizeof chunk;
+        n = vae__min(total - at, sizeof chunk);
         memcpy(chunk, (const unsigned char *)d.bytes + at, n);
         vae__swap(chunk, n / width, width);
         vae__put(&writer.sink, chunk, n);
