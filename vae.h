@@ -1558,7 +1558,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                          const float *dz, float pull, float weight, float *dhead)) \
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
-    X(float, ratio, (size_t n, const float *head, const float *eps)) \
+    X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
     X(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     X(void, gather, (const vae__patches *g, const float *x, size_t first, size_t count, \
                      size_t from, size_t to, float *out)) \
@@ -3191,7 +3191,7 @@ static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, cons
 }
 
 /* log q(z|x) - log p(z) at z = mu + exp(logvar / 2) eps: 1/2 sum z^2 - eps^2 - logvar. */
-static float VAE__FN(ratio)(size_t n, const float *head, const float *eps) {
+static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const float *z) {
     V parts[16 / V_W];
     const V half = V_SET1(0.5f);
     size_t i, j;
@@ -3200,8 +3200,7 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps) {
         for (j = 0; j < 16 / V_W; j++) {
             const size_t at = i + j * V_W;
             V e = V_GET(eps, at, n), l = V_CLAMP_LOGVAR(V_GET(head + n, at, n));
-            V z = V_FMA(VAE__FN(v_exp)(V_MUL(half, l)), e, V_GET(head, at, n));
-            V value = V_SUB(V_FMA(z, z, V_NEG(V_MUL(e, e))), l);
+            V to = V_GET(z, at, n), value = V_SUB(V_FMA(to, to, V_NEG(V_MUL(e, e))), l);
             parts[j] = V_FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
         }
     }
@@ -6544,7 +6543,8 @@ static void vae__weigh(vae__pass *p, size_t i) {
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
                                  vae__mul_d(p->beta, (double)m->k->ratio(latent, head,
-                                                                         m->eps + j * latent)));
+                                                                         m->eps + j * latent,
+                                                                         m->z + j * latent)));
     m->bound[i] = vae__log_mean(m, k, m->logw + at, m->weight + at);
     for (j = at; p->backward && j < at + k; j++) {
         float *dy = last->dy + j * m->outputs;
@@ -7814,7 +7814,8 @@ static void vae__bound_part(void *arg, int part) {
                 vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i),
                            (uint32_t)(at + j), latent, eps);
                 m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
-                m->logw[base + j] = (double)m->k->ratio(latent, head, eps);
+                m->logw[base + j] =
+                    (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
             }
             vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
             for (j = 0; j < n; j++) {
@@ -7831,7 +7832,7 @@ static void vae__bound_part(void *arg, int part) {
                     m->k->map(VAE__FN_EXP, 1, &t, &t);
                     sum = vae__add_d(vae__mul_d(sum, (double)t), 1);
                     top = w;
-                } else {
+                } else if (!(w < top - 30)) { /* below 2^-43 of another's it is nothing */
                     t = (float)vae__add_d(w, -top);
                     m->k->map(VAE__FN_EXP, 1, &t, &t);
                     sum = vae__add_d(sum, (double)t);

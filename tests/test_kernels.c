@@ -1168,7 +1168,7 @@ TEST(kl_pushes_latents_that_are_kept_alone) {
 }
 
 TEST(the_ratio_of_densities_matches_the_formula_and_the_portable_pass) {
-    float head[2 * KERN_MAX], eps[KERN_MAX];
+    float head[2 * KERN_MAX], eps[KERN_MAX], at[KERN_MAX];
     const vae__kernels *k;
     uint64_t state = 50;
     size_t s, i;
@@ -1178,7 +1178,8 @@ TEST(the_ratio_of_densities_matches_the_formula_and_the_portable_pass) {
         float first;
         kern_head(&state, n, head);
         ref_fill_normal(&state, eps, n, 1);
-        first = kern_portable()->ratio(n, head, eps);
+        kern_portable()->latent_fwd(n, head, eps, at);
+        first = kern_portable()->ratio(n, head, eps, at);
         for (i = 0; i < n; i++) {
             const double l = ref_clamp((double)head[n + i], -30, 20), e = (double)eps[i];
             const double z = (double)head[i] + exp(0.5 * l) * e;
@@ -1188,14 +1189,16 @@ TEST(the_ratio_of_densities_matches_the_formula_and_the_portable_pass) {
         }
         CHECK_NEAR((double)first, want, (5 + (double)n / 16) * 6e-8 * size);
         for (k = NULL; (k = ref_next_isa(k));) {
-            float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps);
-            CHECK(ref_same(k->ratio(n, h, e), first));
+            float *h = kern_copy(2 * n, head), *e = kern_copy(n, eps), *z = kern_copy(n, at);
+            CHECK(ref_same(k->ratio(n, h, e, z), first));
             h[n + (n - 1) / 2] = vae__float_of(0x7fc00000u);
-            CHECK(ref_is_nan(k->ratio(n, h, e)));
+            CHECK(ref_is_nan(k->ratio(n, h, e, z)));
             memcpy(h, head, 2 * n * sizeof *h);
             e[n - 1] = vae__float_of(0x7fc00000u);
-            CHECK(ref_is_nan(k->ratio(n, h, e)));
-            kern_free(h), kern_free(e);
+            CHECK(ref_is_nan(k->ratio(n, h, e, z)));
+            e[n - 1] = eps[n - 1], z[0] = vae__float_of(0x7fc00000u);
+            CHECK(ref_is_nan(k->ratio(n, h, e, z)));
+            kern_free(h), kern_free(e), kern_free(z);
         }
     }
 }
