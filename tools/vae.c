@@ -684,7 +684,7 @@ static const flag flags[] = {
     {INTERPOLATE, "--path", CHOICE, "linear|spherical|", AT(path), 0, 0, "linear",
      "between the two mu: straight, or along an arc around 0"},
     {INTERPOLATE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11",
-     "images decoded along the way"},
+     "images decoded along the way; of a conditional model with the class of the nearer end"},
     {TRAVERSE, "--latents", TEXT, "I,I...", AT(latents), 0, 0, NULL,
      "which latents, counted from 0 (default: those whose mu varies most on --data, else the "
      "first)"},
