@@ -20,7 +20,8 @@ ISA ?=
 THREADS ?=
 EIGEN ?= /usr/include/eigen3
 PYTHON ?= /usr/bin/python3
-TOOL_HEADERS = vae.h tools/digits.h tools/shapes.h tools/images.h tools/picture.h tools/npy.h
+TOOL_HEADERS = vae.h tools/digits.h tools/shapes.h tools/images.h tools/picture.h tools/npy.h \
+               tools/figures.h
 comma = ,
 TESTS = $(wildcard tests/*.c tests/*.h)
 

@@ -1792,7 +1792,7 @@ typedef struct run {
     int testing;                /* 1: the steps of an epoch are done, its test is next */
     FILE *log;                  /* of --log, open at its end; NULL: none */
     double log_seconds;         /* in steps, before this program began */
-    double rate;                /* of schedule plateau: since the last epoch's end */
+    double rate, next;          /* learning rates of the last step and of the one to come */
     uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
     vae_report trouble;         /* of a checkpoint that could not be written */
 } run;
@@ -1887,29 +1887,6 @@ static const char log_head[] = "epoch,step,seconds,lr,train_neg_elbo,train_recon
                                "best_epoch\n";
 enum { LOG_COLUMNS = 14 };
 
-/* The learning rate of the step to come. */
-static double next_rate(const vae *model) { return vae__lr_now(model); }
-
-/* The learning rate of the last step. */
-static double rate_of(const run *r, vae *model)
-{
-    vae_desc d;
-    vae_info at;
-    uint64_t step;
-    int i = 0;
-    vae_get_desc(model, &d);
-    vae_get_info(model, &at);
-    step = at.step - (at.step > 0);
-    if (d.schedule == VAE_SCHEDULE_PLATEAU) return r->rate;
-    if (d.schedule == VAE_SCHEDULE_COSINE && step >= d.lr_steps) return 0;
-    if (d.schedule == VAE_SCHEDULE_COSINE)
-        return d.lr / 2 * (1 + sine(1.57079632679489661923 - 3.14159265358979323846 * (double)step
-                                                             / (double)d.lr_steps));
-    if (d.schedule != VAE_SCHEDULE_STAGES) return d.lr;
-    while (i + 1 < d.stage_count && step >= d.stages[i].steps) step -= d.stages[i++].steps;
-    return d.stages[i].lr;
-}
-
 /* Reads one row: its epoch and seconds. 0 if it is none. */
 static int log_row(const char *line, size_t size, uint64_t *epoch, double *seconds)
 {
@@ -1977,7 +1954,7 @@ static int write_log(run *r, vae *model, const vae_progress *p)
     int good;
     vae_get_info(model, &at);
     fprintf(r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
-            (ull)at.step, r->log_seconds + r->busy, rate_of(r, model), -p->train.elbo,
+            (ull)at.step, r->log_seconds + r->busy, r->rate, -p->train.elbo,
             p->train.recon, p->train.kl, p->train.loss, p->train.bound);
     if (p->has_test)
         fprintf(r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon, p->test.kl,
@@ -2012,29 +1989,30 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
 {
     run *r = (run *)user;
     double t = now();
+    vae_info at;
+    vae_get_info(model, &at);
     r->train = p->train, r->has_train = 1;
     r->testing = !p->epoch_done && p->images == p->total;
     if (!p->epoch_done) {
         uint64_t rows = p->images - (p->step - 1) * (uint64_t)r->o->desc.batch;
         r->images += rows, r->epoch_images += rows;
+        r->rate = r->next;
         r->busy += t - r->mark, r->epoch_busy += t - r->mark;
         if (screen.terminal && !screen.quiet && t - r->drawn > 0.1) {
             draw_progress(r, p);
             r->drawn = t;
         }
     } else {
-        vae_info at;
         r->epochs++;
         if (p->has_test) r->test = p->test, r->has_test = 1;
         draw_epoch(r, p);
         r->epoch_images = 0, r->epoch_busy = 0;
-        vae_get_info(model, &at);
         if (r->log && !write_log(r, model, p)) return 1;
         if (r->o->best && at.best_epoch == p->epoch + 1 && !save_best(r, model)) return 1;
-        r->rate = next_rate(model);
         if (r->o->model && (p->epoch + 1) % (uint64_t)r->o->checkpoint_every == 0
             && !save_model(r, model, 0)) return 1;
     }
+    r->next = at.lr;
     r->mark = now();
     return interrupted != 0;
 }
@@ -2359,7 +2337,7 @@ static int train(options *o)
     r.saved_step = o->resume && at.step ? at.step : UINT64_MAX;
     r.held = held.name != NULL;
     r.shows = shows(&o->desc);
-    r.rate = next_rate(model);
+    r.next = at.lr;
     if (o->log) open_log(&r, at.epoch, o->resume && at.step > 0);
     r.begun = r.mark = now();
     catch_signals();
