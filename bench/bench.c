@@ -342,7 +342,7 @@ static void run_map(void *work) {
         break;
     case KL: /* rows of 20 latents, as in the model */
         for (i = 0; i + 20 <= j->n; i += 20) {
-            if (k) j->d[0] = k->kl(20, j->a + 2 * i, 1e-9f, j->c + 2 * i);
+            if (k) j->d[0] = k->kl(20, j->a + 2 * i, 1e-9f, NULL, j->c + 2 * i);
             else j->d[0] = naive_kl(20, j->a + 2 * i, 1e-9f, j->c + 2 * i);
         }
         break;
