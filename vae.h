@@ -6031,6 +6031,20 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
     m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
     m->kl = vae__push_floats(arena, m->rows);
+    if (train) {
+        if (d->visible_bias == VAE_BIAS_MEAN)
+            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
+        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
+        m->dlogvar = vae__push_floats(arena, m->z_rows);
+        m->piece = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->piece_floats);
+    } else {
+        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
+        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
+    }
+    m->room = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->room_floats);
+    bad = vae__plan(m, arena, report);
+    /* small ones come last: before the activations they made a convolutional step 10 % slower, by
+     * moving those to where they want the same lines of the cache */
     m->labels = (int32_t *)vae__push(arena, m->rows, sizeof(int32_t));
     m->heads = vae__push_rows(arena, m->rows, 2 * (size_t)d->latent);
     m->keep = vae__push_floats(arena, (size_t)d->latent);
@@ -6046,17 +6060,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
             m->norm = vae__push_floats(arena, (size_t)d->latent);
             m->mass = vae__push_floats(arena, (size_t)d->latent);
         }
-        if (d->visible_bias == VAE_BIAS_MEAN)
-            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
-        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-        m->dlogvar = vae__push_floats(arena, m->z_rows);
-        m->piece = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->piece_floats);
-    } else {
-        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
-        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
     }
-    m->room = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->room_floats);
-    bad = vae__plan(m, arena, report);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
     if (arena->failed)
