@@ -204,8 +204,9 @@
  * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
  * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
  * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
- * for more draws. adam_iwae is Adam as the code of Burda et al. has it: v begins at 1, eps stands
- * beside the uncorrected root, gradients are sums over the batch.
+ * for more draws; a weight below e^-30 of the largest so far counts as nothing. adam_iwae is Adam
+ * as the code of Burda et al. has it: v begins at 1, eps stands beside the uncorrected root,
+ * gradients are sums over the batch.
  *
  * ---- files --------------------------------------------------------------------------
  * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
