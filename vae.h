@@ -1167,7 +1167,6 @@ typedef struct vae__sink {
     size_t count; /* bytes put so far */
     char *block;  /* memory sinks: where, and how much room */
     size_t room;
-    int file;     /* file sinks */
     int failed;
 } vae__sink;
 
@@ -5558,7 +5557,7 @@ struct vae {
     vae_report report;
     const vae__kernels *k;
     void *block;           /* to be released; NULL in the caller's memory */
-    size_t block_size, used, activations;
+    size_t block_size, activations;
     vae__shape input;
     vae__net enc, dec;
     vae__slot *slots;
@@ -5567,7 +5566,6 @@ struct vae {
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
-    int exact;             /* `contract` in closed form */
     const int32_t *condition; /* vae_condition: the caller's, and how many */
     size_t conditions;
     const float *noise;    /* vae_set_noise */
@@ -5982,6 +5980,7 @@ VAE__INLINE int vae__has_curve(vae_act act) {
 static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    int exact; /* `contract` in closed form */
     char *input;
     size_t place;
     vae__parser p;
@@ -6006,8 +6005,8 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    m->exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
-    if (train && d->contract > 0 && !m->exact) m->views = 2;
+    exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
+    if (train && d->contract > 0 && !exact) m->views = 2;
 
     m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
     m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
@@ -6057,7 +6056,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
         m->bound = (double *)vae__push(arena, m->rows, sizeof(double));
         if (m->views > 1 || d->corrupt)
             m->seen = vae__push_rows(arena, m->rows * (size_t)m->views, m->input.dim);
-        if (m->exact && d->contract > 0) {
+        if (exact && d->contract > 0) {
             m->norm = vae__push_floats(arena, (size_t)d->latent);
             m->mass = vae__push_floats(arena, (size_t)d->latent);
         }
