@@ -943,10 +943,12 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__INLINE static __inline__ __attribute__((always_inline, unused))
 #define VAE__UNUSED __attribute__((unused))
 #define VAE__NOINLINE __attribute__((noinline))
+#define VAE__PREFETCH(p) __builtin_prefetch(p)
 #else
 #define VAE__INLINE static
 #define VAE__UNUSED
 #define VAE__NOINLINE
+#define VAE__PREFETCH(p) ((void)(p))
 #endif
 
 /* Intrinsics exist where gcc or clang compile for a processor that has them; other compilers
@@ -1564,7 +1566,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                      size_t from, size_t to, float *out)) \
     X(void, ungather, (const vae__patches *g, float *values, size_t first, size_t count, \
                        float *y)) \
-    X(void, transpose, (size_t n, size_t m, const float *in, float *out)) \
+    X(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
     X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
     X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
                      const float *dy, float *dx)) \
@@ -2668,6 +2670,9 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
         for (kk = 0; kk < k; kk += V_W) {
             V square[V_W];
             if (kk + V_W <= k && j + V_W <= n) {
+                VAE__UNROLL /* the next rows: apart, so that no processor expects them */
+                for (q = 0; q < V_W; q++)
+                    VAE__PREFETCH(from + (size_t)(j + 2 * V_W <= n ? q + V_W : q) * ldb + kk);
                 VAE__UNROLL
                 for (q = 0; q < V_W; q++) square[q] = V_LOAD(from + (size_t)q * ldb + kk);
                 V_TRANSPOSE(square);
@@ -2887,15 +2892,31 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. */
-static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
-    size_t i, j;
-    for (j = 0; j < n; j += V_W) {
-        V sum = V_ZERO(), zero = V_ZERO();
-        V_HIDE(zero);
-        for (i = 0; i < rows; i++) sum = V_ADD(sum, V_GET(dy + i * n, j, n));
-        V_PUT(db, j, n, V_ADD(sum, zero));
+/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
+ * several at once: what lies side by side in a row arrives together. */
+VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
+                                      const float *dy, float *db) {
+    V sum[8], zero = V_ZERO();
+    size_t i;
+    int v;
+    V_HIDE(zero);
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) sum[v] = V_ZERO();
+    for (i = 0; i < rows; i++) {
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++)
+            sum[v] = V_ADD(sum[v], V_GET(dy + i * pitch, (size_t)v * V_W, n));
     }
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) V_PUT(db, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+}
+static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
+    size_t j = 0;
+    for (; j + 8 * V_W <= n; j += 8 * V_W)
+        VAE__FN(sum_columns)(8, rows, n, 8 * V_W, dy + j, db + j);
+    for (; j + 2 * V_W <= n; j += 2 * V_W)
+        VAE__FN(sum_columns)(2, rows, n, 2 * V_W, dy + j, db + j);
+    for (; j < n; j += V_W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
 }
 
 /* ---- activations, backward: dy *= f' ----
@@ -3273,6 +3294,17 @@ VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
     for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_ZERO());
 }
 
+/* n floats copied, or on the way `back` added from `patch` to `pixel`. */
+VAE__INLINE void VAE__FN(tap_row)(const int back, size_t n, float *pixel, float *patch) {
+    size_t i;
+    for (i = 0; i + V_W <= n; i += V_W) {
+        if (!back) V_STORE(patch + i, V_LOAD(pixel + i));
+        else V_STORE(pixel + i, V_ADD(V_LOAD(pixel + i), V_LOAD(patch + i)));
+    }
+    if (i < n && !back) V_PUT(patch, i, n, V_GET(pixel, i, n));
+    if (i < n && back) V_PUT(pixel, i, n, V_ADD(V_GET(pixel, i, n), V_GET(patch, i, n)));
+}
+
 /* Columns from .. to - 1 of the patches at places first .. first + count - 1 of g, which run
  * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are
  * copied to `patch` (count, to - from), with zeros where a tap lies outside the image, or on the
@@ -3280,53 +3312,45 @@ VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
 VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *image, size_t first,
                                   size_t count, size_t from, size_t to, float *patch) {
     const size_t run = (size_t)g->kw * g->c, line = (size_t)g->w * g->c; /* of taps, of pixels */
-    const size_t whole = from % run == 0 && to % run == 0;
+    const int whole = from % run == 0 && to % run == 0;
     size_t px = first % g->places_x, py = first / g->places_x % g->places_y;
     image += first / (g->places_x * g->places_y) * (size_t)g->h * line;
-    for (; count--;) {
+    for (; count--; patch += to - from) {
         const int y0 = g->stride * (int)py - g->before_y, x0 = g->stride * (int)px - g->before_x;
         const int inside = y0 >= 0 && y0 + g->kh <= g->h && x0 >= 0 && x0 + g->kw <= g->w;
-        size_t at = from / run * run; /* column where the tap row begins */
-        int y = y0 + (int)(from / run);
         if (inside && whole && run <= V_W) { /* few channels: a vector for each tap row */
-            float *pixel = image + (size_t)y * line + (size_t)x0 * g->c;
-            for (; at < to; at += run, pixel += line, patch += run) {
-                V v = V_GET(back ? patch : pixel, 0, run);
-                if (back) V_PUT(pixel, 0, run, V_ADD(V_GET(pixel, 0, run), v));
-                else V_PUT(patch, 0, run, v);
+            float *pixel = image + (size_t)y0 * line + (size_t)x0 * g->c + from / run * line;
+            float *out = patch, *end = patch + (to - from);
+            size_t i;
+            for (; out < end; out += run, pixel += line) {
+                if (back) V_PUT(pixel, 0, run, V_ADD(V_GET(pixel, 0, run), V_GET(out, 0, run)));
+                else if (run % 4) V_PUT(out, 0, run, V_GET(pixel, 0, run));
+                else for (i = 0; i < run; i += 4) memcpy(out + i, pixel + i, 4 * sizeof(float));
             }
-        }
-        for (; at < to; at += run, y++) {
-            const size_t lo = from > at ? from - at : 0, hi = vae__min(to - at, run);
-            size_t low = lo, high = hi, i; /* what lies inside: low .. high - 1 */
-            float *pixel;
-            if (!inside || !whole) {
-                if (y < 0 || y >= g->h || x0 <= -g->kw || x0 >= g->w) {
-                    high = low;
-                } else {
-                    const size_t left = x0 < 0 ? (size_t)-x0 * g->c : 0;
-                    if (x0 + g->kw > g->w) high = vae__min(hi, (size_t)(g->w - x0) * g->c);
-                    low = left < lo ? lo : vae__min(left, hi);
-                    if (high < low) high = low;
-                }
+        } else {
+            /* the first tap row inside the image, where the last one ends, and what of each is
+             * inside: low .. high - 1 */
+            const size_t top = vae__max(from / run, y0 < 0 ? (size_t)-y0 : 0);
+            const size_t end = y0 >= g->h ? 0 : vae__min(to, (size_t)(g->h - y0) * run);
+            const size_t low = x0 < 0 ? (size_t)-x0 * g->c : 0;
+            const size_t high = x0 >= g->w ? 0 : vae__min((size_t)(g->w - x0) * g->c, run);
+            size_t at = top * run, pixel = (size_t)(y0 + (int)top) * line +
+                                           ((size_t)(x0 + g->kw) * g->c + low - run);
+            if (!back && !inside) VAE__FN(clear)(to - from, patch);
+            if (!back && x0 >= 0 && y0 + g->kh + g->stride <= g->h) {
+                /* of the place below, what no place before it has */
+                const float *next = image + (size_t)(y0 + g->kh) * line + (size_t)x0 * g->c;
+                size_t i;
+                int y;
+                for (y = 0; y < g->stride; y++, next += line)
+                    for (i = 0; i < (size_t)g->stride * g->c; i += 16) VAE__PREFETCH(next + i);
             }
-            if (!back && low > lo) VAE__FN(clear)(low - lo, patch);
-            patch += low - lo;
-            if (low < high) {
-                pixel = image + (size_t)y * line + (low + (size_t)(x0 + g->kw) * g->c - run);
-                for (i = 0; i + V_W <= high - low; i += V_W) {
-                    if (!back) V_STORE(patch + i, V_LOAD(pixel + i));
-                    else V_STORE(pixel + i, V_ADD(V_LOAD(pixel + i), V_LOAD(patch + i)));
-                }
-                if (i < high - low) {
-                    V v = V_GET(back ? patch : pixel, i, high - low);
-                    if (back) v = V_ADD(V_GET(pixel, i, high - low), v);
-                    V_PUT(back ? pixel : patch, i, high - low, v);
-                }
+            for (; at < end; at += run, pixel += line) {
+                const size_t lo = at + low < from ? from - at : low, hi = vae__min(high, to - at);
+                if (lo < hi)
+                    VAE__FN(tap_row)(back, hi - lo, image + pixel + (lo - low),
+                                     patch + (at + lo - from));
             }
-            patch += high - low;
-            if (!back && high < hi) VAE__FN(clear)(hi - high, patch);
-            patch += hi - high;
         }
         if (++px == g->places_x) {
             px = 0;
@@ -3345,11 +3369,9 @@ static void VAE__FN(ungather)(const vae__patches *g, float *values, size_t first
     VAE__FN(patches)(1, g, y, first, count, 0, (size_t)(g->kh * g->kw) * g->c, values);
 }
 
-/* out (m, n) = transpose of in (n, m) */
-static void VAE__FN(transpose)(size_t n, size_t m, const float *in, float *out) {
-    size_t i, j;
-    for (i = 0; i < m; i++)
-        for (j = 0; j < n; j++) out[i * n + j] = in[j * m + i];
+/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
+    VAE__FN(pack_t)(pitch, n, m, in, m, out);
 }
 
 /* ---- pools: windows of f x f pixels of one image, x (h f, w f, c) and y (h, w, c) ---- */
@@ -4809,6 +4831,17 @@ static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__
     }
 }
 
+/* Rows of n floats, all equal to `row`, or 0. */
+static void vae__fill(size_t rows, size_t n, const float *row, float *y) {
+    size_t at, count;
+    if (!row) memset(y, 0, rows * n * sizeof(float));
+    else memcpy(y, row, n * sizeof(float));
+    for (at = 1; row && at < rows; at += count) {
+        count = vae__min(at, rows - at);
+        memcpy(y + at * n, y, count * n * sizeof(float));
+    }
+}
+
 /* The adjoint: small W' are patches that are added up where they overlap, small pixels ascending,
  * onto the bias. */
 static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
@@ -4816,21 +4849,17 @@ static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__
                               const float *x, float *y) {
     const vae__patches g = vae__patches_of(op, big, small);
     const size_t width = (size_t)(op->kh * op->kw) * big->c, block = vae__block_of(width);
-    const size_t places = c->rows * vae__pixels(small), pixels = c->rows * vae__pixels(big);
-    float *turned = c->room, *values = c->room + width * small->c;
-    size_t at, n;
-    c->k->transpose(width, small->c, w, turned);
-    if (!bias) memset(y, 0, pixels * big->c * sizeof(float));
-    else memcpy(y, bias, big->c * sizeof(float));
-    for (at = 1; bias && at < pixels; at += n) {
-        n = vae__min(at, pixels - at);
-        memcpy(y + at * big->c, y, n * big->c * sizeof(float));
-    }
+    const size_t places = c->rows * vae__pixels(small), pitch = (width + 15) / 16 * 16;
+    float *turned = c->room, *values = c->room + pitch * small->c, *out = y;
+    size_t at, n, begun = 0;
+    c->k->transpose(pitch, width, small->c, w, turned);
     for (at = 0; at < places; at += n) {
         n = vae__min(places - at, block);
-        c->k->gemm(0, n, width, small->c, x + at * small->c, small->c, turned, width, NULL,
+        for (; begun < at + n; begun += vae__pixels(small), y += big->dim) /* this block's images */
+            vae__fill(vae__pixels(big), big->c, bias, y);
+        c->k->gemm(0, n, width, small->c, x + at * small->c, small->c, turned, pitch, NULL,
                    VAE_ACT_IDENTITY, values, width);
-        c->k->ungather(&g, values, at, n, y);
+        c->k->ungather(&g, values, at, n, out);
     }
 }
 
@@ -4853,7 +4882,7 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
 static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
     size_t width, turned;
     if (!vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
-        !vae__size_mul(width, small->c, &turned) || turned > SIZE_MAX / 256)
+        !vae__size_mul(width + 15, small->c, &turned) || turned > SIZE_MAX / 256)
         return 0;
     op->room = turned + VAE__PATCH_FLOATS + 16 * width;
     /* the whole gradient where it fits the cache, so that patches are gathered once */
@@ -5025,12 +5054,12 @@ static vae_status vae__flatten_shape(vae__parser *p, vae__op *op) {
 static void vae__pass_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           float *y) {
     (void)w;
-    memcpy(y, x, c->rows * op->in.dim * sizeof(float));
+    if (y != x) memcpy(y, x, c->rows * op->in.dim * sizeof(float));
 }
 static void vae__pass_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           const float *dy, float *dx) {
     (void)w; (void)x;
-    memcpy(dx, dy, c->rows * op->in.dim * sizeof(float));
+    if (dx != dy) memcpy(dx, dy, c->rows * op->in.dim * sizeof(float));
 }
 
 /* ---- a residual group: y = x + inside(x) ---- */
@@ -5897,8 +5926,11 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         op.own = vae__push_floats(arena, op.own_floats);
         op.kept = vae__push_rows(arena, rows, op.row_floats);
         if (!m->desc.inference) {
-            op.y = op.dy = vae__push_rows(arena, rows, op.out.dim);
-            if (!final) op.dy = vae__push_rows(arena, rows, op.out.dim);
+            /* another shape of the same numbers needs no copy of them */
+            const int same = last.layer && !final && op.layer->fwd == vae__pass_fwd &&
+                             op.layer->bwd == vae__pass_bwd && op.act == VAE_ACT_IDENTITY;
+            op.y = same ? last.y : vae__push_rows(arena, rows, op.out.dim);
+            op.dy = same ? last.dy : final ? op.y : vae__push_rows(arena, rows, op.out.dim);
         } else if (*op.layer->args == '(') { /* wanted again at the end of the group */
             op.y = vae__push_rows(arena, rows, m->widest);
         } else {
@@ -6384,7 +6416,8 @@ static void vae__binarize(const vae *m, const float *x, uint32_t time, uint32_t 
 
 /* A batch on its way through the model. Rows do not depend on each other, so a part of the job
  * takes its images from the pixels to the loss and back to the gradient of every activation, and
- * nobody waits for anybody in between. */
+ * nobody waits for anybody in between; unless rows meet (batchnorm), or there is so much on the
+ * way that the weights' gradients are better made while its last part is still in the caches. */
 typedef struct vae__pass {
     vae *m;
     const vae_data *data;  /* images index[..] of it are read into m->x; NULL: x is given */
@@ -6730,18 +6763,39 @@ static const vae__op *vae__meeting(const vae *m, size_t i) {
     return op->layer->batch ? op : NULL;
 }
 
-/* The stages of a pass, from one meeting of the rows to the next; mostly there is one stage. 0 when
- * a pixel cannot be. */
+#ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
+#define VAE__STAGE_FLOATS ((size_t)1 << 19)
+#endif
+
+/* The next stage of the way back: to where the rows meet or enough has gathered. */
+static void vae__stage_back(vae__pass *p) {
+    vae *m = p->m;
+    const size_t turn = m->enc.count;
+    size_t i = p->bwd_to / 2, floats = 0;
+    p->bwd_from = p->bwd_to;
+    while (i && !vae__meeting(m, i - 1) && floats < VAE__STAGE_FLOATS) {
+        const int decoder = --i >= turn;
+        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
+        floats += p->rows * (size_t)(decoder ? m->desc.samples : m->views) *
+                  (op->in.dim + op->out.dim);
+        /* the gradient of the KL must know the batch's */
+        if (m->desc.free_bits > 0 && i == turn) break;
+    }
+    p->bwd_to = i && vae__meeting(m, i - 1) ? 2 * i - 1 : 2 * i;
+}
+
+/* The stages of a pass, forward and the first one back; mostly they are one. 0 when a pixel cannot
+ * be. */
 static int vae__run_stages(vae__pass *p) {
     vae *m = p->m;
     const size_t end = m->enc.count + m->dec.count;
-    size_t i, back = 0;
+    size_t i;
     int part;
     p->fwd_from = p->bwd_from = p->bwd_to = 0;
     p->fresh = m->stages = 1;
     for (i = 0; i < end; i++) {
         if (!vae__meeting(m, i)) continue;
-        m->stages++, back = 2 * i + 1;
+        m->stages++;
         p->fwd_to = i;
         vae__divide(&m->parallel, vae__pass_part, p, p->parts);
         p->fresh = 0;
@@ -6751,22 +6805,24 @@ static int vae__run_stages(vae__pass *p) {
         p->fwd_from = i;
     }
     p->fwd_to = end;
-    if (p->backward) p->bwd_from = 2 * end, p->bwd_to = back;
-    if (p->backward && m->desc.free_bits > 0 && back < 2 * m->enc.count)
-        p->bwd_to = 2 * m->enc.count; /* the gradient of the KL must know the batch's */
+    if (p->backward) {
+        p->bwd_to = 2 * end;
+        vae__stage_back(p);
+    }
     vae__divide(&m->parallel, vae__pass_part, p, p->parts);
     if (m->desc.free_bits > 0) p->counted = vae__free_bits(m, p->rows);
-    p->fwd_from = p->fwd_to = end, p->fresh = 0;
-    while (p->backward && p->bwd_to) {
-        i = p->bwd_to / 2;
-        if (p->bwd_to & 1) vae__meet(p, vae__meeting(m, i), VAE__BATCH_BACKWARD);
-        p->bwd_from = p->bwd_to;
-        while (i && !vae__meeting(m, i - 1)) i--;
-        p->bwd_to = i ? 2 * (i - 1) + 1 : 0;
-        vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-    }
+    p->fwd_from = end, p->fresh = 0;
     for (part = 0; part < p->parts; part++)
         if (p->bad[part]) return 0;
+    return 1;
+}
+
+/* One stage more of the way back; 0: it was at its end. */
+static int vae__run_back(vae__pass *p) {
+    if (!p->bwd_to) return 0;
+    if (p->bwd_to & 1) vae__meet(p, vae__meeting(p->m, p->bwd_to / 2), VAE__BATCH_BACKWARD);
+    vae__stage_back(p);
+    vae__divide(&p->m->parallel, vae__pass_part, p, p->parts);
     return 1;
 }
 
@@ -6782,7 +6838,8 @@ static void vae__keep_batch(vae__pass *p) {
                    m->slots[i].count * sizeof(float));
 }
 
-/* Runs a pass and adds up its figures: means over the batch. 0 when a pixel cannot be. */
+/* Runs a pass, but for vae__run_back, and adds up its figures: means over the batch. 0 when a pixel
+ * cannot be. */
 static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     vae *m = p->m;
     const size_t draws = p->rows * (size_t)m->desc.samples;
@@ -6947,14 +7004,14 @@ static void vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, co
     if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
 }
 
-/* The weight gradients of a pass: rows of every tensor are divided. With a rule each piece is used
+/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is used
  * up while it is in the cache; without one they are stored in m->g. With a rule and `stored` those
  * in m->g are used up. */
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
     const float *x;
-    size_t rows;
+    size_t rows, from, to; /* ops of both nets */
     int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
@@ -6998,40 +7055,46 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
 static void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
-    const vae__net *nets[2];
-    size_t i, n;
+    const size_t turn = m->enc.count;
+    size_t i;
     int tensor;
-    nets[0] = &m->dec, nets[1] = &m->enc;
-    g->bad[part] = SIZE_MAX;
-    for (n = 0; n < 2; n++) {
-        const size_t draws = (size_t)(n ? m->views : m->desc.samples);
+    for (i = g->to; i-- > g->from;) {
+        const int decoder = i >= turn;
+        const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
+        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
         vae__walk c = vae__train_walk(m, g->rows * draws, draws);
         c.room = vae__part_room(m, part);
-        for (i = nets[n]->count; i--;) {
-            const vae__op *op = &nets[n]->ops[i];
-            for (tensor = 0; tensor < op->tensor_count; tensor++)
-                if (!m->slots[op->tensor + (size_t)tensor].fixed)
-                    vae__gradients_of(g, part, &c, op, tensor,
-                                      i ? op[-1].y : n ? g->x : m->z);
-        }
+        for (tensor = 0; tensor < op->tensor_count; tensor++)
+            if (!m->slots[op->tensor + (size_t)tensor].fixed)
+                vae__gradients_of(g, part, &c, op, tensor,
+                                  i == turn ? m->z : i ? op[-1].y : g->x);
     }
 }
 
-/* Of the batch that vae__run_pass has just seen; x are its images, or NULL: the gradients that are
- * stored. NULL, or the first tensor that has a gradient (or, with a rule, a value) that is not
- * finite. */
-static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const vae__rule *rule) {
+/* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
+ * NULL, the gradients that are stored. NULL, or the first tensor that has a gradient (or, with a
+ * rule, a value) that is not finite. */
+static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rule) {
     vae__gradients g;
     size_t bad = SIZE_MAX, i;
     int part;
-    g.m = m, g.rule = rule, g.rows = rows, g.stored = !x;
-    g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : x;
-    if (x && m->mass) vae__slopes(m, rows);
+    memset(&g, 0, sizeof g);
+    g.m = m, g.rule = rule, g.stored = !p, g.to = m->enc.count + m->dec.count;
+    if (p) {
+        g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+        g.rows = p->rows;
+    }
     g.parts = vae__parts(&m->parallel, m->parameters, 4096);
-    vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
+    for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
+    do {
+        g.from = p ? (p->bwd_to + 1) / 2 : 0;
+        if (p && !g.from && m->mass) vae__slopes(m, p->rows);
+        vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
+        g.to = g.from;
+    } while (p && vae__run_back(p));
     for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
     if (vae__learns_scale(&m->desc)) {
-        const float dlogvar = x ? vae__logvar_gradient(m, rows) : m->g[m->logvar];
+        const float dlogvar = p ? vae__logvar_gradient(m, p->rows) : m->g[m->logvar];
         if (m->g) m->g[m->logvar] = dlogvar;
         if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
         if (!vae__finite_f(rule ? m->w[m->logvar] : dlogvar)) bad = vae__min(bad, m->logvar);
@@ -7045,7 +7108,7 @@ static const char *vae__run_gradients(vae *m, const float *x, size_t rows, const
  * is not finite any more. */
 static const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
-    return vae__run_gradients(m, NULL, 0, &rule);
+    return vae__run_gradients(m, NULL, &rule);
 }
 
 /* ======================================================================================
@@ -7145,7 +7208,7 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
         return vae__loss_failed(m, pass.x, rows);
     vae__keep_batch(&pass);
     if (!m->g) rule = vae__rule_next(m, rows, 1);
-    name = vae__run_gradients(m, pass.x, rows, m->g ? NULL : &rule);
+    name = vae__run_gradients(m, &pass, m->g ? NULL : &rule);
     if (m->g && !name) {
         float gscale = 1;
         if (m->desc.clip > 0) {
@@ -7481,7 +7544,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, VAE_F32, x, rows, NULL, 0);
     else if (!vae__finite_d(s.loss)) bad = vae__loss_failed(m, x, rows);
     else {
-        name = vae__run_gradients(m, x, rows, NULL);
+        name = vae__run_gradients(m, &pass, NULL);
         if (name)
             bad = vae__fail(&m->report, VAE_ERR_NONFINITE, "the gradient of %s is not finite",
                             name);

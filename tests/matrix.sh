@@ -137,6 +137,7 @@ for cc in clang gcc; do
         add "golden|gcc -O2 -mfpmath=387|gcc -O2 -mfpmath=387 $warnings|portable|"
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
         add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $warnings|$isas|"
+        add "golden|a stage for every layer|gcc -O2 -DVAE__STAGE_FLOATS=1 $warnings|$isas|"
     fi
 done
 

@@ -449,7 +449,7 @@ static void layers_pass(vae *m, const float *x, size_t rows) {
     memset(&pass, 0, sizeof pass);
     pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
     CHECK(vae__run_pass(&pass, &s));
-    CHECK(vae__run_gradients(m, x, rows, NULL) == NULL);
+    CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
 
 /* ---- conv, convt ---- */

@@ -92,7 +92,7 @@ static void losses_pass(vae *m, const float *x, size_t rows, vae_stats *stats) {
     memset(&pass, 0, sizeof pass);
     pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
     CHECK(vae__run_pass(&pass, stats));
-    if (m->g) CHECK(vae__run_gradients(m, x, rows, NULL) == NULL);
+    if (m->g) CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
 static void losses_run(losses_world *w) {
     size_t i;
