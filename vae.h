@@ -2524,10 +2524,12 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
 
 /* One tile: `rows` x `vecs` vectors of sums; both are constants after inlining. B lies in rows of
  * `bs` floats; the tile's `n` columns end inside its last vector. `first`: start from bias (or 0),
- * else from C. `last`: finish with +0. */
+ * else from C. `last`: finish with +0. Each step fetches a line `ahead`, if the panel is so wide
+ * that there is time for it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const float *a,
                                size_t row_step, size_t k_step, const float *b, size_t bs, float *c,
-                               size_t ldc, size_t n, const float *bias, int first, int last) {
+                               size_t ldc, size_t n, const float *bias, int first, int last,
+                               const float *ahead, size_t ahead_step) {
     V sum[12][VAE__TILE_VECS], zero = V_ZERO();
     const size_t end = (size_t)(vecs - 1) * V_W;
     const VL lanes = VAE__FN(v_lanes)(end, n);
@@ -2556,6 +2558,10 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const f
         }
         a += k_step;
         b += bs;
+        if (vecs > 2) {
+            VAE__PREFETCH(ahead);
+            ahead += ahead_step;
+        }
     }
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
@@ -2568,17 +2574,19 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const f
     }
 }
 
-/* All rows of one panel. */
+/* All rows of one panel. Tile t fetches vector t of the `next_vecs` that begin the rows of B at
+ * `next`, if so many there are. */
 #define VAE__ROWS(vecs, count) \
-    for (; m - i >= (count); i += (count)) \
+    for (; m - i >= (count); i += (count), t++) \
         VAE__FN(tile)((count), vecs, k, a + i * row_step, row_step, k_step, b, bs, c + i * ldc, \
-                      ldc, n, bias, first, last)
+                      ldc, n, bias, first, last, t < next_vecs ? next + t * V_W : b, \
+                      t < next_vecs ? next_step : bs)
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)( \
         size_t m, size_t n, size_t k, const float *a, size_t row_step, size_t k_step, \
-        const float *b, size_t bs, const float *bias, float *c, size_t ldc, int first, \
-        int last) { \
-        size_t i = 0; \
+        const float *b, size_t bs, const float *bias, float *c, size_t ldc, int first, int last, \
+        const float *next, size_t next_step, size_t next_vecs) { \
+        size_t i = 0, t = 0; \
         VAE__ROWS(vecs, most); \
         if ((most) > 8) VAE__ROWS(vecs, 8); \
         if ((most) > 4) VAE__ROWS(vecs, 4); \
@@ -2598,7 +2606,7 @@ VAE__PANEL(4, VAE__TILE_ROWS_4)
 
 static void (*const VAE__FN(panels)[])(size_t, size_t, size_t, const float *, size_t, size_t,
                                        const float *, size_t, const float *, float *, size_t, int,
-                                       int) = {
+                                       int, const float *, size_t, size_t) = {
     VAE__FN(panel_1), VAE__FN(panel_2),
 #if VAE__TILE_VECS > 2
     VAE__FN(panel_3),
@@ -2844,6 +2852,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
     const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
+    const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
     union {
         float floats[VAE__FN(ROOM) + 16];
         uint16_t places[VAE__FN(LIST) + V_W];
@@ -2873,7 +2882,9 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
             if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
-                const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j;
+                const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j, *next;
+                if (k0 + run < k) next = from + (transposed ? run : run * ldb);
+                else next = b + (j + cols < n ? j + cols : 0) * (transposed ? ldb : 1);
                 if (packing) {
                     (transposed ? VAE__FN(pack_t) : VAE__FN(pack))(width, cols, run, from, ldb,
                                                                    packed);
@@ -2882,7 +2893,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                 VAE__FN(panels)[vecs - 1](rows, cols, run, rows_a + k0 * k_step, row_step, k_step,
                                           from, packing ? width : ldb, bias ? bias + j : NULL,
                                           c + i0 * ldc + j, ldc,
-                                          k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k);
+                                          k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k,
+                                          next, ldb, ahead ? (transposed ? run / V_W : vecs) : 0);
                 k0 += run;
             } while (k0 < k);
         }
