@@ -1713,6 +1713,8 @@ typedef struct vae__kernels {
  *   V_TRANSPOSE          rows and columns of V_W vectors change places
  *   VL V_LOAD_LANES      which lanes exist, found once by v_lanes(i, n), and a load of them where
  *                        masks are cheap (V_CHEAP_LANES); elsewhere of the whole vector
+ *   V_SHARE(k, av)       the first V_W / k lanes of av[0], the next of av[1], ... up to av[k - 1];
+ *                        V_LOAD_SHARED: V_W / k floats (lanes as above), k times side by side
  *   VI_STORE4            element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -1950,10 +1952,15 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
 #define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VL __m256i
 #define V_LOAD_LANES(p, lanes) ((void)(lanes), V_LOAD(p)) /* a masked load here costs 7 % */
+#define V_LOAD_SHARED(k, p, lanes) \
+    ((k) == 1 ? V_LOAD_LANES(p, lanes) : _mm256_broadcast_ps((const __m128 *)(const void *)(p)))
+#define V_SHARE(k, av) ((k) == 1 ? (av)[0] : _mm256_blend_ps((av)[0], (av)[1], 0xf0))
 #define VAE__TILE_VECS 3
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 16 registers */
 #define VAE__TILE_ROWS_2 6  /* 6 x 2 sums + 2 + 1 = 15 */
 #define VAE__TILE_ROWS_3 4  /* 4 x 3 sums + 3 + 1 = 16 */
+#define VAE__MOST_SHARE 2
+#define VAE__EDGES(X) X(2, 2, 6) X(3, 2, 4) /* 6 + 3 sums + 2 + 2 = 13, 4 x 2 + 2 + 3 + 2 = 15 */
 #define VAE__SKIP_VECS 8
 
 #elif VAE__PASS == 3
@@ -2056,6 +2063,15 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
 #define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VL VM
 #define V_LOAD_LANES(p, lanes) _mm512_maskz_loadu_ps(lanes, p)
+#define V_LOAD_SHARED(k, p, lanes) \
+    ((k) == 1 ? V_LOAD_LANES(p, lanes) : \
+     (k) == 2 ? _mm512_broadcast_f32x8(_mm256_maskz_loadu_ps((__mmask8)(lanes), p)) \
+              : _mm512_broadcast_f32x4(_mm_maskz_loadu_ps((__mmask8)(lanes), p)))
+#define V_SHARE(k, av) \
+    ((k) == 1 ? (av)[0] : \
+     (k) == 2 ? _mm512_mask_blend_ps(0xff00, (av)[0], (av)[1]) \
+              : _mm512_mask_blend_ps(0xff00, _mm512_mask_blend_ps(0xf0f0, (av)[0], (av)[1]), \
+                                     _mm512_mask_blend_ps(0xf0f0, (av)[2], (av)[3])))
 #define V_CHEAP_LANES 1
 /* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
@@ -2069,6 +2085,10 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
 #define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
 #define VAE__TILE_ROWS_3 8  /* 8 x 3 sums + 3 + 1 = 28 */
 #define VAE__TILE_ROWS_4 6  /* 6 x 4 sums + 4 + 1 = 29 */
+#define VAE__MOST_SHARE 4
+#define VAE__EDGES(X) \
+    X(2, 2, 12) X(3, 2, 8) X(4, 2, 6) /* 8 x 2 + 4 sums + 3 + 2 = 25, 6 x 3 + 3 + 4 + 2 = 27 */ \
+    X(2, 4, 12) X(3, 4, 8) X(4, 4, 4) /* 12 x 1 + 3 sums + 2 + 4 = 21, 8 x 2 + 2 + 3 + 4 = 25 */
 #define VAE__SKIP_VECS 8
 
 #elif VAE__PASS == 4
@@ -2186,6 +2206,12 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
 #define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
 #ifndef V_CHEAP_LANES
 #define V_CHEAP_LANES 0
+#endif
+#ifndef VAE__EDGES
+#define VAE__MOST_SHARE 1
+#define VAE__EDGES(X)
+#define V_LOAD_SHARED(k, p, lanes) V_LOAD_LANES(p, lanes)
+#define V_SHARE(k, av) ((av)[0])
 #endif
 #define V_PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define V_FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
@@ -2522,39 +2548,67 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
  * there are no scalar edges. */
 
-/* One tile: `rows` x `vecs` vectors of sums; both are constants after inlining. B lies in rows of
- * `bs` floats; the tile's `n` columns end inside its last vector. `first`: start from bias (or 0),
- * else from C. `last`: finish with +0. Each step fetches a line `ahead`, if the panel is so wide
- * that there is time for it. */
-VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const float *a,
-                               size_t row_step, size_t k_step, const float *b, size_t bs, float *c,
-                               size_t ldc, size_t n, const float *bias, int first, int last,
-                               const float *ahead, size_t ahead_step) {
+/* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
+ * them together where half or more of it would be idle otherwise. */
+VAE__INLINE V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n) {
+    float part[V_W];
+    int q;
+    if (share == 1) return V_GET(p, 0, n);
+    V_STORE(part, V_ZERO());
+    for (q = 0; q < share; q++)
+        memcpy(part + q * (V_W / share), p + (size_t)q * pitch, n * sizeof(float));
+    return V_LOAD(part);
+}
+VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size_t n, V sum) {
+    float part[V_W];
+    int q;
+    if (share == 1) {
+        V_PUT(p, 0, n, sum);
+        return;
+    }
+    V_STORE(part, sum);
+    for (q = 0; q < share; q++)
+        memcpy(p + (size_t)q * pitch, part + q * (V_W / share), n * sizeof(float));
+}
+
+/* One tile: `rows` x `vecs` vectors of sums, of which the last is `share` rows'; all three are
+ * constants after inlining. B lies in rows of `bs` floats; the tile's `n` columns end inside its
+ * last vector. `first`: start from bias (or 0), else from C. `last`: finish with +0. Each step
+ * fetches a line `ahead`, if the panel is so wide that there is time for it. */
+VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share, size_t k,
+                               const float *a, size_t row_step, size_t k_step, const float *b,
+                               size_t bs, float *c, size_t ldc, size_t n, const float *bias,
+                               int first, int last, const float *ahead, size_t ahead_step) {
     V sum[12][VAE__TILE_VECS], zero = V_ZERO();
-    const size_t end = (size_t)(vecs - 1) * V_W;
+    const int edge = vecs - 1;
+    const size_t end = (size_t)edge * V_W;
     const VL lanes = VAE__FN(v_lanes)(end, n);
-    int i, v;
+    int i, v, q;
     V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
         const float *from = first ? bias : c + (size_t)i * ldc;
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) {
-            if (!from) sum[i][v] = V_ZERO();
-            else if (v + 1 < vecs) sum[i][v] = V_LOAD(from + v * V_W);
-            else sum[i][v] = V_GET(from, end, n);
-        }
+        for (v = 0; v < edge; v++) sum[i][v] = from ? V_LOAD(from + v * V_W) : V_ZERO();
+        if (i % share) continue;
+        if (!from) sum[i][edge] = V_ZERO();
+        else sum[i][edge] = VAE__FN(edge_get)(share, from + end, first ? 0 : ldc, n - end);
     }
     while (k--) {
         V bv[VAE__TILE_VECS];
         VAE__UNROLL
-        for (v = 0; v + 1 < vecs; v++) bv[v] = V_LOAD(b + v * V_W);
-        bv[vecs - 1] = V_LOAD_LANES(b + end, lanes);
+        for (v = 0; v < edge; v++) bv[v] = V_LOAD(b + v * V_W);
+        bv[edge] = V_LOAD_SHARED(share, b + end, lanes);
         VAE__UNROLL
-        for (i = 0; i < rows; i++) {
-            V av = V_SET1(a[(size_t)i * row_step]);
+        for (i = 0; i < rows; i += share) {
+            V av[4];
             VAE__UNROLL
-            for (v = 0; v < vecs; v++) sum[i][v] = V_FMA(av, bv[v], sum[i][v]);
+            for (q = 0; q < share; q++) {
+                av[q] = V_SET1(a[(size_t)(i + q) * row_step]);
+                VAE__UNROLL
+                for (v = 0; v < edge; v++) sum[i + q][v] = V_FMA(av[q], bv[v], sum[i + q][v]);
+            }
+            sum[i][edge] = V_FMA(V_SHARE(share, av), bv[edge], sum[i][edge]);
         }
         a += k_step;
         b += bs;
@@ -2565,33 +2619,45 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, size_t k, const f
     }
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
+        float *to = c + (size_t)i * ldc;
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) {
-            if (last) sum[i][v] = V_ADD(sum[i][v], zero);
-            if (v + 1 < vecs) V_STORE(c + (size_t)i * ldc + v * V_W, sum[i][v]);
-            else V_PUT(c + (size_t)i * ldc, end, n, sum[i][v]);
-        }
+        for (v = 0; v < edge; v++)
+            V_STORE(to + v * V_W, last ? V_ADD(sum[i][v], zero) : sum[i][v]);
+        if (i % share == 0)
+            VAE__FN(edge_put)(share, to + end, ldc, n - end,
+                              last ? V_ADD(sum[i][edge], zero) : sum[i][edge]);
     }
 }
 
 /* All rows of one panel. Tile t fetches vector t of the `next_vecs` that begin the rows of B at
  * `next`, if so many there are. */
-#define VAE__ROWS(vecs, count) \
+#define VAE__ROWS(vecs, share, count) \
     for (; m - i >= (count); i += (count), t++) \
-        VAE__FN(tile)((count), vecs, k, a + i * row_step, row_step, k_step, b, bs, c + i * ldc, \
-                      ldc, n, bias, first, last, t < next_vecs ? next + t * V_W : b, \
+        VAE__FN(tile)((count), vecs, share, k, a + i * row_step, row_step, k_step, b, bs, \
+                      c + i * ldc, ldc, n, bias, first, last, t < next_vecs ? next + t * V_W : b, \
                       t < next_vecs ? next_step : bs)
+#define VAE__PANEL_ARGS \
+    size_t m, size_t n, size_t k, const float *a, size_t row_step, size_t k_step, const float *b, \
+        size_t bs, const float *bias, float *c, size_t ldc, int first, int last, \
+        const float *next, size_t next_step, size_t next_vecs
 #define VAE__PANEL(vecs, most) \
-    VAE__NOINLINE static void VAE__FN(panel_##vecs)( \
-        size_t m, size_t n, size_t k, const float *a, size_t row_step, size_t k_step, \
-        const float *b, size_t bs, const float *bias, float *c, size_t ldc, int first, int last, \
-        const float *next, size_t next_step, size_t next_vecs) { \
+    VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__PANEL_ARGS) { \
         size_t i = 0, t = 0; \
-        VAE__ROWS(vecs, most); \
-        if ((most) > 8) VAE__ROWS(vecs, 8); \
-        if ((most) > 4) VAE__ROWS(vecs, 4); \
-        VAE__ROWS(vecs, 2); \
-        VAE__ROWS(vecs, 1); \
+        VAE__ROWS(vecs, 1, most); \
+        if ((most) > 8) VAE__ROWS(vecs, 1, 8); \
+        if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
+        VAE__ROWS(vecs, 1, 2); \
+        VAE__ROWS(vecs, 1, 1); \
+    }
+#define VAE__EDGE_PANEL(vecs, share, most) \
+    VAE__NOINLINE static void VAE__FN(panel_##vecs##_##share)(VAE__PANEL_ARGS) { \
+        size_t i = 0, t = 0; \
+        VAE__ROWS(vecs, share, most); \
+        if ((most) > 8) VAE__ROWS(vecs, share, 8); \
+        if ((most) > 4) VAE__ROWS(vecs, share, 4); \
+        if (i < m) /* rows that nobody shares with */ \
+            VAE__FN(panel_##vecs)(m - i, n, k, a + i * row_step, row_step, k_step, b, bs, bias, \
+                                  c + i * ldc, ldc, first, last, next, next_step, 0); \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -2601,12 +2667,10 @@ VAE__PANEL(3, VAE__TILE_ROWS_3)
 #if VAE__TILE_VECS > 3
 VAE__PANEL(4, VAE__TILE_ROWS_4)
 #endif
-#undef VAE__PANEL
-#undef VAE__ROWS
+VAE__EDGES(VAE__EDGE_PANEL)
 
-static void (*const VAE__FN(panels)[])(size_t, size_t, size_t, const float *, size_t, size_t,
-                                       const float *, size_t, const float *, float *, size_t, int,
-                                       int, const float *, size_t, size_t) = {
+#define VAE__EDGE_NAME(vecs, share, most) VAE__FN(panel_##vecs##_##share),
+static void (*const VAE__FN(panels)[])(VAE__PANEL_ARGS) = {
     VAE__FN(panel_1), VAE__FN(panel_2),
 #if VAE__TILE_VECS > 2
     VAE__FN(panel_3),
@@ -2614,7 +2678,22 @@ static void (*const VAE__FN(panels)[])(size_t, size_t, size_t, const float *, si
 #if VAE__TILE_VECS > 3
     VAE__FN(panel_4),
 #endif
+    VAE__EDGES(VAE__EDGE_NAME)
 };
+#undef VAE__EDGE_NAME
+#undef VAE__EDGE_PANEL
+#undef VAE__PANEL
+#undef VAE__PANEL_ARGS
+#undef VAE__ROWS
+
+/* The panel for m rows and n columns. */
+VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
+    const size_t vecs = (n + V_W - 1) / V_W, idle = vecs * V_W - n;
+    size_t share = 0; /* number of the kind */
+    if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= V_W)
+        share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= V_W * 3);
+    return vecs - 1 + share * (VAE__TILE_VECS - 1);
+}
 
 /* One row of C, `count` steps of k: c = from + a[0] b[0] + a[1] b[1] ..., each in the order of k;
  * `last` finishes with +0. */
@@ -2877,8 +2956,9 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
              * 4 KB or a multiple apart all want the same few lines of the caches */
             const int packing = transposed || (!V_CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
-            size_t most = packing ? VAE__FN(ROOM) / width : 800, k0 = 0;
+            size_t most = packing ? VAE__FN(ROOM) / width : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
+            kind = VAE__FN(panel_for)(rows, cols);
             if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
@@ -2890,11 +2970,11 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                                                                    packed);
                     from = packed;
                 }
-                VAE__FN(panels)[vecs - 1](rows, cols, run, rows_a + k0 * k_step, row_step, k_step,
-                                          from, packing ? width : ldb, bias ? bias + j : NULL,
-                                          c + i0 * ldc + j, ldc,
-                                          k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k,
-                                          next, ldb, ahead ? (transposed ? run / V_W : vecs) : 0);
+                VAE__FN(panels)[kind](rows, cols, run, rows_a + k0 * k_step, row_step, k_step, from,
+                                      packing ? width : ldb, bias ? bias + j : NULL,
+                                      c + i0 * ldc + j, ldc,
+                                      k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k, next, ldb,
+                                      ahead ? (transposed ? run / V_W : vecs) : 0);
                 k0 += run;
             } while (k0 < k);
         }
@@ -4028,6 +4108,10 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef V_PUT
 #undef V_LOAD
 #undef V_LOAD_LANES
+#undef V_LOAD_SHARED
+#undef V_SHARE
+#undef VAE__MOST_SHARE
+#undef VAE__EDGES
 #undef V_CHEAP_LANES
 #undef V_APPEND
 #undef V_TRANSPOSE
