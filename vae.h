@@ -1849,6 +1849,7 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 2
+#define VAE__ROW_VECS 4
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -1962,6 +1963,7 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
 #define VAE__MOST_SHARE 2
 #define VAE__EDGES(X) X(2, 2, 6) X(3, 2, 4) /* 6 + 3 sums + 2 + 2 = 13, 4 x 2 + 2 + 3 + 2 = 15 */
 #define VAE__SKIP_VECS 8
+#define VAE__ROW_VECS 12
 
 #elif VAE__PASS == 3
 #define VAE__FN(name) vae__##name##_avx512
@@ -2090,6 +2092,7 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
     X(2, 2, 12) X(3, 2, 8) X(4, 2, 6) /* 8 x 2 + 4 sums + 3 + 2 = 25, 6 x 3 + 3 + 4 + 2 = 27 */ \
     X(2, 4, 12) X(3, 4, 8) X(4, 4, 4) /* 12 x 1 + 3 sums + 2 + 4 = 21, 8 x 2 + 2 + 3 + 4 = 25 */
 #define VAE__SKIP_VECS 8
+#define VAE__ROW_VECS 16
 
 #elif VAE__PASS == 4
 #define VAE__FN(name) vae__##name##_neon
@@ -2198,6 +2201,7 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
 #define VAE__TILE_ROWS_3 8
 #define VAE__TILE_ROWS_4 6
 #define VAE__SKIP_VECS 8
+#define VAE__ROW_VECS 12
 #endif
 
 #define V_ZERO() V_SET1(0.0f)
@@ -2695,7 +2699,67 @@ VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* One row of C, `count` steps of k: c = from + a[0] b[0] + a[1] b[1] ..., each in the order of k;
+/* ---- one row of C: nothing of B is used twice, it only has to flow ---- */
+
+/* `vecs` vectors of the row, which end inside the last: sums in registers, B in pieces of its rows,
+ * which suits short rows and the second-level cache. */
+VAE__INLINE void VAE__FN(row_part)(const int vecs, size_t n, size_t k, const float *a,
+                                   size_t k_step, const float *b, size_t ldb, const float *from,
+                                   float *c) {
+    V sum[VAE__ROW_VECS], zero = V_ZERO();
+    const size_t end = (size_t)(vecs - 1) * V_W;
+    int v;
+    V_HIDE(zero);
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) sum[v] = from ? V_GET(from, (size_t)v * V_W, n) : V_ZERO();
+    for (; k--; a += k_step, b += ldb) {
+        const V av = V_SET1(*a);
+        VAE__UNROLL
+        for (v = 0; v + 1 < vecs; v++) sum[v] = V_FMA(av, V_LOAD(b + v * V_W), sum[v]);
+        sum[v] = V_FMA(av, V_GET(b, end, n), sum[v]);
+    }
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) V_PUT(c, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+}
+#define VAE__ROW(vecs) \
+    VAE__NOINLINE static void VAE__FN(row_##vecs)( \
+        size_t n, size_t k, const float *a, size_t k_step, const float *b, size_t ldb, \
+        const float *from, float *c) { \
+        VAE__FN(row_part)(vecs, n, k, a, k_step, b, ldb, from, c); \
+    }
+VAE__ROW(1) VAE__ROW(2) VAE__ROW(3) VAE__ROW(4)
+#if VAE__ROW_VECS > 4
+VAE__ROW(5) VAE__ROW(6) VAE__ROW(7) VAE__ROW(8)
+VAE__ROW(9) VAE__ROW(10) VAE__ROW(11) VAE__ROW(12)
+#endif
+#if VAE__ROW_VECS > 12
+VAE__ROW(13) VAE__ROW(14) VAE__ROW(15) VAE__ROW(16)
+#endif
+#undef VAE__ROW
+
+/* In parts of about equal width. */
+static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
+                         size_t ldb, const float *from, float *c) {
+    static void (*const parts[])(size_t, size_t, const float *, size_t, const float *, size_t,
+                                 const float *, float *) = {
+        VAE__FN(row_1), VAE__FN(row_2), VAE__FN(row_3), VAE__FN(row_4),
+#if VAE__ROW_VECS > 4
+        VAE__FN(row_5), VAE__FN(row_6), VAE__FN(row_7), VAE__FN(row_8),
+        VAE__FN(row_9), VAE__FN(row_10), VAE__FN(row_11), VAE__FN(row_12),
+#endif
+#if VAE__ROW_VECS > 12
+        VAE__FN(row_13), VAE__FN(row_14), VAE__FN(row_15), VAE__FN(row_16),
+#endif
+    };
+    const size_t vecs = (n + V_W - 1) / V_W, count = (vecs + VAE__ROW_VECS - 1) / VAE__ROW_VECS;
+    const size_t width = (vecs + count - 1) / count * V_W;
+    size_t j;
+    for (j = 0; j < n; j += width)
+        parts[(vae__min(width, n - j) + V_W - 1) / V_W - 1](
+            vae__min(width, n - j), k, a, k_step, b + j, ldb, from ? from + j : NULL, c + j);
+}
+
+/* `count` steps of k for a whole row: c = from + a[0] b[0] + a[1] b[1] ..., each in the order of k;
  * `last` finishes with +0. */
 VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, size_t k_step,
                                     const float *b, size_t ldb, const float *from, float *c,
@@ -2720,8 +2784,8 @@ VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, s
 #undef VAE__STEPS
 }
 
-/* One row of C: nothing of B is used twice, so the sums live in c, which stays in the first-level
- * cache, while B streams by in 8 rows side by side, each read from end to end. */
+/* Sums in c, which stays in the first-level cache, while B streams by in 8 rows side by side, each
+ * read to its end, as far memory likes it. */
 static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
                          size_t ldb, const float *from, float *c) {
 #define VAE__STEPS(count) \
@@ -2939,8 +3003,10 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     float *packed = room.floats + ((64 - ((uintptr_t)&room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
     if (!m) return;
-    if (m == 1 && !transposed && (n > VAE__TILE_VECS * V_W || (!V_CHEAP_LANES && n % V_W))) {
-        VAE__FN(row)(n, k, a, k_step, b, ldb, flags & VAE_GEMM_ADD ? c : bias, c);
+    if (m == 1 && !transposed && n) {
+        const int parts = n <= VAE__ROW_VECS * V_W || (V_CHEAP_LANES && n * k <= 1 << 18);
+        (parts ? VAE__FN(row_parts) : VAE__FN(row))(n, k, a, k_step, b, ldb,
+                                                    flags & VAE_GEMM_ADD ? c : bias, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
     }
@@ -4133,6 +4199,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VI_MULHILO
 #undef VAE__TILE_VECS
 #undef VAE__SKIP_VECS
+#undef VAE__ROW_VECS
 #undef VAE__TILE_ROWS_1
 #undef VAE__TILE_ROWS_2
 #undef VAE__TILE_ROWS_3
