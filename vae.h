@@ -2830,11 +2830,13 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
                 VAE__UNROLL
                 for (q = 0; q < V_W; q++) V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
             } else {
+                VAE__UNROLL
                 for (q = 0; q < V_W; q++)
                     square[q] = j + (size_t)q < n ? V_GET(from + (size_t)q * ldb, kk, k) : V_ZERO();
                 V_TRANSPOSE(square);
-                for (q = 0; q < V_W && kk + (size_t)q < k; q++)
-                    V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
+                VAE__UNROLL
+                for (q = 0; q < V_W; q++)
+                    if (kk + (size_t)q < k) V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
             }
         }
     }
@@ -3022,10 +3024,11 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
              * 4 KB or a multiple apart all want the same few lines of the caches */
             const int packing = transposed || (!V_CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
-            size_t most = packing ? VAE__FN(ROOM) / width : 800, k0 = 0, kind;
+            size_t most = packing ? VAE__FN(ROOM) / width / V_W * V_W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
             if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
+            if (transposed) most = (most + V_W - 1) / V_W * V_W;     /* of whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j, *next;
