@@ -2739,7 +2739,7 @@ VAE__ROW(13) VAE__ROW(14) VAE__ROW(15) VAE__ROW(16)
 
 /* In parts of about equal width. */
 static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
-                         size_t ldb, const float *from, float *c) {
+                               size_t ldb, const float *from, float *c) {
     static void (*const parts[])(size_t, size_t, const float *, size_t, const float *, size_t,
                                  const float *, float *) = {
         VAE__FN(row_1), VAE__FN(row_2), VAE__FN(row_3), VAE__FN(row_4),
@@ -2759,17 +2759,16 @@ static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step
             vae__min(width, n - j), k, a, k_step, b + j, ldb, from ? from + j : NULL, c + j);
 }
 
-/* `count` steps of k for a whole row: c = from + a[0] b[0] + a[1] b[1] ..., each in the order of k;
+/* `count` steps of k for a whole row: c = from + a[0] b[0] + a[1] b[1] ..., each in this order;
  * `last` finishes with +0. */
-VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, size_t k_step,
-                                    const float *b, size_t ldb, const float *from, float *c,
-                                    int last) {
+VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a,
+                                    const float *const *b, const float *from, float *c, int last) {
     V av[8], zero = V_ZERO();
     size_t j;
     int q;
     V_HIDE(zero);
     VAE__UNROLL
-    for (q = 0; q < count; q++) av[q] = V_SET1(a[(size_t)q * k_step]);
+    for (q = 0; q < count; q++) av[q] = V_SET1(a[q]);
 #define VAE__STEPS(get_from, get_b, put) { \
         V sum = from ? get_from : V_ZERO(); \
         VAE__UNROLL \
@@ -2778,27 +2777,38 @@ VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a, s
         put; \
     }
     for (j = 0; j + V_W <= n; j += V_W)
-        VAE__STEPS(V_LOAD(from + j), V_LOAD(b + (size_t)q * ldb + j), V_STORE(c + j, sum))
-    if (j < n)
-        VAE__STEPS(V_GET(from, j, n), V_GET(b + (size_t)q * ldb, j, n), V_PUT(c, j, n, sum))
+        VAE__STEPS(V_LOAD(from + j), V_LOAD(b[q] + j), V_STORE(c + j, sum))
+    if (j < n) VAE__STEPS(V_GET(from, j, n), V_GET(b[q], j, n), V_PUT(c, j, n, sum))
 #undef VAE__STEPS
 }
 
 /* Sums in c, which stays in the first-level cache, while B streams by in 8 rows side by side, each
- * read to its end, as far memory likes it. */
-static void VAE__FN(row)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
-                         size_t ldb, const float *from, float *c) {
-#define VAE__STEPS(count) \
-    VAE__FN(row_steps)(count, n, a, k_step, b, ldb, from, c, k == (count)), \
-        a += (count) * k_step, b += (count) * ldb, k -= (count), from = c
-    if (!k) VAE__STEPS(0);
+ * read to its end, as far memory likes it. `skip`: rows that zeros of A would take are not read. */
+static void VAE__FN(row)(int skip, size_t n, size_t k, const float *a, size_t k_step,
+                         const float *b, size_t ldb, const float *from, float *c) {
+    const int most = VAE__TILE_VECS > 2 ? 8 : 2;
+    do {
+        const float *rows[8];
+        float values[8];
+        int count = 0, at = 0;
+        for (; k && count < most; k--, a += k_step, b += ldb) {
+            rows[count] = b, values[count] = *a;
+            count += !skip || *a != 0;
+        }
+#define VAE__STEPS(steps) { \
+        VAE__FN(row_steps)(steps, n, values + at, rows + at, from, c, \
+                           !k && at + (steps) == count); \
+        at += (steps), from = c; \
+    }
+        if (!count) VAE__STEPS(0)
 #if VAE__TILE_VECS > 2
-    while (k >= 8) VAE__STEPS(8);
-    if (k >= 4) VAE__STEPS(4);
+        if (count & 8) VAE__STEPS(8)
+        if (count & 4) VAE__STEPS(4)
 #endif
-    while (k >= 2) VAE__STEPS(2);
-    if (k) VAE__STEPS(1);
+        if (count & 2) VAE__STEPS(2)
+        if (count & 1) VAE__STEPS(1)
 #undef VAE__STEPS
+    } while (k);
 }
 
 /* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
@@ -2854,7 +2864,8 @@ enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
 
 /* ---- zeros in A ----
  * fma(0, b, c) is c for a finite b and the last +0 settles the sign, so zeros of A may be left out
- * without a bit changing. It pays when two thirds are: dark pixels, binarised ones. */
+ * without a bit changing. It pays when two thirds are: dark pixels, binarised ones. A single row,
+ * which only reads B, gains whatever is left out, be it every second unit of a relu (`row`). */
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
  * May write V_W places. */
@@ -3006,9 +3017,11 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     size_t i0, j, rows, cols;
     if (!m) return;
     if (m == 1 && !transposed && n) {
-        const int parts = n <= VAE__ROW_VECS * V_W || (V_CHEAP_LANES && n * k <= 1 << 18);
-        (parts ? VAE__FN(row_parts) : VAE__FN(row))(n, k, a, k_step, b, ldb,
-                                                    flags & VAE_GEMM_ADD ? c : bias, c);
+        const float *from = flags & VAE_GEMM_ADD ? c : bias;
+        const int skip = (flags & VAE__GEMM_SKIP) != 0;
+        if (n <= VAE__ROW_VECS * V_W || (V_CHEAP_LANES && n * k <= 1 << 18 && !skip))
+            VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
+        else VAE__FN(row)(skip, n, k, a, k_step, b, ldb, from, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
         return;
     }
@@ -4753,6 +4766,7 @@ struct vae__op {
     int tensor_count;
     int number;        /* of its draws: 1, 2 .. for layers with random numbers */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
+    int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
     size_t pair;       /* a group: how many ops lie between its two ends */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
@@ -4940,7 +4954,8 @@ static int vae__dense_tensors(const vae__op *op, vae__tensor out[4]) {
 static void vae__dense_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                            float *y) {
     const size_t in = op->in.dim, out = op->out.dim;
-    c->k->gemm(op->sparse ? VAE__GEMM_SKIP : 0, c->rows, out, in, x, in, w, out, w + in * out,
+    const int skip = op->sparse || (op->holes && c->rows == 1);
+    c->k->gemm(skip ? VAE__GEMM_SKIP : 0, c->rows, out, in, x, in, w, out, w + in * out,
                VAE_ACT_IDENTITY, y, out);
 }
 static void vae__dense_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
@@ -6051,6 +6066,7 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
         op.tensor_count = op.layer->tensors ? op.layer->tensors(&op, tensors) : 0;
         op.pitch = m->desc.inference ? m->widest : op.out.dim;
         op.rows = rows;
+        op.holes = last.layer ? last.act == VAE_ACT_RELU : net == &m->enc;
         if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
         if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
             op.number = ++m->random_layers;
