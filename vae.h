@@ -159,7 +159,8 @@
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the function is specified:
  *   - A product's output is one chain of fused multiply-adds over the reduction index, ascending,
- *     from the bias (or 0), finished by adding +0.
+ *     from the bias (or 0), finished by adding +0. Inside a network the terms of a zero may be left
+ *     out: that moves no bit, as weights are finite (creating, loading and training see to it).
  *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
  *     input gradient and convt are per tap a chain over the channels of the smaller image, and
  *     these are added up onto the bias (or 0), pixels of the smaller image ascending: the product
@@ -222,8 +223,9 @@
  * system do the work; either way outputs are divided and sums are not, so the bits are those of one
  * thread. A training step has two regions: rows of the batch go from pixels to the gradient of
  * every activation, then rows of each weight gradient are made and used up by the optimiser while
- * they are in the cache. Different models may be used from different threads at once, and may share
- * a pool. There is no global state but the detected processor. No call prints, exits or
+ * they are in the cache. Large networks alternate: after 2^19 activations on the way back their
+ * weights follow at once. Different models may be used from different threads at once, and may
+ * share a pool. There is no global state but the detected processor. No call prints, exits or
  * aborts. Stack: at most 64 KB in any call.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------

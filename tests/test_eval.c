@@ -26,6 +26,35 @@ TEST(results_do_not_depend_on_the_size_of_the_batch) {
     vae_destroy(m);
 }
 
+/* A row alone leaves out the weights of pixels and hidden units that are 0. */
+TEST(a_row_alone_has_the_bits_it_has_among_others) {
+    enum { ROWS = 9, L = 5 };
+    const vae__kernels *k;
+    vae_data data = digit_data(ROWS);
+    float *x = ref_floats(ROWS * 784), *all = ref_floats(ROWS * 784), *one = ref_floats(784);
+    float mu[ROWS * L], lv[ROWS * L], m1[L], l1[L];
+    size_t i;
+    CHECK_STATUS(vae_data_read(&data, 0, ROWS, x), VAE_OK);
+    for (k = NULL; (k = ref_next_isa(k));) {
+        vae_desc d = digit_desc();
+        vae *m = NULL;
+        d.encoder = "dense 300 relu", d.decoder = "dense 300 relu, dense 260 relu";
+        d.latent = L, d.batch = ROWS, d.inference = 1, d.isa = k->isa;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+        CHECK_STATUS(vae_decode(m, mu, ROWS, all), VAE_OK);
+        for (i = 0; i < ROWS; i++) {
+            CHECK_STATUS(vae_encode(m, x + i * 784, 1, m1, l1), VAE_OK);
+            CHECK(!memcmp(m1, mu + i * L, sizeof m1) && !memcmp(l1, lv + i * L, sizeof l1));
+            CHECK_STATUS(vae_decode(m, m1, 1, one), VAE_OK);
+            CHECK(!memcmp(one, all + i * 784, 784 * sizeof(float)));
+        }
+        vae_destroy(m);
+    }
+    free(x), free(all), free(one);
+    free((void *)(size_t)data.bytes);
+}
+
 TEST(a_draw_from_the_prior_has_an_address) {
     vae *m = small_model();
     float z[40 * 3], x[40 * 30], z17[3], x17[30];
@@ -142,6 +171,7 @@ TEST(wrong_calls_to_a_model_are_told) {
 
 TESTS(eval) {
     RUN(results_do_not_depend_on_the_size_of_the_batch);
+    RUN(a_row_alone_has_the_bits_it_has_among_others);
     RUN(a_draw_from_the_prior_has_an_address);
     RUN(means_are_the_sigmoid_of_the_logits);
     RUN(evaluation_leaves_training_alone);
