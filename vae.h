@@ -230,7 +230,7 @@
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
  * The kernels are compiled once per instruction set by way of target pragmas, so no -march is
- * needed, and chosen at run time. gcc compiles them at -O3 even in a -O0 build; clang cannot be
+ * needed, and chosen at run time. gcc compiles them at -O2 even in a -O0 build; clang cannot be
  * told to, and its -O0 runs about 50 times slower (with the same bits). tcc and other compilers get
  * the portable pass. A precompiled header may hold the header half only: gcc's pragmas do not
  * survive in one.
@@ -945,11 +945,15 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__INLINE static __inline__ __attribute__((always_inline, unused))
 #define VAE__UNUSED __attribute__((unused))
 #define VAE__NOINLINE __attribute__((noinline))
+#define VAE__COLD __attribute__((cold, noinline))
+#define VAE__RARE(c) __builtin_expect((c) != 0, 0)
 #define VAE__PREFETCH(p) __builtin_prefetch(p)
 #else
 #define VAE__INLINE static
 #define VAE__UNUSED
 #define VAE__NOINLINE
+#define VAE__COLD
+#define VAE__RARE(c) (c)
 #define VAE__PREFETCH(p) ((void)(p))
 #endif
 
@@ -1648,7 +1652,7 @@ typedef struct vae__kernels {
 #endif
 #ifdef VAE__GCC_FAST
 #pragma GCC push_options
-#pragma GCC optimize("O3", "fp-contract=off", "no-fast-math", "no-math-errno")
+#pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
 #define VAE__PASS 1
 #include VAE_SELF
@@ -1740,23 +1744,24 @@ VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
  * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
  * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
  * it is; so does a sum that is not finite. */
+VAE__COLD static V VAE__FN(v_fma_odd)(double p, double c, double s) {
+    const double back = vae__add_d(s, -p);
+    const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
+    const uint64_t u = vae__bits_d(s), e = vae__bits_d(lost), finite = (u >> 52 & 0x7ff) != 0x7ff;
+    const uint64_t inexact = (uint64_t)((e << 1) != 0) & (~u & 1) & finite;
+    const uint64_t away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
+    float r = (float)vae__double_of(u - inexact + 2 * (inexact & away)); /* one up or one down */
+    VAE__HIDE_F(r);
+    return r;
+}
 VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) {
-    double p = vae__mul_d((double)a, (double)b), d = (double)c, s = vae__add_d(p, d), back, lost;
-    uint64_t u = vae__bits_d(s), e, inexact, away;
+    const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
+    const uint64_t u = vae__bits_d(s);
     float r;
     /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
-    if ((u & 0x1fffffff) != 0x10000000 && (u >> 52 & 0x7ff) >= 1023 - 126) {
-        r = (float)s;
-        VAE__HIDE_F(r);
-        return r;
-    }
-    back = vae__add_d(s, -p);
-    lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(d, -back));
-    e = vae__bits_d(lost);
-    inexact = (uint64_t)((e << 1) != 0) & (~u & 1) & (uint64_t)((u >> 52 & 0x7ff) != 0x7ff);
-    away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
-    u = u - inexact + 2 * (inexact & away); /* an even last bit: one up or one down */
-    r = (float)vae__double_of(u);
+    if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
+        return VAE__FN(v_fma_odd)(p, (double)c, s);
+    r = (float)s;
     VAE__HIDE_F(r);
     return r;
 }
