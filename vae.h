@@ -1594,10 +1594,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int head, size_t n, const float *a, float *logvar)) \
     X(void, spread_bwd, (int head, size_t n, const float *a, const float *dlogvar, float *da)) \
-    X(void, adam, (size_t n, float *w, const float *g, float *m, float *v, \
-                   const vae__adam_step *s)) \
-    X(void, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
-                  float decay, float gscale)) \
+    X(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
+                  const vae__adam_step *s)) \
+    X(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
+                 float decay, float gscale)) \
     X(void, ema, (size_t n, const float *w, float *average, float decay)) \
     X(double, sum_squares, (size_t n, const float *x)) \
     X(int, all_finite, (size_t n, const float *x)) \
@@ -4049,17 +4049,24 @@ static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float 
     }
 }
 
-/* ---- optimisers: one pass over w, g, m, v ---- */
+/* ---- optimisers: one pass over w, g, m, v; they return whether w is finite ---- */
+
+/* Lanes of v before n that are infinite or NaN. */
+VAE__INLINE VM VAE__FN(v_bad)(V v, size_t i, size_t n) {
+    v = VAE__FN(keep)(v, i, n);
+    return VI_GT(VI_AND(V_BITS(v), VI_SET1(0x7fffffffu)), VI_SET1(0x7f7fffffu));
+}
 
 /* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
  * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
  * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
-static void VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
-                          const vae__adam_step *s) {
+static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
+                         const vae__adam_step *s) {
     const V gscale = V_SET1(s->gscale), b1 = V_SET1(s->b1), c1 = V_SET1(s->one_minus_b1);
     const V b2 = V_SET1(s->b2), c2 = V_SET1(s->one_minus_b2), rate = V_SET1(-s->rate);
     const V inv = V_SET1(s->inv_bias), eps = V_SET1(s->eps), decay = V_SET1(s->decay);
     const V l2 = V_SET1(s->l2);
+    VM bad = V_GT(V_ZERO(), V_ZERO());
     size_t i;
     for (i = 0; i < n; i += V_W) {
         V old = V_GET(w, i, n), mi, vi, step;
@@ -4069,21 +4076,28 @@ static void VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v
         step = V_DIV(mi, V_FMA(V_SQRT(vi), inv, eps));
         V_PUT(m, i, n, mi);
         V_PUT(v, i, n, vi);
-        V_PUT(w, i, n, V_FMA(rate, step, V_MUL(decay, old)));
+        old = V_FMA(rate, step, V_MUL(decay, old));
+        V_PUT(w, i, n, old);
+        bad = VM_OR(bad, VAE__FN(v_bad)(old, i, n));
     }
+    return !VM_ANY(bad);
 }
 
 /* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
-static void VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
-                         float decay, float gscale) {
+static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
+                        float decay, float gscale) {
+    VM bad = V_GT(V_ZERO(), V_ZERO());
     size_t i;
     for (i = 0; i < n; i += V_W) {
         V old = V_GET(w, i, n);
         V gi = V_FMA(V_SET1(decay), old, V_MUL(V_SET1(gscale), V_GET(g, i, n)));
         V mi = V_FMA(V_SET1(momentum), V_GET(m, i, n), gi);
         V_PUT(m, i, n, mi);
-        V_PUT(w, i, n, V_FMA(V_SET1(-lr), mi, old));
+        old = V_FMA(V_SET1(-lr), mi, old);
+        V_PUT(w, i, n, old);
+        bad = VM_OR(bad, VAE__FN(v_bad)(old, i, n));
     }
+    return !VM_ANY(bad);
 }
 
 /* average = decay average + (1 - decay) w */
@@ -4110,11 +4124,9 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
 }
 
 static int VAE__FN(all_finite)(size_t n, const float *x) {
-    const VI top = VI_SET1(0x7f7fffffu), rest = VI_SET1(0x7fffffffu);
     VM bad = V_GT(V_ZERO(), V_ZERO());
     size_t i;
-    for (i = 0; i < n; i += V_W)
-        bad = VM_OR(bad, VI_GT(VI_AND(V_BITS(V_GET(x, i, n)), rest), top));
+    for (i = 0; i < n; i += V_W) bad = VM_OR(bad, VAE__FN(v_bad)(V_GET(x, i, n), i, n));
     return !VM_ANY(bad);
 }
 
@@ -7184,13 +7196,13 @@ static vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* Updates `n` parameters from `at` on with their gradients g. */
-static void vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
-    if (r->sgd)
-        m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale);
-    else
-        m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
+/* Updates `n` parameters from `at` on with their gradients g; 0: they are not finite any more. */
+static int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
+    const int finite =
+        r->sgd ? m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale)
+               : m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
     if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
+    return finite;
 }
 
 /* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is used
@@ -7228,6 +7240,7 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
         const size_t at = slot->offset + from * wide;
         float *dw = m->g ? m->g + at : m->piece + (size_t)part * m->piece_floats;
         size_t count;
+        int finite;
         to = vae__min(end, from + op->grad_block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
@@ -7235,9 +7248,8 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
             vae__pull(m, from, to, dw);
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
-        if (g->rule) vae__apply(m, g->rule, at, count, dw);
-        if (!m->k->all_finite(count, g->rule ? m->w + at : dw) && at < g->bad[part])
-            g->bad[part] = at;
+        finite = g->rule ? vae__apply(m, g->rule, at, count, dw) : m->k->all_finite(count, dw);
+        if (!finite && at < g->bad[part]) g->bad[part] = at;
     }
 }
 
@@ -7285,8 +7297,8 @@ static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rul
     if (vae__learns_scale(&m->desc)) {
         const float dlogvar = p ? vae__logvar_gradient(m, p->rows) : m->g[m->logvar];
         if (m->g) m->g[m->logvar] = dlogvar;
-        if (rule) vae__apply(m, rule, m->logvar, 1, &dlogvar);
-        if (!vae__finite_f(rule ? m->w[m->logvar] : dlogvar)) bad = vae__min(bad, m->logvar);
+        if (!(rule ? vae__apply(m, rule, m->logvar, 1, &dlogvar) : vae__finite_f(dlogvar)))
+            bad = vae__min(bad, m->logvar);
     }
     for (i = m->slot_count; bad != SIZE_MAX && i--;)
         if (m->slots[i].offset <= bad) return m->slots[i].name;
