@@ -2,7 +2,8 @@
 # The compile matrix: compilers, standards, flags, instruction sets, machines. Every C build of the vae
 # command does the golden run and must end with the hash in tests/golden.txt and with the same model
 # file, byte for byte. Nothing may warn.
-#     sh tests/matrix.sh [PART OF A NAME]       JOBS=2: at a time; DATA=folder: MNIST as well
+#     sh tests/matrix.sh [PART OF A NAME]       JOBS=2: at a time; DATA=folder: MNIST as well; LONG=1:
+#                                               also flags that others imply
 # Prints ok, FAIL or skip for each variant; ends with "matrix: N passed, N failed, N skipped".
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -116,10 +117,11 @@ cross() { # NAME COMPILER RUNNER ISAS FLAGS...: golden runs of static builds
         add "golden|$name $flags|$cc $flags -static $warnings|$cross_isas|$RUNNER"
     done
 }
-cross s390x s390x-linux-gnu-gcc qemu-s390x portable -O2 -Ofast
+long=${LONG:+yes}
+cross s390x s390x-linux-gnu-gcc qemu-s390x portable -Ofast ${long:+-O2}
 if [ $machine = x86_64 ]; then
     cross aarch64 aarch64-linux-gnu-gcc qemu-aarch64 "portable neon" -O0 -O2 -Ofast \
-        "-O2 -ffp-contract=fast"
+        ${long:+"-O2 -ffp-contract=fast"}
     cross i686 i686-linux-gnu-gcc "" portable -O2 -O0 -Ofast "-O2 -march=i586" \
         "-O2 -mfpmath=387" "-O2 -msse2 -mfpmath=sse"
 else
@@ -129,10 +131,12 @@ if have tcc; then add "golden|tcc|tcc|portable|"; else add "skip|tcc|not install
 
 for cc in clang gcc; do
     if ! have $cc; then add "skip|$cc|not installed"; continue; fi
-    for flags in -O0 -O1 -O2 -O3 -Os -Ofast "-O2 -ffp-contract=fast" "-O3 -march=native" \
-        "-Ofast -march=native"; do
+    for flags in -O0 ${long:+-O1} -O2 -O3 -Os -Ofast "-O3 -march=native" "-Ofast -march=native"; do
         add "golden|$cc $flags|$cc $flags $warnings|$isas|"
     done
+    if [ $cc = clang ]; then # gcc contracts as it is
+        add "golden|clang -O2 -ffp-contract=fast|clang -O2 -ffp-contract=fast $warnings|$isas|"
+    fi
     if [ $cc = gcc ] && [ $machine = x86_64 ]; then # computes on SSE2 all the same
         add "golden|gcc -O2 -mfpmath=387|gcc -O2 -mfpmath=387 $warnings|portable|"
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
