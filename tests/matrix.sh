@@ -131,14 +131,13 @@ if have tcc; then add "golden|tcc|tcc|portable|"; else add "skip|tcc|not install
 
 for cc in clang gcc; do
     if ! have $cc; then add "skip|$cc|not installed"; continue; fi
-    for flags in -O0 ${long:+-O1} -O2 -O3 -Os -Ofast "-O3 -march=native" "-Ofast -march=native"; do
+    for flags in -O0 -O2 -Os -Ofast "-Ofast -march=native" ${long:+-O1 -O3 "-O3 -march=native"}; do
         add "golden|$cc $flags|$cc $flags $warnings|$isas|"
     done
     if [ $cc = clang ]; then # gcc contracts as it is
         add "golden|clang -O2 -ffp-contract=fast|clang -O2 -ffp-contract=fast $warnings|$isas|"
     fi
     if [ $cc = gcc ] && [ $machine = x86_64 ]; then # computes on SSE2 all the same
-        add "golden|gcc -O2 -mfpmath=387|gcc -O2 -mfpmath=387 $warnings|portable|"
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
         add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $warnings|$isas|"
         add "golden|a stage for every layer|gcc -O2 -DVAE__STAGE_FLOATS=1 $warnings|$isas|"
