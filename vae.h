@@ -164,7 +164,7 @@
  *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
  *     input gradient and convt are per tap a chain over the channels of the smaller image, and
  *     these are added up onto the bias (or 0), pixels of the smaller image ascending: the product
- *     is one large one and nothing is gathered (3.4 -> 0.6 ms for a last layer of one channel).
+ *     is a large one and nothing is gathered (3.4 -> 0.6 ms for a last layer of one channel).
  *   - Statistics of batchnorm, and gradients of gains and biases of norms: double, rows ascending,
  *     about the mean rounded to float.
  *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
@@ -947,6 +947,7 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__NOINLINE __attribute__((noinline))
 #define VAE__COLD __attribute__((cold, noinline))
 #define VAE__RARE(c) __builtin_expect((c) != 0, 0)
+#define VAE__HIDE_P(p) __asm__("" : "+r"(p)) /* what it points at is read again */
 #define VAE__PREFETCH(p) __builtin_prefetch(p)
 #else
 #define VAE__INLINE static
@@ -954,6 +955,7 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__NOINLINE
 #define VAE__COLD
 #define VAE__RARE(c) (c)
+#define VAE__HIDE_P(p) ((void)0)
 #define VAE__PREFETCH(p) ((void)(p))
 #endif
 
@@ -1568,10 +1570,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
     X(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
-    X(void, gather, (const vae__patches *g, const float *x, size_t first, size_t count, \
-                     size_t from, size_t to, float *out)) \
-    X(void, ungather, (const vae__patches *g, float *values, size_t first, size_t count, \
-                       float *y)) \
+    X(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
+                   size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
+    X(void, overlay, (size_t m, size_t taps, size_t n, const float *values, size_t pitch, \
+                      size_t run, float *y, size_t row_step, size_t line)) \
     X(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
     X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
     X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
@@ -1627,12 +1629,13 @@ typedef struct vae__adam_step {
     float l2;       /* added to the gradient as l2 * w; 0: none */
 } vae__adam_step;
 
-/* Patches of an image of h x w pixels with c channels: the one at place (y, x) is the window of
- * kh x kw pixels that begins at pixel (stride y - before_y, stride x - before_x). */
-typedef struct vae__patches {
-    size_t places_y, places_x, c;
-    int h, w, kh, kw, stride, before_y, before_x;
-} vae__patches;
+/* How the reduction index of a product runs: n[0] steps of a[0] floats in A and b[0] in B, n[1]
+ * such runs, and n[2] times all that; a[1] and b[1] are what a new run adds to the steps, a[2] and
+ * b[2] what a new turn adds to that. */
+typedef struct vae__runs {
+    size_t n[3];
+    ptrdiff_t a[3], b[3];
+} vae__runs;
 
 typedef struct vae__kernels {
     vae_isa isa;
@@ -2082,6 +2085,8 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
               : _mm512_mask_blend_ps(0xff00, _mm512_mask_blend_ps(0xf0f0, (av)[0], (av)[1]), \
                                      _mm512_mask_blend_ps(0xf0f0, (av)[2], (av)[3])))
 #define V_CHEAP_LANES 1
+#define V_GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
+#define V_PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
 /* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
     VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VI_IOTA()));
@@ -2217,6 +2222,8 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
 #define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
 #ifndef V_CHEAP_LANES
 #define V_CHEAP_LANES 0
+#define V_GET_LANES(p, n, lanes) ((void)(lanes), V_GET(p, 0, n))
+#define V_PUT_LANES(p, n, lanes, v) ((void)(lanes), V_PUT(p, 0, n, v))
 #endif
 #ifndef VAE__EDGES
 #define VAE__MOST_SHARE 1
@@ -2561,20 +2568,22 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
 
 /* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
  * them together where half or more of it would be idle otherwise. */
-VAE__INLINE V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n) {
+VAE__INLINE V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
+                                VL lanes) {
     float part[V_W];
     int q;
-    if (share == 1) return V_GET(p, 0, n);
+    if (share == 1) return V_GET_LANES(p, n, lanes);
     V_STORE(part, V_ZERO());
     for (q = 0; q < share; q++)
         memcpy(part + q * (V_W / share), p + (size_t)q * pitch, n * sizeof(float));
     return V_LOAD(part);
 }
-VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size_t n, V sum) {
+VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size_t n, VL lanes,
+                                   V sum) {
     float part[V_W];
     int q;
     if (share == 1) {
-        V_PUT(p, 0, n, sum);
+        V_PUT_LANES(p, n, lanes, sum);
         return;
     }
     V_STORE(part, sum);
@@ -2582,30 +2591,54 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
         memcpy(p + (size_t)q * pitch, part + q * (V_W / share), n * sizeof(float));
 }
 
-/* One tile: `rows` x `vecs` vectors of sums, of which the last is `share` rows'; all three are
- * constants after inlining. B lies in rows of `bs` floats; the tile's `n` columns end inside its
- * last vector. `first`: start from bias (or 0), else from C. `last`: finish with +0. Each step
- * fetches a line `ahead`, if the panel is so wide that there is time for it. */
-VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share, size_t k,
-                               const float *a, size_t row_step, size_t k_step, const float *b,
-                               size_t bs, float *c, size_t ldc, size_t n, const float *bias,
-                               int first, int last, const float *ahead, size_t ahead_step) {
-    V sum[12][VAE__TILE_VECS], zero = V_ZERO();
-    const int edge = vecs - 1;
-    const size_t end = (size_t)edge * V_W;
-    const VL lanes = VAE__FN(v_lanes)(end, n);
+/* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
+ * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. Each tile
+ * fetches a vector of those that begin the rows of B at `next`, of which next_vecs are left. */
+typedef struct VAE__FN(panel) {
+    size_t m, n, row_step, ldc;
+    vae__runs k;
+    const float *a, *b, *bias;
+    float *c;
+    int first;
+    const float *next;
+    size_t next_step, next_vecs;
+} VAE__FN(panel);
+
+/* One tile, the first rows of what is left: `rows` x `vecs` vectors of sums, of which the last is
+ * `share` rows'; all three are constants after inlining. Its columns end inside the last vector.
+ * Each step fetches a line ahead, if the panel is so wide that there is time for it. Registers are
+ * for the loop: what is needed again behind it is read again. */
+VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
+                               VAE__FN(panel) *p) {
+    V sum[12][VAE__TILE_VECS], zero;
+    const int edge = vecs - 1, fetch = vecs > 2 && p->next_vecs;
+    const size_t end = (size_t)edge * V_W, row_step = p->row_step;
+    const VL lanes = VAE__FN(v_lanes)(end, p->n);
+    const float *a = p->a, *b = p->b, *ahead = fetch ? p->next : b;
+    const size_t ahead_step = fetch ? p->next_step : 0;
+    const ptrdiff_t k_step = p->k.a[0], b_step = p->k.b[0];
+    size_t turn, run, step;
+    float *c;
     int i, v, q;
-    V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
-        const float *from = first ? bias : c + (size_t)i * ldc;
         VAE__UNROLL
-        for (v = 0; v < edge; v++) sum[i][v] = from ? V_LOAD(from + v * V_W) : V_ZERO();
-        if (i % share) continue;
-        if (!from) sum[i][edge] = V_ZERO();
-        else sum[i][edge] = VAE__FN(edge_get)(share, from + end, first ? 0 : ldc, n - end);
+        for (v = 0; v < vecs; v++) sum[i][v] = V_ZERO();
     }
-    while (k--) {
+    if (!p->first || p->bias) {
+        const size_t pitch = p->first ? 0 : p->ldc;
+        const float *from = p->first ? p->bias : p->c;
+        VAE__UNROLL
+        for (i = 0; i < rows; i++, from += pitch) {
+            VAE__UNROLL
+            for (v = 0; v < edge; v++) sum[i][v] = V_LOAD(from + v * V_W);
+            if (i % share == 0)
+                sum[i][edge] = VAE__FN(edge_get)(share, from + end, pitch, p->n - end, lanes);
+        }
+    }
+    for (turn = p->k.n[2]; turn; turn--, a += p->k.a[2], b += p->k.b[2])
+    for (run = p->k.n[1]; run; run--, a += p->k.a[1], b += p->k.b[1])
+    for (step = p->k.n[0]; step--; a += k_step, b += b_step) {
         V bv[VAE__TILE_VECS];
         VAE__UNROLL
         for (v = 0; v < edge; v++) bv[v] = V_LOAD(b + v * V_W);
@@ -2621,39 +2654,30 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share, 
             }
             sum[i][edge] = V_FMA(V_SHARE(share, av), bv[edge], sum[i][edge]);
         }
-        a += k_step;
-        b += bs;
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
             ahead += ahead_step;
         }
     }
+    VAE__HIDE_P(p);
+    zero = V_ZERO();
+    V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    c = p->c;
     VAE__UNROLL
-    for (i = 0; i < rows; i++) {
-        float *to = c + (size_t)i * ldc;
+    for (i = 0; i < rows; i++, c += p->ldc) {
         VAE__UNROLL
-        for (v = 0; v < edge; v++)
-            V_STORE(to + v * V_W, last ? V_ADD(sum[i][v], zero) : sum[i][v]);
+        for (v = 0; v < edge; v++) V_STORE(c + v * V_W, V_ADD(sum[i][v], zero));
         if (i % share == 0)
-            VAE__FN(edge_put)(share, to + end, ldc, n - end,
-                              last ? V_ADD(sum[i][edge], zero) : sum[i][edge]);
+            VAE__FN(edge_put)(share, c + end, p->ldc, p->n - end, lanes, V_ADD(sum[i][edge], zero));
     }
+    p->m -= (size_t)rows, p->a += (size_t)rows * p->row_step, p->c = c;
+    if (p->next_vecs) p->next_vecs--, p->next += V_W;
 }
 
-/* All rows of one panel. Tile t fetches vector t of the `next_vecs` that begin the rows of B at
- * `next`, if so many there are. */
-#define VAE__ROWS(vecs, share, count) \
-    for (; m - i >= (count); i += (count), t++) \
-        VAE__FN(tile)((count), vecs, share, k, a + i * row_step, row_step, k_step, b, bs, \
-                      c + i * ldc, ldc, n, bias, first, last, t < next_vecs ? next + t * V_W : b, \
-                      t < next_vecs ? next_step : bs)
-#define VAE__PANEL_ARGS \
-    size_t m, size_t n, size_t k, const float *a, size_t row_step, size_t k_step, const float *b, \
-        size_t bs, const float *bias, float *c, size_t ldc, int first, int last, \
-        const float *next, size_t next_step, size_t next_vecs
+/* All rows of one panel. */
+#define VAE__ROWS(vecs, share, count) while (p->m >= (count)) VAE__FN(tile)((count), vecs, share, p)
 #define VAE__PANEL(vecs, most) \
-    VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__PANEL_ARGS) { \
-        size_t i = 0, t = 0; \
+    VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
         if ((most) > 8) VAE__ROWS(vecs, 1, 8); \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
@@ -2661,14 +2685,11 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share, 
         VAE__ROWS(vecs, 1, 1); \
     }
 #define VAE__EDGE_PANEL(vecs, share, most) \
-    VAE__NOINLINE static void VAE__FN(panel_##vecs##_##share)(VAE__PANEL_ARGS) { \
-        size_t i = 0, t = 0; \
+    VAE__NOINLINE static void VAE__FN(panel_##vecs##_##share)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, share, most); \
         if ((most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
-        if (i < m) /* rows that nobody shares with */ \
-            VAE__FN(panel_##vecs)(m - i, n, k, a + i * row_step, row_step, k_step, b, bs, bias, \
-                                  c + i * ldc, ldc, first, last, next, next_step, 0); \
+        VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -2681,7 +2702,7 @@ VAE__PANEL(4, VAE__TILE_ROWS_4)
 VAE__EDGES(VAE__EDGE_PANEL)
 
 #define VAE__EDGE_NAME(vecs, share, most) VAE__FN(panel_##vecs##_##share),
-static void (*const VAE__FN(panels)[])(VAE__PANEL_ARGS) = {
+static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
     VAE__FN(panel_1), VAE__FN(panel_2),
 #if VAE__TILE_VECS > 2
     VAE__FN(panel_3),
@@ -2694,7 +2715,6 @@ static void (*const VAE__FN(panels)[])(VAE__PANEL_ARGS) = {
 #undef VAE__EDGE_NAME
 #undef VAE__EDGE_PANEL
 #undef VAE__PANEL
-#undef VAE__PANEL_ARGS
 #undef VAE__ROWS
 
 /* The panel for m rows and n columns. */
@@ -3051,6 +3071,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
             if (transposed) most = (most + V_W - 1) / V_W * V_W;     /* of whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
+                VAE__FN(panel) p;
                 const float *from = transposed ? b + j * ldb + k0 : b + k0 * ldb + j, *next;
                 if (k0 + run < k) next = from + (transposed ? run : run * ldb);
                 else next = b + (j + cols < n ? j + cols : 0) * (transposed ? ldb : 1);
@@ -3059,11 +3080,16 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                                                                    packed);
                     from = packed;
                 }
-                VAE__FN(panels)[kind](rows, cols, run, rows_a + k0 * k_step, row_step, k_step, from,
-                                      packing ? width : ldb, bias ? bias + j : NULL,
-                                      c + i0 * ldc + j, ldc,
-                                      k0 == 0 && !(flags & VAE_GEMM_ADD), k0 + run == k, next, ldb,
-                                      ahead ? (transposed ? run / V_W : vecs) : 0);
+                memset(&p.k, 0, sizeof p.k);
+                p.k.n[0] = run, p.k.n[1] = p.k.n[2] = 1, p.k.a[0] = (ptrdiff_t)k_step;
+                p.k.b[0] = (ptrdiff_t)(packing ? width : ldb);
+                p.m = rows, p.n = cols, p.bias = bias ? bias + j : NULL;
+                p.a = rows_a + k0 * k_step, p.row_step = row_step, p.b = from;
+                p.c = c + i0 * ldc + j, p.ldc = ldc;
+                p.first = k0 == 0 && !(flags & VAE_GEMM_ADD);
+                p.next = next, p.next_step = ldb;
+                p.next_vecs = ahead ? (transposed ? run / V_W : vecs) : 0;
+                VAE__FN(panels)[kind](&p);
                 k0 += run;
             } while (k0 < k);
         }
@@ -3071,6 +3097,21 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     if (act == VAE_ACT_IDENTITY) return;
     if (ldc == n) VAE__FN(map)(act, m * n, c, c);
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
+}
+
+/* C (m, n) = A B + bias, or `add` C += A B, where k runs as it is told. Rows of B can be read to
+ * the end of their last vector. */
+static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const float *a,
+                          size_t row_step, const float *b, const float *bias, float *c,
+                          size_t ldc) {
+    VAE__FN(panel) p;
+    size_t j, cols;
+    p.k = *k, p.row_step = row_step, p.b = b, p.ldc = ldc, p.first = !add, p.next_vecs = 0;
+    for (j = 0; j < n; j += cols) {
+        cols = vae__min(n - j, VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W) * V_W);
+        p.m = m, p.n = cols, p.a = a, p.b = b + j, p.bias = bias ? bias + j : NULL, p.c = c + j;
+        VAE__FN(panels)[VAE__FN(panel_for)(m, cols)](&p);
+    }
 }
 
 /* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
@@ -3468,86 +3509,25 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     }
 }
 
-/* ---- convolutions: patches ---- */
+/* ---- convolutions ---- */
 
-VAE__INLINE void VAE__FN(clear)(size_t n, float *to) {
-    size_t i;
-    for (i = 0; i < n; i += V_W) V_PUT(to, i, n, V_ZERO());
-}
-
-/* n floats copied, or on the way `back` added from `patch` to `pixel`. */
-VAE__INLINE void VAE__FN(tap_row)(const int back, size_t n, float *pixel, float *patch) {
-    size_t i;
-    for (i = 0; i + V_W <= n; i += V_W) {
-        if (!back) V_STORE(patch + i, V_LOAD(pixel + i));
-        else V_STORE(pixel + i, V_ADD(V_LOAD(pixel + i), V_LOAD(patch + i)));
-    }
-    if (i < n && !back) V_PUT(patch, i, n, V_GET(pixel, i, n));
-    if (i < n && back) V_PUT(pixel, i, n, V_ADD(V_GET(pixel, i, n), V_GET(patch, i, n)));
-}
-
-/* Columns from .. to - 1 of the patches at places first .. first + count - 1 of g, which run
- * through images, rows and columns; a patch holds (tap row, tap column, channel). Either they are
- * copied to `patch` (count, to - from), with zeros where a tap lies outside the image, or on the
- * way `back` added from there to the image. */
-VAE__INLINE void VAE__FN(patches)(const int back, const vae__patches *g, float *image, size_t first,
-                                  size_t count, size_t from, size_t to, float *patch) {
-    const size_t run = (size_t)g->kw * g->c, line = (size_t)g->w * g->c; /* of taps, of pixels */
-    const int whole = from % run == 0 && to % run == 0;
-    size_t px = first % g->places_x, py = first / g->places_x % g->places_y;
-    image += first / (g->places_x * g->places_y) * (size_t)g->h * line;
-    for (; count--; patch += to - from) {
-        const int y0 = g->stride * (int)py - g->before_y, x0 = g->stride * (int)px - g->before_x;
-        const int inside = y0 >= 0 && y0 + g->kh <= g->h && x0 >= 0 && x0 + g->kw <= g->w;
-        if (inside && whole && run <= V_W) { /* few channels: a vector for each tap row */
-            float *pixel = image + (size_t)y0 * line + (size_t)x0 * g->c + from / run * line;
-            float *out = patch, *end = patch + (to - from);
-            size_t i;
-            for (; out < end; out += run, pixel += line) {
-                if (back) V_PUT(pixel, 0, run, V_ADD(V_GET(pixel, 0, run), V_GET(out, 0, run)));
-                else if (run % 4) V_PUT(out, 0, run, V_GET(pixel, 0, run));
-                else for (i = 0; i < run; i += 4) memcpy(out + i, pixel + i, 4 * sizeof(float));
-            }
-        } else {
-            /* the first tap row inside the image, where the last one ends, and what of each is
-             * inside: low .. high - 1 */
-            const size_t top = vae__max(from / run, y0 < 0 ? (size_t)-y0 : 0);
-            const size_t end = y0 >= g->h ? 0 : vae__min(to, (size_t)(g->h - y0) * run);
-            const size_t low = x0 < 0 ? (size_t)-x0 * g->c : 0;
-            const size_t high = x0 >= g->w ? 0 : vae__min((size_t)(g->w - x0) * g->c, run);
-            size_t at = top * run, pixel = (size_t)(y0 + (int)top) * line +
-                                           ((size_t)(x0 + g->kw) * g->c + low - run);
-            if (!back && !inside) VAE__FN(clear)(to - from, patch);
-            if (!back && x0 >= 0 && y0 + g->kh + g->stride <= g->h) {
-                /* of the place below, what no place before it has */
-                const float *next = image + (size_t)(y0 + g->kh) * line + (size_t)x0 * g->c;
-                size_t i;
-                int y;
-                for (y = 0; y < g->stride; y++, next += line)
-                    for (i = 0; i < (size_t)g->stride * g->c; i += 16) VAE__PREFETCH(next + i);
-            }
-            for (; at < end; at += run, pixel += line) {
-                const size_t lo = at + low < from ? from - at : low, hi = vae__min(high, to - at);
-                if (lo < hi)
-                    VAE__FN(tap_row)(back, hi - lo, image + pixel + (lo - low),
-                                     patch + (at + lo - from));
-            }
-        }
-        if (++px == g->places_x) {
-            px = 0;
-            if (++py == g->places_y) py = 0, image += (size_t)g->h * line;
+/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
+ * floats apart in y and `run` in the window's row of values. */
+static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
+                             size_t run, float *y, size_t row_step, size_t line) {
+    const size_t whole = n / V_W * V_W, rest = n - whole;
+    size_t r, t, i;
+    for (r = 0; r < m; r++) {
+        const float *from = values + r * pitch;
+        float *to = y + r * row_step;
+        for (t = 0; t < taps; t++, from += run, to += line) {
+            for (i = 0; i < whole; i += V_W)
+                V_STORE(to + i, V_ADD(V_LOAD(to + i), V_LOAD(from + i)));
+            if (rest)
+                V_PUT(to + whole, 0, rest, V_ADD(V_GET(to + whole, 0, rest),
+                                                 V_GET(from + whole, 0, rest)));
         }
     }
-}
-static void VAE__FN(gather)(const vae__patches *g, const float *x, size_t first, size_t count,
-                            size_t from, size_t to, float *out) {
-    union { const float *in; float *out; } alias; /* only read here */
-    alias.in = x;
-    VAE__FN(patches)(0, g, alias.out, first, count, from, to, out);
-}
-static void VAE__FN(ungather)(const vae__patches *g, float *values, size_t first, size_t count,
-                              float *y) {
-    VAE__FN(patches)(1, g, y, first, count, 0, (size_t)(g->kh * g->kw) * g->c, values);
 }
 
 /* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
@@ -4214,6 +4194,8 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__MOST_SHARE
 #undef VAE__EDGES
 #undef V_CHEAP_LANES
+#undef V_GET_LANES
+#undef V_PUT_LANES
 #undef V_APPEND
 #undef V_TRANSPOSE
 #undef VL
@@ -4993,41 +4975,110 @@ static void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, s
 }
 
 /* ---- convolutions ----
- * conv takes a big image to a small one by y = patches(x) W with W [kh, kw, big.c, small.c]; convt
- * is its adjoint and takes a small one to a big one with an array of the same meaning. So there are
- * three functions: one way, the other way, and the gradient of W; patches are made block by block
- * in the part's scratch, never all at once. */
+ * conv takes a big image to a small one: y = the window at each place times W [kh, kw, big.c,
+ * small.c]. convt is its adjoint and takes a small one to a big one with an array of the same
+ * meaning. So there are three functions: one way, the other way, and the gradient of W.
+ *
+ * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
+ * from run to run. The rows of a product go either across images, one place of each, and leave out
+ * the taps outside, which are a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where images
+ * are few or wide, beside one another, places of one image, whose lines are copied to scratch with
+ * zeros at their sides. */
 
-enum { VAE__PATCH_FLOATS = 32768, VAE__PATCH_PLACES = 256 };
+enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* Of the big image, for every pixel of the small one. */
-static vae__patches vae__patches_of(const vae__op *op, const vae__shape *big,
-                                    const vae__shape *small) {
-    vae__patches g;
-    g.places_y = small->h, g.places_x = small->w, g.c = big->c;
-    g.h = (int)big->h, g.w = (int)big->w, g.kh = op->kh, g.kw = op->kw, g.stride = op->stride;
-    g.before_y = op->before_y, g.before_x = op->before_x;
-    return g;
-}
-/* Places of a block of patches. */
-static size_t vae__block_of(size_t width) {
-    const size_t n = VAE__PATCH_FLOATS / width;
-    return n < 16 ? 16 : vae__min(n, VAE__PATCH_PLACES);
+/* 2048: so large a product pays for a call. */
+static int vae__across(const vae__walk *c, const vae__shape *small, size_t weights) {
+    return vae__min(c->rows, VAE__WINDOW_ROWS) >= small->w && weights >= 2048;
 }
 
-/* small = patches(big) W + bias */
+/* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
+ * the next `most` as have all. `at`: where the window of the first one begins. */
+typedef struct vae__span {
+    size_t count;
+    int at, low, high;
+} vae__span;
+
+static vae__span vae__span_of(size_t place, size_t most, int stride, int before, int taps,
+                              size_t size) {
+    vae__span s;
+    s.count = 1;
+    s.at = (int)place * stride - before;
+    s.low = s.at < 0 ? -s.at : 0;
+    s.high = (int)size - s.at < taps ? (int)size - s.at : taps;
+    if (s.low >= s.high) s.low = s.high = 0;
+    if (s.high - s.low == taps)
+        s.count = vae__min(most, 1 + (size_t)((int)size - s.at - taps) / (size_t)stride);
+    return s;
+}
+VAE__INLINE vae__span vae__span_y(const vae__op *op, const vae__shape *big, size_t y) {
+    return vae__span_of(y, 1, op->stride, op->before_y, op->kh, big->h);
+}
+VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size_t x, size_t most) {
+    return vae__span_of(x, most, op->stride, op->before_x, op->kw, big->w);
+}
+
+/* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
+VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
+static const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
+    const size_t pitch = vae__whole(n);
+    size_t i;
+    if (pitch == n) return from;
+    memset(to, 0, rows * pitch * sizeof(float));
+    for (i = 0; i < rows; i++) memcpy(to + i * pitch, from + i * n, n * sizeof(float));
+    return to;
+}
+
+/* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
+ * of a row of places are inside; the sides stay as they are. */
+static void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
+                            size_t count, size_t wide, const float *x, float *copy) {
+    const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
+    const size_t inner = vae__min(line, wide - left);
+    size_t i, j;
+    for (i = 0; i < n; i++)
+        for (j = first; j < first + count; j++, copy += wide)
+            memcpy(copy + left, x + i * big->dim + j * line, inner * sizeof(float));
+}
+
+/* small = windows(big) W + bias */
 static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__shape *big,
                               const vae__shape *small, const float *w, const float *bias,
                               const float *x, float *y) {
-    const vae__patches g = vae__patches_of(op, big, small);
-    const size_t width = (size_t)(op->kh * op->kw) * big->c, block = vae__block_of(width);
-    const size_t places = c->rows * vae__pixels(small);
-    size_t at, n;
-    for (at = 0; at < places; at += n) {
-        n = vae__min(places - at, block);
-        c->k->gather(&g, x, at, n, 0, width, c->room);
-        c->k->gemm(0, n, small->c, width, c->room, width, w, small->c, bias, VAE_ACT_IDENTITY,
-                   y + at * small->c, small->c);
+    const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
+    const size_t wide = (small->w - 1) * step + tap, weights = (size_t)op->kh * tap;
+    const int across = vae__across(c, small, weights * small->c);
+    const size_t line = across ? big->w * big->c : wide, pitch = vae__whole(small->c);
+    const float *b = vae__whole_rows(weights, small->c, w, c->room);
+    float *copy = c->room + (b == w ? 0 : weights * pitch);
+    size_t i, n, py, px;
+    if (!across) memset(copy, 0, (size_t)op->kh * wide * sizeof(float));
+    for (i = 0; i < c->rows; i += n, x += n * big->dim, y += n * small->dim) {
+        n = across ? vae__min(VAE__WINDOW_ROWS, c->rows - i) : 1;
+        for (py = 0; py < small->h; py++) {
+            const vae__span v = vae__span_y(op, big, py);
+            const size_t taps = (size_t)(v.high - v.low), top = taps ? (size_t)(v.at + v.low) : 0;
+            const float *below = b + (size_t)v.low * tap * pitch;
+            float *to = y + py * small->w * small->c;
+            vae__runs k = {{0, 0, 1}, {1, 0, 0}, {0, 0, 0}};
+            k.n[0] = tap, k.n[1] = taps;
+            k.a[1] = (ptrdiff_t)(line - tap), k.b[0] = (ptrdiff_t)pitch;
+            if (!across) {
+                vae__copy_lines(op, big, 1, top, taps, wide, x, copy);
+                c->k->runs(0, small->w, small->c, &k, copy, step, below, bias, to, small->c);
+                continue;
+            }
+            for (px = 0; px < small->w; px++) {
+                const vae__span h = vae__span_x(op, big, px, 1);
+                const size_t some = (size_t)(h.high - h.low) * big->c;
+                const size_t left = some ? (size_t)(h.at + h.low) * big->c : 0;
+                k.n[0] = some, k.a[1] = (ptrdiff_t)(line - some);
+                k.b[1] = (ptrdiff_t)((tap - some) * pitch);
+                c->k->runs(0, n, small->c, &k, x + top * line + left, big->dim,
+                           below + (size_t)h.low * big->c * pitch, bias, to + px * small->c,
+                           small->dim);
+            }
+        }
     }
 }
 
@@ -5042,51 +5093,119 @@ static void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     }
 }
 
-/* The adjoint: small W' are patches that are added up where they overlap, small pixels ascending,
+/* Rows of windows in scratch at a time. */
+VAE__INLINE size_t vae__window_rows(size_t width) {
+    return vae__min(vae__max(2 * VAE__WINDOW_FLOATS / width, 12), VAE__WINDOW_ROWS);
+}
+
+/* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
  * onto the bias. */
 static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                               const vae__shape *small, const float *w, const float *bias,
                               const float *x, float *y) {
-    const vae__patches g = vae__patches_of(op, big, small);
-    const size_t width = (size_t)(op->kh * op->kw) * big->c, block = vae__block_of(width);
-    const size_t places = c->rows * vae__pixels(small), pitch = (width + 15) / 16 * 16;
-    float *turned = c->room, *values = c->room + pitch * small->c, *out = y;
-    size_t at, n, begun = 0;
+    const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
+    const size_t line = big->w * big->c, width = (size_t)op->kh * tap, pitch = vae__whole(width);
+    const size_t places = vae__pixels(small), most = vae__window_rows(width);
+    const int across = vae__across(c, small, width * small->c);
+    float *turned = c->room, *values = c->room + pitch * small->c;
+    size_t i, n, p, m, q;
     c->k->transpose(pitch, width, small->c, w, turned);
-    for (at = 0; at < places; at += n) {
-        n = vae__min(places - at, block);
-        for (; begun < at + n; begun += vae__pixels(small), y += big->dim) /* this block's images */
-            vae__fill(vae__pixels(big), big->c, bias, y);
-        c->k->gemm(0, n, width, small->c, x + at * small->c, small->c, turned, pitch, NULL,
-                   VAE_ACT_IDENTITY, values, width);
-        c->k->ungather(&g, values, at, n, out);
+    for (i = 0; i < c->rows; i += n, x += n * small->dim, y += n * big->dim) {
+        n = across ? vae__min(most, c->rows - i) : 1;
+        vae__fill(n * vae__pixels(big), big->c, bias, y);
+        for (p = 0; p < places; p += m) {
+            vae__span v = vae__span_y(op, big, p / small->w), h;
+            vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+            size_t first = 0, count = width; /* columns of the product */
+            m = across ? 1 : vae__min(most, places - p);
+            if (across) first = (size_t)v.low * tap, count = (size_t)(v.high - v.low) * tap;
+            k.n[0] = small->c, k.b[0] = (ptrdiff_t)pitch;
+            c->k->runs(0, across ? n : m, count, &k, x + p * small->c,
+                       across ? small->dim : small->c, turned + first, NULL, values, count);
+            for (q = p; q < p + m; q += h.count) {
+                const size_t px = q % small->w;
+                v = vae__span_y(op, big, q / small->w);
+                h = vae__span_x(op, big, px, vae__min(p + m - q, small->w - px));
+                if (v.low < v.high && h.low < h.high)
+                    c->k->overlay(across ? n : h.count, (size_t)(v.high - v.low),
+                                  (size_t)(h.high - h.low) * big->c,
+                                  values + (q - p) * count + (size_t)v.low * tap - first +
+                                      (size_t)h.low * big->c, count, tap,
+                                  y + (size_t)(v.at + v.low) * line +
+                                      (size_t)(h.at + h.low) * big->c,
+                                  across ? big->dim : step, line);
+            }
+        }
     }
 }
 
-/* Rows from .. to - 1 of dW = patches(big)' small. */
+/* Rows from .. to - 1 of dW = windows(big)' small. */
 static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
                               const vae__shape *small, size_t from, size_t to, const float *x,
                               const float *s, float *dw) {
-    const vae__patches g = vae__patches_of(op, big, small);
-    const size_t places = c->rows * vae__pixels(small), block = vae__block_of(to - from);
-    size_t at, n;
-    for (at = 0; at < places; at += n) {
-        n = vae__min(places - at, block);
-        c->k->gather(&g, x, at, n, from, to, c->room);
-        c->k->gemm(VAE_GEMM_TRANS_A | (at ? VAE_GEMM_ADD : 0), to - from, small->c, n, c->room,
-                   to - from, s + at * small->c, small->c, NULL, VAE_ACT_IDENTITY, dw, small->c);
+    const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
+    const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
+    const size_t wide = (small->w - 1) * step + tap, pitch = vae__whole(small->c);
+    /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
+     * the small ones */
+    const size_t beside = small->w * pitch, more = stride * wide + beside;
+    const size_t least = kh * wide + beside, image = least + (small->h - 1) * more;
+    const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
+    const size_t most = vae__max(VAE__WINDOW_FLOATS / images, least);
+    const size_t places = vae__min(small->h, 1 + (most - least) / more);
+    const size_t lines = (places - 1) * stride + kh;
+    float *copy = c->room, *whole = c->room + images * lines * wide;
+    size_t i, n, py, end, ky;
+    memset(copy, 0, images * lines * wide * sizeof(float));
+    for (i = 0; i < c->rows; i += n, x += n * big->dim, s += n * small->dim) {
+        n = vae__min(images, c->rows - i);
+        for (py = 0; py < small->h; py = end) {
+            const size_t top = py * stride > before ? py * stride - before : 0;
+            const size_t last = vae__min(py * stride + lines, big->h + before);
+            const size_t count = last > before + top ? last - before - top : 0;
+            const float *b;
+            end = vae__min(py + places, small->h);
+            b = vae__whole_rows(n * (end - py) * small->w, small->c, s + py * small->w * small->c,
+                                whole);
+            vae__copy_lines(op, big, n, top, count, wide, x, copy);
+            for (ky = from / tap; ky * tap < to; ky++) {
+                const size_t begin = vae__max(from, ky * tap);
+                /* rows of places, low .. high - 1, at which these taps are inside */
+                const size_t above = before > ky ? before - ky : 0, all = big->h + before;
+                const size_t low = vae__max(py, (above + stride - 1) / stride);
+                const size_t high = vae__min(end, all > ky ? (all - ky + stride - 1) / stride : 0);
+                const float *a = copy + (begin - ky * tap), *rows = b;
+                vae__runs k = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
+                if (low < high) {
+                    k.n[0] = small->w, k.n[1] = high - low, k.n[2] = n;
+                    k.a[0] = (ptrdiff_t)step, k.a[1] = (ptrdiff_t)(stride * wide - small->w * step);
+                    k.a[2] = (ptrdiff_t)(count * wide) - (ptrdiff_t)(k.n[1] * stride * wide);
+                    k.b[0] = (ptrdiff_t)pitch, k.b[2] = (ptrdiff_t)((small->h - k.n[1]) * beside);
+                    a += (low * stride + ky - before - top) * wide;
+                    rows += (low - py) * beside;
+                }
+                c->k->runs(i || py, vae__min(to, (ky + 1) * tap) - begin, small->c, &k, a, 1, rows,
+                           NULL, dw + (begin - from) * small->c, small->c);
+            }
+        }
     }
 }
 
 /* Scratch of all three, and the check that the numbers are small enough for int. 0: too large. */
 static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
-    size_t width, turned;
+    const size_t pitch = vae__whole(small->c);
+    size_t width, weights, lines, beside;
     if (!vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
-        !vae__size_mul(width + 15, small->c, &turned) || turned > SIZE_MAX / 256)
+        !vae__size_mul(width + 15, pitch, &weights) || weights > SIZE_MAX / 256 ||
+        !vae__size_mul((small->w - 1) * (size_t)op->stride + (size_t)op->kw, big->c, &lines) ||
+        !vae__size_mul(lines, (size_t)op->kh, &lines) || lines > SIZE_MAX / 256 ||
+        !vae__size_mul(small->w, pitch, &beside) || beside > SIZE_MAX / 256)
         return 0;
-    op->room = turned + VAE__PATCH_FLOATS + 16 * width;
-    /* the whole gradient where it fits the cache, so that patches are gathered once */
-    op->grad_block = vae__min(width, VAE__PATCH_FLOATS / 8 / small->c * 8 + 96);
+    op->room = lines + (pitch == small->c ? 0 : width * pitch);
+    op->room = vae__max(op->room, vae__whole(width) * small->c + vae__window_rows(width) * width);
+    op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
+    /* the whole gradient where it fits the cache, so that lines are copied once */
+    op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / small->c * 8 + 96);
     return 1;
 }
 
