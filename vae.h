@@ -163,8 +163,8 @@
  *     out: that moves no bit, as weights are finite (creating, loading and training see to it).
  *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
  *     input gradient and convt are per tap a chain over the channels of the smaller image, and
- *     these are added up onto the bias (or 0), pixels of the smaller image ascending: the product
- *     is a large one and nothing is gathered (3.4 -> 0.6 ms for a last layer of one channel).
+ *     these are added up onto the bias (or 0), pixels of the smaller image ascending: products are
+ *     large and only their results are added up (3.4 -> 0.6 ms for a last layer of one channel).
  *   - Statistics of batchnorm, and gradients of gains and biases of norms: double, rows ascending,
  *     about the mean rounded to float.
  *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
@@ -1629,9 +1629,9 @@ typedef struct vae__adam_step {
     float l2;       /* added to the gradient as l2 * w; 0: none */
 } vae__adam_step;
 
-/* How the reduction index of a product runs: n[0] steps of a[0] floats in A and b[0] in B, n[1]
- * such runs, and n[2] times all that; a[1] and b[1] are what a new run adds to the steps, a[2] and
- * b[2] what a new turn adds to that. */
+/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step goes
+ * a[0] floats on in A and b[0] in B, the end of a run a[1] and b[1] more, that of a turn a[2] and
+ * b[2] more. */
 typedef struct vae__runs {
     size_t n[3];
     ptrdiff_t a[3], b[3];
@@ -2592,8 +2592,9 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
 }
 
 /* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
- * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. Each tile
- * fetches a vector of those that begin the rows of B at `next`, of which next_vecs are left. */
+ * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. While it
+ * runs, a tile fetches a vector of columns of the next panel: `next` is in its first row, the next
+ * ones next_step apart; next_vecs are left. */
 typedef struct VAE__FN(panel) {
     size_t m, n, row_step, ldc;
     vae__runs k;
@@ -3106,7 +3107,7 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
                           size_t ldc) {
     VAE__FN(panel) p;
     size_t j, cols;
-    p.k = *k, p.row_step = row_step, p.b = b, p.ldc = ldc, p.first = !add, p.next_vecs = 0;
+    p.k = *k, p.row_step = row_step, p.ldc = ldc, p.first = !add, p.next_vecs = 0;
     for (j = 0; j < n; j += cols) {
         cols = vae__min(n - j, VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W) * V_W);
         p.m = m, p.n = cols, p.a = a, p.b = b + j, p.bias = bias ? bias + j : NULL, p.c = c + j;
@@ -4980,14 +4981,16 @@ static void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, s
  * meaning. So there are three functions: one way, the other way, and the gradient of W.
  *
  * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
- * from run to run. The rows of a product go either across images, one place of each, and leave out
- * the taps outside, which are a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where images
- * are few or wide, beside one another, places of one image, whose lines are copied to scratch with
- * zeros at their sides. */
+ * from run to run. From big to small the rows of a product go either across images, one place of
+ * each, and leave out the taps outside, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where
+ * images are few or wide, beside one another, places of one image, whose lines are copied to
+ * scratch with zeros at their sides: then only rows of taps are left out. The adjoint makes some
+ * windows in scratch and adds them up. The gradient reduces over places, from copied lines. */
 
 enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* 2048: so large a product pays for a call. */
+/* Whether the rows of a product go across images: there are as many as places side by side, and a
+ * product of one place is large enough to pay for a call. */
 static int vae__across(const vae__walk *c, const vae__shape *small, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= small->w && weights >= 2048;
 }
@@ -5046,11 +5049,11 @@ static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__
                               const vae__shape *small, const float *w, const float *bias,
                               const float *x, float *y) {
     const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
-    const size_t wide = (small->w - 1) * step + tap, weights = (size_t)op->kh * tap;
-    const int across = vae__across(c, small, weights * small->c);
-    const size_t line = across ? big->w * big->c : wide, pitch = vae__whole(small->c);
-    const float *b = vae__whole_rows(weights, small->c, w, c->room);
-    float *copy = c->room + (b == w ? 0 : weights * pitch);
+    const size_t wide = (small->w - 1) * step + tap, width = (size_t)op->kh * tap;
+    const int across = vae__across(c, small, width * small->c);
+    const size_t line = big->w * big->c, pitch = vae__whole(small->c);
+    const float *b = vae__whole_rows(width, small->c, w, c->room);
+    float *copy = c->room + (b == w ? 0 : width * pitch);
     size_t i, n, py, px;
     if (!across) memset(copy, 0, (size_t)op->kh * wide * sizeof(float));
     for (i = 0; i < c->rows; i += n, x += n * big->dim, y += n * small->dim) {
@@ -5061,9 +5064,9 @@ static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__
             const float *below = b + (size_t)v.low * tap * pitch;
             float *to = y + py * small->w * small->c;
             vae__runs k = {{0, 0, 1}, {1, 0, 0}, {0, 0, 0}};
-            k.n[0] = tap, k.n[1] = taps;
-            k.a[1] = (ptrdiff_t)(line - tap), k.b[0] = (ptrdiff_t)pitch;
+            k.n[0] = tap, k.n[1] = taps, k.b[0] = (ptrdiff_t)pitch;
             if (!across) {
+                k.a[1] = (ptrdiff_t)(wide - tap);
                 vae__copy_lines(op, big, 1, top, taps, wide, x, copy);
                 c->k->runs(0, small->w, small->c, &k, copy, step, below, bias, to, small->c);
                 continue;
@@ -5103,37 +5106,38 @@ VAE__INLINE size_t vae__window_rows(size_t width) {
 static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                               const vae__shape *small, const float *w, const float *bias,
                               const float *x, float *y) {
-    const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
-    const size_t line = big->w * big->c, width = (size_t)op->kh * tap, pitch = vae__whole(width);
-    const size_t places = vae__pixels(small), most = vae__window_rows(width);
+    const size_t tap = (size_t)op->kw * big->c, width = (size_t)op->kh * tap;
+    const size_t line = big->w * big->c, pitch = vae__whole(width), places = vae__pixels(small);
+    const size_t most = vae__window_rows(width);
     const int across = vae__across(c, small, width * small->c);
+    const size_t x_step = across ? small->dim : small->c;
+    const size_t y_step = across ? big->dim : (size_t)op->stride * big->c;
     float *turned = c->room, *values = c->room + pitch * small->c;
     size_t i, n, p, m, q;
+    vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    k.n[0] = small->c, k.b[0] = (ptrdiff_t)pitch;
     c->k->transpose(pitch, width, small->c, w, turned);
     for (i = 0; i < c->rows; i += n, x += n * small->dim, y += n * big->dim) {
         n = across ? vae__min(most, c->rows - i) : 1;
         vae__fill(n * vae__pixels(big), big->c, bias, y);
         for (p = 0; p < places; p += m) {
             vae__span v = vae__span_y(op, big, p / small->w), h;
-            vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
             size_t first = 0, count = width; /* columns of the product */
             m = across ? 1 : vae__min(most, places - p);
             if (across) first = (size_t)v.low * tap, count = (size_t)(v.high - v.low) * tap;
-            k.n[0] = small->c, k.b[0] = (ptrdiff_t)pitch;
-            c->k->runs(0, across ? n : m, count, &k, x + p * small->c,
-                       across ? small->dim : small->c, turned + first, NULL, values, count);
+            c->k->runs(0, across ? n : m, count, &k, x + p * small->c, x_step, turned + first, NULL,
+                       values, count);
             for (q = p; q < p + m; q += h.count) {
                 const size_t px = q % small->w;
                 v = vae__span_y(op, big, q / small->w);
                 h = vae__span_x(op, big, px, vae__min(p + m - q, small->w - px));
-                if (v.low < v.high && h.low < h.high)
-                    c->k->overlay(across ? n : h.count, (size_t)(v.high - v.low),
-                                  (size_t)(h.high - h.low) * big->c,
-                                  values + (q - p) * count + (size_t)v.low * tap - first +
-                                      (size_t)h.low * big->c, count, tap,
-                                  y + (size_t)(v.at + v.low) * line +
-                                      (size_t)(h.at + h.low) * big->c,
-                                  across ? big->dim : step, line);
+                if (v.low < v.high && h.low < h.high) {
+                    const size_t taps = (size_t)(v.high - v.low), left = (size_t)h.low * big->c;
+                    const float *from = values + (q - p) * count + (size_t)v.low * tap - first;
+                    float *to = y + (size_t)(v.at + v.low) * line + (size_t)(h.at + h.low) * big->c;
+                    c->k->overlay(across ? n : h.count, taps, (size_t)h.high * big->c - left,
+                                  from + left, count, tap, to, y_step, line);
+                }
             }
         }
     }
@@ -5144,6 +5148,7 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
                               const vae__shape *small, size_t from, size_t to, const float *x,
                               const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
+    const size_t all = big->h + before; /* lines, with those above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
     const size_t wide = (small->w - 1) * step + tap, pitch = vae__whole(small->c);
     /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
@@ -5160,9 +5165,9 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
     for (i = 0; i < c->rows; i += n, x += n * big->dim, s += n * small->dim) {
         n = vae__min(images, c->rows - i);
         for (py = 0; py < small->h; py = end) {
-            const size_t top = py * stride > before ? py * stride - before : 0;
-            const size_t last = vae__min(py * stride + lines, big->h + before);
-            const size_t count = last > before + top ? last - before - top : 0;
+            const size_t top = vae__max(py * stride, before) - before;
+            const size_t last = vae__min(py * stride + lines, all);
+            const size_t count = vae__max(last, before + top) - before - top;
             const float *b;
             end = vae__min(py + places, small->h);
             b = vae__whole_rows(n * (end - py) * small->w, small->c, s + py * small->w * small->c,
@@ -5171,9 +5176,8 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
             for (ky = from / tap; ky * tap < to; ky++) {
                 const size_t begin = vae__max(from, ky * tap);
                 /* rows of places, low .. high - 1, at which these taps are inside */
-                const size_t above = before > ky ? before - ky : 0, all = big->h + before;
-                const size_t low = vae__max(py, (above + stride - 1) / stride);
-                const size_t high = vae__min(end, all > ky ? (all - ky + stride - 1) / stride : 0);
+                const size_t low = vae__max(py, (vae__max(before, ky) - ky + stride - 1) / stride);
+                const size_t high = vae__min(end, (vae__max(all, ky) - ky + stride - 1) / stride);
                 const float *a = copy + (begin - ky * tap), *rows = b;
                 vae__runs k = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
                 if (low < high) {
@@ -5191,15 +5195,16 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
     }
 }
 
-/* Scratch of all three, and the check that the numbers are small enough for int. 0: too large. */
+/* Scratch of all three, and the check that no size of them overflows. 0: too large. */
 static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
-    const size_t pitch = vae__whole(small->c);
-    size_t width, weights, lines, beside;
-    if (!vae__size_mul((size_t)(op->kh * op->kw), big->c, &width) || width > VAE_MAX_DIM ||
+    const size_t pitch = vae__whole(small->c), beside = small->w * pitch;
+    const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
+    size_t width, weights, wide, lines, all;
+    if (!vae__size_mul(kh * (size_t)op->kw, big->c, &width) || width > VAE_MAX_DIM ||
         !vae__size_mul(width + 15, pitch, &weights) || weights > SIZE_MAX / 256 ||
-        !vae__size_mul((small->w - 1) * (size_t)op->stride + (size_t)op->kw, big->c, &lines) ||
-        !vae__size_mul(lines, (size_t)op->kh, &lines) || lines > SIZE_MAX / 256 ||
-        !vae__size_mul(small->w, pitch, &beside) || beside > SIZE_MAX / 256)
+        !vae__size_mul((small->w - 1) * stride + (size_t)op->kw, big->c, &wide) ||
+        !vae__size_mul(wide, kh, &lines) || lines > SIZE_MAX / 256 ||
+        !vae__size_mul(wide, small->h * stride + kh, &all) || all > SIZE_MAX / 8)
         return 0;
     op->room = lines + (pitch == small->c ? 0 : width * pitch);
     op->room = vae__max(op->room, vae__whole(width) * small->c + vae__window_rows(width) * width);
@@ -5234,13 +5239,10 @@ static vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
 }
 /* Without `pad` the big size is the small one x stride. */
 static size_t vae__convt_size(size_t small, int kernel, int stride, int pad, int *before) {
-    const int64_t all = ((int64_t)small - 1) * stride + kernel;
-    if (pad < 0) {
-        *before = kernel > stride ? (kernel - stride) / 2 : 0;
-        return small * (size_t)stride;
-    }
-    *before = pad;
-    return all > 2 * (int64_t)pad ? (size_t)(all - 2 * (int64_t)pad) : 0;
+    const int64_t n = (int64_t)small, all = (n - 1) * stride + kernel;
+    const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
+    *before = pad >= 0 ? pad : kernel > stride ? (kernel - stride) / 2 : 0;
+    return size < 0 ? 0 : size > VAE_MAX_DIM ? VAE_MAX_DIM + 1 : (size_t)size;
 }
 static vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
     const size_t h = vae__convt_size(op->in.h, op->kh, op->stride, op->pad, &op->before_y);
@@ -5318,7 +5320,8 @@ static vae_status vae__avgpool_shape(vae__parser *p, vae__op *op) {
 static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
     op->share = 1;
-    return vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c)
+    return vae__max(op->in.h, op->in.w) <= VAE_MAX_DIM / n &&
+                   vae__shape_set(op, op->in.h * n, op->in.w * n, op->in.c)
                ? VAE_OK : vae__misfit(p, op, "too large");
 }
 /* `small` has the size after pooling. */
