@@ -9,8 +9,9 @@ dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 [ $# -gt 0 ] || set -- gcc clang tcc
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
-threads="pthread_create pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
-pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast pthread_cond_destroy"
+threads="clock_gettime pthread_attr_destroy pthread_attr_init pthread_attr_setstacksize pthread_create pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
+pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast
+pthread_cond_destroy pthread_cond_signal"
 # all that an implementation may ask of the C library; nothing of it is in libm
 libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl flock free fstat fsync
 ftruncate malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
