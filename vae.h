@@ -1196,8 +1196,40 @@ static int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* printf would need stdio and follows the locale. %s text, %c character, %d int, %z size_t,
- * %u uint64_t, %x uint64_t as 16 hex digits, %f double with 6 significant digits, %% itself. */
+/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
+ * no overlong forms, no surrogates, nothing above 10FFFF. */
+static size_t vae__utf8(const unsigned char *p, size_t count) {
+    const unsigned c = p[0];
+    const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    unsigned most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    size_t k;
+    if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || count < n) return 0;
+    for (k = 1; k < n; k++, least = 0x80, most = 0xBF)
+        if (p[k] < least || p[k] > most) return 0;
+    return n;
+}
+
+/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
+ * in a report. A character is shown as it is unless it could do something to a terminal or hide
+ * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
+ * that are not UTF-8, one byte is the piece, shown as \x1b. */
+static size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
+    const size_t n = vae__utf8(p, count);
+    const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
+    const unsigned three = n > 2 ? two << 8 | p[2] : 0;
+    const int bad = n == 1 ? two < 0x20 || two == 0x7F :
+                    n == 2 ? two < 0xC2A0 || two == 0xC2AD || two == 0xD89C :
+                    n == 3 ? (three >= 0xE2808B && three <= 0xE2808F) || three == 0xEFBBBF ||
+                             (three >= 0xE280A8 && three <= 0xE280AE) ||
+                             (three >= 0xE281A0 && three <= 0xE281AF) : !n || two == 0xF3A0;
+    *width = bad ? 4 : n;
+    return bad ? 1 : n;
+}
+
+/* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
+ * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
+ * %f double with 6 significant digits, %% itself. */
 static void vae__putv(vae__sink *s, const char *format, va_list args) {
     const char *p = format;
     while (*p) {
@@ -1213,6 +1245,17 @@ static void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 's': {
             const char *text = va_arg(args, const char *);
             vae__put(s, text, strlen(text));
+            break;
+        }
+        case 'q': {
+            const unsigned char *text = va_arg(args, const unsigned char *);
+            const size_t length = strlen((const char *)text);
+            size_t width = 0, next;
+            for (n = 0; n < length && width < 48; width += next)
+                n += vae__piece(text + n, length - n, &next);
+            vae__put(s, "'", 1);
+            vae__put(s, text, n);
+            vae__put(s, "'..", n < length ? 3 : 1);
             break;
         }
         case 'c': {
@@ -1294,19 +1337,36 @@ static int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
+/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+static int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
+    const unsigned char *p = (const unsigned char *)bytes;
+    while (count) {
+        char hex[4] = {'\\', 'x', 0, 0};
+        size_t width;
+        const size_t n = vae__piece(p, count, &width);
+        hex[2] = "0123456789abcdef"[*p >> 4], hex[3] = "0123456789abcdef"[*p & 15];
+        if (width > s->room) s->room = 0; /* full: nothing smaller may follow */
+        else memcpy(s->block, width == n ? (const char *)p : hex, width);
+        if (!s->room) return 0;
+        s->block += width, s->room -= width;
+        p += n, count -= n;
+    }
+    return 1;
+}
+
 /* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
 static vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
     if (report) {
         vae__sink s;
         va_list args;
         memset(&s, 0, sizeof s);
-        s.put = vae__put_cut;
+        s.put = vae__put_printable;
         s.block = report->text;
         s.room = sizeof report->text - 1;
         va_start(args, format);
         vae__putv(&s, format, args);
         va_end(args);
-        report->text[s.count < s.room ? s.count : s.room] = 0;
+        *s.block = 0;
         report->status = status;
     }
     return status;
@@ -1314,11 +1374,12 @@ static vae_status vae__fail(vae_report *report, vae_status status, const char *f
 
 /* A long path would push the reason out of the report; its last part tells the file. */
 static const char *vae__tail(const char *name) {
-    size_t n = name ? strlen(name) : 0;
+    const unsigned char *p = (const unsigned char *)name;
+    size_t left = name ? strlen(name) : 0, i, width, all = 0;
     if (!name) return "memory";
-    if (n > 120)
-        for (name += n - 120; (*name & 0xC0) == 0x80; name++) {}
-    return name;
+    for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
+    for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
+    return (const char *)p;
 }
 
 /* ======================================================================================
@@ -4820,12 +4881,12 @@ static vae_status vae__expected(vae__parser *p, const char *expected) {
     if (vae__is_word(p->at[0]))
         while (n + 1 < sizeof found && vae__is_word(p->at[n])) found[n] = p->at[n], n++;
     else if (p->at[0])
-        found[n++] = p->at[0];
+        do found[n] = p->at[n], n++; while (n < 4 && (p->at[n] & 0xC0) == 0x80);
     found[n] = 0;
     if (!n)
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found the end",
                          p->what, column, expected);
-    return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found '%s'", p->what,
+    return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found %q", p->what,
                      column, expected, found);
 }
 
