@@ -10270,7 +10270,15 @@ static void vae__gz_trailer(vae__gzip *g) {
                                   "the data give %s", g->reader->name, g->base + g->at - 8 + i,
                                   i ? "length" : "CRC", vae__hex(text[0], is + i, 4),
                                   vae__hex(text[1], want + i, 4));
-    if (!g->status && g->at >= g->real && !g->ended) vae__gz_more(g);
+    i = 0; /* zeros up to the end are padding, as gzip takes it; nothing may follow them */
+    while (!g->status && (g->at < g->real || !g->ended)) {
+        if (g->at >= g->real) vae__gz_more(g);
+        else if (!g->in[g->at]) g->at++, i = 1;
+        else break;
+    }
+    if (i && g->at < g->real)
+        vae__gz_fail(g, 0, "expected zeros up to the end behind the last gzip member, found "
+                     "trailing bytes");
     g->next = g->at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
 }
 
@@ -10436,7 +10444,7 @@ static vae_status vae__idx_load(vae__idx *x) {
     bad = vae__idx_part(x, d->block, need, 0, total, "data");
     if (!bad) bad = vae__idx_read(x, &extra, 1, &have);
     if (!bad && have)
-        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX ?
+        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                         "%s: byte %z%s: expected the end after %z bytes of data, found trailing "
                         "bytes" : "%s: byte %z%s: expected the end after %z bytes of data, found "
                         "%z trailing bytes", name, need + total, x->where, total, rest - total);
