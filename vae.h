@@ -296,6 +296,10 @@
  * one model from one thread at a time.
  * ==================================================================================== */
 
+/* The last value makes an enum as large as an int also under -fshort-enums, the default of
+ * arm-none-eabi: objects and programs that disagree about the flag still fit together. */
+#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
+
 /* ---- status ---- */
 
 #define VAE_STATUS_LIST(X) \
@@ -320,7 +324,7 @@ typedef enum vae_status {
 #define VAE__X(name, text) VAE_##name,
     VAE_STATUS_LIST(VAE__X)
 #undef VAE__X
-    VAE_STATUS_COUNT
+    VAE__ENUM_END(STATUS)
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
@@ -358,43 +362,45 @@ VAE_API const char *vae_status_text(vae_status status);
     X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
 
 #define VAE__X(name, text) VAE_ISA_##name,
-typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE_ISA_COUNT } vae_isa;
+typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE__ENUM_END(ISA) } vae_isa;
 #undef VAE__X
 #define VAE__X(name, text) VAE_LIKELIHOOD_##name,
-typedef enum vae_likelihood { VAE_LIKELIHOOD_LIST(VAE__X) VAE_LIKELIHOOD_COUNT } vae_likelihood;
+typedef enum vae_likelihood {
+    VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
+} vae_likelihood;
 #undef VAE__X
 #define VAE__X(name, text) VAE_HEAD_##name,
-typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE_HEAD_COUNT } vae_head;
+typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
 #undef VAE__X
 #define VAE__X(name, text) VAE_INIT_##name,
-typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE_INIT_COUNT } vae_init;
+typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE__ENUM_END(INIT) } vae_init;
 #undef VAE__X
 #define VAE__X(name, text) VAE_BIAS_##name,
-typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE_BIAS_COUNT } vae_bias;
+typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE__ENUM_END(BIAS) } vae_bias;
 #undef VAE__X
 #define VAE__X(name, text) VAE_BINARIZE_##name,
-typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE_BINARIZE_COUNT } vae_binarize;
+typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE__ENUM_END(BINARIZE) } vae_binarize;
 #undef VAE__X
 #define VAE__X(name, text) VAE_OBJECTIVE_##name,
-typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE_OBJECTIVE_COUNT } vae_objective;
+typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE__ENUM_END(OBJECTIVE) } vae_objective;
 #undef VAE__X
 #define VAE__X(name, text) VAE_CORRUPT_##name,
-typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE_CORRUPT_COUNT } vae_corrupt;
+typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE__ENUM_END(CORRUPT) } vae_corrupt;
 #undef VAE__X
 #define VAE__X(name, text) VAE_OPTIMIZER_##name,
-typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE_OPTIMIZER_COUNT } vae_optimizer;
+typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE__ENUM_END(OPTIMIZER) } vae_optimizer;
 #undef VAE__X
 #define VAE__X(name, text) VAE_SCHEDULE_##name,
-typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE_SCHEDULE_COUNT } vae_schedule;
+typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE__ENUM_END(SCHEDULE) } vae_schedule;
 #undef VAE__X
 #define VAE__X(name, text) VAE_ACT_##name,
-typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE_ACT_COUNT } vae_act;
+typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE__ENUM_END(ACT) } vae_act;
 #undef VAE__X
 
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
     VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT
+    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE__ENUM_END(CHOICE)
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -620,7 +626,8 @@ VAE_API vae_status vae_set_noise(vae *model, const float *eps);
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
-    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E
+    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E,
+    VAE_TYPE_IS_INT = 0x7fffffff
 } vae_type;
 
 typedef struct vae_data {
@@ -832,7 +839,8 @@ typedef enum vae_purpose {
 #define VAE__X(name, code) VAE_PURPOSE_##name = code,
     VAE_PURPOSE_LIST(VAE__X)
 #undef VAE__X
-    VAE_PURPOSE_LAST = 255 /* 128 to 255 are free for callers */
+    VAE_PURPOSE_LAST = 255, /* 128 to 255 are free for callers */
+    VAE_PURPOSE_IS_INT = 0x7fffffff
 } vae_purpose;
 
 /* An endless row of random numbers; `element` 0, 1, 2 ... of it can be asked for in any order. */
@@ -6011,9 +6019,8 @@ static const vae__field vae__fields[] = {
 };
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
 
-/* The enums of a desc are int-sized on every compiler that this is built for. */
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
-typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1];
+typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
 VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
     return (int *)(void *)((char *)d + f->offset);
 }
