@@ -45,7 +45,7 @@ check "every public function sets its floating-point environment" "$(
 vae_shuffle vae_isa_best vae_isa_available vae_pool_create vae_pool_destroy vae_pool_parallel \
 vae_layer_syntax vae_destroy vae_last_report vae_get_desc vae_params_hash vae_tensor_at vae_set_epochs \
 vae_use_ema vae_set_noise vae_condition vae_inflate vae_data_from_memory vae_data_wrap vae_data_label \
-vae_data_free vae_data_load vae_data_save vae_file_save vae_gemm " '
+vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim_save vae_claim_drop vae_gemm " '
         /^VAE_API / { head = "" }
         /^VAE_API /, /[;{]/ { head = head " " $0 }
         wait { if ($1 != "VAE__GUARD;") print name " (vae.h:" NR ") does not begin with VAE__GUARD"; wait = 0 }
