@@ -977,6 +977,8 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"4 5 9 ", "makes no sense",
          VAE_ERR_FORMAT}, /* more steps than were ever done */
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"3 5 9 ", "", VAE_OK},
+        {"\"vae.step\":\"3\"", "\"vae.step\":\"18446744073709551615\"", "makes no sense",
+         VAE_ERR_FORMAT},
         {"epochs=10", "epochs=2147483647", "x: epochs is 2147483647; it must lie from 1 to",
          VAE_ERR_VALUE},
         {"epochs=10", "epochs=99999999999999999999", "'epochs'", VAE_ERR_FORMAT},
