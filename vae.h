@@ -325,7 +325,8 @@ typedef enum vae_status {
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
- * was found. Always ends in a zero byte. */
+ * was found. Always ends in a zero byte, and may be printed whatever it repeats: control
+ * characters, marks of direction and what is not UTF-8 stand in it as \x1b. */
 typedef struct vae_report {
     vae_status status;
     char text[300];
