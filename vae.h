@@ -336,7 +336,8 @@ typedef enum vae_status {
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
- * was found. Always ends in a zero byte. */
+ * was found. Always ends in a zero byte, and may be printed whatever it repeats: control
+ * characters, marks of direction and what is not UTF-8 stand in it as \x1b. */
 typedef struct vae_report {
     vae_status status;
     char text[300];
@@ -10101,11 +10102,11 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, ui
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.course tells of %u cuts of the learning "
                          "rate; there may be %d", st->name, at->cuts, (int)VAE__MAX_CUTS);
     if (!sane || at->images > at->total || at->total > UINT32_MAX || at->step > at->images ||
-        at->step > m->step || (at->step != 0) != (at->images != 0) ||
+        at->step > m->step || m->step >> 62 || (at->step != 0) != (at->images != 0) ||
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.position, vae.course or vae.adam makes "
-                         "no sense", st->name);
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.step, vae.position, vae.course or "
+                         "vae.adam makes no sense", st->name);
     return VAE_OK;
 }
 
