@@ -556,6 +556,7 @@ typedef struct vae_info {
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
+    double last_lr;     /* learning rate of the last step, unless the model was changed since */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -7243,9 +7244,8 @@ static float vae__logvar_gradient(const vae *m, size_t rows) {
  * uses: >>kernels >>model            tests: tests/test_optim.c
  * ==================================================================================== */
 
-static double vae__lr_now(const vae *m) {
+static double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
-    uint64_t step = m->step;
     int i = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
         float t, c;
@@ -7267,6 +7267,10 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
+static double vae__lr_now(const vae *m) {
+    return vae__lr_at(m, m->step);
+}
+
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
     memset(info, 0, sizeof *info);
@@ -7285,6 +7289,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->isa = model->k->isa;
     vae__fp_enter(&env);
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
+    info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     vae__fp_leave(&env);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
