@@ -573,6 +573,7 @@ typedef struct vae_info {
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
+    double last_lr;     /* learning rate of the last step, unless the model was changed since */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -7419,9 +7420,8 @@ static float vae__logvar_gradient(const vae *m, size_t rows) {
  * uses: >>kernels >>model            tests: tests/test_optim.c
  * ==================================================================================== */
 
-static double vae__lr_now(const vae *m) {
+static double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
-    uint64_t step = m->step;
     int i = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
         float t, c;
@@ -7443,6 +7443,10 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
+static double vae__lr_now(const vae *m) {
+    return vae__lr_at(m, m->step);
+}
+
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     VAE__GUARD;
     memset(info, 0, sizeof *info);
@@ -7460,6 +7464,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
+    info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
 }
