@@ -1345,7 +1345,7 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
     picture = memcmp(begin, "\x89PNG\r\n\x1a\n", 8) == 0
            || (begin[0] == 'P' && begin[1] >= '1' && begin[1] <= '7');
     if (memcmp(begin, "\x93NUMPY", 6) == 0) {
-        bytes = images__read(path, &size, error);
+        bytes = images_read(path, &size, error);
         if (!bytes) die(FAILED, "%s", error);
         if (!images_npy(bytes, size, &d->images, error)) die(FAILED, "%s: %s", path, error);
     } else if (picture) {
