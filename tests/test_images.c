@@ -357,8 +357,8 @@ TEST(png_ignores_what_is_behind_its_pixels) {
                 free(p.pixels);
             }
             /* IDAT that come again behind others do not count, whether the pixels are there or not */
-            CHECK(png_of(z, sum + 4 + tail, sum + 4, "tEXt", NULL, &p, error));
-            free(p.pixels);
+            if (png_of(z, sum + 4 + tail, sum + 4, "tEXt", NULL, &p, error)) free(p.pixels);
+            else test_report(__FILE__, __LINE__, "%s", error);
             if (!more) {
                 CHECK(!png_of(z, sum + 4 + tail, sum + 3, "tEXt", NULL, &p, error));
                 CHECK(!png_of(z, sum + 4 + tail, sum - 2, "tEXt", NULL, &p, error));
@@ -721,9 +721,12 @@ TEST(folder_is_read_in_the_order_of_names) {
     CHECK(strstr(error, "b15.ppm: it is not a PNG") != NULL);
     remove(IMAGES_FOLDER "/b15.ppm");
     CHECK(mkdir(IMAGES_FOLDER "/c.png", 0777) == 0); /* a folder is no picture */
-    CHECK_EQ(images_folder(IMAGES_FOLDER, 0, &d, error), 1);
-    CHECK_EQ(d.count, 4);
-    vae_data_free(&d);
+    if (images_folder(IMAGES_FOLDER, 0, &d, error) == 1) {
+        CHECK_EQ(d.count, 4);
+        vae_data_free(&d);
+    } else {
+        test_report(__FILE__, __LINE__, "%s", error);
+    }
     folder_remove();
 }
 
@@ -756,9 +759,12 @@ TEST(folder_of_batches_is_cifar) {
     CHECK_EQ(d.count, 1);
     vae_data_free(&d);
     CHECK(mkdir(IMAGES_FOLDER "/data_batch_2.bin", 0777) == 0); /* a folder is no batch */
-    CHECK_EQ(images_batches(IMAGES_FOLDER, 0, 0, &d, NULL, error), 1);
-    CHECK_EQ(d.count, 5);
-    vae_data_free(&d);
+    if (images_batches(IMAGES_FOLDER, 0, 0, &d, NULL, error) == 1) {
+        CHECK_EQ(d.count, 5);
+        vae_data_free(&d);
+    } else {
+        test_report(__FILE__, __LINE__, "%s", error);
+    }
     folder_put("data_batch_3.bin", file, 2 * IMAGES_CIFAR_RECORD - 1);
     CHECK_EQ(images_batches(IMAGES_FOLDER, 0, 0, &d, NULL, error), -1);
     CHECK(strstr(error, IMAGES_FOLDER "/data_batch_3.bin: its 6145 bytes") != NULL);
