@@ -556,6 +556,7 @@ typedef struct vae_info {
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
+    double last_lr;     /* learning rate of the last step, unless the model was changed since */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -7244,9 +7245,8 @@ static float vae__logvar_gradient(const vae *m, size_t rows) {
  * uses: >>kernels >>model            tests: tests/test_optim.c
  * ==================================================================================== */
 
-static double vae__lr_now(const vae *m) {
+static double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
-    uint64_t step = m->step;
     int i = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
         float t, c;
@@ -7268,6 +7268,10 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
+static double vae__lr_now(const vae *m) {
+    return vae__lr_at(m, m->step);
+}
+
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
     memset(info, 0, sizeof *info);
@@ -7286,6 +7290,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->isa = model->k->isa;
     vae__fp_enter(&env);
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
+    info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     vae__fp_leave(&env);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
@@ -8478,6 +8483,7 @@ static int vae__open(const char *path, int flags, int mode) {
 #endif
     code = errno;
     close(mode);
+    if (file < 0 && flags & O_EXCL) (void)unlink(path); /* just made, and of no use */
     errno = code;
     return file;
 }
@@ -8630,7 +8636,7 @@ enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 
  * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. Only
  * opened for reading: it might be anything. */
 static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
-    struct stat ours, named;
+    struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
     size_t got = 0;
     const int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
@@ -8643,9 +8649,8 @@ static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
         answer = VAE__LOCKED;
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-            answer = VAE__AGAIN; /* unless it went, or was made anew, in the meantime */
-            if (stat(lock, &named) == 0 && named.st_ino == ours.st_ino &&
-                named.st_dev == ours.st_dev) {
+            answer = VAE__AGAIN; /* nobody's; unless somebody else has removed it by now */
+            if (fstat(file, &ours) == 0 && ours.st_nlink) {
                 if (process && vae__beside(temp, VAE__TEMP, path, process)) (void)unlink(temp);
                 (void)unlink(lock);
             }
@@ -8664,7 +8669,7 @@ static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t
     int tries, answer = VAE__AGAIN;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         const int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644);
-        struct stat ours, named;
+        struct stat ours;
         char text[32];
         vae__sink s;
         size_t moved;
@@ -8674,8 +8679,7 @@ static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t
             continue;
         }
         while ((answer = flock(file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-        if ((answer && errno == EWOULDBLOCK) || fstat(file, &ours) || stat(lock, &named) ||
-            ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) {
+        if ((answer && errno == EWOULDBLOCK) || (fstat(file, &ours) == 0 && !ours.st_nlink)) {
             close(file); /* somebody took it for one that a kill had left: he is ahead of us */
             answer = VAE__AGAIN;
             continue;
@@ -8826,7 +8830,7 @@ static vae_status vae__open_write(vae__writer *w, const vae_claim *held, const c
     code = vae__open_temporary(w);
     if (!code) return VAE_OK;
     vae_claim_drop(&w->claim);
-    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->path),
                      vae__errno_text(code));
 }
 

@@ -8,13 +8,18 @@
  * the command line, help, data sets, training, then one function per command. A new flag is one
  * row of `flags`; a new command is one row of `commands` and its function.
  *
- * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 130 stopped by
- * Ctrl-C with the model saved. Whatever fails says so in one line on stderr and leaves no
- * half-written file. */
+ * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
+ * of the signal when one ended it: 130 is Ctrl-C. Training that is stopped by a signal, by a closed
+ * terminal or by a closed pipe saves its model first. Whatever fails says so in one line on stderr.
+ *
+ * Files are written by the library's writer only, so that a file is the old one or the new one,
+ * whole, at every instant; each is claimed from the start of a command to its end, so that two
+ * commands never write to one file. */
 
 #define _GNU_SOURCE 1 /* sched_getaffinity */
 #define _POSIX_C_SOURCE 200809L
 #define _DARWIN_C_SOURCE 1
+#define _FILE_OFFSET_BITS 64 /* files of more than 2 GB, on 32 bits too */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,9 +32,16 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #define HAVE_POSIX 1
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#include <direct.h>
+#include <fcntl.h>
+#include <io.h>
+#include <sys/stat.h>
 #endif
 #ifdef __linux__
 #include <sched.h>
@@ -63,6 +75,7 @@ static struct screen {
     int terminal;   /* 1: a person is watching */
     int colour;     /* 1: and likes colours */
     int quiet;      /* 1: errors only */
+    int closed;     /* 1: stdout was closed when the program began */
     size_t drawn;   /* characters of an unfinished line on the terminal */
 } screen;
 
@@ -73,26 +86,83 @@ static void screen_break(void)
     screen.drawn = 0;
 }
 
+/* Bytes of the character at `s` if a terminal may see it; 0: it is a control character (of 7 bits,
+ * of 8 bits, or in UTF-8), or a byte that UTF-8 does not begin with and an old terminal obeys. */
+static size_t harmless(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    size_t n = c[0] < 0xc2 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 1;
+    if (c[0] < 0x20 || c[0] == 0x7f) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80) n = 1;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90)) n = 1; /* not shortest */
+    if (n == 1 && c[0] >= 0x80 && c[0] < 0xa0) return 0;
+    return n == 2 && c[0] == 0xc2 && c[1] < 0xa0 ? 0 : n;
+}
+
+/* As printf would print it, for the caller to free(). NULL: no memory. */
+static char *formatted(const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int n;
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = n < 0 ? NULL : (char *)malloc((size_t)n + 1);
+    va_copy(again, args);
+    if (text) vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+/* A message for the caller to free(). What comes with its arguments, such as the name of a file,
+ * has its control characters spelled, as in \x1b. The newlines of `format` stay: where they are is
+ * found by formatting twice, with another character in their place. NULL: no memory. */
+static char *message(const char *format, va_list args)
+{
+    char *swapped = (char *)malloc(strlen(format) + 1), *plain = formatted(format, args);
+    char *other = NULL, *out = plain ? (char *)malloc(4 * strlen(plain) + 1) : NULL, *at = out;
+    for (size_t i = 0; swapped && (i == 0 || format[i - 1]); i++)
+        swapped[i] = format[i] == '\n' ? '\f' : format[i];
+    if (out && swapped) other = formatted(swapped, args);
+    for (size_t i = 0, n; other && plain[i]; i += n) {
+        n = plain[i] != other[i] ? 1 : harmless(plain + i);
+        if (n) memcpy(at, plain + i, n), at += n;
+        else n = 1, at += snprintf(at, 5, "\\x%02x", (unsigned)(unsigned char)plain[i]);
+    }
+    if (other) *at = '\0';
+    else free(out), out = NULL;
+    free(swapped);
+    free(plain);
+    free(other);
+    return out;
+}
+
 /* One sentence on stderr, and the end. Memory and files still open are left to the system. */
 NORETURN FORMAT(2) static void die(int status, const char *format, ...)
 {
     va_list args;
+    char *text;
     va_start(args, format);
+    text = message(format, args);
+    va_end(args);
     screen_break();
     fflush(stdout);
-    fputs("vae: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
+    fprintf(stderr, "vae: %s\n", text ? text : "out of memory");
     exit(status);
 }
 
 FORMAT(1) static void say(const char *format, ...)
 {
     va_list args;
+    char *text;
+    if (screen.quiet) return;
     va_start(args, format);
-    if (!screen.quiet) vfprintf(screen.out, format, args);
+    text = message(format, args);
     va_end(args);
+    fputs(text ? text : "out of memory\n", screen.out);
+    free(text);
 }
 
 static size_t screen_width(void)
@@ -103,13 +173,14 @@ static size_t screen_width(void)
     struct winsize size;
     if (ioctl(fileno(screen.out), TIOCGWINSZ, &size) == 0 && size.ws_col) width = size.ws_col;
 #endif
-    return width < 20 || width > 1000 ? 80 : (size_t)width;
+    return width < 1 || width > 1000 ? 80 : (size_t)width;
 }
 
-/* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. */
+/* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. The line is
+ * ASCII: it may be cut anywhere. */
 static void screen_line(const char *line, int finished)
 {
-    char all[1100];
+    char all[2100];
     size_t width = screen_width() - 1, length = strlen(line);
     if (!finished && length > width) length = width;
     snprintf(all, sizeof all, "%s%.*s%*s%s", screen.terminal ? "\r" : "", (int)length, line,
@@ -177,14 +248,14 @@ static void *text_grow(text *t, size_t more)
 
 FORMAT(2) static void text_print(text *t, const char *format, ...)
 {
-    char line[1200];
     va_list args;
-    int n;
+    char *more;
     va_start(args, format);
-    n = vsnprintf(line, sizeof line, format, args);
+    more = formatted(format, args);
     va_end(args);
-    if (n >= (int)sizeof line) n = (int)sizeof line - 1;
-    if (n > 0) memcpy(text_grow(t, (size_t)n), line, (size_t)n);
+    if (!more) die(FAILED, "out of memory");
+    memcpy(text_grow(t, strlen(more)), more, strlen(more));
+    free(more);
 }
 
 /* The head of a table; there is room for its numbers then. */
@@ -210,19 +281,24 @@ static int ends_with(const char *path, const char *tail)
 enum { NOTHING, REGULAR, FOLDER, SPECIAL };
 
 /* What stands there. SPECIAL is a device or a pipe: written in place, because a rename would put a
- * file where it was; and so are the names of what is open already, whatever that is. */
+ * file where it was; and so are the names of what is open already, whatever that is. A file whose
+ * state the system does not tell is not taken for a missing one. */
 static int kind_of(const char *path)
 {
 #ifdef HAVE_POSIX
     struct stat s;
+    int bad;
     if (strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0) return SPECIAL;
-    if (stat(path, &s) != 0) return NOTHING;
-    return S_ISDIR(s.st_mode) ? FOLDER : S_ISREG(s.st_mode) ? REGULAR : SPECIAL;
+    bad = stat(path, &s);
 #else
-    FILE *file = fopen(path, "rb");
-    if (file) fclose(file);
-    return file ? REGULAR : NOTHING;
+    struct _stat64 s;
+    int bad = _stat64(path, &s);
 #endif
+    if (bad && errno != ENOENT && errno != ENOTDIR)
+        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
+    if (bad) return NOTHING;
+    return (s.st_mode & S_IFMT) == S_IFDIR ? FOLDER : (s.st_mode & S_IFMT) == S_IFREG ? REGULAR
+         : SPECIAL;
 }
 
 static int is_folder(const char *path) { return kind_of(path) == FOLDER; }
@@ -235,50 +311,193 @@ static char *joined(const char *a, const char *b, const char *c)
     return path;
 }
 
-/* Finds out before the work whether its result can be written: makes and removes the temporary
- * file that it will go through. */
-static void check_target(const char *flag, const char *path, int device_allowed)
+static int is_stdout(const char *path)
 {
-    char *temporary;
-    FILE *file;
-    if (is_folder(path)) die(MISUSED, "%s %s is a folder, not a file", flag, path);
-    if (kind_of(path) == SPECIAL) {
-        if (!device_allowed) die(MISUSED, "%s %s is a device; name a file", flag, path);
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
+}
+
+/* Writes to what stands there already: a device, a pipe, or stdout. */
+static int write_in_place(const text *t, const char *path)
+{
+    FILE *file = stdout;
+    int wrong = 0;
+    errno = 0;
+    if (!is_stdout(path)) {
+#ifdef HAVE_POSIX
+        int at = open(path, O_WRONLY | O_APPEND | O_NOCTTY); /* never makes a file */
+        file = at < 0 ? NULL : fdopen(at, "ab");
+#else
+        file = fopen(path, "ab");
+#endif
+    } else if (screen.closed) {
+        file = NULL, errno = EBADF;
+    } else {
+#ifdef _WIN32
+        fflush(stdout);
+        _setmode(_fileno(stdout), _O_BINARY);
+#endif
+    }
+    if (!file) return errno ? errno : EIO;
+    if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
+    if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+    if (file != stdout && fclose(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+    return wrong;
+}
+
+/* ---- files that are written: claimed from the start of a command to its end ---- */
+
+static struct target {
+    const char *path;
+    vae_claim claim;
+    char *lock, *temporary; /* what vae_file_save makes beside it, for on_signal */
+} targets[12];
+static int target_count;
+static struct folder {      /* made for a file, the last one first; removed again if empty */
+    struct folder *before;
+    char path[1];
+} *made_folders;
+
+/* Makes the folders that a file is to stand in. */
+static void make_folders(const char *path)
+{
+    char *part = joined(path, "", "");
+    for (size_t i = 1; part[i]; i++) {
+        int bad;
+        if (part[i] != '/') continue;
+        part[i] = '\0';
+#ifdef _WIN32
+        bad = _mkdir(part);
+#else
+        bad = mkdir(part, 0777);
+#endif
+        if (!bad) {
+            struct folder *f = (struct folder *)need(sizeof *f + i, 1);
+            memcpy(f->path, part, i);
+            f->before = made_folders;
+            made_folders = f;
+        } else if (errno != EEXIST && kind_of(part) != FOLDER) {
+            die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(errno));
+        }
+        part[i] = '/';
+    }
+    free(part);
+}
+
+/* On every way out but a signal: see on_signal. */
+static void release_targets(void)
+{
+#ifdef HAVE_POSIX
+    sigset_t all, before;
+    sigfillset(&all); /* on_signal must not meet names that another process may have by then */
+    sigprocmask(SIG_BLOCK, &all, &before);
+#endif
+    while (target_count) {
+        struct target *t = &targets[--target_count];
+        vae_claim_drop(&t->claim);
+        free(t->lock);
+        free(t->temporary);
+    }
+#ifdef HAVE_POSIX
+    sigprocmask(SIG_SETMASK, &before, NULL);
+#endif
+    while (made_folders) {
+        struct folder *f = made_folders;
+#ifdef _WIN32
+        _rmdir(f->path);
+#else
+        rmdir(f->path);
+#endif
+        made_folders = f->before;
+        free(f);
+    }
+}
+
+/* `path` lives as long as the program. `flag` is for messages. */
+static void claim_target(const char *flag, const char *path)
+{
+    struct target *t = &targets[target_count];
+    char process[40];
+    vae_report report;
+    if (target_count == sizeof targets / sizeof *targets) die(FAILED, "too many files to write");
+    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
+        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
+#ifdef HAVE_POSIX
+    snprintf(process, sizeof process, ".vae-%ld", (long)getpid());
+#else
+    process[0] = '\0';
+#endif
+    t->path = path;
+    t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
+    target_count++;
+}
+
+static const vae_claim *claim_of(const char *path)
+{
+    for (int i = 0; i < target_count; i++)
+        if (strcmp(targets[i].path, path) == 0) return &targets[i].claim;
+    die(FAILED, "%s is written without a claim", path);
+}
+
+/* The signal that has asked training to save and end; 0: none. */
+static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t training;  /* 1: such a signal is looked at after each step */
+static volatile double interrupted_at;
+
+/* Training saves. A second Ctrl-C ends it at once, but not one that follows within 0.3 s: timeout
+ * and some terminals send a signal to the process and to its group. A terminal that goes, or a pipe,
+ * may tell so many times. Everything else ends at once, without what is not to be left behind. */
+static void on_signal(int number)
+{
+    int again = interrupted && now() - interrupted_at > 0.3;
+#ifdef HAVE_POSIX
+    if (number == SIGHUP || number == SIGPIPE) again = 0;
+#endif
+    if (training && !again) {
+        if (!interrupted) interrupted_at = now(), interrupted = number;
+#ifndef HAVE_POSIX
+        signal(number, on_signal);
+#endif
         return;
     }
-    temporary = joined(path, ".tmp", "");
-    file = fopen(temporary, "wb");
-    if (!file) die(FAILED, "%s %s cannot be written: %s", flag, path, strerror(errno));
-    fclose(file);
-    remove(temporary);
-    free(temporary);
+#ifdef HAVE_POSIX
+    for (int i = 0; i < target_count; i++) {
+        unlink(targets[i].temporary);
+        unlink(targets[i].lock);
+    }
+#endif
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* A signal that was ignored when the program began, as nohup does it, stays ignored. */
+static void catch_signals(void)
+{
+#ifdef HAVE_POSIX
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction action;
+        if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        sigaction(numbers[i], &action, NULL);
+    }
+#else
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+#endif
 }
 
 /* Replaces the file by these bytes, or leaves the old one as it is; "-" is stdout. Frees them. */
 static void text_save(text *t, const char *path)
 {
-    int in_place = kind_of(path) == SPECIAL, wrong = 0;
-    char *temporary = joined(path, in_place ? "" : ".tmp", "");
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(temporary, in_place ? "ab" : "wb");
-    if (!file) die(FAILED, "%s cannot be written: %s", path, strerror(errno));
-    errno = 0;
-    if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
-    if (file == stdout) {
-        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-    } else {
-        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-#ifdef HAVE_POSIX
-        if (!wrong && !in_place && fsync(fileno(file)) != 0) wrong = errno;
-#endif
-        if (fclose(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-#ifndef HAVE_POSIX
-        if (!wrong) remove(path); /* rename does not replace there */
-#endif
-        if (!wrong && !in_place && rename(temporary, path) != 0) wrong = errno;
-        if (wrong && !in_place) remove(temporary);
+    vae_report report;
+    if (is_stdout(path) || kind_of(path) == SPECIAL) {
+        int wrong = write_in_place(t, path);
+        if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
+    } else if (vae_claim_save(claim_of(path), t->at, t->count, &report) != VAE_OK) {
+        die(FAILED, "%s", report.text);
     }
-    if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
-    free(temporary);
     free(t->at);
     memset(t, 0, sizeof *t);
 }
@@ -338,6 +557,13 @@ static void json_number(text *t, const char *name, double value, const char *aft
     char number[40];
     snprintf(number, sizeof number, "%.9g", value);
     text_print(t, "\"%s\": %s%s", name, strpbrk(number, "in") ? "null" : number, after);
+}
+
+/* Below 0 stands for what is not known, such as a standard error of one number. */
+static void json_error(text *t, const char *name, double error, const char *after)
+{
+    if (error < 0) text_print(t, "\"%s\": null%s", name, after);
+    else json_number(t, name, error, after);
 }
 
 static void json_string(text *t, const char *name, const char *value, const char *after)
@@ -401,7 +627,7 @@ static void save_json(const char *path, const char *command, const char *file, v
     json_string(&t, "model", file, ",\n");
     text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
     json_number(&t, "seconds", seconds, ",\n  ");
-    json_number(&t, "images_per_second", speed, ",\n");
+    json_error(&t, "images_per_second", speed, ",\n");
     json_stats(&t, "train", train_stats, 1);
     json_stats(&t, "test", test_stats, 0);
     if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
@@ -471,7 +697,7 @@ typedef struct options {
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     const char *labels, *test_labels, *best, *log, *draws, *causes;
-    uint64_t images, test_images, validate, seed, image, first, from, to;
+    uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
     int resume, weights_only, factors, draw, quiet;
     double range;
@@ -526,8 +752,10 @@ static const struct { const char *name, *line; } recipes[] = {RECIPE_LIST(RECIPE
 typedef enum kind {
     SWITCH,     /* int; takes no value */
     TEXT,       /* const char * */
-    TARGET,     /* const char *: a file to write, tried before anything else is done; lo 1: devices
+    SOURCE,     /* const char *: a file or folder to read, or a word for one */
+    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1: devices
                    and - for stdout are fine */
+    BYTES,      /* uint64_t: a whole number, with K, M or G for the powers of 1024 */
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
     REAL,       /* double from lo to hi */
@@ -552,7 +780,7 @@ typedef struct flag {
 
 static const flag flags[] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
-    {TRAIN | READS, "--data", TEXT, "WHERE", AT(data), 0, 0, NULL,
+    {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
      "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
      "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
      "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
@@ -561,7 +789,7 @@ static const flag flags[] = {
      "channels last; channels first, as PyTorch has them, are refused: save x.transpose(0, 2, 3, "
      "1). Integers become numbers from 0 to 1; floats must lie there already, but for the "
      "gaussian likelihoods"},
-    {TRAIN, "--test", TEXT, "WHERE", AT(test), 0, 0, NULL,
+    {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "images to test on, from a folder or file like those of --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
      "which part of a folder or a built-in set; auto: test images if there are some"},
@@ -573,16 +801,16 @@ static const flag flags[] = {
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
      "hold out the last N training images: they, not the test images, are what is looked at after "
      "each epoch; the test images then wait for the end"},
-    {TRAIN, "--labels", TEXT, "WHERE", AT(labels), 0, 0, NULL,
+    {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
      "a conditional VAE, told the class of each image: an IDX file of labels, or the word auto: "
      "those of a built-in set, of CIFAR-10, or of the standard file beside the images. Where "
      "neither network has a layer label N, both begin with one"},
-    {TRAIN, "--test-labels", TEXT, "WHERE", AT(test_labels), 0, 0, "auto",
+    {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, likewise"},
-    {READS, "--labels", TEXT, "WHERE", AT(labels), 0, 0, "auto",
+    {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "classes of the images, for a conditional model: an IDX file of labels, or auto: those that "
      "come with the images"},
-    {EVAL, "--factors", TEXT, "WHERE", AT(causes), 0, 0, NULL,
+    {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
      "what the images were drawn from, for the mutual information gap (Chen et al. 2018): the file "
      "that vae digits or vae shapes writes, a table in NPY or IDX with a row for each image; or "
      "the word auto for a built-in set. Each mu, and a factor of more than 64 values, is cut into "
@@ -705,7 +933,8 @@ static const flag flags[] = {
     {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
      "also keep the model here whenever its test loss is the lowest so far"},
     {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
-     "a row of figures for each epoch. --resume goes on with it"},
+     "a row of figures for each epoch. --resume goes on with it. The file is replaced whole after "
+     "each epoch: watch it with tail -F"},
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
      "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
      "fresh optimiser"},
@@ -743,9 +972,9 @@ static const flag flags[] = {
     {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "from -R to R"},
     {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
      "around the mu of this image of --data, counted from 0 (default: around 0)"},
-    {DECODE, "--in", TEXT, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
+    {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {USES | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, below each its reconstruction"},
@@ -774,6 +1003,9 @@ static const flag flags[] = {
      "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
      "threads that compute (default: one for each processor, 16 at most); the results are the same"},
+    {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
+     "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
+     "(default: 1G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
@@ -907,15 +1139,18 @@ static void consider(const char *typed, const char *candidate, const char **best
     if (d < *distance && d <= 1 + n / 4) *best = candidate, *distance = d;
 }
 
-/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. */
+/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. A piece that
+ * is too long ends in "...", so that its beginning is not taken for a number or a word. */
 static int next_piece(const char **list, char separator, char *piece, size_t size)
 {
     const char *start = *list, *end = start ? strchr(start, separator) : NULL;
     size_t n = end ? (size_t)(end - start) : start ? strlen(start) : 0;
+    const int cut = n >= size;
     if (!start) return 0;
-    if (n >= size) n = size - 1;
+    if (cut)
+        for (n = size - 4; n && ((unsigned char)start[n] & 0xc0) == 0x80;) n--;
     memcpy(piece, start, n);
-    piece[n] = '\0';
+    snprintf(piece + n, size - n, "%s", cut ? "..." : "");
     *list = end ? end + 1 : NULL;
     return 1;
 }
@@ -931,6 +1166,22 @@ static int read_whole(const char *typed, uint64_t *value)
     }
     *value = v;
     return n > 0 && typed[n] == '\0';
+}
+
+/* The same with K, M or G behind it. */
+static int read_bytes(const char *typed, uint64_t *value)
+{
+    static const char units[] = "KMG";
+    char digits[24];
+    const size_t n = strlen(typed);
+    const char *unit = n ? strchr(units, typed[n - 1]) : NULL;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (n >= sizeof digits) return 0;
+    memcpy(digits, typed, n + 1);
+    if (unit) digits[n - 1] = '\0';
+    if (!read_whole(digits, value) || *value > UINT64_MAX >> shift) return 0;
+    *value <<= shift;
+    return 1;
 }
 
 /* Decimal only, all of the text, nothing that overflows or vanishes. */
@@ -971,9 +1222,19 @@ static void set_value(options *o, const flag *f, const char *typed)
     case SWITCH:
         *(int *)field = 1;
         break;
-    case TEXT:
+    case SOURCE:
     case TARGET:
+        if (!*typed) die(MISUSED, "%s: the name is empty", f->name);
         *(const char **)field = typed;
+        break;
+    case TEXT:
+        *(const char **)field = typed;
+        break;
+    case BYTES:
+        if (!read_bytes(typed, &whole) || whole < 1)
+            die(MISUSED, "%s: '%s' is not a number of bytes from 1 on, such as 4000000, 512M or 2G",
+                f->name, typed);
+        *(uint64_t *)field = whole;
         break;
     case WHOLE:
     case INTEGER:
@@ -996,26 +1257,28 @@ static void set_value(options *o, const flag *f, const char *typed)
     }
 }
 
-/* The value of a field as it would be typed. */
-static void value_text(const options *o, const flag *f, char *out, size_t size)
+/* The value of a field as it would be typed, for the caller to free(). */
+static char *value_text(const options *o, const flag *f)
 {
     const void *field = (const char *)o + f->at;
     const char *words = f->word, *t;
-    out[0] = '\0';
+    char out[60] = "";
     switch (f->kind) {
     case SWITCH:
-    case INTEGER: snprintf(out, size, "%d", *(const int *)field); break;
-    case WHOLE: snprintf(out, size, "%llu", (ull)*(const uint64_t *)field); break;
-    case REAL: real_text(out, size, *(const double *)field); break;
+    case INTEGER: snprintf(out, sizeof out, "%d", *(const int *)field); break;
+    case BYTES:
+    case WHOLE: snprintf(out, sizeof out, "%llu", (ull)*(const uint64_t *)field); break;
+    case REAL: real_text(out, sizeof out, *(const double *)field); break;
     case CHOICE:
-        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, size);
+        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, sizeof out);
         break;
     case TEXT:
+    case SOURCE:
     case TARGET:
         t = *(const char *const *)field;
-        snprintf(out, size, "%s", t ? t : "");
-        break;
+        return joined(t ? t : "", "", "");
     }
+    return joined(out, "", "");
 }
 
 static const flag *find_flag(unsigned command_bit, const char *name)
@@ -1127,6 +1390,7 @@ static void parse(options *o, const command *c, int argc, char **argv)
             if (o->operand)
                 die(MISUSED, "'%s' does not belong here: '%s' is the %s already", argv[i],
                     o->operand, c->operand);
+            if (!argv[i][0]) die(MISUSED, "the name of the %s is empty", c->operand);
             o->operand = argv[i];
             continue;
         }
@@ -1151,20 +1415,6 @@ static void parse(options *o, const command *c, int argc, char **argv)
     if (c->must && !given(o, c->must))
         die(MISUSED, "'vae %s' needs %s; see 'vae help %s'", c->name, c->must, c->name);
     screen.quiet = o->quiet;
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
-        const char *path;
-        if (!(f->commands & c->bit) || f->kind != TARGET) continue;
-        path = *(const char *const *)((const char *)o + f->at);
-        if (!path) continue;
-        if (strcmp(path, "-") == 0 && f->lo > 0) {
-            screen.out = stderr;
-            continue;
-        }
-        if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
-            die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
-        check_target(f->name, path, f->lo > 0);
-    }
 }
 
 /* ---- help ------------------------------------------------------------------------------- */
@@ -1637,6 +1887,181 @@ static void hold_out(dataset *from, size_t count, dataset *held)
     from->images.count = from->images.dims[0] = left;
 }
 
+/* ---- what is read and what is written must be different files ---------------------------- */
+
+#ifdef HAVE_POSIX
+/* Whether a file is there, and its place on the disk. */
+static int look(const char *path, struct stat *s)
+{
+    int bad = strcmp(path, "/dev/stdout") == 0 ? fstat(1, s)
+            : strcmp(path, "/dev/stderr") == 0 ? fstat(2, s) : stat(path, s);
+    if (bad && errno != ENOENT && errno != ENOTDIR)
+        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
+    return !bad;
+}
+
+/* What stands behind the last '/'. */
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int in_folder(const char *path, const char *folder)
+{
+    const size_t n = (size_t)(last_part(path) - path);
+    char *its = joined(n ? path : ".", "", "");
+    struct stat a, b;
+    int is;
+    if (n) its[n] = '\0';
+    is = look(its, &a) && look(folder, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(its);
+    return is;
+}
+
+static int same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    const int there = look(a, &s);
+    char *folder;
+    int same;
+    if (there != look(b, &t)) return 0;
+    if (there) return s.st_dev == t.st_dev && s.st_ino == t.st_ino && S_ISREG(s.st_mode);
+    folder = joined(b, "", "");
+    folder[last_part(b) - b] = '\0';
+    same = strcmp(last_part(a), last_part(b)) == 0 && in_folder(a, folder[0] ? folder : ".");
+    free(folder);
+    return same;
+}
+
+/* 2: a file of this name is one of a set in IDX or CIFAR-10's form; 1: a picture, which is read
+ * where there is no such set; 0: --data does not read it. */
+static int role_in_data(const char *name)
+{
+    static const char *const sets[] = {"train-images", "train-labels", "t10k-images",
+                                       "t10k-labels", "data_batch_", "test_batch."};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (strncmp(name, sets[i], strlen(sets[i])) == 0) return 2;
+    return images__is_name(name);
+}
+
+/* Whether `path` is, or would become, one of the files that are read from a folder. */
+static int among_data(const char *path, const char *folder)
+{
+    DIR *d = opendir(folder);
+    struct dirent *entry;
+    int role = in_folder(path, folder) ? role_in_data(last_part(path)) : 0, sets = 0;
+    while (d && (entry = readdir(d)) != NULL) {
+        const int its = role_in_data(entry->d_name);
+        char *file = its ? joined(folder, "/", entry->d_name) : NULL;
+        if (its == 2) sets = 1;
+        if (its > role && same_file(path, file)) role = its;
+        free(file);
+    }
+    if (d) closedir(d);
+    return role == 2 || (role == 1 && !sets);
+}
+#else
+static int same_file(const char *a, const char *b)
+{
+#ifdef _WIN32
+    char *x = _fullpath(NULL, a, 0), *y = _fullpath(NULL, b, 0);
+    const int same = x && y && _stricmp(x, y) == 0;
+    free(x);
+    free(y);
+    return same;
+#else
+    return strcmp(a, b) == 0;
+#endif
+}
+#endif
+
+typedef struct named {
+    const char *what, *path;    /* "--model", "m.safetensors" */
+    int written, folder;
+} named;
+
+/* Every file and folder of the command line: out (FLAGS + 3). */
+static size_t list_paths(const options *o, named *out)
+{
+    size_t count = 0;
+    memset(out, 0, (FLAGS + 3) * sizeof *out);
+    if (o->command & (USES | INFO)) out[count].what = "the model", out[count++].path = o->operand;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        const int read = f->kind == SOURCE;
+        named *n = &out[count];
+        if (!(f->commands & o->command) || !(read || f->kind == TARGET)) continue;
+        n->what = f->name, n->path = *(const char *const *)((const char *)o + f->at);
+        if (!n->path || (!read && strcmp(n->path, "-") == 0)) continue;
+        if (read && (f->at == AT(data) || f->at == AT(test) ? is_built_in(n->path)
+                                                            : strcmp(n->path, "auto") == 0))
+            continue;
+        n->written = !read && kind_of(n->path) != SPECIAL;
+        n->folder = read && is_folder(n->path);
+        count++;
+    }
+#ifdef HAVE_POSIX
+    out[count].what = "the output", out[count++].path = "/dev/stdout";
+    out[count].what = "the errors", out[count++].path = "/dev/stderr";
+#endif
+    return count;
+}
+
+/* Dies if what is written by flag `to` would replace what is named by `other`. */
+static void check_pair(const named *to, const named *other)
+{
+    const int images = strcmp(other->what, "--data") == 0 || strcmp(other->what, "--test") == 0;
+    char *beside = images && !other->folder ? labels_beside(other->path) : NULL;
+    if (same_file(to->path, other->path))
+        die(MISUSED, "%s %s and %s %s are the same file", to->what, to->path, other->what,
+            strncmp(other->path, "/dev/std", 8) ? other->path : "of this command");
+    if (beside && same_file(to->path, beside))
+        die(MISUSED, "%s %s and the labels of %s are the same file", to->what, to->path,
+            other->path);
+#ifdef HAVE_POSIX
+    if (other->folder && among_data(to->path, other->path))
+        die(MISUSED, "%s %s and an image of %s %s would be the same file", to->what, to->path,
+            other->what, other->path);
+#endif
+    free(beside);
+}
+
+/* Looks at each file that is to be written, makes the folders it stands in, and claims it: all that
+ * can be refused is refused before anything is written. */
+static void claim_targets(const options *o)
+{
+    named paths[FLAGS + 3];
+    size_t count;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        const char *path;
+        int there;
+        if (!(f->commands & o->command) || f->kind != TARGET) continue;
+        path = *(const char *const *)((const char *)o + f->at);
+        if (!path) continue;
+        if (f->lo > 0 && is_stdout(path)) {
+            screen.out = stderr;
+            continue;
+        }
+        if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
+            die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
+        there = kind_of(path);
+        if (there == FOLDER || ends_with(path, "/"))
+            die(MISUSED, "%s %s is a folder, not a file", f->name, path);
+        if (there == SPECIAL && !(f->lo > 0))
+            die(MISUSED, "%s %s is a device; name a file", f->name, path);
+        if (there == NOTHING) make_folders(path);
+    }
+    count = list_paths(o, paths);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; paths[i].written && k < count; k++)
+            if (k != i && !(paths[k].written && k < i)) check_pair(&paths[i], &paths[k]);
+    catch_signals();
+    for (size_t i = 0; i < count; i++)
+        if (paths[i].written) claim_target(paths[i].what, paths[i].path);
+}
+
 /* ---- training: settings ----------------------------------------------------------------- */
 
 /* Turns what is typed in epochs, and what is one flag here but two fields there, into vae_desc. */
@@ -1814,13 +2239,15 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
     unsettle(&wanted, other, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
-        char in_file[800], on_line[800];
+        char *in_file, *on_line;
         if (!(flags[i].commands & SETTING) || !typed->given[i]) continue;
-        value_text(&file, &flags[i], in_file, sizeof in_file);
-        value_text(&wanted, &flags[i], on_line, sizeof on_line);
+        in_file = value_text(&file, &flags[i]);
+        on_line = value_text(&wanted, &flags[i]);
         if (strcmp(in_file, on_line) != 0)
             die(MISUSED, "%s %s contradicts %s, which was made with '%s'; leave the flag out, or "
                 "start anew without --resume", flags[i].name, on_line, typed->model, in_file);
+        free(in_file);
+        free(on_line);
     }
     vae_destroy(other);
     if (given(typed, "--epochs") && file.desc.schedule == VAE_SCHEDULE_COSINE
@@ -1867,26 +2294,6 @@ static void shape_text(const vae_data *data, char *out, size_t size)
 
 /* ---- training: the run ------------------------------------------------------------------ */
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number) { interrupted = number; }
-
-/* A second Ctrl-C ends the program at once. */
-static void catch_signals(void)
-{
-#ifdef HAVE_POSIX
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-#else
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-#endif
-}
-
 typedef struct run {
     const options *o;
     vae_stats train, test;      /* of the last epoch; test: of what is held out, if anything is */
@@ -1902,9 +2309,9 @@ typedef struct run {
     uint64_t epoch_images;
     double drawn;               /* when the live line was */
     int testing;                /* 1: the steps of an epoch are done, its test is next */
-    FILE *log;                  /* of --log, open at its end; NULL: none */
+    text log;                   /* all of --log */
     double log_seconds;         /* in steps, before this program began */
-    double rate, next;          /* learning rates of the last step and of the one to come */
+    double rate;                /* learning rate of the last step */
     uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
     vae_report trouble;         /* of a checkpoint that could not be written */
 } run;
@@ -1974,9 +2381,11 @@ static void draw_epoch(const run *r, const vae_progress *p)
         snprintf(loss, sizeof loss, " loss %.2f", p->test.loss);
     duration_text(took, sizeof took, r->epoch_busy);
     stats_text(all, sizeof all, &p->train, r->shows, 2);
-    snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s  %.0f images/s  %s", wide,
-             (ull)p->epoch + 1, (ull)p->epochs, all, test, loss,
-             per_second(r->epoch_images, r->epoch_busy), took);
+    wide = snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s", wide, (ull)p->epoch + 1,
+                    (ull)p->epochs, all, test, loss);
+    if (r->epoch_images) /* none: the run before had done all of its steps */
+        snprintf(line + wide, sizeof line - (size_t)wide, "  %.0f images/s  %s",
+                 per_second(r->epoch_images, r->epoch_busy), took);
     screen_line(line, 1);
 }
 
@@ -1984,7 +2393,7 @@ static int save_model(run *r, vae *model, int flags_of_save)
 {
     vae_info at;
     vae_get_info(model, &at);
-    if (vae_save(model, r->o->model, flags_of_save) != VAE_OK) {
+    if (vae_claim_save_model(claim_of(r->o->model), model, flags_of_save) != VAE_OK) {
         r->trouble = *vae_last_report(model);
         return 0;
     }
@@ -2015,28 +2424,46 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
     return good && columns == LOG_COLUMNS;
 }
 
-/* Opens the log at its end. On --resume rows up to the model's epoch are kept and later ones, of
- * which a checkpoint was never written, dropped. */
-static void open_log(run *r, uint64_t epochs, int resumed)
+/* The bytes of the file of --log, nothing if it is not there; not ours to replace if it is
+ * something else. */
+static text read_log(const char *path)
+{
+    text all = {NULL, 0, 0};
+    FILE *file = fopen(path, "rb");
+    int wrong = file ? 0 : errno;
+    if (wrong && kind_of(path) != NOTHING)
+        die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
+    for (size_t n = file != NULL; n > 0;) {
+        char *room = (char *)text_grow(&all, 65536);
+        n = fread(room, 1, 65536, file);
+        all.count -= 65536 - n;
+        if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
+            die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
+    }
+    if (file && ferror(file)) die(FAILED, "--log %s cannot be read: %s", path, strerror(errno));
+    if (file) fclose(file);
+    return all;
+}
+
+static int save_log(run *r)
+{
+    return vae_claim_save(claim_of(r->o->log), r->log.at, r->log.count, &r->trouble) == VAE_OK;
+}
+
+/* Begins the log. On --resume `old`, the bytes that were there, are kept up to the model's epoch;
+ * later rows, of which a checkpoint was never written, are dropped. Frees them. */
+static void begin_log(run *r, text *old, uint64_t epochs, int resumed)
 {
     const char *path = r->o->log;
-    FILE *old = resumed ? fopen(path, "rb") : NULL;
-    text all = {NULL, 0, 0}, kept = {NULL, 0, 0};
+    const size_t head = sizeof log_head - 1;
     uint64_t epoch = 0;
-    size_t head = sizeof log_head - 1, at = head;
-    text_print(&kept, "%s", log_head);
-    for (size_t n = old != NULL; n > 0;) {
-        char *room = (char *)text_grow(&all, 65536);
-        n = fread(room, 1, 65536, old);
-        all.count -= 65536 - n;
-    }
-    if (resumed && kind_of(path) != NOTHING && (!old || ferror(old)))
-        die(FAILED, "--log %s cannot be read", path);
-    if (old) fclose(old);
-    if (all.count && (all.count < head || memcmp(all.at, log_head, head) != 0))
-        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
-    while (at < all.count) {
-        const char *line = all.at + at, *end = (const char *)memchr(line, '\n', all.count - at);
+    size_t at = resumed ? head : old->count;
+    text_print(&r->log, "%s", log_head);
+    if (resumed && old->count && (old->count < head || memcmp(old->at, log_head, head) != 0))
+        die(FAILED, "%s has other columns than this log of vae train; name another file", path);
+    while (at < old->count) {
+        const char *line = old->at + at;
+        const char *end = (const char *)memchr(line, '\n', old->count - at);
         size_t size = end ? (size_t)(end - line) : 0;
         uint64_t next = 0;
         double seconds = 0;
@@ -2046,16 +2473,14 @@ static void open_log(run *r, uint64_t epochs, int resumed)
                 size < 60 ? (int)size : 60, line, (ull)epoch);
         if (next > epochs) break;
         epoch = next, r->log_seconds = seconds;
-        memcpy(text_grow(&kept, size + 1), line, size + 1);
+        memcpy(text_grow(&r->log, size + 1), line, size + 1);
         at += size + 1;
     }
     if (resumed && epoch < epochs)
         say("log          %s lacks epochs %llu to %llu, which were made without it\n\n", path,
             (ull)epoch + 1, (ull)epochs);
-    free(all.at);
-    text_save(&kept, path);
-    r->log = fopen(path, "ab");
-    if (!r->log) die(FAILED, "--log %s cannot be written: %s", path, strerror(errno));
+    free(old->at);
+    if (!save_log(r)) die(FAILED, "%s", r->trouble.text);
 }
 
 /* One row, on the disk before the checkpoint of its epoch is: what a kill leaves is then a row too
@@ -2063,26 +2488,16 @@ static void open_log(run *r, uint64_t epochs, int resumed)
 static int write_log(run *r, vae *model, const vae_progress *p)
 {
     vae_info at;
-    int good;
     vae_get_info(model, &at);
-    fprintf(r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
-            (ull)at.step, r->log_seconds + r->busy, r->rate, -p->train.elbo,
-            p->train.recon, p->train.kl, p->train.loss, p->train.bound);
+    text_print(&r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
+               (ull)at.step, r->log_seconds + r->busy, r->rate, -p->train.elbo,
+               p->train.recon, p->train.kl, p->train.loss, p->train.bound);
     if (p->has_test)
-        fprintf(r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon, p->test.kl,
-                p->test.loss, (ull)at.best_epoch);
+        text_print(&r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon,
+                   p->test.kl, p->test.loss, (ull)at.best_epoch);
     else
-        fputs(",,,,\n", r->log);
-    errno = 0;
-    good = fflush(r->log) == 0 && !ferror(r->log);
-#ifdef HAVE_POSIX
-    good = good && fsync(fileno(r->log)) == 0;
-#endif
-    if (good) return 1;
-    r->trouble.status = VAE_ERR_WRITE;
-    snprintf(r->trouble.text, sizeof r->trouble.text, "%.200s cannot be written: %s", r->o->log,
-             strerror(errno ? errno : EIO));
-    return 0;
+        text_print(&r->log, ",,,,\n");
+    return save_log(r);
 }
 
 /* ---- training: what vae_fit calls ------------------------------------------------------- */
@@ -2090,8 +2505,8 @@ static int write_log(run *r, vae *model, const vae_progress *p)
 /* The model, as the best so far. */
 static int save_best(run *r, vae *model)
 {
-    if (vae_save(model, r->o->best, r->o->weights_only ? VAE_SAVE_WEIGHTS_ONLY : 0) == VAE_OK)
-        return 1;
+    const int how = r->o->weights_only ? VAE_SAVE_WEIGHTS_ONLY : 0;
+    if (vae_claim_save_model(claim_of(r->o->best), model, how) == VAE_OK) return 1;
     r->trouble = *vae_last_report(model);
     return 0;
 }
@@ -2108,7 +2523,7 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
     if (!p->epoch_done) {
         uint64_t rows = p->images - (p->step - 1) * (uint64_t)r->o->desc.batch;
         r->images += rows, r->epoch_images += rows;
-        r->rate = r->next;
+        r->rate = at.last_lr;
         r->busy += t - r->mark, r->epoch_busy += t - r->mark;
         if (screen.terminal && !screen.quiet && t - r->drawn > 0.1) {
             draw_progress(r, p);
@@ -2119,12 +2534,11 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
         if (p->has_test) r->test = p->test, r->has_test = 1;
         draw_epoch(r, p);
         r->epoch_images = 0, r->epoch_busy = 0;
-        if (r->log && !write_log(r, model, p)) return 1;
+        if (r->o->log && !write_log(r, model, p)) return 1;
         if (r->o->best && at.best_epoch == p->epoch + 1 && !save_best(r, model)) return 1;
         if (r->o->model && (p->epoch + 1) % (uint64_t)r->o->checkpoint_every == 0
             && !save_model(r, model, 0)) return 1;
     }
-    r->next = at.lr;
     r->mark = now();
     return interrupted != 0;
 }
@@ -2144,12 +2558,13 @@ static void print_objective(const vae *model, double steps_per_epoch)
     unsettle(&set, model, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
         const flag *f = &flags[i];
-        char value[100];
+        char *value;
         if (f->commands & TRAIN && !f->name) within = strncmp(f->help, "Objective", 9) == 0;
         if (!within || !(f->commands & SETTING) || !acts(&set, f)) continue;
-        value_text(&set, f, value, sizeof value);
-        if (strcmp(value, f->standard) == 0) continue;
-        say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        value = value_text(&set, f);
+        if (strcmp(value, f->standard) != 0)
+            say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        free(value);
     }
     if (any) say("\n");
 }
@@ -2291,6 +2706,16 @@ static void check_same_images(const options *o, const vae_desc *d, const vae_inf
             o->model, (ull)at->step, (ull)at->epoch, images->images.count, (ull)steps);
 }
 
+/* A model file as --max-memory allows it. */
+static void load_file(const options *o, const char *path, vae_load_options *how, vae **model)
+{
+    vae_report report;
+    how->max_memory = o->max_memory < SIZE_MAX ? (size_t)o->max_memory : SIZE_MAX;
+    if (vae_load(path, how, model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text,
+            report.status == VAE_ERR_SIZE ? "; --max-memory N allows more" : "");
+}
+
 /* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
  * what the model says of itself, and images, test and held have labels where it asks for some. */
 static vae *begin_model(options *o, dataset *images, dataset *test, dataset *held)
@@ -2305,7 +2730,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     if (resumed) {
         memset(&how, 0, sizeof how);
         how.isa = o->desc.isa, how.threads = threads_of(o);
-        if (vae_load(o->model, &how, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+        load_file(o, o->model, &how, &model);
         vae_get_info(model, &at);
         if (o->labels && !at.classes)
             die(MISUSED, "--labels: %s was made without classes; start anew without --resume",
@@ -2365,7 +2790,8 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
         o->desc.epochs, o->desc.epochs > 1 ? "s" : "", steps_per_epoch(images, o->desc.batch),
         (ull)o->desc.seed);
     say("parameters   %zu, %.1f MB of memory, %s, %d thread%s\n", at.parameters,
-        (double)at.memory / 1e6, isa_name(at.isa), threads_of(o), threads_of(o) > 1 ? "s" : "");
+        (double)at.memory / 1e6, isa_name(at.isa), o->desc.threads,
+        o->desc.threads > 1 ? "s" : "");
     if (resumed && at.epoch >= (uint64_t)o->desc.epochs)
         say("model        %s has %llu epochs already; --epochs N goes on\n", o->model,
             (ull)at.epoch);
@@ -2402,6 +2828,7 @@ static int end_fit(run *r, vae *model, vae_status status)
     if (o->model && (r->saved_step != at.step || (o->weights_only && status == VAE_OK))
         && !save_model(r, model, o->weights_only && status == VAE_OK ? VAE_SAVE_WEIGHTS_ONLY : 0))
         die(FAILED, "%s", r->trouble.text);
+    training = 0;
     if (status == VAE_OK) return 0;
     say("stopped after step %llu; ", (ull)at.step);
     if (o->model) say("%s is saved: the same command with --resume goes on\n", o->model);
@@ -2423,10 +2850,12 @@ static void json_train(text *t, const run *r, const vae *model)
 static int train(options *o)
 {
     dataset images = {0}, test = {0}, held = {0};
+    text old_log = {NULL, 0, 0};
     run r;
     vae *model;
     vae_info at;
     int status;
+    if (o->log) old_log = read_log(o->log);
     if (!o->model && (o->resume || o->weights_only))
         die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
     check_spellings(o);
@@ -2451,10 +2880,10 @@ static int train(options *o)
     r.saved_step = o->resume && at.step ? at.step : UINT64_MAX;
     r.held = held.name != NULL;
     r.shows = shows(&o->desc);
-    r.next = at.lr;
-    if (o->log) open_log(&r, at.epoch, o->resume && at.step > 0);
+    r.rate = at.last_lr;
+    if (o->log) begin_log(&r, &old_log, at.epoch, o->resume && at.step > 0);
     r.begun = r.mark = now();
-    catch_signals();
+    training = 1;
     status = end_fit(&r, model, vae_fit(model, &images.images,
                                         r.held ? &held.images : test.name ? &test.images : NULL,
                                         on_progress, &r));
@@ -2475,12 +2904,12 @@ static int train(options *o)
             const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
                                              : r.has_test ? &r.test : NULL;
             json_train(&more, &r, model);
-            save_json(o->json, "train", o->model, model, seconds, per_second(r.images, r.busy),
-                      r.has_train ? &r.train : NULL, tested, &more);
+            save_json(o->json, "train", o->model, model, seconds,
+                      r.images ? per_second(r.images, r.busy) : -1, r.has_train ? &r.train : NULL, tested, &more);
         }
         print_samples(model);
     }
-    if (r.log) fclose(r.log);
+    free(r.log.at);
     vae_destroy(model);
     drop(&held);
     drop(&images);
@@ -2501,10 +2930,10 @@ typedef struct use {
 static void load_model(use *u, const options *o, int batch)
 {
     vae_load_options how;
-    vae_report report;
     memset(&how, 0, sizeof how);
-    how.inference = 1, how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
-    if (vae_load(o->operand, &how, &u->model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    how.inference = o->command == INFO ? 2 : 1; /* 2: to look at, without buffers */
+    how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
+    load_file(o, o->operand, &how, &u->model);
     vae_get_desc(u->model, &u->desc);
     vae_get_info(u->model, &u->info);
 }
@@ -3286,12 +3715,6 @@ static void print_verdict(const use *u, const verdict *v)
     }
 }
 
-static void json_error(text *t, const char *name, double error, const char *after)
-{
-    if (error < 0) text_print(t, "\"%s\": null%s", name, after);
-    else json_number(t, name, error, after);
-}
-
 static void json_list(text *t, const char *name, const double *values, size_t count)
 {
     text_print(t, "  \"%s\": [", name);
@@ -3509,7 +3932,7 @@ static int info(options *o)
     use u;
     options file;
     vae_report report;
-    size_t bytes = 0;
+    size_t bytes[2] = {0, 0};
     open_model(&u, o);
     unsettle(&file, u.model, 1);
     say("step         %llu\nepoch        %llu of %d\nparameters   %zu\nparams_hash  %016llx\n",
@@ -3518,19 +3941,24 @@ static int info(options *o)
     if (u.info.best_epoch)
         say("best         epoch %llu, test loss %.3f\n", (ull)u.info.best_epoch, u.info.best);
     if (u.info.classes) say("classes      %d\n", u.info.classes);
-    u.desc.inference = 0;
-    say("memory       %.1f MB to use it", (double)u.info.memory / 1e6);
-    if (vae_size(&u.desc, &bytes, &report) != VAE_OK) die(FAILED, "%s", report.text);
-    say(", %.1f MB to train it\n\n", (double)bytes / 1e6);
+    for (int i = 0; i < 2; i++) {
+        vae_desc d = u.desc;
+        d.inference = i;
+        if (i && d.batch > 128) d.batch = 128;
+        if (vae_size(&d, &bytes[i], &report) != VAE_OK) bytes[i] = SIZE_MAX;
+    }
+    say("memory       %.1f MB to use it, %.1f MB to train it\n\n", (double)bytes[1] / 1e6,
+        (double)bytes[0] / 1e6);
     for (size_t i = 0; i < FLAGS; i++) {
-        char value[800];
+        char *value;
         int in_steps;
         if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
-        value_text(&file, &flags[i], value, sizeof value);
+        value = value_text(&file, &flags[i]);
         in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup)
                 || flags[i].at == AT(cycle);
         say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
             in_steps ? " (steps)" : "");
+        free(value);
     }
     say("\n");
     for (size_t i = 0; i < u.info.tensors; i++) {
@@ -3543,28 +3971,53 @@ static int info(options *o)
     return close_use(&u);
 }
 
-static void save_idx(const char *folder, const char *name, vae_type type, int rank,
-                     const size_t *dims, const void *bytes)
+/* IDX: unsigned bytes, or int32 as `numbers`. */
+static void save_idx(const char *path, int rank, const size_t *dims, const uint8_t *bytes,
+                     const int32_t *numbers)
 {
-    vae_data data;
-    vae_report report;
-    char *path = joined(folder, "/", name);
-    if (vae_data_wrap(type, rank, dims, bytes, &data, &report) != VAE_OK
-        || vae_data_save(path, &data, &report) != VAE_OK)
-        die(FAILED, "%s", report.text);
+    text t = {NULL, 0, 0};
+    size_t count = 1;
+    uint8_t *out = (uint8_t *)text_grow(&t, 4 + 4 * (size_t)rank);
+    memset(out, 0, 4);
+    out[2] = (uint8_t)(bytes ? VAE_U8 : VAE_I32), out[3] = (uint8_t)rank;
+    for (int i = 0; i < rank; i++) {
+        picture__put_u32(out + 4 + 4 * i, (uint32_t)dims[i]);
+        count *= dims[i];
+    }
+    out = (uint8_t *)text_grow(&t, bytes ? count : 4 * count);
+    if (bytes) memcpy(out, bytes, count);
+    for (size_t i = 0; numbers && i < count; i++)
+        picture__put_u32(out + 4 * i, (uint32_t)numbers[i]);
+    text_save(&t, path);
     say("wrote %s: %zu\n", path, dims[0]);
-    free(path);
+}
+
+/* Names and claims the files of a set: images, labels and factors of both parts. */
+static void claim_set(const options *o, char *paths[2][3])
+{
+    const int shapes = o->command == SHAPES;
+    const char *const kinds[3] = {shapes ? "images-idx4-ubyte" : "images-idx3-ubyte",
+                                  "labels-idx1-ubyte",
+                                  shapes ? "factors.npy" : "factors-idx2-int"};
+    catch_signals();
+    for (int i = 0; i < 6; i++) {
+        char **path = &paths[i % 2][i / 2];
+        int there;
+        *path = joined(o->operand, i % 2 ? "/t10k-" : "/train-", kinds[i / 2]);
+        if (i == 0) make_folders(*path);
+        if (i / 2 == 2 && !o->factors) continue;
+        there = kind_of(*path);
+        if (there != NOTHING && there != REGULAR)
+            die(FAILED, "%s is a %s, not a file", *path, there == FOLDER ? "folder" : "device");
+        claim_target("", *path);
+    }
 }
 
 static int write_set(options *o)
 {
     const int shapes = o->command == SHAPES;
-    static const char *const parts[2] = {"train", "t10k"};
-#ifdef HAVE_POSIX
-    if (mkdir(o->operand, 0777) != 0 && errno != EEXIST)
-        die(FAILED, "%s cannot be made: %s", o->operand, strerror(errno));
-    if (!is_folder(o->operand)) die(FAILED, "%s is not a folder", o->operand);
-#endif
+    char *paths[2][3];
+    claim_set(o, paths);
     for (int test = 0; test < 2; test++) {
         size_t count = (size_t)(test ? o->test_images : o->images), dims[4];
         const size_t table[2] = {count, DIGITS_FACTORS};
@@ -3573,7 +4026,6 @@ static int write_set(options *o)
         uint8_t *labels = (uint8_t *)need(count, 1);
         digits_factors *factors = (digits_factors *)need(count, sizeof *factors);
         text t = {NULL, 0, 0};
-        char name[60];
         if (shapes && o->factors) text_npy_head(&t, count, SHAPES_FACTORS);
         for (size_t i = 0; i < count; i++) {
             uint8_t f[SHAPES_FACTORS];
@@ -3590,26 +4042,34 @@ static int write_set(options *o)
             for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = (float)f[k];
             if (o->factors) text_npy_rows(&t, row, SHAPES_FACTORS);
         }
-        snprintf(name, sizeof name, "%s-images-idx%d-ubyte", parts[test], rank);
-        save_idx(o->operand, name, VAE_U8, rank, dims, pixels);
-        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", parts[test]);
-        save_idx(o->operand, name, VAE_U8, 1, dims, labels);
+        save_idx(paths[test][0], rank, dims, pixels, NULL);
+        save_idx(paths[test][1], 1, dims, labels, NULL);
         if (o->factors && shapes) {
-            char *path;
-            snprintf(name, sizeof name, "%s-factors.npy", parts[test]);
-            path = joined(o->operand, "/", name);
-            text_save(&t, path);
-            say("wrote %s: %zu\n", path, count);
-            free(path);
+            text_save(&t, paths[test][2]);
+            say("wrote %s: %zu\n", paths[test][2], count);
         } else if (o->factors) {
-            snprintf(name, sizeof name, "%s-factors-idx2-int", parts[test]);
-            save_idx(o->operand, name, VAE_I32, 2, table, factors);
+            save_idx(paths[test][2], 2, table, NULL, (const int32_t *)factors);
         }
         free(pixels);
         free(labels);
         free(factors);
     }
+    release_targets();
+    for (int i = 0; i < 6; i++) free(paths[i % 2][i / 2]);
     return 0;
+}
+
+/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and what
+ * is printed would go into that file. */
+static void fill_descriptors(void)
+{
+#ifdef HAVE_POSIX
+    for (int i = 0; i < 3; i++) {
+        if (fcntl(i, F_GETFD) >= 0 || errno != EBADF) continue;
+        if (open("/dev/null", O_RDWR) != i) exit(FAILED);
+        if (i == 1) screen.closed = 1;
+    }
+#endif
 }
 
 int main(int argc, char **argv)
@@ -3621,6 +4081,11 @@ int main(int argc, char **argv)
     int wants_help = 0, status;
     options o;
     screen.out = stdout;
+    fill_descriptors();
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like others */
+#endif
+    atexit(release_targets);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -3638,14 +4103,18 @@ int main(int argc, char **argv)
         c = &commands[COMMANDS - 2];
     } else {
         parse(&o, c, argc - 2, argv + 2);
+        claim_targets(&o);
     }
 #ifdef HAVE_POSIX
-    screen.terminal = isatty(fileno(screen.out)) && !(term && strcmp(term, "dumb") == 0);
+    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
 #endif
     screen.colour = screen.terminal && !(plain && plain[0]);
     (void)term;
     status = c->run(&o);
     forget(&o);
+    if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
+    if (screen.closed && !screen.quiet && (c->bit == 0 || c->bit & (EVAL | INFO)))
+        die(FAILED, "the output cannot be written: it is closed");
     if (fflush(screen.out) != 0 || ferror(screen.out))
         die(FAILED, "the output cannot be written: %s", strerror(errno));
     return status;
