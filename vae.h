@@ -775,10 +775,32 @@ VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
 VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t size);
 
 #ifndef VAE_NO_STDIO
-/* The same with a path. A save writes "<path>.tmp", flushes it to disk and renames it, so that
- * `path` holds either the old file or the new one, whole, at every instant. Two processes that
- * save to one path at once: one gets an error. A symbolic link is replaced, not followed. A model
- * made for inference saves weights only.
+/* Replaces a file whole: at every instant, power cuts included, `path` holds either the old file or
+ * the new one. The bytes are written to a temporary file beside it, "<path>.vae-" and the number of
+ * the process, flushed to the disk and renamed, under a lock: while one writer holds
+ * "<path>.vae-lock", another gets ERR_OPEN with the number of that process. Both files are gone
+ * afterwards, and nothing but a file that was just made is ever opened for writing. Mode and owner of the old file are kept; a symbolic link is replaced, not followed.
+ * Errors: ERR_NULL, ERR_OPEN, ERR_WRITE; the old file is then as it was. */
+VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
+                                 vae_report *report);
+
+/* The right to write one path. Each save above and below takes it for as long as it lasts; a
+ * program that is going to write a file, once or many times, takes it before it begins to work, so
+ * that a second program is refused at once. Dropping removes the lock file; a zeroed claim holds
+ * nothing. Where the system has no locks on files (neither flock nor Windows), writers of one path
+ * must take turns by themselves. */
+typedef struct vae_claim {
+    const char *path; /* the caller's, which must live as long; NULL: nothing is held */
+    intptr_t lock;    /* the library's own */
+} vae_claim;
+VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report *report);
+VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
+                                  vae_report *report);
+VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *model, int flags);
+VAE_API void vae_claim_drop(vae_claim *claim);
+
+/* vae_save_memory and vae_load_memory with a path, written as vae_file_save does. A model made for
+ * inference saves weights only.
  * Errors: ERR_OPEN, ERR_READ, ERR_WRITE; ERR_NONFINITE and ERR_STATE for a model whose numbers are
  * not finite, or that is for inference without VAE_SAVE_WEIGHTS_ONLY; those of vae_load_memory. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
@@ -8365,23 +8387,47 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
-#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declaration */
+#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declarations */
 #ifdef __cplusplus
 extern "C" int fsync(int);
 #else
 int fsync(int);
-int ftruncate(int, off_t);
+int fchmod(int, mode_t);
+int fchown(int, uid_t, gid_t);
 #endif
+#endif
+#if defined(O_NOFOLLOW)
+#define VAE__NOFOLLOW O_NOFOLLOW
+#elif defined(__O_NOFOLLOW) /* glibc under -std=c99 */
+#define VAE__NOFOLLOW __O_NOFOLLOW
+#else
+#define VAE__NOFOLLOW 0
+#endif
+#if defined(O_CLOEXEC)
+#define VAE__CLOEXEC O_CLOEXEC
+#elif defined(__O_CLOEXEC)
+#define VAE__CLOEXEC __O_CLOEXEC
+#else
+#define VAE__CLOEXEC 0
 #endif
 typedef int vae__file;
 #define VAE__CLOSE close
 #else
 #ifdef _WIN32
 #include <io.h>
+#include <process.h>
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
 __declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
+__declspec(dllimport) int __stdcall CloseHandle(void *);
+struct _SECURITY_ATTRIBUTES;
+__declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, unsigned long,
+                                                  struct _SECURITY_ATTRIBUTES *, unsigned long,
+                                                  unsigned long, void *);
+#ifdef __cplusplus
+}
+#endif
 #endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
@@ -8404,9 +8450,7 @@ static const char *vae__errno_text(int code) {
     case EFBIG: return "the file would be too large";
     case EMFILE: return "too many open files";
     case ENAMETOOLONG: return "the name is too long";
-#ifdef VAE__POSIX
-    case EWOULDBLOCK: return "another writer is at work on it";
-#endif
+    case EEXIST: return "something is there already";
 #ifdef EDQUOT
     case EDQUOT: return "the disk quota is used up";
 #endif
@@ -8416,6 +8460,34 @@ static const char *vae__errno_text(int code) {
     default: return "the system refused";
     }
 }
+
+#ifdef VAE__POSIX
+/* Descriptors 0, 1 and 2 are left to the streams they belong to, even where the program was started
+ * without them: what somebody prints must not end in a model. */
+static int vae__open(const char *path, int flags, int mode) {
+    int file, code;
+    do file = open(path, flags | VAE__CLOEXEC, mode);
+    while (file < 0 && errno == EINTR);
+    if (file > 2 || file < 0) return file;
+    mode = file;
+#ifdef F_DUPFD_CLOEXEC
+    file = fcntl(mode, F_DUPFD_CLOEXEC, 3);
+#else
+    file = fcntl(mode, F_DUPFD, 3);
+#endif
+    code = errno;
+    close(mode);
+    errno = code;
+    return file;
+}
+
+static int vae__sync(int file) {
+    int bad;
+    do bad = fsync(file);
+    while (bad && errno == EINTR);
+    return bad;
+}
+#endif
 
 /* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
  * whose errno it returns. */
@@ -8440,6 +8512,22 @@ static int vae__move(vae__file file, void *bytes, size_t count, int write_it, si
 }
 
 #endif /* VAE_NO_STDIO */
+
+/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
+static size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
 
 /* Where bytes come from, front to back. */
 typedef struct vae__reader {
@@ -8485,7 +8573,7 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
     *r = vae__read_block(NULL, SIZE_MAX, path);
     errno = 0;
 #ifdef VAE__POSIX
-    r->file = open(path, O_RDONLY);
+    r->file = vae__open(path, O_RDONLY, 0);
     if (r->file < 0) {
         code = VAE__ERRNO;
     } else {
@@ -8510,13 +8598,161 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
                      vae__errno_text(code));
 }
 
-/* Writes go to "<path>.tmp", which becomes `path` only when all of it is on the disk. */
+/* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
+ *
+ * Whoever writes `path` holds the lock file "<path>.vae-lock", which names its process P, and
+ * writes "<path>.vae-P", which is flushed to the disk and then renamed to `path`. Both are always
+ * made anew (O_EXCL), so nothing that stands there, be it a link, a pipe or somebody's file, is
+ * opened for writing. The lock is a lock of the system on that file: it ends with its process, and
+ * what a kill leaves behind is removed by the next writer. */
+
 enum { VAE__MAX_PATH = 4096 };
+#define VAE__TEMP "%s.vae-%u" /* path, process */
+
+/* A name beside `path`, by a format that begins with %s; 0 when it is too long. */
+static int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
+    vae__sink s;
+    va_list args;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_block, s.block = out, s.room = VAE__MAX_PATH;
+    va_start(args, format);
+    vae__putv(&s, format, args);
+    va_end(args);
+    vae__put(&s, "", 1);
+    return !s.failed;
+}
+
+#ifdef VAE__POSIX
+enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
+
+/* What an existing lock file means: VAE__LOCKED with the holder's process; VAE__AGAIN after what a
+ * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. Only
+ * opened for reading: it might be anything. */
+static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
+    struct stat ours, named;
+    char temp[VAE__MAX_PATH], text[32] = "";
+    size_t got = 0;
+    const int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
+    int answer = VAE__FOREIGN;
+    uint64_t process = 0;
+    if (file < 0) return errno == ENOENT ? VAE__AGAIN : VAE__FOREIGN;
+    if (fstat(file, &ours) == 0 && S_ISREG(ours.st_mode) && ours.st_nlink < 2 &&
+        ours.st_uid == geteuid() && ours.st_size < (off_t)sizeof text &&
+        !vae__move(file, text, sizeof text - 1, 0, &got) && (!got || !memcmp(text, "vae ", 4))) {
+        answer = VAE__LOCKED;
+        if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
+        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+            answer = VAE__AGAIN; /* unless it went, or was made anew, in the meantime */
+            if (stat(lock, &named) == 0 && named.st_ino == ours.st_ino &&
+                named.st_dev == ours.st_dev) {
+                if (process && vae__beside(temp, VAE__TEMP, path, process)) (void)unlink(temp);
+                (void)unlink(lock);
+            }
+        } else if (errno != EWOULDBLOCK && errno != EINTR) {
+            answer = VAE__NO_LOCKS;
+        }
+    }
+    close(file);
+    *holder = process;
+    return answer;
+}
+
+/* Makes the lock file and locks it: 0, an errno, or one of the answers above. A file system that
+ * has no locks leaves the file itself: whoever made it has the lock. */
+static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
+    int tries, answer = VAE__AGAIN;
+    for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
+        const int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644);
+        struct stat ours, named;
+        char text[32];
+        vae__sink s;
+        size_t moved;
+        if (file < 0 && errno != EEXIST) return VAE__ERRNO;
+        if (file < 0) {
+            answer = vae__lock_met(path, lock, holder);
+            continue;
+        }
+        while ((answer = flock(file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
+        if ((answer && errno == EWOULDBLOCK) || fstat(file, &ours) || stat(lock, &named) ||
+            ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) {
+            close(file); /* somebody took it for one that a kill had left: he is ahead of us */
+            answer = VAE__AGAIN;
+            continue;
+        }
+        memset(&s, 0, sizeof s);
+        s.put = vae__put_block, s.block = text, s.room = sizeof text;
+        vae__putf(&s, "vae %u\n", (uint64_t)getpid());
+        (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
+        *out = file;
+        return 0;
+    }
+    return answer;
+}
+#endif
+
+VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report *report) {
+    char lock[VAE__MAX_PATH];
+    int code = 0;
+    if (!path || !claim)
+        return vae__fail(report, VAE_ERR_NULL, "the %s is NULL", path ? "claim" : "path");
+    if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
+    if (strlen(path) > VAE__MAX_PATH - 40 || !vae__beside(lock, "%s.vae-lock", path))
+        return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
+                         strlen(path), VAE__MAX_PATH - 40);
+    memset(claim, 0, sizeof *claim);
+    errno = 0;
+#ifdef VAE__POSIX
+    {
+        uint64_t holder = 0;
+        int file = -1;
+        code = vae__lock_take(path, lock, &file, &holder);
+        if (code == VAE__FOREIGN)
+            return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s is in the way, and "
+                             "is not a lock file of yours", vae__tail(path), vae__tail(lock));
+        if (code == VAE__NO_LOCKS)
+            return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it, or was killed: "
+                             "then remove %s", vae__tail(path), holder, vae__tail(lock));
+        if (code < 0)
+            return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it",
+                             vae__tail(path), holder);
+        claim->lock = file;
+    }
+#elif defined(_WIN32)
+    { /* shared with nobody (0), made anew (2), gone with its last handle (0x04000000) */
+        void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
+        if (handle == (void *)(intptr_t)-1)
+            return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: the folder refuses, or "
+                             "another process is writing it", vae__tail(path));
+        claim->lock = (intptr_t)handle;
+    }
+#endif
+    if (code)
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(path),
+                         vae__errno_text(code));
+    claim->path = path;
+    return VAE_OK;
+}
+
+VAE_API void vae_claim_drop(vae_claim *claim) {
+    if (!claim || !claim->path) return;
+#ifdef VAE__POSIX
+    {
+        char lock[VAE__MAX_PATH];
+        if (vae__beside(lock, "%s.vae-lock", claim->path)) (void)unlink(lock);
+        close((int)claim->lock); /* after the name: nobody takes a lock for his that is going */
+    }
+#elif defined(_WIN32)
+    (void)CloseHandle((void *)claim->lock);
+#endif
+    memset(claim, 0, sizeof *claim);
+}
+
 typedef struct vae__writer {
     vae__sink sink; /* first: the sink's `put` casts back */
     int code;       /* errno of the first failure */
     vae__file file;
     const char *path;
+    vae_claim claim; /* taken for this write alone; otherwise zero */
     char temp[VAE__MAX_PATH];
     size_t fill; /* of the buffer */
     char buffer[16384];
@@ -8541,68 +8777,80 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
+/* The file itself, with the owner and the mode of the one it replaces. Where the group cannot be
+ * kept, it has no more rights than everybody. Rights are given last: until then it is private. */
+static int vae__open_temporary(vae__writer *w) {
 #ifdef VAE__POSIX
-/* Opens the temporary, empties it and holds a lock on it that dies with the process: a file left by
- * a kill is in nobody's way, and two writers, threads or processes, cannot mix their bytes. The
- * file may have been renamed by its writer between open and lock: then it is the model, and not
- * ours to empty. A symbolic link is not followed: it might lead to anything. */
-#if defined(O_NOFOLLOW)
-#define VAE__NOFOLLOW O_NOFOLLOW
-#elif defined(__O_NOFOLLOW) /* glibc under -std=c99 */
-#define VAE__NOFOLLOW __O_NOFOLLOW
-#else
-#define VAE__NOFOLLOW 0
-#endif
-static int vae__open_locked(const char *temp, int *file) {
-    int tries;
-    for (tries = 0; tries < 100; tries++) {
-        struct stat ours, named;
-        const int fd = open(temp, O_RDWR | O_CREAT | VAE__NOFOLLOW, 0666);
-        int busy, same, code;
-        if (fd < 0) return VAE__ERRNO;
-        busy = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* or has no locks */
-        same = !busy && fstat(fd, &ours) == 0 && stat(temp, &named) == 0 &&
-               ours.st_ino == named.st_ino && ours.st_dev == named.st_dev && S_ISREG(ours.st_mode);
-        *file = fd;
-        if (same && ftruncate(fd, 0) == 0) return 0;
-        code = VAE__ERRNO;
-        close(fd);
-        if (busy || same) return code;
+    struct stat old;
+    const char *path = w->path;
+    const int found = stat(path, &old) == 0, replaces = found && S_ISREG(old.st_mode);
+    const uint64_t process = (uint64_t)getpid();
+    int i;
+    if (!found && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return VAE__ERRNO;
+    (void)vae__beside(w->temp, VAE__TEMP, path, process);
+    for (i = 0; i < 100; i++) {
+        w->file = vae__open(w->temp, O_WRONLY | O_CREAT | O_EXCL | VAE__NOFOLLOW,
+                            replaces ? 0600 : 0666);
+        if (w->file >= 0 || errno != EEXIST) break; /* else it is somebody's: another name */
+        (void)vae__beside(w->temp, VAE__TEMP ".%d", path, process, i);
     }
-    return EWOULDBLOCK;
-}
-#endif
-
-static vae_status vae__open_write(vae__writer *w, const char *path, vae_report *report) {
-    const size_t n = path ? strlen(path) : 0;
-    int code = 0;
-    if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
-    if (n + 5 > sizeof w->temp)
-        return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d", n,
-                         (int)sizeof w->temp - 5);
-    memset(&w->sink, 0, sizeof w->sink);
-    w->sink.put = vae__put_file;
-    w->code = 0, w->fill = 0, w->path = path;
-    memcpy(w->temp, path, n);
-    memcpy(w->temp + n, ".tmp", 5);
-    errno = 0;
-#ifdef VAE__POSIX
-    code = vae__open_locked(w->temp, &w->file);
+    if (w->file < 0) return VAE__ERRNO;
+    if (replaces) {
+        unsigned mode = (unsigned)old.st_mode & 0777;
+        if (fchown(w->file, old.st_uid, old.st_gid) && fchown(w->file, (uid_t)-1, old.st_gid))
+            mode = (mode & 0707) | ((mode & 7) << 3 & mode);
+        (void)fchmod(w->file, (mode_t)mode); /* some file systems have no modes */
+    }
+    return 0;
 #else
+    (void)vae__beside(w->temp, "%s.vae-tmp", w->path);
     w->file = fopen(w->temp, "wb");
-    if (!w->file) code = VAE__ERRNO;
+    return w->file ? 0 : VAE__ERRNO;
 #endif
+}
+
+/* Begins to write what `held` claims, or `path`, which is then claimed until the end. */
+static vae_status vae__open_write(vae__writer *w, const vae_claim *held, const char *path,
+                                  vae_report *report) {
+    vae_status bad = VAE_OK;
+    int code;
+    memset(&w->sink, 0, sizeof w->sink);
+    memset(&w->claim, 0, sizeof w->claim);
+    w->sink.put = vae__put_file;
+    w->code = 0, w->fill = 0, w->path = held ? held->path : path;
+    if (held && !held->path) return vae__fail(report, VAE_ERR_NULL, "the claim holds nothing");
+    if (!held) bad = vae_claim_take(path, &w->claim, report);
+    if (bad) return bad;
+    errno = 0;
+    code = vae__open_temporary(w);
     if (!code) return VAE_OK;
+    vae_claim_drop(&w->claim);
     return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
                      vae__errno_text(code));
 }
+
+#ifdef VAE__POSIX
+/* A name is only safe from a power cut once its folder is on the disk. Some file systems cannot do
+ * it; the data itself is safe by then. Cuts the name off the path. */
+static void vae__sync_folder(char *path) {
+    size_t n = strlen(path);
+    int folder;
+    while (n && path[n - 1] != '/') n--;
+    path[n] = 0;
+    folder = vae__open(n ? path : ".", O_RDONLY, 0);
+    if (folder < 0) return;
+    (void)vae__sync(folder);
+    close(folder);
+}
+#endif
 
 /* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
 static vae_status vae__close_write(vae__writer *w, vae_report *report) {
     int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
 #ifdef VAE__POSIX
-    if (!code && fsync(w->file) != 0 && errno != EINVAL) code = VAE__ERRNO;
+    if (!code && vae__sync(w->file) != 0 && errno != EINVAL) code = VAE__ERRNO;
+    if (close(w->file) != 0 && !code && errno != EINTR) code = VAE__ERRNO;
 #else
 #ifdef _WIN32
     if (!code && (fflush(w->file) || _commit(_fileno(w->file)))) code = VAE__ERRNO;
@@ -8616,43 +8864,37 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
 #endif
     if (code) remove(w->temp);
 #ifdef VAE__POSIX
-    close(w->file); /* last: with it goes the lock */
-    if (!code) { /* a name is only safe from a power cut once its folder is on the disk */
-        size_t n = strlen(w->temp);
-        int folder;
-        while (n && w->temp[n - 1] != '/') n--;
-        w->temp[n] = 0;
-        folder = open(n ? w->temp : ".", O_RDONLY);
-        if (folder >= 0) {
-            (void)fsync(folder); /* some file systems cannot; the data itself is safe by now */
-            close(folder);
-        }
-    }
+    else vae__sync_folder(w->temp);
 #endif
+    vae_claim_drop(&w->claim);
     if (!code) return VAE_OK;
     return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", vae__tail(w->path),
                      vae__errno_text(code));
 }
 
+static vae_status vae__save_bytes(const vae_claim *held, const char *path, const void *bytes,
+                                  size_t size, vae_report *report) {
+    vae__writer w;
+    vae_status bad;
+    if (!bytes && size) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
+    bad = vae__open_write(&w, held, path, report);
+    if (bad) return bad;
+    vae__put(&w.sink, bytes, size);
+    return vae__close_write(&w, report);
+}
+VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
+                                  vae_report *report) {
+    if (!claim) return vae__fail(report, VAE_ERR_NULL, "the claim is NULL");
+    return vae__save_bytes(claim, NULL, bytes, size, report);
+}
+VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
+                                 vae_report *report) {
+    return vae__save_bytes(NULL, path, bytes, size, report);
+}
+
 #endif /* VAE_NO_STDIO */
 
 /* ---- numbers as text ---- */
-
-/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
-static size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
-    uint64_t u = 0;
-    size_t n;
-    for (n = 0; n < most; n++) {
-        const unsigned c = (unsigned char)p[n], low = c | 0x20;
-        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
-                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
-        if (digit >= base) break;
-        if (u > (UINT64_MAX - digit) / base) return 0;
-        u = u * base + digit;
-    }
-    *out = u;
-    return n;
-}
 
 /* "1f 8b 08": `text` has room for 3 * count characters. */
 static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
@@ -9681,15 +9923,21 @@ VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_loa
 }
 
 #ifndef VAE_NO_STDIO
-VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
+static vae_status vae__save_model(vae *m, const vae_claim *held, const char *path, int flags) {
     vae__writer w;
-    vae_status bad;
-    if (!m) return VAE_ERR_NULL;
-    bad = vae__can_save(m, flags);
-    if (!bad) bad = vae__open_write(&w, path, &m->report);
+    vae_status bad = vae__can_save(m, flags);
+    if (!bad) bad = vae__open_write(&w, held, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w, &m->report);
+}
+VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
+    if (!m) return VAE_ERR_NULL;
+    if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
+    return vae__save_model(m, claim, NULL, flags);
+}
+VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
+    return m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL;
 }
 
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
@@ -10501,7 +10749,7 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     for (i = 1; total && i < d.rank; i++)
         if ((uint64_t)d.dims[i] >> 32) total = 0, problem = "a size that does not fit 32 bits";
     if (!total) return vae__fail(report, VAE_ERR_VALUE, "%s: %s", vae__tail(path), problem);
-    bad = vae__open_write(&writer, path, report);
+    bad = vae__open_write(&writer, NULL, path, report);
     if (bad) return bad;
     width = vae__type_width((int)d.type);
     head[2] = (unsigned char)d.type, head[3] = (unsigned char)d.rank;

@@ -1,6 +1,7 @@
 /* >>io: model files. Files of the tests lie in one folder under TMPDIR and are removed. */
 #if defined(__unix__)
 #include <signal.h>
+#include <dirent.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -358,20 +359,40 @@ TEST(loading_survives_every_failed_allocation) {
     vae_destroy(m);
 }
 
+/* How many names in its folder begin with the path and go on. */
+static int beside(const char *path) {
+    int n = 0;
+#if defined(__unix__)
+    const char *name = strrchr(path, '/') + 1;
+    char folder[400];
+    struct dirent *e;
+    DIR *dir;
+    snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
+    dir = opendir(folder);
+    CHECK(dir != NULL);
+    while (dir && (e = readdir(dir)) != NULL)
+        n += !strncmp(e->d_name, name, strlen(name)) && strcmp(e->d_name, name) &&
+             !strstr(e->d_name, ".victim");
+    if (dir) closedir(dir);
+#else
+    (void)path;
+#endif
+    return n;
+}
+
 TEST(save_and_load_by_path_and_their_errors) {
     vae_desc d = small_desc();
     vae *m = trained_model(&d), *loaded = NULL;
     char path[400], missing[450];
     vae_report r;
-    struct stat st;
     snprintf(path, sizeof path, "%s", temp_path("model.safetensors"));
     CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
     CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
     CHECK(loaded && vae_params_hash(loaded) == vae_params_hash(m));
     vae_destroy(loaded);
     loaded = NULL;
-    snprintf(missing, sizeof missing, "%s.tmp", path);
-    CHECK(stat(missing, &st) != 0); /* no temporary stays */
+    CHECK_EQ(beside(path), 0); /* no temporary and no lock stays */
+    snprintf(missing, sizeof missing, "%s.missing", path);
     CHECK_STATUS(vae_load(missing, NULL, &loaded, &r), VAE_ERR_OPEN);
     CHECK_SAYS(r, "no such file");
     CHECK_STATUS(vae_load(temp_path(""), NULL, &loaded, &r), VAE_ERR_OPEN);
@@ -404,15 +425,12 @@ TEST(a_full_disk_leaves_the_old_file) {
     child = fork(); /* the limit must not stay with the tests */
     if (child == 0) {
         struct rlimit limit;
-        struct stat st;
-        char temp[450];
         int good;
         limit.rlim_cur = limit.rlim_max = 4096;
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
-        snprintf(temp, sizeof temp, "%s.tmp", path);
         good = vae_save(m, path, 0) == VAE_ERR_WRITE &&
-               strstr(vae_last_report(m)->text, "too large") && stat(temp, &st) != 0;
+               strstr(vae_last_report(m)->text, "too large") && beside(path) == 0;
         _exit(good ? 0 : 1);
     }
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
@@ -427,58 +445,196 @@ TEST(a_full_disk_leaves_the_old_file) {
 #endif
 }
 
-TEST(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle) {
 #if defined(__unix__)
-    vae_desc d = small_desc();
-    vae *m = trained_model(&d);
-    char path[400], temp[450];
-    vae__writer w;
-    FILE *stale;
+/* In a process of its own: is `path` refused, with this in the sentence? */
+static int child_is_refused(const char *path, const char *why) {
     pid_t child;
-    int status = 0;
-    snprintf(path, sizeof path, "%s", temp_path("twice.safetensors"));
-    snprintf(temp, sizeof temp, "%s.tmp", path);
-    stale = fopen(temp, "wb"); /* what a killed process leaves: longer than the model */
-    for (status = 0; status < 100000; status++) fputc('x', stale);
-    fclose(stale);
-    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
-    CHECK_STATUS(vae__open_write(&w, path, NULL), VAE_OK); /* one is at work */
-    vae__putf(&w.sink, "half");
+    int status = 1;
     fflush(stdout);
     child = fork();
-    if (child == 0)
-        _exit(vae_save(m, path, 0) == VAE_ERR_OPEN &&
-                      strstr(vae_last_report(m)->text, "another writer") ? 0 : 1);
+    if (child == 0) {
+        vae_report r;
+        r.text[0] = 0;
+        _exit(vae_file_save(path, "other", 5, &r) == VAE_ERR_OPEN && strstr(r.text, why) ? 0 : 1);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static int file_holds(const char *path, const char *want) {
+    char text[64] = "";
+    FILE *f = fopen(path, "rb");
+    size_t got = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f) fclose(f);
+    return f && got == strlen(want) && !memcmp(text, want, got);
+}
+
+static void put_file(const char *path, const char *text) {
+    FILE *f = fopen(path, "wb");
+    CHECK(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+#endif
+
+TEST(two_writers_of_one_path_do_not_mix_and_the_second_is_told_who_is_first) {
+#if defined(__unix__)
+    char path[400], who[60];
+    vae_claim claim, again;
+    vae__writer w;
+    vae_report r;
+    snprintf(path, sizeof path, "%s", temp_path("twice"));
+    snprintf(who, sizeof who, "process %d is writing it", (int)getpid());
+    CHECK_STATUS(vae__open_write(&w, NULL, path, NULL), VAE_OK); /* one is at work */
+    vae__putf(&w.sink, "whole");
+    CHECK(child_is_refused(path, who));
+    CHECK_STATUS(vae_file_save(path, "x", 1, &r), VAE_ERR_OPEN); /* as a second thread would be */
+    CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
+    CHECK(file_holds(path, "whole"));
+    CHECK_EQ(beside(path), 0);
+
+    CHECK_STATUS(vae_claim_take(path, &claim, &r), VAE_OK); /* one is going to write */
+    CHECK(child_is_refused(path, who));
+    CHECK_STATUS(vae_claim_take(path, &again, &r), VAE_ERR_OPEN);
+    CHECK_STATUS(vae_claim_save(&claim, "one", 3, &r), VAE_OK);
+    CHECK(child_is_refused(path, who));
+    CHECK_STATUS(vae_claim_save(&claim, "two", 3, &r), VAE_OK);
+    vae_claim_drop(&claim);
+    vae_claim_drop(&claim); /* nothing is held any more */
+    CHECK_STATUS(vae_claim_save(&claim, "x", 1, &r), VAE_ERR_NULL);
+    CHECK(file_holds(path, "two"));
+    CHECK_EQ(beside(path), 0);
+    CHECK_STATUS(vae_claim_take("", &claim, &r), VAE_ERR_OPEN);
+    CHECK_STATUS(vae_claim_take(NULL, &claim, &r), VAE_ERR_NULL);
+    remove(path);
+#else
+    SKIP("needs fork");
+#endif
+}
+
+TEST(what_a_killed_writer_leaves_is_no_obstacle_and_goes) {
+#if defined(__unix__)
+    char path[400], name[450];
+    pid_t child;
+    int status = 0;
+    snprintf(path, sizeof path, "%s", temp_path("killed"));
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        vae__writer w;
+        if (vae__open_write(&w, NULL, path, NULL)) _exit(1);
+        kill(getpid(), SIGKILL);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+    CHECK_EQ(beside(path), 2); /* the lock and the temporary */
+    CHECK_STATUS(vae_file_save(path, "new", 3, NULL), VAE_OK);
+    CHECK(file_holds(path, "new"));
+    CHECK_EQ(beside(path), 0);
+    snprintf(name, sizeof name, "%s.vae-lock", path);
+    put_file(name, ""); /* killed before it could write its number; or the disk was full */
+    CHECK_STATUS(vae_file_save(path, "newer", 5, NULL), VAE_OK);
+    CHECK_EQ(beside(path), 0);
+    remove(path);
+#else
+    SKIP("needs fork");
+#endif
+}
+
+TEST(what_stands_at_the_names_of_a_writer_is_not_touched) {
+#if defined(__unix__)
+    char path[400], temp[450], lock[450], victim[450];
+    vae_report r;
+    struct stat st;
+    int kind;
+    snprintf(path, sizeof path, "%s", temp_path("planted"));
+    snprintf(temp, sizeof temp, "%s.vae-%d", path, (int)getpid());
+    snprintf(lock, sizeof lock, "%s.vae-lock", path);
+    snprintf(victim, sizeof victim, "%s.victim", path);
+    for (kind = 0; kind < 5; kind++) { /* symbolic link, hard link, pipe, folder, plain file */
+        const char *const planted[] = {temp, lock};
+        int i;
+        for (i = 0; i < 2; i++) {
+            put_file(victim, "precious");
+            CHECK(kind == 0 ? symlink(victim, planted[i]) == 0 :
+                  kind == 1 ? link(victim, planted[i]) == 0 :
+                  kind == 2 ? mkfifo(planted[i], 0600) == 0 :
+                  kind == 3 ? mkdir(planted[i], 0700) == 0 : 1);
+            if (kind == 4) put_file(planted[i], "mine");
+            remove(path);
+            if (i == 0) { /* another name is taken */
+                CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_OK);
+                CHECK(file_holds(path, "new"));
+            } else {
+                CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_ERR_OPEN);
+                CHECK_SAYS(r, ".vae-lock is in the way");
+                CHECK(stat(path, &st) != 0);
+            }
+            CHECK(file_holds(victim, "precious"));
+            CHECK(kind < 4 || file_holds(planted[i], "mine"));
+            CHECK(remove(planted[i]) == 0);
+            CHECK_EQ(beside(path), 0);
+            remove(victim);
+        }
+    }
+    { /* the target itself: a link is replaced, a folder refused */
+        put_file(victim, "precious");
+        remove(path);
+        CHECK(symlink(victim, path) == 0);
+        CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_OK);
+        CHECK(file_holds(victim, "precious") && file_holds(path, "new"));
+        remove(path), remove(victim);
+        CHECK(mkdir(path, 0700) == 0);
+        CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_ERR_WRITE);
+        CHECK_EQ(beside(path), 0);
+        rmdir(path);
+    }
+#else
+    SKIP("needs links");
+#endif
+}
+
+TEST(a_file_that_is_replaced_keeps_its_mode_and_owner) {
+#if defined(__unix__)
+    char path[400];
+    struct stat st;
+    const mode_t mask = umask(022);
+    snprintf(path, sizeof path, "%s", temp_path("mode"));
+    CHECK_STATUS(vae_file_save(path, "new", 3, NULL), VAE_OK);
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0644);
+    CHECK(chmod(path, 0640) == 0);
+    if (geteuid() == 0) CHECK(chown(path, 12345, 54321) == 0);
+    CHECK_STATUS(vae_file_save(path, "newer", 5, NULL), VAE_OK);
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640);
+    if (geteuid() == 0) CHECK(st.st_uid == 12345 && st.st_gid == 54321);
+    umask(mask);
+    remove(path);
+#else
+    SKIP("needs modes");
+#endif
+}
+
+TEST(a_descriptor_that_was_closed_does_not_become_a_file) {
+#if defined(__unix__)
+    char path[400];
+    pid_t child;
+    int status = 1;
+    snprintf(path, sizeof path, "%s", temp_path("closed"));
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        vae_claim claim;
+        vae_data data;
+        static const unsigned char idx[] = {0, 0, 8, 1, 0, 0, 0, 2, 5, 6};
+        int bad;
+        close(0), close(1), close(2);
+        bad = vae_claim_take(path, &claim, NULL) != VAE_OK;
+        bad |= write(1, "rubbish", 7) >= 0 || write(2, "rubbish", 7) >= 0;
+        bad |= vae_claim_save(&claim, idx, sizeof idx, NULL) != VAE_OK;
+        vae_claim_drop(&claim);
+        bad |= vae_data_load(path, NULL, &data, NULL) != VAE_OK;
+        bad |= data.count != 2 || ((const unsigned char *)data.bytes)[1] != 6;
+        _exit(bad);
+    }
     CHECK(child > 0 && waitpid(child, &status, 0) == child);
     CHECK_EQ(status, 0);
-    CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
-    CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
-    {
-        vae *loaded = NULL;
-        CHECK_STATUS(vae_load(path, NULL, &loaded, NULL), VAE_OK);
-        vae_destroy(loaded);
-    }
-    { /* a second thread would do what a second descriptor does */
-        vae__writer again;
-        CHECK_STATUS(vae__open_write(&w, path, NULL), VAE_OK);
-        CHECK_STATUS(vae__open_write(&again, path, NULL), VAE_ERR_OPEN);
-        CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
-    }
     remove(path);
-    { /* a link in the temporary's place is not followed */
-        char victim[450];
-        struct stat st;
-        FILE *f;
-        snprintf(victim, sizeof victim, "%s.victim", path);
-        f = fopen(victim, "wb");
-        CHECK(f && fputs("precious", f) >= 0 && fclose(f) == 0);
-        CHECK(symlink(victim, temp) == 0);
-        CHECK_STATUS(vae_save(m, path, 0), VAE_ERR_OPEN);
-        CHECK_SAYS(*vae_last_report(m), "symbolic link");
-        CHECK(stat(victim, &st) == 0 && st.st_size == 8);
-        remove(temp), remove(victim);
-    }
-    vae_destroy(m);
 #else
     SKIP("needs fork");
 #endif
@@ -505,6 +661,10 @@ TESTS(io) {
     RUN(loading_survives_every_failed_allocation);
     RUN(save_and_load_by_path_and_their_errors);
     RUN(a_full_disk_leaves_the_old_file);
-    RUN(two_writers_of_one_path_do_not_mix_and_a_left_temporary_is_no_obstacle);
+    RUN(two_writers_of_one_path_do_not_mix_and_the_second_is_told_who_is_first);
+    RUN(what_a_killed_writer_leaves_is_no_obstacle_and_goes);
+    RUN(what_stands_at_the_names_of_a_writer_is_not_touched);
+    RUN(a_file_that_is_replaced_keeps_its_mode_and_owner);
+    RUN(a_descriptor_that_was_closed_does_not_become_a_file);
     remove_temp();
 }

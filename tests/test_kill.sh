@@ -68,6 +68,11 @@ want=$(hash_of whole.safetensors)
 
 # ---- SIGKILL ----
 
+half_written() { # FILE: a writer's temporary is there
+    set -- "$1".vae-[0-9]*
+    [ -e "$1" ]
+}
+
 n=0 runs=0 seen=0 last=-1 broken=0 older=0 extra=0 stuck=0 differ=0
 while [ $n -lt "$kills" ]; do
     (train run.safetensors "$epochs" --resume) &
@@ -75,7 +80,7 @@ while [ $n -lt "$kills" ]; do
     sleep "$(moment $n "$window")"
     if [ $((n % 2)) -eq 1 ]; then # and then in the middle of a save
         i=0
-        while [ ! -e run.safetensors.tmp ] && [ $i -lt 20000 ]; do i=$((i + 1)); done
+        while ! half_written run.safetensors && [ $i -lt 20000 ]; do i=$((i + 1)); done
     fi
     if kill -KILL $pid 2>/dev/null; then killed=1; else killed=0; fi
     wait $pid 2>/dev/null
@@ -83,9 +88,9 @@ while [ $n -lt "$kills" ]; do
     pid=
     if [ $killed -eq 1 ] && [ $status -eq 137 ]; then
         n=$((n + 1))
-        [ ! -e run.safetensors.tmp ] || seen=$((seen + 1))
+        ! half_written run.safetensors || seen=$((seen + 1))
         for file in run.*; do
-            case $file in 'run.*' | run.safetensors | run.safetensors.tmp) ;; *) extra=$((extra + 1)) ;; esac
+            case $file in 'run.*' | run.safetensors | run.safetensors.vae-*) ;; *) extra=$((extra + 1)) ;; esac
         done
         if [ -e run.safetensors ]; then
             epoch=$(epoch_of run.safetensors)
@@ -126,7 +131,7 @@ check "the last resumed run came to its end" [ $status -eq 0 ]
 check "same hash as the uninterrupted run ($((runs + 1)) runs ended)" \
     [ "$differ-$(hash_of run.safetensors)" = "0-$want" ]
 check "same model file, byte for byte" cmp -s whole.safetensors run.safetensors
-check "no temporary file at the end" [ ! -e run.safetensors.tmp ]
+check "no temporary file at the end" [ "$(echo run.*)" = run.safetensors ]
 
 # ---- Ctrl-C in mid-epoch ----
 
@@ -147,7 +152,7 @@ while [ $n -lt 20 ] && [ $middle -eq 0 ]; do
 done
 check "Ctrl-C ends training with status 130" [ $status -eq 130 ]
 check "Ctrl-C in mid-epoch keeps step ${step:-?} ($n tries)" [ $middle -eq 1 ]
-check "no temporary file after Ctrl-C" [ ! -e stop.safetensors.tmp ]
+check "no temporary file after Ctrl-C" [ "$(echo stop.*)" = stop.safetensors ]
 (train stop.safetensors "$epochs" --resume)
 check "resumed run came to its end" [ $? -eq 0 ]
 check "same hash after Ctrl-C" [ "$(hash_of stop.safetensors)" = "$want" ]
