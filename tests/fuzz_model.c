@@ -13,7 +13,7 @@
 
 /* ---- the models to begin with ---- */
 
-enum { BASES = 8, ITEMS = 64, FACTS = 16, TENSORS = 64, TEXT = 4200, MOST_DATA = 1 << 18 };
+enum { BASES = 8, ITEMS = 64, FACTS = 16, TENSORS = 64, TEXT = 1700, MOST_DATA = 1 << 18 };
 
 static void base_desc(unsigned which, vae_desc *d) {
     memset(d, 0, sizeof *d);
@@ -23,7 +23,7 @@ static void base_desc(unsigned which, vae_desc *d) {
     case 2: d->encoder = "conv 2 2x2 relu, batchnorm", d->optimizer = VAE_OPTIMIZER_SGD; break;
     case 3: d->encoder = "label 3, dense 2", d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED; break;
     case 4: d->decoder = "dense 4, reshape 2x2x1, convt 1 2x2"; break;
-    case 5: d->encoder = "res(layernorm relu, dense 4), dropout 0.5", d->samples = 3; break;
+    case 5: d->input = "4", d->encoder = "res(layernorm relu, dense 4), dropout 0.5"; break;
     case 6:
         d->objective = VAE_OBJECTIVE_IWAE, d->samples = 2;
         d->likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL;
@@ -130,7 +130,7 @@ static void begin_with(unsigned which) {
 
 /* Bytes of the input as they stand in JSON. */
 static void quoted_line(char *out) {
-    char raw[600];
+    char raw[260];
     size_t i, n = 0;
     fuzz_line(raw, sizeof raw);
     for (i = 0; raw[i]; i++) {
@@ -269,7 +269,7 @@ static void lay_out(void) {
 }
 
 static unsigned char *put_together(size_t *size) {
-    const size_t room = 300000 + data_size + (item_count + fact_count + tensor_count) * 2 * TEXT;
+    const size_t room = 4096 + data_size + (item_count + fact_count + tensor_count) * 2 * TEXT;
     unsigned char *bytes = (unsigned char *)malloc(room);
     char *text = (char *)bytes + 8;
     size_t n = 0, i, k;
