@@ -8477,6 +8477,7 @@ static int vae__open(const char *path, int flags, int mode) {
 #endif
     code = errno;
     close(mode);
+    if (file < 0 && flags & O_EXCL) (void)unlink(path); /* just made, and of no use */
     errno = code;
     return file;
 }
@@ -8629,7 +8630,7 @@ enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 
  * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. Only
  * opened for reading: it might be anything. */
 static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
-    struct stat ours, named;
+    struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
     size_t got = 0;
     const int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
@@ -8642,9 +8643,8 @@ static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
         answer = VAE__LOCKED;
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (flock(file, LOCK_EX | LOCK_NB) == 0) {
-            answer = VAE__AGAIN; /* unless it went, or was made anew, in the meantime */
-            if (stat(lock, &named) == 0 && named.st_ino == ours.st_ino &&
-                named.st_dev == ours.st_dev) {
+            answer = VAE__AGAIN; /* nobody's; unless somebody else has removed it by now */
+            if (fstat(file, &ours) == 0 && ours.st_nlink) {
                 if (process && vae__beside(temp, VAE__TEMP, path, process)) (void)unlink(temp);
                 (void)unlink(lock);
             }
@@ -8663,7 +8663,7 @@ static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t
     int tries, answer = VAE__AGAIN;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         const int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644);
-        struct stat ours, named;
+        struct stat ours;
         char text[32];
         vae__sink s;
         size_t moved;
@@ -8673,8 +8673,7 @@ static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t
             continue;
         }
         while ((answer = flock(file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-        if ((answer && errno == EWOULDBLOCK) || fstat(file, &ours) || stat(lock, &named) ||
-            ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) {
+        if ((answer && errno == EWOULDBLOCK) || (fstat(file, &ours) == 0 && !ours.st_nlink)) {
             close(file); /* somebody took it for one that a kill had left: he is ahead of us */
             answer = VAE__AGAIN;
             continue;
@@ -8825,7 +8824,7 @@ static vae_status vae__open_write(vae__writer *w, const vae_claim *held, const c
     code = vae__open_temporary(w);
     if (!code) return VAE_OK;
     vae_claim_drop(&w->claim);
-    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->temp),
+    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->path),
                      vae__errno_text(code));
 }
 
