@@ -166,9 +166,11 @@ static inline void fuzz_use(vae *m) {
     free(x), free(z), free(out);
 }
 
-/* A model that saves must load again, with the same parameters, and save to the same bytes. */
+/* A model that saves must load again, for the same purpose, with the same parameters, and save to
+ * the same bytes. */
 static inline void fuzz_round_trip(vae *m, int flags) {
     vae_load_options options;
+    vae_desc d;
     vae_report r;
     vae *other = NULL;
     unsigned char *bytes, *again;
@@ -176,7 +178,8 @@ static inline void fuzz_round_trip(vae *m, int flags) {
     if (vae_save_size(m, flags, &size)) return;
     bytes = (unsigned char *)malloc(size), again = (unsigned char *)malloc(size);
     memset(&options, 0, sizeof options);
-    options.allocator = fuzz_allocator();
+    vae_get_desc(m, &d);
+    options.inference = d.inference, options.allocator = fuzz_allocator();
     if (!vae_save_memory(m, flags, bytes, size)) {
         const vae_status status = vae_load_memory(bytes, size, &options, &other, &r);
         if (status && status != VAE_ERR_MEMORY) fprintf(stderr, "it does not load: %s\n", r.text);
