@@ -9,21 +9,8 @@
 set -u
 LC_ALL=C
 export LC_ALL
-seconds=${1:-20}
-[ $# -eq 0 ] || shift
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 2
-targets=${*:-$(cd "$root/tests" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
 CC=${CC:-clang}
-jobs=${JOBS:-2}
-if [ -n "${WORK:-}" ]; then
-    work=$WORK
-    mkdir -p "$work" || exit 2
-    work=$(cd "$work" && pwd)
-else
-    work=$(mktemp -d) || exit 2
-    trap 'rm -rf "$work"' EXIT
-fi
-rm -f "$work"/*.result
 # a limit on a single block; the targets count all of them, and the processor time of each input
 limits="-max_len=4096 -timeout=25 -malloc_limit_mb=64 -rss_limit_mb=1500"
 ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=32
@@ -81,6 +68,22 @@ fuzz() { # TARGET
     done
 }
 
+if [ "${1-}" = --one ]; then # SECONDS FOLDER TARGET: a process of its own for each target
+    seconds=$2 work=$3
+    fuzz "$4"
+    exit 0
+fi
+
+seconds=${1:-20}
+[ $# -eq 0 ] || shift
+targets=${*:-$(cd "$root/tests" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')}
+if [ -n "${WORK:-}" ]; then
+    mkdir -p "$WORK" && work=$(cd "$WORK" && pwd) || exit 2
+else
+    work=$(mktemp -d) || exit 2
+    trap 'rm -rf "$work"' EXIT
+fi
+rm -f "$work"/*.result
 if ! can 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { return 0; }' \
     -fsanitize=fuzzer,address,undefined; then
     n=0
@@ -91,25 +94,20 @@ if ! can 'int LLVMFuzzerTestOneInput(void); int LLVMFuzzerTestOneInput(void) { r
     echo "0 passed, 0 failed, $n skipped"
     exit 77
 fi
-skipped=0 running=0
+skipped=0 here=''
 for target in $targets; do
-    if [ "$target" = inflate ] &&
-        ! can '#include <zlib.h>
+    if [ "$target" = inflate ] && ! can '#include <zlib.h>
 int main(void) { return !zlibVersion(); }' -lz; then
         echo "skip fuzz inflate (no zlib to compare with)"
         skipped=$((skipped + 1))
-        continue
-    fi
-    fuzz "$target" &
-    running=$((running + 1))
-    if [ $running -ge "$jobs" ]; then # in pairs: sh cannot wait for the next that ends
-        wait
-        running=0
+    else
+        here="$here $target"
     fi
 done
-wait
+[ -z "$here" ] ||
+    printf '%s\n' $here | xargs -n 1 -P "${JOBS:-2}" sh "$0" --one "$seconds" "$work"
 passed=$(cat "$work"/*.result 2>/dev/null | grep -c ok)
-failed=$(cat "$work"/*.result 2>/dev/null | grep -c FAIL)
+failed=$(($(echo $here | wc -w) - passed)) # what left no word failed too
 rm -f "$work/can" "$work/can.c"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]
