@@ -57,7 +57,7 @@ static int fault(int kind) {
     now = calls[kind]++;
     pthread_mutex_unlock(&hook_lock);
     if (kind != plan_kind || (plan_forever ? now < plan_at : now != plan_at)) return 0;
-    errno = plan_code;
+    if (plan_code != SHORT) errno = plan_code;
     return plan_code;
 }
 static void count(long *what, int by) {
