@@ -46,6 +46,7 @@ typedef struct piece {
 typedef struct tensor {
     char name[TEXT], dtype[16];
     int rank;
+    size_t number;          /* its place in the model's order, in which the data are hashed */
     uint64_t shape[8], begin, end;
 } tensor;
 static piece items[ITEMS], facts[FACTS];
@@ -91,6 +92,7 @@ static void take_apart(const unsigned char *bytes, size_t size) {
         FUZZ_CHECK(tensor_count < TENSORS);
         at = cut(at + 2, "\":{\"dtype\":\"", "\"", &p);
         memcpy(t->name, p.name, TEXT);
+        t->number = tensor_count - 1;
         snprintf(t->dtype, sizeof t->dtype, "%s", p.value);
         at = strstr(at, "[") + 1;
         for (t->rank = 0; *at != ']'; t->rank++, at += *at == ',')
@@ -205,6 +207,7 @@ static void edit_tensor(void) {
     } else if (how == 4) {
         memcpy(other.name, t->name, TEXT), memcpy(t->name, u->name, TEXT);
         memcpy(u->name, other.name, TEXT);
+        other.number = t->number, t->number = u->number, u->number = other.number;
     } else if (how == 5) {
         quoted_line(t->name);
     } else if (how == 6) {
@@ -212,6 +215,7 @@ static void edit_tensor(void) {
         if (!tensor_count) tensor_count = 1;
     } else if (tensor_count < TENSORS - 1) {
         tensors[tensor_count++] = *t;
+        tensors[tensor_count - 1].number = TENSORS;
         snprintf(tensors[tensor_count - 1].name, TEXT, "new%u", (unsigned)tensor_count);
     }
 }
@@ -268,6 +272,19 @@ static void lay_out(void) {
     }
 }
 
+/* Of the data, in the model's order. */
+static uint64_t data_hash(void) {
+    uint64_t hash = VAE__FNV;
+    size_t n, i;
+    for (n = 0; n < TENSORS; n++)
+        for (i = 0; i < tensor_count; i++) {
+            const tensor *t = &tensors[i];
+            if (t->number == n && t->begin <= t->end && t->end <= data_size)
+                hash = vae__hash(hash, data + t->begin, (size_t)(t->end - t->begin));
+        }
+    return hash;
+}
+
 static unsigned char *put_together(size_t *size) {
     const size_t room = 4096 + data_size + (item_count + fact_count + tensor_count) * 2 * TEXT;
     unsigned char *bytes = (unsigned char *)malloc(room);
@@ -281,7 +298,7 @@ static unsigned char *put_together(size_t *size) {
                 n += (size_t)sprintf(text + n, "%s%s=%s", k ? "; " : "", items[k].name,
                                      items[k].value);
         else if (!strcmp(facts[i].name, "vae.data_hash"))
-            n += (size_t)sprintf(text + n, "%016" PRIx64, vae__hash(VAE__FNV, data, data_size));
+            n += (size_t)sprintf(text + n, "%016" PRIx64, data_hash());
         else n += (size_t)sprintf(text + n, "%s", facts[i].value);
         n += (size_t)sprintf(text + n, "\"");
     }
