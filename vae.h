@@ -446,6 +446,8 @@ typedef struct vae_parallel {
 /* Threads that wait for such work, the caller's counted: for about 100 us awake, then asleep.
  * Models may share a pool; while one uses it, another computes on its own thread. Destroy it from
  * any thread but its own, after the models. It does not survive a fork.
+ * `threads`: exactly so many, or an error. Negative: at most -threads, and as many as the system
+ * grants; one, the caller's, is always there. `parts` of vae_pool_parallel says how many they are.
  * Errors: ERR_VALUE, ERR_MEMORY, ERR_UNSUPPORTED (a build without threads). */
 typedef struct vae_pool vae_pool;
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
@@ -523,7 +525,9 @@ typedef struct vae_desc {
                             nor for activations: a model to look at, see vae_load_options */
     int keep_gradients;  /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
                             `clip` is set) each is used up where it is made and never stored */
-    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends */
+    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
+                            error when the system refuses one. Negative: at most -threads, and
+                            vae_get_desc says how many there are */
     vae_parallel parallel; /* with `run` set: who does the work, in place of `threads` */
     vae_isa isa;         /* 0: the best there is */
     vae_allocator allocator;
@@ -4592,6 +4596,7 @@ struct vae_pool {
     int left;          /* atomic: workers that have not answered yet */
     int busy;          /* atomic: somebody is in vae__pool_run */
     int asleep, waiting; /* atomic: workers that sleep; the caller does */
+    int locks;         /* mutex, wake and done are there */
     vae__mutex mutex;
     vae__cond wake, done;
 };
@@ -4672,34 +4677,55 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
 static size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
-static void vae__pool_stop(vae_pool *p, int started) {
-    int i;
+static void vae__pool_stop(vae_pool *p) {
+    if (!p->locks) return;
     p->stop = 1;
     vae__pool_turn(p);
-    for (i = 0; i < started; i++) VAE__THREAD_JOIN(p->workers[i].thread);
+    for (; p->threads > 1; p->threads--) VAE__THREAD_JOIN(p->workers[p->threads - 2].thread);
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
+    p->locks = 0;
 }
-static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
-    int i;
-    memset(p, 0, vae__pool_size(threads));
-    p->threads = threads;
-    p->workers = (vae__worker *)(void *)(p + 1);
-    if (VAE__THREADS_MISSING)
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the program is not linked with threads; add "
-                         "-pthread");
-    if (!VAE__MUTEX_INIT(&p->mutex) || !VAE__COND_INIT(&p->wake) || !VAE__COND_INIT(&p->done))
-        return vae__fail(report, VAE_ERR_MEMORY, "the system has no room for a mutex");
-    for (i = 0; i < threads - 1; i++) {
-        p->workers[i].pool = p, p->workers[i].index = i + 1;
-        if (!VAE__THREAD_START(&p->workers[i].thread, vae__worker_main, &p->workers[i])) {
-            vae__pool_stop(p, i);
-            return vae__fail(report, VAE_ERR_MEMORY, "thread %d of %d cannot be started", i + 2,
-                             threads);
-        }
+
+static int vae__pool_locks(vae_pool *p) {
+    if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
+    if (VAE__COND_INIT(&p->wake)) {
+        if (VAE__COND_INIT(&p->done)) return p->locks = 1;
+        VAE__COND_END(&p->wake);
     }
-    return VAE_OK;
+    VAE__MUTEX_END(&p->mutex);
+    return 0;
+}
+
+/* With `fewer` nothing that the system refuses is an error: the pool has the threads that it got.
+ * After an error there is nothing to stop. */
+static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
+    vae_status bad = VAE_OK;
+    memset(p, 0, vae__pool_size(threads));
+    p->threads = 1;
+    p->workers = (vae__worker *)(void *)(p + 1);
+    if (fewer) report = NULL;
+    if (threads < 2) return VAE_OK;
+    if (VAE__THREADS_MISSING) {
+        bad = vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d, but the program is not linked "
+                        "with threads; add -pthread", threads);
+    } else if (!vae__pool_locks(p)) {
+        bad = vae__fail(report, VAE_ERR_MEMORY, "the system has no mutex or condition variable for "
+                        "a pool of threads");
+    } else {
+        while (p->threads < threads) {
+            vae__worker *w = &p->workers[p->threads - 1];
+            w->pool = p, w->index = p->threads;
+            if (!VAE__THREAD_START(&w->thread, vae__worker_main, w)) break;
+            p->threads++;
+        }
+        if (p->threads < threads)
+            bad = vae__fail(report, VAE_ERR_MEMORY, "the system refuses thread %d of %d",
+                            p->threads + 1, threads);
+        if (p->threads < 2 || (bad && !fewer)) vae__pool_stop(p);
+    }
+    return fewer ? VAE_OK : bad;
 }
 #else
 struct vae_pool {
@@ -4713,18 +4739,30 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
     for (part = 0; part < parts; part++) job(arg, part);
 }
 static size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
-static void vae__pool_stop(vae_pool *p, int started) { (void)p; (void)started; }
-static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
+static void vae__pool_stop(vae_pool *p) { (void)p; }
+static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     memset(p, 0, sizeof *p);
     p->threads = 1;
-    if (threads < 2) return VAE_OK;
+    if (threads < 2 || fewer) return VAE_OK;
     return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this build has no threads",
                      threads);
 }
 #endif
 
+/* 1 to VAE_MAX_THREADS, or its negative; *threads is positive afterwards. */
+static vae_status vae__thread_count(int *threads, vae_report *report) {
+    const int count = *threads;
+    if (!count || count > VAE_MAX_THREADS || count < -VAE_MAX_THREADS)
+        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d, or from "
+                         "-1 to -%d for as many as the system grants", count, VAE_MAX_THREADS,
+                         VAE_MAX_THREADS);
+    if (count < 0) *threads = -count;
+    return VAE_OK;
+}
+
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
                                    vae_report *report) {
+    const int fewer = threads < 0;
     vae_allocator a;
     vae_pool *p;
     vae_status bad;
@@ -4732,14 +4770,13 @@ VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, 
     memset(&a, 0, sizeof a);
     if (allocator) a = *allocator;
     if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
-    if (threads < 1 || threads > VAE_MAX_THREADS)
-        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d", threads,
-                         VAE_MAX_THREADS);
+    bad = vae__thread_count(&threads, report);
+    if (bad) return bad;
     size = vae__pool_size(threads);
     p = (vae_pool *)vae__alloc(&a, size);
     if (!p)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
-    bad = vae__pool_start(p, threads, report);
+    bad = vae__pool_start(p, threads, fewer, report);
     if (bad) {
         vae__release(&a, p, size);
         return bad;
@@ -4753,7 +4790,7 @@ VAE_API void vae_pool_destroy(vae_pool *pool) {
     if (pool) {
         vae_allocator a = pool->allocator; /* the block holds the allocator itself */
         size_t size = pool->size;
-        vae__pool_stop(pool, pool->threads - 1);
+        vae__pool_stop(pool);
         vae__release(&a, pool, size);
     }
 }
@@ -6221,6 +6258,7 @@ VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
 
 /* Fills in the defaults and checks what can be checked without the network. */
 static vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    vae_status bad;
     int i;
     if (!d->encoder) d->encoder = "dense 400 relu";
     if (!d->decoder) d->decoder = "dense 400 relu";
@@ -6287,9 +6325,8 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
             return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
                              "1e30", i);
     if (!d->threads) d->threads = 1;
-    if (d->threads < 1 || d->threads > VAE_MAX_THREADS)
-        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d",
-                         d->threads, VAE_MAX_THREADS);
+    bad = vae__thread_count(&d->threads, report);
+    if (bad) return bad;
     if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
@@ -6667,7 +6704,10 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
     if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
-    if (!bad && m->pool) bad = vae__pool_start(m->pool, m->desc.threads, report);
+    if (!bad && m->pool) {
+        bad = vae__pool_start(m->pool, m->desc.threads, desc->threads < 0, report);
+        m->desc.threads = m->pool->threads;
+    }
     if (bad) {
         vae__release(&desc->allocator, block, size);
         return bad;
@@ -6763,7 +6803,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
 VAE_API void vae_destroy(vae *model) {
     if (model) {
         vae_allocator a = model->desc.allocator; /* the block holds the allocator itself */
-        if (model->pool) vae__pool_stop(model->pool, model->pool->threads - 1);
+        if (model->pool) vae__pool_stop(model->pool);
         vae__release(&a, model->block, model->block_size);
     }
 }
