@@ -3,6 +3,8 @@
 #   make demo       train on the built-in digits (DATA=folder: on MNIST or another IDX set)
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
+#   make faults     each call of the system that library and command make fails in turn
+#   make powercut   every disk that a power cut may leave during a save
 #   make bench      speed against naive loops and the machine, into bench/results
 #   make bench BLAS=openblas,dnnl,blis,eigen (or all, or alone) [ISA=avx2] [THREADS=2]
 #                   speed against the libraries named, as far as they are installed
@@ -43,6 +45,21 @@ test: build/vae build/tests
 
 test-long: build/vae build/tests
 	DATA="$(DATA)" sh tests/run.sh build/tests build/vae --long
+
+# faults injected into library and command, and power cuts (tests/README.md)
+build/faults build/powercut build/faults_tool: build/%: tests/%.c tests/hooks.h tests/faults_kinds.h vae.h
+	@mkdir -p build
+	$(CC) -O1 -DVAE_ONLY_PORTABLE $< -o $@ -lpthread
+build/faults_shim.so: tests/faults_shim.c tests/faults_kinds.h
+	@mkdir -p build
+	$(CC) -O1 -shared -fPIC $< -o $@ -ldl
+build/vae-portable: tools/vae.c $(TOOL_HEADERS)
+	@mkdir -p build
+	$(CC) -O1 -DVAE_ONLY_PORTABLE tools/vae.c -o $@
+faults: build/faults build/faults_tool build/faults_shim.so build/vae-portable
+	sh tests/faults.sh build
+powercut: build/powercut
+	build/powercut
 
 # results are replaced when a run has ended, never by half of one
 ifeq ($(BLAS),)
@@ -101,4 +118,4 @@ bench-growth: build/growth
 clean:
 	rm -rf build out
 
-.PHONY: all demo test test-long bench bench-step bench-torch bench-growth clean
+.PHONY: all demo test test-long faults powercut bench bench-step bench-torch bench-growth clean

@@ -13,10 +13,10 @@ threads="clock_gettime pthread_attr_destroy pthread_attr_init pthread_attr_setst
 pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast
 pthread_cond_destroy pthread_cond_signal"
 # all that an implementation may ask of the C library; nothing of it is in libm
-libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fcntl flock free fstat fsync
-ftruncate malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
-write $threads __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
-files="__errno_location close fcntl flock fstat fsync ftruncate open read remove rename stat write"
+libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fchmod fchown fcntl flock free fstat fsync
+geteuid getpid malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
+unlink write $threads __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
+files="__errno_location close fchmod fchown fcntl flock fstat fsync geteuid getpid open read remove rename stat unlink write"
 
 ok() { echo "ok $cc $1"; }
 skip() { echo "skip $cc $1 ($2)"; }
@@ -154,6 +154,21 @@ each() { # COMPILER
     else
         fail own_malloc_replaces_malloc
     fi
+    # the API's enums: a program whose enums are short with objects whose enums are not, and back
+    case $cc in
+    tcc*) skip enum_sizes "tcc has no -fshort-enums" ;;
+    *)
+        program enum_sizes sh -c "$c -fshort-enums '$here/enum_sizes.c' impl.o"
+        program enum_sizes_of_the_implementation sh -c \
+            "$small -fshort-enums -c '$here/impl.c' -o short.o && $c '$here/enum_sizes.c' short.o"
+        [ -z "$cxx" ] || program cpp_enum_sizes $cxx -fshort-enums -x c++ "$here/enum_sizes.c" -x none impl.o
+        # no test may skip an enum that is new
+        for type in $(sed -n 's/^typedef enum \(vae_[a-z]*\).*/\1/p' "$root/vae.h"); do
+            grep -q "INT_SIZED($type)" "$here/enum_sizes.c" || echo "$type is not in enum_sizes.c"
+        done >"$work/log"
+        if [ -s "$work/log" ]; then fail enum_sizes_knows_every_enum; else ok enum_sizes_knows_every_enum; fi
+        ;;
+    esac
     if [ -n "$cxx" ]; then
         program cpp $cxx -x c++ "$here/plain.c"
         program cpp_user_of_c $cxx impl.o "$here/user.cpp"
