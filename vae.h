@@ -4832,12 +4832,14 @@ static size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
 static void vae__pool_stop(vae_pool *p) {
+    int i;
     if (!p->locks) return;
     VAE__LOCK(&p->mutex);
     __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
-    for (; p->threads > 1; p->threads--) VAE__THREAD_JOIN(p->workers[p->threads - 2].thread);
+    for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
+    p->threads = 1; /* nobody reads it now */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -4986,7 +4988,7 @@ static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part),
 /* Into how many parts `count` things go at most: one a thread with `least` or more. A pool gets up
  * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
  * threads that are slower than others, or lose their processor, then hold up less. */
-enum { VAE__PIECES = 3 };
+enum { VAE__PIECES = 2 };
 static int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
     size_t pieces = p->run == vae__pool_run ? vae__min(count / threads / fine, VAE__PIECES) : 1;
@@ -7611,6 +7613,8 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, m->w, &p->inverse, &p->logvar);
     p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
+    if (p->rows / 8 < (size_t)p->parts) /* few images: one part a thread, as shares are uneven */
+        p->parts = vae__model_parts(m, draws, 4, SIZE_MAX);
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
