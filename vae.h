@@ -10081,12 +10081,25 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     return m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL;
 }
 
+/* Reads on until `want` bytes of the file are in *block, which grows. */
+static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
+                               unsigned char **block, size_t *room, vae_report *report) {
+    unsigned char *more = (unsigned char *)vae__alloc(a, want);
+    size_t got = 0;
+    if (!more)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r->name, want);
+    if (r->at) memcpy(more, *block, r->at);
+    vae__release(a, *block, *room);
+    *block = more, *room = want;
+    return vae__read(r, more + r->at, want - r->at, &got, report);
+}
+
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
                             vae_report *report) {
     vae__reader r;
     vae_load_options o;
     unsigned char *bytes = NULL;
-    size_t got = 0;
+    size_t room = 0, need = 0, head;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     memset(&o, 0, sizeof o);
@@ -10094,13 +10107,16 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     o.borrow = 0; /* the bytes go when this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
-        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
-    else
-        bad = vae__read(&r, bytes, r.size, &got, report);
+    /* the header first: what is no model, or too large, is refused before all of it is read */
+    bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room, report);
+    head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
+    head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
+    if (!bad) bad = vae__read_to(&r, head, &o.allocator, &bytes, &room, report);
+    if (!bad) bad = vae__load(bytes, r.at < head ? r.at : r.size, path, &o, &need, NULL, report);
+    if (!bad) bad = vae__read_to(&r, r.size, &o.allocator, &bytes, &room, report);
     VAE__CLOSE(r.file);
-    if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
-    vae__release(&o.allocator, bytes, r.size);
+    if (!bad) bad = vae__load(bytes, r.at, path, &o, NULL, model, report);
+    vae__release(&o.allocator, bytes, room);
     return bad;
 }
 #endif /* VAE_NO_STDIO */

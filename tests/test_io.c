@@ -1253,6 +1253,54 @@ TEST(a_tensor_of_another_shape_is_told_with_both_shapes) {
     vae_destroy(m);
 }
 
+/* A film, or a file with a hole of a terabyte: nothing but the header is read of it. */
+TEST(what_is_no_model_is_refused_before_all_of_it_is_read) {
+#if defined(__unix__)
+    static const char header[] = "{\"x\":{\"dtype\":\"U8\",\"shape\":[1099511627776],"
+                                 "\"data_offsets\":[0,1099511627776]}}     ";
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    char path[400];
+    int i;
+    if (sizeof(off_t) < 8 || sizeof(size_t) < 8) SKIP("files end at 2 GB");
+    snprintf(path, sizeof path, "%s", temp_path("hole.safetensors"));
+    for (i = 0; i < 5; i++) {
+        const off_t size = (off_t)1 << 40;
+        unsigned char length[8] = {0};
+        FILE *f;
+        vae_load_options o;
+        vae_report r;
+        counting c;
+        memset(&o, 0, sizeof o);
+        o.allocator = counting_allocator(&c);
+        if (i == 4) CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+        f = fopen(path, i == 4 ? "r+b" : "wb");
+        CHECK(f != NULL);
+        if (!f) break;
+        length[0] = sizeof header - 1;
+        if (i == 1) length[5] = 1; /* longer than any header */
+        if (i == 2) length[2] = 15; /* zeros where the header should be */
+        if (i == 1 || i == 2) fwrite(length, 1, 8, f);
+        if (i == 3) fwrite(length, 1, 8, f), fwrite(header, 1, sizeof header - 1, f);
+        fclose(f);
+        if (truncate(path, i == 3 ? size + 8 + (off_t)sizeof header - 1 : size) != 0) {
+            remove(path), vae_destroy(m);
+            SKIP("this file system has no holes");
+        }
+        c.most = 2 << 20;
+        CHECK_STATUS(vae_load(path, &o, &loaded, &r), i == 3 ? VAE_ERR_MISMATCH : VAE_ERR_FORMAT);
+        CHECK_SAYS(r, i == 0 ? "expected '{'" : i == 1 ? "too large" : i == 2 ? "expected '{'" :
+                      i == 3 ? "no vae.format" : "trailing bytes");
+        CHECK_EQ(c.live, 0);
+        CHECK(!loaded);
+    }
+    remove(path);
+    vae_destroy(m);
+#else
+    SKIP("needs truncate");
+#endif
+}
+
 TEST(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for) {
 #if defined(__unix__)
     char path[400], fifo[450];
@@ -1333,6 +1381,7 @@ TESTS(io) {
     RUN(loading_has_a_limit_of_memory_that_is_told_and_can_be_raised);
     RUN(a_model_to_look_at_takes_its_parameters_and_no_more);
     RUN(a_tensor_of_another_shape_is_told_with_both_shapes);
+    RUN(what_is_no_model_is_refused_before_all_of_it_is_read);
     RUN(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for);
     remove_temp();
 }
