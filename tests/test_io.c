@@ -986,7 +986,8 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"latent=3", "latent=2000000000", "latent is 2000000000", VAE_ERR_VALUE},
         {"batch=8", "batch=16777216", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
         {"encoder=dense 12 tanh", "encoder=upsample 700, avgpool 700, upsample 700, avgpool 700, "
-         "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
+         "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147",
+         VAE_ERR_SIZE},
         {"seed=5", "seed=5; \\u001b]0;owned\\u0007=1", "'\\x1b]0;owned\\x07'", VAE_ERR_MISMATCH},
         {"seed=5", "seed=\\u001b[2J", "'seed'", VAE_ERR_FORMAT},
         {"seed=5", "seed=5\\u0000; lr=7", "zero byte", VAE_ERR_FORMAT},
@@ -997,10 +998,12 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"likelihood=bernoulli", "likelihood=\\u0007", "'likelihood'", VAE_ERR_FORMAT},
         {"\"vae.format\":\"1\"", "\"vae.format\":\"\\u001b[2J\"", "vae.format is not 1",
          VAE_ERR_MISMATCH},
-        {"\"encoder.0.weight\":{\"dtype\":\"F32\"", "\"encoder.0.weight\":{\"dtype\":\"\\u001b[2J\"",
+        {"\"encoder.0.weight\":{\"dtype\":\"F32\"",
+         "\"encoder.0.weight\":{\"dtype\":\"\\u001b[2J\"",
          "is \\x1b[2J [30,12], expected F32 [30,12]", VAE_ERR_MISMATCH},
         {",\"encoder.0.weight\"", ",\"\\u001b\\u009b\":{\"dtype\":\"F32\",\"shape\":[0],"
-         "\"data_offsets\":[0,0]},\"encoder.0.weight\"", "'\\u001b\\u009b' is not part of the model",
+         "\"data_offsets\":[0,0]},\"encoder.0.weight\"",
+         "'\\u001b\\u009b' is not part of the model",
          VAE_ERR_MISMATCH},
     };
     vae_desc d = small_desc();
