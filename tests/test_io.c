@@ -966,8 +966,9 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
          "65537 cuts of the learning rate; there may be 65536", VAE_ERR_FORMAT},
         {"\"vae.course\":\"0 0 0 ", "\"vae.course\":\"0 65536 0 ", "makes no sense",
          VAE_ERR_FORMAT}, /* in no epoch at all */
-        {"\"vae.course\":\"0 0 0 " NONE, "\"vae.course\":\"0 0 0 " INF, "makes no sense",
-         VAE_ERR_FORMAT},
+        {"\"vae.course\":\"0 0 0 " NONE " " NONE, "\"vae.course\":\"0 0 0 " NONE " " INF,
+         "makes no sense", VAE_ERR_FORMAT},
+        {"\"vae.course\":\"0 0 0 " NONE, "\"vae.course\":\"0 0 0 " INF, "", VAE_OK}, /* of 0.1 */
         {"\"vae.position\":\"0 0 0 " NONE, "\"vae.position\":\"0 0 0 7ff8000000000000",
          "makes no sense", VAE_ERR_FORMAT},
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"1 8 4294967296 ", "makes no sense",
@@ -1026,6 +1027,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         CHECK_SAYS(r, longest ? "yyy'.., which version" : list[i].says);
         if (r.text[0]) CHECK(!strncmp(r.text, "x: ", 3));
         for (k = 0; r.text[k]; k++) CHECK(r.text[k] >= 0x20 && r.text[k] != 0x7F);
+        if (loaded) CHECK(vae__finite_d(loaded->at.best) && !loaded->at.best_epoch);
         vae_destroy(loaded);
         free(file);
     }
