@@ -834,7 +834,8 @@ VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *model, int 
 VAE_API void vae_claim_drop(vae_claim *claim);
 
 /* vae_save_memory and vae_load_memory with a path, written as vae_file_save does. A model made for
- * inference saves weights only.
+ * inference saves weights only. A model is read out of a plain file only, its header first: what is
+ * no model is refused before the rest is read.
  * Errors: ERR_OPEN, ERR_READ, ERR_WRITE; ERR_NONFINITE and ERR_STATE for a model whose numbers are
  * not finite, or that is for inference without VAE_SAVE_WEIGHTS_ONLY; those of vae_load_memory. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
