@@ -10184,7 +10184,7 @@ static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
     bad = vae__st_stranger(st, report);
-    return bad ? bad : vae__st_state(st, m, found[1], hash, report);
+    return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash, report);
 }
 
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small

@@ -107,6 +107,32 @@ TEST(weights_only_leaves_the_optimiser_out) {
     vae_destroy(m), vae_destroy(loaded);
 }
 
+TEST(a_model_for_inference_saves_the_same_file_again_and_again) {
+    vae_desc d = small_desc();
+    vae *m, *a = NULL, *b = NULL;
+    size_t size, size2, size3;
+    unsigned char *bytes, *once, *twice;
+    int inference;
+    d.ema = 0.9;
+    m = trained_model(&d);
+    bytes = file_of(m, 0, &size);
+    for (inference = 1; inference < 3; inference++) {
+        vae_load_options o;
+        memset(&o, 0, sizeof o);
+        o.inference = inference;
+        CHECK_STATUS(vae_load_memory(bytes, size, &o, &a, NULL), VAE_OK);
+        once = file_of(a, VAE_SAVE_WEIGHTS_ONLY, &size2);
+        CHECK_STATUS(vae_load_memory(once, size2, &o, &b, NULL), VAE_OK);
+        twice = file_of(b, VAE_SAVE_WEIGHTS_ONLY, &size3);
+        CHECK(size2 == size3 && !memcmp(once, twice, size2));
+        CHECK(a->weights_only && b->weights_only && a->b1t == 1);
+        free(once), free(twice);
+        vae_destroy(a), vae_destroy(b);
+    }
+    free(bytes);
+    vae_destroy(m);
+}
+
 TEST(parameters_are_used_in_place_when_asked_and_aligned) {
     vae_desc d = small_desc();
     vae *m = trained_model(&d);
@@ -1361,6 +1387,7 @@ TESTS(io) {
     RUN(a_model_file_keeps_every_setting_and_every_bit);
     RUN(the_data_begins_at_a_multiple_of_64_without_holes);
     RUN(weights_only_leaves_the_optimiser_out);
+    RUN(a_model_for_inference_saves_the_same_file_again_and_again);
     RUN(parameters_are_used_in_place_when_asked_and_aligned);
     RUN(a_truncated_model_is_refused_at_every_length);
     RUN(a_flipped_bit_is_found_or_harmless);
