@@ -362,21 +362,25 @@ static void make_folders(const char *path)
 {
     char *part = joined(path, "", "");
     for (size_t i = 1; part[i]; i++) {
+        struct folder *f;
         int bad;
         if (part[i] != '/') continue;
         part[i] = '\0';
+        f = (struct folder *)need(sizeof *f + i, 1); /* before: no folder is made and forgotten */
 #ifdef _WIN32
         bad = _mkdir(part);
 #else
         bad = mkdir(part, 0777);
 #endif
         if (!bad) {
-            struct folder *f = (struct folder *)need(sizeof *f + i, 1);
             memcpy(f->path, part, i);
             f->before = made_folders;
             made_folders = f;
-        } else if (errno != EEXIST && kind_of(part) != FOLDER) {
-            die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(errno));
+        } else {
+            int why = errno;
+            free(f);
+            if (why != EEXIST && kind_of(part) != FOLDER)
+                die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(why));
         }
         part[i] = '/';
     }
@@ -419,15 +423,15 @@ static void claim_target(const char *flag, const char *path)
     char process[40];
     vae_report report;
     if (target_count == sizeof targets / sizeof *targets) die(FAILED, "too many files to write");
-    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
-        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
 #ifdef HAVE_POSIX
     snprintf(process, sizeof process, ".vae-%ld", (long)getpid());
 #else
     process[0] = '\0';
 #endif
-    t->path = path;
+    t->path = path; /* all memory first: what is claimed is then released on every way out */
     t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
+    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
+        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
     target_count++;
 }
 
@@ -1789,8 +1793,8 @@ static double number_at(const vae_data *t, size_t i)
     case VAE_I32: return ((const int32_t *)t->bytes)[i];
     case VAE_F32: return (double)((const float *)t->bytes)[i];
     case VAE_F64: return ((const double *)t->bytes)[i];
+    default: return 0;
     }
-    return 0;
 }
 
 static size_t size_of(vae_type type)
@@ -2429,19 +2433,13 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
 static text read_log(const char *path)
 {
     text all = {NULL, 0, 0};
-    FILE *file = fopen(path, "rb");
-    int wrong = file ? 0 : errno;
-    if (wrong && kind_of(path) != NOTHING)
-        die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
-    for (size_t n = file != NULL; n > 0;) {
-        char *room = (char *)text_grow(&all, 65536);
-        n = fread(room, 1, 65536, file);
-        all.count -= 65536 - n;
-        if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
-            die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
-    }
-    if (file && ferror(file)) die(FAILED, "--log %s cannot be read: %s", path, strerror(errno));
-    if (file) fclose(file);
+    char error[IMAGES_ERROR];
+    if (kind_of(path) == NOTHING) return all;
+    all.at = (char *)images_read(path, &all.count, error);
+    if (!all.at) die(FAILED, "--log %s", error);
+    all.room = all.count;
+    if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
+        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
     return all;
 }
 
