@@ -834,7 +834,8 @@ VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *model, int 
 VAE_API void vae_claim_drop(vae_claim *claim);
 
 /* vae_save_memory and vae_load_memory with a path, written as vae_file_save does. A model made for
- * inference saves weights only.
+ * inference saves weights only. A model is read out of a plain file only, its header first: what is
+ * no model is refused before the rest is read.
  * Errors: ERR_OPEN, ERR_READ, ERR_WRITE; ERR_NONFINITE and ERR_STATE for a model whose numbers are
  * not finite, or that is for inference without VAE_SAVE_WEIGHTS_ONLY; those of vae_load_memory. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
@@ -10183,7 +10184,7 @@ static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
     bad = vae__st_stranger(st, report);
-    return bad ? bad : vae__st_state(st, m, found[1], hash, report);
+    return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash, report);
 }
 
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
@@ -10345,13 +10346,26 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     return m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL;
 }
 
+/* Reads on until `want` bytes of the file are in *block, which grows. */
+static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
+                               unsigned char **block, size_t *room, vae_report *report) {
+    unsigned char *more = (unsigned char *)vae__alloc(a, want);
+    size_t got = 0;
+    if (!more)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r->name, want);
+    if (r->at) memcpy(more, *block, r->at);
+    vae__release(a, *block, *room);
+    *block = more, *room = want;
+    return vae__read(r, more + r->at, want - r->at, &got, report);
+}
+
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
                             vae_report *report) {
     VAE__GUARD;
     vae__reader r;
     vae_load_options o;
     unsigned char *bytes = NULL;
-    size_t got = 0;
+    size_t room = 0, need = 0, head;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     memset(&o, 0, sizeof o);
@@ -10359,13 +10373,16 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     o.borrow = 0; /* the bytes go when this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
-        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
-    else
-        bad = vae__read(&r, bytes, r.size, &got, report);
+    /* the header first: what is no model, or too large, is refused before all of it is read */
+    bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room, report);
+    head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
+    head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
+    if (!bad) bad = vae__read_to(&r, head, &o.allocator, &bytes, &room, report);
+    if (!bad) bad = vae__load(bytes, r.at < head ? r.at : r.size, path, &o, &need, NULL, report);
+    if (!bad) bad = vae__read_to(&r, r.size, &o.allocator, &bytes, &room, report);
     VAE__CLOSE(r.file);
-    if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
-    vae__release(&o.allocator, bytes, r.size);
+    if (!bad) bad = vae__load(bytes, r.at, path, &o, NULL, model, report);
+    vae__release(&o.allocator, bytes, room);
     return bad;
 }
 #endif /* VAE_NO_STDIO */
