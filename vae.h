@@ -1028,11 +1028,19 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__THREADS 1
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
+#define VAE__LEAN 1
 #endif
 #ifndef NOMINMAX
 #define NOMINMAX
+#define VAE__NOMINMAX 1
 #endif
 #include <windows.h>
+#ifdef VAE__LEAN
+#undef WIN32_LEAN_AND_MEAN
+#endif
+#ifdef VAE__NOMINMAX
+#undef NOMINMAX
+#endif
 #elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
 #include <pthread.h>
@@ -1051,6 +1059,10 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
     !defined(VAE_ALLOW_X87)
 #error "vae.h: this build computes on the 387, whose results differ; define VAE_ALLOW_X87 to accept"
 #endif
+
+/* -fsingle-precision-constant would round every double constant of this file to a float, and the
+ * bits would be others: under that flag this array has a size below 0. */
+typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(double) ? 1 : -1];
 
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
