@@ -218,8 +218,9 @@
  * the parameters lie packed, so a model for inference can use them in place. __metadata__ holds
  * vae.format "1", vae.desc (every setting on one line; reals as hex bits of the double), vae.step,
  * vae.epoch, vae.position, vae.course, vae.adam, vae.seed, vae.params_hash and vae.data_hash
- * (FNV-1a, 64 bit, over the little-endian bytes). The bytes depend on nothing but the content; a
- * setting that a file does not name has its default.
+ * (FNV-1a, 64 bit, over the little-endian bytes of the tensors in program order, in whichever order
+ * the file has them: another tool may write the file anew, sorted by name say, with more metadata).
+ * The bytes depend on nothing but the content; a setting that a file does not name has its default.
  *
  * ---- threads, signals, errors ---------------------------------------------------------
  * `threads` of a description gives a model a pool of threads, `parallel` lets the program's own job
@@ -335,7 +336,8 @@ typedef enum vae_status {
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
- * was found. Always ends in a zero byte. */
+ * was found. Always ends in a zero byte, and may be printed whatever it repeats: control
+ * characters, marks of direction and what is not UTF-8 stand in it as \x1b. */
 typedef struct vae_report {
     vae_status status;
     char text[300];
@@ -444,6 +446,8 @@ typedef struct vae_parallel {
 /* Threads that wait for such work, the caller's counted: for about 100 us awake, then asleep.
  * Models may share a pool; while one uses it, another computes on its own thread. Destroy it from
  * any thread but its own, after the models. It does not survive a fork.
+ * `threads`: exactly so many, or an error. Negative: at most -threads, and as many as the system
+ * grants; one, the caller's, is always there. `parts` of vae_pool_parallel says how many they are.
  * Errors: ERR_VALUE, ERR_MEMORY, ERR_UNSUPPORTED (a build without threads). */
 typedef struct vae_pool vae_pool;
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
@@ -506,7 +510,8 @@ typedef struct vae_desc {
     uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
     int stage_count;     /* stages: how many of `stages` are given */
     vae_lr_stage stages[VAE_MAX_STAGES];
-    int plateau;         /* plateau: epochs without a lower test loss before a cut. 0: 10 */
+    int plateau;         /* plateau: epochs without a lower test loss before a cut. 0: 10. After
+                            65536 cuts the rate stays */
     double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
     /* -- the run -- */
@@ -516,10 +521,13 @@ typedef struct vae_desc {
     uint64_t seed;       /* of everything random. 0: 1 */
 
     /* -- not stored in files -- */
-    int inference;       /* 1: no memory for gradients and moments; training returns an error */
+    int inference;       /* 1: no memory for gradients and moments; training returns an error. 2:
+                            nor for activations: a model to look at, see vae_load_options */
     int keep_gradients;  /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
                             `clip` is set) each is used up where it is made and never stored */
-    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends */
+    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
+                            error when the system refuses one. Negative: at most -threads, and
+                            vae_get_desc says how many there are */
     vae_parallel parallel; /* with `run` set: who does the work, in place of `threads` */
     vae_isa isa;         /* 0: the best there is */
     vae_allocator allocator;
@@ -569,6 +577,7 @@ typedef struct vae_info {
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
+    double last_lr;     /* learning rate of the last step, unless the model was changed since */
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
@@ -676,7 +685,7 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
 
-/* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE outside 1 .. 10^9. */
+/* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE outside 1 to 10^9. */
 VAE_API vae_status vae_set_epochs(vae *model, int epochs);
 
 /* Sets the decoder's last bias so that, before training, it yields these mean pixels: the logit of
@@ -764,7 +773,9 @@ enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for g
 
 /* How a file becomes a model. Zero is default. */
 typedef struct vae_load_options {
-    int inference;      /* 1: parameters only */
+    int inference;      /* 1: parameters only. 2: to look at: not even memory for activations.
+                           vae_get_desc, vae_get_info, vae_tensor_at, vae_params_hash and saving
+                           weights work, what computes returns ERR_STATE */
     int batch;          /* rows of the buffers. 0: as stored, for inference at most 128. In training
                            another number than the stored one is another run */
     int threads;        /* as in vae_desc, and so is parallel */
@@ -772,8 +783,11 @@ typedef struct vae_load_options {
     vae_isa isa;
     int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
-                           must then outlive the model */
-    size_t max_memory;  /* refuse a model that needs more bytes than this. 0: no limit */
+                           must then outlive the model. Where another tool has changed the order
+                           of the tensors they are copied */
+    size_t max_memory;  /* refuse a model whose block needs more bytes than this: a small file can
+                           ask for any amount. 0: 2^31, and 16 for each byte of the file (no limit
+                           if `memory` is given). SIZE_MAX: no limit */
     void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate */
     size_t memory_size;
     vae_allocator allocator;
@@ -798,7 +812,8 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
  * the new one. The bytes are written to a temporary file beside it, "<path>.vae-" and the number of
  * the process, flushed to the disk and renamed, under a lock: while one writer holds
  * "<path>.vae-lock", another gets ERR_OPEN with the number of that process. Both files are gone
- * afterwards, and nothing but a file that was just made is ever opened for writing. Mode and owner of the old file are kept; a symbolic link is replaced, not followed.
+ * afterwards, and nothing but a file that was just made is ever opened for writing. Mode and owner
+ * of the old file are kept; a symbolic link is replaced, not followed.
  * Errors: ERR_NULL, ERR_OPEN, ERR_WRITE; the old file is then as it was. */
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
                                  vae_report *report);
@@ -829,15 +844,18 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ---- data: IDX files, plain or gzip ---- */
 
-/* IDX out of memory (plain or gzip): the numbers are copied. `name` stands in messages. */
+/* IDX out of memory (plain or gzip): the numbers are copied. `name` stands in messages. A gzip file
+ * may have several members, and zeros behind the last one (padding of blocks); anything else there
+ * is an error, where gzip warns and goes on: it may be the rest of the data. */
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report);
 
 /* Unpacks raw deflate (RFC 1951; without the frame of gzip or zlib) into a buffer of known size:
- * data that give more or fewer bytes are refused, and then what `out` holds is not meant. `used`,
- * which may be NULL, becomes the number of bytes read. Allocates 210 KB during the call.
- * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_MEMORY. */
+ * data that give more or fewer bytes are refused, and then what `out` holds is not meant, but for
+ * ERR_SIZE: data that give more; `out` holds the first of them. `used`, which may be NULL, becomes
+ * the number of bytes read. Allocates 210 KB during the call.
+ * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_SIZE, ERR_MEMORY. */
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report);
@@ -1251,8 +1269,40 @@ static int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* printf would need stdio and follows the locale. %s text, %c character, %d int, %z size_t,
- * %u uint64_t, %x uint64_t as 16 hex digits, %f double with 6 significant digits, %% itself. */
+/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
+ * no overlong forms, no surrogates, nothing above 10FFFF. */
+static size_t vae__utf8(const unsigned char *p, size_t count) {
+    const unsigned c = p[0];
+    const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+    unsigned most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+    size_t k;
+    if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || count < n) return 0;
+    for (k = 1; k < n; k++, least = 0x80, most = 0xBF)
+        if (p[k] < least || p[k] > most) return 0;
+    return n;
+}
+
+/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
+ * in a report. A character is shown as it is unless it could do something to a terminal or hide
+ * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
+ * that are not UTF-8, one byte is the piece, shown as \x1b. */
+static size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
+    const size_t n = vae__utf8(p, count);
+    const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
+    const unsigned three = n > 2 ? two << 8 | p[2] : 0;
+    const int bad = n == 1 ? two < 0x20 || two == 0x7F :
+                    n == 2 ? two < 0xC2A0 || two == 0xC2AD || two == 0xD89C :
+                    n == 3 ? (three >= 0xE2808B && three <= 0xE2808F) || three == 0xEFBBBF ||
+                             (three >= 0xE280A8 && three <= 0xE280AE) ||
+                             (three >= 0xE281A0 && three <= 0xE281AF) : !n || two == 0xF3A0;
+    *width = bad ? 4 : n;
+    return bad ? 1 : n;
+}
+
+/* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
+ * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
+ * %f double with 6 significant digits, %% itself. */
 static void vae__putv(vae__sink *s, const char *format, va_list args) {
     const char *p = format;
     while (*p) {
@@ -1268,6 +1318,17 @@ static void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 's': {
             const char *text = va_arg(args, const char *);
             vae__put(s, text, strlen(text));
+            break;
+        }
+        case 'q': {
+            const unsigned char *text = va_arg(args, const unsigned char *);
+            const size_t length = strlen((const char *)text);
+            size_t width = 0, next;
+            for (n = 0; n < length && width < 48; width += next)
+                n += vae__piece(text + n, length - n, &next);
+            vae__put(s, "'", 1);
+            vae__put(s, text, n);
+            vae__put(s, "'..", n < length ? 3 : 1);
             break;
         }
         case 'c': {
@@ -1349,19 +1410,36 @@ static int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
+/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+static int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
+    const unsigned char *p = (const unsigned char *)bytes;
+    while (count) {
+        char hex[4] = {'\\', 'x', 0, 0};
+        size_t width;
+        const size_t n = vae__piece(p, count, &width);
+        hex[2] = "0123456789abcdef"[*p >> 4], hex[3] = "0123456789abcdef"[*p & 15];
+        if (width > s->room) s->room = 0; /* full: nothing smaller may follow */
+        else memcpy(s->block, width == n ? (const char *)p : hex, width);
+        if (!s->room) return 0;
+        s->block += width, s->room -= width;
+        p += n, count -= n;
+    }
+    return 1;
+}
+
 /* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
 static vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
     if (report) {
         vae__sink s;
         va_list args;
         memset(&s, 0, sizeof s);
-        s.put = vae__put_cut;
+        s.put = vae__put_printable;
         s.block = report->text;
         s.room = sizeof report->text - 1;
         va_start(args, format);
         vae__putv(&s, format, args);
         va_end(args);
-        report->text[s.count < s.room ? s.count : s.room] = 0;
+        *s.block = 0;
         report->status = status;
     }
     return status;
@@ -1369,11 +1447,12 @@ static vae_status vae__fail(vae_report *report, vae_status status, const char *f
 
 /* A long path would push the reason out of the report; its last part tells the file. */
 static const char *vae__tail(const char *name) {
-    size_t n = name ? strlen(name) : 0;
+    const unsigned char *p = (const unsigned char *)name;
+    size_t left = name ? strlen(name) : 0, i, width, all = 0;
     if (!name) return "memory";
-    if (n > 120)
-        for (name += n - 120; (*name & 0xC0) == 0x80; name++) {}
-    return name;
+    for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
+    for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
+    return (const char *)p;
 }
 
 /* ======================================================================================
@@ -4529,6 +4608,7 @@ struct vae_pool {
     int left;          /* atomic: workers that have not answered yet */
     int busy;          /* atomic: somebody is in vae__pool_run */
     int asleep, waiting; /* atomic: workers that sleep; the caller does */
+    int locks;         /* mutex, wake and done are there */
     vae__mutex mutex;
     vae__cond wake, done;
 };
@@ -4609,34 +4689,55 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
 static size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
-static void vae__pool_stop(vae_pool *p, int started) {
-    int i;
+static void vae__pool_stop(vae_pool *p) {
+    if (!p->locks) return;
     p->stop = 1;
     vae__pool_turn(p);
-    for (i = 0; i < started; i++) VAE__THREAD_JOIN(p->workers[i].thread);
+    for (; p->threads > 1; p->threads--) VAE__THREAD_JOIN(p->workers[p->threads - 2].thread);
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
+    p->locks = 0;
 }
-static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
-    int i;
-    memset(p, 0, vae__pool_size(threads));
-    p->threads = threads;
-    p->workers = (vae__worker *)(void *)(p + 1);
-    if (VAE__THREADS_MISSING)
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the program is not linked with threads; add "
-                         "-pthread");
-    if (!VAE__MUTEX_INIT(&p->mutex) || !VAE__COND_INIT(&p->wake) || !VAE__COND_INIT(&p->done))
-        return vae__fail(report, VAE_ERR_MEMORY, "the system has no room for a mutex");
-    for (i = 0; i < threads - 1; i++) {
-        p->workers[i].pool = p, p->workers[i].index = i + 1;
-        if (!VAE__THREAD_START(&p->workers[i].thread, vae__worker_main, &p->workers[i])) {
-            vae__pool_stop(p, i);
-            return vae__fail(report, VAE_ERR_MEMORY, "thread %d of %d cannot be started", i + 2,
-                             threads);
-        }
+
+static int vae__pool_locks(vae_pool *p) {
+    if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
+    if (VAE__COND_INIT(&p->wake)) {
+        if (VAE__COND_INIT(&p->done)) return p->locks = 1;
+        VAE__COND_END(&p->wake);
     }
-    return VAE_OK;
+    VAE__MUTEX_END(&p->mutex);
+    return 0;
+}
+
+/* With `fewer` nothing that the system refuses is an error: the pool has the threads that it got.
+ * After an error there is nothing to stop. */
+static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
+    vae_status bad = VAE_OK;
+    memset(p, 0, vae__pool_size(threads));
+    p->threads = 1;
+    p->workers = (vae__worker *)(void *)(p + 1);
+    if (fewer) report = NULL;
+    if (threads < 2) return VAE_OK;
+    if (VAE__THREADS_MISSING) {
+        bad = vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d, but the program is not linked "
+                        "with threads; add -pthread", threads);
+    } else if (!vae__pool_locks(p)) {
+        bad = vae__fail(report, VAE_ERR_MEMORY, "the system has no mutex or condition variable for "
+                        "a pool of threads");
+    } else {
+        while (p->threads < threads) {
+            vae__worker *w = &p->workers[p->threads - 1];
+            w->pool = p, w->index = p->threads;
+            if (!VAE__THREAD_START(&w->thread, vae__worker_main, w)) break;
+            p->threads++;
+        }
+        if (p->threads < threads)
+            bad = vae__fail(report, VAE_ERR_MEMORY, "the system refuses thread %d of %d",
+                            p->threads + 1, threads);
+        if (p->threads < 2 || (bad && !fewer)) vae__pool_stop(p);
+    }
+    return fewer ? VAE_OK : bad;
 }
 #else
 struct vae_pool {
@@ -4650,18 +4751,30 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
     for (part = 0; part < parts; part++) job(arg, part);
 }
 static size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
-static void vae__pool_stop(vae_pool *p, int started) { (void)p; (void)started; }
-static vae_status vae__pool_start(vae_pool *p, int threads, vae_report *report) {
+static void vae__pool_stop(vae_pool *p) { (void)p; }
+static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     memset(p, 0, sizeof *p);
     p->threads = 1;
-    if (threads < 2) return VAE_OK;
+    if (threads < 2 || fewer) return VAE_OK;
     return vae__fail(report, VAE_ERR_UNSUPPORTED, "threads is %d; this build has no threads",
                      threads);
 }
 #endif
 
+/* 1 to VAE_MAX_THREADS, or its negative; *threads is positive afterwards. */
+static vae_status vae__thread_count(int *threads, vae_report *report) {
+    const int count = *threads;
+    if (!count || count > VAE_MAX_THREADS || count < -VAE_MAX_THREADS)
+        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d, or from "
+                         "-1 to -%d for as many as the system grants", count, VAE_MAX_THREADS,
+                         VAE_MAX_THREADS);
+    if (count < 0) *threads = -count;
+    return VAE_OK;
+}
+
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
                                    vae_report *report) {
+    const int fewer = threads < 0;
     vae_allocator a;
     vae_pool *p;
     vae_status bad;
@@ -4669,14 +4782,13 @@ VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, 
     memset(&a, 0, sizeof a);
     if (allocator) a = *allocator;
     if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
-    if (threads < 1 || threads > VAE_MAX_THREADS)
-        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d", threads,
-                         VAE_MAX_THREADS);
+    bad = vae__thread_count(&threads, report);
+    if (bad) return bad;
     size = vae__pool_size(threads);
     p = (vae_pool *)vae__alloc(&a, size);
     if (!p)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
-    bad = vae__pool_start(p, threads, report);
+    bad = vae__pool_start(p, threads, fewer, report);
     if (bad) {
         vae__release(&a, p, size);
         return bad;
@@ -4690,7 +4802,7 @@ VAE_API void vae_pool_destroy(vae_pool *pool) {
     if (pool) {
         vae_allocator a = pool->allocator; /* the block holds the allocator itself */
         size_t size = pool->size;
-        vae__pool_stop(pool, pool->threads - 1);
+        vae__pool_stop(pool);
         vae__release(&a, pool, size);
     }
 }
@@ -4945,12 +5057,12 @@ static vae_status vae__expected(vae__parser *p, const char *expected) {
     if (vae__is_word(p->at[0]))
         while (n + 1 < sizeof found && vae__is_word(p->at[n])) found[n] = p->at[n], n++;
     else if (p->at[0])
-        found[n++] = p->at[0];
+        do found[n] = p->at[n], n++; while (n < 4 && (p->at[n] & 0xC0) == 0x80);
     found[n] = 0;
     if (!n)
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found the end",
                          p->what, column, expected);
-    return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found '%s'", p->what,
+    return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected %s, found %q", p->what,
                      column, expected, found);
 }
 
@@ -6080,7 +6192,11 @@ struct vae {
 /* ---- settings: one table for defaults, ranges, files ---- */
 
 enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
-#define VAE__EPOCHS_MAX 1000000000
+
+enum {
+    VAE__MAX_EPOCHS = 1000000000,
+    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
+};
 
 typedef struct vae__field {
     const char *name;
@@ -6128,11 +6244,11 @@ static const vae__field vae__fields[] = {
     {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
     {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
     {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau", VAE__INT, 0, VAE__AT(plateau), 10, 1, 1000000000},
+    {"plateau", VAE__INT, 0, VAE__AT(plateau), 10, 1, VAE__MAX_EPOCHS},
     {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
     {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
-    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__EPOCHS_MAX},
-    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, 1000000000},
+    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
+    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, VAE__MAX_EPOCHS},
     {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
 };
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
@@ -6154,6 +6270,7 @@ VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
 
 /* Fills in the defaults and checks what can be checked without the network. */
 static vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    vae_status bad;
     int i;
     if (!d->encoder) d->encoder = "dense 400 relu";
     if (!d->decoder) d->decoder = "dense 400 relu";
@@ -6220,9 +6337,8 @@ static vae_status vae__resolve(vae_desc *d, vae_report *report) {
             return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
                              "1e30", i);
     if (!d->threads) d->threads = 1;
-    if (d->threads < 1 || d->threads > VAE_MAX_THREADS)
-        return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d",
-                         d->threads, VAE_MAX_THREADS);
+    bad = vae__thread_count(&d->threads, report);
+    if (bad) return bad;
     if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
@@ -6475,7 +6591,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
         m->outputs > VAE_MAX_DIM)
         return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
                          "decoder", (int)VAE_MAX_DIM);
-    m->rows = m->z_rows = (size_t)d->batch;
+    m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
                   m->z_rows > VAE_MAX_DIM))
         return vae__fail(report, VAE_ERR_SIZE, "batch x samples is more than %d",
@@ -6521,7 +6637,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
         m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
         m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
     }
-    m->room = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->room_floats);
+    m->room = vae__push_rows(arena, m->rows ? (size_t)vae__desc_parts(d) : 0, m->room_floats);
     bad = vae__plan(m, arena, report);
     /* small ones come last: before the activations they made a convolutional step 10 % slower, by
      * moving those to where they want the same lines of the cache */
@@ -6600,7 +6716,10 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
     if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
-    if (!bad && m->pool) bad = vae__pool_start(m->pool, m->desc.threads, report);
+    if (!bad && m->pool) {
+        bad = vae__pool_start(m->pool, m->desc.threads, desc->threads < 0, report);
+        m->desc.threads = m->pool->threads;
+    }
     if (bad) {
         vae__release(&desc->allocator, block, size);
         return bad;
@@ -6696,7 +6815,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
 VAE_API void vae_destroy(vae *model) {
     if (model) {
         vae_allocator a = model->desc.allocator; /* the block holds the allocator itself */
-        if (model->pool) vae__pool_stop(model->pool, model->pool->threads - 1);
+        if (model->pool) vae__pool_stop(model->pool);
         vae__release(&a, model->block, model->block_size);
     }
 }
@@ -6727,9 +6846,9 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
 
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
-    if (epochs < 1 || epochs > VAE__EPOCHS_MAX)
+    if (epochs < 1 || epochs > VAE__MAX_EPOCHS)
         return vae__fail(&m->report, VAE_ERR_VALUE, "epochs is %d; it must lie from 1 to %d",
-                         epochs, VAE__EPOCHS_MAX);
+                         epochs, (int)VAE__MAX_EPOCHS);
     m->desc.epochs = epochs;
     return VAE_OK;
 }
@@ -7354,9 +7473,8 @@ static float vae__logvar_gradient(const vae *m, size_t rows) {
  * uses: >>kernels >>model            tests: tests/test_optim.c
  * ==================================================================================== */
 
-static double vae__lr_now(const vae *m) {
+static double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
-    uint64_t step = m->step;
     int i = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
         float t, c;
@@ -7378,6 +7496,10 @@ static double vae__lr_now(const vae *m) {
     return d->lr;
 }
 
+static double vae__lr_now(const vae *m) {
+    return vae__lr_at(m, m->step);
+}
+
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     VAE__GUARD;
     memset(info, 0, sizeof *info);
@@ -7395,6 +7517,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
+    info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
 }
@@ -7852,13 +7975,12 @@ static void vae__progress_of(const vae *m, vae_progress *now) {
 }
 
 /* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
- * finite is never the lowest, and any finite one beats it (version 0.1 stored such). */
+ * finite is never the lowest. */
 static void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
-    if (vae__finite_d(loss) &&
-        (!at->best_epoch || !vae__finite_d(at->best) || loss < at->best))
+    if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
         at->best = loss, at->best_epoch = at->epoch;
-    if (m->desc.schedule == VAE_SCHEDULE_PLATEAU &&
+    if (m->desc.schedule == VAE_SCHEDULE_PLATEAU && at->cuts < VAE__MAX_CUTS &&
         at->epoch - (at->cut_epoch > at->best_epoch ? at->cut_epoch : at->best_epoch) >=
             (uint64_t)m->desc.plateau)
         at->cuts++, at->cut_epoch = at->epoch;
@@ -8109,6 +8231,9 @@ static vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg,
     size_t i, places[VAE_MAX_THREADS], first = SIZE_MAX;
     const vae_status bad = vae__has_classes(u->m);
     if (bad) return bad;
+    if (!u->m->rows)
+        return vae__fail(&u->m->report, VAE_ERR_STATE, "the model was made to be looked at "
+                         "(inference 2) and has no memory for activations");
     u->bad = places;
     for (u->at = 0; u->at < rows; u->at += u->rows) {
         u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
@@ -8796,13 +8921,16 @@ static vae__reader vae__read_block(const void *bytes, size_t size, const char *n
 
 #ifndef VAE_NO_STDIO
 
-static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *report) {
+/* `plain`: nothing but a plain file will do. The system then is not to wait for the other end of a
+ * FIFO, and what a device does when it is read is left alone. */
+static vae_status vae__open_read(vae__reader *r, const char *path, int plain,
+                                 vae_report *report) {
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     *r = vae__read_block(NULL, SIZE_MAX, path);
     errno = 0;
 #ifdef VAE__POSIX
-    r->file = vae__open(path, O_RDONLY, 0);
+    r->file = vae__open(path, plain ? O_RDONLY | O_NONBLOCK : O_RDONLY, 0);
     if (r->file < 0) {
         code = VAE__ERRNO;
     } else {
@@ -8822,9 +8950,13 @@ static vae_status vae__open_read(vae__reader *r, const char *path, vae_report *r
         rewind(r->file);
     }
 #endif
-    if (!code) return VAE_OK;
-    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
-                     vae__errno_text(code));
+    if (code)
+        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
+                         vae__errno_text(code));
+    if (!plain || r->size != SIZE_MAX) return VAE_OK;
+    VAE__CLOSE(r->file);
+    return vae__fail(report, VAE_ERR_READ, "%s: expected a plain file, found a pipe, a device or "
+                     "something else without an end", r->name);
 }
 
 /* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
@@ -9137,18 +9269,28 @@ static const char *vae__hex(char *text, const unsigned char *bytes, size_t count
 
 /* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
  *
- * vae__st_open checks all of it once, in time n log n of the header whatever stands in it; the
- * functions after it walk the same text again and may trust it. The file stays in the caller's
- * memory; nothing is kept but pointers into it. */
+ * vae__st_open checks all of it once, in time n log n of the header whatever stands in it, and
+ * keeps a sorted index of the names, so that a look-up takes log n; the functions after it trust
+ * the text. The file stays in the caller's memory: all else are pointers into it. */
 
 #define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
 #define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
+
+/* One entry of an index: a name or a metadata key by its hash, or a tensor by where it begins,
+ * empty ones first. */
+typedef struct vae__st_entry {
+    uint64_t key;
+    uint32_t at;  /* of the name, in the header */
+    uint32_t use; /* 0: a tensor that nobody has asked for; 1: it was looked up; 2: no tensor */
+} vae__st_entry;
 
 typedef struct vae__st {
     const unsigned char *bytes;
     size_t size;
     const char *name; /* stands in messages */
     size_t header_at, header_size, data_at, data_size, tensors;
+    vae__st_entry *index; /* names and metadata keys, sorted: `names` of them */
+    size_t names;
 } vae__st;
 
 typedef struct vae__st_tensor {
@@ -9158,20 +9300,12 @@ typedef struct vae__st_tensor {
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* Where UTF-8 breaks off: no overlong forms, no surrogates, nothing above 10FFFF. `count` when it
- * is whole. */
+/* Where UTF-8 breaks off; `count` when it is whole. */
 static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
-    size_t i, k, more;
-    for (i = 0; i < count; i += more + 1) {
-        const unsigned c = p[i];
-        unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-        unsigned most = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-        more = c < 0x80 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-        if ((c >= 0x80 && c < 0xC2) || c > 0xF4 || count - i <= more) return i;
-        for (k = 1; k <= more; k++, least = 0x80, most = 0xBF)
-            if (p[i + k] < least || p[i + k] > most) return i;
-    }
-    return count;
+    size_t i, n;
+    for (i = 0; i < count; i += n)
+        if ((n = vae__utf8(p + i, count - i)) == 0) break;
+    return i;
 }
 
 /* A walk through the header. It ends at the first failure: `at` tells where, and either `expected`
@@ -9279,11 +9413,15 @@ static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
     return p - q;
 }
 
-static int vae__st_is(const unsigned char *string, const char *word) {
-    vae__st_cursor c = {string, 0};
-    while (*word)
-        if (vae__st_byte(&c) != (unsigned char)*word++) return 0;
-    return vae__st_byte(&c) < 0;
+/* The same with a C string in the second place. */
+static int vae__st_against(const unsigned char *string, const char *word) {
+    vae__st_cursor x = {string, 0};
+    int p, q;
+    do p = vae__st_byte(&x), q = *word ? (unsigned char)*word++ : -1; while (p == q && p >= 0);
+    return p - q;
+}
+VAE__INLINE int vae__st_is(const unsigned char *string, const char *word) {
+    return vae__st_against(string, word) == 0;
 }
 
 /* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
@@ -9297,14 +9435,14 @@ static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t ro
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For messages: the string as it stands in the file, cut, harmless on a terminal. */
-static const char *vae__st_quote(const unsigned char *string, char text[48]) {
+/* For %q in messages: the beginning of the string as it stands in the file. */
+enum { VAE__ST_QUOTE = 80 };
+static const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
     size_t n = 0;
-    for (; n < 44 && *string != '"'; string++) {
-        text[n++] = (char)(*string > 0x7E ? '?' : *string);
+    for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
+        text[n++] = (char)*string;
         if (*string == '\\') text[n++] = (char)*++string;
     }
-    if (n >= 44) text[n++] = '.', text[n++] = '.';
     text[n] = 0;
     return text;
 }
@@ -9368,7 +9506,8 @@ static void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
 enum { VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
 
 typedef struct vae__st_item {
-    const unsigned char *key, *value; /* a value only in a pair of __metadata__ */
+    const unsigned char *key, *value; /* a value only in a pair of __metadata__, */
+    size_t length;                    /* of so many bytes, before escapes are read */
     vae__st_tensor tensor;
 } vae__st_item;
 
@@ -9385,6 +9524,7 @@ static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     (void)vae__st_take(s, ':', "':'");
     if (s->in_metadata) {
         item->value = vae__st_string(s);
+        item->length = s->at - s->string;
         return VAE__ST_PAIR;
     }
     if (vae__st_is(item->key, "__metadata__")) {
@@ -9425,23 +9565,23 @@ static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae
     const vae__st_tensor *t = &item->tensor;
     const size_t bits = vae__st_bits(t->dtype), offset = (size_t)(item->key - st->bytes);
     size_t product = bits;
-    char name[48];
+    char name[VAE__ST_QUOTE];
     int i, fits = 1;
     vae__st_quote(item->key, name);
     if (t->begin > t->end)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %s end at %z, "
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %q end at %z, "
                          "before they begin at %z", st->name, offset, name, t->end, t->begin);
     if (t->end > st->data_size)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s ends at %z of the data, but the "
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q ends at %z of the data, but the "
                          "file is incomplete or wrong and has only %z bytes of it", st->name,
                          offset, name, t->end, st->data_size);
     if (!bits) return VAE_OK; /* a type from the future: nobody can ask for this tensor */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %s is so large that "
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %q is so large that "
                          "its size overflows", st->name, offset, name);
     if (product % 8 || product / 8 != t->end - t->begin)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s needs %z bits by shape and "
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q needs %z bits by shape and "
                          "dtype %s, its data_offsets hold %z bytes", st->name, offset, name,
                          product, t->dtype, t->end - t->begin);
     return VAE_OK;
@@ -9463,13 +9603,7 @@ static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_rep
                      "found %s", st->name, offset, s->expected, what);
 }
 
-/* What must be compared with all others: names and metadata keys by their hash, or tensors by
- * where they begin, empty ones first. */
-typedef struct vae__st_entry {
-    uint64_t key;
-    size_t at; /* of the name, in the header */
-} vae__st_entry;
-
+/* Tensors by their place, or names, which are compared with all others. */
 static int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                          const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
@@ -9490,7 +9624,8 @@ static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
         if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
         else
             while ((b = vae__st_byte(&c)) >= 0) key = (key ^ (unsigned)b) * 0x100000001b3u;
-        e[n].key = key, e[n++].at = (size_t)(item.key - s.text);
+        e[n].key = key, e[n].at = (uint32_t)(item.key - s.text);
+        e[n++].use = step == VAE__ST_TENSOR ? 0 : 2;
     }
     for (i = n / 2, end = n; end > 1;) {
         vae__st_entry x;
@@ -9508,24 +9643,19 @@ static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     return n;
 }
 
-/* No name twice, and the tensors tile the data: no hole, no overlap, nothing behind the last. */
-static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_report *report) {
+/* The tensors tile the data: no hole, no overlap, nothing behind the last. And no name twice: the
+ * index is left sorted by names. */
+static vae_status vae__st_compare_all(const vae__st *st, vae_report *report) {
     vae__st_scan s = vae__st_scan_of(st);
+    vae__st_entry *e = st->index;
     vae__st_item item;
-    char name[48];
-    size_t n = vae__st_index(st, 0, e), i, at = 0;
-    for (i = 1; i < n; i++)
-        if (!vae__st_order(s.text, 0, e + i - 1, e + i)) {
-            at = vae__max(e[i].at, e[i - 1].at);
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %s is given twice",
-                             st->name, st->header_at + at, vae__st_quote(s.text + at, name));
-        }
-    n = vae__st_index(st, 1, e);
+    char name[VAE__ST_QUOTE];
+    size_t n = vae__st_index(st, 1, e), i, at = 0;
     for (i = 0; i < n; i++, at = item.tensor.end) {
         s.at = e[i].at - 1, s.comma = 0;
         (void)vae__st_step(&s, &item);
         if (item.tensor.begin != at)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %s begins at %z of the data, "
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q begins at %z of the data, "
                              "expected %z: %s", st->name, st->header_at + e[i].at,
                              vae__st_quote(item.key, name), item.tensor.begin, at,
                              item.tensor.begin > at ? "there is a hole" : "tensors overlap");
@@ -9534,21 +9664,32 @@ static vae_status vae__st_compare_all(const vae__st *st, vae__st_entry *e, vae_r
         return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected the end of the file "
                          "behind the last tensor, found %z trailing bytes", st->name,
                          st->data_at + at, st->data_size - at);
+    n = vae__st_index(st, 0, e);
+    for (i = 1; i < n; i++)
+        if (!vae__st_order(s.text, 0, e + i - 1, e + i)) {
+            at = vae__max(e[i].at, e[i - 1].at);
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %q is given twice",
+                             st->name, st->header_at + at, vae__st_quote(s.text + at, name));
+        }
     return VAE_OK;
+}
+
+static void vae__st_close(vae__st *st, const vae_allocator *a) {
+    vae__release(a, st->index, st->names * sizeof *st->index);
+    st->index = NULL;
 }
 
 /* Checks a file in memory and remembers where its parts are.
  *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
- * Allocates an index of 16 bytes for each name and metadata key during the call.
+ * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close gives back.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                const vae_allocator *a, vae_report *report) {
     vae__st file;
     vae__st_scan s;
     vae__st_item item;
-    vae__st_entry *index = NULL;
     vae_status status = VAE_OK;
-    size_t bad, names = 0, index_size;
+    size_t bad;
     uint64_t length;
     int step;
     memset(&file, 0, sizeof file);
@@ -9577,66 +9718,55 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
     while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
         if (step == VAE__ST_TENSOR && !s.failed) status = vae__st_check(&file, &item, report);
         file.tensors += step == VAE__ST_TENSOR;
-        names++;
+        file.names++;
     }
     while (!s.failed && s.at < s.size && s.text[s.at] == ' ') s.at++;
     if (s.at < s.size) vae__st_bad(&s, s.at, "nothing but spaces behind the last brace", NULL);
     if (!status && s.failed) status = vae__st_fail(&file, &s, report);
     if (status) return status;
-    index_size = names * sizeof *index; /* below 3 * 10^8 */
-    index = (vae__st_entry *)vae__alloc(a, index_size);
-    status = index ? vae__st_compare_all(&file, index, report)
-                   : vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes",
-                               name, index_size);
-    vae__release(a, index, index_size);
-    if (!status) *st = file;
+    file.index = (vae__st_entry *)vae__alloc(a, file.names * sizeof *file.index); /* < 3 * 10^8 */
+    if (!file.index)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes", name,
+                         file.names * sizeof *file.index);
+    status = vae__st_compare_all(&file, report);
+    if (status) vae__st_close(&file, a);
+    else *st = file;
     return status;
 }
 
-/* The next member of a kind behind `cursor`, which begins at 0: with that name, NULL: with any. */
-static int vae__st_seek(const vae__st *st, size_t *cursor, int kind, const char *name,
-                        vae__st_item *item) {
+/* A tensor by its name, or the pair of __metadata__ with that key: 1 if it is there. */
+static int vae__st_look_up(const vae__st *st, int kind, const char *name, vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
-    int step;
-    if (*cursor) s.at = *cursor, s.comma = 1;
-    while ((step = vae__st_step(&s, item)) != VAE__ST_END)
-        if (step == kind && (!name || vae__st_is(item->key, name))) break;
-    if (step != VAE__ST_END) *cursor = s.at;
-    return step != VAE__ST_END;
-}
-
-/* Tensors one after another in header order: 1, or 0 after the last. A name is unescaped, and cut
- * when it does not fit (401 always do). */
-static int vae__st_at(const vae__st *st, size_t *cursor, char *name, size_t room,
-                      vae__st_tensor *out) {
-    vae__st_item item;
-    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, NULL, &item)) return 0;
-    *out = item.tensor;
-    (void)vae__st_copy(item.key, name, room);
-    return 1;
-}
-
-/* The tensor of that name, most likely the next: files are written in the model's order. */
-static int vae__st_next(const vae__st *st, size_t *cursor, const char *name, vae__st_tensor *out) {
-    vae__st_item item;
-    if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) {
-        *cursor = 0;
-        if (!vae__st_seek(st, cursor, VAE__ST_TENSOR, name, &item)) return 0;
+    const uint64_t key = vae__hash(VAE__FNV + (kind == VAE__ST_PAIR), name, strlen(name));
+    size_t low = 0, high = st->names;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        vae__st_entry *e = &st->index[middle];
+        const int order = e->key != key ? (e->key < key ? -1 : 1)
+                                        : vae__st_against(s.text + e->at, name);
+        if (!order) {
+            s.at = e->at - 1, s.comma = 0, s.in_metadata = kind == VAE__ST_PAIR;
+            if (!e->use) e->use = 1;
+            return vae__st_step(&s, item) == kind;
+        }
+        if (order < 0) low = middle + 1;
+        else high = middle;
     }
+    return 0;
+}
+
+static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
+    vae__st_item item;
+    if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) return 0;
     *out = item.tensor;
     return 1;
-}
-static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
-    size_t cursor = 0;
-    return vae__st_next(st, &cursor, name, out);
 }
 
 /* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
  * when it does not fit. */
 static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
     vae__st_item item;
-    size_t cursor = 0;
-    if (!vae__st_seek(st, &cursor, VAE__ST_PAIR, key, &item)) return -1;
+    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
     return vae__st_copy(item.value, text, room);
 }
 
@@ -9723,10 +9853,10 @@ static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_
         if (value) *value++ = 0;
         for (i = 0; i < VAE__FIELD_COUNT && strcmp(key, vae__fields[i].name); i++) {}
         if (i == VAE__FIELD_COUNT)
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting '%s', which "
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
         if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting '%s' cannot be "
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
         seen |= (uint64_t)1 << i;
     }
@@ -9906,58 +10036,76 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
                                vae_report *report) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(st, "vae.format", "u", &format);
+    vae__st_item item;
     vae_status bad;
     if (!known)
         return vae__fail(report, VAE_ERR_MISMATCH, "%s: a safetensors file, but not a model of "
                          "vae.h: it has no vae.format", st->name);
     if (known < 0 || format != 1)
         return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.format is not 1", st->name);
-    *line_size = st->header_size + 1; /* an unescaped value is no longer than the header */
+    if (!vae__st_look_up(st, VAE__ST_PAIR, "vae.desc", &item))
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
+    *line_size = item.length + 1; /* unescaped it is no longer */
     *line = (char *)vae__alloc(a, *line_size);
     if (!*line)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
                          *line_size);
-    if (vae__st_meta(st, "vae.desc", *line, *line_size) < 0)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
+    if (vae__st_copy(item.value, *line, *line_size) != (ptrdiff_t)strlen(*line))
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc holds a zero byte", st->name);
     bad = vae__read_desc(*line, d, st->name, report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
-    else if (o->inference && d->batch > 128) d->batch = 128; /* results do not depend on it */
+    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
     return bad;
 }
 
-/* All floats of one section into a model; the tensors must be there with the model's shapes. A
- * section other than the parameters may be missing as a whole: *found is 0 then. */
+/* "F32 [4,4,1,32]" into a block of that size, which it fits for 4 dimensions and for any dtype. */
+enum { VAE__ST_KIND = 12 + VAE_MAX_RANK * 21 + 4 };
+static const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
+                                const size_t *shape) {
+    vae__sink s;
+    int j;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_block, s.block = text, s.room = VAE__ST_KIND;
+    vae__putf(&s, "%s [", dtype);
+    for (j = 0; j < rank; j++) vae__putf(&s, "%s%z", j ? "," : "", shape[j]);
+    vae__put(&s, "]", 2);
+    return text;
+}
+
+/* All floats of one section, in the model's order whatever the file's is: their hash goes on in
+ * *hash, and `values` of the section gets them unless it is NULL. The tensors must be there with
+ * the model's shapes. A section other than the parameters may be missing as a whole: *found is 0
+ * then. */
 static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
-                                  size_t *cursor, int *found, vae_report *report) {
+                                  uint64_t *hash, int *found, vae_report *report) {
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
         const vae__slot *slot = &m->slots[t];
         const unsigned char *from;
-        float *to = section->values + slot->offset;
+        float *to = section->values ? section->values + slot->offset : NULL;
         vae__st_tensor tensor;
         vae_report name;
-        int fits, j;
+        char is[VAE__ST_KIND], want[VAE__ST_KIND];
         (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
-        if (!vae__st_next(st, cursor, name.text, &tensor)) {
+        if (!vae__st_find(st, name.text, &tensor)) {
             if (*section->prefix && !t) return VAE_OK;
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
                              name.text);
         }
         *found = 1;
-        fits = !strcmp(tensor.dtype, "F32") && tensor.rank == slot->rank;
-        for (j = 0; fits && j < slot->rank; j++) fits = tensor.shape[j] == slot->shape[j];
-        if (!fits)
-            return vae__fail(report, VAE_ERR_MISMATCH, slot->rank == 2 ?
-                             "%s: the tensor %s is not F32 of shape [%z,%z]" :
-                             "%s: the tensor %s is not F32 of shape [%z]", st->name, name.text,
-                             slot->shape[0], slot->shape[1]);
+        vae__st_kind(is, tensor.dtype, tensor.rank, tensor.shape);
+        vae__st_kind(want, "F32", slot->rank, slot->shape);
+        if (strcmp(is, want))
+            return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is %s, expected %s",
+                             st->name, name.text, is, want);
         from = st->bytes + st->data_at + tensor.begin;
-        if (m->borrowed && !*section->prefix) continue; /* they stay where they are */
+        *hash = vae__hash(*hash, from, slot->count * 4);
+        if (!to || (m->borrowed && !*section->prefix)) continue; /* they stay where they are */
         if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
         else
             for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
@@ -9965,78 +10113,89 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
     return VAE_OK;
 }
 
-/* A file with more tensors than its description accounts for was made by something else. */
-static vae_status vae__st_stranger(const vae__st *st, const vae *m, vae_report *report) {
-    char name[VAE__ST_NAME_MAX + 1];
-    vae__st_tensor tensor;
-    size_t cursor = 0, t;
-    while (vae__st_at(st, &cursor, name, sizeof name, &tensor)) {
-        const char *known = name;
-        if (!strncmp(name, "optim.m.", 8) || !strncmp(name, "optim.v.", 8)) known += 8;
-        else if (!strncmp(name, "ema.", 4)) known += 4;
-        for (t = 0; t < m->slot_count && strcmp(known, m->slots[t].name); t++) {}
-        if (t == m->slot_count) break;
-    }
-    return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is not part of the model that "
-                     "vae.desc tells of", st->name, name);
+/* A tensor that nobody has asked for: the file was made by something else. */
+static vae_status vae__st_stranger(const vae__st *st, vae_report *report) {
+    char name[VAE__ST_QUOTE];
+    size_t at = SIZE_MAX, i;
+    for (i = 0; i < st->names; i++)
+        if (!st->index[i].use && st->index[i].at < at) at = st->index[i].at;
+    if (at == SIZE_MAX) return VAE_OK;
+    return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %q is not part of the model that "
+                     "vae.desc tells of", st->name,
+                     vae__st_quote(st->bytes + st->header_at + at, name));
 }
 
-/* The position in training, the optimiser's products, the checksum of the data. */
-static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, vae_report *report) {
+/* The position in training, the optimiser's products, the checksum of the data, which is `hash`. */
+static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash,
+                                vae_report *report) {
     const vae__position *at = &m->at;
-    uint64_t hash = 0, u[6];
-    int good = vae__st_numbers_of(st, "vae.data_hash", "x", &hash) == 1, sane = 1, i, j;
+    uint64_t told = 0, u[6];
+    int good = vae__st_numbers_of(st, "vae.data_hash", "x", &told) == 1, sane = 1, i, j;
     for (i = 0; i < VAE__FACT_COUNT; i++) {
         const vae__fact *f = &vae__facts[i];
         const int known = i == VAE__SEED ? 0 : vae__st_numbers_of(st, f->key, f->forms, u);
-        for (j = 0; known == 1 && f->forms[j]; j++) memcpy((char *)m + f->at[j], u + j, 8);
-        if (i == VAE__COURSE) sane = known >= 0;
+        for (j = 0; known == 1 && f->forms[j]; j++) {
+            double real;
+            memcpy(&real, u + j, 8);
+            if (f->forms[j] == 'x' && !vae__finite_d(real) && f->at[j] != VAE__IN(at.best))
+                sane = 0;
+            memcpy((char *)m + f->at[j], u + j, 8);
+        }
+        if (i == VAE__COURSE) sane = sane && known >= 0;
         else if (i != VAE__SEED) good = good && known == 1;
     }
     if (!good)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: one of vae.step, vae.epoch, vae.position, "
                          "vae.adam, vae.data_hash is missing or cannot be read", st->name);
-    if (hash != vae__hash(VAE__FNV, st->bytes + st->data_at, st->data_size))
+    if (hash != told)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
                          "file is damaged", st->name);
     m->weights_only = !has_optimizer;
     if (!has_optimizer) m->b1t = m->b2t = 1;
-    if (at->images > at->total || (at->step != 0) != (at->images != 0) || !sane ||
+    if (!vae__finite_d(at->best)) m->at.best = 0, m->at.best_epoch = 0; /* 0.1 kept such a loss */
+    if (at->epoch > VAE__MAX_EPOCHS)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.epoch is %u; it must lie from 0 to %d",
+                         st->name, at->epoch, (int)VAE__MAX_EPOCHS);
+    if (at->cuts > VAE__MAX_CUTS)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.course tells of %u cuts of the learning "
+                         "rate; there may be %d", st->name, at->cuts, (int)VAE__MAX_CUTS);
+    if (!sane || at->images > at->total || at->total > UINT32_MAX || at->step > at->images ||
+        at->step > m->step || m->step >> 62 || (at->step != 0) != (at->images != 0) ||
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
-        !vae__finite_d(m->b1t) || !vae__finite_d(m->b2t) ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.position or vae.adam makes no sense",
-                         st->name);
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.step, vae.position, vae.course or "
+                         "vae.adam makes no sense", st->name);
     return VAE_OK;
 }
 
-/* All that a model just made is to hold. */
+/* All that a model just made is to hold. What it has no room for is checked all the same. */
 static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
-    vae__section sections[4];
-    const int count = vae__sections(m, 0, sections);
-    size_t cursor = 0, tensors = 0;
-    int i, found, optimizer = 0;
-    for (i = 0; i < count; i++) {
+    vae__section sections[] = {{"", NULL}, {"optim.m.", NULL}, {"optim.v.", NULL}, {"ema.", NULL}};
+    uint64_t hash = VAE__FNV;
+    int i, found[4] = {0, 0, 0, 0};
+    vae_status bad;
+    sections[0].values = m->w, sections[1].values = m->m, sections[2].values = m->v;
+    sections[3].values = m->average;
+    for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
-        const int optim = section->prefix[0] == 'o';
-        vae_status bad = vae__st_section(st, m, section, &cursor, &found, report);
         const char *wrong;
+        if (i == 2 && m->desc.optimizer == VAE_OPTIMIZER_SGD) continue;
+        if (i == 3 && !m->average) continue;
+        bad = vae__st_section(st, m, section, &hash, &found[i], report);
         if (bad) return bad;
-        if (optim && i > 1 && found != optimizer)
+        if (i == 2 && found[1] != found[2])
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
                              "part is there", st->name);
-        if (optim) optimizer = found;
-        if (found) tensors += m->slot_count;
-        else if (!optim) memcpy(section->values, m->w, m->parameters * sizeof(float));
-        wrong = vae__bad_tensor(m, section->values);
+        if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
+        wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
             return vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
                              "finite", st->name, section->prefix, wrong);
     }
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
-    if (!m->desc.inference && st->tensors != tensors) return vae__st_stranger(st, m, report);
-    return vae__st_state(st, m, optimizer, report);
+    bad = vae__st_stranger(st, report);
+    return bad ? bad : vae__st_state(st, m, found[1], hash, report);
 }
 
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
@@ -10063,29 +10222,56 @@ static void vae__scratch_release(void *ptr, size_t size, void *user) {
 
 /* Where the parameters lie in the file, if they can be used there: in the model's order, without
  * holes, aligned, in this machine's byte order. *place stays NULL otherwise (another tool may
- * have reordered them). `plan` is a measured model; its tensors are listed in a block that goes
- * again. */
+ * have reordered them). `plan` is a measured model; its tensors are listed in a temporary block. */
 static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_allocator *a,
                                    const float **place, vae_report *report) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = st->bytes + st->data_at;
     vae__st_tensor tensor;
-    size_t t = 0;
-    if (VAE__BIG_ENDIAN || ((uintptr_t)at & 3) != 0) return VAE_OK;
+    size_t t = 0, begin = 0;
+    if (VAE__BIG_ENDIAN) return VAE_OK;
     plan->slots = (vae__slot *)vae__alloc(a, size);
     if (!plan->slots)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
     (void)vae__plan(plan, NULL, NULL); /* went well before */
-    while (t < plan->slot_count && vae__st_find(st, plan->slots[t].name, &tensor) &&
-           tensor.begin == plan->slots[t].offset * 4)
-        t++;
+    for (; t < plan->slot_count && vae__st_find(st, plan->slots[t].name, &tensor); t++) {
+        if (!t) begin = tensor.begin;
+        if (tensor.begin != begin + plan->slots[t].offset * 4) break;
+    }
     vae__release(a, plan->slots, size);
     plan->slots = NULL;
-    if (t == plan->slot_count) *place = (const float *)(const void *)at;
+    if (t == plan->slot_count && ((uintptr_t)(at + begin) & 3) == 0)
+        *place = (const float *)(const void *)(at + begin);
     return VAE_OK;
 }
 
-enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* tensors are looked up by reading it */
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
+
+/* Bytes that a model may take, out of a file of `size` bytes. */
+static size_t vae__load_limit(const vae_load_options *o, size_t size) {
+    const size_t base = (size_t)1 << 31;
+    if (o->max_memory) return o->max_memory;
+    return o->memory || size > (SIZE_MAX - base) / 16 ? SIZE_MAX : base + 16 * size;
+}
+
+/* The sentence of a description or a model that is refused, with the file's name. */
+static vae_status vae__st_blame(const vae__st *st, vae_status bad, const vae_report *why,
+                                vae_report *report) {
+    return bad ? vae__fail(report, bad, "%s: %s", st->name, why->text) : VAE_OK;
+}
+
+/* Checks the file and finds the description in it; `line` holds its strings. */
+static vae_status vae__load_desc(vae__st *st, const void *bytes, size_t size, const char *name,
+                                 const vae_load_options *o, const vae_allocator *a, vae_desc *d,
+                                 char **line, size_t *line_size, vae_report *report) {
+    vae_status bad;
+    if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
+        vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
+        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
+                         "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
+    bad = vae__st_open(st, bytes, size, name, a, report);
+    return bad ? bad : vae__st_desc(st, o, a, d, line, line_size, report);
+}
 
 /* All loaders: *need or *model, whichever is not NULL. */
 static vae_status vae__load(const void *bytes, size_t size, const char *name,
@@ -10095,45 +10281,46 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     vae_desc d;
     vae__st st;
     vae plan, *m = NULL;
+    vae_report why;
     const float *borrowed = NULL;
     vae__scratch scratch;
     vae_allocator temporary;
     char *line = NULL;
-    size_t line_size = 0, total = 0;
+    size_t line_size = 0, total = 0, limit;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     memset(&o, 0, sizeof o);
     memset(&d, 0, sizeof d);
+    memset(&st, 0, sizeof st);
     if (options) o = *options;
+    limit = vae__load_limit(&o, size);
     scratch.heap = &o.allocator, scratch.used = 0;
     temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
     temporary.user = &scratch;
-    if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
-        vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
-        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
-                        "model of vae.h", vae__tail(name), VAE__MODEL_HEADER_MAX);
-    else bad = vae__st_open(&st, bytes, size, name, &temporary, report);
-    if (!bad) bad = vae__st_desc(&st, &o, &temporary, &d, &line, &line_size, report);
-    if (!bad) bad = vae__measure(&d, 0, &plan, &total, report);
+    bad = vae__load_desc(&st, bytes, size, name, &o, &temporary, &d, &line, &line_size, report);
+    if (!bad) bad = vae__st_blame(&st, vae__measure(&d, 0, &plan, &total, &why), &why, report);
     /* a description that claims more than the file holds asks for memory in vain */
     if (!bad && plan.parameters > st.data_size / 4)
         bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
                         "%z floats", st.name, plan.parameters, st.data_size / 4);
     if (!bad && o.borrow && o.inference)
         bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
-    if (borrowed) bad = vae__measure(&d, 1, &plan, &total, report);
-    if (!bad && o.max_memory && total > o.max_memory)
-        bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes, more than the %z that "
-                        "are allowed", st.name, total, o.max_memory);
+    if (borrowed) (void)vae__measure(&d, 1, &plan, &total, NULL);
+    if (!bad && total > limit)
+        bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes of memory, more than "
+                        "the %z that are allowed (max_memory; a smaller batch needs less)",
+                        st.name, total, limit);
     if (!bad && need) *need = total;
     if (!bad && model) {
-        bad = vae__make(&d, o.memory, o.memory_size, borrowed, &m, report);
+        bad = vae__st_blame(&st, vae__make(&d, o.memory, o.memory_size, borrowed, &m, &why), &why,
+                            report);
         if (!bad) bad = vae__st_fill(&st, m, report);
         if (bad) vae_destroy(m);
         else *model = m;
     }
     vae__release(&temporary, line, line_size);
+    vae__st_close(&st, &temporary);
     return bad;
 }
 
@@ -10182,11 +10369,9 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     memset(&o, 0, sizeof o);
     if (options) o = *options;
     o.borrow = 0; /* the bytes go when this returns */
-    bad = vae__open_read(&r, path, report);
+    bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    if (r.size == SIZE_MAX)
-        bad = vae__fail(report, VAE_ERR_READ, "%s: a model must be a plain file", r.name);
-    else if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
+    if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
         bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
     else
         bad = vae__read(&r, bytes, r.size, &got, report);
@@ -10610,7 +10795,15 @@ static void vae__gz_trailer(vae__gzip *g) {
                                   "the data give %s", g->reader->name, g->base + g->at - 8 + i,
                                   i ? "length" : "CRC", vae__hex(text[0], is + i, 4),
                                   vae__hex(text[1], want + i, 4));
-    if (!g->status && g->at >= g->real && !g->ended) vae__gz_more(g);
+    i = 0; /* zeros up to the end are padding, as gzip takes it; nothing may follow them */
+    while (!g->status && (g->at < g->real || !g->ended)) {
+        if (g->at >= g->real) vae__gz_more(g);
+        else if (!g->in[g->at]) g->at++, i = 1;
+        else break;
+    }
+    if (i && g->at < g->real)
+        vae__gz_fail(g, 0, "expected zeros up to the end behind the last gzip member, found "
+                     "trailing bytes");
     g->next = g->at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
 }
 
@@ -10776,7 +10969,7 @@ static vae_status vae__idx_load(vae__idx *x) {
     bad = vae__idx_part(x, d->block, need, 0, total, "data");
     if (!bad) bad = vae__idx_read(x, &extra, 1, &have);
     if (!bad && have)
-        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX ?
+        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                         "%s: byte %z%s: expected the end after %z bytes of data, found trailing "
                         "bytes" : "%s: byte %z%s: expected the end after %z bytes of data, found "
                         "%z trailing bytes", name, need + total, x->where, total, rest - total);
@@ -10825,7 +11018,7 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     bad = vae__gz_read(g, out, out_size, &got);
     if (!bad) bad = vae__gz_read(g, &extra, 1, &more);
     if (!bad && more)
-        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes", reader.name,
+        bad = vae__fail(report, VAE_ERR_SIZE, "%s: unpacks to more than %z bytes", reader.name,
                         out_size);
     if (!bad && got < out_size)
         bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
@@ -10958,7 +11151,7 @@ VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocato
     if (!path || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_load: %s is NULL",
                          path ? "data" : "path");
-    bad = vae__open_read(&reader, path, report);
+    bad = vae__open_read(&reader, path, 0, report);
     if (bad) return bad;
     bad = vae__data_from(&reader, allocator, data, report);
     VAE__CLOSE(reader.file);

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Kills training at random moments and goes on: nothing may be lost or differ.
 #     sh tests/test_kill.sh VAE [KILLS [SEED]]          (50 kills; the seed chooses the moments)
-# A small net writes a checkpoint every epoch. SIGKILL comes at a random moment, or, every other time, as
-# soon as the temporary file of a checkpoint is seen. After each the model file must be whole and no older
-# than before, --resume must go on, and at the end everything must be as if nothing had happened.
+# A small net writes its log, its best model and a checkpoint every epoch. SIGKILL comes at a random moment,
+# or, three times of four, as soon as the temporary file of the model, of the best model or of the log is
+# seen; KILLS counts the kills with such a file there. After each, all three must be whole: the model no
+# older than before, a row of the log for each of its epochs, its best model kept. --resume must go on, and
+# at the end everything must be as if nothing had happened.
 # Ends with "kill: N passed, N failed".
 set -u
 [ $# -ge 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_kill.sh VAE [KILLS [SEED]]" >&2; exit 2; }
@@ -38,9 +40,13 @@ net="dense 32 relu"
 train() { # FILE EPOCHS FLAGS...
     file=$1 epochs=$2
     shift 2
-    exec "$vae" train --data digits --images $images --test-images 0 --encoder "$net" \
-        --decoder "$net" --latent 4 --batch $batch --seed 3 --epochs "$epochs" --model "$file" --quiet "$@"
+    exec $listening "$vae" train --data digits --images $images --test-images 50 --encoder "$net" \
+        --decoder "$net" --latent 4 --batch $batch --seed 3 --epochs "$epochs" --model "$file" \
+        --best "${file%.*}.best" --log "${file%.*}.csv" --quiet "$@"
 }
+# a background command of a shell ignores Ctrl-C unless it is told not to
+if env --default-signal=INT true 2>/dev/null; then listening="env --default-signal=INT"
+else listening="perl -e \$SIG{INT}='DEFAULT';exec@ARGV"; fi
 
 # how long a start and an epoch take here, so that the kills are spread over one run
 start=$(now)
@@ -72,28 +78,49 @@ half_written() { # FILE: a writer's temporary is there
     set -- "$1".vae-[0-9]*
     [ -e "$1" ]
 }
+in_a_save() { half_written run.safetensors || half_written run.best || half_written run.csv; }
+rows_of() { # LOG: its last epoch, or nothing if it is not whole
+    awk -F, 'NR == 1 { good = $1 == "epoch" && NF == 14; next }
+        NF != 14 || $1 != NR - 1 { good = 0 }
+        END { if (good) print NR - 1 }' "$1"
+    [ -z "$(tail -c 1 "$1" | tr -d '\n')" ] || echo "and a half"
+}
+without_time() { cut -d, -f1,2,4- "$1"; } # the column `seconds` is another in each run
 
-n=0 runs=0 seen=0 last=-1 broken=0 older=0 extra=0 stuck=0 differ=0
-while [ $n -lt "$kills" ]; do
+n=0 runs=0 seen=0 last=-1 broken=0 older=0 extra=0 stuck=0 differ=0 logs=0 bests=0
+without_time whole.csv >whole.rows
+# RUN ENDED: everything is as in the uninterrupted run
+as_whole() {
+    without_time run.csv >run.rows
+    cmp -s whole.safetensors run.safetensors && cmp -s whole.best run.best && cmp -s whole.rows run.rows
+}
+while [ $seen -lt "$kills" ] && [ $n -lt $((4 * kills)) ]; do
     (train run.safetensors "$epochs" --resume) &
     pid=$!
     sleep "$(moment $n "$window")"
-    if [ $((n % 2)) -eq 1 ]; then # and then in the middle of a save
-        i=0
-        while ! half_written run.safetensors && [ $i -lt 20000 ]; do i=$((i + 1)); done
-    fi
+    case $((n % 4)) in # and then in the middle of a save
+        1) file=run.safetensors ;; 2) file=run.best ;; 3) file=run.csv ;; *) file= ;;
+    esac
+    i=0
+    while [ -n "$file" ] && ! half_written $file && [ $i -lt 20000 ]; do i=$((i + 1)); done
     if kill -KILL $pid 2>/dev/null; then killed=1; else killed=0; fi
     wait $pid 2>/dev/null
     status=$?
     pid=
     if [ $killed -eq 1 ] && [ $status -eq 137 ]; then
         n=$((n + 1))
-        ! half_written run.safetensors || seen=$((seen + 1))
+        ! in_a_save || seen=$((seen + 1))
         for file in run.*; do
-            case $file in 'run.*' | run.safetensors | run.safetensors.vae-*) ;; *) extra=$((extra + 1)) ;; esac
+            case $file in
+                'run.*' | run.safetensors | run.best | run.csv | run.rows) ;;
+                run.*.vae-lock | run.safetensors.vae-* | run.best.vae-* | run.csv.vae-*) ;;
+                *) extra=$((extra + 1)); echo "kill $n: $file" ;;
+            esac
         done
         if [ -e run.safetensors ]; then
-            epoch=$(epoch_of run.safetensors)
+            "$vae" info run.safetensors >run.rows 2>/dev/null
+            epoch=$(sed -n 's/^epoch *\([0-9]*\) of.*/\1/p' run.rows)
+            best=$(sed -n 's/^best *epoch \([0-9]*\),.*/\1/p' run.rows)
             if [ -z "$epoch" ]; then
                 broken=$((broken + 1))
                 echo "kill $n: the model file is not valid"
@@ -103,6 +130,16 @@ while [ $n -lt "$kills" ]; do
                 echo "kill $n: epoch $epoch after epoch $last"
             fi
             last=${epoch:--1}
+            rows=$(rows_of run.csv)
+            if ! [ "${rows:--1}" -ge "$last" ]; then
+                logs=$((logs + 1))
+                echo "kill $n: the log ends with '$rows', the model has epoch $last"
+            fi
+            of_best=$(epoch_of run.best)
+            if ! [ "${of_best:--1}" -ge "${best:-0}" ]; then
+                bests=$((bests + 1))
+                echo "kill $n: the best model has epoch '$of_best', not ${best:-0}"
+            fi
         elif [ "$last" -ge 0 ]; then
             broken=$((broken + 1))
             echo "kill $n: the model file is gone"
@@ -110,8 +147,8 @@ while [ $n -lt "$kills" ]; do
         fi
     elif [ $status -eq 0 ]; then # it came to its end before the kill: compare, begin again
         runs=$((runs + 1))
-        [ "$(hash_of run.safetensors)" = "$want" ] || differ=$((differ + 1))
-        rm -f run.safetensors
+        as_whole || differ=$((differ + 1))
+        rm -f run.*
         last=-1
     else
         stuck=$((stuck + 1))
@@ -121,23 +158,25 @@ while [ $n -lt "$kills" ]; do
 done
 (train run.safetensors "$epochs" --resume)
 status=$?
-check "$kills kills, $seen of them with a temporary file there" [ $n -eq "$kills" ]
-check "some kills came in the middle of a save" [ $seen -gt 0 ]
+check "$n kills, $seen of them with a temporary file there" [ $seen -eq "$kills" ]
 check "the model file was whole after every kill" [ $broken -eq 0 ]
 check "no checkpoint was lost" [ $older -eq 0 ]
+check "the log was whole, and had the rows of the model" [ $logs -eq 0 ]
+check "the best model was there, and whole" [ $bests -eq 0 ]
 check "nothing else was left behind" [ $extra -eq 0 ]
 check "every resumed run started" [ $stuck -eq 0 ]
 check "the last resumed run came to its end" [ $status -eq 0 ]
-check "same hash as the uninterrupted run ($((runs + 1)) runs ended)" \
-    [ "$differ-$(hash_of run.safetensors)" = "0-$want" ]
-check "same model file, byte for byte" cmp -s whole.safetensors run.safetensors
-check "no temporary file at the end" [ "$(echo run.*)" = run.safetensors ]
+check "same hash as the uninterrupted run" [ "$(hash_of run.safetensors)" = "$want" ]
+check "model, best model and log as without kills ($((runs + 1)) runs ended)" \
+    eval 'as_whole && [ $differ -eq 0 ]'
+rm -f run.rows
+check "no temporary file at the end" [ "$(echo run.*)" = "run.best run.csv run.safetensors" ]
 
 # ---- Ctrl-C in mid-epoch ----
 
 n=0 middle=0
 while [ $n -lt 20 ] && [ $middle -eq 0 ]; do
-    rm -f stop.safetensors
+    rm -f stop.*
     (train stop.safetensors "$epochs") &
     pid=$!
     while [ ! -e stop.safetensors ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
@@ -152,7 +191,7 @@ while [ $n -lt 20 ] && [ $middle -eq 0 ]; do
 done
 check "Ctrl-C ends training with status 130" [ $status -eq 130 ]
 check "Ctrl-C in mid-epoch keeps step ${step:-?} ($n tries)" [ $middle -eq 1 ]
-check "no temporary file after Ctrl-C" [ "$(echo stop.*)" = stop.safetensors ]
+check "no temporary file after Ctrl-C" [ "$(echo stop.*)" = "stop.best stop.csv stop.safetensors" ]
 (train stop.safetensors "$epochs" --resume)
 check "resumed run came to its end" [ $? -eq 0 ]
 check "same hash after Ctrl-C" [ "$(hash_of stop.safetensors)" = "$want" ]

@@ -221,6 +221,35 @@ TEST(a_rate_of_stages_changes_at_their_ends_and_the_last_stays) {
 }
 
 /* The schedule reaches the update: with plain SGD a step is rate times gradient. */
+TEST(the_model_tells_the_rate_of_the_step_it_has_done) {
+    static const vae_schedule schedules[] = {VAE_SCHEDULE_CONSTANT, VAE_SCHEDULE_COSINE,
+                                             VAE_SCHEDULE_STAGES};
+    size_t i;
+    for (i = 0; i < 3; i++) {
+        vae_desc d = optim_desc(VAE_OPTIMIZER_ADAM);
+        vae *m;
+        uint64_t step;
+        vae_info before, after;
+        d.lr = 0.5, d.schedule = schedules[i], d.lr_steps = i == 1 ? 5 : 0;
+        if (i == 2) {
+            d.stage_count = 2;
+            d.stages[0].steps = 2, d.stages[0].lr = 0.25;
+            d.stages[1].steps = 2, d.stages[1].lr = 0.125;
+        }
+        m = optim_open(&d);
+        if (!m) return;
+        vae_get_info(m, &before);
+        CHECK(before.last_lr == before.lr); /* of no step: that of the first */
+        for (step = 1; step < 8; step++) {
+            m->step = step;
+            vae_get_info(m, &after);
+            CHECK(after.last_lr == before.lr);
+            before = after;
+        }
+        vae_destroy(m);
+    }
+}
+
 TEST(the_rate_of_the_step_is_the_one_that_moves_the_weights) {
     vae_desc d = optim_desc(VAE_OPTIMIZER_SGD);
     vae *m;
@@ -377,6 +406,7 @@ TESTS(optim) {
     RUN(a_constant_rate_is_constant);
     RUN(a_cosine_rate_falls_to_zero_and_stays);
     RUN(a_rate_of_stages_changes_at_their_ends_and_the_last_stays);
+    RUN(the_model_tells_the_rate_of_the_step_it_has_done);
     RUN(the_rate_of_the_step_is_the_one_that_moves_the_weights);
     RUN(a_limit_that_is_not_reached_leaves_the_same_bits);
     RUN(clipping_scales_the_whole_gradient_to_the_limit);

@@ -54,6 +54,11 @@ holds() { grep -q -e "$2" "$1"; }
 lacks() { ! grep -q -e "$2" "$1"; }
 missing() { [ ! -e "$1" ]; }
 number_of() { sed -n "s/.*\"$1\": \\([-0-9.e+]*\\).*/\\1/p" "$2"; }
+# A background command of a shell ignores Ctrl-C unless it is told not to.
+listening() {
+    if env --default-signal=INT true 2>/dev/null; then exec env --default-signal=INT "$@"
+    else exec perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$@"; fi
+}
 below() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a != "" && a + 0 < b + 0) }'; }
 
 small="--data digits --images 600 --test-images 100 --batch 32 --latent 4"
@@ -106,7 +111,7 @@ check resume_accepts_another_spelling [ $? -eq 0 ]
 # Ctrl-C as soon as the first checkpoint is there.
 long="--data digits --images 2000 --test-images 100 --latent 8 --quiet"
 "$vae" train $long --epochs 30 --json long.json
-"$vae" train $long --epochs 30 --model stop.safetensors &
+(listening "$vae" train $long --epochs 30 --model stop.safetensors) &
 pid=$!
 while [ ! -e stop.safetensors ] && kill -0 $pid 2>/dev/null; do sleep 0.05; done
 kill -INT $pid 2>/dev/null
@@ -524,7 +529,8 @@ for flag in "--patience 3" "--plateau 3" "--best b.st"; do
     refused "${flag}_without_test_images" 2 "looks at test losses" \
         train --data digits --images 64 --test-images 0 $flag
 done
-refused best_in_no_folder 1 "no/b.st cannot be written" train $tiny --best no/b.st
+: >nofolder # where a folder is meant
+refused best_in_no_folder 1 "nofolder/b.st: cannot be written" train $tiny --best nofolder/b.st
 
 # ---- the log ----
 
@@ -568,7 +574,7 @@ check resumed_model_is_that_of_one_run cmp -s all.st some.st
 check resumed_best_file_is_that_of_one_run cmp -s allbest.st somebest.st
 check seconds_never_fall [ "$(cut -d, -f3 some.csv | tail -n +2 | sort -g | tr '\n' ' ')" = \
     "$(cut -d, -f3 some.csv | tail -n +2 | tr '\n' ' ')" ]
-"$vae" train $killed --log again.csv --model again.st --resume & # and Ctrl-C
+(listening "$vae" train $killed --log again.csv --model again.st --resume) & # and Ctrl-C
 pid=$!
 while [ "$(wc -l <again.csv)" -lt $((epoch + 10)) ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done
 kill -INT $pid 2>/dev/null
@@ -583,7 +589,7 @@ refused log_of_something_else 1 "is not a log of vae train" \
 check log_of_something_else_is_left_alone [ "$(cat foreign.csv)" = "$(printf 'a,b\n1,2')" ]
 { head -n 3 all.csv; tail -n 1 all.csv; } >gap.csv
 refused log_with_a_gap 1 "belongs behind epoch 2" train $killed --log gap.csv --model some.st --resume
-refused log_in_no_folder 1 "no/l.csv cannot be written" train $tiny --log no/l.csv
+refused log_in_no_folder 1 "nofolder/l.csv: cannot be written" train $tiny --log nofolder/l.csv
 refused resume_on_other_images 2 "belong to another number of training images" \
     train --data digits --images 160 --epochs 9 --resume --model r13.st --quiet
 
@@ -824,10 +830,10 @@ refused data_as_model 1 "cut" info cut
 head -c 3000 m.safetensors >half
 refused truncated_model 1 "half" info half
 refused missing_model 1 "nothing.safetensors" info nothing.safetensors
-refused model_in_no_folder 1 "no/m.safetensors cannot be written" \
-    train --data digits --model no/m.safetensors
+refused model_in_no_folder 1 "nofolder/m.safetensors: cannot be written" \
+    train --data digits --model nofolder/m.safetensors
 refused model_that_is_a_folder 2 "is a folder" train --data digits --model empty
-refused json_in_no_folder 1 "no/a.json cannot be written" train --data digits --json no/a.json
+refused json_in_no_folder 1 "nofolder/a.json: cannot be written" train --data digits --json nofolder/a.json
 refused manifold_of_four_latents 1 "traverse" manifold m.safetensors
 refused image_beyond_the_end 2 "there is no image 99" \
     reconstruct m.safetensors --data digits --images 30 --first 99
@@ -842,7 +848,8 @@ printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0' >>odd.npy
 "$vae" decode m.safetensors --in odd.npy --out odd.png --quiet
 check npy_keys_may_stand_in_any_order is_png odd.png
 sed "s/False, 'descr': '<f4'}/True, 'descr': '<f4'} /" odd.npy >fortran.npy
-refused npy_in_fortran_order 1 "Fortran" decode m.safetensors --in fortran.npy
+"$vae" decode m.safetensors --in fortran.npy --out fortran.png --quiet
+check npy_in_fortran_order_is_read cmp -s odd.png fortran.png
 sed 's/<f4/<f8/' odd.npy >double.npy
 refused npy_of_doubles 1 "'<f8', not '<f4'" decode m.safetensors --in double.npy
 refused diverging_rate_stops_with_a_hint 1 "try an --lr below" train --data digits --images 640 \

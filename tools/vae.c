@@ -8,13 +8,18 @@
  * the command line, help, data sets, training, then one function per command. A new flag is one
  * row of `flags`; a new command is one row of `commands` and its function.
  *
- * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 130 stopped by
- * Ctrl-C with the model saved. Whatever fails says so in one line on stderr and leaves no
- * half-written file. */
+ * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
+ * of the signal when one ended it: 130 is Ctrl-C. Training that is stopped by a signal, by a closed
+ * terminal or by a closed pipe saves its model first. Whatever fails says so in one line on stderr.
+ *
+ * Files are written by the library's writer only, so that a file is the old one or the new one,
+ * whole, at every instant; each is claimed from the start of a command to its end, so that two
+ * commands never write to one file. */
 
 #define _GNU_SOURCE 1 /* sched_getaffinity */
 #define _POSIX_C_SOURCE 200809L
 #define _DARWIN_C_SOURCE 1
+#define _FILE_OFFSET_BITS 64 /* files of more than 2 GB, on 32 bits too */
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,9 +32,16 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #define HAVE_POSIX 1
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#elif defined(_WIN32)
+#include <direct.h>
+#include <fcntl.h>
+#include <io.h>
+#include <sys/stat.h>
 #endif
 #ifdef __linux__
 #include <sched.h>
@@ -63,6 +75,7 @@ static struct screen {
     int terminal;   /* 1: a person is watching */
     int colour;     /* 1: and likes colours */
     int quiet;      /* 1: errors only */
+    int closed;     /* 1: stdout was closed when the program began */
     size_t drawn;   /* characters of an unfinished line on the terminal */
 } screen;
 
@@ -73,26 +86,83 @@ static void screen_break(void)
     screen.drawn = 0;
 }
 
+/* Bytes of the character at `s` if a terminal may see it; 0: it is a control character (of 7 bits,
+ * of 8 bits, or in UTF-8), or a byte that UTF-8 does not begin with and an old terminal obeys. */
+static size_t harmless(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    size_t n = c[0] < 0xc2 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 1;
+    if (c[0] < 0x20 || c[0] == 0x7f) return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80) n = 1;
+    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90)) n = 1; /* not shortest */
+    if (n == 1 && c[0] >= 0x80 && c[0] < 0xa0) return 0;
+    return n == 2 && c[0] == 0xc2 && c[1] < 0xa0 ? 0 : n;
+}
+
+/* As printf would print it, for the caller to free(). NULL: no memory. */
+static char *formatted(const char *format, va_list args)
+{
+    va_list again;
+    char *text;
+    int n;
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = n < 0 ? NULL : (char *)malloc((size_t)n + 1);
+    va_copy(again, args);
+    if (text) vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+/* A message for the caller to free(). What comes with its arguments, such as the name of a file,
+ * has its control characters spelled, as in \x1b. The newlines of `format` stay: where they are is
+ * found by formatting twice, with another character in their place. NULL: no memory. */
+static char *message(const char *format, va_list args)
+{
+    char *swapped = (char *)malloc(strlen(format) + 1), *plain = formatted(format, args);
+    char *other = NULL, *out = plain ? (char *)malloc(4 * strlen(plain) + 1) : NULL, *at = out;
+    for (size_t i = 0; swapped && (i == 0 || format[i - 1]); i++)
+        swapped[i] = format[i] == '\n' ? '\f' : format[i];
+    if (out && swapped) other = formatted(swapped, args);
+    for (size_t i = 0, n; other && plain[i]; i += n) {
+        n = plain[i] != other[i] ? 1 : harmless(plain + i);
+        if (n) memcpy(at, plain + i, n), at += n;
+        else n = 1, at += snprintf(at, 5, "\\x%02x", (unsigned)(unsigned char)plain[i]);
+    }
+    if (other) *at = '\0';
+    else free(out), out = NULL;
+    free(swapped);
+    free(plain);
+    free(other);
+    return out;
+}
+
 /* One sentence on stderr, and the end. Memory and files still open are left to the system. */
 NORETURN FORMAT(2) static void die(int status, const char *format, ...)
 {
     va_list args;
+    char *text;
     va_start(args, format);
+    text = message(format, args);
+    va_end(args);
     screen_break();
     fflush(stdout);
-    fputs("vae: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
+    fprintf(stderr, "vae: %s\n", text ? text : "out of memory");
     exit(status);
 }
 
 FORMAT(1) static void say(const char *format, ...)
 {
     va_list args;
+    char *text;
+    if (screen.quiet) return;
     va_start(args, format);
-    if (!screen.quiet) vfprintf(screen.out, format, args);
+    text = message(format, args);
     va_end(args);
+    fputs(text ? text : "out of memory\n", screen.out);
+    free(text);
 }
 
 static size_t screen_width(void)
@@ -103,13 +173,14 @@ static size_t screen_width(void)
     struct winsize size;
     if (ioctl(fileno(screen.out), TIOCGWINSZ, &size) == 0 && size.ws_col) width = size.ws_col;
 #endif
-    return width < 20 || width > 1000 ? 80 : (size_t)width;
+    return width < 1 || width > 1000 ? 80 : (size_t)width;
 }
 
-/* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. */
+/* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. The line is
+ * ASCII: it may be cut anywhere. */
 static void screen_line(const char *line, int finished)
 {
-    char all[1100];
+    char all[2100];
     size_t width = screen_width() - 1, length = strlen(line);
     if (!finished && length > width) length = width;
     snprintf(all, sizeof all, "%s%.*s%*s%s", screen.terminal ? "\r" : "", (int)length, line,
@@ -139,11 +210,21 @@ static double now(void)
 
 /* ---- text and files --------------------------------------------------------------------- */
 
+/* a * b, or SIZE_MAX where that is too large: of so much, there is no memory anywhere. */
+static size_t times(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
+
+/* Zeros. Every product of sizes that is allocated stands in times() or is the one made here. */
 static void *need(size_t count, size_t size)
 {
-    void *block = calloc(count ? count : 1, size);
+    void *block = count < SIZE_MAX ? calloc(count ? count : 1, size) : NULL;
+    if (!block && count == SIZE_MAX) die(FAILED, "out of memory: so much has no address here");
     if (!block) die(FAILED, "out of memory: %zu times %zu bytes", count, size);
     return block;
+}
+
+static float *floats(size_t rows, size_t cols)
+{
+    return (float *)need(times(rows, cols), sizeof(float));
 }
 
 /* Bytes that grow: every file that is not a model or a picture is put together here first. */
@@ -155,9 +236,10 @@ typedef struct text {
 static void *text_grow(text *t, size_t more)
 {
     if (more > t->room - t->count) {
-        size_t room = t->count + more < SIZE_MAX / 2 ? 2 * (t->count + more) : SIZE_MAX;
-        char *at = more < SIZE_MAX - t->count ? (char *)realloc(t->at, room) : NULL;
-        if (!at) die(FAILED, "out of memory: %zu bytes", room);
+        size_t least = more < SIZE_MAX - t->count ? t->count + more : SIZE_MAX;
+        size_t room = t->room < SIZE_MAX / 2 && least < 2 * t->room ? 2 * t->room : least;
+        char *at = room < SIZE_MAX ? (char *)realloc(t->at, room) : NULL;
+        if (!at) die(FAILED, "out of memory: %zu bytes and %zu more", t->count, more);
         t->at = at, t->room = room;
     }
     t->count += more;
@@ -166,24 +248,28 @@ static void *text_grow(text *t, size_t more)
 
 FORMAT(2) static void text_print(text *t, const char *format, ...)
 {
-    char line[1200];
     va_list args;
-    int n;
+    char *more;
     va_start(args, format);
-    n = vsnprintf(line, sizeof line, format, args);
+    more = formatted(format, args);
     va_end(args);
-    if (n >= (int)sizeof line) n = (int)sizeof line - 1;
-    if (n > 0) memcpy(text_grow(t, (size_t)n), line, (size_t)n);
+    if (!more) die(FAILED, "out of memory");
+    memcpy(text_grow(t, strlen(more)), more, strlen(more));
+    free(more);
 }
 
+/* The head of a table; there is room for its numbers then. */
 static void text_npy_head(text *t, size_t rows, size_t cols)
 {
+    const size_t numbers = times(4, times(rows, cols));
     npy_head((uint8_t *)text_grow(t, NPY_HEAD), rows, cols);
+    (void)text_grow(t, numbers);
+    t->count -= numbers;
 }
 
 static void text_npy_rows(text *t, const float *values, size_t count)
 {
-    npy_pack(values, count, (uint8_t *)text_grow(t, 4 * count));
+    npy_pack(values, count, (uint8_t *)text_grow(t, times(4, count)));
 }
 
 static int ends_with(const char *path, const char *tail)
@@ -195,19 +281,24 @@ static int ends_with(const char *path, const char *tail)
 enum { NOTHING, REGULAR, FOLDER, SPECIAL };
 
 /* What stands there. SPECIAL is a device or a pipe: written in place, because a rename would put a
- * file where it was; and so are the names of what is open already, whatever that is. */
+ * file where it was; and so are the names of what is open already, whatever that is. A file whose
+ * state the system does not tell is not taken for a missing one. */
 static int kind_of(const char *path)
 {
 #ifdef HAVE_POSIX
     struct stat s;
+    int bad;
     if (strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0) return SPECIAL;
-    if (stat(path, &s) != 0) return NOTHING;
-    return S_ISDIR(s.st_mode) ? FOLDER : S_ISREG(s.st_mode) ? REGULAR : SPECIAL;
+    bad = stat(path, &s);
 #else
-    FILE *file = fopen(path, "rb");
-    if (file) fclose(file);
-    return file ? REGULAR : NOTHING;
+    struct _stat64 s;
+    int bad = _stat64(path, &s);
 #endif
+    if (bad && errno != ENOENT && errno != ENOTDIR)
+        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
+    if (bad) return NOTHING;
+    return (s.st_mode & S_IFMT) == S_IFDIR ? FOLDER : (s.st_mode & S_IFMT) == S_IFREG ? REGULAR
+         : SPECIAL;
 }
 
 static int is_folder(const char *path) { return kind_of(path) == FOLDER; }
@@ -220,50 +311,193 @@ static char *joined(const char *a, const char *b, const char *c)
     return path;
 }
 
-/* Finds out before the work whether its result can be written: makes and removes the temporary
- * file that it will go through. */
-static void check_target(const char *flag, const char *path, int device_allowed)
+static int is_stdout(const char *path)
 {
-    char *temporary;
-    FILE *file;
-    if (is_folder(path)) die(MISUSED, "%s %s is a folder, not a file", flag, path);
-    if (kind_of(path) == SPECIAL) {
-        if (!device_allowed) die(MISUSED, "%s %s is a device; name a file", flag, path);
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
+}
+
+/* Writes to what stands there already: a device, a pipe, or stdout. */
+static int write_in_place(const text *t, const char *path)
+{
+    FILE *file = stdout;
+    int wrong = 0;
+    errno = 0;
+    if (!is_stdout(path)) {
+#ifdef HAVE_POSIX
+        int at = open(path, O_WRONLY | O_APPEND | O_NOCTTY); /* never makes a file */
+        file = at < 0 ? NULL : fdopen(at, "ab");
+#else
+        file = fopen(path, "ab");
+#endif
+    } else if (screen.closed) {
+        file = NULL, errno = EBADF;
+    } else {
+#ifdef _WIN32
+        fflush(stdout);
+        _setmode(_fileno(stdout), _O_BINARY);
+#endif
+    }
+    if (!file) return errno ? errno : EIO;
+    if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
+    if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+    if (file != stdout && fclose(file) != 0 && !wrong) wrong = errno ? errno : EIO;
+    return wrong;
+}
+
+/* ---- files that are written: claimed from the start of a command to its end ---- */
+
+static struct target {
+    const char *path;
+    vae_claim claim;
+    char *lock, *temporary; /* what vae_file_save makes beside it, for on_signal */
+} targets[12];
+static int target_count;
+static struct folder {      /* made for a file, the last one first; removed again if empty */
+    struct folder *before;
+    char path[1];
+} *made_folders;
+
+/* Makes the folders that a file is to stand in. */
+static void make_folders(const char *path)
+{
+    char *part = joined(path, "", "");
+    for (size_t i = 1; part[i]; i++) {
+        int bad;
+        if (part[i] != '/') continue;
+        part[i] = '\0';
+#ifdef _WIN32
+        bad = _mkdir(part);
+#else
+        bad = mkdir(part, 0777);
+#endif
+        if (!bad) {
+            struct folder *f = (struct folder *)need(sizeof *f + i, 1);
+            memcpy(f->path, part, i);
+            f->before = made_folders;
+            made_folders = f;
+        } else if (errno != EEXIST && kind_of(part) != FOLDER) {
+            die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(errno));
+        }
+        part[i] = '/';
+    }
+    free(part);
+}
+
+/* On every way out but a signal: see on_signal. */
+static void release_targets(void)
+{
+#ifdef HAVE_POSIX
+    sigset_t all, before;
+    sigfillset(&all); /* on_signal must not meet names that another process may have by then */
+    sigprocmask(SIG_BLOCK, &all, &before);
+#endif
+    while (target_count) {
+        struct target *t = &targets[--target_count];
+        vae_claim_drop(&t->claim);
+        free(t->lock);
+        free(t->temporary);
+    }
+#ifdef HAVE_POSIX
+    sigprocmask(SIG_SETMASK, &before, NULL);
+#endif
+    while (made_folders) {
+        struct folder *f = made_folders;
+#ifdef _WIN32
+        _rmdir(f->path);
+#else
+        rmdir(f->path);
+#endif
+        made_folders = f->before;
+        free(f);
+    }
+}
+
+/* `path` lives as long as the program. `flag` is for messages. */
+static void claim_target(const char *flag, const char *path)
+{
+    struct target *t = &targets[target_count];
+    char process[40];
+    vae_report report;
+    if (target_count == sizeof targets / sizeof *targets) die(FAILED, "too many files to write");
+    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
+        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
+#ifdef HAVE_POSIX
+    snprintf(process, sizeof process, ".vae-%ld", (long)getpid());
+#else
+    process[0] = '\0';
+#endif
+    t->path = path;
+    t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
+    target_count++;
+}
+
+static const vae_claim *claim_of(const char *path)
+{
+    for (int i = 0; i < target_count; i++)
+        if (strcmp(targets[i].path, path) == 0) return &targets[i].claim;
+    die(FAILED, "%s is written without a claim", path);
+}
+
+/* The signal that has asked training to save and end; 0: none. */
+static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t training;  /* 1: such a signal is looked at after each step */
+static volatile double interrupted_at;
+
+/* Training saves. A second Ctrl-C ends it at once, but not one that follows within 0.3 s: timeout
+ * and some terminals send a signal to the process and to its group. A terminal that goes, or a pipe,
+ * may tell so many times. Everything else ends at once, without what is not to be left behind. */
+static void on_signal(int number)
+{
+    int again = interrupted && now() - interrupted_at > 0.3;
+#ifdef HAVE_POSIX
+    if (number == SIGHUP || number == SIGPIPE) again = 0;
+#endif
+    if (training && !again) {
+        if (!interrupted) interrupted_at = now(), interrupted = number;
+#ifndef HAVE_POSIX
+        signal(number, on_signal);
+#endif
         return;
     }
-    temporary = joined(path, ".tmp", "");
-    file = fopen(temporary, "wb");
-    if (!file) die(FAILED, "%s %s cannot be written: %s", flag, path, strerror(errno));
-    fclose(file);
-    remove(temporary);
-    free(temporary);
+#ifdef HAVE_POSIX
+    for (int i = 0; i < target_count; i++) {
+        unlink(targets[i].temporary);
+        unlink(targets[i].lock);
+    }
+#endif
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* A signal that was ignored when the program began, as nohup does it, stays ignored. */
+static void catch_signals(void)
+{
+#ifdef HAVE_POSIX
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction action;
+        if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+        memset(&action, 0, sizeof action);
+        action.sa_handler = on_signal;
+        action.sa_flags = SA_RESTART;
+        sigaction(numbers[i], &action, NULL);
+    }
+#else
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
+#endif
 }
 
 /* Replaces the file by these bytes, or leaves the old one as it is; "-" is stdout. Frees them. */
 static void text_save(text *t, const char *path)
 {
-    int in_place = kind_of(path) == SPECIAL, wrong = 0;
-    char *temporary = joined(path, in_place ? "" : ".tmp", "");
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(temporary, in_place ? "ab" : "wb");
-    if (!file) die(FAILED, "%s cannot be written: %s", path, strerror(errno));
-    errno = 0;
-    if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
-    if (file == stdout) {
-        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-    } else {
-        if (fflush(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-#ifdef HAVE_POSIX
-        if (!wrong && !in_place && fsync(fileno(file)) != 0) wrong = errno;
-#endif
-        if (fclose(file) != 0 && !wrong) wrong = errno ? errno : EIO;
-#ifndef HAVE_POSIX
-        if (!wrong) remove(path); /* rename does not replace there */
-#endif
-        if (!wrong && !in_place && rename(temporary, path) != 0) wrong = errno;
-        if (wrong && !in_place) remove(temporary);
+    vae_report report;
+    if (is_stdout(path) || kind_of(path) == SPECIAL) {
+        int wrong = write_in_place(t, path);
+        if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
+    } else if (vae_claim_save(claim_of(path), t->at, t->count, &report) != VAE_OK) {
+        die(FAILED, "%s", report.text);
     }
-    if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
-    free(temporary);
     free(t->at);
     memset(t, 0, sizeof *t);
 }
@@ -284,12 +518,52 @@ static double per_second(uint64_t count, double seconds)
 
 static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
 
+/* Whether a number is finite, and if `unit` also in [0,1]. By its bits, since -Ofast removes other
+ * ways to ask, and since subnormal numbers may count as 0. */
+static int fits(float x, int unit)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return unit ? bits <= 0x3f800000u || bits == 0x80000000u
+                : (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+static int is_finite(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
+/* The name of a number that is not finite. */
+static const char *odd_name(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits << 12 ? "NaN" : bits >> 63 ? "minus infinity" : "infinite";
+}
+
+/* Where the first of n floats is that is not finite; n if all are. */
+static size_t first_odd(const float *x, size_t n)
+{
+    size_t i = 0;
+    while (i < n && fits(x[i], 0)) i++;
+    return i;
+}
+
 /* JSON has no word for what is not finite. Looks at the text: -Ofast removes other ways to ask. */
 static void json_number(text *t, const char *name, double value, const char *after)
 {
     char number[40];
     snprintf(number, sizeof number, "%.9g", value);
     text_print(t, "\"%s\": %s%s", name, strpbrk(number, "in") ? "null" : number, after);
+}
+
+/* Below 0 stands for what is not known, such as a standard error of one number. */
+static void json_error(text *t, const char *name, double error, const char *after)
+{
+    if (error < 0) text_print(t, "\"%s\": null%s", name, after);
+    else json_number(t, name, error, after);
 }
 
 static void json_string(text *t, const char *name, const char *value, const char *after)
@@ -353,7 +627,7 @@ static void save_json(const char *path, const char *command, const char *file, v
     json_string(&t, "model", file, ",\n");
     text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
     json_number(&t, "seconds", seconds, ",\n  ");
-    json_number(&t, "images_per_second", speed, ",\n");
+    json_error(&t, "images_per_second", speed, ",\n");
     json_stats(&t, "train", train_stats, 1);
     json_stats(&t, "test", test_stats, 0);
     if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
@@ -423,7 +697,7 @@ typedef struct options {
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     const char *labels, *test_labels, *best, *log, *draws, *causes;
-    uint64_t images, test_images, validate, seed, image, first, from, to;
+    uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
     int resume, weights_only, factors, draw, quiet;
     double range;
@@ -478,8 +752,10 @@ static const struct { const char *name, *line; } recipes[] = {RECIPE_LIST(RECIPE
 typedef enum kind {
     SWITCH,     /* int; takes no value */
     TEXT,       /* const char * */
-    TARGET,     /* const char *: a file to write, tried before anything else is done; lo 1: devices
+    SOURCE,     /* const char *: a file or folder to read, or a word for one */
+    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1: devices
                    and - for stdout are fine */
+    BYTES,      /* uint64_t: a whole number, with K, M or G for the powers of 1024 */
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
     REAL,       /* double from lo to hi */
@@ -504,13 +780,16 @@ typedef struct flag {
 
 static const flag flags[] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
-    {TRAIN | READS, "--data", TEXT, "WHERE", AT(data), 0, 0, NULL,
+    {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
      "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
      "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
      "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
      "size (PNG, PGM, PPM; in the order of their names); or one file: IDX, NPY (uint8 or "
-     "float32) or a picture"},
-    {TRAIN, "--test", TEXT, "WHERE", AT(test), 0, 0, NULL,
+     "float32) or a picture. The axes of IDX and NPY are images, height, width and, for colour, "
+     "channels last; channels first, as PyTorch has them, are refused: save x.transpose(0, 2, 3, "
+     "1). Integers become numbers from 0 to 1; floats must lie there already, but for the "
+     "gaussian likelihoods"},
+    {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "images to test on, from a folder or file like those of --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
      "which part of a folder or a built-in set; auto: test images if there are some"},
@@ -522,16 +801,16 @@ static const flag flags[] = {
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
      "hold out the last N training images: they, not the test images, are what is looked at after "
      "each epoch; the test images then wait for the end"},
-    {TRAIN, "--labels", TEXT, "WHERE", AT(labels), 0, 0, NULL,
+    {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
      "a conditional VAE, told the class of each image: an IDX file of labels, or the word auto: "
      "those of a built-in set, of CIFAR-10, or of the standard file beside the images. Where "
      "neither network has a layer label N, both begin with one"},
-    {TRAIN, "--test-labels", TEXT, "WHERE", AT(test_labels), 0, 0, "auto",
+    {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, likewise"},
-    {READS, "--labels", TEXT, "WHERE", AT(labels), 0, 0, "auto",
+    {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "classes of the images, for a conditional model: an IDX file of labels, or auto: those that "
      "come with the images"},
-    {EVAL, "--factors", TEXT, "WHERE", AT(causes), 0, 0, NULL,
+    {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
      "what the images were drawn from, for the mutual information gap (Chen et al. 2018): the file "
      "that vae digits or vae shapes writes, a table in NPY or IDX with a row for each image; or "
      "the word auto for a built-in set. Each mu, and a factor of more than 64 values, is cut into "
@@ -654,7 +933,8 @@ static const flag flags[] = {
     {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
      "also keep the model here whenever its test loss is the lowest so far"},
     {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
-     "a row of figures for each epoch. --resume goes on with it"},
+     "a row of figures for each epoch. --resume goes on with it. The file is replaced whole after "
+     "each epoch: watch it with tail -F"},
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
      "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
      "fresh optimiser"},
@@ -692,9 +972,9 @@ static const flag flags[] = {
     {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "from -R to R"},
     {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
      "around the mu of this image of --data, counted from 0 (default: around 0)"},
-    {DECODE, "--in", TEXT, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
+    {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {USES | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, below each its reconstruction"},
@@ -723,6 +1003,9 @@ static const flag flags[] = {
      "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
      "threads that compute (default: one for each processor, 16 at most); the results are the same"},
+    {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
+     "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
+     "(default: 1G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
@@ -856,15 +1139,18 @@ static void consider(const char *typed, const char *candidate, const char **best
     if (d < *distance && d <= 1 + n / 4) *best = candidate, *distance = d;
 }
 
-/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. */
+/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. A piece that
+ * is too long ends in "...", so that its beginning is not taken for a number or a word. */
 static int next_piece(const char **list, char separator, char *piece, size_t size)
 {
     const char *start = *list, *end = start ? strchr(start, separator) : NULL;
     size_t n = end ? (size_t)(end - start) : start ? strlen(start) : 0;
+    const int cut = n >= size;
     if (!start) return 0;
-    if (n >= size) n = size - 1;
+    if (cut)
+        for (n = size - 4; n && ((unsigned char)start[n] & 0xc0) == 0x80;) n--;
     memcpy(piece, start, n);
-    piece[n] = '\0';
+    snprintf(piece + n, size - n, "%s", cut ? "..." : "");
     *list = end ? end + 1 : NULL;
     return 1;
 }
@@ -880,6 +1166,22 @@ static int read_whole(const char *typed, uint64_t *value)
     }
     *value = v;
     return n > 0 && typed[n] == '\0';
+}
+
+/* The same with K, M or G behind it. */
+static int read_bytes(const char *typed, uint64_t *value)
+{
+    static const char units[] = "KMG";
+    char digits[24];
+    const size_t n = strlen(typed);
+    const char *unit = n ? strchr(units, typed[n - 1]) : NULL;
+    const int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (n >= sizeof digits) return 0;
+    memcpy(digits, typed, n + 1);
+    if (unit) digits[n - 1] = '\0';
+    if (!read_whole(digits, value) || *value > UINT64_MAX >> shift) return 0;
+    *value <<= shift;
+    return 1;
 }
 
 /* Decimal only, all of the text, nothing that overflows or vanishes. */
@@ -920,9 +1222,19 @@ static void set_value(options *o, const flag *f, const char *typed)
     case SWITCH:
         *(int *)field = 1;
         break;
-    case TEXT:
+    case SOURCE:
     case TARGET:
+        if (!*typed) die(MISUSED, "%s: the name is empty", f->name);
         *(const char **)field = typed;
+        break;
+    case TEXT:
+        *(const char **)field = typed;
+        break;
+    case BYTES:
+        if (!read_bytes(typed, &whole) || whole < 1)
+            die(MISUSED, "%s: '%s' is not a number of bytes from 1 on, such as 4000000, 512M or 2G",
+                f->name, typed);
+        *(uint64_t *)field = whole;
         break;
     case WHOLE:
     case INTEGER:
@@ -945,26 +1257,28 @@ static void set_value(options *o, const flag *f, const char *typed)
     }
 }
 
-/* The value of a field as it would be typed. */
-static void value_text(const options *o, const flag *f, char *out, size_t size)
+/* The value of a field as it would be typed, for the caller to free(). */
+static char *value_text(const options *o, const flag *f)
 {
     const void *field = (const char *)o + f->at;
     const char *words = f->word, *t;
-    out[0] = '\0';
+    char out[60] = "";
     switch (f->kind) {
     case SWITCH:
-    case INTEGER: snprintf(out, size, "%d", *(const int *)field); break;
-    case WHOLE: snprintf(out, size, "%llu", (ull)*(const uint64_t *)field); break;
-    case REAL: real_text(out, size, *(const double *)field); break;
+    case INTEGER: snprintf(out, sizeof out, "%d", *(const int *)field); break;
+    case BYTES:
+    case WHOLE: snprintf(out, sizeof out, "%llu", (ull)*(const uint64_t *)field); break;
+    case REAL: real_text(out, sizeof out, *(const double *)field); break;
     case CHOICE:
-        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, size);
+        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, sizeof out);
         break;
     case TEXT:
+    case SOURCE:
     case TARGET:
         t = *(const char *const *)field;
-        snprintf(out, size, "%s", t ? t : "");
-        break;
+        return joined(t ? t : "", "", "");
     }
+    return joined(out, "", "");
 }
 
 static const flag *find_flag(unsigned command_bit, const char *name)
@@ -1076,6 +1390,7 @@ static void parse(options *o, const command *c, int argc, char **argv)
             if (o->operand)
                 die(MISUSED, "'%s' does not belong here: '%s' is the %s already", argv[i],
                     o->operand, c->operand);
+            if (!argv[i][0]) die(MISUSED, "the name of the %s is empty", c->operand);
             o->operand = argv[i];
             continue;
         }
@@ -1100,20 +1415,6 @@ static void parse(options *o, const command *c, int argc, char **argv)
     if (c->must && !given(o, c->must))
         die(MISUSED, "'vae %s' needs %s; see 'vae help %s'", c->name, c->must, c->name);
     screen.quiet = o->quiet;
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
-        const char *path;
-        if (!(f->commands & c->bit) || f->kind != TARGET) continue;
-        path = *(const char *const *)((const char *)o + f->at);
-        if (!path) continue;
-        if (strcmp(path, "-") == 0 && f->lo > 0) {
-            screen.out = stderr;
-            continue;
-        }
-        if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
-            die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
-        check_target(f->name, path, f->lo > 0);
-    }
 }
 
 /* ---- help ------------------------------------------------------------------------------- */
@@ -1345,7 +1646,7 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
     picture = memcmp(begin, "\x89PNG\r\n\x1a\n", 8) == 0
            || (begin[0] == 'P' && begin[1] >= '1' && begin[1] <= '7');
     if (memcmp(begin, "\x93NUMPY", 6) == 0) {
-        bytes = images__read(path, &size, error);
+        bytes = images_read(path, &size, error);
         if (!bytes) die(FAILED, "%s", error);
         if (!images_npy(bytes, size, &d->images, error)) die(FAILED, "%s: %s", path, error);
     } else if (picture) {
@@ -1370,7 +1671,7 @@ static int find_images(dataset *d, const char *where, int test, uint64_t limit)
     if (!is_folder(where)) return 0;
     for (int i = 0; i < 2 * STEMS && !d->name; i++) {
         char *path = joined(where, stems[test][i / 2] + ends_with(where, "/"), i % 2 ? ".gz" : "");
-        if (kind_of(path) != NOTHING) load_images(d, path, limit);
+        if (kind_of(path) == REGULAR) load_images(d, path, limit);
         free(path);
     }
     if (d->name) return 1;
@@ -1389,17 +1690,78 @@ NORETURN static void no_images(const char *where, int test)
         test ? "" : " and pictures (.png, .pgm, .ppm)");
 }
 
-/* Where the images do not fit a model, says so before the work begins. */
-static void check_images(const dataset *d, const vae_info *at, const char *which)
+/* Colours are 1 or 3, and more often behind the sides than before them. */
+static int channels_first(const vae_data *d)
 {
-    if (d->images.item != at->input_dim)
+    return d->rank == 4 && (d->dims[1] == 1 || d->dims[1] == 3) && d->dims[3] != 1
+           && d->dims[3] != 3;
+}
+
+/* Dies where the shape of the images, from which that of a model is taken, has its axes in another
+ * order, as far as can be seen. */
+static void check_axes(const dataset *d)
+{
+    const size_t *dims = d->images.dims;
+    if (channels_first(&d->images))
+        die(FAILED, "%s holds images of %zu x %zu x %zu, which looks like channels first, and "
+            "expected is height x width x channels: save x.transpose(0, 2, 3, 1), or say --input "
+            "%zux%zux%zu if that is meant", d->name, dims[1], dims[2], dims[3], dims[1], dims[2],
+            dims[3]);
+}
+
+/* What a likelihood cannot take, told by file, image and place. Integers become what it can. */
+static void check_values(const dataset *d, const vae_desc *desc)
+{
+    const size_t item = d->images.item;
+    const int unit = desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN
+                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED
+                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    float *x;
+    if (d->images.type != VAE_F32 && d->images.type != VAE_F64) return;
+    x = floats(item, 1);
+    for (size_t i = 0; i < d->images.count; i++) {
+        vae_data_read(&d->images, i, 1, x);
+        for (size_t k = 0; k < item; k++) {
+            if (fits(x[k], unit)) continue;
+            if (!fits(x[k], 0))
+                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k,
+                    odd_name((double)x[k]));
+            die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1", d->name,
+                i, k, (double)x[k],
+                vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+        }
+    }
+    free(x);
+}
+
+/* Where the images do not fit a model, says so before the work begins. */
+static void check_images(const dataset *d, const vae *model, const char *which)
+{
+    const size_t *dims = d->images.dims;
+    vae_info at;
+    vae_desc desc;
+    vae_get_info(model, &at);
+    vae_get_desc(model, &desc);
+    if (d->images.item != at.input_dim)
         die(FAILED, "%s holds images of %zu numbers, but %s takes %zu", d->name, d->images.item,
-            which, at->input_dim);
+            which, at.input_dim);
+    if (channels_first(&d->images) && at.channels == dims[1] && at.channels > 1
+        && at.height == dims[2] && at.width == dims[3])
+        die(FAILED, "%s holds images of %zu x %zu x %zu, channels first, but %s takes %zu x %zu x "
+            "%zu: save x.transpose(0, 2, 3, 1)", d->name, dims[1], dims[2], dims[3], which,
+            at.height, at.width, at.channels);
+    check_values(d, &desc);
 }
 
 static void check(const vae *model, vae_status status)
 {
     if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
+}
+
+/* The same of work on a data set, whose name is told. */
+static void check_on(const dataset *d, const vae *model, vae_status status)
+{
+    if (status != VAE_OK) die(FAILED, "%s: %s", d->name, vae_last_report(model)->text);
 }
 
 static int is_one_file(const char *where)
@@ -1446,11 +1808,11 @@ static char *labels_beside(const char *path)
     if (at) memcpy(at, "labels", 6), at = strstr(at, "idx");
     if (at && (at[3] == '3' || at[3] == '4')) {
         at[3] = '1';
-        if (!ends_with(path, ".gz") && kind_of(beside) != NOTHING) return beside;
+        if (!ends_with(path, ".gz") && kind_of(beside) == REGULAR) return beside;
         beside[n] = '\0';
-        if (kind_of(beside) != NOTHING) return beside;
+        if (kind_of(beside) == REGULAR) return beside;
         if (ends_with(path, ".gz")) beside[n - 3] = '\0';
-        if (kind_of(beside) != NOTHING) return beside;
+        if (kind_of(beside) == REGULAR) return beside;
     }
     free(beside);
     return NULL;
@@ -1523,6 +1885,181 @@ static void hold_out(dataset *from, size_t count, dataset *held)
     if (from->labels) held->images.labels = from->labels + left;
     held->images.count = held->images.dims[0] = count;
     from->images.count = from->images.dims[0] = left;
+}
+
+/* ---- what is read and what is written must be different files ---------------------------- */
+
+#ifdef HAVE_POSIX
+/* Whether a file is there, and its place on the disk. */
+static int look(const char *path, struct stat *s)
+{
+    int bad = strcmp(path, "/dev/stdout") == 0 ? fstat(1, s)
+            : strcmp(path, "/dev/stderr") == 0 ? fstat(2, s) : stat(path, s);
+    if (bad && errno != ENOENT && errno != ENOTDIR)
+        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
+    return !bad;
+}
+
+/* What stands behind the last '/'. */
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int in_folder(const char *path, const char *folder)
+{
+    const size_t n = (size_t)(last_part(path) - path);
+    char *its = joined(n ? path : ".", "", "");
+    struct stat a, b;
+    int is;
+    if (n) its[n] = '\0';
+    is = look(its, &a) && look(folder, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    free(its);
+    return is;
+}
+
+static int same_file(const char *a, const char *b)
+{
+    struct stat s, t;
+    const int there = look(a, &s);
+    char *folder;
+    int same;
+    if (there != look(b, &t)) return 0;
+    if (there) return s.st_dev == t.st_dev && s.st_ino == t.st_ino && S_ISREG(s.st_mode);
+    folder = joined(b, "", "");
+    folder[last_part(b) - b] = '\0';
+    same = strcmp(last_part(a), last_part(b)) == 0 && in_folder(a, folder[0] ? folder : ".");
+    free(folder);
+    return same;
+}
+
+/* 2: a file of this name is one of a set in IDX or CIFAR-10's form; 1: a picture, which is read
+ * where there is no such set; 0: --data does not read it. */
+static int role_in_data(const char *name)
+{
+    static const char *const sets[] = {"train-images", "train-labels", "t10k-images",
+                                       "t10k-labels", "data_batch_", "test_batch."};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        if (strncmp(name, sets[i], strlen(sets[i])) == 0) return 2;
+    return images__is_name(name);
+}
+
+/* Whether `path` is, or would become, one of the files that are read from a folder. */
+static int among_data(const char *path, const char *folder)
+{
+    DIR *d = opendir(folder);
+    struct dirent *entry;
+    int role = in_folder(path, folder) ? role_in_data(last_part(path)) : 0, sets = 0;
+    while (d && (entry = readdir(d)) != NULL) {
+        const int its = role_in_data(entry->d_name);
+        char *file = its ? joined(folder, "/", entry->d_name) : NULL;
+        if (its == 2) sets = 1;
+        if (its > role && same_file(path, file)) role = its;
+        free(file);
+    }
+    if (d) closedir(d);
+    return role == 2 || (role == 1 && !sets);
+}
+#else
+static int same_file(const char *a, const char *b)
+{
+#ifdef _WIN32
+    char *x = _fullpath(NULL, a, 0), *y = _fullpath(NULL, b, 0);
+    const int same = x && y && _stricmp(x, y) == 0;
+    free(x);
+    free(y);
+    return same;
+#else
+    return strcmp(a, b) == 0;
+#endif
+}
+#endif
+
+typedef struct named {
+    const char *what, *path;    /* "--model", "m.safetensors" */
+    int written, folder;
+} named;
+
+/* Every file and folder of the command line: out (FLAGS + 3). */
+static size_t list_paths(const options *o, named *out)
+{
+    size_t count = 0;
+    memset(out, 0, (FLAGS + 3) * sizeof *out);
+    if (o->command & (USES | INFO)) out[count].what = "the model", out[count++].path = o->operand;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        const int read = f->kind == SOURCE;
+        named *n = &out[count];
+        if (!(f->commands & o->command) || !(read || f->kind == TARGET)) continue;
+        n->what = f->name, n->path = *(const char *const *)((const char *)o + f->at);
+        if (!n->path || (!read && strcmp(n->path, "-") == 0)) continue;
+        if (read && (f->at == AT(data) || f->at == AT(test) ? is_built_in(n->path)
+                                                            : strcmp(n->path, "auto") == 0))
+            continue;
+        n->written = !read && kind_of(n->path) != SPECIAL;
+        n->folder = read && is_folder(n->path);
+        count++;
+    }
+#ifdef HAVE_POSIX
+    out[count].what = "the output", out[count++].path = "/dev/stdout";
+    out[count].what = "the errors", out[count++].path = "/dev/stderr";
+#endif
+    return count;
+}
+
+/* Dies if what is written by flag `to` would replace what is named by `other`. */
+static void check_pair(const named *to, const named *other)
+{
+    const int images = strcmp(other->what, "--data") == 0 || strcmp(other->what, "--test") == 0;
+    char *beside = images && !other->folder ? labels_beside(other->path) : NULL;
+    if (same_file(to->path, other->path))
+        die(MISUSED, "%s %s and %s %s are the same file", to->what, to->path, other->what,
+            strncmp(other->path, "/dev/std", 8) ? other->path : "of this command");
+    if (beside && same_file(to->path, beside))
+        die(MISUSED, "%s %s and the labels of %s are the same file", to->what, to->path,
+            other->path);
+#ifdef HAVE_POSIX
+    if (other->folder && among_data(to->path, other->path))
+        die(MISUSED, "%s %s and an image of %s %s would be the same file", to->what, to->path,
+            other->what, other->path);
+#endif
+    free(beside);
+}
+
+/* Looks at each file that is to be written, makes the folders it stands in, and claims it: all that
+ * can be refused is refused before anything is written. */
+static void claim_targets(const options *o)
+{
+    named paths[FLAGS + 3];
+    size_t count;
+    for (size_t i = 0; i < FLAGS; i++) {
+        const flag *f = &flags[i];
+        const char *path;
+        int there;
+        if (!(f->commands & o->command) || f->kind != TARGET) continue;
+        path = *(const char *const *)((const char *)o + f->at);
+        if (!path) continue;
+        if (f->lo > 0 && is_stdout(path)) {
+            screen.out = stderr;
+            continue;
+        }
+        if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
+            die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
+        there = kind_of(path);
+        if (there == FOLDER || ends_with(path, "/"))
+            die(MISUSED, "%s %s is a folder, not a file", f->name, path);
+        if (there == SPECIAL && !(f->lo > 0))
+            die(MISUSED, "%s %s is a device; name a file", f->name, path);
+        if (there == NOTHING) make_folders(path);
+    }
+    count = list_paths(o, paths);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; paths[i].written && k < count; k++)
+            if (k != i && !(paths[k].written && k < i)) check_pair(&paths[i], &paths[k]);
+    catch_signals();
+    for (size_t i = 0; i < count; i++)
+        if (paths[i].written) claim_target(paths[i].what, paths[i].path);
 }
 
 /* ---- training: settings ----------------------------------------------------------------- */
@@ -1702,13 +2239,15 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
     unsettle(&wanted, other, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
-        char in_file[800], on_line[800];
+        char *in_file, *on_line;
         if (!(flags[i].commands & SETTING) || !typed->given[i]) continue;
-        value_text(&file, &flags[i], in_file, sizeof in_file);
-        value_text(&wanted, &flags[i], on_line, sizeof on_line);
+        in_file = value_text(&file, &flags[i]);
+        on_line = value_text(&wanted, &flags[i]);
         if (strcmp(in_file, on_line) != 0)
             die(MISUSED, "%s %s contradicts %s, which was made with '%s'; leave the flag out, or "
                 "start anew without --resume", flags[i].name, on_line, typed->model, in_file);
+        free(in_file);
+        free(on_line);
     }
     vae_destroy(other);
     if (given(typed, "--epochs") && file.desc.schedule == VAE_SCHEDULE_COSINE
@@ -1755,26 +2294,6 @@ static void shape_text(const vae_data *data, char *out, size_t size)
 
 /* ---- training: the run ------------------------------------------------------------------ */
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number) { interrupted = number; }
-
-/* A second Ctrl-C ends the program at once. */
-static void catch_signals(void)
-{
-#ifdef HAVE_POSIX
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-#else
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-#endif
-}
-
 typedef struct run {
     const options *o;
     vae_stats train, test;      /* of the last epoch; test: of what is held out, if anything is */
@@ -1790,9 +2309,9 @@ typedef struct run {
     uint64_t epoch_images;
     double drawn;               /* when the live line was */
     int testing;                /* 1: the steps of an epoch are done, its test is next */
-    FILE *log;                  /* of --log, open at its end; NULL: none */
+    text log;                   /* all of --log */
     double log_seconds;         /* in steps, before this program began */
-    double rate, next;          /* learning rates of the last step and of the one to come */
+    double rate;                /* learning rate of the last step */
     uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
     vae_report trouble;         /* of a checkpoint that could not be written */
 } run;
@@ -1862,9 +2381,11 @@ static void draw_epoch(const run *r, const vae_progress *p)
         snprintf(loss, sizeof loss, " loss %.2f", p->test.loss);
     duration_text(took, sizeof took, r->epoch_busy);
     stats_text(all, sizeof all, &p->train, r->shows, 2);
-    snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s  %.0f images/s  %s", wide,
-             (ull)p->epoch + 1, (ull)p->epochs, all, test, loss,
-             per_second(r->epoch_images, r->epoch_busy), took);
+    wide = snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s", wide, (ull)p->epoch + 1,
+                    (ull)p->epochs, all, test, loss);
+    if (r->epoch_images) /* none: the run before had done all of its steps */
+        snprintf(line + wide, sizeof line - (size_t)wide, "  %.0f images/s  %s",
+                 per_second(r->epoch_images, r->epoch_busy), took);
     screen_line(line, 1);
 }
 
@@ -1872,7 +2393,7 @@ static int save_model(run *r, vae *model, int flags_of_save)
 {
     vae_info at;
     vae_get_info(model, &at);
-    if (vae_save(model, r->o->model, flags_of_save) != VAE_OK) {
+    if (vae_claim_save_model(claim_of(r->o->model), model, flags_of_save) != VAE_OK) {
         r->trouble = *vae_last_report(model);
         return 0;
     }
@@ -1903,28 +2424,46 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
     return good && columns == LOG_COLUMNS;
 }
 
-/* Opens the log at its end. On --resume rows up to the model's epoch are kept and later ones, of
- * which a checkpoint was never written, dropped. */
-static void open_log(run *r, uint64_t epochs, int resumed)
+/* The bytes of the file of --log, nothing if it is not there; not ours to replace if it is
+ * something else. */
+static text read_log(const char *path)
+{
+    text all = {NULL, 0, 0};
+    FILE *file = fopen(path, "rb");
+    int wrong = file ? 0 : errno;
+    if (wrong && kind_of(path) != NOTHING)
+        die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
+    for (size_t n = file != NULL; n > 0;) {
+        char *room = (char *)text_grow(&all, 65536);
+        n = fread(room, 1, 65536, file);
+        all.count -= 65536 - n;
+        if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
+            die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
+    }
+    if (file && ferror(file)) die(FAILED, "--log %s cannot be read: %s", path, strerror(errno));
+    if (file) fclose(file);
+    return all;
+}
+
+static int save_log(run *r)
+{
+    return vae_claim_save(claim_of(r->o->log), r->log.at, r->log.count, &r->trouble) == VAE_OK;
+}
+
+/* Begins the log. On --resume `old`, the bytes that were there, are kept up to the model's epoch;
+ * later rows, of which a checkpoint was never written, are dropped. Frees them. */
+static void begin_log(run *r, text *old, uint64_t epochs, int resumed)
 {
     const char *path = r->o->log;
-    FILE *old = resumed ? fopen(path, "rb") : NULL;
-    text all = {NULL, 0, 0}, kept = {NULL, 0, 0};
+    const size_t head = sizeof log_head - 1;
     uint64_t epoch = 0;
-    size_t head = sizeof log_head - 1, at = head;
-    text_print(&kept, "%s", log_head);
-    for (size_t n = old != NULL; n > 0;) {
-        char *room = (char *)text_grow(&all, 65536);
-        n = fread(room, 1, 65536, old);
-        all.count -= 65536 - n;
-    }
-    if (resumed && kind_of(path) != NOTHING && (!old || ferror(old)))
-        die(FAILED, "--log %s cannot be read", path);
-    if (old) fclose(old);
-    if (all.count && (all.count < head || memcmp(all.at, log_head, head) != 0))
-        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
-    while (at < all.count) {
-        const char *line = all.at + at, *end = (const char *)memchr(line, '\n', all.count - at);
+    size_t at = resumed ? head : old->count;
+    text_print(&r->log, "%s", log_head);
+    if (resumed && old->count && (old->count < head || memcmp(old->at, log_head, head) != 0))
+        die(FAILED, "%s has other columns than this log of vae train; name another file", path);
+    while (at < old->count) {
+        const char *line = old->at + at;
+        const char *end = (const char *)memchr(line, '\n', old->count - at);
         size_t size = end ? (size_t)(end - line) : 0;
         uint64_t next = 0;
         double seconds = 0;
@@ -1934,16 +2473,14 @@ static void open_log(run *r, uint64_t epochs, int resumed)
                 size < 60 ? (int)size : 60, line, (ull)epoch);
         if (next > epochs) break;
         epoch = next, r->log_seconds = seconds;
-        memcpy(text_grow(&kept, size + 1), line, size + 1);
+        memcpy(text_grow(&r->log, size + 1), line, size + 1);
         at += size + 1;
     }
     if (resumed && epoch < epochs)
         say("log          %s lacks epochs %llu to %llu, which were made without it\n\n", path,
             (ull)epoch + 1, (ull)epochs);
-    free(all.at);
-    text_save(&kept, path);
-    r->log = fopen(path, "ab");
-    if (!r->log) die(FAILED, "--log %s cannot be written: %s", path, strerror(errno));
+    free(old->at);
+    if (!save_log(r)) die(FAILED, "%s", r->trouble.text);
 }
 
 /* One row, on the disk before the checkpoint of its epoch is: what a kill leaves is then a row too
@@ -1951,26 +2488,16 @@ static void open_log(run *r, uint64_t epochs, int resumed)
 static int write_log(run *r, vae *model, const vae_progress *p)
 {
     vae_info at;
-    int good;
     vae_get_info(model, &at);
-    fprintf(r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
-            (ull)at.step, r->log_seconds + r->busy, r->rate, -p->train.elbo,
-            p->train.recon, p->train.kl, p->train.loss, p->train.bound);
+    text_print(&r->log, "%llu,%llu,%.3f,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,", (ull)p->epoch + 1,
+               (ull)at.step, r->log_seconds + r->busy, r->rate, -p->train.elbo,
+               p->train.recon, p->train.kl, p->train.loss, p->train.bound);
     if (p->has_test)
-        fprintf(r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon, p->test.kl,
-                p->test.loss, (ull)at.best_epoch);
+        text_print(&r->log, "%.9g,%.9g,%.9g,%.9g,%llu\n", -p->test.elbo, p->test.recon,
+                   p->test.kl, p->test.loss, (ull)at.best_epoch);
     else
-        fputs(",,,,\n", r->log);
-    errno = 0;
-    good = fflush(r->log) == 0 && !ferror(r->log);
-#ifdef HAVE_POSIX
-    good = good && fsync(fileno(r->log)) == 0;
-#endif
-    if (good) return 1;
-    r->trouble.status = VAE_ERR_WRITE;
-    snprintf(r->trouble.text, sizeof r->trouble.text, "%.200s cannot be written: %s", r->o->log,
-             strerror(errno ? errno : EIO));
-    return 0;
+        text_print(&r->log, ",,,,\n");
+    return save_log(r);
 }
 
 /* ---- training: what vae_fit calls ------------------------------------------------------- */
@@ -1978,8 +2505,8 @@ static int write_log(run *r, vae *model, const vae_progress *p)
 /* The model, as the best so far. */
 static int save_best(run *r, vae *model)
 {
-    if (vae_save(model, r->o->best, r->o->weights_only ? VAE_SAVE_WEIGHTS_ONLY : 0) == VAE_OK)
-        return 1;
+    const int how = r->o->weights_only ? VAE_SAVE_WEIGHTS_ONLY : 0;
+    if (vae_claim_save_model(claim_of(r->o->best), model, how) == VAE_OK) return 1;
     r->trouble = *vae_last_report(model);
     return 0;
 }
@@ -1996,7 +2523,7 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
     if (!p->epoch_done) {
         uint64_t rows = p->images - (p->step - 1) * (uint64_t)r->o->desc.batch;
         r->images += rows, r->epoch_images += rows;
-        r->rate = r->next;
+        r->rate = at.last_lr;
         r->busy += t - r->mark, r->epoch_busy += t - r->mark;
         if (screen.terminal && !screen.quiet && t - r->drawn > 0.1) {
             draw_progress(r, p);
@@ -2007,12 +2534,11 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
         if (p->has_test) r->test = p->test, r->has_test = 1;
         draw_epoch(r, p);
         r->epoch_images = 0, r->epoch_busy = 0;
-        if (r->log && !write_log(r, model, p)) return 1;
+        if (r->o->log && !write_log(r, model, p)) return 1;
         if (r->o->best && at.best_epoch == p->epoch + 1 && !save_best(r, model)) return 1;
         if (r->o->model && (p->epoch + 1) % (uint64_t)r->o->checkpoint_every == 0
             && !save_model(r, model, 0)) return 1;
     }
-    r->next = at.lr;
     r->mark = now();
     return interrupted != 0;
 }
@@ -2032,12 +2558,13 @@ static void print_objective(const vae *model, double steps_per_epoch)
     unsettle(&set, model, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
         const flag *f = &flags[i];
-        char value[100];
+        char *value;
         if (f->commands & TRAIN && !f->name) within = strncmp(f->help, "Objective", 9) == 0;
         if (!within || !(f->commands & SETTING) || !acts(&set, f)) continue;
-        value_text(&set, f, value, sizeof value);
-        if (strcmp(value, f->standard) == 0) continue;
-        say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        value = value_text(&set, f);
+        if (strcmp(value, f->standard) != 0)
+            say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        free(value);
     }
     if (any) say("\n");
 }
@@ -2101,7 +2628,7 @@ static void print_samples(vae *model)
     if (columns > 8) columns = 8;
     if (screen.quiet || !screen.colour || at.channels != 1 || at.height < 2 || !columns) return;
     count = columns < 4 ? 2 * columns : columns;
-    x = (float *)need(count * at.input_dim, sizeof *x);
+    x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
     if (at.classes) check(model, vae_condition(model, classes, count));
     if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
@@ -2179,6 +2706,16 @@ static void check_same_images(const options *o, const vae_desc *d, const vae_inf
             o->model, (ull)at->step, (ull)at->epoch, images->images.count, (ull)steps);
 }
 
+/* A model file as --max-memory allows it. */
+static void load_file(const options *o, const char *path, vae_load_options *how, vae **model)
+{
+    vae_report report;
+    how->max_memory = o->max_memory < SIZE_MAX ? (size_t)o->max_memory : SIZE_MAX;
+    if (vae_load(path, how, model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text,
+            report.status == VAE_ERR_SIZE ? "; --max-memory N allows more" : "");
+}
+
 /* The file of --model if --resume says so and it is there, or a new model. Afterwards o->desc is
  * what the model says of itself, and images, test and held have labels where it asks for some. */
 static vae *begin_model(options *o, dataset *images, dataset *test, dataset *held)
@@ -2193,7 +2730,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     if (resumed) {
         memset(&how, 0, sizeof how);
         how.isa = o->desc.isa, how.threads = threads_of(o);
-        if (vae_load(o->model, &how, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+        load_file(o, o->model, &how, &model);
         vae_get_info(model, &at);
         if (o->labels && !at.classes)
             die(MISUSED, "--labels: %s was made without classes; start anew without --resume",
@@ -2215,6 +2752,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
         check_same_images(o, &d, &at, images);
     } else {
         if (!o->desc.input) {
+            check_axes(images);
             shape_text(&images->images, shape, sizeof shape);
             o->desc.input = shape;
         }
@@ -2226,8 +2764,9 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     vae_get_desc(model, &o->desc);
     vae_get_info(model, &at);
-    check_images(images, &at, resumed ? o->model : "--input");
-    if (test->name) check_images(test, &at, resumed ? o->model : "the training set");
+    check_images(images, model, resumed ? o->model : "--input");
+    if (held->name) check_images(held, model, resumed ? o->model : "--input");
+    if (test->name) check_images(test, model, resumed ? o->model : "the training set");
     if (!test->name && !held->name
         && (o->desc.patience || o->desc.schedule == VAE_SCHEDULE_PLATEAU || o->best))
         die(MISUSED, "%s looks at test losses: it needs --validate N or test images",
@@ -2251,7 +2790,8 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
         o->desc.epochs, o->desc.epochs > 1 ? "s" : "", steps_per_epoch(images, o->desc.batch),
         (ull)o->desc.seed);
     say("parameters   %zu, %.1f MB of memory, %s, %d thread%s\n", at.parameters,
-        (double)at.memory / 1e6, isa_name(at.isa), threads_of(o), threads_of(o) > 1 ? "s" : "");
+        (double)at.memory / 1e6, isa_name(at.isa), o->desc.threads,
+        o->desc.threads > 1 ? "s" : "");
     if (resumed && at.epoch >= (uint64_t)o->desc.epochs)
         say("model        %s has %llu epochs already; --epochs N goes on\n", o->model,
             (ull)at.epoch);
@@ -2288,6 +2828,7 @@ static int end_fit(run *r, vae *model, vae_status status)
     if (o->model && (r->saved_step != at.step || (o->weights_only && status == VAE_OK))
         && !save_model(r, model, o->weights_only && status == VAE_OK ? VAE_SAVE_WEIGHTS_ONLY : 0))
         die(FAILED, "%s", r->trouble.text);
+    training = 0;
     if (status == VAE_OK) return 0;
     say("stopped after step %llu; ", (ull)at.step);
     if (o->model) say("%s is saved: the same command with --resume goes on\n", o->model);
@@ -2309,10 +2850,12 @@ static void json_train(text *t, const run *r, const vae *model)
 static int train(options *o)
 {
     dataset images = {0}, test = {0}, held = {0};
+    text old_log = {NULL, 0, 0};
     run r;
     vae *model;
     vae_info at;
     int status;
+    if (o->log) old_log = read_log(o->log);
     if (!o->model && (o->resume || o->weights_only))
         die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
     check_spellings(o);
@@ -2337,10 +2880,10 @@ static int train(options *o)
     r.saved_step = o->resume && at.step ? at.step : UINT64_MAX;
     r.held = held.name != NULL;
     r.shows = shows(&o->desc);
-    r.next = at.lr;
-    if (o->log) open_log(&r, at.epoch, o->resume && at.step > 0);
+    r.rate = at.last_lr;
+    if (o->log) begin_log(&r, &old_log, at.epoch, o->resume && at.step > 0);
     r.begun = r.mark = now();
-    catch_signals();
+    training = 1;
     status = end_fit(&r, model, vae_fit(model, &images.images,
                                         r.held ? &held.images : test.name ? &test.images : NULL,
                                         on_progress, &r));
@@ -2361,12 +2904,12 @@ static int train(options *o)
             const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
                                              : r.has_test ? &r.test : NULL;
             json_train(&more, &r, model);
-            save_json(o->json, "train", o->model, model, seconds, per_second(r.images, r.busy),
-                      r.has_train ? &r.train : NULL, tested, &more);
+            save_json(o->json, "train", o->model, model, seconds,
+                      r.images ? per_second(r.images, r.busy) : -1, r.has_train ? &r.train : NULL, tested, &more);
         }
         print_samples(model);
     }
-    if (r.log) fclose(r.log);
+    free(r.log.at);
     vae_destroy(model);
     drop(&held);
     drop(&images);
@@ -2387,10 +2930,10 @@ typedef struct use {
 static void load_model(use *u, const options *o, int batch)
 {
     vae_load_options how;
-    vae_report report;
     memset(&how, 0, sizeof how);
-    how.inference = 1, how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
-    if (vae_load(o->operand, &how, &u->model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    how.inference = o->command == INFO ? 2 : 1; /* 2: to look at, without buffers */
+    how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
+    load_file(o, o->operand, &how, &u->model);
     vae_get_desc(u->model, &u->desc);
     vae_get_info(u->model, &u->info);
 }
@@ -2437,7 +2980,7 @@ static void open_data(use *u, const options *o)
         if (!found && o->split != SPLIT_TEST) found = find_images(&u->data, o->data, 0, o->images);
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
-    check_images(&u->data, &u->info, o->operand);
+    check_images(&u->data, u->model, o->operand);
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);
@@ -2479,7 +3022,7 @@ typedef void batch_work(use *u, const float *x, size_t first, size_t rows, void 
 static void each_batch(use *u, batch_work *work, void *user)
 {
     const size_t most = (size_t)u->desc.batch, count = u->data.images.count;
-    float *x = (float *)need(most * u->info.input_dim, sizeof *x);
+    float *x = floats(most, u->info.input_dim);
     for (size_t first = 0; first < count; first += most) {
         size_t rows = count - first < most ? count - first : most;
         vae_data_read(&u->data.images, first, rows, x);
@@ -2489,26 +3032,90 @@ static void each_batch(use *u, batch_work *work, void *user)
     free(x);
 }
 
-/* images (count, input_dim) */
-static void save_pictures(const use *u, const options *o, const float *images, size_t count,
-                          size_t columns)
+/* An image that a figure says nothing about: which, and what may be the cause. */
+NORETURN static void odd_image(use *u, size_t index, const char *what, double value)
 {
-    size_t height = u->info.height, width = u->info.width, channels = u->info.channels, zoom = 1;
-    const char *error;
-    if (height == 1 && width == 1) { /* the shape was given as one number */
+    const size_t dim = u->info.input_dim;
+    size_t most = 0;
+    float *x = floats(dim, 1);
+    vae_data_read(&u->data.images, index, 1, x);
+    for (size_t k = 1; k < dim; k++)
+        if (square((double)x[k]) > square((double)x[most])) most = k;
+    die(FAILED, "%s: image %zu: its %s is %s; of its numbers, number %zu is farthest from 0: %.9g",
+        u->data.name, index, what, odd_name(value), most, (double)x[most]);
+}
+
+/* x (rows, input_dim), from image `first` of the data on -> mu (rows, latent), logvar likewise or
+ * NULL */
+static void encode_rows(use *u, const float *x, size_t first, size_t rows, float *mu, float *logvar)
+{
+    const size_t latent = u->info.latent, n = rows * latent;
+    size_t odd;
+    check_on(&u->data, u->model, vae_encode(u->model, x, rows, mu, logvar));
+    odd = first_odd(mu, n);
+    if (odd < n) odd_image(u, first + odd / latent, "mu", (double)mu[odd]);
+    odd = logvar ? first_odd(logvar, n) : n;
+    if (odd < n) odd_image(u, first + odd / latent, "logvar", (double)logvar[odd]);
+}
+
+/* A PNG of many images side by side. */
+typedef struct sheet {
+    size_t count, columns, height, width, channels, zoom;
+} sheet;
+
+/* The picture of `count` images; one that is too large is refused before the work. */
+static sheet plan_sheet(const use *u, const options *o, size_t count, size_t columns)
+{
+    sheet s = {0, 0, 0, 0, 0, 1};
+    int width, height;
+    s.count = count, s.columns = columns < count ? columns : count;
+    s.height = u->info.height, s.width = u->info.width, s.channels = u->info.channels;
+    if (s.height == 1 && s.width == 1) { /* the shape was given as one number */
         size_t side = 1;
-        while (side * side < channels) side++;
-        if (side * side == channels) height = width = side;
-        else width = channels;
-        channels = 1;
+        while (side * side < s.channels) side++;
+        if (side * side == s.channels) s.height = s.width = side;
+        else s.width = s.channels;
+        s.channels = 1;
     }
-    if (o->zoom) zoom = (size_t)o->zoom;
-    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 64) zoom++;
-    if (columns > count) columns = count;
-    error = picture_save_grid(o->out, images, (int)count, (int)height, (int)width, (int)channels,
-                              (int)columns, (int)zoom);
+    if (s.channels != 1 && s.channels != 3)
+        die(FAILED, "images of %s have %zu channels, and a picture has 1 or 3%s", o->operand,
+            s.channels, o->command == DECODE ? ": name a file in .npy" : "");
+    if (o->zoom) s.zoom = (size_t)o->zoom;
+    else while (s.zoom < 8
+                && (s.zoom + 1) * (s.height > s.width ? s.height : s.width) <= 64) s.zoom++;
+    while (!picture_grid_size((int)count, (int)s.height, (int)s.width, (int)s.channels,
+                              (int)s.columns, (int)s.zoom, &width, &height)) {
+        const size_t rows = (count + s.columns - 1) / s.columns;
+        if (!o->zoom && s.zoom > 1) {
+            s.zoom--;
+            continue;
+        }
+        die(MISUSED, "%zu images of %zu x %zu pixels%s, %zu side by side, make a picture of %.0f x "
+            "%.0f, more than the %u bytes that one may have: ask for fewer%s", count, s.height,
+            s.width, o->zoom > 1 ? ", enlarged" : "", s.columns,
+            (double)s.columns * ((double)s.width * (double)s.zoom + PICTURE_GAP) + PICTURE_GAP,
+            (double)rows * ((double)s.height * (double)s.zoom + PICTURE_GAP) + PICTURE_GAP,
+            PICTURE_MAX_BYTES, o->zoom > 1 ? ", or a smaller --zoom" : "");
+    }
+    return s;
+}
+
+/* images (count, input_dim), as planned */
+static void save_pictures(const use *u, const options *o, const float *images, const sheet *s)
+{
+    const size_t dim = u->info.input_dim, odd = first_odd(images, s->count * dim);
+    text t = {NULL, 0, 0};
+    uint8_t *bytes;
+    const char *error;
+    if (odd < s->count * dim)
+        die(FAILED, "%s is not written: number %zu of image %zu in it would be %s", o->out,
+            odd % dim, odd / dim, odd_name((double)images[odd]));
+    error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
+                             (int)s->channels, (int)s->columns, (int)s->zoom, &bytes, &t.count);
     if (error) die(FAILED, "%s cannot be written: %s", o->out, error);
-    say("wrote %s: %zu images, %zu side by side\n", o->out, count, columns);
+    t.at = (char *)bytes, t.room = t.count;
+    text_save(&t, o->out);
+    say("wrote %s: %zu images, %zu side by side\n", o->out, s->count, s->columns);
 }
 
 /* --columns, or what makes the picture about square */
@@ -2519,13 +3126,13 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
-/* z (count, latent) decoded to a picture */
-static void save_decoded(use *u, const options *o, const float *z, size_t count, size_t columns)
+/* z (count, latent) decoded to a picture, as planned */
+static void save_decoded(use *u, const options *o, const float *z, const sheet *s)
 {
-    float *x = (float *)need(count * u->info.input_dim, sizeof *x);
-    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, count, x));
-    else check(u->model, vae_decode(u->model, z, count, x));
-    save_pictures(u, o, x, count, columns);
+    float *x = floats(s->count, u->info.input_dim);
+    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, s->count, x));
+    else check(u->model, vae_decode(u->model, z, s->count, x));
+    save_pictures(u, o, x, s);
     free(x);
 }
 
@@ -2535,13 +3142,15 @@ static int sample(options *o)
 {
     use u;
     size_t count = (size_t)o->count;
+    sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
     draw_class(&u, o, class_given(o, &label));
-    z = (float *)need(count * u.info.latent, sizeof *z);
+    s = plan_sheet(&u, o, count, columns_for(o, count));
+    z = floats(count, u.info.latent);
     check(u.model, vae_prior(u.model, o->seed, 0, count, z));
-    save_decoded(&u, o, z, count, columns_for(o, count));
+    save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
 }
@@ -2550,22 +3159,24 @@ static int reconstruct(options *o)
 {
     use u;
     size_t count = (size_t)o->count, columns, lines, dim;
+    sheet s;
     float *x, *y;
     open_both(&u, o);
     dim = u.info.input_dim;
-    x = (float *)need(dim, sizeof *x);
+    x = floats(dim, 1);
     read_image(&u, o->first, x);
     if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
     columns = o->columns ? (size_t)o->columns : 10;
     if (columns > count) columns = count;
     lines = (count + columns - 1) / columns;
-    y = (float *)need(2 * lines * columns * dim, sizeof *y); /* missing images stay black */
+    s = plan_sheet(&u, o, 2 * lines * columns, columns);
+    y = floats(s.count, dim); /* missing images stay black */
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
-        check(u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
+        check_on(&u.data, u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
     }
-    save_pictures(&u, o, y, 2 * lines * columns, columns);
+    save_pictures(&u, o, y, &s);
     free(x);
     free(y);
     return close_use(&u);
@@ -2597,6 +3208,7 @@ static int interpolate(options *o)
 {
     use u;
     size_t pairs = (size_t)o->count, steps = (size_t)o->steps, columns = steps + 2, dim, latent;
+    sheet s;
     float *x, *z, *mu;
     int one = given(o, "--from");
     if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
@@ -2605,17 +3217,18 @@ static int interpolate(options *o)
     if (!one && u.data.images.count < 2) die(FAILED, "%s holds no two images", u.data.name);
     if (pairs > u.data.images.count / 2) pairs = u.data.images.count / 2;
     if (one) pairs = 1;
-    x = (float *)need(pairs * columns * dim, sizeof *x);
-    z = (float *)need(steps * latent, sizeof *z);
-    mu = (float *)need(2 * latent, sizeof *mu);
+    s = plan_sheet(&u, o, pairs * columns, columns);
+    x = floats(s.count, dim);
+    z = floats(steps, latent);
+    mu = floats(2, latent);
     for (size_t i = 0; i < pairs; i++) {
         float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
         read_image(&u, a, line);
         read_image(&u, b, last);
-        check(u.model, vae_encode(u.model, last, 1, mu + latent, NULL));
+        encode_rows(&u, last, (size_t)b, 1, mu + latent, NULL);
         read_image(&u, a, line);
-        check(u.model, vae_encode(u.model, line, 1, mu, NULL));
+        encode_rows(&u, line, (size_t)a, 1, mu, NULL);
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
@@ -2626,7 +3239,7 @@ static int interpolate(options *o)
                                       line + (1 + at) * dim));
         }
     }
-    save_pictures(&u, o, x, pairs * columns, columns);
+    save_pictures(&u, o, x, &s);
     free(x);
     free(z);
     free(mu);
@@ -2637,6 +3250,7 @@ static int manifold(options *o)
 {
     use u;
     size_t side = (size_t)o->count;
+    sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
@@ -2644,7 +3258,8 @@ static int manifold(options *o)
     if (u.info.latent != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
             u.info.latent);
-    z = (float *)need(side * side * 2, sizeof *z);
+    s = plan_sheet(&u, o, side * side, side);
+    z = floats(s.count, 2);
     for (size_t i = 0; i < side; i++) {
         float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
         for (size_t k = 0; k < side; k++) {
@@ -2652,7 +3267,7 @@ static int manifold(options *o)
             z[2 * ((side - 1 - i) * side + k) + 1] = q;
         }
     }
-    save_decoded(&u, o, z, side * side, side);
+    save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
 }
@@ -2662,9 +3277,8 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
 {
     double *sums = (double *)user;
     size_t latent = u->info.latent;
-    float *mu = (float *)need(rows * latent, sizeof *mu);
-    (void)first;
-    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    float *mu = floats(rows, latent);
+    encode_rows(u, x, first, rows, mu, NULL);
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -2688,7 +3302,7 @@ static size_t choose_latents(use *u, const options *o, size_t *chosen)
         chosen[count++] = (size_t)index;
     }
     if (o->latents) return count;
-    sums = (double *)need(2 * latent, sizeof *sums);
+    sums = (double *)need(times(2, latent), sizeof *sums);
     if (o->data) {
         double n = (double)u->data.images.count;
         each_batch(u, add_moments, sums);
@@ -2714,6 +3328,7 @@ static int traverse(options *o)
 {
     use u;
     size_t steps = (size_t)o->steps, count, latent, *chosen;
+    sheet s;
     float *z, *around;
     int32_t label;
     const int32_t *drawn = class_given(o, &label);
@@ -2723,22 +3338,23 @@ static int traverse(options *o)
     latent = u.info.latent;
     chosen = (size_t *)need(latent, sizeof *chosen);
     count = choose_latents(&u, o, chosen);
-    around = (float *)need(latent, sizeof *around);
+    s = plan_sheet(&u, o, times(count, steps), steps);
+    around = floats(latent, 1);
     if (given(o, "--image")) {
-        float *x = (float *)need(u.info.input_dim, sizeof *x);
+        float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
-        check(u.model, vae_encode(u.model, x, 1, around, NULL));
+        encode_rows(&u, x, (size_t)o->image, 1, around, NULL);
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
     draw_class(&u, o, drawn);
-    z = (float *)need(count * steps * latent, sizeof *z);
-    for (size_t i = 0; i < count * steps; i++) {
+    z = floats(s.count, latent);
+    for (size_t i = 0; i < s.count; i++) {
         double t = (double)(i % steps) / (double)(steps - 1);
         memcpy(z + i * latent, around, latent * sizeof *z);
         z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
     }
-    save_decoded(&u, o, z, count * steps, steps);
+    save_decoded(&u, o, z, &s);
     free(z);
     free(around);
     free(chosen);
@@ -2808,8 +3424,8 @@ static void find_bounds(use *u, verdict *v)
     float *x, *bound;
     if (most < least) most = least;
     if (most > count) most = count;
-    x = (float *)need(most * dim, sizeof *x);
-    bound = (float *)need(most, sizeof *bound);
+    x = floats(most, dim);
+    bound = floats(most, 1);
     for (size_t b = 0; b < v->bound_count; b++) all += (double)v->draws[b] * (double)count;
     for (size_t b = 0; b < v->bound_count; b++) {
         for (size_t first = 0, rows; first < count; first += rows) {
@@ -2818,7 +3434,11 @@ static void find_bounds(use *u, verdict *v)
             if (rows > count - first) rows = count - first;
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
-            check(u->model, vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+            check_on(&u->data, u->model,
+                     vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+            if (first_odd(bound, rows) < rows)
+                odd_image(u, first + first_odd(bound, rows), "bound",
+                          (double)bound[first_odd(bound, rows)]);
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -2835,19 +3455,30 @@ static void find_bounds(use *u, verdict *v)
     free(bound);
 }
 
+/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ..., all finite */
+static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
+{
+    static const char *const names[3] = {"ELBO", "recon", "KL"};
+    check_on(&u->data, u->model,
+             vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 3; k-- > 0;) /* the ELBO last: it is a sum of the others */
+            if (!fits(parts[k * rows + i], 0))
+                odd_image(u, first + i, names[k], (double)parts[k * rows + i]);
+}
+
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     verdict *v = (verdict *)user;
     const size_t dim = u->info.input_dim;
-    float *parts = (float *)need(3 * rows, sizeof *parts);
-    float *y = (float *)need(rows * dim, sizeof *y);
-    check(u->model,
-          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
-    check(u->model, vae_reconstruct(u->model, x, rows, y));
+    float *parts = floats(3, rows), *y = floats(rows, dim);
+    score_rows(u, x, first, rows, parts);
+    check_on(&u->data, u->model, vae_reconstruct(u->model, x, rows, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)x[j] - (double)y[j]);
+        if (!is_finite(sum)) odd_image(u, first + i, "squared error", sum);
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
@@ -2867,8 +3498,8 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 {
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
-    float *mu = (float *)need(rows * latent, sizeof *mu);
-    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    float *mu = floats(rows, latent);
+    encode_rows(u, x, first, rows, mu, NULL);
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
@@ -2884,22 +3515,18 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 
 static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
 {
-    text t = {NULL, 0, 0};
-    char error[160];
-    FILE *file = fopen(path, "rb");
-    size_t n = 1;
+    char error[IMAGES_ERROR];
+    size_t size, odd;
+    uint8_t *bytes;
     if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
-    if (!file) die(FAILED, "%s cannot be opened: %s", path, strerror(errno));
-    while (n > 0) {
-        char *room = (char *)text_grow(&t, 65536);
-        n = fread(room, 1, 65536, file);
-        t.count -= 65536 - n;
-    }
-    if (ferror(file)) die(FAILED, "%s cannot be read", path);
-    fclose(file);
-    if (!npy_parse((const uint8_t *)t.at, t.count, values, rows, cols, error))
-        die(FAILED, "%s: %s", path, error);
-    free(t.at);
+    bytes = images_read(path, &size, error);
+    if (!bytes) die(FAILED, "%s", error);
+    if (!npy_parse(bytes, size, values, rows, cols, error)) die(FAILED, "%s: %s", path, error);
+    odd = first_odd(*values, *rows * *cols);
+    if (odd < *rows * *cols)
+        die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
+            odd / *cols, odd % *cols, odd_name((double)(*values)[odd]));
+    free(bytes);
 }
 
 static int is_npy(const char *path)
@@ -2911,14 +3538,6 @@ static int is_npy(const char *path)
     return is;
 }
 
-/* By its bits, since -Ofast removes other ways to ask. */
-static int is_finite(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (bits >> 52 & 0x7ff) != 0x7ff;
-}
-
 /* What the images of a built-in set were drawn from: (images, *columns), for the caller to free. */
 static double *built_in_factors(const dataset *d, size_t *columns)
 {
@@ -2926,7 +3545,7 @@ static double *built_in_factors(const dataset *d, size_t *columns)
     const size_t count = d->images.count;
     double *values;
     *columns = digits ? (size_t)DIGITS_FACTORS : (size_t)SHAPES_FACTORS;
-    values = (double *)need(count * *columns, sizeof *values);
+    values = (double *)need(times(count, *columns), sizeof *values);
     for (size_t i = 0; i < count; i++) {
         double *row = values + i * *columns;
         if (digits) {
@@ -2957,7 +3576,7 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
     if (is_npy(where)) {
         float *table;
         load_table(where, &table, &rows, &cols);
-        values = (double *)need(rows * cols, sizeof *values);
+        values = (double *)need(times(rows, cols), sizeof *values);
         for (size_t i = 0; i < rows * cols; i++) values[i] = (double)table[i];
         free(table);
     } else {
@@ -2967,7 +3586,7 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
         if (table.rank > 2 || table.item == 0)
             die(FAILED, "%s has %d dimensions; a table of factors has two", where, table.rank);
         rows = table.count, cols = table.item;
-        values = (double *)need(rows * cols, sizeof *values);
+        values = (double *)need(times(rows, cols), sizeof *values);
         for (size_t i = 0; i < rows * cols; i++) values[i] = number_at(&table, i);
         vae_data_free(&table);
     }
@@ -2975,7 +3594,8 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
         die(FAILED, "%s holds %zu rows, but %s %zu images", where, rows, d->name, count);
     for (size_t i = 0; i < count * cols; i++)
         if (!is_finite(values[i]))
-            die(FAILED, "%s holds a number in row %zu that is not finite", where, i / cols);
+            die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", where,
+                i / cols, i % cols, odd_name(values[i]));
     *columns = cols;
     return values;
 }
@@ -2989,8 +3609,8 @@ static void find_gap(use *u, const char *where, verdict *v)
     uint8_t *codes = (uint8_t *)need(count, factors);
     int *values = (int *)need(factors, sizeof *values);
     binned b;
-    b.low = (float *)need(latent, sizeof *b.low);
-    b.high = (float *)need(latent, sizeof *b.high);
+    b.low = floats(latent, 1);
+    b.high = floats(latent, 1);
     b.bins = NULL;
     each_batch(u, add_bins, &b);
     b.bins = (uint8_t *)need(count, latent);
@@ -3095,12 +3715,6 @@ static void print_verdict(const use *u, const verdict *v)
     }
 }
 
-static void json_error(text *t, const char *name, double error, const char *after)
-{
-    if (error < 0) text_print(t, "\"%s\": null%s", name, after);
-    else json_number(t, name, error, after);
-}
-
 static void json_list(text *t, const char *name, const double *values, size_t count)
 {
     text_print(t, "  \"%s\": [", name);
@@ -3162,13 +3776,18 @@ static int eval(options *o)
         load_model(&u, o, rows);
     }
     seconds = now();
-    check(u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
+    check_on(&u.data, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
     v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    check(u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
-    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    check_on(&u.data, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) {
+        if (!is_finite(v.unit_kl[j]) || !is_finite(v.variance[j]))
+            die(FAILED, "%s: latent %zu: its KL is %g and the variance of its mu %g", u.data.name,
+                j, v.unit_kl[j], v.variance[j]);
+        v.active += v.variance[j] > 0.01;
+    }
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);
@@ -3188,31 +3807,32 @@ static int eval(options *o)
 
 typedef struct codes {
     text mu, logvar;
+    int with_logvar;
 } codes;
 
 static void add_codes(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
-    float *mu = (float *)need(2 * n, sizeof *mu), *logvar = mu + n;
-    (void)first;
-    check(u->model, vae_encode(u->model, x, rows, mu, logvar));
+    float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
+    encode_rows(u, x, first, rows, mu, logvar);
     text_npy_rows(&c->mu, mu, n);
-    text_npy_rows(&c->logvar, logvar, n);
+    if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
+    free(logvar);
 }
 
 static int encode(options *o)
 {
     use u;
-    codes c = {{NULL, 0, 0}, {NULL, 0, 0}};
+    codes c = {{NULL, 0, 0}, {NULL, 0, 0}, 0};
+    c.with_logvar = o->logvar_out != NULL;
     open_both(&u, o);
     text_npy_head(&c.mu, u.data.images.count, u.info.latent);
-    text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
+    if (c.with_logvar) text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
     each_batch(&u, add_codes, &c);
     text_save(&c.mu, o->out);
-    if (o->logvar_out) text_save(&c.logvar, o->logvar_out);
-    free(c.logvar.at);
+    if (c.with_logvar) text_save(&c.logvar, o->logvar_out);
     say("wrote %s: %zu rows of %zu latents\n", o->out, u.data.images.count, u.info.latent);
     return close_use(&u);
 }
@@ -3232,16 +3852,21 @@ static int decode(options *o)
             o->operand, u.info.latent);
     if (ends_with(o->out, ".png")) {
         size_t count = rows < (size_t)o->count ? rows : (size_t)o->count;
-        save_decoded(&u, o, z, count, columns_for(o, count));
+        sheet s = plan_sheet(&u, o, count, columns_for(o, count));
+        save_decoded(&u, o, z, &s);
     } else {
         text t = {NULL, 0, 0};
-        float *x = (float *)need(most * dim, sizeof *x);
+        float *x = floats(most, dim);
         if (strcmp(o->out, "-") != 0 && kind_of(o->out) != SPECIAL && !ends_with(o->out, ".npy"))
             die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
-            size_t n = rows - first < most ? rows - first : most;
+            size_t n = rows - first < most ? rows - first : most, odd;
             check(u.model, vae_decode(u.model, z + first * cols, n, x));
+            odd = first_odd(x, n * dim);
+            if (odd < n * dim)
+                die(FAILED, "%s: row %zu: number %zu of what it is decoded to is %s", o->in,
+                    first + odd / dim, odd % dim, odd_name((double)x[odd]));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);
@@ -3256,9 +3881,8 @@ static int decode(options *o)
 static void add_scores(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     float *scores = (float *)user + 3 * first;
-    float *parts = (float *)need(3 * rows, sizeof *parts);
-    check(u->model,
-          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+    float *parts = floats(3, rows);
+    score_rows(u, x, first, rows, parts);
     for (size_t i = 0; i < rows; i++) {
         scores[3 * i] = -parts[i];
         scores[3 * i + 1] = parts[rows + i];
@@ -3279,7 +3903,7 @@ static int score(options *o)
                                       : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
     open_both(&u, o);
     count = u.data.images.count;
-    scores = (float *)need(3 * count, sizeof *scores);
+    scores = floats(3, count);
     each_batch(&u, add_scores, scores);
     if (format == FORMAT_NPY) {
         text_npy_head(&t, count, 3);
@@ -3308,7 +3932,7 @@ static int info(options *o)
     use u;
     options file;
     vae_report report;
-    size_t bytes = 0;
+    size_t bytes[2] = {0, 0};
     open_model(&u, o);
     unsettle(&file, u.model, 1);
     say("step         %llu\nepoch        %llu of %d\nparameters   %zu\nparams_hash  %016llx\n",
@@ -3317,19 +3941,24 @@ static int info(options *o)
     if (u.info.best_epoch)
         say("best         epoch %llu, test loss %.3f\n", (ull)u.info.best_epoch, u.info.best);
     if (u.info.classes) say("classes      %d\n", u.info.classes);
-    u.desc.inference = 0;
-    say("memory       %.1f MB to use it", (double)u.info.memory / 1e6);
-    if (vae_size(&u.desc, &bytes, &report) != VAE_OK) die(FAILED, "%s", report.text);
-    say(", %.1f MB to train it\n\n", (double)bytes / 1e6);
+    for (int i = 0; i < 2; i++) {
+        vae_desc d = u.desc;
+        d.inference = i;
+        if (i && d.batch > 128) d.batch = 128;
+        if (vae_size(&d, &bytes[i], &report) != VAE_OK) bytes[i] = SIZE_MAX;
+    }
+    say("memory       %.1f MB to use it, %.1f MB to train it\n\n", (double)bytes[1] / 1e6,
+        (double)bytes[0] / 1e6);
     for (size_t i = 0; i < FLAGS; i++) {
-        char value[800];
+        char *value;
         int in_steps;
         if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
-        value_text(&file, &flags[i], value, sizeof value);
+        value = value_text(&file, &flags[i]);
         in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup)
                 || flags[i].at == AT(cycle);
         say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
             in_steps ? " (steps)" : "");
+        free(value);
     }
     say("\n");
     for (size_t i = 0; i < u.info.tensors; i++) {
@@ -3342,28 +3971,53 @@ static int info(options *o)
     return close_use(&u);
 }
 
-static void save_idx(const char *folder, const char *name, vae_type type, int rank,
-                     const size_t *dims, const void *bytes)
+/* IDX: unsigned bytes, or int32 as `numbers`. */
+static void save_idx(const char *path, int rank, const size_t *dims, const uint8_t *bytes,
+                     const int32_t *numbers)
 {
-    vae_data data;
-    vae_report report;
-    char *path = joined(folder, "/", name);
-    if (vae_data_wrap(type, rank, dims, bytes, &data, &report) != VAE_OK
-        || vae_data_save(path, &data, &report) != VAE_OK)
-        die(FAILED, "%s", report.text);
+    text t = {NULL, 0, 0};
+    size_t count = 1;
+    uint8_t *out = (uint8_t *)text_grow(&t, 4 + 4 * (size_t)rank);
+    memset(out, 0, 4);
+    out[2] = (uint8_t)(bytes ? VAE_U8 : VAE_I32), out[3] = (uint8_t)rank;
+    for (int i = 0; i < rank; i++) {
+        picture__put_u32(out + 4 + 4 * i, (uint32_t)dims[i]);
+        count *= dims[i];
+    }
+    out = (uint8_t *)text_grow(&t, bytes ? count : 4 * count);
+    if (bytes) memcpy(out, bytes, count);
+    for (size_t i = 0; numbers && i < count; i++)
+        picture__put_u32(out + 4 * i, (uint32_t)numbers[i]);
+    text_save(&t, path);
     say("wrote %s: %zu\n", path, dims[0]);
-    free(path);
+}
+
+/* Names and claims the files of a set: images, labels and factors of both parts. */
+static void claim_set(const options *o, char *paths[2][3])
+{
+    const int shapes = o->command == SHAPES;
+    const char *const kinds[3] = {shapes ? "images-idx4-ubyte" : "images-idx3-ubyte",
+                                  "labels-idx1-ubyte",
+                                  shapes ? "factors.npy" : "factors-idx2-int"};
+    catch_signals();
+    for (int i = 0; i < 6; i++) {
+        char **path = &paths[i % 2][i / 2];
+        int there;
+        *path = joined(o->operand, i % 2 ? "/t10k-" : "/train-", kinds[i / 2]);
+        if (i == 0) make_folders(*path);
+        if (i / 2 == 2 && !o->factors) continue;
+        there = kind_of(*path);
+        if (there != NOTHING && there != REGULAR)
+            die(FAILED, "%s is a %s, not a file", *path, there == FOLDER ? "folder" : "device");
+        claim_target("", *path);
+    }
 }
 
 static int write_set(options *o)
 {
     const int shapes = o->command == SHAPES;
-    static const char *const parts[2] = {"train", "t10k"};
-#ifdef HAVE_POSIX
-    if (mkdir(o->operand, 0777) != 0 && errno != EEXIST)
-        die(FAILED, "%s cannot be made: %s", o->operand, strerror(errno));
-    if (!is_folder(o->operand)) die(FAILED, "%s is not a folder", o->operand);
-#endif
+    char *paths[2][3];
+    claim_set(o, paths);
     for (int test = 0; test < 2; test++) {
         size_t count = (size_t)(test ? o->test_images : o->images), dims[4];
         const size_t table[2] = {count, DIGITS_FACTORS};
@@ -3372,7 +4026,6 @@ static int write_set(options *o)
         uint8_t *labels = (uint8_t *)need(count, 1);
         digits_factors *factors = (digits_factors *)need(count, sizeof *factors);
         text t = {NULL, 0, 0};
-        char name[60];
         if (shapes && o->factors) text_npy_head(&t, count, SHAPES_FACTORS);
         for (size_t i = 0; i < count; i++) {
             uint8_t f[SHAPES_FACTORS];
@@ -3389,26 +4042,34 @@ static int write_set(options *o)
             for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = (float)f[k];
             if (o->factors) text_npy_rows(&t, row, SHAPES_FACTORS);
         }
-        snprintf(name, sizeof name, "%s-images-idx%d-ubyte", parts[test], rank);
-        save_idx(o->operand, name, VAE_U8, rank, dims, pixels);
-        snprintf(name, sizeof name, "%s-labels-idx1-ubyte", parts[test]);
-        save_idx(o->operand, name, VAE_U8, 1, dims, labels);
+        save_idx(paths[test][0], rank, dims, pixels, NULL);
+        save_idx(paths[test][1], 1, dims, labels, NULL);
         if (o->factors && shapes) {
-            char *path;
-            snprintf(name, sizeof name, "%s-factors.npy", parts[test]);
-            path = joined(o->operand, "/", name);
-            text_save(&t, path);
-            say("wrote %s: %zu\n", path, count);
-            free(path);
+            text_save(&t, paths[test][2]);
+            say("wrote %s: %zu\n", paths[test][2], count);
         } else if (o->factors) {
-            snprintf(name, sizeof name, "%s-factors-idx2-int", parts[test]);
-            save_idx(o->operand, name, VAE_I32, 2, table, factors);
+            save_idx(paths[test][2], 2, table, NULL, (const int32_t *)factors);
         }
         free(pixels);
         free(labels);
         free(factors);
     }
+    release_targets();
+    for (int i = 0; i < 6; i++) free(paths[i % 2][i / 2]);
     return 0;
+}
+
+/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and what
+ * is printed would go into that file. */
+static void fill_descriptors(void)
+{
+#ifdef HAVE_POSIX
+    for (int i = 0; i < 3; i++) {
+        if (fcntl(i, F_GETFD) >= 0 || errno != EBADF) continue;
+        if (open("/dev/null", O_RDWR) != i) exit(FAILED);
+        if (i == 1) screen.closed = 1;
+    }
+#endif
 }
 
 int main(int argc, char **argv)
@@ -3420,6 +4081,11 @@ int main(int argc, char **argv)
     int wants_help = 0, status;
     options o;
     screen.out = stdout;
+    fill_descriptors();
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like others */
+#endif
+    atexit(release_targets);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
     for (size_t i = 0; i < COMMANDS; i++) {
@@ -3437,14 +4103,18 @@ int main(int argc, char **argv)
         c = &commands[COMMANDS - 2];
     } else {
         parse(&o, c, argc - 2, argv + 2);
+        claim_targets(&o);
     }
 #ifdef HAVE_POSIX
-    screen.terminal = isatty(fileno(screen.out)) && !(term && strcmp(term, "dumb") == 0);
+    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
 #endif
     screen.colour = screen.terminal && !(plain && plain[0]);
     (void)term;
     status = c->run(&o);
     forget(&o);
+    if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
+    if (screen.closed && !screen.quiet && (c->bit == 0 || c->bit & (EVAL | INFO)))
+        die(FAILED, "the output cannot be written: it is closed");
     if (fflush(screen.out) != 0 || ferror(screen.out))
         die(FAILED, "the output cannot be written: %s", strerror(errno));
     return status;
