@@ -8032,8 +8032,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
         return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
                          "of %u images; this data has %z", at->total, train->count);
     if (at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
-        bad = vae__check_values(m, "the training data: ", train);
-        if (!bad && test) bad = vae__check_values(m, "the test data: ", test);
+        bad = vae__check_values(m, "training ", train);
+        if (!bad && test) bad = vae__check_values(m, "test ", test);
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);

@@ -1789,8 +1789,8 @@ static double number_at(const vae_data *t, size_t i)
     case VAE_I32: return ((const int32_t *)t->bytes)[i];
     case VAE_F32: return (double)((const float *)t->bytes)[i];
     case VAE_F64: return ((const double *)t->bytes)[i];
+    default: return 0;
     }
-    return 0;
 }
 
 static size_t size_of(vae_type type)
