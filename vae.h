@@ -6974,9 +6974,12 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 static int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (vae__in_unit(m) && !(seen && (m->desc.corrupt == VAE_CORRUPT_GAUSSIAN || m->views > 1 ||
-                                      vae__is_layer(m->enc.ops, "noise"))))
-        return m->k->in_unit(n, x);
+    if (vae__in_unit(m)) {
+        if (m->k->in_unit(n, x)) return 1;
+        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
+                      !vae__is_layer(m->enc.ops, "noise")))
+            return 0;
+    }
     return m->k->within(n, VAE__PIXEL_MAX, x);
 }
 VAE__INLINE int vae__holds_reals(const vae_data *data) {
