@@ -1047,11 +1047,19 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__THREADS 1
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
+#define VAE__LEAN 1
 #endif
 #ifndef NOMINMAX
 #define NOMINMAX
+#define VAE__NOMINMAX 1
 #endif
 #include <windows.h>
+#ifdef VAE__LEAN
+#undef WIN32_LEAN_AND_MEAN
+#endif
+#ifdef VAE__NOMINMAX
+#undef NOMINMAX
+#endif
 #elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
 #include <pthread.h>
@@ -1070,6 +1078,10 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
     !defined(VAE_ALLOW_X87)
 #error "vae.h: this build computes on the 387, whose results differ; define VAE_ALLOW_X87 to accept"
 #endif
+
+/* -fsingle-precision-constant would round every double constant of this file to a float, and the
+ * bits would be others: under that flag this array has a size below 0. */
+typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(double) ? 1 : -1];
 
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
@@ -6963,9 +6975,12 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 static int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (vae__in_unit(m) && !(seen && (m->desc.corrupt == VAE_CORRUPT_GAUSSIAN || m->views > 1 ||
-                                      vae__is_layer(m->enc.ops, "noise"))))
-        return m->k->in_unit(n, x);
+    if (vae__in_unit(m)) {
+        if (m->k->in_unit(n, x)) return 1;
+        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
+                      !vae__is_layer(m->enc.ops, "noise")))
+            return 0;
+    }
     return m->k->within(n, VAE__PIXEL_MAX, x);
 }
 VAE__INLINE int vae__holds_reals(const vae_data *data) {
@@ -8021,8 +8036,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
         return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
                          "of %u images; this data has %z", at->total, train->count);
     if (at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
-        bad = vae__check_values(m, "the training data: ", train);
-        if (!bad && test) bad = vae__check_values(m, "the test data: ", test);
+        bad = vae__check_values(m, "training ", train);
+        if (!bad && test) bad = vae__check_values(m, "test ", test);
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
