@@ -304,7 +304,7 @@ for file in nan.npy nan.idx nan64.idx; do
         check "${command}_of_${file}_writes_nothing" [ ! -e other.npy -a ! -e other.png ]
     done
 done
-refused held_out_images_are_looked_at 1 "nan.npy (the last 15): image 2: number 21 is NaN" \
+refused held_out_images_are_looked_at 1 "nan.npy: image 7: number 21 is NaN" \
     train --data nan.npy $small --validate 15
 refused infinity_is_named 1 "inf.npy: image 19: number 107 is minus infinity" \
     train --data inf.npy $small --likelihood gaussian

@@ -1739,9 +1739,7 @@ static void check_images(const dataset *d, const vae *model, const char *which)
 {
     const size_t *dims = d->images.dims;
     vae_info at;
-    vae_desc desc;
     vae_get_info(model, &at);
-    vae_get_desc(model, &desc);
     if (d->images.item != at.input_dim)
         die(FAILED, "%s holds images of %zu numbers, but %s takes %zu", d->name, d->images.item,
             which, at.input_dim);
@@ -1750,7 +1748,6 @@ static void check_images(const dataset *d, const vae *model, const char *which)
         die(FAILED, "%s holds images of %zu x %zu x %zu, channels first, but %s takes %zu x %zu x "
             "%zu: save x.transpose(0, 2, 3, 1)", d->name, dims[1], dims[2], dims[3], which,
             at.height, at.width, at.channels);
-    check_values(d, &desc);
 }
 
 static void check(const vae *model, vae_status status)
@@ -2723,6 +2720,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     char shape[80], rates[80];
     const int there = o->model && kind_of(o->model) != NOTHING, resumed = o->resume && there;
     vae_load_options how;
+    vae_desc known;
     vae_report report;
     vae_info at;
     vae *model = NULL;
@@ -2741,6 +2739,10 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     if (given(o, "--test-labels") && !test->labels)
         die(MISUSED, "--test-labels goes with --labels, and with test images");
+    known = o->desc;
+    if (resumed) vae_get_desc(model, &known);
+    check_values(images, &known); /* before some are held out: they are counted in the file */
+    if (test->name) check_values(test, &known);
     if (o->validate) hold_out(images, (size_t)o->validate, held);
     if (resumed) {
         vae_desc d;
@@ -2765,7 +2767,6 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     vae_get_desc(model, &o->desc);
     vae_get_info(model, &at);
     check_images(images, model, resumed ? o->model : "--input");
-    if (held->name) check_images(held, model, resumed ? o->model : "--input");
     if (test->name) check_images(test, model, resumed ? o->model : "the training set");
     if (!test->name && !held->name
         && (o->desc.patience || o->desc.schedule == VAE_SCHEDULE_PLATEAU || o->best))
@@ -2981,6 +2982,7 @@ static void open_data(use *u, const options *o)
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
     check_images(&u->data, u->model, o->operand);
+    check_values(&u->data, &u->desc);
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);
