@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     vae_status status;
     int inference;
     status = vae__st_open(&st, bytes, size, "fuzz", &a, &r);
-    if (fuzz_blocks) __builtin_trap();
+    if (fuzz_blocks != (status == VAE_OK)) __builtin_trap();
     if (status) {
         if (status != VAE_ERR_FORMAT || r.status != status) __builtin_trap();
         if (!memchr(r.text, 0, sizeof r.text)) __builtin_trap();
@@ -52,8 +52,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     } else {
         char name[401], text[64];
         vae__st_tensor t, u;
-        size_t cursor = 0, covered = 0, tensors = 0, k;
-        while (vae__st_at(&st, &cursor, name, sizeof name, &t)) {
+        vae__st_item item;
+        vae__st_scan s = vae__st_scan_of(&st);
+        size_t covered = 0, tensors = 0, k;
+        int step;
+        while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
+            if (step != VAE__ST_TENSOR) continue;
+            (void)vae__st_copy(item.key, name, sizeof name);
+            t = item.tensor;
             tensors++, covered += t.end - t.begin;
             if (t.begin > t.end || t.end > st.data_size || t.rank < 0 || t.rank > VAE_MAX_RANK)
                 __builtin_trap();
@@ -68,13 +74,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             ptrdiff_t n = vae__st_meta(&st, keys[k], text, sizeof text);
             if (n < -2 || n >= (ptrdiff_t)sizeof text || (n >= 0 && text[n])) __builtin_trap();
         }
+        vae__st_close(&st, &a);
     }
-    for (inference = 0; inference < 2; inference++) {
+    for (inference = 0; inference < 3; inference++) {
+        size_t k;
         memset(&options, 0, sizeof options);
-        options.inference = options.borrow = inference;
+        options.inference = inference, options.borrow = inference > 0;
         options.allocator = a;
         status = vae_load_memory(bytes, size, &options, &model, &r);
-        if (!status) vae_destroy(model);
+        if (!status) {
+            vae_info info;
+            vae_get_info(model, &info);
+            vae_destroy(model);
+        } else {
+            for (k = 0; r.text[k]; k++) /* nothing for a terminal to obey */
+                if ((unsigned char)r.text[k] < 0x20 || r.text[k] == 0x7F) __builtin_trap();
+        }
         if (fuzz_blocks) __builtin_trap();
     }
     return 0;

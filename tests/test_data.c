@@ -482,6 +482,41 @@ TEST(gunzip_checks_crc_and_length) {
     data_refused(copy, sizeof copy, "length is 12 00 00 80, but the data give 12 00 00 00");
 }
 
+/* Tapes and block devices pad with zeros: gzip takes any number of them for nothing. */
+TEST(zeros_behind_the_last_gzip_member_are_padding) {
+    static const size_t counts[] = {0, 1, 7, 8, 9, 31, 32, 33, 512, 65535, 65536, 65537, 200000};
+    const size_t one = sizeof data_gz_fixed, most = 2 * one + 200001;
+    unsigned char *file = (unsigned char *)malloc(most);
+    unsigned members;
+    vae_data d;
+    vae_report r;
+    size_t i;
+    if (!file) SKIP("no memory");
+    for (members = 1; members < 3; members++)
+        for (i = 0; i < sizeof counts / sizeof *counts + 60; i++) {
+            /* and every count for which the file ends near the end of the reader's buffer */
+            const size_t head = members * one;
+            const size_t zeros = i < 13 ? counts[i] : VAE__GZ_IN - head + 30 - (i - 13);
+            memset(file, 0, most);
+            memcpy(file, data_gz_fixed, one);
+            if (members > 1) memcpy(file + one, data_gz_fixed, one);
+            if (members > 1) { /* the second one's numbers would be too many */
+                data_refused(file, head + zeros, "trailing bytes");
+                continue;
+            }
+            CHECK_STATUS(data_from(file, head + zeros, &d, &r), VAE_OK);
+            CHECK(d.block_size == 6 && !memcmp(d.bytes, data_raw_small + 12, 6));
+            vae_data_free(&d);
+            file[head + zeros] = 1; /* anything else is not, before the zeros or behind them */
+            data_refused(file, head + zeros + 1, "trailing bytes");
+        }
+    memset(file, 0, most); /* a member behind zeros: gzip ignores it, so it is not ours either */
+    memcpy(file, data_gz_fixed, one);
+    memcpy(file + one + 3, data_gz_fixed, one);
+    data_refused(file, 2 * one + 3, "byte ");
+    free(file);
+}
+
 TEST(gunzip_refuses_what_no_gzip_writes) {
     unsigned char copy[sizeof data_gz_flags + 8], empty[20] = {0x1F, 0x8B, 8};
     memcpy(copy, data_gz_flags, sizeof data_gz_flags);
@@ -497,7 +532,8 @@ TEST(gunzip_refuses_what_no_gzip_writes) {
     copy[sizeof data_gz_flags] = 0x1F, copy[sizeof data_gz_flags + 1] = 0;
     data_refused(copy, sizeof data_gz_flags + 2, "trailing");
     memset(copy + sizeof data_gz_flags, 0, 8);
-    data_refused(copy, sizeof copy, "trailing");
+    copy[sizeof copy - 1] = 0x1F;
+    data_refused(copy, sizeof copy, "trailing"); /* zeros alone are padding */
     empty[10] = 7; /* block type 3 */
     data_refused(empty, sizeof empty, "type that is none");
     empty[10] = 1, empty[11] = 5; /* stored, and its length is not its complement */
@@ -635,6 +671,74 @@ TEST(load_reads_from_a_pipe) {
     CHECK_SAYS(r, "trailing");
 }
 #endif
+
+/* Another process writes to the file between the look at its size and the last read. */
+TEST(a_file_that_grows_or_shrinks_while_it_is_read_is_refused) {
+    static const struct {
+        size_t before, after; /* bytes when its size is asked for, and when it is read */
+        const char *says;     /* NULL: what is read is whole */
+    } list[] = {{18, 18, NULL}, {23, 18, NULL}, {18, 13, "5 are missing"},
+                {13, 18, "5 are missing"}, {18, 11, "an IDX header"}, {11, 18, "6 are missing"},
+                {18, 25, "found trailing bytes"}, {0, 18, "are missing"}};
+    static const unsigned char bytes[25] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6};
+    size_t i;
+    for (i = 0; i < sizeof list / sizeof *list; i++) {
+        FILE *f = fopen(DATA_FILE, "wb");
+        vae__reader reader;
+        vae_report r;
+        vae_data d;
+        CHECK(f && fwrite(bytes, 1, list[i].after, f) == list[i].after && fclose(f) == 0);
+        CHECK_STATUS(vae__open_read(&reader, DATA_FILE, 0, &r), VAE_OK);
+        CHECK_EQ(reader.size, list[i].after);
+        reader.size = list[i].before;
+        CHECK_STATUS(vae__data_from(&reader, NULL, &d, &r),
+                     list[i].says ? VAE_ERR_FORMAT : VAE_OK);
+        if (list[i].says) CHECK_SAYS(r, list[i].says);
+        else vae_data_free(&d);
+        VAE__CLOSE(reader.file);
+    }
+    remove(DATA_FILE);
+}
+
+/* Numbers of a file that are none are told by image and place wherever they are used. */
+TEST(numbers_that_are_not_finite_are_found_in_both_float_types) {
+    static const uint64_t doubles[] = {0x7FF8000000000000u, 0x7FF0000000000000u,
+                                       0xFFF0000000000000u, 0x7E37E43C8800759Cu /* 1e300 */,
+                                       0x7FF0000000000001u /* signalling */};
+    static const uint32_t floats[] = {0x7FC00000u, 0x7F800000u, 0xFF800000u, 0x7F800000u,
+                                      0x7F800001u};
+    vae_desc desc;
+    vae *m = NULL;
+    size_t i, k;
+    int wide;
+    memset(&desc, 0, sizeof desc);
+    desc.input = "3", desc.encoder = desc.decoder = "", desc.latent = 1, desc.batch = 2;
+    desc.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    CHECK_STATUS(vae_create(&desc, &m, NULL), VAE_OK);
+    for (wide = 0; wide < 2; wide++)
+        for (i = 0; i < 5; i++) {
+            unsigned char file[12 + 4 * 3 * 8] = {0, 0, 13, 2, 0, 0, 0, 4, 0, 0, 0, 3};
+            const size_t width = wide ? 8 : 4, place = 12 + (2 * 3 + 1) * width;
+            vae_data d;
+            vae_report r;
+            vae_stats stats;
+            double kl;
+            file[2] = wide ? 14 : 13; /* image 2, number 1 */
+            for (k = 0; k < width; k++)
+                file[place + k] = (unsigned char)(wide ? doubles[i] >> (56 - 8 * k)
+                                                       : floats[i] >> (24 - 8 * k));
+            CHECK_STATUS(data_from(file, 12 + 12 * width, &d, &r), VAE_OK);
+            for (k = 0; k < 3; k++) {
+                const vae_status s = k == 0 ? vae_fit(m, &d, NULL, NULL, NULL)
+                                   : k == 1 ? vae_evaluate(m, &d, &stats)
+                                            : vae_units(m, &d, &kl, NULL);
+                CHECK_STATUS(s, VAE_ERR_NONFINITE);
+                CHECK_SAYS(*vae_last_report(m), "image 2: number 1 is ");
+            }
+            vae_data_free(&d);
+        }
+    vae_destroy(m);
+}
 
 TEST(a_long_path_does_not_push_out_the_reason) {
     char name[1000];
@@ -1020,6 +1124,7 @@ TESTS(data) {
     RUN(gunzip_refuses_a_file_cut_at_any_byte);
     RUN(gunzip_finds_each_flipped_bit);
     RUN(gunzip_checks_crc_and_length);
+    RUN(zeros_behind_the_last_gzip_member_are_padding);
     RUN(gunzip_refuses_what_no_gzip_writes);
     RUN(gunzip_checks_the_idx_inside);
     RUN(a_tiny_gzip_file_does_not_allocate_gigabytes);
@@ -1031,6 +1136,8 @@ TESTS(data) {
 #ifdef VAE__POSIX
     RUN(load_reads_from_a_pipe);
 #endif
+    RUN(a_file_that_grows_or_shrinks_while_it_is_read_is_refused);
+    RUN(numbers_that_are_not_finite_are_found_in_both_float_types);
     RUN(a_long_path_does_not_push_out_the_reason);
     RUN(wrap_takes_the_array_as_it_is);
     RUN(read_refuses_what_lies_outside);

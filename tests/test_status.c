@@ -238,6 +238,107 @@ TEST(the_best_instruction_set_is_there_and_portable_always_is) {
     }
 }
 
+/* The report of a text that came from somewhere. */
+static vae_report status_report(const char *text) {
+    vae_report r;
+    memset(&r, 'x', sizeof r);
+    (void)vae__fail(&r, VAE_ERR_FORMAT, "%s", text);
+    return r;
+}
+
+TEST(a_report_repeats_foreign_text_in_a_way_that_is_harmless_to_print) {
+    static const struct {
+        const char *text, *want;
+    } list[] = {
+        {"plain 'words', 100 %", "plain 'words', 100 %"},
+        {"gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2 \xF0\x9F\x98\x80", "gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2 "
+                                                          "\xF0\x9F\x98\x80"},
+        {"\x1b]0;title\a\x1b[2J\x7f", "\\x1b]0;title\\x07\\x1b[2J\\x7f"},
+        {"two\r\nlines\tand a tab", "two\\x0d\\x0alines\\x09and a tab"},
+        {"\xC2\x9B" "31m", "\\xc2\\x9b31m"},                  /* CSI in one character */
+        {"\xE2\x80\xAE" "cod.exe", "\\xe2\\x80\\xaecod.exe"}, /* right to left */
+        {"\xE2\x80\x8B|\xEF\xBB\xBF|\xE2\x81\xA6",
+         "\\xe2\\x80\\x8b|\\xef\\xbb\\xbf|\\xe2\\x81\\xa6"},
+        {"\xF3\xA0\x81\x81", "\\xf3\\xa0\\x81\\x81"},           /* a tag, which nobody sees */
+        {"\xC0\xAF \xED\xA0\x80 \xFF \xE2\x82", "\\xc0\\xaf \\xed\\xa0\\x80 \\xff \\xe2\\x82"},
+    };
+    char text[3] = {0, 0, 0};
+    size_t i;
+    for (i = 0; i < sizeof list / sizeof *list; i++) {
+        const vae_report r = status_report(list[i].text);
+        if (strcmp(r.text, list[i].want))
+            test_report(__FILE__, __LINE__, "\"%s\", not \"%s\"", r.text, list[i].want);
+    }
+    for (i = 1; i < 256 * 256; i++) { /* any two bytes */
+        vae_report r;
+        size_t k;
+        text[0] = (char)(i & 255), text[1] = (char)(i >> 8);
+        r = status_report(text);
+        for (k = 0; r.text[k]; k++)
+            if ((unsigned char)r.text[k] < 0x20 || r.text[k] == 0x7F) break;
+        CHECK(!r.text[k]);
+        CHECK_EQ(vae__utf8_bad((const unsigned char *)r.text, k), k);
+    }
+}
+
+TEST(a_report_is_cut_between_characters_and_foreign_text_is_quoted_and_cut) {
+    char text[1000], want[60];
+    vae_data data;
+    vae_report r;
+    size_t i, shift;
+    for (shift = 0; shift < 4; shift++) {
+        size_t length;
+        memset(text, 'x', shift);
+        for (i = shift; i + 4 < sizeof text; i += 4) memcpy(text + i, "\xF0\x9F\x98\x80", 4);
+        text[i] = 0;
+        r = status_report(text);
+        length = strlen(r.text);
+        CHECK(length > sizeof r.text - 5 && length < sizeof r.text);
+        CHECK_EQ(vae__utf8_bad((const unsigned char *)r.text, length), length);
+        CHECK_EQ((length - shift) % 4, 0);
+    }
+    memset(text, 0x1B, sizeof text - 1); /* four characters for each */
+    r = status_report(text);
+    CHECK_EQ(strlen(r.text) % 4, 0);
+    CHECK(strlen(r.text) > sizeof r.text - 5);
+    (void)vae__fail(&r, VAE_ERR_FORMAT, "it is %q: why", "a\x1b[0m");
+    CHECK(!strcmp(r.text, "it is 'a\\x1b[0m': why"));
+    (void)vae__fail(&r, VAE_ERR_FORMAT, "it is %q: why", text);
+    CHECK_EQ(strlen(r.text), strlen("it is '': why") + 12 * 4 + 2);
+    CHECK_SAYS(r, "\\x1b'..: why");
+    memset(want, 'y', 48);
+    want[48] = 0;
+    (void)vae__fail(&r, VAE_ERR_FORMAT, "%q", want);
+    CHECK_EQ(strlen(r.text), 50);
+    memset(text, 1, 900); /* a name of nothing but control characters leaves room for the reason */
+    text[900] = 0;
+    CHECK_STATUS(vae_data_from_memory("x", 1, text, NULL, &data, &r), VAE_ERR_FORMAT);
+    CHECK_SAYS(r, "3 are missing");
+}
+
+/* Each way in for a text: an architecture, a shape, a path, the name of a block. */
+TEST(no_way_in_leads_to_a_terminal) {
+    static const char evil[] = "dense 4 relu, \x1b[2J\x1b]0;owned\a";
+    vae_desc d;
+    vae_data data;
+    vae_report r[5];
+    size_t size, i, k;
+    vae *m = NULL;
+    memset(&d, 0, sizeof d);
+    d.input = "6x5x1", d.encoder = evil;
+    CHECK_STATUS(vae_size(&d, &size, &r[0]), VAE_ERR_SYNTAX);
+    CHECK_SAYS(r[0], "column 15: expected");
+    d.encoder = NULL, d.input = "6x\x1b[2J";
+    CHECK_STATUS(vae_size(&d, &size, &r[1]), VAE_ERR_SYNTAX);
+    CHECK_STATUS(vae_data_from_memory("x", 1, evil, NULL, &data, &r[2]), VAE_ERR_FORMAT);
+    CHECK_STATUS(vae_data_load(evil, NULL, &data, &r[3]), VAE_ERR_OPEN);
+    CHECK_STATUS(vae_load(evil, NULL, &m, &r[4]), VAE_ERR_OPEN);
+    for (i = 0; i < 5; i++) {
+        CHECK_SAYS(r[i], "\\x1b");
+        for (k = 0; r[i].text[k]; k++) CHECK((unsigned char)r[i].text[k] >= 0x20);
+    }
+}
+
 TESTS(status) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -249,6 +350,9 @@ TESTS(status) {
     RUN(fractions_read_as_printf_writes_them);
     RUN(a_sink_that_is_full_fails_for_good_and_goes_on_counting);
     RUN(a_report_is_cut_to_its_size_and_always_ends);
+    RUN(a_report_repeats_foreign_text_in_a_way_that_is_harmless_to_print);
+    RUN(a_report_is_cut_between_characters_and_foreign_text_is_quoted_and_cut);
+    RUN(no_way_in_leads_to_a_terminal);
     RUN(the_best_instruction_set_is_there_and_portable_always_is);
     vae__fp_leave(&env);
 }
