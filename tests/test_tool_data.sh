@@ -1,7 +1,8 @@
 #!/bin/sh
-# Tests of what goes into and comes out of the vae command as data: sh tests/test_tool_data.sh build/vae
-# Works in a temporary folder. Its inputs are made by python3; what needs a program that is not here is
-# skipped by name. Ends with "tool data: N passed, N failed, N skipped".
+# Tests of what goes into and comes out of the vae command as data:
+#     sh tests/test_tool_data.sh build/vae
+# Works in a temporary folder. Its inputs are made by python3; what needs a program that is not here
+# is skipped by name. Ends with "tool data: N passed, N failed, N skipped".
 [ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_data.sh build/vae" >&2; exit 2; }
 case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -26,8 +27,8 @@ check() {
     fi
 }
 
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on stderr
-# that begins with "vae: " and holds the words
+# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
+# stderr that begins with "vae: " and holds the words
 refused() {
     name=$1 want=$2 words=$3
     shift 3
@@ -123,10 +124,14 @@ put("nan64.idx", idx((N, H, W), struct.pack(">%dd" % len(y), *y), 14))
 # other spellings of the same array
 L = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
 npy("s_python2.npy", 0, floats(x), head=L % ("<f4", False, "(20L, 12L, 9L)"))
-npy("s_python2_padded.npy", 0, floats(x), head=L % ("<f4", False, "(20L, 12L, 9L)") + " " * 30 + "\n")
-npy("s_unicode.npy", 0, floats(x), head="{u'shape': (20, 12, 9), u'descr': u'<f4', u'fortran_order': False}")
-npy("s_double_quotes.npy", 0, floats(x), head='{"fortran_order":False,"descr":"<f4","shape":(20,12,9,),}', version=2)
-npy("s_blanks.npy", 0, floats(x), head="  {\n'descr'\t:\r\n'<f4' , 'fortran_order' : False ,\n 'shape' : ( 20 , 12 , 9 ) , }  \n\n", version=3)
+npy("s_python2_padded.npy", 0, floats(x),
+    head=L % ("<f4", False, "(20L, 12L, 9L)") + " " * 30 + "\n")
+npy("s_unicode.npy", 0, floats(x),
+    head="{u'shape': (20, 12, 9), u'descr': u'<f4', u'fortran_order': False}")
+npy("s_double_quotes.npy", 0, floats(x), version=2,
+    head='{"fortran_order":False,"descr":"<f4","shape":(20,12,9,),}')
+npy("s_blanks.npy", 0, floats(x), version=3,
+    head="  {\n'descr'\t:\r\n'<f4' , 'fortran_order' : False ,\n 'shape' : ( 20 , 12 , 9 ) , }  \n\n")
 npy("s_big_endian.npy", (N, H, W), floats(x, ">"), ">f4")
 npy("s_name.npy", (N, H, W), floats(x), "float32" if sys.byteorder == "little" else "<f4")
 npy("s_native.npy", (N, H, W), floats(x, "="), "=f4")

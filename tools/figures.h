@@ -192,7 +192,8 @@ static inline int figures_mig(size_t count, size_t latents, const uint8_t *bins,
     for (int b = 0; b < FIGURES_BLOCKS; b++) mean += gaps[b] / (double)FIGURES_BLOCKS;
     for (int b = 0; b < FIGURES_BLOCKS; b++) squares += (gaps[b] - mean) * (gaps[b] - mean);
     *gap = gaps[FIGURES_BLOCKS];
-    *error2 = count < FIGURES_BLOCKS ? -1 : squares * (double)(FIGURES_BLOCKS - 1) / (double)FIGURES_BLOCKS;
+    *error2 = count < FIGURES_BLOCKS ? -1
+            : squares * (double)(FIGURES_BLOCKS - 1) / (double)FIGURES_BLOCKS;
     return counted;
 }
 
