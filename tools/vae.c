@@ -404,8 +404,6 @@ static void claim_target(const char *flag, const char *path)
     char process[40];
     vae_report report;
     if (target_count == sizeof targets / sizeof *targets) die(FAILED, "too many files to write");
-    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
-        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
 #ifdef HAVE_POSIX
     snprintf(process, sizeof process, ".vae-%ld", (long)getpid());
 #else
@@ -413,7 +411,9 @@ static void claim_target(const char *flag, const char *path)
 #endif
     t->path = path;
     t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
-    target_count++;
+    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
+        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
+    target_count++; /* from here on release_targets and on_signal know of it */
 }
 
 static const vae_claim *claim_of(const char *path)
@@ -2317,19 +2317,26 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
 static text read_log(const char *path)
 {
     text all = {NULL, 0, 0};
-    FILE *file = fopen(path, "rb");
-    int wrong = file ? 0 : errno;
-    if (wrong && kind_of(path) != NOTHING)
-        die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
-    for (size_t n = file != NULL; n > 0;) {
+    FILE *file = NULL;
+    int wrong = 0, ours = 1;
+    if (kind_of(path) == NOTHING) return all;
+    do {
+        errno = 0;
+        file = fopen(path, "rb");
+        wrong = file ? 0 : errno;
+    } while (wrong == EINTR);
+    for (size_t n = 1; file && !wrong && ours && n;) {
         char *room = (char *)text_grow(&all, 65536);
+        errno = 0;
         n = fread(room, 1, 65536, file);
         all.count -= 65536 - n;
-        if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
-            die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
+        if (ferror(file) && errno != EINTR) wrong = errno ? errno : EIO;
+        if (ferror(file) && errno == EINTR) clearerr(file), n = 1;
+        else ours = !all.count || (all.count > 10 && memcmp(all.at, log_head, 11) == 0);
     }
-    if (file && ferror(file)) die(FAILED, "--log %s cannot be read: %s", path, strerror(errno));
     if (file) fclose(file);
+    if (wrong) die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
+    if (!ours) die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
     return all;
 }
 
