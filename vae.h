@@ -827,9 +827,10 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
                                         vae_report *report);
 
 /* Unpacks raw deflate (RFC 1951; without the frame of gzip or zlib) into a buffer of known size:
- * data that give more or fewer bytes are refused, and then what `out` holds is not meant. `used`,
- * which may be NULL, becomes the number of bytes read. Allocates 210 KB during the call.
- * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_MEMORY. */
+ * data that give more or fewer bytes are refused, and then what `out` holds is not meant, but for
+ * ERR_SIZE: data that give more; `out` holds the first of them. `used`, which may be NULL, becomes
+ * the number of bytes read. Allocates 210 KB during the call.
+ * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_SIZE, ERR_MEMORY. */
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report);
@@ -10745,7 +10746,7 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     bad = vae__gz_read(g, out, out_size, &got);
     if (!bad) bad = vae__gz_read(g, &extra, 1, &more);
     if (!bad && more)
-        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to more than %z bytes", reader.name,
+        bad = vae__fail(report, VAE_ERR_SIZE, "%s: unpacks to more than %z bytes", reader.name,
                         out_size);
     if (!bad && got < out_size)
         bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",

@@ -12,11 +12,12 @@
  *
  *   PNG    grey, RGB, palette, each with or without alpha; 1 to 16 bits; all filters; CRCs and the
  *          zlib sum are checked. Interlaced files are refused. What is transparent is laid on
- *          black. Profiles and gamma are ignored, and so are bytes behind the end of the image
+ *          black. Profiles and gamma are ignored, and so is what follows the image: data that
+ *          unpack to more than its pixels, bytes behind zlib's sum or behind IEND
  *   PGM, PPM (P2, P3, P5, P6) of one image, up to 16 bits
  *   CIFAR-10, binary version: records of a label and 3 planes of 32 x 32, turned into RGB pixels
- *   NPY    '|u1' or '<f4', (images, ...) in C order, as (images, height, width, channels),
- *          (images, height, width) or (images, numbers)
+ *   NPY    uint8 or float32 of either byte order and either order of the axes in memory, as
+ *          (images, height, width, channels), (images, height, width) or (images, numbers)
  *
  * Samples of 16 bits, or of a PGM with another maximum than 255, are rounded to 8. A set where grey
  * and colour are mixed becomes RGB. A file is checked before it is believed: nothing is allocated
@@ -89,6 +90,7 @@ typedef struct images__png {
     unsigned key[3];
     uint8_t *packed;            /* what all IDAT hold */
     size_t packed_size;
+    int apart;                  /* 1: IDAT chunks came again behind others, and were left out */
     char *error;
 } images__png;
 
@@ -174,7 +176,8 @@ static inline int images__png_transparency(images__png *g, const uint8_t *d, siz
     return 1;
 }
 
-/* All chunks up to IEND; the data of IDAT are put together. g->packed has room for the file. */
+/* All chunks up to IEND; the data of IDAT are put together. g->packed has room for the file. What
+ * stands behind the data, or is no more than a hint, is stepped over, as libpng does. */
 static inline int images__png_chunks(images__png *g, const uint8_t *bytes, size_t size)
 {
     size_t at = 8, number = 0;
@@ -205,16 +208,17 @@ static inline int images__png_chunks(images__png *g, const uint8_t *bytes, size_
         if (number == 0) {
             if (!images__png_head(g, d)) return 0;
         } else if (strcmp(name, "PLTE") == 0) {
-            if (data || g->colours || n == 0 || n > 768 || n % 3)
+            if (g->colour != 3 || data) continue; /* RGB: a hint for screens */
+            if (g->colours || n == 0 || n > 768 || n % 3)
                 return images__wrong(g->error, "its PLTE chunk is misplaced or of a wrong size");
             g->colours = n / 3;
             for (size_t i = 0; i < n; i++) g->palette[i / 3][i % 3] = d[i];
             for (size_t i = 0; i < g->colours; i++) g->palette[i][3] = 255;
         } else if (strcmp(name, "tRNS") == 0) {
-            if (data) return images__wrong(g->error, "its tRNS chunk is misplaced");
-            if (!images__png_transparency(g, d, n)) return 0;
+            if (!data && !images__png_transparency(g, d, n)) return 0;
         } else if (strcmp(name, "IDAT") == 0) {
-            if (data == 2) return images__wrong(g->error, "its IDAT chunks are not together");
+            if (data == 2) g->apart = 1;
+            if (data == 2) continue;
             data = 1;
             if (n) memcpy(g->packed + g->packed_size, d, n);
             g->packed_size += n;
@@ -303,6 +307,7 @@ static inline int images__png_unpack(images__png *g)
     uint8_t *block = NULL, *rows;
     size_t used = 0;
     int good = 0;
+    vae_status status;
     vae_report report;
     if (g->packed_size < 6 || (z[0] & 15) != 8 || z[0] >> 4 > 7 || (z[0] << 8 | z[1]) % 31
         || (z[1] & 32))
@@ -316,12 +321,17 @@ static inline int images__png_unpack(images__png *g)
     } else {
         rows = block + line;
         memset(block, 0, line);
-        if (vae_inflate(z + 2, g->packed_size - 2, "its data", NULL, rows, size, &used, &report)
-            != VAE_OK)
-            snprintf(g->error, IMAGES_ERROR, "%s", report.text);
-        else if (g->packed_size - 2 - used != 4)
-            images__wrong(g->error, "its data do not end where zlib's do");
-        else if (!images__same(images__adler(rows, size), images__be32(z + 2 + used)))
+        status = vae_inflate(z + 2, g->packed_size - 2, "its data", NULL, rows, size, &used,
+                             &report);
+        /* ERR_SIZE: more follows than the image needs. The sum is then that of all, and the CRC
+         * of each chunk has vouched for the pixels. What follows the sum is nothing to us. */
+        if (status != VAE_OK && status != VAE_ERR_SIZE)
+            snprintf(g->error, IMAGES_ERROR, "%s%s", report.text,
+                     g->apart ? "; its IDAT chunks are not together" : "");
+        else if (status == VAE_OK && g->packed_size - 2 - used < 4)
+            images__wrong(g->error, "it is truncated: its data end within zlib's sum");
+        else if (status == VAE_OK
+                 && !images__same(images__adler(rows, size), images__be32(z + 2 + used)))
             images__wrong(g->error, "its data do not agree with zlib's sum");
         else
             good = images__png_filters(g, rows, block) && images__png_pixels(g, rows, g->p.pixels);
@@ -461,37 +471,33 @@ static inline int images__own(vae_type type, int rank, const size_t *dims, uint8
     return 1;
 }
 
-/* An NPY file in memory that malloc() gave. Returns 1, and `bytes` belong to the data; or 0 with
- * the reason, and they are still the caller's. */
+/* An NPY file in memory that malloc() gave. Returns 1, and `bytes` belong to the data or are
+ * released; or 0 with the reason, and they are still the caller's. */
 static inline int images_npy(uint8_t *bytes, size_t size, vae_data *data,
                              char error[IMAGES_ERROR])
 {
     npy_array a;
-    size_t width, count;
+    uint8_t *numbers = bytes;
     if (!npy_open(bytes, size, &a, error)) return 0;
-    width = strcmp(a.descr, "|u1") == 0 ? 1 : strcmp(a.descr, "<f4") == 0 ? 4 : 0;
-    if (!width) {
+    if (!a.width) {
         snprintf(error, IMAGES_ERROR, "it holds '%s', neither '|u1' nor '<f4'; save "
                  "x.astype('<f4')", a.descr);
         return 0;
     }
-    count = a.bytes / width;
-    for (int i = 0; i < a.rank; i++) { /* divided by each size in turn, 1 must be left */
+    for (int i = 0; i < a.rank; i++)
         if (a.shape[i] == 0) return images__wrong(error, "it holds no images");
-        count = count % a.shape[i] ? 0 : count / a.shape[i];
-    }
-    if (count != 1 || a.bytes % width) {
-        snprintf(error, IMAGES_ERROR, "%zu bytes of numbers do not make its shape", a.bytes);
+    if (!npy_fits(&a, error)) return 0;
+    if (a.rank < 2) return images__wrong(error, "it has fewer than 2 dimensions: no images");
+    if (a.fortran && !(numbers = (uint8_t *)malloc(a.bytes)))
+        return images__wrong(error, "out of memory");
+    npy_unpack(bytes, &a, numbers);
+    if (!images__own(a.width == 1 ? VAE_U8 : VAE_F32, a.rank, a.shape, numbers,
+                     numbers == bytes ? size : a.bytes, data, error)) {
+        if (numbers != bytes) free(numbers);
         return 0;
     }
-    if (a.rank < 2) return images__wrong(error, "it has fewer than 2 dimensions: no images");
-    memmove(bytes, bytes + a.start, a.bytes);
-    for (size_t i = 0; width == 4 && i < a.bytes; i += 4) {
-        uint8_t *b = bytes + i;
-        uint32_t word = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-        memcpy(b, &word, 4);
-    }
-    return images__own(width == 1 ? VAE_U8 : VAE_F32, a.rank, a.shape, bytes, size, data, error);
+    if (numbers != bytes) free(bytes);
+    return 1;
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -508,46 +514,81 @@ static inline int images__named(const char *path, char *error)
     return 0;
 }
 
-/* A whole file, for the caller to free(); NULL with the reason, which names it. */
-static inline uint8_t *images__read(const char *path, size_t *size, char error[IMAGES_ERROR])
+enum { IMAGES__UNKNOWN = -1, IMAGES__NOTHING, IMAGES__OTHER, IMAGES__FILE };
+
+/* What has this name: a plain file or something else, a folder say. IMAGES__UNKNOWN when the system
+ * does not tell, with the reason, which names it. */
+static inline int images__kind(const char *path, char error[IMAGES_ERROR])
+{
+#ifdef IMAGES__POSIX
+    struct stat s;
+    int code;
+    do {
+        code = stat(path, &s) == 0 ? 0 : errno;
+    } while (code == EINTR);
+    if (!code) return S_ISREG(s.st_mode) ? IMAGES__FILE : IMAGES__OTHER;
+#else
+    FILE *file;
+    int code;
+    errno = 0;
+    file = fopen(path, "rb");
+    code = file ? 0 : errno ? errno : EIO;
+    if (file) fclose(file);
+    if (!code) return IMAGES__FILE;
+#endif
+    if (code == ENOENT || code == ENOTDIR) return IMAGES__NOTHING;
+    snprintf(error, IMAGES_ERROR, "it cannot be looked at: %s", strerror(code));
+    images__named(path, error);
+    return IMAGES__UNKNOWN;
+}
+
+/* A whole file or what a pipe gives, for the caller to free(); NULL with the reason, which names
+ * it. */
+static inline uint8_t *images_read(const char *path, size_t *size, char error[IMAGES_ERROR])
 {
     FILE *file;
     uint8_t *bytes = NULL;
-    size_t room = 0, count = 0, got = 1;
-#ifdef IMAGES__POSIX
-    struct stat s;
-    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
-        images__wrong(error, "it is not a file");
-        images__named(path, error);
-        return NULL;
-    }
-    if (stat(path, &s) == 0 && s.st_size > 0) room = (size_t)s.st_size + 1;
-#endif
-    errno = 0;
-    file = fopen(path, "rb");
+    size_t room = 65536, count = 0, got;
+    int done = 0, code = 0;
+    do {
+        errno = 0;
+        file = fopen(path, "rb");
+    } while (!file && errno == EINTR);
     if (!file) {
         snprintf(error, IMAGES_ERROR, "it cannot be opened: %s", strerror(errno));
         images__named(path, error);
         return NULL;
     }
-    bytes = (uint8_t *)malloc(room ? room : (room = 65536));
-    while (bytes && got) {
+#ifdef IMAGES__POSIX
+    {
+        struct stat s; /* a hint: what is read decides */
+        if (stat(path, &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0
+            && (uint64_t)s.st_size < SIZE_MAX / 2) room = (size_t)s.st_size + 1;
+    }
+#endif
+    bytes = (uint8_t *)malloc(room);
+    while (bytes && !done) {
         if (count == room) {
             uint8_t *more = room <= SIZE_MAX / 2 ? (uint8_t *)realloc(bytes, 2 * room) : NULL;
             if (!more) free(bytes);
             bytes = more;
             room *= 2;
+            continue;
         }
-        got = bytes ? fread(bytes + count, 1, room - count, file) : 0;
+        errno = 0;
+        got = fread(bytes + count, 1, room - count, file);
+        code = ferror(file) ? errno ? errno : EIO : 0;
         count += got;
+        if (code == EINTR) clearerr(file);
+        else done = code || got == 0;
     }
+    fclose(file);
     if (!bytes) images__wrong(error, "out of memory");
-    if (bytes && ferror(file)) {
-        images__wrong(error, "it cannot be read");
+    else if (code) snprintf(error, IMAGES_ERROR, "it cannot be read: %s", strerror(code));
+    if (bytes && code) {
         free(bytes);
         bytes = NULL;
     }
-    fclose(file);
     if (!bytes) images__named(path, error);
     *size = count;
     return bytes;
@@ -565,7 +606,7 @@ static inline int images_files(const char *const *paths, size_t count, vae_data 
     for (size_t i = 0; i < count && good; i++) {
         images_picture one = {NULL, 0, 0, 0};
         size_t size = 0;
-        uint8_t *bytes = images__read(paths[i], &size, error), *to;
+        uint8_t *bytes = images_read(paths[i], &size, error), *to;
         if (!bytes) {
             good = 0;
             break;
@@ -631,8 +672,8 @@ static inline int images__compare(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The pictures of a folder (not of folders within it), at most the first `most`; 0: all. Returns 1;
- * 0 if it holds none; or -1 with the reason, nothing allocated and `data` as it was. */
+/* The pictures of a folder (not of folders within it, whatever their names), at most the first
+ * `most`; 0: all. Returns 1; 0 if it holds none; or -1 with the reason, nothing allocated and `data` as it was. */
 static inline int images_folder(const char *folder, size_t most, vae_data *data,
                                 char error[IMAGES_ERROR])
 {
@@ -647,22 +688,35 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
         images__named(folder, error);
         return -1;
     }
-    while (result == 0 && (entry = readdir(d)) != NULL) {
+    images__wrong(error, "out of memory");
+    while (result == 0 && (errno = 0, entry = readdir(d)) != NULL) {
+        char *path;
+        int kind;
         if (!images__is_name(entry->d_name)) continue;
         if (count == room) {
             char **more;
             room = room ? 2 * room : 256;
-            more = (char **)realloc(paths, room * sizeof *paths);
-            if (more) paths = more;
-            else result = -1;
+            more = room <= SIZE_MAX / sizeof *paths
+                 ? (char **)realloc(paths, room * sizeof *paths) : NULL;
+            if (!more) {
+                result = -1;
+                break;
+            }
+            paths = more;
         }
-        if (result == 0 && (paths[count] = images__join(folder, entry->d_name)) != NULL) count++;
-        else result = -1;
+        path = images__join(folder, entry->d_name);
+        kind = path ? images__kind(path, error) : IMAGES__UNKNOWN;
+        if (kind == IMAGES__UNKNOWN) result = -1;
+        if (kind == IMAGES__FILE || kind == IMAGES__NOTHING) paths[count++] = path;
+        else free(path); /* nothing: a link to nowhere, which is told when it is opened */
+    }
+    if (result == 0 && errno) {
+        snprintf(error, IMAGES_ERROR, "it cannot be read: %s", strerror(errno));
+        images__named(folder, error);
+        result = -1;
     }
     closedir(d);
-    if (result) {
-        images__wrong(error, "out of memory");
-    } else if (count) {
+    if (result == 0 && count) {
         qsort(paths, count, sizeof *paths, images__compare);
         result = images_files((const char *const *)paths, most && most < count ? most : count,
                               data, error) ? 1 : -1;
@@ -696,17 +750,13 @@ static inline int images_batches(const char *folder, int test, size_t most, vae_
         char *path = images__join(folder, names[i]);
         size_t size = 0, n = 0;
         uint8_t *bytes = NULL, *more = NULL;
-        int there = 1;
-        FILE *file;
-        errno = 0;
-        file = path ? fopen(path, "rb") : NULL;
-        if (file) fclose(file);
-        else there = !path || errno != ENOENT;
-        if (there && path) bytes = images__read(path, &size, error);
+        int kind = path ? images__kind(path, error) : IMAGES__UNKNOWN;
+        if (kind == IMAGES__FILE) bytes = images_read(path, &size, error);
         if (bytes) {
             n = size / IMAGES_CIFAR_RECORD;
             if (most && n > most - count) n = most - count;
-            more = (uint8_t *)realloc(pixels, (count + n) * IMAGES_CIFAR_BYTES + 1);
+            if (n <= (SIZE_MAX / 2 - 1) / IMAGES_CIFAR_BYTES - count)
+                more = (uint8_t *)realloc(pixels, (count + n) * IMAGES_CIFAR_BYTES + 1);
             if (more) pixels = more, more = (uint8_t *)realloc(classes, count + n + 1);
             if (more) classes = more;
             /* a file that is not whole is refused even if it is not needed to its end */
@@ -719,7 +769,7 @@ static inline int images_batches(const char *folder, int test, size_t most, vae_
         }
         if (!path) images__wrong(error, "out of memory");
         if (more) count += n, result = 1;
-        else if (there) result = -1;
+        else if (kind == IMAGES__FILE || kind == IMAGES__UNKNOWN) result = -1;
         free(bytes);
         free(path);
     }

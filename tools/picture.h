@@ -2,15 +2,23 @@
  *
  *   picture_save_png    8-bit pixels to a PNG file, compressed
  *   picture_save_grid   a batch of images, floats in [0,1], to a PNG as one contact sheet
- *   picture_grid        the same sheet in memory, from bytes
+ *   picture_png         the bytes of the file that picture_save_png writes
+ *   picture_grid_png    the bytes of the file that picture_save_grid writes
+ *   picture_grid        the sheet in memory, from bytes
+ *   picture_grid_size   how large that sheet would be
  *   picture_print       a batch of grey images to a terminal
  *
  * Images are (height, width, channels), row-major, contiguous, one after the other; `channels` is
  * 1 (grey) or 3 (RGB). Saving and printing return NULL when all went well, or else a sentence.
- * Needs only the C library, in C99 or C++11. The same pixels give the same file everywhere. */
+ * The same pixels give the same file everywhere. C99 or C++11; include vae.h before it, for
+ * vae_file_save. */
 
 #ifndef PICTURE_H
 #define PICTURE_H
+
+#ifndef VAE_VERSION
+#error "include vae.h before picture.h"
+#endif
 
 #include <stddef.h>
 #include <stdint.h>
@@ -147,68 +155,62 @@ static inline uint8_t *picture__chunk(uint8_t *out, const char *type, size_t n)
     return picture__put_u32(out + 8 + n, ~crc);
 }
 
-/* Writes beside the file, then renames: whatever fails, an old file stays whole and no part of a
- * new one is left. */
-static inline const char *picture__replace(const char *path, const uint8_t *bytes, size_t n)
+/* Pixels (height, width, channels) as a PNG of 8 bits a channel: *file, of *size bytes, for the
+ * caller to free(). Returns NULL, or what went wrong; then nothing is allocated. Allocates about
+ * twice the size of the pixels while it works. */
+static inline const char *picture_png(const uint8_t *pixels, int width, int height, int channels,
+                                      uint8_t **file, size_t *size)
 {
-    const char *error = NULL;
-    size_t length = strlen(path);
-    char *temporary = (char *)malloc(length + 5);
-    FILE *file;
-    if (!temporary) return "picture: out of memory";
-    memcpy(temporary, path, length);
-    memcpy(temporary + length, ".tmp", 5);
-    file = fopen(temporary, "wb");
-    if (!file) {
-        error = "picture: the file cannot be created";
-    } else {
-        if (fwrite(bytes, 1, n, file) != n) error = "picture: the file cannot be written";
-        if (fclose(file) != 0) error = "picture: the file cannot be written";    /* disk full */
-#ifdef _WIN32
-        if (!error) remove(path);       /* rename does not replace there */
-#endif
-        if (!error && rename(temporary, path) != 0) error = "picture: the file cannot be replaced";
-        if (error) remove(temporary);
+    size_t row = picture__times(picture__size(width), picture__size(channels));
+    size_t count = picture__times(row + 1, picture__size(height));
+    uint8_t *raw, *out, *end;
+    if (!pixels) return "picture: no pixels";
+    if (channels != 1 && channels != 3) return "picture: channels must be 1 (grey) or 3 (RGB)";
+    if (row == 0 || count == 0) return "picture: no pixels, or more than 2^28 bytes of them";
+    raw = (uint8_t *)malloc(count);
+    out = (uint8_t *)malloc(count + count / 8 + 128);
+    if (!raw || !out) {
+        free(raw);
+        free(out);
+        return "picture: out of memory";
     }
-    free(temporary);
-    return error;
+    for (size_t y = 0; y < (size_t)height; y++) {
+        raw[y * (row + 1)] = 0;                 /* each row begins with its filter: none */
+        memcpy(raw + y * (row + 1) + 1, pixels + y * row, row);
+    }
+    memcpy(out, "\x89PNG\r\n\x1a\n", 8);
+    end = picture__put_u32(out + 16, (uint32_t)width);
+    end = picture__put_u32(end, (uint32_t)height);
+    memcpy(end, channels == 3 ? "\10\2\0\0" : "\10\0\0\0", 5); /* depth, colours, 0, 0, 0 */
+    end = picture__chunk(out + 8, "IHDR", 13);
+    end = picture__chunk(end, "IDAT", picture__zlib(raw, count, row + 1, end + 8));
+    end = picture__chunk(end, "IEND", 0);
+    free(raw);
+    *file = out, *size = (size_t)(end - out);
+    return NULL;
 }
 
-/* Saves pixels (height, width, channels) as a PNG of 8 bits a channel.
+/* Frees the bytes, too. */
+static inline const char *picture__save(const char *path, uint8_t *file, size_t size)
+{
+    vae_status status = vae_file_save(path, file, size, NULL);
+    free(file);
+    return status == VAE_OK ? NULL
+         : status == VAE_ERR_OPEN ? "picture: the file cannot be created"
+                                  : "picture: the file cannot be written";
+}
+
+/* Saves pixels (height, width, channels) as a PNG of 8 bits a channel, through vae_file_save.
  *
- * Returns NULL, or what went wrong; then a file that was there before is as it was.
- * Allocates about twice the size of the pixels while it works. */
+ * Returns NULL, or what went wrong; then a file that was there before is as it was. */
 static inline const char *picture_save_png(const char *path, const uint8_t *pixels, int width,
                                            int height, int channels)
 {
-    size_t row = picture__times(picture__size(width), picture__size(channels));
-    size_t size = picture__times(row + 1, picture__size(height));
-    uint8_t *raw, *file, *end;
-    const char *error;
-    if (!path || !pixels) return "picture: no path or no pixels";
-    if (channels != 1 && channels != 3) return "picture: channels must be 1 (grey) or 3 (RGB)";
-    if (row == 0 || size == 0) return "picture: no pixels, or more than 2^28 bytes of them";
-    raw = (uint8_t *)malloc(size);
-    file = (uint8_t *)malloc(size + size / 8 + 128);
-    if (raw && file) {
-        for (size_t y = 0; y < (size_t)height; y++) {
-            raw[y * (row + 1)] = 0;             /* each row begins with its filter: none */
-            memcpy(raw + y * (row + 1) + 1, pixels + y * row, row);
-        }
-        memcpy(file, "\x89PNG\r\n\x1a\n", 8);
-        end = picture__put_u32(file + 16, (uint32_t)width);
-        end = picture__put_u32(end, (uint32_t)height);
-        memcpy(end, channels == 3 ? "\10\2\0\0" : "\10\0\0\0", 5);  /* depth, colours, 0, 0, 0 */
-        end = picture__chunk(file + 8, "IHDR", 13);
-        end = picture__chunk(end, "IDAT", picture__zlib(raw, size, row + 1, end + 8));
-        end = picture__chunk(end, "IEND", 0);
-        error = picture__replace(path, file, (size_t)(end - file));
-    } else {
-        error = "picture: out of memory";
-    }
-    free(raw);
-    free(file);
-    return error;
+    uint8_t *file;
+    size_t size;
+    const char *error = path ? picture_png(pixels, width, height, channels, &file, &size)
+                             : "picture: no path";
+    return error ? error : picture__save(path, file, size);
 }
 
 /* ---- sheets of images ------------------------------------------------------------------- */
@@ -227,65 +229,95 @@ static inline uint8_t picture_byte(float value)
                       + ((uint64_t)1 << (149 - exponent))) >> (150 - exponent));
 }
 
+/* The bytes of the sheet that picture_grid would make, and its sides; 0 if a size is not positive
+ * or the sheet would pass PICTURE_MAX_BYTES. */
+static inline size_t picture_grid_size(int count, int height, int width, int channels, int columns,
+                                       int zoom, int *sheet_width, int *sheet_height)
+{
+    size_t n = picture__size(count), across = picture__size(columns), z = picture__size(zoom);
+    size_t w = picture__times(picture__size(width), z), h = picture__times(picture__size(height), z);
+    size_t line, rows, size;
+    *sheet_width = *sheet_height = 0;
+    if (across > n) across = n;
+    if (across == 0 || w == 0 || h == 0) return 0;
+    line = picture__times(across, w + PICTURE_GAP);
+    rows = picture__times((n + across - 1) / across, h + PICTURE_GAP);
+    if (line == 0 || rows == 0) return 0;
+    line += PICTURE_GAP, rows += PICTURE_GAP;
+    size = picture__times(picture__times(line, picture__size(channels)), rows);
+    if (size) *sheet_width = (int)line, *sheet_height = (int)rows;
+    return size;
+}
+
 /* Lays `count` images (height, width, channels) out in rows of `columns`, each pixel `zoom` pixels
  * wide and high, with a gap around.
  *
- * Returns the sheet, (*sheet_height, *sheet_width, channels), for the caller to free(); NULL if a
- * size is not positive, the sheet would pass PICTURE_MAX_BYTES, or memory is out. */
+ * Returns the sheet, (*sheet_height, *sheet_width, channels), for the caller to free(); NULL if
+ * picture_grid_size is 0, or memory is out. */
 static inline uint8_t *picture_grid(const uint8_t *images, int count, int height, int width,
                                     int channels, int columns, int zoom,
                                     int *sheet_width, int *sheet_height)
 {
-    size_t n = picture__size(count), across = picture__size(columns), z = picture__size(zoom);
-    size_t w = picture__size(width), h = picture__size(height), depth = picture__size(channels);
-    size_t zoomed_w = picture__times(w, z), cell_w = zoomed_w + PICTURE_GAP;
-    size_t zoomed_h = picture__times(h, z), cell_h = zoomed_h + PICTURE_GAP;
-    size_t line, rows, size;
-    uint8_t *sheet;
-    *sheet_width = *sheet_height = 0;
-    if (across > n) across = n;
-    if (!images || across == 0 || zoomed_w == 0 || zoomed_h == 0) return NULL;
-    line = picture__times(across, cell_w);
-    rows = picture__times((n + across - 1) / across, cell_h);
-    if (line == 0 || rows == 0) return NULL;
-    line = picture__times(line + PICTURE_GAP, depth);
-    rows += PICTURE_GAP;
-    size = picture__times(line, rows);
-    sheet = size ? (uint8_t *)malloc(size) : NULL;
+    const size_t size = picture_grid_size(count, height, width, channels, columns, zoom,
+                                          sheet_width, sheet_height);
+    const size_t n = picture__size(count), z = picture__size(zoom), depth = picture__size(channels);
+    const size_t w = picture__size(width), h = picture__size(height);
+    const size_t line = picture__size(*sheet_width) * depth;
+    size_t across = picture__size(columns);
+    uint8_t *sheet = size && images ? (uint8_t *)malloc(size) : NULL;
     if (!sheet) return NULL;
+    if (across > n) across = n;
     memset(sheet, PICTURE_GAP_GREY, size);
     for (size_t i = 0; i < n; i++) {
         const uint8_t *image = images + i * h * w * depth;
-        uint8_t *corner = sheet + (i / across * cell_h + PICTURE_GAP) * line
-                        + (i % across * cell_w + PICTURE_GAP) * depth;
-        for (size_t y = 0; y < zoomed_h; y++)
-            for (size_t x = 0; x < zoomed_w; x++)
+        uint8_t *corner = sheet + (i / across * (h * z + PICTURE_GAP) + PICTURE_GAP) * line
+                        + (i % across * (w * z + PICTURE_GAP) + PICTURE_GAP) * depth;
+        for (size_t y = 0; y < h * z; y++)
+            for (size_t x = 0; x < w * z; x++)
                 memcpy(corner + y * line + x * depth, image + (y / z * w + x / z) * depth, depth);
     }
-    *sheet_width = (int)(line / depth);
-    *sheet_height = (int)rows;
     return sheet;
 }
 
+/* `count` images (height, width, channels) of floats in [0,1] as one PNG, laid out by picture_grid:
+ * *file, of *size bytes, for the caller to free(). Returns NULL, or what went wrong; then nothing
+ * is allocated. */
+static inline const char *picture_grid_png(const float *images, int count, int height, int width,
+                                           int channels, int columns, int zoom, uint8_t **file,
+                                           size_t *size)
+{
+    int sheet_width, sheet_height;
+    const char *error = "picture: out of memory";
+    uint8_t *bytes, *sheet = NULL;
+    size_t numbers;
+    if (!images) return "picture: no images";
+    if (!picture_grid_size(count, height, width, channels, columns, zoom, &sheet_width,
+                           &sheet_height))
+        return "picture: a size is not positive, or the picture would pass 2^28 bytes";
+    numbers = picture__size(count) * picture__size(height) * picture__size(width)
+            * picture__size(channels); /* fewer than those of the sheet */
+    bytes = (uint8_t *)malloc(numbers);
+    for (size_t i = 0; bytes && i < numbers; i++) bytes[i] = picture_byte(images[i]);
+    if (bytes)
+        sheet = picture_grid(bytes, count, height, width, channels, columns, zoom, &sheet_width,
+                             &sheet_height);
+    free(bytes);
+    if (sheet) error = picture_png(sheet, sheet_width, sheet_height, channels, file, size);
+    free(sheet);
+    return error;
+}
+
 /* Saves `count` images (height, width, channels) of floats in [0,1] as one PNG, laid out by
- * picture_grid. Returns NULL, or what went wrong. */
+ * picture_grid, through vae_file_save. Returns NULL, or what went wrong. */
 static inline const char *picture_save_grid(const char *path, const float *images, int count,
                                             int height, int width, int channels, int columns,
                                             int zoom)
 {
-    size_t size = picture__times(picture__times(picture__size(count), picture__size(height)),
-                                 picture__times(picture__size(width), picture__size(channels)));
-    const char *error = "picture: a size is not positive or too large, or memory is out";
-    uint8_t *bytes = size && images ? (uint8_t *)malloc(size) : NULL, *sheet;
-    int sheet_width, sheet_height;
-    if (!bytes) return error;
-    for (size_t i = 0; i < size; i++) bytes[i] = picture_byte(images[i]);
-    sheet = picture_grid(bytes, count, height, width, channels, columns, zoom,
-                         &sheet_width, &sheet_height);
-    if (sheet) error = picture_save_png(path, sheet, sheet_width, sheet_height, channels);
-    free(sheet);
-    free(bytes);
-    return error;
+    uint8_t *file;
+    size_t size;
+    const char *error = path ? picture_grid_png(images, count, height, width, channels, columns,
+                                                zoom, &file, &size) : "picture: no path";
+    return error ? error : picture__save(path, file, size);
 }
 
 /* ---- terminals -------------------------------------------------------------------------- */

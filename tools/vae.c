@@ -210,11 +210,21 @@ static double now(void)
 
 /* ---- text and files --------------------------------------------------------------------- */
 
+/* a * b, or SIZE_MAX where that is too large: of so much, there is no memory anywhere. */
+static size_t times(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MAX : a * b; }
+
+/* Zeros. Every product of sizes that is allocated stands in times() or is the one made here. */
 static void *need(size_t count, size_t size)
 {
-    void *block = calloc(count ? count : 1, size);
+    void *block = count < SIZE_MAX ? calloc(count ? count : 1, size) : NULL;
+    if (!block && count == SIZE_MAX) die(FAILED, "out of memory: so much has no address here");
     if (!block) die(FAILED, "out of memory: %zu times %zu bytes", count, size);
     return block;
+}
+
+static float *floats(size_t rows, size_t cols)
+{
+    return (float *)need(times(rows, cols), sizeof(float));
 }
 
 /* Bytes that grow: every file that is not a model or a picture is put together here first. */
@@ -226,9 +236,10 @@ typedef struct text {
 static void *text_grow(text *t, size_t more)
 {
     if (more > t->room - t->count) {
-        size_t room = t->count + more < SIZE_MAX / 2 ? 2 * (t->count + more) : SIZE_MAX;
-        char *at = more < SIZE_MAX - t->count ? (char *)realloc(t->at, room) : NULL;
-        if (!at) die(FAILED, "out of memory: %zu bytes", room);
+        size_t least = more < SIZE_MAX - t->count ? t->count + more : SIZE_MAX;
+        size_t room = t->room < SIZE_MAX / 2 && least < 2 * t->room ? 2 * t->room : least;
+        char *at = room < SIZE_MAX ? (char *)realloc(t->at, room) : NULL;
+        if (!at) die(FAILED, "out of memory: %zu bytes and %zu more", t->count, more);
         t->at = at, t->room = room;
     }
     t->count += more;
@@ -247,14 +258,18 @@ FORMAT(2) static void text_print(text *t, const char *format, ...)
     free(more);
 }
 
+/* The head of a table; there is room for its numbers then. */
 static void text_npy_head(text *t, size_t rows, size_t cols)
 {
+    const size_t numbers = times(4, times(rows, cols));
     npy_head((uint8_t *)text_grow(t, NPY_HEAD), rows, cols);
+    (void)text_grow(t, numbers);
+    t->count -= numbers;
 }
 
 static void text_npy_rows(text *t, const float *values, size_t count)
 {
-    npy_pack(values, count, (uint8_t *)text_grow(t, 4 * count));
+    npy_pack(values, count, (uint8_t *)text_grow(t, times(4, count)));
 }
 
 static int ends_with(const char *path, const char *tail)
@@ -503,6 +518,39 @@ static double per_second(uint64_t count, double seconds)
 
 static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
 
+/* Whether a number is finite, and if `unit` also in [0,1]. By its bits, since -Ofast removes other
+ * ways to ask, and since subnormal numbers may count as 0. */
+static int fits(float x, int unit)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return unit ? bits <= 0x3f800000u || bits == 0x80000000u
+                : (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+static int is_finite(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
+/* The name of a number that is not finite. */
+static const char *odd_name(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits << 12 ? "NaN" : bits >> 63 ? "minus infinity" : "infinite";
+}
+
+/* Where the first of n floats is that is not finite; n if all are. */
+static size_t first_odd(const float *x, size_t n)
+{
+    size_t i = 0;
+    while (i < n && fits(x[i], 0)) i++;
+    return i;
+}
+
 /* JSON has no word for what is not finite. Looks at the text: -Ofast removes other ways to ask. */
 static void json_number(text *t, const char *name, double value, const char *after)
 {
@@ -737,7 +785,10 @@ static const flag flags[] = {
      "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
      "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
      "size (PNG, PGM, PPM; in the order of their names); or one file: IDX, NPY (uint8 or "
-     "float32) or a picture"},
+     "float32) or a picture. The axes of IDX and NPY are images, height, width and, for colour, "
+     "channels last; channels first, as PyTorch has them, are refused: save x.transpose(0, 2, 3, "
+     "1). Integers become numbers from 0 to 1; floats must lie there already, but for the "
+     "gaussian likelihoods"},
     {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "images to test on, from a folder or file like those of --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
@@ -1595,7 +1646,7 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
     picture = memcmp(begin, "\x89PNG\r\n\x1a\n", 8) == 0
            || (begin[0] == 'P' && begin[1] >= '1' && begin[1] <= '7');
     if (memcmp(begin, "\x93NUMPY", 6) == 0) {
-        bytes = images__read(path, &size, error);
+        bytes = images_read(path, &size, error);
         if (!bytes) die(FAILED, "%s", error);
         if (!images_npy(bytes, size, &d->images, error)) die(FAILED, "%s: %s", path, error);
     } else if (picture) {
@@ -1620,7 +1671,7 @@ static int find_images(dataset *d, const char *where, int test, uint64_t limit)
     if (!is_folder(where)) return 0;
     for (int i = 0; i < 2 * STEMS && !d->name; i++) {
         char *path = joined(where, stems[test][i / 2] + ends_with(where, "/"), i % 2 ? ".gz" : "");
-        if (kind_of(path) != NOTHING) load_images(d, path, limit);
+        if (kind_of(path) == REGULAR) load_images(d, path, limit);
         free(path);
     }
     if (d->name) return 1;
@@ -1639,17 +1690,75 @@ NORETURN static void no_images(const char *where, int test)
         test ? "" : " and pictures (.png, .pgm, .ppm)");
 }
 
-/* Where the images do not fit a model, says so before the work begins. */
-static void check_images(const dataset *d, const vae_info *at, const char *which)
+/* Colours are 1 or 3, and more often behind the sides than before them. */
+static int channels_first(const vae_data *d)
 {
-    if (d->images.item != at->input_dim)
+    return d->rank == 4 && (d->dims[1] == 1 || d->dims[1] == 3) && d->dims[3] != 1
+           && d->dims[3] != 3;
+}
+
+/* Dies where the shape of the images, from which that of a model is taken, has its axes in another
+ * order, as far as can be seen. */
+static void check_axes(const dataset *d)
+{
+    const size_t *dims = d->images.dims;
+    if (channels_first(&d->images))
+        die(FAILED, "%s holds images of %zu x %zu x %zu, which looks like channels first, and "
+            "expected is height x width x channels: save x.transpose(0, 2, 3, 1), or say --input "
+            "%zux%zux%zu if that is meant", d->name, dims[1], dims[2], dims[3], dims[1], dims[2],
+            dims[3]);
+}
+
+/* What a likelihood cannot take, told by file, image and place. Integers become what it can. */
+static void check_values(const dataset *d, const vae_desc *desc)
+{
+    const size_t item = d->images.item;
+    const int unit = desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN
+                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED
+                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    float *x;
+    if (d->images.type != VAE_F32 && d->images.type != VAE_F64) return;
+    x = floats(item, 1);
+    for (size_t i = 0; i < d->images.count; i++) {
+        vae_data_read(&d->images, i, 1, x);
+        for (size_t k = 0; k < item; k++) {
+            if (fits(x[k], unit)) continue;
+            if (!fits(x[k], 0))
+                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k,
+                    odd_name((double)x[k]));
+            die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1", d->name,
+                i, k, (double)x[k],
+                vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+        }
+    }
+    free(x);
+}
+
+/* Where the images do not fit a model, says so before the work begins. */
+static void check_images(const dataset *d, const vae *model, const char *which)
+{
+    const size_t *dims = d->images.dims;
+    vae_info at;
+    vae_get_info(model, &at);
+    if (d->images.item != at.input_dim)
         die(FAILED, "%s holds images of %zu numbers, but %s takes %zu", d->name, d->images.item,
-            which, at->input_dim);
+            which, at.input_dim);
+    if (channels_first(&d->images) && at.channels == dims[1] && at.channels > 1
+        && at.height == dims[2] && at.width == dims[3])
+        die(FAILED, "%s holds images of %zu x %zu x %zu, channels first, but %s takes %zu x %zu x "
+            "%zu: save x.transpose(0, 2, 3, 1)", d->name, dims[1], dims[2], dims[3], which,
+            at.height, at.width, at.channels);
 }
 
 static void check(const vae *model, vae_status status)
 {
     if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
+}
+
+/* The same of work on a data set, whose name is told. */
+static void check_on(const dataset *d, const vae *model, vae_status status)
+{
+    if (status != VAE_OK) die(FAILED, "%s: %s", d->name, vae_last_report(model)->text);
 }
 
 static int is_one_file(const char *where)
@@ -1696,11 +1805,11 @@ static char *labels_beside(const char *path)
     if (at) memcpy(at, "labels", 6), at = strstr(at, "idx");
     if (at && (at[3] == '3' || at[3] == '4')) {
         at[3] = '1';
-        if (!ends_with(path, ".gz") && kind_of(beside) != NOTHING) return beside;
+        if (!ends_with(path, ".gz") && kind_of(beside) == REGULAR) return beside;
         beside[n] = '\0';
-        if (kind_of(beside) != NOTHING) return beside;
+        if (kind_of(beside) == REGULAR) return beside;
         if (ends_with(path, ".gz")) beside[n - 3] = '\0';
-        if (kind_of(beside) != NOTHING) return beside;
+        if (kind_of(beside) == REGULAR) return beside;
     }
     free(beside);
     return NULL;
@@ -2523,7 +2632,7 @@ static void print_samples(vae *model)
     if (columns > 8) columns = 8;
     if (screen.quiet || !screen.colour || at.channels != 1 || at.height < 2 || !columns) return;
     count = columns < 4 ? 2 * columns : columns;
-    x = (float *)need(count * at.input_dim, sizeof *x);
+    x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
     if (at.classes) check(model, vae_condition(model, classes, count));
     if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
@@ -2618,6 +2727,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     char shape[80], rates[80];
     const int there = o->model && kind_of(o->model) != NOTHING, resumed = o->resume && there;
     vae_load_options how;
+    vae_desc known;
     vae_report report;
     vae_info at;
     vae *model = NULL;
@@ -2636,6 +2746,10 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     if (given(o, "--test-labels") && !test->labels)
         die(MISUSED, "--test-labels goes with --labels, and with test images");
+    known = o->desc;
+    if (resumed) vae_get_desc(model, &known);
+    check_values(images, &known); /* before some are held out: they are counted in the file */
+    if (test->name) check_values(test, &known);
     if (o->validate) hold_out(images, (size_t)o->validate, held);
     if (resumed) {
         vae_desc d;
@@ -2647,6 +2761,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
         check_same_images(o, &d, &at, images);
     } else {
         if (!o->desc.input) {
+            check_axes(images);
             shape_text(&images->images, shape, sizeof shape);
             o->desc.input = shape;
         }
@@ -2658,8 +2773,8 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     vae_get_desc(model, &o->desc);
     vae_get_info(model, &at);
-    check_images(images, &at, resumed ? o->model : "--input");
-    if (test->name) check_images(test, &at, resumed ? o->model : "the training set");
+    check_images(images, model, resumed ? o->model : "--input");
+    if (test->name) check_images(test, model, resumed ? o->model : "the training set");
     if (!test->name && !held->name
         && (o->desc.patience || o->desc.schedule == VAE_SCHEDULE_PLATEAU || o->best))
         die(MISUSED, "%s looks at test losses: it needs --validate N or test images",
@@ -2873,7 +2988,8 @@ static void open_data(use *u, const options *o)
         if (!found && o->split != SPLIT_TEST) found = find_images(&u->data, o->data, 0, o->images);
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
-    check_images(&u->data, &u->info, o->operand);
+    check_images(&u->data, u->model, o->operand);
+    check_values(&u->data, &u->desc);
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);
@@ -2915,7 +3031,7 @@ typedef void batch_work(use *u, const float *x, size_t first, size_t rows, void 
 static void each_batch(use *u, batch_work *work, void *user)
 {
     const size_t most = (size_t)u->desc.batch, count = u->data.images.count;
-    float *x = (float *)need(most * u->info.input_dim, sizeof *x);
+    float *x = floats(most, u->info.input_dim);
     for (size_t first = 0; first < count; first += most) {
         size_t rows = count - first < most ? count - first : most;
         vae_data_read(&u->data.images, first, rows, x);
@@ -2925,27 +3041,90 @@ static void each_batch(use *u, batch_work *work, void *user)
     free(x);
 }
 
-/* images (count, input_dim) */
-static void save_pictures(const use *u, const options *o, const float *images, size_t count,
-                          size_t columns)
+/* An image that a figure says nothing about: which, and what may be the cause. */
+NORETURN static void odd_image(use *u, size_t index, const char *what, double value)
 {
-    size_t height = u->info.height, width = u->info.width, channels = u->info.channels, zoom = 1;
-    const char *error;
-    if (height == 1 && width == 1) { /* the shape was given as one number */
+    const size_t dim = u->info.input_dim;
+    size_t most = 0;
+    float *x = floats(dim, 1);
+    vae_data_read(&u->data.images, index, 1, x);
+    for (size_t k = 1; k < dim; k++)
+        if (square((double)x[k]) > square((double)x[most])) most = k;
+    die(FAILED, "%s: image %zu: its %s is %s; of its numbers, number %zu is farthest from 0: %.9g",
+        u->data.name, index, what, odd_name(value), most, (double)x[most]);
+}
+
+/* x (rows, input_dim), from image `first` of the data on -> mu (rows, latent), logvar likewise or
+ * NULL */
+static void encode_rows(use *u, const float *x, size_t first, size_t rows, float *mu, float *logvar)
+{
+    const size_t latent = u->info.latent, n = rows * latent;
+    size_t odd;
+    check_on(&u->data, u->model, vae_encode(u->model, x, rows, mu, logvar));
+    odd = first_odd(mu, n);
+    if (odd < n) odd_image(u, first + odd / latent, "mu", (double)mu[odd]);
+    odd = logvar ? first_odd(logvar, n) : n;
+    if (odd < n) odd_image(u, first + odd / latent, "logvar", (double)logvar[odd]);
+}
+
+/* A PNG of many images side by side. */
+typedef struct sheet {
+    size_t count, columns, height, width, channels, zoom;
+} sheet;
+
+/* The picture of `count` images; one that is too large is refused before the work. */
+static sheet plan_sheet(const use *u, const options *o, size_t count, size_t columns)
+{
+    sheet s = {0, 0, 0, 0, 0, 1};
+    int width, height;
+    s.count = count, s.columns = columns < count ? columns : count;
+    s.height = u->info.height, s.width = u->info.width, s.channels = u->info.channels;
+    if (s.height == 1 && s.width == 1) { /* the shape was given as one number */
         size_t side = 1;
-        while (side * side < channels) side++;
-        if (side * side == channels) height = width = side;
-        else width = channels;
-        channels = 1;
+        while (side * side < s.channels) side++;
+        if (side * side == s.channels) s.height = s.width = side;
+        else s.width = s.channels;
+        s.channels = 1;
     }
-    if (o->zoom) zoom = (size_t)o->zoom;
-    else while (zoom < 8 && (zoom + 1) * (height > width ? height : width) <= 64) zoom++;
-    if (columns > count) columns = count;
-    vae_claim_drop((vae_claim *)claim_of(o->out)); /* TODO bytes */
-    error = picture_save_grid(o->out, images, (int)count, (int)height, (int)width, (int)channels,
-                              (int)columns, (int)zoom);
+    if (s.channels != 1 && s.channels != 3)
+        die(FAILED, "images of %s have %zu channels, and a picture has 1 or 3%s", o->operand,
+            s.channels, o->command == DECODE ? ": name a file in .npy" : "");
+    if (o->zoom) s.zoom = (size_t)o->zoom;
+    else while (s.zoom < 8
+                && (s.zoom + 1) * (s.height > s.width ? s.height : s.width) <= 64) s.zoom++;
+    while (!picture_grid_size((int)count, (int)s.height, (int)s.width, (int)s.channels,
+                              (int)s.columns, (int)s.zoom, &width, &height)) {
+        const size_t rows = (count + s.columns - 1) / s.columns;
+        if (!o->zoom && s.zoom > 1) {
+            s.zoom--;
+            continue;
+        }
+        die(MISUSED, "%zu images of %zu x %zu pixels%s, %zu side by side, make a picture of %.0f x "
+            "%.0f, more than the %u bytes that one may have: ask for fewer%s", count, s.height,
+            s.width, o->zoom > 1 ? ", enlarged" : "", s.columns,
+            (double)s.columns * ((double)s.width * (double)s.zoom + PICTURE_GAP) + PICTURE_GAP,
+            (double)rows * ((double)s.height * (double)s.zoom + PICTURE_GAP) + PICTURE_GAP,
+            PICTURE_MAX_BYTES, o->zoom > 1 ? ", or a smaller --zoom" : "");
+    }
+    return s;
+}
+
+/* images (count, input_dim), as planned */
+static void save_pictures(const use *u, const options *o, const float *images, const sheet *s)
+{
+    const size_t dim = u->info.input_dim, odd = first_odd(images, s->count * dim);
+    text t = {NULL, 0, 0};
+    uint8_t *bytes;
+    const char *error;
+    if (odd < s->count * dim)
+        die(FAILED, "%s is not written: number %zu of image %zu in it would be %s", o->out,
+            odd % dim, odd / dim, odd_name((double)images[odd]));
+    error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
+                             (int)s->channels, (int)s->columns, (int)s->zoom, &bytes, &t.count);
     if (error) die(FAILED, "%s cannot be written: %s", o->out, error);
-    say("wrote %s: %zu images, %zu side by side\n", o->out, count, columns);
+    t.at = (char *)bytes, t.room = t.count;
+    text_save(&t, o->out);
+    say("wrote %s: %zu images, %zu side by side\n", o->out, s->count, s->columns);
 }
 
 /* --columns, or what makes the picture about square */
@@ -2956,13 +3135,13 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
-/* z (count, latent) decoded to a picture */
-static void save_decoded(use *u, const options *o, const float *z, size_t count, size_t columns)
+/* z (count, latent) decoded to a picture, as planned */
+static void save_decoded(use *u, const options *o, const float *z, const sheet *s)
 {
-    float *x = (float *)need(count * u->info.input_dim, sizeof *x);
-    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, count, x));
-    else check(u->model, vae_decode(u->model, z, count, x));
-    save_pictures(u, o, x, count, columns);
+    float *x = floats(s->count, u->info.input_dim);
+    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, s->count, x));
+    else check(u->model, vae_decode(u->model, z, s->count, x));
+    save_pictures(u, o, x, s);
     free(x);
 }
 
@@ -2972,13 +3151,15 @@ static int sample(options *o)
 {
     use u;
     size_t count = (size_t)o->count;
+    sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
     draw_class(&u, o, class_given(o, &label));
-    z = (float *)need(count * u.info.latent, sizeof *z);
+    s = plan_sheet(&u, o, count, columns_for(o, count));
+    z = floats(count, u.info.latent);
     check(u.model, vae_prior(u.model, o->seed, 0, count, z));
-    save_decoded(&u, o, z, count, columns_for(o, count));
+    save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
 }
@@ -2987,22 +3168,24 @@ static int reconstruct(options *o)
 {
     use u;
     size_t count = (size_t)o->count, columns, lines, dim;
+    sheet s;
     float *x, *y;
     open_both(&u, o);
     dim = u.info.input_dim;
-    x = (float *)need(dim, sizeof *x);
+    x = floats(dim, 1);
     read_image(&u, o->first, x);
     if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
     columns = o->columns ? (size_t)o->columns : 10;
     if (columns > count) columns = count;
     lines = (count + columns - 1) / columns;
-    y = (float *)need(2 * lines * columns * dim, sizeof *y); /* missing images stay black */
+    s = plan_sheet(&u, o, 2 * lines * columns, columns);
+    y = floats(s.count, dim); /* missing images stay black */
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
-        check(u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
+        check_on(&u.data, u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
     }
-    save_pictures(&u, o, y, 2 * lines * columns, columns);
+    save_pictures(&u, o, y, &s);
     free(x);
     free(y);
     return close_use(&u);
@@ -3034,6 +3217,7 @@ static int interpolate(options *o)
 {
     use u;
     size_t pairs = (size_t)o->count, steps = (size_t)o->steps, columns = steps + 2, dim, latent;
+    sheet s;
     float *x, *z, *mu;
     int one = given(o, "--from");
     if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
@@ -3042,17 +3226,18 @@ static int interpolate(options *o)
     if (!one && u.data.images.count < 2) die(FAILED, "%s holds no two images", u.data.name);
     if (pairs > u.data.images.count / 2) pairs = u.data.images.count / 2;
     if (one) pairs = 1;
-    x = (float *)need(pairs * columns * dim, sizeof *x);
-    z = (float *)need(steps * latent, sizeof *z);
-    mu = (float *)need(2 * latent, sizeof *mu);
+    s = plan_sheet(&u, o, pairs * columns, columns);
+    x = floats(s.count, dim);
+    z = floats(steps, latent);
+    mu = floats(2, latent);
     for (size_t i = 0; i < pairs; i++) {
         float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
         read_image(&u, a, line);
         read_image(&u, b, last);
-        check(u.model, vae_encode(u.model, last, 1, mu + latent, NULL));
+        encode_rows(&u, last, (size_t)b, 1, mu + latent, NULL);
         read_image(&u, a, line);
-        check(u.model, vae_encode(u.model, line, 1, mu, NULL));
+        encode_rows(&u, line, (size_t)a, 1, mu, NULL);
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
@@ -3063,7 +3248,7 @@ static int interpolate(options *o)
                                       line + (1 + at) * dim));
         }
     }
-    save_pictures(&u, o, x, pairs * columns, columns);
+    save_pictures(&u, o, x, &s);
     free(x);
     free(z);
     free(mu);
@@ -3074,6 +3259,7 @@ static int manifold(options *o)
 {
     use u;
     size_t side = (size_t)o->count;
+    sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
@@ -3081,7 +3267,8 @@ static int manifold(options *o)
     if (u.info.latent != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
             u.info.latent);
-    z = (float *)need(side * side * 2, sizeof *z);
+    s = plan_sheet(&u, o, side * side, side);
+    z = floats(s.count, 2);
     for (size_t i = 0; i < side; i++) {
         float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
         for (size_t k = 0; k < side; k++) {
@@ -3089,7 +3276,7 @@ static int manifold(options *o)
             z[2 * ((side - 1 - i) * side + k) + 1] = q;
         }
     }
-    save_decoded(&u, o, z, side * side, side);
+    save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
 }
@@ -3099,9 +3286,8 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
 {
     double *sums = (double *)user;
     size_t latent = u->info.latent;
-    float *mu = (float *)need(rows * latent, sizeof *mu);
-    (void)first;
-    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    float *mu = floats(rows, latent);
+    encode_rows(u, x, first, rows, mu, NULL);
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -3125,7 +3311,7 @@ static size_t choose_latents(use *u, const options *o, size_t *chosen)
         chosen[count++] = (size_t)index;
     }
     if (o->latents) return count;
-    sums = (double *)need(2 * latent, sizeof *sums);
+    sums = (double *)need(times(2, latent), sizeof *sums);
     if (o->data) {
         double n = (double)u->data.images.count;
         each_batch(u, add_moments, sums);
@@ -3151,6 +3337,7 @@ static int traverse(options *o)
 {
     use u;
     size_t steps = (size_t)o->steps, count, latent, *chosen;
+    sheet s;
     float *z, *around;
     int32_t label;
     const int32_t *drawn = class_given(o, &label);
@@ -3160,22 +3347,23 @@ static int traverse(options *o)
     latent = u.info.latent;
     chosen = (size_t *)need(latent, sizeof *chosen);
     count = choose_latents(&u, o, chosen);
-    around = (float *)need(latent, sizeof *around);
+    s = plan_sheet(&u, o, times(count, steps), steps);
+    around = floats(latent, 1);
     if (given(o, "--image")) {
-        float *x = (float *)need(u.info.input_dim, sizeof *x);
+        float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
-        check(u.model, vae_encode(u.model, x, 1, around, NULL));
+        encode_rows(&u, x, (size_t)o->image, 1, around, NULL);
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
     draw_class(&u, o, drawn);
-    z = (float *)need(count * steps * latent, sizeof *z);
-    for (size_t i = 0; i < count * steps; i++) {
+    z = floats(s.count, latent);
+    for (size_t i = 0; i < s.count; i++) {
         double t = (double)(i % steps) / (double)(steps - 1);
         memcpy(z + i * latent, around, latent * sizeof *z);
         z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
     }
-    save_decoded(&u, o, z, count * steps, steps);
+    save_decoded(&u, o, z, &s);
     free(z);
     free(around);
     free(chosen);
@@ -3245,8 +3433,8 @@ static void find_bounds(use *u, verdict *v)
     float *x, *bound;
     if (most < least) most = least;
     if (most > count) most = count;
-    x = (float *)need(most * dim, sizeof *x);
-    bound = (float *)need(most, sizeof *bound);
+    x = floats(most, dim);
+    bound = floats(most, 1);
     for (size_t b = 0; b < v->bound_count; b++) all += (double)v->draws[b] * (double)count;
     for (size_t b = 0; b < v->bound_count; b++) {
         for (size_t first = 0, rows; first < count; first += rows) {
@@ -3255,7 +3443,11 @@ static void find_bounds(use *u, verdict *v)
             if (rows > count - first) rows = count - first;
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
-            check(u->model, vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+            check_on(&u->data, u->model,
+                     vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+            if (first_odd(bound, rows) < rows)
+                odd_image(u, first + first_odd(bound, rows), "bound",
+                          (double)bound[first_odd(bound, rows)]);
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -3272,19 +3464,30 @@ static void find_bounds(use *u, verdict *v)
     free(bound);
 }
 
+/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ..., all finite */
+static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
+{
+    static const char *const names[3] = {"ELBO", "recon", "KL"};
+    check_on(&u->data, u->model,
+             vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 3; k-- > 0;) /* the ELBO last: it is a sum of the others */
+            if (!fits(parts[k * rows + i], 0))
+                odd_image(u, first + i, names[k], (double)parts[k * rows + i]);
+}
+
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     verdict *v = (verdict *)user;
     const size_t dim = u->info.input_dim;
-    float *parts = (float *)need(3 * rows, sizeof *parts);
-    float *y = (float *)need(rows * dim, sizeof *y);
-    check(u->model,
-          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
-    check(u->model, vae_reconstruct(u->model, x, rows, y));
+    float *parts = floats(3, rows), *y = floats(rows, dim);
+    score_rows(u, x, first, rows, parts);
+    check_on(&u->data, u->model, vae_reconstruct(u->model, x, rows, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)x[j] - (double)y[j]);
+        if (!is_finite(sum)) odd_image(u, first + i, "squared error", sum);
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
@@ -3304,8 +3507,8 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 {
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
-    float *mu = (float *)need(rows * latent, sizeof *mu);
-    check(u->model, vae_encode(u->model, x, rows, mu, NULL));
+    float *mu = floats(rows, latent);
+    encode_rows(u, x, first, rows, mu, NULL);
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
@@ -3321,22 +3524,18 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 
 static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
 {
-    text t = {NULL, 0, 0};
-    char error[160];
-    FILE *file = fopen(path, "rb");
-    size_t n = 1;
+    char error[IMAGES_ERROR];
+    size_t size, odd;
+    uint8_t *bytes;
     if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
-    if (!file) die(FAILED, "%s cannot be opened: %s", path, strerror(errno));
-    while (n > 0) {
-        char *room = (char *)text_grow(&t, 65536);
-        n = fread(room, 1, 65536, file);
-        t.count -= 65536 - n;
-    }
-    if (ferror(file)) die(FAILED, "%s cannot be read", path);
-    fclose(file);
-    if (!npy_parse((const uint8_t *)t.at, t.count, values, rows, cols, error))
-        die(FAILED, "%s: %s", path, error);
-    free(t.at);
+    bytes = images_read(path, &size, error);
+    if (!bytes) die(FAILED, "%s", error);
+    if (!npy_parse(bytes, size, values, rows, cols, error)) die(FAILED, "%s: %s", path, error);
+    odd = first_odd(*values, *rows * *cols);
+    if (odd < *rows * *cols)
+        die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
+            odd / *cols, odd % *cols, odd_name((double)(*values)[odd]));
+    free(bytes);
 }
 
 static int is_npy(const char *path)
@@ -3348,14 +3547,6 @@ static int is_npy(const char *path)
     return is;
 }
 
-/* By its bits, since -Ofast removes other ways to ask. */
-static int is_finite(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return (bits >> 52 & 0x7ff) != 0x7ff;
-}
-
 /* What the images of a built-in set were drawn from: (images, *columns), for the caller to free. */
 static double *built_in_factors(const dataset *d, size_t *columns)
 {
@@ -3363,7 +3554,7 @@ static double *built_in_factors(const dataset *d, size_t *columns)
     const size_t count = d->images.count;
     double *values;
     *columns = digits ? (size_t)DIGITS_FACTORS : (size_t)SHAPES_FACTORS;
-    values = (double *)need(count * *columns, sizeof *values);
+    values = (double *)need(times(count, *columns), sizeof *values);
     for (size_t i = 0; i < count; i++) {
         double *row = values + i * *columns;
         if (digits) {
@@ -3394,7 +3585,7 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
     if (is_npy(where)) {
         float *table;
         load_table(where, &table, &rows, &cols);
-        values = (double *)need(rows * cols, sizeof *values);
+        values = (double *)need(times(rows, cols), sizeof *values);
         for (size_t i = 0; i < rows * cols; i++) values[i] = (double)table[i];
         free(table);
     } else {
@@ -3404,7 +3595,7 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
         if (table.rank > 2 || table.item == 0)
             die(FAILED, "%s has %d dimensions; a table of factors has two", where, table.rank);
         rows = table.count, cols = table.item;
-        values = (double *)need(rows * cols, sizeof *values);
+        values = (double *)need(times(rows, cols), sizeof *values);
         for (size_t i = 0; i < rows * cols; i++) values[i] = number_at(&table, i);
         vae_data_free(&table);
     }
@@ -3412,7 +3603,8 @@ static double *read_factors(const dataset *d, const char *where, size_t *columns
         die(FAILED, "%s holds %zu rows, but %s %zu images", where, rows, d->name, count);
     for (size_t i = 0; i < count * cols; i++)
         if (!is_finite(values[i]))
-            die(FAILED, "%s holds a number in row %zu that is not finite", where, i / cols);
+            die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", where,
+                i / cols, i % cols, odd_name(values[i]));
     *columns = cols;
     return values;
 }
@@ -3426,8 +3618,8 @@ static void find_gap(use *u, const char *where, verdict *v)
     uint8_t *codes = (uint8_t *)need(count, factors);
     int *values = (int *)need(factors, sizeof *values);
     binned b;
-    b.low = (float *)need(latent, sizeof *b.low);
-    b.high = (float *)need(latent, sizeof *b.high);
+    b.low = floats(latent, 1);
+    b.high = floats(latent, 1);
     b.bins = NULL;
     each_batch(u, add_bins, &b);
     b.bins = (uint8_t *)need(count, latent);
@@ -3593,13 +3785,18 @@ static int eval(options *o)
         load_model(&u, o, rows);
     }
     seconds = now();
-    check(u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
+    check_on(&u.data, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
     v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    check(u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
-    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    check_on(&u.data, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) {
+        if (!is_finite(v.unit_kl[j]) || !is_finite(v.variance[j]))
+            die(FAILED, "%s: latent %zu: its KL is %g and the variance of its mu %g", u.data.name,
+                j, v.unit_kl[j], v.variance[j]);
+        v.active += v.variance[j] > 0.01;
+    }
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);
@@ -3619,31 +3816,32 @@ static int eval(options *o)
 
 typedef struct codes {
     text mu, logvar;
+    int with_logvar;
 } codes;
 
 static void add_codes(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
-    float *mu = (float *)need(2 * n, sizeof *mu), *logvar = mu + n;
-    (void)first;
-    check(u->model, vae_encode(u->model, x, rows, mu, logvar));
+    float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
+    encode_rows(u, x, first, rows, mu, logvar);
     text_npy_rows(&c->mu, mu, n);
-    text_npy_rows(&c->logvar, logvar, n);
+    if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
+    free(logvar);
 }
 
 static int encode(options *o)
 {
     use u;
-    codes c = {{NULL, 0, 0}, {NULL, 0, 0}};
+    codes c = {{NULL, 0, 0}, {NULL, 0, 0}, 0};
+    c.with_logvar = o->logvar_out != NULL;
     open_both(&u, o);
     text_npy_head(&c.mu, u.data.images.count, u.info.latent);
-    text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
+    if (c.with_logvar) text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
     each_batch(&u, add_codes, &c);
     text_save(&c.mu, o->out);
-    if (o->logvar_out) text_save(&c.logvar, o->logvar_out);
-    free(c.logvar.at);
+    if (c.with_logvar) text_save(&c.logvar, o->logvar_out);
     say("wrote %s: %zu rows of %zu latents\n", o->out, u.data.images.count, u.info.latent);
     return close_use(&u);
 }
@@ -3663,16 +3861,21 @@ static int decode(options *o)
             o->operand, u.info.latent);
     if (ends_with(o->out, ".png")) {
         size_t count = rows < (size_t)o->count ? rows : (size_t)o->count;
-        save_decoded(&u, o, z, count, columns_for(o, count));
+        sheet s = plan_sheet(&u, o, count, columns_for(o, count));
+        save_decoded(&u, o, z, &s);
     } else {
         text t = {NULL, 0, 0};
-        float *x = (float *)need(most * dim, sizeof *x);
+        float *x = floats(most, dim);
         if (strcmp(o->out, "-") != 0 && kind_of(o->out) != SPECIAL && !ends_with(o->out, ".npy"))
             die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
-            size_t n = rows - first < most ? rows - first : most;
+            size_t n = rows - first < most ? rows - first : most, odd;
             check(u.model, vae_decode(u.model, z + first * cols, n, x));
+            odd = first_odd(x, n * dim);
+            if (odd < n * dim)
+                die(FAILED, "%s: row %zu: number %zu of what it is decoded to is %s", o->in,
+                    first + odd / dim, odd % dim, odd_name((double)x[odd]));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);
@@ -3687,9 +3890,8 @@ static int decode(options *o)
 static void add_scores(use *u, const float *x, size_t first, size_t rows, void *user)
 {
     float *scores = (float *)user + 3 * first;
-    float *parts = (float *)need(3 * rows, sizeof *parts);
-    check(u->model,
-          vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+    float *parts = floats(3, rows);
+    score_rows(u, x, first, rows, parts);
     for (size_t i = 0; i < rows; i++) {
         scores[3 * i] = -parts[i];
         scores[3 * i + 1] = parts[rows + i];
@@ -3710,7 +3912,7 @@ static int score(options *o)
                                       : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
     open_both(&u, o);
     count = u.data.images.count;
-    scores = (float *)need(3 * count, sizeof *scores);
+    scores = floats(3, count);
     each_batch(&u, add_scores, scores);
     if (format == FORMAT_NPY) {
         text_npy_head(&t, count, 3);
