@@ -22,6 +22,7 @@
 #include "test_model.c"
 #include "test_train.c"
 #include "test_eval.c"
+#include "test_numbers.c"
 #include "test_io.c"
 #include "test_safetensors.c"
 #include "test_objectives.c"
@@ -54,6 +55,7 @@ int main(int argc, char **argv) {
     ROOM(model);
     ROOM(train);
     ROOM(eval);
+    ROOM(numbers);
     ROOM(io);
     ROOM(safetensors);
     ROOM(objectives);

@@ -700,6 +700,46 @@ TEST(a_file_that_grows_or_shrinks_while_it_is_read_is_refused) {
     remove(DATA_FILE);
 }
 
+/* Numbers of a file that are none are told by image and place wherever they are used. */
+TEST(numbers_that_are_not_finite_are_found_in_both_float_types) {
+    static const uint64_t doubles[] = {0x7FF8000000000000u, 0x7FF0000000000000u,
+                                       0xFFF0000000000000u, 0x7E37E43C8800759Cu /* 1e300 */,
+                                       0x7FF0000000000001u /* signalling */};
+    static const uint32_t floats[] = {0x7FC00000u, 0x7F800000u, 0xFF800000u, 0x7F800000u,
+                                      0x7F800001u};
+    vae_desc desc;
+    vae *m = NULL;
+    size_t i, k;
+    int wide;
+    memset(&desc, 0, sizeof desc);
+    desc.input = "3", desc.encoder = desc.decoder = "", desc.latent = 1, desc.batch = 2;
+    desc.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    CHECK_STATUS(vae_create(&desc, &m, NULL), VAE_OK);
+    for (wide = 0; wide < 2; wide++)
+        for (i = 0; i < 5; i++) {
+            unsigned char file[12 + 4 * 3 * 8] = {0, 0, 13, 2, 0, 0, 0, 4, 0, 0, 0, 3};
+            const size_t width = wide ? 8 : 4, place = 12 + (2 * 3 + 1) * width;
+            vae_data d;
+            vae_report r;
+            vae_stats stats;
+            double kl;
+            file[2] = wide ? 14 : 13; /* image 2, number 1 */
+            for (k = 0; k < width; k++)
+                file[place + k] = (unsigned char)(wide ? doubles[i] >> (56 - 8 * k)
+                                                       : floats[i] >> (24 - 8 * k));
+            CHECK_STATUS(data_from(file, 12 + 12 * width, &d, &r), VAE_OK);
+            for (k = 0; k < 3; k++) {
+                const vae_status s = k == 0 ? vae_fit(m, &d, NULL, NULL, NULL)
+                                   : k == 1 ? vae_evaluate(m, &d, &stats)
+                                            : vae_units(m, &d, &kl, NULL);
+                CHECK_STATUS(s, VAE_ERR_NONFINITE);
+                CHECK_SAYS(*vae_last_report(m), "image 2: number 1 is ");
+            }
+            vae_data_free(&d);
+        }
+    vae_destroy(m);
+}
+
 TEST(a_long_path_does_not_push_out_the_reason) {
     char name[1000];
     vae_data d;
@@ -1097,6 +1137,7 @@ TESTS(data) {
     RUN(load_reads_from_a_pipe);
 #endif
     RUN(a_file_that_grows_or_shrinks_while_it_is_read_is_refused);
+    RUN(numbers_that_are_not_finite_are_found_in_both_float_types);
     RUN(a_long_path_does_not_push_out_the_reason);
     RUN(wrap_takes_the_array_as_it_is);
     RUN(read_refuses_what_lies_outside);

@@ -966,8 +966,9 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
          "65537 cuts of the learning rate; there may be 65536", VAE_ERR_FORMAT},
         {"\"vae.course\":\"0 0 0 ", "\"vae.course\":\"0 65536 0 ", "makes no sense",
          VAE_ERR_FORMAT}, /* in no epoch at all */
-        {"\"vae.course\":\"0 0 0 " NONE, "\"vae.course\":\"0 0 0 " INF, "makes no sense",
-         VAE_ERR_FORMAT},
+        {"\"vae.course\":\"0 0 0 " NONE " " NONE, "\"vae.course\":\"0 0 0 " NONE " " INF,
+         "makes no sense", VAE_ERR_FORMAT},
+        {"\"vae.course\":\"0 0 0 " NONE, "\"vae.course\":\"0 0 0 " INF, "", VAE_OK}, /* of 0.1 */
         {"\"vae.position\":\"0 0 0 " NONE, "\"vae.position\":\"0 0 0 7ff8000000000000",
          "makes no sense", VAE_ERR_FORMAT},
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"1 8 4294967296 ", "makes no sense",
@@ -977,6 +978,8 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"4 5 9 ", "makes no sense",
          VAE_ERR_FORMAT}, /* more steps than were ever done */
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"3 5 9 ", "", VAE_OK},
+        {"\"vae.step\":\"3\"", "\"vae.step\":\"18446744073709551615\"", "makes no sense",
+         VAE_ERR_FORMAT},
         {"epochs=10", "epochs=2147483647", "x: epochs is 2147483647; it must lie from 1 to",
          VAE_ERR_VALUE},
         {"epochs=10", "epochs=99999999999999999999", "'epochs'", VAE_ERR_FORMAT},
@@ -1010,6 +1013,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         const int longest = i == sizeof list / sizeof list[0];
         vae *loaded = NULL;
         vae_report r;
+        if (sizeof(size_t) < 8 && !longest && list[i].status == VAE_ERR_SIZE) continue;
         memset(&r, 0, sizeof r);
         memset(line, 'y', 199999); /* a setting with a name of 200 KB */
         memcpy(line, "seed=5; ", 8), line[199999] = 0;
@@ -1020,6 +1024,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         CHECK_SAYS(r, longest ? "yyy'.., which version" : list[i].says);
         if (r.text[0]) CHECK(!strncmp(r.text, "x: ", 3));
         for (k = 0; r.text[k]; k++) CHECK(r.text[k] >= 0x20 && r.text[k] != 0x7F);
+        if (loaded) CHECK(vae__finite_d(loaded->at.best) && !loaded->at.best_epoch);
         vae_destroy(loaded);
         free(file);
     }
@@ -1096,10 +1101,13 @@ TEST(what_can_be_set_can_be_saved_and_loaded) {
 /* 5 KB that describe a network of gigabytes between two small layers. */
 TEST(loading_has_a_limit_of_memory_that_is_told_and_can_be_raised) {
     vae_desc d = small_desc();
-    vae *m = trained_model(&d), *loaded = NULL;
+    vae *m, *loaded = NULL;
     size_t size, size2, need = 0, inference;
-    unsigned char *bytes = file_of(m, 0, &size), *file;
+    unsigned char *bytes, *file;
     char limit[40];
+    if (sizeof(size_t) < 8) SKIP("in 32 bits the address space ends first");
+    m = trained_model(&d);
+    bytes = file_of(m, 0, &size);
     file = edited(bytes, size, "encoder=dense 12 tanh", "encoder=upsample 700, avgpool 350, "
                   "avgpool 2, dense 12 tanh", &size2);
     snprintf(limit, sizeof limit, "more than the %lu that", 2147483648ul + 16 * size2);
@@ -1113,7 +1121,7 @@ TEST(loading_has_a_limit_of_memory_that_is_told_and_can_be_raised) {
         o.allocator = counting_allocator(&c);
         o.max_memory = SIZE_MAX;
         CHECK_STATUS(vae_load_size(file, size2, &o, &need, &r), VAE_OK);
-        CHECK(need > (size_t)1 << 33);
+        CHECK(need / 8 > (size_t)1 << 30);
         o.max_memory = 0;
         CHECK_STATUS(vae_load_memory(file, size2, &o, &loaded, &r), VAE_ERR_SIZE);
         snprintf(told, sizeof told, "needs %lu bytes", (unsigned long)need);

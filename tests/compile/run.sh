@@ -153,6 +153,21 @@ each() { # COMPILER
     else
         fail own_malloc_replaces_malloc
     fi
+    # the API's enums: a program whose enums are short with objects whose enums are not, and back
+    case $cc in
+    tcc*) skip enum_sizes "tcc has no -fshort-enums" ;;
+    *)
+        program enum_sizes sh -c "$c -fshort-enums '$here/enum_sizes.c' impl.o"
+        program enum_sizes_of_the_implementation sh -c \
+            "$small -fshort-enums -c '$here/impl.c' -o short.o && $c '$here/enum_sizes.c' short.o"
+        [ -z "$cxx" ] || program cpp_enum_sizes $cxx -fshort-enums -x c++ "$here/enum_sizes.c" -x none impl.o
+        # no test may skip an enum that is new
+        for type in $(sed -n 's/^typedef enum \(vae_[a-z]*\).*/\1/p' "$root/vae.h"); do
+            grep -q "INT_SIZED($type)" "$here/enum_sizes.c" || echo "$type is not in enum_sizes.c"
+        done >"$work/log"
+        if [ -s "$work/log" ]; then fail enum_sizes_knows_every_enum; else ok enum_sizes_knows_every_enum; fi
+        ;;
+    esac
     if [ -n "$cxx" ]; then
         program cpp $cxx -x c++ "$here/plain.c"
         program cpp_user_of_c $cxx impl.o "$here/user.cpp"

@@ -1,11 +1,11 @@
 """Makes the seeds of the fuzz targets and the gzip arrays of test_data.c.
 
-    python3 tests/seeds/make.py            writes idx/, images/ and safetensors/ beside this file
+    python3 tests/seeds/make.py            writes the folders and the .dict files beside this file
     python3 tests/seeds/make.py arrays     prints the arrays
 
 Files named crash-* are past findings of the fuzzers; nothing here makes or removes them.
 """
-import json, os, struct, subprocess, sys, tempfile, zlib
+import json, os, re, struct, subprocess, sys, tempfile, zlib
 
 
 # ---- IDX ----
@@ -285,10 +285,37 @@ def write_models(here):
                                            for name in ("checkpoint", "weights")])
 
 
+def write_resaved(here):
+    """the checkpoint as other tools write it: sorted by name, and with every character escaped"""
+    with open(os.path.join(here, "safetensors", "checkpoint"), "rb") as f:
+        data = f.read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header, data = json.loads(data[8:start]), data[start:]
+    metadata = header.pop("__metadata__")
+    for name, keep in (("sorted", lambda t: t),
+                       ("escaped", lambda t: "".join("\\u%04x" % ord(c) for c in t)),
+                       ("many_cuts", lambda t: t)):
+        tensors, body = {}, b""
+        for key in sorted(header):
+            begin, end = header[key]["data_offsets"]
+            tensors[keep(key)] = dict(header[key], data_offsets=[len(body), len(body) + end - begin])
+            body += data[begin:end]
+        course = {keep(k): keep(v) for k, v in metadata.items()}
+        if name == "many_cuts":  # of the learning rate: more than there may be
+            words = metadata["vae.course"].split()
+            course["vae.course"] = " ".join([words[0], str(2**64 - 1), str(2**64 - 1)] + words[3:])
+            course["vae.epoch"] = str(2**64 - 1)
+        text = json.dumps(dict(tensors, __metadata__=course)).replace("\\\\u", "\\u").encode()
+        text += b" " * (-len(text) % 8)
+        with open(os.path.join(here, "safetensors", name), "wb") as f:
+            f.write(struct.pack("<Q", len(text)) + text + body)
+
+
 IDX = {"u8": SMALL, "f64": idx(14, [1], struct.pack(">d", 0.1)),
        "i16": idx(11, [2, 1], b"\x80\0\x7f\xff"), "rank8": idx(9, [1] * 7 + [2], b"\x80\x7f"),
        "short": SMALL[:-1], "long": SMALL + b"\0", "huge": idx(8, [2**32 - 1] * 8, b""),
-       "empty": b"", "png": b"\x89PNG\r\n\x1a\n"}
+       "empty": b"", "png": b"\x89PNG\r\n\x1a\n", "gz_padded": member(SMALL) + bytes(512),
+       "gz_zeros_then_more": member(SMALL) + bytes(9) + b"\1"}
 
 
 # ---- pictures ----
@@ -341,17 +368,115 @@ IMAGES = {
 }
 
 
+# ---- texts and choices ----
+
+NPY = {
+    "f4": npy("<f4", "(2, 3)", bytes(range(24))), "f4_v3": npy("<f4", "(1, 2)", bytes(8), 3),
+    "u1": npy("|u1", "(2, 2, 3, 1)", bytes(range(12))), "f8": npy("<f8", "(1, 1)", bytes(8)),
+    "empty": npy("<f4", "(0, 3)", b""), "scalar": npy("<f4", "()", bytes(4)),
+    "rank9": npy("<f4", "(1, 1, 1, 1, 1, 1, 1, 1, 1)", bytes(4)),
+    "huge": npy("<f4", "(%d, %d)" % (2**63, 2), bytes(8)),
+    "python2": npy("<f4", "(1L, 2L)", bytes(8)),
+    "keys": b"\x93NUMPY\1\0\x3c\0{\"shape\":(2,1),'descr':'<f4','fortran_order':False}".ljust(70) +
+            bytes(8),
+    "fortran": npy("<f4", "(2, 1)", bytes(8)).replace(b"False", b"True "),
+}
+
+ARCH = {
+    "default": "28x28x1\ndense 400 relu\ndense 400 relu", "flat": "784\n\n",
+    "conv": "8x8x1\nconv 4 4x4/2 relu, conv 2 3x3 pad 1, dense 6 relu\n"
+            "dense 8 relu, reshape 2x2x2, convt 2 4x4/2 relu, convt 1 4x4/2",
+    "res": "6\ndense 4 relu, res(batchnorm relu, dense 4, res(noise 0.5)), dropout 0.1\n"
+           "res(layernorm gelu)",
+    "pools": "4x4x2\nmaxpool 2, avgpool 2 elu, upsample 3\nreshape 1x1x4, upsample 4, conv 2 1x1",
+    "label": "2x2\nlabel 3, flatten, label 3, dense 3 softplus\nlabel 3, dense 4",
+    "acts": "3\nrelu, leaky_relu, elu, tanh\nsigmoid, softplus, silu, gelu, identity",
+    "column": "4x4\nconv 3 3x3/2,\ndense", "large": "4096x4096x64\nconv 64 9x9\ndense 16777216",
+    "deep": "2\n" + "res(" * 40 + ")" * 40 + "\n" + ", ".join(["dense 2"] * 40),
+}
+
+# the first bytes choose the texts, then come fields, each with its value
+DESC = {"plain": bytes([0, 1, 1]), "wide": bytes(range(256)), "back": bytes(range(255, -1, -1)),
+        "each": b"".join(bytes([2, 3, 2]) + bytes([i, 17, i, 40]) for i in range(43)),
+        "edges": b"".join(bytes([i, i % 16]) for i in range(3, 43))}
+
+# the model to begin with, how to load, edits
+MODEL = {"base%d" % i: bytes([i, 0]) for i in range(8)}
+MODEL.update({"settings": bytes([1, 0]) + bytes(b for i in range(43) for b in (i % 7, i, 100, 17)),
+              "facts": bytes([3, 0]) + bytes(b for i in range(40) for b in (7, i % 12, i % 6, i, 3)),
+              "tensors": bytes([2, 4]) + bytes(b for i in range(40) for b in (10, i, i + 1, i % 8, 2)),
+              "numbers": bytes([6, 1]) + bytes(b for i in range(40) for b in (12, 0, i, i, i))})
+
+ARGS = {
+    "train": "train|--data|digits|--model|m|--epochs|3|--encoder|dense 20 relu, dense 9|--latent|3",
+    "stages": "train|--data=digits|--stages|1:1e-3,3:5e-4,9:1e-4|--optimizer|sgd|--momentum|0.9",
+    "objective": "train|--data|digits|--objective|iwae|--k|5|--beta|0.5|--warmup|2|--cycle|4",
+    "corrupt": "train|--data|digits|--corrupt|mask:0.25|--objective|ae|--sparse|0.1|--noise|off",
+    "recipe": "train|--data|digits|--recipe|iwae-paper|--objective|iwae|--k|5|--epochs|2",
+    "recipe2": "train|--data|d|--recipe|pytorch-example|--lr|0.01|--input|28x28",
+    "plateau": "train|--data|d|--plateau|3|--lr-factor|0.1|--validate|5|--patience|9|--best|b",
+    "labels": "train|--data|d|--labels|auto|--decoder|label 10, dense 5|--quiet|--clip|1|--ema|.9",
+    "density": "train|--data|d|--likelihood|logistic|--variance|1e-3|--head|softplus|--code|tanh",
+    "seeds": "train|--data|d|--seed|18446744073709551615|--batch|7|--free-bits|.1|--init|he",
+    "sample": "sample|m|--out|a.png|--count|9|--columns|3|--zoom|2|--seed|3",
+    "eval": "eval|m|--data|digits|--draws|1,50|--json|-|--factors|auto",
+    "traverse": "traverse|m|--data|d|--out|a.png|--latents|0,3-5|--range|2",
+    "typo": "trian|--data|d", "unknown": "train|--dat|d", "twice": "train|--data|a|--data|b",
+    "help": "help|train", "help_layers": "help|layers", "help_recipes": "help|recipes",
+    "help_no": "help|nothing", "flag_help": "score|--help", "version": "version", "none": "",
+    "info": "info|m|--json|-", "digits": "digits|out|--images|5|--factors|--seed|2",
+    "shapes": "shapes|out|--test-images|3", "encode": "encode|m|--data|d|--out|a.npy|--format|npy",
+}
+
+
+def dictionary(words):
+    quoted = sorted({w for w in words if w and '"' not in w and "\\" not in w})
+    return "".join('"%s"\n' % w for w in quoted).encode()
+
+
+def words_of(source):
+    """Flags, commands, and the words of the library's lists."""
+    with open(source) as f:
+        text = f.read()
+    return (re.findall(r'"(--[a-z0-9-]+)"', text) + re.findall(r'^    \{"([a-z]+)",', text, re.M) +
+            re.findall(r'X\([A-Z0-9_]+, "([a-z0-9_]+)"\)', text))
+
+
+def write_texts(here):
+    root = os.path.join(here, "..", "..")
+    library = words_of(os.path.join(root, "vae.h"))
+    files = {
+        "arch.dict": dictionary(library + ["res(", ")", ", ", " pad ", "x", "/2", "3x3", "0.5"]),
+        "args.dict": dictionary(library + words_of(os.path.join(root, "tools", "vae.c")) +
+                                ["digits", "shapes", "auto", "none", "mask:0.5", "gaussian:2",
+                                 "1:1e-3,2:1e-4", "=", "iwae-paper", "iwae-code", "1e30", "ae",
+                                 "0x1p-3", "-1", "dense 3 relu, dense 2", "layers", "recipes"]),
+        "npy.dict": dictionary(["'descr'", "'fortran_order'", "'shape'", "True", "False", "<f4",
+                                "|u1", "NUMPY", "(", "), ", "L, "]),
+    }
+    for name, data in files.items():
+        with open(os.path.join(here, name), "wb") as f:
+            f.write(data)
+
+
 def main():
     here = os.path.dirname(os.path.abspath(__file__))
     if sys.argv[1:] == ["arrays"]:
         return print_arrays()
+    inflate = {k: v[10:-8] for k, v in GZIP.items() if not v[3]} # without gzip's frame
+    inflate["long"] = zlib.compress(bytes(100000))[2:-4]
+    text = lambda d: {k: v.replace("|", "\n").encode() for k, v in d.items()}
     for folder, files in (("idx", dict(IDX, **{"gz_" + k: v for k, v in GZIP.items()})),
-                          ("images", IMAGES), ("safetensors", SAFETENSORS)):
+                          ("images", IMAGES), ("safetensors", SAFETENSORS), ("npy", NPY),
+                          ("arch", text(ARCH)), ("desc", DESC), ("model", MODEL),
+                          ("args", text(ARGS)), ("inflate", inflate)):
         os.makedirs(os.path.join(here, folder), exist_ok=True)
         for name, data in files.items():
             with open(os.path.join(here, folder, name), "wb") as f:
                 f.write(data)
+    write_texts(here)
     write_models(here)
+    write_resaved(here)
 
 
 main()

@@ -1,0 +1,97 @@
+/* libFuzzer target: every setting of a vae_desc from bytes, rubbish included.
+ *     clang -g -O1 -fsanitize=fuzzer,address,undefined -DVAE_ONLY_PORTABLE tests/fuzz_desc.c \
+ *         -o fuzz_desc
+ *     ./fuzz_desc -max_len=4096 work tests/seeds/desc
+ * vae_size and vae_create agree; what is refused says why; a small model is used, trained, saved
+ * and loaded again. */
+#define VAE_IMPLEMENTATION
+#include "../vae.h"
+#include "fuzz.h"
+
+static const char *const nets[] = {
+    "", "dense 3 relu", "dense 4 tanh, dense 2", "conv 2 3x3 relu", "batchnorm, dropout 0.5",
+    "res(dense 4 relu, layernorm), noise 0.1", "label 3, dense 2 gelu", "flatten", "sigmoid",
+    "convt 2 2x2/2, maxpool 2", "upsample 2, avgpool 2", "reshape 2x2x1, conv 1 3x3",
+};
+static const char *const inputs[] = {"4", "2x2", "2x2x1", "1x1x4", "4x4x2", "1"};
+enum { NETS = sizeof nets / sizeof *nets, INPUTS = sizeof inputs / sizeof *inputs };
+
+static void in_turn(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+    int i;
+    (void)user;
+    for (i = parts - 1; i >= 0; i--) job(arg, i);
+}
+
+/* One of a list, none at all, or what the bytes say. */
+static const char *text(const char *const *list, unsigned count, char *room, size_t size) {
+    const unsigned which = fuzz_byte();
+    if (which < 200) return list[which % count];
+    if (which < 205) return NULL;
+    fuzz_line(room, size);
+    return room;
+}
+
+static void one_field(vae_desc *d, const vae__field *f) {
+    unsigned i;
+    switch (f->kind) {
+    case VAE__TEXT: break;
+    case VAE__REAL: *vae__field_real(d, f) = fuzz_real(); break;
+    case VAE__U64: *vae__field_u64(d, f) = fuzz_word(1 + (int)fuzz_below(8)); break;
+    case VAE__STAGES:
+        d->stage_count = fuzz_byte() < 200 ? (int)fuzz_below(18) : fuzz_int();
+        for (i = 0; i < VAE_MAX_STAGES && fuzz_byte() < 128; i++)
+            d->stages[i].steps = fuzz_word(2), d->stages[i].lr = fuzz_real();
+        break;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = fuzz_byte() < 220 ? (int)fuzz_below(9) : fuzz_int();
+        break;
+    default: *vae__field_int(d, f) = fuzz_int(); break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    static char rooms[3][4097];
+    vae_desc d;
+    vae *m = NULL;
+    vae_report r, r2;
+    size_t need = 0;
+    vae_status status;
+    unsigned i;
+    fuzz_begin(bytes, size);
+    memset(&d, 0, sizeof d);
+    d.input = text(inputs, INPUTS, rooms[0], sizeof rooms[0]);
+    d.encoder = text(nets, NETS, rooms[1], sizeof rooms[1]);
+    d.decoder = text(nets, NETS, rooms[2], sizeof rooms[2]);
+    d.latent = 2, d.batch = 3; /* unless the bytes say otherwise: small ones are used */
+    for (i = 0; i < 64 && fuzz_at < fuzz_last; i++) {
+        const unsigned which = fuzz_byte();
+        if (which < 240) one_field(&d, &vae__fields[which % VAE__FIELD_COUNT]);
+        else if (which < 243) d.inference = fuzz_int();
+        else if (which < 246) d.keep_gradients = fuzz_int();
+        else if (which < 248) d.threads = fuzz_int();
+        else if (which < 252) d.parallel.run = in_turn, d.parallel.parts = fuzz_int();
+        else *(int *)&d.isa = fuzz_int();
+    }
+    if (d.threads > 3 && d.threads <= VAE_MAX_THREADS) d.threads = 3; /* threads take long */
+    d.allocator = fuzz_allocator();
+    status = vae_size(&d, &need, &r);
+    if (status) fuzz_refused(status, &r);
+    if (status || need < fuzz_room / 2) {
+        const vae_status made = vae_create(&d, &m, &r2);
+        FUZZ_CHECK(made == status || (!status && made == VAE_ERR_MEMORY)); /* of a pool */
+        FUZZ_CHECK(!made == (m != NULL));
+        if (made == status && status) FUZZ_CHECK(!strcmp(r.text, r2.text));
+    }
+    if (m) {
+        vae_info info;
+        vae_get_info(m, &info);
+        FUZZ_CHECK(info.memory == need);
+        if (fuzz_is_small(m)) {
+            fuzz_use(m);
+            fuzz_round_trip(m, d.inference ? VAE_SAVE_WEIGHTS_ONLY : 0);
+        }
+    }
+    vae_destroy(m);
+    fuzz_end();
+    return 0;
+}
