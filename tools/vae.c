@@ -432,7 +432,7 @@ static void claim_target(const char *flag, const char *path)
     t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
     if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
         die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
-    target_count++;
+    target_count++; /* from here on release_targets and on_signal know of it */
 }
 
 static const vae_claim *claim_of(const char *path)
@@ -2236,7 +2236,7 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
     if (given(typed, "--objective") && merged.objective != file.objective)
         merged.desc.free_bits = 0; /* the contradiction is told below, not by vae_create */
     settle(&merged, steps_per_epoch);
-    merged.desc.inference = 1;
+    merged.desc.inference = 1, merged.desc.threads = 1;
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
     unsettle(&wanted, other, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
@@ -2609,6 +2609,28 @@ static void print_result(const run *r, vae *model, double seconds)
         r->o->model ? r->o->model : "none: without --model nothing is kept");
 }
 
+/* For how many images of a set, or of its beginning, the log variance of each latent is at its
+ * limit: counts (latent). Returns how many images these were. */
+static size_t count_clamped(vae *model, const vae_data *data, uint64_t *counts)
+{
+    vae_data some = *data;
+    if (some.count > 10000) some.count = some.dims[0] = 10000;
+    check(model, vae_units_clamped(model, &some, counts));
+    return some.count;
+}
+
+static void print_clamped(const uint64_t *counts, size_t latent, size_t images)
+{
+    size_t shown = 0, all = 0;
+    for (size_t j = 0; j < latent; j++) {
+        if (!counts[j] || ++all > 20) continue;
+        say("%s %zu", shown++ ? "," : "at limit     log variance without a gradient: latent", j);
+        if (counts[j] < images) say(" (%llu of %zu images)", (ull)counts[j], images);
+    }
+    if (all > shown) say(" and %zu more", all - shown);
+    if (all) say("\n");
+}
+
 /* A few samples with half blocks; of one class after another where there are classes. */
 static void print_samples(vae *model)
 {
@@ -2638,7 +2660,8 @@ static double steps_per_epoch(const dataset *d, int batch)
     return (double)((d->images.count + (size_t)batch - 1) / (size_t)batch);
 }
 
-/* As many as asked for, or one for each processor that this process may use. */
+/* As many as asked for, exactly; or, below 0, at most one for each processor that this process may
+ * use: as many as the system grants. */
 static int threads_of(const options *o)
 {
     long n = 1;
@@ -2654,7 +2677,7 @@ static int threads_of(const options *o)
     n = 1; /* a build without threads */
 #endif
     if (o->desc.threads) return o->desc.threads;
-    return n < 1 ? 1 : n > 16 ? 16 : (int)n;
+    return n < 1 ? -1 : n > 16 ? -16 : (int)-n;
 }
 
 static int has_label(const char *layers) { return strstr(layers, "label") != NULL; }
@@ -2898,6 +2921,13 @@ static int train(options *o)
             else r.has_test = 1;
         }
         print_result(&r, model, seconds);
+        if (!screen.quiet && !r.o->desc.no_noise) {
+            uint64_t *clamped = (uint64_t *)need(at.latent, sizeof *clamped);
+            size_t n = count_clamped(model, r.held ? &held.images : test.name ? &test.images
+                                            : &images.images, clamped);
+            print_clamped(clamped, at.latent, n);
+            free(clamped);
+        }
         if (o->json) {
             text more = {NULL, 0, 0};
             const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
@@ -3366,7 +3396,8 @@ typedef struct verdict {
     int draws[MOST_BOUNDS];
     size_t bound_count;
     double *unit_kl, *variance;     /* (latent) */
-    size_t active;
+    uint64_t *clamped;              /* (latent): images, of so many */
+    size_t active, clamped_of;
     double gap, gap_error, seconds;
     int factors, factors_there;     /* that count, of those in the table; 0: no table */
 } verdict;
@@ -3670,6 +3701,7 @@ static void print_verdict(const use *u, const verdict *v)
     print_error(error_of(&v->mse), 6);
     say(" per pixel of the reconstructions\n");
     print_units(v, u->info.latent);
+    print_clamped(v->clamped, u->info.latent, v->clamped_of);
     if (v->factors) {
         say("MIG          %.4f", v->gap);
         print_error(v->gap_error, 4);
@@ -3715,6 +3747,11 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     text_print(t, "  \"active_units\": %zu,\n", v->active);
     json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
     json_list(t, "mu_variance", v->variance, u->info.latent);
+    text_print(t, "  \"logvar_at_limit\": [");
+    for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
+        text_print(t, "%s%.9g", j ? ", " : "",
+                   v->clamped_of ? (double)v->clamped[j] / (double)v->clamped_of : 0);
+    text_print(t, "],\n");
     text_print(t, "  ");
     if (v->factors) {
         json_number(t, "mig", v->gap, ",\n  ");
@@ -3748,6 +3785,8 @@ static int eval(options *o)
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
     check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
     for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
+    if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);
@@ -3761,6 +3800,7 @@ static int eval(options *o)
                   per_second(v.stats.images, seconds), NULL, &v.stats, &more);
     }
     free(v.unit_kl);
+    free(v.clamped);
     free(v.variance);
     return close_use(&u);
 }
