@@ -10155,7 +10155,7 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, ui
         return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
                          "file is damaged", st->name);
     m->weights_only = !has_optimizer;
-    if (!has_optimizer) m->b1t = m->b2t = 1;
+    if (!has_optimizer || m->desc.inference) m->b1t = m->b2t = 1; /* no moments, no products */
     if (!vae__finite_d(at->best)) m->at.best = 0, m->at.best_epoch = 0; /* 0.1 kept such a loss */
     if (at->epoch > VAE__MAX_EPOCHS)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.epoch is %u; it must lie from 0 to %d",
