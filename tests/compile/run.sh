@@ -126,6 +126,9 @@ each() { # COMPILER
         ;;
     esac
 
+    program user_macros $c "$here/user_macros.c"
+    [ -z "$cxx" ] || program cpp_user_macros $small_cxx -x c++ "$here/user_macros.c"
+
     # ways to include
     program include_path_absolute $small -I"$root" "$here/include_path.c"
     cp "$root/vae.h" "$work/lib" && cp "$here/include_path.c" "$here/loop.h" "$work/app/deep" &&
