@@ -443,10 +443,13 @@ typedef struct vae_parallel {
     void *user;
 } vae_parallel;
 
-/* Threads that wait for such work, the caller's counted: for about 100 us awake, then asleep.
- * Models may share a pool; while one uses it, another computes on its own thread. Destroy it from
- * any thread but its own, after the models. It does not survive a fork.
- * `threads`: exactly so many, or an error. Negative: at most -threads, and as many as the system
+/* Threads that wait for such work, the caller's counted: for about 50 us awake, then asleep. The
+ * caller never waits for a thread that has not begun, and works alone for a while when dividing
+ * has lately cost time, because work is small or others want the processors. Each thread that is
+ * started has a stack of 512 KB, of which 64 are used here, the rest is for the program's
+ * thread-local variables. Models may share a pool; while one uses it, another computes on its own
+ * thread. Destroy it from any thread but its own, after the models. It does not survive a fork.
+ * threads: exactly so many, or an error. Negative: at most -threads, and as many as the system
  * grants; one, the caller's, is always there. `parts` of vae_pool_parallel says how many they are.
  * Errors: ERR_VALUE, ERR_MEMORY, ERR_UNSUPPORTED (a build without threads). */
 typedef struct vae_pool vae_pool;
@@ -834,7 +837,8 @@ VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *model, int 
 VAE_API void vae_claim_drop(vae_claim *claim);
 
 /* vae_save_memory and vae_load_memory with a path, written as vae_file_save does. A model made for
- * inference saves weights only.
+ * inference saves weights only. A model is read out of a plain file only, its header first: what is
+ * no model is refused before the rest is read.
  * Errors: ERR_OPEN, ERR_READ, ERR_WRITE; ERR_NONFINITE and ERR_STATE for a model whose numbers are
  * not finite, or that is for inference without VAE_SAVE_WEIGHTS_ONLY; those of vae_load_memory. */
 VAE_API vae_status vae_save(vae *model, const char *path, int flags);
@@ -1003,7 +1007,12 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__UNROLL
 #endif
 #if defined(VAE__GCC) || defined(VAE__CLANG)
+#if defined(VAE__CLANG) && !defined(__OPTIMIZE__)
+/* clang -O0 keeps every temporary of every inlined call in a place of its own: frames of 1 MB */
+#define VAE__INLINE static __attribute__((unused))
+#else
 #define VAE__INLINE static __inline__ __attribute__((always_inline, unused))
+#endif
 #define VAE__UNUSED __attribute__((unused))
 #define VAE__NOINLINE __attribute__((noinline))
 #define VAE__COLD __attribute__((cold, noinline))
@@ -1046,14 +1055,23 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__THREADS 1
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
+#define VAE__LEAN 1
 #endif
 #ifndef NOMINMAX
 #define NOMINMAX
+#define VAE__NOMINMAX 1
 #endif
 #include <windows.h>
+#ifdef VAE__LEAN
+#undef WIN32_LEAN_AND_MEAN
+#endif
+#ifdef VAE__NOMINMAX
+#undef NOMINMAX
+#endif
 #elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
 #include <pthread.h>
+#include <time.h>
 #endif
 #endif
 
@@ -1069,6 +1087,10 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
     !defined(VAE_ALLOW_X87)
 #error "vae.h: this build computes on the 387, whose results differ; define VAE_ALLOW_X87 to accept"
 #endif
+
+/* -fsingle-precision-constant would round every double constant of this file to a float, and the
+ * bits would be others: under that flag this array has a size below 0. */
+typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(double) ? 1 : -1];
 
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
@@ -4537,34 +4559,47 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
  * ==================================================================================== */
 
 #ifdef VAE__THREADS
+#ifndef VAE__WORKER_STACK /* 64 KB are ours; the rest: the program's TLS. Tests set less */
+#define VAE__WORKER_STACK ((size_t)512 << 10)
+#endif
 #ifdef _WIN32
 typedef HANDLE vae__thread;
 typedef SRWLOCK vae__mutex;
 typedef CONDITION_VARIABLE vae__cond;
 #define VAE__THREAD_FN(name, arg) static DWORD WINAPI name(LPVOID arg)
-#define VAE__THREAD_START(t, fn, arg) ((*(t) = CreateThread(NULL, 0, fn, arg, 0, NULL)) != NULL)
+#define VAE__THREAD_START(t, fn, arg) \
+    ((*(t) = CreateThread(NULL, VAE__WORKER_STACK, fn, arg, STACK_SIZE_PARAM_IS_A_RESERVATION, \
+                          NULL)) != NULL)
 #define VAE__THREAD_JOIN(t) (WaitForSingleObject(t, INFINITE), CloseHandle(t))
 #define VAE__MUTEX_INIT(x) (InitializeSRWLock(x), 1)
 #define VAE__COND_INIT(x) (InitializeConditionVariable(x), 1)
 #define VAE__LOCK(x) AcquireSRWLockExclusive(x)
 #define VAE__UNLOCK(x) ReleaseSRWLockExclusive(x)
 #define VAE__WAIT(cond, mutex) SleepConditionVariableSRW(cond, mutex, INFINITE, 0)
-#define VAE__WAKE(cond) WakeAllConditionVariable(cond)
+#define VAE__WAKE(cond) WakeConditionVariable(cond)
+#define VAE__WAKE_ALL(cond) WakeAllConditionVariable(cond)
 #define VAE__MUTEX_END(x) ((void)(x))
 #define VAE__COND_END(x) ((void)(x))
+static int64_t vae__nanoseconds(void) {
+    LARGE_INTEGER now, hertz;
+    if (!QueryPerformanceCounter(&now) || !QueryPerformanceFrequency(&hertz)) return 0;
+    return now.QuadPart / hertz.QuadPart * 1000000000 +
+           now.QuadPart % hertz.QuadPart * 1000000000 / hertz.QuadPart;
+}
 #else
 typedef pthread_t vae__thread;
 typedef pthread_mutex_t vae__mutex;
 typedef pthread_cond_t vae__cond;
 #define VAE__THREAD_FN(name, arg) static void *name(void *arg)
-#define VAE__THREAD_START(t, fn, arg) (pthread_create(t, NULL, fn, arg) == 0)
+#define VAE__THREAD_START vae__thread_start
 #define VAE__THREAD_JOIN(t) pthread_join(t, NULL)
 #define VAE__MUTEX_INIT(x) (pthread_mutex_init(x, NULL) == 0)
 #define VAE__COND_INIT(x) (pthread_cond_init(x, NULL) == 0)
 #define VAE__LOCK(x) pthread_mutex_lock(x)
 #define VAE__UNLOCK(x) pthread_mutex_unlock(x)
 #define VAE__WAIT(cond, mutex) pthread_cond_wait(cond, mutex)
-#define VAE__WAKE(cond) pthread_cond_broadcast(cond)
+#define VAE__WAKE(cond) pthread_cond_signal(cond)
+#define VAE__WAKE_ALL(cond) pthread_cond_broadcast(cond)
 #define VAE__MUTEX_END(x) pthread_mutex_destroy(x)
 #define VAE__COND_END(x) pthread_cond_destroy(x)
 /* Before 2.34 glibc kept threads in a library of their own: without it these are NULL. */
@@ -4573,6 +4608,32 @@ typedef pthread_cond_t vae__cond;
 #pragma weak pthread_join
 #define VAE__THREADS_MISSING (!pthread_create)
 #endif
+/* -std=c99 hides the clock that Linux has; glibc before 2.17 has it in another library */
+#if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 17
+#elif defined(CLOCK_MONOTONIC)
+#define VAE__CLOCK CLOCK_MONOTONIC
+#elif defined(__linux__) && !defined(__cplusplus)
+#define VAE__CLOCK 1
+int clock_gettime(int, struct timespec *);
+#endif
+/* Of a clock that is never set; always 0 where there is none. */
+static int64_t vae__nanoseconds(void) {
+#ifdef VAE__CLOCK
+    struct timespec now;
+    if (clock_gettime(VAE__CLOCK, &now) == 0)
+        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+#endif
+    return 0;
+}
+static int vae__thread_start(vae__thread *thread, void *(*run)(void *), void *arg) {
+    pthread_attr_t attr;
+    int bad;
+    if (pthread_attr_init(&attr) != 0) return 0;
+    bad = pthread_attr_setstacksize(&attr, VAE__WORKER_STACK);
+    if (!bad) bad = pthread_create(thread, &attr, run, arg);
+    pthread_attr_destroy(&attr);
+    return !bad;
+}
 #endif
 #ifndef VAE__THREADS_MISSING
 #define VAE__THREADS_MISSING 0
@@ -4581,28 +4642,38 @@ typedef pthread_cond_t vae__cond;
 typedef struct vae__worker {
     vae_pool *pool;
     vae__thread thread;
-    int index;
+    int index;         /* from 1: the caller is 0 */
 } vae__worker;
 
+/* The caller opens the parts of a job. Who closes a part does it, worker or caller, and only one
+ * can. The job is over when all parts have ended. So job and arg do not change while somebody has
+ * a part, and a thread that has none does not read them. The caller never waits for a worker that
+ * has not begun: it does what is open itself, and who comes late finds nothing open.
+ * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
+ * `ended` up releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
     vae_allocator allocator;
     size_t size;       /* of the block it lies in, its own; 0: somebody else's */
     int threads;       /* the caller's counted */
+    int locks;         /* mutex, wake and done are there */
     vae__worker *workers; /* threads - 1 */
     void (*job)(void *arg, int part);
     void *arg;
-    int parts, stop;   /* like job and arg: written before `turn` moves on, read after */
-    unsigned turn;     /* atomic: a new number is a new job; every worker answers each one */
-    int left;          /* atomic: workers that have not answered yet */
+    int parts, left, ended; /* atomic: all parts, those that are open, those that have ended */
     int busy;          /* atomic: somebody is in vae__pool_run */
     int asleep, waiting; /* atomic: workers that sleep; the caller does */
-    int locks;         /* mutex, wake and done are there */
+    int stop;          /* atomic */
+    unsigned char open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
+    /* see vae__pool_book; nanoseconds */
+    int64_t credit, earned; /* of the last jobs, old ones count less; since work was last divided */
+    int64_t caution;
+    int64_t took[VAE_MAX_THREADS]; /* by each part */
+    int alone;         /* atomic: the caller works alone ... */
+    uint32_t alone_until; /* atomic: ... until then, in microseconds */
 };
 
-/* About 100 us of looking, in which the other side usually comes. */
-enum { VAE__SPINS = 4000 };
 VAE__INLINE void vae__pause(void) {
 #ifdef VAE__X86
     __asm__ volatile("pause");
@@ -4613,62 +4684,158 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
+/* Waits awake, but not for long: until *x is `value`, or with `wanted` 0 until it is not. 0: it
+ * took too long. */
+enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
+static int vae__look(const int *x, int value, int wanted) {
+    int64_t begin = 0;
+    int i;
+    for (i = 1; (__atomic_load_n(x, __ATOMIC_ACQUIRE) == value) != wanted; i++) {
+        vae__pause();
+        if (i % 16) continue;
+        if (!begin) begin = vae__nanoseconds();
+        if (i > VAE__LOOKS || vae__nanoseconds() - begin > VAE__LOOK_NS) return 0;
+    }
+    return 1;
+}
+
+/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread takes
+ * its own parts first, which are the same in every job: its cache may still hold what they need.
+ * Then it takes those of the thread before it, from the last one on. */
+static int vae__pool_take(vae_pool *p, int index) {
+    const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
+    const int first = few ? index % parts : parts * index / p->threads;
+    const int own = few ? 1 : parts * (index + 1) / p->threads - first;
+    int i;
+    for (i = 0; i < parts && __atomic_load_n(&p->left, __ATOMIC_RELAXED) > 0; i++) {
+        const int part = i < own ? first + i : (first + parts - 1 - (i - own)) % parts;
+        if (__atomic_load_n(&p->open[part], __ATOMIC_RELAXED) &&
+            __atomic_exchange_n(&p->open[part], 0, __ATOMIC_ACQUIRE)) {
+            __atomic_sub_fetch(&p->left, 1, __ATOMIC_RELAXED);
+            return part;
+        }
+    }
+    return -1;
+}
+
+/* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
+ * who wakes has written one of these and then reads `asleep`. The order is the same for all
+ * (SEQ_CST), so one of the two sees what the other wrote. */
+static void vae__pool_wake(vae_pool *p) {
+    if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
+    VAE__LOCK(&p->mutex);
+    VAE__WAKE(&p->wake);
+    VAE__UNLOCK(&p->mutex);
+}
+
+static void vae__pool_part(vae_pool *p, int part) {
+    const int64_t begin = vae__nanoseconds();
+    p->job(p->arg, part);
+    p->took[part] = vae__nanoseconds() - begin;
+}
+
 VAE__THREAD_FN(vae__worker_main, arg) {
-    vae__worker *w = (vae__worker *)arg;
+    const vae__worker *w = (const vae__worker *)arg;
     vae_pool *p = w->pool;
-    unsigned seen = 0, now;
+    int part;
     for (;;) {
-        int part, spins = 0;
-        while ((now = __atomic_load_n(&p->turn, __ATOMIC_ACQUIRE)) == seen && spins++ < VAE__SPINS)
-            vae__pause();
-        if (now == seen) { /* who moves `turn` looks at `asleep` afterwards, so none is missed */
+        if (!vae__look(&p->left, 0, 0)) {
             VAE__LOCK(&p->mutex);
             __atomic_add_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
-            while ((now = __atomic_load_n(&p->turn, __ATOMIC_SEQ_CST)) == seen)
+            while (!__atomic_load_n(&p->left, __ATOMIC_SEQ_CST) &&
+                   !__atomic_load_n(&p->stop, __ATOMIC_SEQ_CST))
                 VAE__WAIT(&p->wake, &p->mutex);
             __atomic_sub_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
             VAE__UNLOCK(&p->mutex);
         }
-        seen = now;
-        if (p->stop) return 0;
-        for (part = w->index; part < p->parts; part += p->threads) p->job(p->arg, part);
-        if (__atomic_sub_fetch(&p->left, 1, __ATOMIC_SEQ_CST) == 0 &&
-            __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
-            VAE__LOCK(&p->mutex);
-            VAE__WAKE(&p->done);
-            VAE__UNLOCK(&p->mutex);
+        if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return 0;
+        while ((part = vae__pool_take(p, w->index)) >= 0) {
+            const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED);
+            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* the next one */
+            vae__pool_part(p, part);
+            if (__atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST) == parts &&
+                __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
+                VAE__LOCK(&p->mutex);
+                VAE__WAKE(&p->done);
+                VAE__UNLOCK(&p->mutex);
+            }
         }
     }
 }
 
-/* Gives the workers their turn. */
-static void vae__pool_turn(vae_pool *p) {
-    __atomic_store_n(&p->left, p->threads - 1, __ATOMIC_RELAXED);
-    __atomic_add_fetch(&p->turn, 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) {
-        VAE__LOCK(&p->mutex);
-        VAE__WAKE(&p->wake);
-        VAE__UNLOCK(&p->mutex);
-    }
+/* Whether workers are to be asked now: not for a while after they have cost time. */
+static int vae__pool_pays(vae_pool *p) {
+    if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
+    if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000) -
+                  __atomic_load_n(&p->alone_until, __ATOMIC_RELAXED)) < 0) return 0;
+    __atomic_store_n(&p->alone, 0, __ATOMIC_RELAXED);
+    return 1;
+}
+
+enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
+enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
+
+/* Whether it paid: compares a job's time, `wall`, with the sum of its parts, which the caller
+ * would have needed alone. No part counts more than twice the shortest: it may have lost its
+ * processor. When jobs have lately lost more than they gained, the caller works alone for
+ * VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer when the next
+ * attempt gains nothing either. Results do not depend on it: nothing but the number of parts does.
+ * */
+static void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
+    int64_t shortest = INT64_MAX, alone = 0, wait;
+    int i;
+    for (i = 0; i < parts; i++)
+        if (p->took[i] < shortest) shortest = p->took[i];
+    for (i = 0; i < parts; i++)
+        alone += p->took[i] < 2 * shortest ? p->took[i] : 2 * shortest;
+    p->earned += alone - wall;
+    p->credit += alone - wall - p->credit / 8;
+    if (p->earned > VAE__GRACE_NS) p->caution = VAE__CAUTION;
+    if (p->credit >= 0) return;
+    wait = (VAE__GRACE_NS - p->credit) / 1000 * p->caution;
+    if (wait > 1 << 30) wait = 1 << 30;
+    __atomic_store_n(&p->alone_until, (uint32_t)(now / 1000 + wait), __ATOMIC_RELAXED);
+    __atomic_store_n(&p->alone, 1, __ATOMIC_RELAXED);
+    if (p->caution < VAE__MOST_CAUTION) p->caution *= 2;
+    p->credit = VAE__GRACE_NS, p->earned = 0;
+}
+
+/* Until all parts have ended. */
+static void vae__pool_wait(vae_pool *p, int parts) {
+    if (vae__look(&p->ended, parts, 1)) return;
+    VAE__LOCK(&p->mutex);
+    __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&p->ended, __ATOMIC_SEQ_CST) != parts) VAE__WAIT(&p->done, &p->mutex);
+    __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
+    VAE__UNLOCK(&p->mutex);
 }
 
 static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
     vae_pool *p = (vae_pool *)user;
-    int part, spins = 0;
-    if (parts < 2 || __atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE)) {
+    int64_t begin, end;
+    int part;
+    if (parts < 2 || p->threads < 2 || __atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE)) {
         for (part = 0; part < parts; part++) job(arg, part);
         return;
     }
-    p->job = job, p->arg = arg, p->parts = parts;
-    vae__pool_turn(p);
-    for (part = 0; part < parts; part += p->threads) job(arg, part);
-    while (__atomic_load_n(&p->left, __ATOMIC_ACQUIRE) && spins++ < VAE__SPINS) vae__pause();
-    if (__atomic_load_n(&p->left, __ATOMIC_ACQUIRE)) {
-        VAE__LOCK(&p->mutex);
-        __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
-        while (__atomic_load_n(&p->left, __ATOMIC_SEQ_CST)) VAE__WAIT(&p->done, &p->mutex);
-        __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
-        VAE__UNLOCK(&p->mutex);
+    while (parts > VAE_MAX_THREADS) job(arg, --parts);
+    if (vae__pool_pays(p)) {
+        begin = vae__nanoseconds();
+        p->job = job, p->arg = arg;
+        __atomic_store_n(&p->ended, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&p->parts, parts, __ATOMIC_RELAXED);
+        for (part = 0; part < parts; part++) __atomic_store_n(&p->open[part], 1, __ATOMIC_RELEASE);
+        __atomic_add_fetch(&p->left, parts, __ATOMIC_SEQ_CST);
+        vae__pool_wake(p);
+        while ((part = vae__pool_take(p, 0)) >= 0) {
+            vae__pool_part(p, part);
+            __atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST);
+        }
+        vae__pool_wait(p, parts);
+        end = vae__nanoseconds();
+        vae__pool_book(p, parts, end - begin, end);
+    } else {
+        for (part = 0; part < parts; part++) job(arg, part);
     }
     __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
 }
@@ -4679,8 +4846,10 @@ static size_t vae__pool_size(int threads) {
 }
 static void vae__pool_stop(vae_pool *p) {
     if (!p->locks) return;
-    p->stop = 1;
-    vae__pool_turn(p);
+    VAE__LOCK(&p->mutex);
+    __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
+    VAE__WAKE_ALL(&p->wake);
+    VAE__UNLOCK(&p->mutex);
     for (; p->threads > 1; p->threads--) VAE__THREAD_JOIN(p->workers[p->threads - 2].thread);
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
@@ -4705,6 +4874,7 @@ static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_repor
     memset(p, 0, vae__pool_size(threads));
     p->threads = 1;
     p->workers = (vae__worker *)(void *)(p + 1);
+    p->credit = VAE__GRACE_NS, p->caution = VAE__CAUTION;
     if (fewer) report = NULL;
     if (threads < 2) return VAE_OK;
     if (VAE__THREADS_MISSING) {
@@ -4738,6 +4908,7 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
     (void)user;
     for (part = 0; part < parts; part++) job(arg, part);
 }
+static int vae__pool_pays(vae_pool *p) { (void)p; return 1; }
 static size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
 static void vae__pool_stop(vae_pool *p) { (void)p; }
 static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
@@ -4825,11 +4996,21 @@ static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part),
     else for (part = 0; part < parts; part++) job(arg, part);
 }
 
-/* Into how many parts `count` things go, `least` a part. */
-static int vae__parts(const vae_parallel *p, size_t count, size_t least) {
-    const size_t most = p->run && p->parts > 1 ? (size_t)p->parts : 1;
-    const size_t parts = count / least;
-    return (int)(parts < 1 ? 1 : parts > most ? most : parts);
+/* Into how many parts `count` things go at most: one a thread with `least` or more. A pool gets up
+ * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
+ * threads that are slower than others, or lose their processor, then hold up less. */
+enum { VAE__PIECES = 3 };
+static int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
+    const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
+    size_t pieces = p->run == vae__pool_run ? vae__min(count / threads / fine, VAE__PIECES) : 1;
+    pieces = vae__min(pieces, VAE_MAX_THREADS / threads);
+    if (parts < threads) return parts ? (int)parts : 1;
+    return (int)(pieces > 1 && threads > 1 ? threads * pieces : threads);
+}
+/* And now. */
+static int vae__parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
+    if (p->run == vae__pool_run && !vae__pool_pays((vae_pool *)p->user)) return 1;
+    return vae__most_parts(p, count, least, fine);
 }
 
 /* Part number `part` of `parts`: things *from .. *to - 1, whole grains but for the last. */
@@ -4906,7 +5087,7 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
     p.a = a, p.b = b, p.bias = bias, p.act = act, p.c = c;
     /* rows, unless they are few or turning B over would be done twice */
     p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
-    p.parts = vae__parts(parallel, p.by_columns ? n / 48 : m / 4, 1);
+    p.parts = p.by_columns ? vae__parts(parallel, n, 48, 192) : vae__parts(parallel, m, 4, 64);
     if (m * n * k / 65536 < (size_t)p.parts) /* too small */
         p.parts = 1 + (int)(m * n * k / 65536);
     vae__divide(parallel, vae__product_part, &p, p.parts);
@@ -6169,7 +6350,10 @@ struct vae {
     float *kl, *dlogvar;   /* (rows), (z_rows) */
     double *mean;          /* (input.dim), for visible_bias mean */
     float *piece, *room;   /* of a gradient, and scratch of a layer: for each part of a job */
-    size_t piece_floats, room_floats;
+    size_t piece_floats, room_floats; /* what one part needs at most */
+    size_t piece_all;      /* floats of `piece` */
+    size_t tensor_floats, tensor_wide; /* largest tensor and last dimension */
+    int parts, piece_parts; /* of a job at most, of one that makes gradients */
     vae_parallel parallel;
     vae_pool *pool;        /* its own; NULL: none */
     uint64_t step;
@@ -6463,7 +6647,9 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
             if (!t->fixed) { /* a bias is one row */
                 const size_t count = m->parameters - before;
                 const size_t piece = vae__min(op.grad_block, count / wide) * wide;
-                if (piece > m->piece_floats) m->piece_floats = piece;
+                m->piece_floats = vae__max(m->piece_floats, piece);
+                m->tensor_floats = vae__max(m->tensor_floats, count);
+                m->tensor_wide = vae__max(m->tensor_wide, wide);
             }
         }
         if (net->count >= VAE__MAX_ITEMS)
@@ -6540,9 +6726,27 @@ static void vae__spell_shape(const vae__shape *shape, char *text) {
     vae__put(&s, "", 1);
 }
 
-/* Parts that work is cut into. */
-VAE__INLINE int vae__desc_parts(const vae_desc *d) {
-    return d->parallel.run ? d->parallel.parts : d->threads;
+/* What a part has at least, and what makes it efficient: rows of a batch; weights, whose gradients
+ * are made. */
+#define VAE__PART_ROWS 4, 64
+#define VAE__PART_WEIGHTS 4096, 16384
+
+/* As vae__parts, and no more than the model has room for. */
+static int vae__model_parts(const vae *m, size_t count, size_t least, size_t fine) {
+    const int parts = vae__parts(&m->parallel, count, least, fine);
+    return parts < m->parts ? parts : m->parts;
+}
+/* How many that is, once rows, parameters and `parallel` are known. */
+static void vae__plan_parts(vae *m) {
+    size_t share;
+    m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
+    m->piece_parts = vae__most_parts(&m->parallel, m->parameters, VAE__PART_WEIGHTS);
+    if (m->parts < m->piece_parts && !m->desc.inference) m->parts = m->piece_parts;
+    /* of a gradient: what is made at a time, or a part's share of the largest, whatever is less */
+    share = m->tensor_floats / (size_t)m->piece_parts + 8 * m->tensor_wide;
+    share = vae__whole(vae__min(share, m->piece_floats));
+    if (!vae__size_mul((size_t)m->piece_parts, share, &m->piece_all)) m->piece_all = SIZE_MAX;
+    m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
 /* Numbers that the decoder gives for each number of an image. */
@@ -6591,6 +6795,10 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
     if (bad) return bad;
     exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
     if (train && d->contract > 0 && !exact) m->views = 2;
+    m->parallel = d->parallel;
+    if (!d->parallel.run && d->threads > 1)
+        m->parallel.run = vae__pool_run, m->parallel.parts = d->threads;
+    vae__plan_parts(m);
 
     m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
     m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
@@ -6620,12 +6828,12 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
             m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
         m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
         m->dlogvar = vae__push_floats(arena, m->z_rows);
-        m->piece = vae__push_rows(arena, (size_t)vae__desc_parts(d), m->piece_floats);
+        m->piece = vae__push_floats(arena, m->piece_all);
     } else {
         m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
         m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
     }
-    m->room = vae__push_rows(arena, m->rows ? (size_t)vae__desc_parts(d) : 0, m->room_floats);
+    m->room = vae__push_rows(arena, m->rows ? (size_t)m->parts : 0, m->room_floats);
     bad = vae__plan(m, arena, report);
     /* small ones come last: before the activations they made a convolutional step 10 % slower, by
      * moving those to where they want the same lines of the cache */
@@ -6713,7 +6921,6 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
         return bad;
     }
     m->k = vae__kernels_of(m->desc.isa);
-    m->parallel = m->desc.parallel;
     if (m->pool) m->parallel = vae_pool_parallel(m->pool);
     m->use_ema = m->average != NULL;
     m->b1t = m->b2t = 1;
@@ -6731,8 +6938,8 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
 /* ---- initial weights ---- */
 
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
- * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its values
- * when another is added behind it. */
+ * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
+ * values when another is added behind it. */
 static void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
@@ -6962,9 +7169,12 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 static int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (vae__in_unit(m) && !(seen && (m->desc.corrupt == VAE_CORRUPT_GAUSSIAN || m->views > 1 ||
-                                      vae__is_layer(m->enc.ops, "noise"))))
-        return m->k->in_unit(n, x);
+    if (vae__in_unit(m)) {
+        if (m->k->in_unit(n, x)) return 1;
+        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
+                      !vae__is_layer(m->enc.ops, "noise")))
+            return 0;
+    }
     return m->k->within(n, VAE__PIXEL_MAX, x);
 }
 VAE__INLINE int vae__holds_reals(const vae_data *data) {
@@ -7315,7 +7525,7 @@ static void vae__meet_part(void *arg, int part) {
 static void vae__meet(vae__pass *p, const vae__op *op, int when) {
     const int parts = p->parts;
     p->meet = op, p->when = when;
-    p->parts = vae__parts(&p->m->parallel, op->in.c, 16);
+    p->parts = vae__parts(&p->m->parallel, op->in.c, 16, 64);
     vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
     p->parts = parts;
 }
@@ -7416,7 +7626,7 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     p->inverse = 1, p->logvar = 0;
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, m->w, &p->inverse, &p->logvar);
-    p->parts = vae__parts(&m->parallel, draws, 4);
+    p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
@@ -7569,14 +7779,15 @@ static int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, con
     return finite;
 }
 
-/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is used
- * up while it is in the cache; without one they are stored in m->g. With a rule and `stored` those
- * in m->g are used up. */
+/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is
+ * used up while it is in the cache; without one they are stored in m->g. With a rule and `stored`
+ * those in m->g are used up. */
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
     const float *x;
     size_t rows, from, to; /* ops of both nets */
+    size_t pitch;          /* floats of m->piece for a part */
     int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
@@ -7598,14 +7809,15 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
     vae *m = g->m;
     const vae__slot *slot = &m->slots[op->tensor + (size_t)tensor];
     const size_t wide = slot->shape[slot->rank - 1];
+    const size_t block = m->g ? op->grad_block : vae__min(op->grad_block, g->pitch / wide);
     size_t from, to, end;
     vae__share(slot->count / wide, 8, g->parts, part, &from, &end);
     for (; from < end; from = to) {
         const size_t at = slot->offset + from * wide;
-        float *dw = m->g ? m->g + at : m->piece + (size_t)part * m->piece_floats;
+        float *dw = m->g ? m->g + at : m->piece + (size_t)part * g->pitch;
         size_t count;
         int finite;
-        to = vae__min(end, from + op->grad_block);
+        to = vae__min(end, from + block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
         if (!g->stored && m->mass && op == m->enc.ops && !tensor)
@@ -7649,7 +7861,9 @@ static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rul
         g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
         g.rows = p->rows;
     }
-    g.parts = vae__parts(&m->parallel, m->parameters, 4096);
+    g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
+    if (g.parts > m->piece_parts) g.parts = m->piece_parts;
+    g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
     for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
     do {
         g.from = p ? (p->bwd_to + 1) / 2 : 0;
@@ -8020,8 +8234,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
         return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
                          "of %u images; this data has %z", at->total, train->count);
     if (at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
-        bad = vae__check_values(m, "the training data: ", train);
-        if (!bad && test) bad = vae__check_values(m, "the test data: ", test);
+        bad = vae__check_values(m, "training ", train);
+        if (!bad && test) bad = vae__check_values(m, "test ", test);
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
@@ -8227,7 +8441,7 @@ static vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg,
         u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
         for (i = 0; u->m->classes && i < u->rows; i++)
             u->m->labels[i] = u->m->condition[(u->base + u->at + i) % u->m->conditions];
-        u->parts = vae__parts(&u->m->parallel, u->rows, 4);
+        u->parts = vae__model_parts(u->m, u->rows, VAE__PART_ROWS);
         for (i = 0; i < (size_t)u->parts; i++) places[i] = SIZE_MAX;
         vae__divide(&u->m->parallel, part, u, u->parts);
         for (i = 0; i < (size_t)u->parts; i++) first = vae__min(first, places[i]);
@@ -10139,7 +10353,7 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, ui
         return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
                          "file is damaged", st->name);
     m->weights_only = !has_optimizer;
-    if (!has_optimizer) m->b1t = m->b2t = 1;
+    if (!has_optimizer || m->desc.inference) m->b1t = m->b2t = 1; /* no moments, no products */
     if (!vae__finite_d(at->best)) m->at.best = 0, m->at.best_epoch = 0; /* 0.1 kept such a loss */
     if (at->epoch > VAE__MAX_EPOCHS)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.epoch is %u; it must lie from 0 to %d",
@@ -10183,7 +10397,7 @@ static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
     bad = vae__st_stranger(st, report);
-    return bad ? bad : vae__st_state(st, m, found[1], hash, report);
+    return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash, report);
 }
 
 /* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
@@ -10345,13 +10559,26 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     return m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL;
 }
 
+/* Reads on until `want` bytes of the file are in *block, which grows. */
+static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
+                               unsigned char **block, size_t *room, vae_report *report) {
+    unsigned char *more = (unsigned char *)vae__alloc(a, want);
+    size_t got = 0;
+    if (!more)
+        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r->name, want);
+    if (r->at) memcpy(more, *block, r->at);
+    vae__release(a, *block, *room);
+    *block = more, *room = want;
+    return vae__read(r, more + r->at, want - r->at, &got, report);
+}
+
 VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
                             vae_report *report) {
     VAE__GUARD;
     vae__reader r;
     vae_load_options o;
     unsigned char *bytes = NULL;
-    size_t got = 0;
+    size_t room = 0, need = 0, head;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     memset(&o, 0, sizeof o);
@@ -10359,13 +10586,16 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     o.borrow = 0; /* the bytes go when this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    if ((bytes = (unsigned char *)vae__alloc(&o.allocator, r.size)) == NULL)
-        bad = vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r.name, r.size);
-    else
-        bad = vae__read(&r, bytes, r.size, &got, report);
+    /* the header first: what is no model, or too large, is refused before all of it is read */
+    bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room, report);
+    head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
+    head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
+    if (!bad) bad = vae__read_to(&r, head, &o.allocator, &bytes, &room, report);
+    if (!bad) bad = vae__load(bytes, r.at < head ? r.at : r.size, path, &o, &need, NULL, report);
+    if (!bad) bad = vae__read_to(&r, r.size, &o.allocator, &bytes, &room, report);
     VAE__CLOSE(r.file);
-    if (!bad) bad = vae__load(bytes, got, path, &o, NULL, model, report);
-    vae__release(&o.allocator, bytes, r.size);
+    if (!bad) bad = vae__load(bytes, r.at, path, &o, NULL, model, report);
+    vae__release(&o.allocator, bytes, room);
     return bad;
 }
 #endif /* VAE_NO_STDIO */

@@ -362,21 +362,25 @@ static void make_folders(const char *path)
 {
     char *part = joined(path, "", "");
     for (size_t i = 1; part[i]; i++) {
+        struct folder *f;
         int bad;
         if (part[i] != '/') continue;
         part[i] = '\0';
+        f = (struct folder *)need(sizeof *f + i, 1); /* before: no folder is made and forgotten */
 #ifdef _WIN32
         bad = _mkdir(part);
 #else
         bad = mkdir(part, 0777);
 #endif
         if (!bad) {
-            struct folder *f = (struct folder *)need(sizeof *f + i, 1);
             memcpy(f->path, part, i);
             f->before = made_folders;
             made_folders = f;
-        } else if (errno != EEXIST && kind_of(part) != FOLDER) {
-            die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(errno));
+        } else {
+            int why = errno;
+            free(f);
+            if (why != EEXIST && kind_of(part) != FOLDER)
+                die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(why));
         }
         part[i] = '/';
     }
@@ -424,7 +428,7 @@ static void claim_target(const char *flag, const char *path)
 #else
     process[0] = '\0';
 #endif
-    t->path = path;
+    t->path = path; /* all memory first: what is claimed is then released on every way out */
     t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
     if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
         die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
@@ -518,14 +522,13 @@ static double per_second(uint64_t count, double seconds)
 
 static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
 
-/* Whether a number is finite, and if `unit` also in [0,1]. By its bits, since -Ofast removes other
- * ways to ask, and since subnormal numbers may count as 0. */
+/* Whether a number is from -1e18 to 1e18, as the library has it, or if `unit` from 0 to 1. By its
+ * bits, since -Ofast removes other ways to ask, and since subnormal numbers may count as 0. */
 static int fits(float x, int unit)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return unit ? bits <= 0x3f800000u || bits == 0x80000000u
-                : (bits & 0x7f800000u) != 0x7f800000u;
+    return unit ? bits <= 0x3f800000u || bits == 0x80000000u : (bits & 0x7fffffffu) <= 0x5d5e0b6bu;
 }
 
 static int is_finite(double x)
@@ -541,14 +544,6 @@ static const char *odd_name(double x)
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits << 12 ? "NaN" : bits >> 63 ? "minus infinity" : "infinite";
-}
-
-/* Where the first of n floats is that is not finite; n if all are. */
-static size_t first_odd(const float *x, size_t n)
-{
-    size_t i = 0;
-    while (i < n && fits(x[i], 0)) i++;
-    return i;
 }
 
 /* JSON has no word for what is not finite. Looks at the text: -Ofast removes other ways to ask. */
@@ -1709,26 +1704,33 @@ static void check_axes(const dataset *d)
             dims[3]);
 }
 
-/* What a likelihood cannot take, told by file, image and place. Integers become what it can. */
-static void check_values(const dataset *d, const vae_desc *desc)
+/* Numbers that the library would refuse in the middle of the work are told here, by file, image and
+ * place. Integers become what it takes. `seen`: only an encoder sees them, which may have been
+ * trained with noise. */
+static void check_values(const dataset *d, const vae_desc *desc, int seen)
 {
     const size_t item = d->images.item;
-    const int unit = desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN
-                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int gaussian = desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN
+                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
+                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
+    const int unit = !gaussian && !(seen && noisy);
     float *x;
     if (d->images.type != VAE_F32 && d->images.type != VAE_F64) return;
     x = floats(item, 1);
     for (size_t i = 0; i < d->images.count; i++) {
         vae_data_read(&d->images, i, 1, x);
         for (size_t k = 0; k < item; k++) {
+            const double number = (double)x[k];
             if (fits(x[k], unit)) continue;
-            if (!fits(x[k], 0))
-                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k,
-                    odd_name((double)x[k]));
-            die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1", d->name,
-                i, k, (double)x[k],
-                vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+            if (!is_finite(number))
+                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k, odd_name(number));
+            if (unit)
+                die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1",
+                    d->name, i, k, number,
+                    vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+            die(FAILED, "%s: image %zu: number %zu is %.9g, which is too large: at most 1e18 (is "
+                "it a fill value?)", d->name, i, k, number);
         }
     }
     free(x);
@@ -1755,10 +1757,12 @@ static void check(const vae *model, vae_status status)
     if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
 }
 
-/* The same of work on a data set, whose name is told. */
-static void check_on(const dataset *d, const vae *model, vae_status status)
+/* The same of work on rows of a file from number `first` on, which the library counts from 0. */
+static void check_on(const char *file, size_t first, const vae *model, vae_status status)
 {
-    if (status != VAE_OK) die(FAILED, "%s: %s", d->name, vae_last_report(model)->text);
+    if (status == VAE_OK) return;
+    if (first) die(FAILED, "%s, from row %zu on: %s", file, first, vae_last_report(model)->text);
+    die(FAILED, "%s: %s", file, vae_last_report(model)->text);
 }
 
 static int is_one_file(const char *where)
@@ -2426,26 +2430,13 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
 static text read_log(const char *path)
 {
     text all = {NULL, 0, 0};
-    FILE *file = NULL;
-    int wrong = 0, ours = 1;
+    char error[IMAGES_ERROR];
     if (kind_of(path) == NOTHING) return all;
-    do {
-        errno = 0;
-        file = fopen(path, "rb");
-        wrong = file ? 0 : errno;
-    } while (wrong == EINTR);
-    for (size_t n = 1; file && !wrong && ours && n;) {
-        char *room = (char *)text_grow(&all, 65536);
-        errno = 0;
-        n = fread(room, 1, 65536, file);
-        all.count -= 65536 - n;
-        if (ferror(file) && errno != EINTR) wrong = errno ? errno : EIO;
-        if (ferror(file) && errno == EINTR) clearerr(file), n = 1;
-        else ours = !all.count || (all.count > 10 && memcmp(all.at, log_head, 11) == 0);
-    }
-    if (file) fclose(file);
-    if (wrong) die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
-    if (!ours) die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
+    all.at = (char *)images_read(path, &all.count, error);
+    if (!all.at) die(FAILED, "--log %s", error);
+    all.room = all.count;
+    if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
+        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
     return all;
 }
 
@@ -2771,8 +2762,8 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
         die(MISUSED, "--test-labels goes with --labels, and with test images");
     known = o->desc;
     if (resumed) vae_get_desc(model, &known);
-    check_values(images, &known); /* before some are held out: they are counted in the file */
-    if (test->name) check_values(test, &known);
+    check_values(images, &known, 0); /* before some are held out: they are counted in the file */
+    if (test->name) check_values(test, &known, 0);
     if (o->validate) hold_out(images, (size_t)o->validate, held);
     if (resumed) {
         vae_desc d;
@@ -3019,7 +3010,7 @@ static void open_data(use *u, const options *o)
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
     check_images(&u->data, u->model, o->operand);
-    check_values(&u->data, &u->desc);
+    check_values(&u->data, &u->desc, !(o->command & (EVAL | SCORE)));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);
@@ -3071,32 +3062,6 @@ static void each_batch(use *u, batch_work *work, void *user)
     free(x);
 }
 
-/* An image that a figure says nothing about: which, and what may be the cause. */
-NORETURN static void odd_image(use *u, size_t index, const char *what, double value)
-{
-    const size_t dim = u->info.input_dim;
-    size_t most = 0;
-    float *x = floats(dim, 1);
-    vae_data_read(&u->data.images, index, 1, x);
-    for (size_t k = 1; k < dim; k++)
-        if (square((double)x[k]) > square((double)x[most])) most = k;
-    die(FAILED, "%s: image %zu: its %s is %s; of its numbers, number %zu is farthest from 0: %.9g",
-        u->data.name, index, what, odd_name(value), most, (double)x[most]);
-}
-
-/* x (rows, input_dim), from image `first` of the data on -> mu (rows, latent), logvar likewise or
- * NULL */
-static void encode_rows(use *u, const float *x, size_t first, size_t rows, float *mu, float *logvar)
-{
-    const size_t latent = u->info.latent, n = rows * latent;
-    size_t odd;
-    check_on(&u->data, u->model, vae_encode(u->model, x, rows, mu, logvar));
-    odd = first_odd(mu, n);
-    if (odd < n) odd_image(u, first + odd / latent, "mu", (double)mu[odd]);
-    odd = logvar ? first_odd(logvar, n) : n;
-    if (odd < n) odd_image(u, first + odd / latent, "logvar", (double)logvar[odd]);
-}
-
 /* A PNG of many images side by side. */
 typedef struct sheet {
     size_t count, columns, height, width, channels, zoom;
@@ -3140,17 +3105,13 @@ static sheet plan_sheet(const use *u, const options *o, size_t count, size_t col
 }
 
 /* images (count, input_dim), as planned */
-static void save_pictures(const use *u, const options *o, const float *images, const sheet *s)
+static void save_pictures(const options *o, const float *images, const sheet *s)
 {
-    const size_t dim = u->info.input_dim, odd = first_odd(images, s->count * dim);
     text t = {NULL, 0, 0};
     uint8_t *bytes;
-    const char *error;
-    if (odd < s->count * dim)
-        die(FAILED, "%s is not written: number %zu of image %zu in it would be %s", o->out,
-            odd % dim, odd / dim, odd_name((double)images[odd]));
-    error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
-                             (int)s->channels, (int)s->columns, (int)s->zoom, &bytes, &t.count);
+    const char *error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
+                                         (int)s->channels, (int)s->columns, (int)s->zoom, &bytes,
+                                         &t.count);
     if (error) die(FAILED, "%s cannot be written: %s", o->out, error);
     t.at = (char *)bytes, t.room = t.count;
     text_save(&t, o->out);
@@ -3169,9 +3130,10 @@ static size_t columns_for(const options *o, size_t count)
 static void save_decoded(use *u, const options *o, const float *z, const sheet *s)
 {
     float *x = floats(s->count, u->info.input_dim);
-    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, s->count, x));
-    else check(u->model, vae_decode(u->model, z, s->count, x));
-    save_pictures(u, o, x, s);
+    check_on(o->in ? o->in : o->operand, 0, u->model,
+             o->draw ? vae_draw(u->model, o->seed, 0, z, s->count, x)
+                     : vae_decode(u->model, z, s->count, x));
+    save_pictures(o, x, s);
     free(x);
 }
 
@@ -3213,9 +3175,10 @@ static int reconstruct(options *o)
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
-        check_on(&u.data, u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
+        check_on(u.data.name, (size_t)o->first + i, u.model,
+                 vae_reconstruct(u.model, above, 1, above + columns * dim));
     }
-    save_pictures(&u, o, y, &s);
+    save_pictures(o, y, &s);
     free(x);
     free(y);
     return close_use(&u);
@@ -3265,9 +3228,10 @@ static int interpolate(options *o)
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
         read_image(&u, a, line);
         read_image(&u, b, last);
-        encode_rows(&u, last, (size_t)b, 1, mu + latent, NULL);
+        check_on(u.data.name, (size_t)b, u.model,
+                 vae_encode(u.model, last, 1, mu + latent, NULL));
         read_image(&u, a, line);
-        encode_rows(&u, line, (size_t)a, 1, mu, NULL);
+        check_on(u.data.name, (size_t)a, u.model, vae_encode(u.model, line, 1, mu, NULL));
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
@@ -3278,7 +3242,7 @@ static int interpolate(options *o)
                                       line + (1 + at) * dim));
         }
     }
-    save_pictures(&u, o, x, &s);
+    save_pictures(o, x, &s);
     free(x);
     free(z);
     free(mu);
@@ -3317,7 +3281,7 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
     double *sums = (double *)user;
     size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    encode_rows(u, x, first, rows, mu, NULL);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -3382,7 +3346,8 @@ static int traverse(options *o)
     if (given(o, "--image")) {
         float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
-        encode_rows(&u, x, (size_t)o->image, 1, around, NULL);
+        check_on(u.data.name, (size_t)o->image, u.model,
+                 vae_encode(u.model, x, 1, around, NULL));
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
@@ -3474,11 +3439,8 @@ static void find_bounds(use *u, verdict *v)
             if (rows > count - first) rows = count - first;
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
-            check_on(&u->data, u->model,
+            check_on(u->data.name, 0, u->model,
                      vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
-            if (first_odd(bound, rows) < rows)
-                odd_image(u, first + first_odd(bound, rows), "bound",
-                          (double)bound[first_odd(bound, rows)]);
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -3495,16 +3457,11 @@ static void find_bounds(use *u, verdict *v)
     free(bound);
 }
 
-/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ..., all finite */
+/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ... */
 static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
 {
-    static const char *const names[3] = {"ELBO", "recon", "KL"};
-    check_on(&u->data, u->model,
+    check_on(u->data.name, 0, u->model,
              vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
-    for (size_t i = 0; i < rows; i++)
-        for (size_t k = 3; k-- > 0;) /* the ELBO last: it is a sum of the others */
-            if (!fits(parts[k * rows + i], 0))
-                odd_image(u, first + i, names[k], (double)parts[k * rows + i]);
 }
 
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
@@ -3513,12 +3470,11 @@ static void add_parts(use *u, const float *x, size_t first, size_t rows, void *u
     const size_t dim = u->info.input_dim;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_rows(u, x, first, rows, parts);
-    check_on(&u->data, u->model, vae_reconstruct(u->model, x, rows, y));
+    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, x, rows, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)x[j] - (double)y[j]);
-        if (!is_finite(sum)) odd_image(u, first + i, "squared error", sum);
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
@@ -3539,7 +3495,7 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    encode_rows(u, x, first, rows, mu, NULL);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
@@ -3556,16 +3512,16 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
 {
     char error[IMAGES_ERROR];
-    size_t size, odd;
+    size_t size;
     uint8_t *bytes;
     if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
     bytes = images_read(path, &size, error);
     if (!bytes) die(FAILED, "%s", error);
     if (!npy_parse(bytes, size, values, rows, cols, error)) die(FAILED, "%s: %s", path, error);
-    odd = first_odd(*values, *rows * *cols);
-    if (odd < *rows * *cols)
-        die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
-            odd / *cols, odd % *cols, odd_name((double)(*values)[odd]));
+    for (size_t i = 0; i < *rows * *cols; i++)
+        if (!is_finite((double)(*values)[i]))
+            die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
+                i / *cols, i % *cols, odd_name((double)(*values)[i]));
     free(bytes);
 }
 
@@ -3822,18 +3778,13 @@ static int eval(options *o)
         load_model(&u, o, rows);
     }
     seconds = now();
-    check_on(&u.data, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
+    check_on(u.data.name, 0, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
     v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    check_on(&u.data, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
-    for (size_t j = 0; j < u.info.latent; j++) {
-        if (!is_finite(v.unit_kl[j]) || !is_finite(v.variance[j]))
-            die(FAILED, "%s: latent %zu: its KL is %g and the variance of its mu %g", u.data.name,
-                j, v.unit_kl[j], v.variance[j]);
-        v.active += v.variance[j] > 0.01;
-    }
+    check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
     if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
@@ -3864,7 +3815,7 @@ static void add_codes(use *u, const float *x, size_t first, size_t rows, void *u
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
     float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
-    encode_rows(u, x, first, rows, mu, logvar);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, logvar));
     text_npy_rows(&c->mu, mu, n);
     if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
@@ -3910,12 +3861,8 @@ static int decode(options *o)
             die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
-            size_t n = rows - first < most ? rows - first : most, odd;
-            check(u.model, vae_decode(u.model, z + first * cols, n, x));
-            odd = first_odd(x, n * dim);
-            if (odd < n * dim)
-                die(FAILED, "%s: row %zu: number %zu of what it is decoded to is %s", o->in,
-                    first + odd / dim, odd % dim, odd_name((double)x[odd]));
+            size_t n = rows - first < most ? rows - first : most;
+            check_on(o->in, first, u.model, vae_decode(u.model, z + first * cols, n, x));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);

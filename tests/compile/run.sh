@@ -9,8 +9,9 @@ dir=$(mktemp -d) || exit 2
 trap 'rm -rf "$dir"' EXIT
 [ $# -gt 0 ] || set -- gcc clang tcc
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
-threads="pthread_create pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock
-pthread_mutex_destroy pthread_cond_init pthread_cond_wait pthread_cond_broadcast pthread_cond_destroy"
+threads="clock_gettime pthread_attr_destroy pthread_attr_init pthread_attr_setstacksize pthread_create
+pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_mutex_destroy
+pthread_cond_init pthread_cond_wait pthread_cond_signal pthread_cond_broadcast pthread_cond_destroy"
 # all that an implementation may ask of the C library; nothing of it is in libm
 libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fchmod fchown fcntl flock free fstat fsync
 geteuid getpid malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
@@ -116,6 +117,14 @@ each() { # COMPILER
     refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
         $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
 
+    case $cc in
+    tcc* | *clang*) skip single_precision_constant "$cc has no -fsingle-precision-constant" ;;
+    *)
+        refused single_precision_constant vae__refuses_fsingle_precision_constant \
+            $small -fsingle-precision-constant -fsyntax-only "$here/impl.c"
+        ;;
+    esac
+
     # ways to include
     program include_path_absolute $small -I"$root" "$here/include_path.c"
     cp "$root/vae.h" "$work/lib" && cp "$here/include_path.c" "$here/loop.h" "$work/app/deep" &&
@@ -124,6 +133,19 @@ each() { # COMPILER
     cp "$root/vae.h" "$work/app/deep" && cd "$work" || exit 2
     program include_beside_the_file $small -Iapp/deep app/deep/include_path.c
     cd "$work/run" || exit 2
+
+    # how much stack calls take; clang keeps every temporary in memory at -O0
+    case $cc in
+    tcc*) skip stack "no threads with tcc" ;;
+    *)
+        if $c -O0 "$here/stack.c" -o stack.out >"$work/log" 2>&1 && ./stack.out >"$work/log" 2>&1; then
+            ok stack_at_O0
+            sed "/KB$/s/^/    /; s/^skip /skip $cc stack_at_O0 on /" "$work/log"
+        else
+            fail stack_at_O0
+        fi
+        ;;
+    esac
 
     # two files, objects kept for a look at what they ask for
     program header_and_implementation_apart sh -c "$c -c '$here/impl.c' -o impl.o &&
