@@ -5,6 +5,8 @@
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
 #   make faults     each call of the system that library and command make fails in turn
 #   make powercut   every disk that a power cut may leave during a save
+#   make random     random configurations, each in every way: COUNT=300 SEED=1
+#   make fuzz       every fuzz target for TIME=20 seconds (needs clang)
 #   make bench      speed against naive loops and the machine, into bench/results
 #   make bench BLAS=openblas,dnnl,blis,eigen (or all, or alone) [ISA=avx2] [THREADS=2]
 #                   speed against the libraries named, as far as they are installed
@@ -22,6 +24,9 @@ ISA ?=
 THREADS ?=
 EIGEN ?= /usr/include/eigen3
 PYTHON ?= /usr/bin/python3
+TIME ?= 20
+COUNT ?= 300
+SEED ?= 1
 TOOL_HEADERS = vae.h tools/digits.h tools/shapes.h tools/images.h tools/picture.h tools/npy.h \
                tools/figures.h
 comma = ,
@@ -60,6 +65,15 @@ faults: build/faults build/faults_tool build/faults_shim.so build/vae-portable
 	sh tests/faults.sh build
 powercut: build/powercut
 	build/powercut
+
+# COUNT random configurations from SEED on; every fuzz target for TIME seconds
+build/random: tests/random.c vae.h
+	@mkdir -p build
+	$(CC) $(CFLAGS) tests/random.c -o $@ -lpthread
+random: build/random
+	build/random $(COUNT) $(SEED)
+fuzz:
+	sh tests/fuzz.sh $(TIME)
 
 # results are replaced when a run has ended, never by half of one
 ifeq ($(BLAS),)
@@ -118,4 +132,4 @@ bench-growth: build/growth
 clean:
 	rm -rf build out
 
-.PHONY: all demo test test-long faults powercut bench bench-step bench-torch bench-growth clean
+.PHONY: all demo test test-long faults powercut random fuzz bench bench-step bench-torch bench-growth clean

@@ -11,7 +11,7 @@ library=$!
 tool=$?
 wait $library
 library=$?
-cat "$log/library" "$log/tool"
+grep -a -h -v ' passed, ' "$log/library" "$log/tool"
 awk -v ended="$((library != 0 && library != 1))" -v tool_ended="$((tool != 0 && tool != 1))" '
     / points where the system failed$/ { points += $1 }
     / passed, / { passed += $1; failed += $3 }

@@ -166,8 +166,8 @@ static inline void fuzz_use(vae *m) {
     free(x), free(z), free(out);
 }
 
-/* A model that saves must load again, for the same purpose, with the same parameters, and save to
- * the same bytes. */
+/* A model that saves must load again, for the same purpose and with the same buffers, and then has
+ * the same parameters and saves to the same bytes. */
 static inline void fuzz_round_trip(vae *m, int flags) {
     vae_load_options options;
     vae_desc d;
@@ -179,7 +179,8 @@ static inline void fuzz_round_trip(vae *m, int flags) {
     bytes = (unsigned char *)malloc(size), again = (unsigned char *)malloc(size);
     memset(&options, 0, sizeof options);
     vae_get_desc(m, &d);
-    options.inference = d.inference, options.allocator = fuzz_allocator();
+    options.inference = d.inference, options.batch = d.batch;
+    options.allocator = fuzz_allocator();
     if (!vae_save_memory(m, flags, bytes, size)) {
         const vae_status status = vae_load_memory(bytes, size, &options, &other, &r);
         if (status && status != VAE_ERR_MEMORY) fprintf(stderr, "it does not load: %s\n", r.text);

@@ -26,7 +26,9 @@ run() { # name command...
     fi
 }
 if [ -n "$long" ]; then run "unit tests (long)" "$unit" --long; else run "unit tests" "$unit"; fi
-run "the vae command" sh "$here/test_tool.sh" "$vae"
+for part in tool tool_data tool_runs tool_pairs; do
+    run "the vae command, $part" sh "$here/test_$part.sh" "$vae"
+done
 if [ -n "$long" ]; then run "kills and resumes" sh "$here/test_kill.sh" "$vae"; fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -333,7 +333,7 @@ static int png_of(const uint8_t *z, size_t n, size_t first, const char *between,
 }
 
 TEST(png_ignores_what_is_behind_its_pixels) {
-    /* stored: filter and 3 pixels, 0 to 2 more bytes, the sum of all; then bytes that nobody needs */
+    /* stored: filter and 3 pixels, 0 to 2 more bytes, the sum of all; then unneeded bytes */
     static const uint8_t rows[6] = {0, 10, 20, 30, 40, 50};
     images_picture p;
     char error[IMAGES_ERROR];
@@ -345,7 +345,8 @@ TEST(png_ignores_what_is_behind_its_pixels) {
             uint32_t adler = images__adler(rows, n);
             z[3] = (uint8_t)n, z[5] = (uint8_t)~z[3];
             memcpy(z + 7, rows, n);
-            for (split = 0; split < 4; split++) z[sum + split] = (uint8_t)(adler >> (24 - 8 * split));
+            for (split = 0; split < 4; split++)
+                z[sum + split] = (uint8_t)(adler >> (24 - 8 * split));
             for (split = 0; split <= sum + 4 + tail; split++) {
                 const char *behind = split % 3 == 0 ? "PLTE" : split % 3 == 1 ? "tRNS" : "prVt";
                 if (!png_of(z, sum + 4 + tail, split, NULL, behind, &p, error)) {
@@ -356,7 +357,7 @@ TEST(png_ignores_what_is_behind_its_pixels) {
                 CHECK(!memcmp(p.pixels, rows + 1, 3));
                 free(p.pixels);
             }
-            /* IDAT that come again behind others do not count, whether the pixels are there or not */
+            /* IDAT chunks that come again behind others do not count */
             if (png_of(z, sum + 4 + tail, sum + 4, "tEXt", NULL, &p, error)) free(p.pixels);
             else test_report(__FILE__, __LINE__, "%s", error);
             if (!more) {
@@ -625,9 +626,10 @@ TEST(npy_is_read_as_numpy_reads_it) {
     npy_reads(1, "{'shape': (2L, 3L, 4L), 'fortran_order': False, 'descr': '|u1'}", c, 24, VAE_U8);
     npy_reads(1, "{u'shape': (2, 3, 4,), u'fortran_order': False, u'descr': u'|u1',}", c, 24,
               VAE_U8);
-    npy_reads(2, "{\"shape\":(2,3,4),\"fortran_order\":False,\"descr\":\"|u1\"}", c, 24, VAE_U8);
-    npy_reads(1, " {\r\n'shape' : ( 2 ,\t3 , 4 ) ,\n'fortran_order' : False , 'descr' : '|u1' } \f\n",
-              c, 24, VAE_U8);
+    npy_reads(2, "{\"shape\":(2,3,4),\"fortran_order\":False,\"descr\":\"|u1\"}", c, 24,
+              VAE_U8);
+    npy_reads(1, " {\r\n'shape' : ( 2 ,\t3 , 4 ) ,\n'fortran_order' : False , "
+                 "'descr' : '|u1' } \f\n", c, 24, VAE_U8);
 }
 
 TEST(npy_refuses_what_it_should_and_says_why) {

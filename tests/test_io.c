@@ -107,6 +107,32 @@ TEST(weights_only_leaves_the_optimiser_out) {
     vae_destroy(m), vae_destroy(loaded);
 }
 
+TEST(a_model_for_inference_saves_the_same_file_again_and_again) {
+    vae_desc d = small_desc();
+    vae *m, *a = NULL, *b = NULL;
+    size_t size, size2, size3;
+    unsigned char *bytes, *once, *twice;
+    int inference;
+    d.ema = 0.9;
+    m = trained_model(&d);
+    bytes = file_of(m, 0, &size);
+    for (inference = 1; inference < 3; inference++) {
+        vae_load_options o;
+        memset(&o, 0, sizeof o);
+        o.inference = inference;
+        CHECK_STATUS(vae_load_memory(bytes, size, &o, &a, NULL), VAE_OK);
+        once = file_of(a, VAE_SAVE_WEIGHTS_ONLY, &size2);
+        CHECK_STATUS(vae_load_memory(once, size2, &o, &b, NULL), VAE_OK);
+        twice = file_of(b, VAE_SAVE_WEIGHTS_ONLY, &size3);
+        CHECK(size2 == size3 && !memcmp(once, twice, size2));
+        CHECK(a->weights_only && b->weights_only && a->b1t == 1);
+        free(once), free(twice);
+        vae_destroy(a), vae_destroy(b);
+    }
+    free(bytes);
+    vae_destroy(m);
+}
+
 TEST(parameters_are_used_in_place_when_asked_and_aligned) {
     vae_desc d = small_desc();
     vae *m = trained_model(&d);
@@ -987,7 +1013,8 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"latent=3", "latent=2000000000", "latent is 2000000000", VAE_ERR_VALUE},
         {"batch=8", "batch=16777216", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
         {"encoder=dense 12 tanh", "encoder=upsample 700, avgpool 700, upsample 700, avgpool 700, "
-         "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
+         "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147",
+         VAE_ERR_SIZE},
         {"seed=5", "seed=5; \\u001b]0;owned\\u0007=1", "'\\x1b]0;owned\\x07'", VAE_ERR_MISMATCH},
         {"seed=5", "seed=\\u001b[2J", "'seed'", VAE_ERR_FORMAT},
         {"seed=5", "seed=5\\u0000; lr=7", "zero byte", VAE_ERR_FORMAT},
@@ -998,10 +1025,12 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"likelihood=bernoulli", "likelihood=\\u0007", "'likelihood'", VAE_ERR_FORMAT},
         {"\"vae.format\":\"1\"", "\"vae.format\":\"\\u001b[2J\"", "vae.format is not 1",
          VAE_ERR_MISMATCH},
-        {"\"encoder.0.weight\":{\"dtype\":\"F32\"", "\"encoder.0.weight\":{\"dtype\":\"\\u001b[2J\"",
+        {"\"encoder.0.weight\":{\"dtype\":\"F32\"",
+         "\"encoder.0.weight\":{\"dtype\":\"\\u001b[2J\"",
          "is \\x1b[2J [30,12], expected F32 [30,12]", VAE_ERR_MISMATCH},
         {",\"encoder.0.weight\"", ",\"\\u001b\\u009b\":{\"dtype\":\"F32\",\"shape\":[0],"
-         "\"data_offsets\":[0,0]},\"encoder.0.weight\"", "'\\u001b\\u009b' is not part of the model",
+         "\"data_offsets\":[0,0]},\"encoder.0.weight\"",
+         "'\\u001b\\u009b' is not part of the model",
          VAE_ERR_MISMATCH},
     };
     vae_desc d = small_desc();
@@ -1255,6 +1284,54 @@ TEST(a_tensor_of_another_shape_is_told_with_both_shapes) {
     vae_destroy(m);
 }
 
+/* A film, or a file with a hole of a terabyte: nothing but the header is read of it. */
+TEST(what_is_no_model_is_refused_before_all_of_it_is_read) {
+#if defined(__unix__)
+    static const char header[] = "{\"x\":{\"dtype\":\"U8\",\"shape\":[1099511627776],"
+                                 "\"data_offsets\":[0,1099511627776]}}     ";
+    vae_desc d = small_desc();
+    vae *m = trained_model(&d), *loaded = NULL;
+    char path[400];
+    int i;
+    if (sizeof(off_t) < 8 || sizeof(size_t) < 8) SKIP("files end at 2 GB");
+    snprintf(path, sizeof path, "%s", temp_path("hole.safetensors"));
+    for (i = 0; i < 5; i++) {
+        const off_t size = (off_t)1 << 40;
+        unsigned char length[8] = {0};
+        FILE *f;
+        vae_load_options o;
+        vae_report r;
+        counting c;
+        memset(&o, 0, sizeof o);
+        o.allocator = counting_allocator(&c);
+        if (i == 4) CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+        f = fopen(path, i == 4 ? "r+b" : "wb");
+        CHECK(f != NULL);
+        if (!f) break;
+        length[0] = sizeof header - 1;
+        if (i == 1) length[5] = 1; /* longer than any header */
+        if (i == 2) length[2] = 15; /* zeros where the header should be */
+        if (i == 1 || i == 2) fwrite(length, 1, 8, f);
+        if (i == 3) fwrite(length, 1, 8, f), fwrite(header, 1, sizeof header - 1, f);
+        fclose(f);
+        if (truncate(path, i == 3 ? size + 8 + (off_t)sizeof header - 1 : size) != 0) {
+            remove(path), vae_destroy(m);
+            SKIP("this file system has no holes");
+        }
+        c.most = 2 << 20;
+        CHECK_STATUS(vae_load(path, &o, &loaded, &r), i == 3 ? VAE_ERR_MISMATCH : VAE_ERR_FORMAT);
+        CHECK_SAYS(r, i == 0 ? "expected '{'" : i == 1 ? "too large" : i == 2 ? "expected '{'" :
+                      i == 3 ? "no vae.format" : "trailing bytes");
+        CHECK_EQ(c.live, 0);
+        CHECK(!loaded);
+    }
+    remove(path);
+    vae_destroy(m);
+#else
+    SKIP("needs truncate");
+#endif
+}
+
 TEST(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for) {
 #if defined(__unix__)
     char path[400], fifo[450];
@@ -1310,6 +1387,7 @@ TESTS(io) {
     RUN(a_model_file_keeps_every_setting_and_every_bit);
     RUN(the_data_begins_at_a_multiple_of_64_without_holes);
     RUN(weights_only_leaves_the_optimiser_out);
+    RUN(a_model_for_inference_saves_the_same_file_again_and_again);
     RUN(parameters_are_used_in_place_when_asked_and_aligned);
     RUN(a_truncated_model_is_refused_at_every_length);
     RUN(a_flipped_bit_is_found_or_harmless);
@@ -1335,6 +1413,7 @@ TESTS(io) {
     RUN(loading_has_a_limit_of_memory_that_is_told_and_can_be_raised);
     RUN(a_model_to_look_at_takes_its_parameters_and_no_more);
     RUN(a_tensor_of_another_shape_is_told_with_both_shapes);
+    RUN(what_is_no_model_is_refused_before_all_of_it_is_read);
     RUN(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for);
     remove_temp();
 }

@@ -3,11 +3,13 @@
 /* An allocator that counts, can fail at the n-th call, and checks the sizes given back. */
 typedef struct counting {
     size_t live, calls, fail_at; /* fail_at 0: never; else that call and all after it */
+    size_t most;                 /* refuses more bytes than this at once; 0: never */
 } counting;
 static void *counting_alloc(size_t size, void *user) {
     counting *c = (counting *)user;
     size_t *p;
     if (++c->calls >= c->fail_at && c->fail_at) return NULL;
+    if (c->most && size > c->most) return NULL;
     p = (size_t *)malloc(size + 16);
     p[0] = size;
     c->live += size;
@@ -171,7 +173,7 @@ TEST(bad_descriptions_are_refused_with_the_field) {
     REFUSE(d.schedule = VAE_SCHEDULE_COSINE, VAE_ERR_VALUE, "lr_steps");
     REFUSE(d.schedule = VAE_SCHEDULE_STAGES, VAE_ERR_VALUE, "stage_count");
     REFUSE(d.stage_count = 2, VAE_ERR_VALUE, "stage_count");
-    REFUSE(d.threads = -1, VAE_ERR_VALUE, "threads");
+    REFUSE(d.threads = -VAE_MAX_THREADS - 1, VAE_ERR_VALUE, "threads");
     REFUSE(d.threads = VAE_MAX_THREADS + 1, VAE_ERR_VALUE, "threads");
     REFUSE(d.isa = (vae_isa)17, VAE_ERR_UNSUPPORTED, "instruction set");
     REFUSE(d.encoder = "dense 4 rely", VAE_ERR_SYNTAX, "encoder, column 9");

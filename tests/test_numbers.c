@@ -242,7 +242,7 @@ TEST(every_call_names_the_number_that_is_not_finite) {
         REFUSED(vae_check_gradients(m, x + 16 * DIM, 2, 1, worst), VAE_ERR_NONFINITE, worst,
                 "image 1: number 21 is ");
         CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_NONFINITE);
-        CHECK_SAYS(m->report, "the training data: image 17: number 21 is ");
+        CHECK_SAYS(m->report, "training image 17: number 21 is ");
         x[17 * DIM + 21] = 0.5f;
         REFUSED(vae_posterior(m, x, ROWS, eps, two), VAE_ERR_NONFINITE, two,
                 "eps: number 1 of row 6 ");
@@ -259,9 +259,9 @@ TEST(a_test_set_that_cannot_be_is_refused_before_the_first_step) {
     static float x[50 * 30], test[50 * 30];
     vae_data data = float_data(x, 50, 30), other = float_data(test, 50, 30);
     static const struct { float value; vae_status status; const char *words; } cases[] = {
-        {3.25f, VAE_ERR_VALUE, "the test data: image 48: number 29 is 3.25; bernoulli takes"},
-        {-1e-45f, VAE_ERR_VALUE, "the test data: image 48: number 29 is -1.4013e-45; bernoulli"},
-        {1e21f, VAE_ERR_VALUE, "the test data: image 48: number 29 is 1e+21, which is too large"}};
+        {3.25f, VAE_ERR_VALUE, "test image 48: number 29 is 3.25; bernoulli takes"},
+        {-1e-45f, VAE_ERR_VALUE, "test image 48: number 29 is -1.4013e-45; bernoulli"},
+        {1e21f, VAE_ERR_VALUE, "test image 48: number 29 is 1e+21, which is too large"}};
     size_t i;
     small_images(x, 50, 30), small_images(test, 50, 30);
     for (i = 0; i < 3; i++) {
@@ -330,7 +330,7 @@ TEST(a_fill_value_is_named_and_not_the_learning_rate) {
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
-        CHECK_SAYS(m->report, "the training data: image 23: number 19 is ");
+        CHECK_SAYS(m->report, "training image 23: number 19 is ");
         CHECK_SAYS(m->report, "fill value");
         CHECK_STATUS(vae_train_step(m, x + 20 * 30, NULL, 8, NULL), VAE_ERR_VALUE);
         CHECK_SAYS(m->report, "image 3: number 19 is ");

@@ -70,8 +70,8 @@ static inline double figures_log(double x)
 /* Where `value` lies between low and high: 0 to FIGURES_BINS - 1. */
 static inline uint8_t figures_bin(double value, double low, double high)
 {
-    double part = high > low ? (value - low) / (high - low) * FIGURES_BINS : 0;
-    return (uint8_t)(part >= FIGURES_BINS ? FIGURES_BINS - 1 : part > 0 ? part : 0);
+    double part = high > low ? (value - low) / (high - low) * (double)FIGURES_BINS : 0;
+    return (uint8_t)(part >= (double)FIGURES_BINS ? FIGURES_BINS - 1 : part > 0 ? part : 0);
 }
 
 static inline int figures__compare(const void *a, const void *b)
@@ -189,10 +189,11 @@ static inline int figures_mig(size_t count, size_t latents, const uint8_t *bins,
     free(c);
     if (!counted) return 0;
     for (int b = 0; b <= FIGURES_BLOCKS; b++) gaps[b] /= counted;
-    for (int b = 0; b < FIGURES_BLOCKS; b++) mean += gaps[b] / FIGURES_BLOCKS;
+    for (int b = 0; b < FIGURES_BLOCKS; b++) mean += gaps[b] / (double)FIGURES_BLOCKS;
     for (int b = 0; b < FIGURES_BLOCKS; b++) squares += (gaps[b] - mean) * (gaps[b] - mean);
     *gap = gaps[FIGURES_BLOCKS];
-    *error2 = count < FIGURES_BLOCKS ? -1 : squares * (FIGURES_BLOCKS - 1) / FIGURES_BLOCKS;
+    *error2 = count < FIGURES_BLOCKS ? -1
+            : squares * (double)(FIGURES_BLOCKS - 1) / (double)FIGURES_BLOCKS;
     return counted;
 }
 

@@ -673,7 +673,8 @@ static inline int images__compare(const void *a, const void *b)
 }
 
 /* The pictures of a folder (not of folders within it, whatever their names), at most the first
- * `most`; 0: all. Returns 1; 0 if it holds none; or -1 with the reason, nothing allocated and `data` as it was. */
+ * `most`; 0: all. Returns 1; 0 if it holds none; or -1 with the reason, nothing allocated and
+ * `data` as it was. */
 static inline int images_folder(const char *folder, size_t most, vae_data *data,
                                 char error[IMAGES_ERROR])
 {

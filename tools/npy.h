@@ -216,7 +216,7 @@ static inline int npy_fits(const npy_array *a, char error[160])
 
 /* The numbers of a file that fits, in C order and this machine's byte order.
  *
- *   out  (shape) of uint8 or float, as a->width says. It may be `bytes` itself, unless a->fortran */
+ *   out  (shape) of uint8 or float, as a->width says; it may be `bytes` unless a->fortran */
 static inline void npy_unpack(const uint8_t *bytes, const npy_array *a, void *out)
 {
     const uint8_t *from = bytes + a->start;

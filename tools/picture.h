@@ -235,8 +235,8 @@ static inline size_t picture_grid_size(int count, int height, int width, int cha
                                        int zoom, int *sheet_width, int *sheet_height)
 {
     size_t n = picture__size(count), across = picture__size(columns), z = picture__size(zoom);
-    size_t w = picture__times(picture__size(width), z), h = picture__times(picture__size(height), z);
-    size_t line, rows, size;
+    size_t w = picture__times(picture__size(width), z);
+    size_t h = picture__times(picture__size(height), z), line, rows, size;
     *sheet_width = *sheet_height = 0;
     if (across > n) across = n;
     if (across == 0 || w == 0 || h == 0) return 0;

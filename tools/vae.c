@@ -362,21 +362,25 @@ static void make_folders(const char *path)
 {
     char *part = joined(path, "", "");
     for (size_t i = 1; part[i]; i++) {
+        struct folder *f;
         int bad;
         if (part[i] != '/') continue;
         part[i] = '\0';
+        f = (struct folder *)need(sizeof *f + i, 1); /* before: no folder is made and forgotten */
 #ifdef _WIN32
         bad = _mkdir(part);
 #else
         bad = mkdir(part, 0777);
 #endif
         if (!bad) {
-            struct folder *f = (struct folder *)need(sizeof *f + i, 1);
             memcpy(f->path, part, i);
             f->before = made_folders;
             made_folders = f;
-        } else if (errno != EEXIST && kind_of(part) != FOLDER) {
-            die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(errno));
+        } else {
+            int why = errno;
+            free(f);
+            if (why != EEXIST && kind_of(part) != FOLDER)
+                die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(why));
         }
         part[i] = '/';
     }
@@ -419,16 +423,16 @@ static void claim_target(const char *flag, const char *path)
     char process[40];
     vae_report report;
     if (target_count == sizeof targets / sizeof *targets) die(FAILED, "too many files to write");
-    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
-        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
 #ifdef HAVE_POSIX
     snprintf(process, sizeof process, ".vae-%ld", (long)getpid());
 #else
     process[0] = '\0';
 #endif
-    t->path = path;
+    t->path = path; /* all memory first: what is claimed is then released on every way out */
     t->lock = joined(path, ".vae-lock", ""), t->temporary = joined(path, process, "");
-    target_count++;
+    if (vae_claim_take(path, &t->claim, &report) != VAE_OK)
+        die(FAILED, "%s%s%s", flag, flag[0] ? " " : "", report.text);
+    target_count++; /* from here on release_targets and on_signal know of it */
 }
 
 static const vae_claim *claim_of(const char *path)
@@ -444,8 +448,8 @@ static volatile sig_atomic_t training;  /* 1: such a signal is looked at after e
 static volatile double interrupted_at;
 
 /* Training saves. A second Ctrl-C ends it at once, but not one that follows within 0.3 s: timeout
- * and some terminals send a signal to the process and to its group. A terminal that goes, or a pipe,
- * may tell so many times. Everything else ends at once, without what is not to be left behind. */
+ * sends its signal to the process and to its group. A terminal that goes, or a pipe, may tell so
+ * many times. Everything else ends at once, and takes its locks and temporary files away. */
 static void on_signal(int number)
 {
     int again = interrupted && now() - interrupted_at > 0.3;
@@ -518,14 +522,13 @@ static double per_second(uint64_t count, double seconds)
 
 static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
 
-/* Whether a number is finite, and if `unit` also in [0,1]. By its bits, since -Ofast removes other
- * ways to ask, and since subnormal numbers may count as 0. */
+/* Whether a number is from -1e18 to 1e18, as the library has it, or if `unit` from 0 to 1. By its
+ * bits, since -Ofast removes other ways to ask, and since subnormal numbers may count as 0. */
 static int fits(float x, int unit)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
-    return unit ? bits <= 0x3f800000u || bits == 0x80000000u
-                : (bits & 0x7f800000u) != 0x7f800000u;
+    return unit ? bits <= 0x3f800000u || bits == 0x80000000u : (bits & 0x7fffffffu) <= 0x5d5e0b6bu;
 }
 
 static int is_finite(double x)
@@ -541,14 +544,6 @@ static const char *odd_name(double x)
     uint64_t bits;
     memcpy(&bits, &x, sizeof bits);
     return bits << 12 ? "NaN" : bits >> 63 ? "minus infinity" : "infinite";
-}
-
-/* Where the first of n floats is that is not finite; n if all are. */
-static size_t first_odd(const float *x, size_t n)
-{
-    size_t i = 0;
-    while (i < n && fits(x[i], 0)) i++;
-    return i;
 }
 
 /* JSON has no word for what is not finite. Looks at the text: -Ofast removes other ways to ask. */
@@ -753,8 +748,8 @@ typedef enum kind {
     SWITCH,     /* int; takes no value */
     TEXT,       /* const char * */
     SOURCE,     /* const char *: a file or folder to read, or a word for one */
-    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1: devices
-                   and - for stdout are fine */
+    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1:
+                   devices and - for stdout are fine */
     BYTES,      /* uint64_t: a whole number, with K, M or G for the powers of 1024 */
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
@@ -1709,26 +1704,33 @@ static void check_axes(const dataset *d)
             dims[3]);
 }
 
-/* What a likelihood cannot take, told by file, image and place. Integers become what it can. */
-static void check_values(const dataset *d, const vae_desc *desc)
+/* Numbers that the library would refuse in the middle of the work are told here, by file, image and
+ * place. Integers become what it takes. `seen`: only an encoder sees them, which may have been
+ * trained with noise. */
+static void check_values(const dataset *d, const vae_desc *desc, int seen)
 {
     const size_t item = d->images.item;
-    const int unit = desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN
-                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                     && desc->likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int gaussian = desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN
+                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
+                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
+    const int unit = !gaussian && !(seen && noisy);
     float *x;
     if (d->images.type != VAE_F32 && d->images.type != VAE_F64) return;
     x = floats(item, 1);
     for (size_t i = 0; i < d->images.count; i++) {
         vae_data_read(&d->images, i, 1, x);
         for (size_t k = 0; k < item; k++) {
+            const double number = (double)x[k];
             if (fits(x[k], unit)) continue;
-            if (!fits(x[k], 0))
-                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k,
-                    odd_name((double)x[k]));
-            die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1", d->name,
-                i, k, (double)x[k],
-                vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+            if (!is_finite(number))
+                die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k, odd_name(number));
+            if (unit)
+                die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1",
+                    d->name, i, k, number,
+                    vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+            die(FAILED, "%s: image %zu: number %zu is %.9g, which is too large: at most 1e18 (is "
+                "it a fill value?)", d->name, i, k, number);
         }
     }
     free(x);
@@ -1739,9 +1741,7 @@ static void check_images(const dataset *d, const vae *model, const char *which)
 {
     const size_t *dims = d->images.dims;
     vae_info at;
-    vae_desc desc;
     vae_get_info(model, &at);
-    vae_get_desc(model, &desc);
     if (d->images.item != at.input_dim)
         die(FAILED, "%s holds images of %zu numbers, but %s takes %zu", d->name, d->images.item,
             which, at.input_dim);
@@ -1750,7 +1750,6 @@ static void check_images(const dataset *d, const vae *model, const char *which)
         die(FAILED, "%s holds images of %zu x %zu x %zu, channels first, but %s takes %zu x %zu x "
             "%zu: save x.transpose(0, 2, 3, 1)", d->name, dims[1], dims[2], dims[3], which,
             at.height, at.width, at.channels);
-    check_values(d, &desc);
 }
 
 static void check(const vae *model, vae_status status)
@@ -1758,10 +1757,12 @@ static void check(const vae *model, vae_status status)
     if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
 }
 
-/* The same of work on a data set, whose name is told. */
-static void check_on(const dataset *d, const vae *model, vae_status status)
+/* The same of work on rows of a file from number `first` on, which the library counts from 0. */
+static void check_on(const char *file, size_t first, const vae *model, vae_status status)
 {
-    if (status != VAE_OK) die(FAILED, "%s: %s", d->name, vae_last_report(model)->text);
+    if (status == VAE_OK) return;
+    if (first) die(FAILED, "%s, from row %zu on: %s", file, first, vae_last_report(model)->text);
+    die(FAILED, "%s: %s", file, vae_last_report(model)->text);
 }
 
 static int is_one_file(const char *where)
@@ -1789,8 +1790,8 @@ static double number_at(const vae_data *t, size_t i)
     case VAE_I32: return ((const int32_t *)t->bytes)[i];
     case VAE_F32: return (double)((const float *)t->bytes)[i];
     case VAE_F64: return ((const double *)t->bytes)[i];
+    default: return 0;
     }
-    return 0;
 }
 
 static size_t size_of(vae_type type)
@@ -2235,7 +2236,7 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
     if (given(typed, "--objective") && merged.objective != file.objective)
         merged.desc.free_bits = 0; /* the contradiction is told below, not by vae_create */
     settle(&merged, steps_per_epoch);
-    merged.desc.inference = 1;
+    merged.desc.inference = 1, merged.desc.threads = 1;
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
     unsettle(&wanted, other, steps_per_epoch);
     for (size_t i = 0; i < FLAGS; i++) {
@@ -2429,19 +2430,13 @@ static int log_row(const char *line, size_t size, uint64_t *epoch, double *secon
 static text read_log(const char *path)
 {
     text all = {NULL, 0, 0};
-    FILE *file = fopen(path, "rb");
-    int wrong = file ? 0 : errno;
-    if (wrong && kind_of(path) != NOTHING)
-        die(FAILED, "--log %s cannot be read: %s", path, strerror(wrong));
-    for (size_t n = file != NULL; n > 0;) {
-        char *room = (char *)text_grow(&all, 65536);
-        n = fread(room, 1, 65536, file);
-        all.count -= 65536 - n;
-        if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
-            die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
-    }
-    if (file && ferror(file)) die(FAILED, "--log %s cannot be read: %s", path, strerror(errno));
-    if (file) fclose(file);
+    char error[IMAGES_ERROR];
+    if (kind_of(path) == NOTHING) return all;
+    all.at = (char *)images_read(path, &all.count, error);
+    if (!all.at) die(FAILED, "--log %s", error);
+    all.room = all.count;
+    if (all.count && (all.count < 11 || memcmp(all.at, log_head, 11) != 0))
+        die(FAILED, "%s is not a log of vae train; it would be overwritten", path);
     return all;
 }
 
@@ -2614,6 +2609,28 @@ static void print_result(const run *r, vae *model, double seconds)
         r->o->model ? r->o->model : "none: without --model nothing is kept");
 }
 
+/* For how many images of a set, or of its beginning, the log variance of each latent is at its
+ * limit: counts (latent). Returns how many images these were. */
+static size_t count_clamped(vae *model, const vae_data *data, uint64_t *counts)
+{
+    vae_data some = *data;
+    if (some.count > 10000) some.count = some.dims[0] = 10000;
+    check(model, vae_units_clamped(model, &some, counts));
+    return some.count;
+}
+
+static void print_clamped(const uint64_t *counts, size_t latent, size_t images)
+{
+    size_t shown = 0, all = 0;
+    for (size_t j = 0; j < latent; j++) {
+        if (!counts[j] || ++all > 20) continue;
+        say("%s %zu", shown++ ? "," : "at limit     log variance without a gradient: latent", j);
+        if (counts[j] < images) say(" (%llu of %zu images)", (ull)counts[j], images);
+    }
+    if (all > shown) say(" and %zu more", all - shown);
+    if (all) say("\n");
+}
+
 /* A few samples with half blocks; of one class after another where there are classes. */
 static void print_samples(vae *model)
 {
@@ -2643,7 +2660,8 @@ static double steps_per_epoch(const dataset *d, int batch)
     return (double)((d->images.count + (size_t)batch - 1) / (size_t)batch);
 }
 
-/* As many as asked for, or one for each processor that this process may use. */
+/* As many as asked for, exactly; or, below 0, at most one for each processor that this process may
+ * use: as many as the system grants. */
 static int threads_of(const options *o)
 {
     long n = 1;
@@ -2659,7 +2677,7 @@ static int threads_of(const options *o)
     n = 1; /* a build without threads */
 #endif
     if (o->desc.threads) return o->desc.threads;
-    return n < 1 ? 1 : n > 16 ? 16 : (int)n;
+    return n < 1 ? -1 : n > 16 ? -16 : (int)-n;
 }
 
 static int has_label(const char *layers) { return strstr(layers, "label") != NULL; }
@@ -2723,6 +2741,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     char shape[80], rates[80];
     const int there = o->model && kind_of(o->model) != NOTHING, resumed = o->resume && there;
     vae_load_options how;
+    vae_desc known;
     vae_report report;
     vae_info at;
     vae *model = NULL;
@@ -2741,6 +2760,10 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     if (given(o, "--test-labels") && !test->labels)
         die(MISUSED, "--test-labels goes with --labels, and with test images");
+    known = o->desc;
+    if (resumed) vae_get_desc(model, &known);
+    check_values(images, &known, 0); /* before some are held out: they are counted in the file */
+    if (test->name) check_values(test, &known, 0);
     if (o->validate) hold_out(images, (size_t)o->validate, held);
     if (resumed) {
         vae_desc d;
@@ -2765,7 +2788,6 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     vae_get_desc(model, &o->desc);
     vae_get_info(model, &at);
     check_images(images, model, resumed ? o->model : "--input");
-    if (held->name) check_images(held, model, resumed ? o->model : "--input");
     if (test->name) check_images(test, model, resumed ? o->model : "the training set");
     if (!test->name && !held->name
         && (o->desc.patience || o->desc.schedule == VAE_SCHEDULE_PLATEAU || o->best))
@@ -2847,6 +2869,41 @@ static void json_train(text *t, const run *r, const vae *model)
     else text_print(t, "null,\n");
 }
 
+/* Of a run that came to its end: the figures. */
+static void report_run(run *r, vae *model, const dataset *images, const dataset *test,
+                       const dataset *held)
+{
+    const options *o = r->o;
+    const double seconds = now() - r->begun;
+    if (r->held && !r->has_test) {
+        check(model, vae_evaluate(model, &held->images, &r->test));
+        r->has_test = 1;
+    }
+    if (test->name && (r->held || !r->has_test)) {
+        check(model, vae_evaluate(model, &test->images, r->held ? &r->end : &r->test));
+        if (r->held) r->has_end = 1;
+        else r->has_test = 1;
+    }
+    print_result(r, model, seconds);
+    if (!screen.quiet && !o->desc.no_noise) {
+        uint64_t *clamped = (uint64_t *)need((size_t)o->desc.latent, sizeof *clamped);
+        size_t n = count_clamped(model, r->held ? &held->images : test->name ? &test->images
+                                        : &images->images, clamped);
+        print_clamped(clamped, (size_t)o->desc.latent, n);
+        free(clamped);
+    }
+    if (o->json) {
+        text more = {NULL, 0, 0};
+        const vae_stats *tested = r->held ? r->has_end ? &r->end : NULL
+                                          : r->has_test ? &r->test : NULL;
+        json_train(&more, r, model);
+        save_json(o->json, "train", o->model, model, seconds,
+                  r->images ? per_second(r->images, r->busy) : -1,
+                  r->has_train ? &r->train : NULL, tested, &more);
+    }
+    print_samples(model);
+}
+
 static int train(options *o)
 {
     dataset images = {0}, test = {0}, held = {0};
@@ -2887,28 +2944,7 @@ static int train(options *o)
     status = end_fit(&r, model, vae_fit(model, &images.images,
                                         r.held ? &held.images : test.name ? &test.images : NULL,
                                         on_progress, &r));
-    if (status == 0) {
-        double seconds = now() - r.begun;
-        if (r.held && !r.has_test) {
-            check(model, vae_evaluate(model, &held.images, &r.test));
-            r.has_test = 1;
-        }
-        if (test.name && (r.held || !r.has_test)) {
-            check(model, vae_evaluate(model, &test.images, r.held ? &r.end : &r.test));
-            if (r.held) r.has_end = 1;
-            else r.has_test = 1;
-        }
-        print_result(&r, model, seconds);
-        if (o->json) {
-            text more = {NULL, 0, 0};
-            const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
-                                             : r.has_test ? &r.test : NULL;
-            json_train(&more, &r, model);
-            save_json(o->json, "train", o->model, model, seconds,
-                      r.images ? per_second(r.images, r.busy) : -1, r.has_train ? &r.train : NULL, tested, &more);
-        }
-        print_samples(model);
-    }
+    if (status == 0) report_run(&r, model, &images, &test, &held);
     free(r.log.at);
     vae_destroy(model);
     drop(&held);
@@ -2981,6 +3017,7 @@ static void open_data(use *u, const options *o)
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
     check_images(&u->data, u->model, o->operand);
+    check_values(&u->data, &u->desc, !(o->command & (EVAL | SCORE)));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);
@@ -3032,32 +3069,6 @@ static void each_batch(use *u, batch_work *work, void *user)
     free(x);
 }
 
-/* An image that a figure says nothing about: which, and what may be the cause. */
-NORETURN static void odd_image(use *u, size_t index, const char *what, double value)
-{
-    const size_t dim = u->info.input_dim;
-    size_t most = 0;
-    float *x = floats(dim, 1);
-    vae_data_read(&u->data.images, index, 1, x);
-    for (size_t k = 1; k < dim; k++)
-        if (square((double)x[k]) > square((double)x[most])) most = k;
-    die(FAILED, "%s: image %zu: its %s is %s; of its numbers, number %zu is farthest from 0: %.9g",
-        u->data.name, index, what, odd_name(value), most, (double)x[most]);
-}
-
-/* x (rows, input_dim), from image `first` of the data on -> mu (rows, latent), logvar likewise or
- * NULL */
-static void encode_rows(use *u, const float *x, size_t first, size_t rows, float *mu, float *logvar)
-{
-    const size_t latent = u->info.latent, n = rows * latent;
-    size_t odd;
-    check_on(&u->data, u->model, vae_encode(u->model, x, rows, mu, logvar));
-    odd = first_odd(mu, n);
-    if (odd < n) odd_image(u, first + odd / latent, "mu", (double)mu[odd]);
-    odd = logvar ? first_odd(logvar, n) : n;
-    if (odd < n) odd_image(u, first + odd / latent, "logvar", (double)logvar[odd]);
-}
-
 /* A PNG of many images side by side. */
 typedef struct sheet {
     size_t count, columns, height, width, channels, zoom;
@@ -3101,17 +3112,13 @@ static sheet plan_sheet(const use *u, const options *o, size_t count, size_t col
 }
 
 /* images (count, input_dim), as planned */
-static void save_pictures(const use *u, const options *o, const float *images, const sheet *s)
+static void save_pictures(const options *o, const float *images, const sheet *s)
 {
-    const size_t dim = u->info.input_dim, odd = first_odd(images, s->count * dim);
     text t = {NULL, 0, 0};
     uint8_t *bytes;
-    const char *error;
-    if (odd < s->count * dim)
-        die(FAILED, "%s is not written: number %zu of image %zu in it would be %s", o->out,
-            odd % dim, odd / dim, odd_name((double)images[odd]));
-    error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
-                             (int)s->channels, (int)s->columns, (int)s->zoom, &bytes, &t.count);
+    const char *error = picture_grid_png(images, (int)s->count, (int)s->height, (int)s->width,
+                                         (int)s->channels, (int)s->columns, (int)s->zoom, &bytes,
+                                         &t.count);
     if (error) die(FAILED, "%s cannot be written: %s", o->out, error);
     t.at = (char *)bytes, t.room = t.count;
     text_save(&t, o->out);
@@ -3130,9 +3137,10 @@ static size_t columns_for(const options *o, size_t count)
 static void save_decoded(use *u, const options *o, const float *z, const sheet *s)
 {
     float *x = floats(s->count, u->info.input_dim);
-    if (o->draw) check(u->model, vae_draw(u->model, o->seed, 0, z, s->count, x));
-    else check(u->model, vae_decode(u->model, z, s->count, x));
-    save_pictures(u, o, x, s);
+    check_on(o->in ? o->in : o->operand, 0, u->model,
+             o->draw ? vae_draw(u->model, o->seed, 0, z, s->count, x)
+                     : vae_decode(u->model, z, s->count, x));
+    save_pictures(o, x, s);
     free(x);
 }
 
@@ -3174,9 +3182,10 @@ static int reconstruct(options *o)
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
-        check_on(&u.data, u.model, vae_reconstruct(u.model, above, 1, above + columns * dim));
+        check_on(u.data.name, (size_t)o->first + i, u.model,
+                 vae_reconstruct(u.model, above, 1, above + columns * dim));
     }
-    save_pictures(&u, o, y, &s);
+    save_pictures(o, y, &s);
     free(x);
     free(y);
     return close_use(&u);
@@ -3226,9 +3235,10 @@ static int interpolate(options *o)
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
         read_image(&u, a, line);
         read_image(&u, b, last);
-        encode_rows(&u, last, (size_t)b, 1, mu + latent, NULL);
+        check_on(u.data.name, (size_t)b, u.model,
+                 vae_encode(u.model, last, 1, mu + latent, NULL));
         read_image(&u, a, line);
-        encode_rows(&u, line, (size_t)a, 1, mu, NULL);
+        check_on(u.data.name, (size_t)a, u.model, vae_encode(u.model, line, 1, mu, NULL));
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
@@ -3239,7 +3249,7 @@ static int interpolate(options *o)
                                       line + (1 + at) * dim));
         }
     }
-    save_pictures(&u, o, x, &s);
+    save_pictures(o, x, &s);
     free(x);
     free(z);
     free(mu);
@@ -3278,7 +3288,7 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
     double *sums = (double *)user;
     size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    encode_rows(u, x, first, rows, mu, NULL);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -3343,7 +3353,8 @@ static int traverse(options *o)
     if (given(o, "--image")) {
         float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
-        encode_rows(&u, x, (size_t)o->image, 1, around, NULL);
+        check_on(u.data.name, (size_t)o->image, u.model,
+                 vae_encode(u.model, x, 1, around, NULL));
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
@@ -3392,7 +3403,8 @@ typedef struct verdict {
     int draws[MOST_BOUNDS];
     size_t bound_count;
     double *unit_kl, *variance;     /* (latent) */
-    size_t active;
+    uint64_t *clamped;              /* (latent): images, of so many */
+    size_t active, clamped_of;
     double gap, gap_error, seconds;
     int factors, factors_there;     /* that count, of those in the table; 0: no table */
 } verdict;
@@ -3434,11 +3446,8 @@ static void find_bounds(use *u, verdict *v)
             if (rows > count - first) rows = count - first;
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
-            check_on(&u->data, u->model,
+            check_on(u->data.name, 0, u->model,
                      vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
-            if (first_odd(bound, rows) < rows)
-                odd_image(u, first + first_odd(bound, rows), "bound",
-                          (double)bound[first_odd(bound, rows)]);
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -3455,16 +3464,11 @@ static void find_bounds(use *u, verdict *v)
     free(bound);
 }
 
-/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ..., all finite */
+/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ... */
 static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
 {
-    static const char *const names[3] = {"ELBO", "recon", "KL"};
-    check_on(&u->data, u->model,
+    check_on(u->data.name, 0, u->model,
              vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
-    for (size_t i = 0; i < rows; i++)
-        for (size_t k = 3; k-- > 0;) /* the ELBO last: it is a sum of the others */
-            if (!fits(parts[k * rows + i], 0))
-                odd_image(u, first + i, names[k], (double)parts[k * rows + i]);
 }
 
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
@@ -3473,12 +3477,11 @@ static void add_parts(use *u, const float *x, size_t first, size_t rows, void *u
     const size_t dim = u->info.input_dim;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_rows(u, x, first, rows, parts);
-    check_on(&u->data, u->model, vae_reconstruct(u->model, x, rows, y));
+    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, x, rows, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)x[j] - (double)y[j]);
-        if (!is_finite(sum)) odd_image(u, first + i, "squared error", sum);
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
@@ -3499,7 +3502,7 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    encode_rows(u, x, first, rows, mu, NULL);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
@@ -3516,16 +3519,16 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
 static void load_table(const char *path, float **values, size_t *rows, size_t *cols)
 {
     char error[IMAGES_ERROR];
-    size_t size, odd;
+    size_t size;
     uint8_t *bytes;
     if (is_folder(path)) die(FAILED, "%s is a folder, not an NPY file", path);
     bytes = images_read(path, &size, error);
     if (!bytes) die(FAILED, "%s", error);
     if (!npy_parse(bytes, size, values, rows, cols, error)) die(FAILED, "%s: %s", path, error);
-    odd = first_odd(*values, *rows * *cols);
-    if (odd < *rows * *cols)
-        die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
-            odd / *cols, odd % *cols, odd_name((double)(*values)[odd]));
+    for (size_t i = 0; i < *rows * *cols; i++)
+        if (!is_finite((double)(*values)[i]))
+            die(FAILED, "%s holds a number in row %zu that is not finite: number %zu is %s", path,
+                i / *cols, i % *cols, odd_name((double)(*values)[i]));
     free(bytes);
 }
 
@@ -3705,6 +3708,7 @@ static void print_verdict(const use *u, const verdict *v)
     print_error(error_of(&v->mse), 6);
     say(" per pixel of the reconstructions\n");
     print_units(v, u->info.latent);
+    print_clamped(v->clamped, u->info.latent, v->clamped_of);
     if (v->factors) {
         say("MIG          %.4f", v->gap);
         print_error(v->gap_error, 4);
@@ -3750,6 +3754,11 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     text_print(t, "  \"active_units\": %zu,\n", v->active);
     json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
     json_list(t, "mu_variance", v->variance, u->info.latent);
+    text_print(t, "  \"logvar_at_limit\": [");
+    for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
+        text_print(t, "%s%.9g", j ? ", " : "",
+                   v->clamped_of ? (double)v->clamped[j] / (double)v->clamped_of : 0);
+    text_print(t, "],\n");
     text_print(t, "  ");
     if (v->factors) {
         json_number(t, "mig", v->gap, ",\n  ");
@@ -3776,18 +3785,15 @@ static int eval(options *o)
         load_model(&u, o, rows);
     }
     seconds = now();
-    check_on(&u.data, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
+    check_on(u.data.name, 0, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
     v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    check_on(&u.data, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
-    for (size_t j = 0; j < u.info.latent; j++) {
-        if (!is_finite(v.unit_kl[j]) || !is_finite(v.variance[j]))
-            die(FAILED, "%s: latent %zu: its KL is %g and the variance of its mu %g", u.data.name,
-                j, v.unit_kl[j], v.variance[j]);
-        v.active += v.variance[j] > 0.01;
-    }
+    check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
+    if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);
@@ -3801,6 +3807,7 @@ static int eval(options *o)
                   per_second(v.stats.images, seconds), NULL, &v.stats, &more);
     }
     free(v.unit_kl);
+    free(v.clamped);
     free(v.variance);
     return close_use(&u);
 }
@@ -3815,7 +3822,7 @@ static void add_codes(use *u, const float *x, size_t first, size_t rows, void *u
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
     float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
-    encode_rows(u, x, first, rows, mu, logvar);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, logvar));
     text_npy_rows(&c->mu, mu, n);
     if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
@@ -3861,12 +3868,8 @@ static int decode(options *o)
             die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
-            size_t n = rows - first < most ? rows - first : most, odd;
-            check(u.model, vae_decode(u.model, z + first * cols, n, x));
-            odd = first_odd(x, n * dim);
-            if (odd < n * dim)
-                die(FAILED, "%s: row %zu: number %zu of what it is decoded to is %s", o->in,
-                    first + odd / dim, odd % dim, odd_name((double)x[odd]));
+            size_t n = rows - first < most ? rows - first : most;
+            check_on(o->in, first, u.model, vae_decode(u.model, z + first * cols, n, x));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);
@@ -4059,8 +4062,8 @@ static int write_set(options *o)
     return 0;
 }
 
-/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and what
- * is printed would go into that file. */
+/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and
+ * what is printed would go into that file. */
 static void fill_descriptors(void)
 {
 #ifdef HAVE_POSIX

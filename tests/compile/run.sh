@@ -118,6 +118,17 @@ each() { # COMPILER
     refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
         $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
 
+    case $cc in
+    tcc* | *clang*) skip single_precision_constant "$cc has no -fsingle-precision-constant" ;;
+    *)
+        refused single_precision_constant vae__refuses_fsingle_precision_constant \
+            $small -fsingle-precision-constant -fsyntax-only "$here/impl.c"
+        ;;
+    esac
+
+    program user_macros $c "$here/user_macros.c"
+    [ -z "$cxx" ] || program cpp_user_macros $small_cxx -x c++ "$here/user_macros.c"
+
     # ways to include
     program include_path_absolute $small -I"$root" "$here/include_path.c"
     cp "$root/vae.h" "$work/lib" && cp "$here/include_path.c" "$here/loop.h" "$work/app/deep" &&

@@ -406,6 +406,11 @@ MODEL.update({"settings": bytes([1, 0]) + bytes(b for i in range(43) for b in (i
               "facts": bytes([3, 0]) + bytes(b for i in range(40) for b in (7, i % 12, i % 6, i, 3)),
               "tensors": bytes([2, 4]) + bytes(b for i in range(40) for b in (10, i, i + 1, i % 8, 2)),
               "numbers": bytes([6, 1]) + bytes(b for i in range(40) for b in (12, 0, i, i, i))})
+# trainings of 10^19 epochs whose rate was cut as often, by a factor of 1: loops over what a file says
+# must have an end
+MODEL["long_plateau"] = bytes([7, 0, 0, 38, 8] + [7, 3, 0, 255] + [127] * 8 + [7, 6, 1, 255] + [127] * 8 +
+                              [7, 6, 2, 0, 1])
+MODEL["long_cycle"] = bytes([7, 0] + [7, 2, 0, 255] + [255] * 8 + [7, 3, 0, 255] + [0] * 4 + [255] * 4)
 
 ARGS = {
     "train": "train|--data|digits|--model|m|--epochs|3|--encoder|dense 20 relu, dense 9|--latent|3",
