@@ -7877,6 +7877,7 @@ static double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    vae__fp_enter(&env);
     memset(info, 0, sizeof *info);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
@@ -7891,12 +7892,11 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->classes = model->classes;
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
-    vae__fp_enter(&env);
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
-    vae__fp_leave(&env);
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    vae__fp_leave(&env);
 }
 
 /* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
