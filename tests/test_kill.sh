@@ -41,7 +41,7 @@ train() { # FILE EPOCHS FLAGS...
     file=$1 epochs=$2
     shift 2
     exec $listening "$vae" train --data digits --images $images --test-images 50 --encoder "$net" \
-        --decoder "$net" --latent 4 --batch $batch --seed 3 --epochs "$epochs" --model "$file" \
+        --decoder "$net" --latent 4 --batch $batch --seed 3 --threads 1 --epochs "$epochs" --model "$file" \
         --best "${file%.*}.best" --log "${file%.*}.csv" --quiet "$@"
 }
 # a background command of a shell ignores Ctrl-C unless it is told not to
@@ -59,7 +59,7 @@ epochs=$(awk -v a="$start" -v b="$middle" -v c="$end" -v k="$kills" 'BEGIN {
     if (each < 0.002) each = 0.002
     n = int(8 * k / 50 / each)          # about 8 s of training for 50 kills
     if (n < 60) n = 60
-    if (n > 2000) n = 2000
+    if (n > 150) n = 150
     print n }')
 start=$(now)
 (train whole.safetensors "$epochs")

@@ -485,5 +485,73 @@ for command in "info m.st" "eval m.st --data idx --quiet" "sample m.st --count 1
     check "memory_is_an_option_of_$(echo "$command" | cut -d' ' -f1)" [ $? -eq 0 ]
 done
 
+# ---- what a model file says is looked at without believing it ----
+
+refused info_on_a_pipe 1 "plain file" info pipe
+(sleep 20 >pipe) & # somebody has it open, and writes nothing
+holder=$!
+refused info_on_a_pipe_that_is_open 1 "plain file" info pipe
+kill $holder 2>/dev/null
+wait $holder 2>/dev/null
+refused info_on_a_device 1 "plain file" info /dev/zero
+refused info_on_a_folder 1 "folder" info idx
+(i=0; while [ $i -lt 2000 ]; do cat m.st; i=$((i + 1)); done) >growing &
+holder=$!
+timeout 20 "$vae" info growing >growing.out 2>&1
+check info_on_a_growing_file_ends [ $? -le 1 ]
+kill $holder 2>/dev/null
+wait $holder 2>/dev/null
+# a network whose activations would take gigabytes, but whose parameters are few
+wide="dense 2 relu, dense 100000 relu, dense 2"
+"$vae" train --data digits --images 4 --test-images 0 --encoder "$wide" --decoder relu --latent 2 \
+    --batch 4000 --epochs 1 --threads 1 --model wide.st --max-memory 16G --quiet 2>/dev/null
+if [ -s wide.st ]; then
+    (ulimit -v 400000; exec "$vae" info wide.st) >wide.out 2>&1
+    check info_plans_no_activations holds wide.out '^params_hash'
+else
+    skip info_plans_no_activations "this machine has no room for the model"
+fi
+rm -f wide.st growing
+
+# ---- threads ----
+
+cat >nothreads.c <<'END'
+#include <errno.h>
+int pthread_create(void *a, const void *b, void *c, void *d) {
+    (void)a; (void)b; (void)c; (void)d;
+    return EAGAIN;
+}
+END
+if "${CC:-cc}" -shared -fPIC nothreads.c -o nothreads.so 2>/dev/null; then
+    LD_PRELOAD="$dir/nothreads.so" "$vae" train $set --encoder relu --decoder relu --latent 2 \
+        --epochs 2 --model t1.st >threads.out 2>&1
+    check a_thread_that_is_refused_is_done_without [ $? -eq 0 ]
+    check one_thread_is_told lacks threads.out '[0-9] threads'
+    "$vae" train $run --epochs 2 --model t2.st
+    check with_the_same_bits cmp -s t1.st t2.st
+    LD_PRELOAD="$dir/nothreads.so" "$vae" train $run --epochs 3 --model t1.st --resume
+    check resumed_without_threads [ $? -eq 0 ]
+    LD_PRELOAD="$dir/nothreads.so" "$vae" eval m.st --data idx --quiet
+    check eval_without_threads [ $? -eq 0 ]
+    LD_PRELOAD="$dir/nothreads.so" "$vae" train $run --epochs 1 --threads 2 >threads.out 2>&1
+    check a_thread_that_was_asked_for_is_not [ $? -eq 1 ]
+    check that_is_told holds threads.out 'thread'
+else
+    skip threads "no compiler for a shared library"
+fi
+
+# ---- latents at their limit ----
+
+"$vae" train --data digits --images 256 --test-images 50 --batch 32 --encoder relu --decoder relu \
+    --latent 3 --objective recon --lr 1 --beta1 0.5 --adam-eps 1e-30 --epochs 30 --model far.st \
+    >far.out
+check train_names_latents_at_their_limit holds far.out 'at limit .*latent [0-9]'
+"$vae" eval far.st --data digits --images 40 --json far.json >far.out
+check eval_names_latents_at_their_limit holds far.out 'at limit .*latent [0-9]'
+check json_has_latents_at_their_limit holds far.json '"logvar_at_limit": \[[01]'
+"$vae" eval m.st --data digits --images 40 >near.out
+check eval_names_no_others lacks near.out 'at limit'
+check nothing_is_left_at_the_end nothing_beside
+
 echo "runs: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

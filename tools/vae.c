@@ -448,8 +448,8 @@ static volatile sig_atomic_t training;  /* 1: such a signal is looked at after e
 static volatile double interrupted_at;
 
 /* Training saves. A second Ctrl-C ends it at once, but not one that follows within 0.3 s: timeout
- * and some terminals send a signal to the process and to its group. A terminal that goes, or a pipe,
- * may tell so many times. Everything else ends at once, without what is not to be left behind. */
+ * sends its signal to the process and to its group. A terminal that goes, or a pipe, may tell so
+ * many times. Everything else ends at once, and takes its locks and temporary files away. */
 static void on_signal(int number)
 {
     int again = interrupted && now() - interrupted_at > 0.3;
@@ -748,8 +748,8 @@ typedef enum kind {
     SWITCH,     /* int; takes no value */
     TEXT,       /* const char * */
     SOURCE,     /* const char *: a file or folder to read, or a word for one */
-    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1: devices
-                   and - for stdout are fine */
+    TARGET,     /* const char *: a file to write, claimed before anything else is done; lo 1:
+                   devices and - for stdout are fine */
     BYTES,      /* uint64_t: a whole number, with K, M or G for the powers of 1024 */
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
@@ -2869,6 +2869,41 @@ static void json_train(text *t, const run *r, const vae *model)
     else text_print(t, "null,\n");
 }
 
+/* Of a run that came to its end: the figures. */
+static void report_run(run *r, vae *model, const dataset *images, const dataset *test,
+                       const dataset *held)
+{
+    const options *o = r->o;
+    const double seconds = now() - r->begun;
+    if (r->held && !r->has_test) {
+        check(model, vae_evaluate(model, &held->images, &r->test));
+        r->has_test = 1;
+    }
+    if (test->name && (r->held || !r->has_test)) {
+        check(model, vae_evaluate(model, &test->images, r->held ? &r->end : &r->test));
+        if (r->held) r->has_end = 1;
+        else r->has_test = 1;
+    }
+    print_result(r, model, seconds);
+    if (!screen.quiet && !o->desc.no_noise) {
+        uint64_t *clamped = (uint64_t *)need((size_t)o->desc.latent, sizeof *clamped);
+        size_t n = count_clamped(model, r->held ? &held->images : test->name ? &test->images
+                                        : &images->images, clamped);
+        print_clamped(clamped, (size_t)o->desc.latent, n);
+        free(clamped);
+    }
+    if (o->json) {
+        text more = {NULL, 0, 0};
+        const vae_stats *tested = r->held ? r->has_end ? &r->end : NULL
+                                          : r->has_test ? &r->test : NULL;
+        json_train(&more, r, model);
+        save_json(o->json, "train", o->model, model, seconds,
+                  r->images ? per_second(r->images, r->busy) : -1,
+                  r->has_train ? &r->train : NULL, tested, &more);
+    }
+    print_samples(model);
+}
+
 static int train(options *o)
 {
     dataset images = {0}, test = {0}, held = {0};
@@ -2909,35 +2944,7 @@ static int train(options *o)
     status = end_fit(&r, model, vae_fit(model, &images.images,
                                         r.held ? &held.images : test.name ? &test.images : NULL,
                                         on_progress, &r));
-    if (status == 0) {
-        double seconds = now() - r.begun;
-        if (r.held && !r.has_test) {
-            check(model, vae_evaluate(model, &held.images, &r.test));
-            r.has_test = 1;
-        }
-        if (test.name && (r.held || !r.has_test)) {
-            check(model, vae_evaluate(model, &test.images, r.held ? &r.end : &r.test));
-            if (r.held) r.has_end = 1;
-            else r.has_test = 1;
-        }
-        print_result(&r, model, seconds);
-        if (!screen.quiet && !r.o->desc.no_noise) {
-            uint64_t *clamped = (uint64_t *)need(at.latent, sizeof *clamped);
-            size_t n = count_clamped(model, r.held ? &held.images : test.name ? &test.images
-                                            : &images.images, clamped);
-            print_clamped(clamped, at.latent, n);
-            free(clamped);
-        }
-        if (o->json) {
-            text more = {NULL, 0, 0};
-            const vae_stats *tested = r.held ? r.has_end ? &r.end : NULL
-                                             : r.has_test ? &r.test : NULL;
-            json_train(&more, &r, model);
-            save_json(o->json, "train", o->model, model, seconds,
-                      r.images ? per_second(r.images, r.busy) : -1, r.has_train ? &r.train : NULL, tested, &more);
-        }
-        print_samples(model);
-    }
+    if (status == 0) report_run(&r, model, &images, &test, &held);
     free(r.log.at);
     vae_destroy(model);
     drop(&held);
@@ -4055,8 +4062,8 @@ static int write_set(options *o)
     return 0;
 }
 
-/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and what
- * is printed would go into that file. */
+/* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and
+ * what is printed would go into that file. */
 static void fill_descriptors(void)
 {
 #ifdef HAVE_POSIX

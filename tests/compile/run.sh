@@ -103,6 +103,7 @@ each() { # COMPILER
     for name in malloc assert only_portable no_threads allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
+    case $cc in tcc*) ;; *) program refused_threads $small "$here/refused_threads.c" ;; esac
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
     program self_under_another_name $c -I"$work/self" "$here/self.c"
