@@ -272,7 +272,7 @@
 
 #ifdef VAE_STATIC
 #if defined(__GNUC__) || defined(__clang__)
-#define VAE_API static __attribute__((unused))
+#define VAE_API static __attribute__((__unused__))
 #else
 #define VAE_API static
 #endif
@@ -1009,13 +1009,13 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #if defined(VAE__GCC) || defined(VAE__CLANG)
 #if defined(VAE__CLANG) && !defined(__OPTIMIZE__)
 /* clang -O0 keeps every temporary of every inlined call in a place of its own: frames of 1 MB */
-#define VAE__INLINE static __attribute__((unused))
+#define VAE__INLINE static __attribute__((__unused__))
 #else
-#define VAE__INLINE static __inline__ __attribute__((always_inline, unused))
+#define VAE__INLINE static __inline__ __attribute__((__always_inline__, __unused__))
 #endif
-#define VAE__UNUSED __attribute__((unused))
-#define VAE__NOINLINE __attribute__((noinline))
-#define VAE__COLD __attribute__((cold, noinline))
+#define VAE__UNUSED __attribute__((__unused__))
+#define VAE__NOINLINE __attribute__((__noinline__))
+#define VAE__COLD __attribute__((__cold__, __noinline__))
 #define VAE__RARE(c) __builtin_expect((c) != 0, 0)
 #define VAE__HIDE_P(p) __asm__("" : "+r"(p)) /* what it points at is read again */
 #define VAE__PREFETCH(p) __builtin_prefetch(p)
@@ -1579,8 +1579,8 @@ static uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t count) {
 VAE_API void vae_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]) {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];
-    int round;
-    for (round = 0; round < 10; round++) {
+    int turn;
+    for (turn = 0; turn < 10; turn++) {
         uint64_t p0 = (uint64_t)VAE__PHILOX_M0 * c0, p1 = (uint64_t)VAE__PHILOX_M1 * c2;
         c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
         c1 = (uint32_t)p1;
@@ -1651,11 +1651,11 @@ typedef struct vae__order {
 } vae__order;
 
 static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint64_t n) {
-    uint32_t round, w[4];
-    for (round = 0; round < 8; round++) {
-        vae__address at = vae__address_for(seed, VAE_PURPOSE_SHUFFLE, epoch, 0, round);
+    uint32_t turn, w[4];
+    for (turn = 0; turn < 8; turn++) {
+        vae__address at = vae__address_for(seed, VAE_PURPOSE_SHUFFLE, epoch, 0, turn);
         vae__random_block(&at, 0, w);
-        o->keys[round] = w[0];
+        o->keys[turn] = w[0];
     }
     VAE_ASSERT(n > 0);
     o->n = n;
@@ -1666,9 +1666,9 @@ static uint64_t vae__order_at(const vae__order *o, uint64_t place) {
     const uint32_t mask = (uint32_t)(((uint64_t)1 << o->half) - 1);
     do {
         uint32_t left = (uint32_t)(place >> o->half), right = (uint32_t)place & mask;
-        int round;
-        for (round = 0; round < 8; round++) {
-            uint32_t next = left ^ (vae__mix(right ^ o->keys[round]) & mask);
+        int turn;
+        for (turn = 0; turn < 8; turn++) {
+            uint32_t next = left ^ (vae__mix(right ^ o->keys[turn]) & mask);
             left = right;
             right = next;
         }
@@ -1689,7 +1689,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
  * Here the file includes itself once per instruction set; each time only the two rooms between
- * "guard B" and its end are seen, with V_* meaning that set's vectors and VAE__FN(name) a name of
+ * "guard B" and its end are seen, with VAE__* meaning that set's vectors and VAE__FN(name) a name
+ * of
  * its own. What leaves a pass is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
@@ -1810,7 +1811,7 @@ typedef struct vae__kernels {
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 #else
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((__target__("avx2,fma"))), apply_to = function)
 #endif
 #define VAE__PASS 2
 #include VAE_SELF
@@ -1822,7 +1823,7 @@ typedef struct vae__kernels {
 #else
 #pragma clang attribute pop
 #pragma clang attribute push( \
-    __attribute__((target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+    __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
 #define VAE__PASS 3
 #include VAE_SELF
@@ -1852,46 +1853,50 @@ typedef struct vae__kernels {
 #endif /* VAE_IMPLEMENTATION */
 #else /* guard B: seen once per instruction set, from the lines above */
 
-/* The vocabulary. V: a vector of V_W floats. VI: as many 32-bit integers. VM: a mask of lanes.
- *   V_LOAD V_STORE       unaligned; V_GET(p, i, n), V_PUT(p, i, n, v): elements i .. of n, what
- *                        lies beyond n reads as +0 and is not written
- *   V_FMA(a, b, c)       a * b + c, rounded once
- *   V_ADD V_SUB V_MUL    rounded on their own: no compiler can fuse or reassociate them
- *   V_DIV V_SQRT         correctly rounded
- *   V_MAX V_MIN          a > b ? a : b and a < b ? a : b, NaN and zeros included
- *   V_GT V_SELECT        a > b; mask ? a : b         VI_GT is signed
- *   V_FROM_INT V_TO_INT  signed; to int truncates, inside the range only
- *   VI_MULHILO           32 x 32 -> 64 unsigned, in two halves
- *   VI_LOAD              unaligned
- *   V_TRANSPOSE          rows and columns of V_W vectors change places
- *   VL V_LOAD_LANES      which lanes exist, found once by v_lanes(i, n), and a load of them where
- *                        masks are cheap (V_CHEAP_LANES); elsewhere of the whole vector
- *   V_SHARE(k, av)       the first V_W / k lanes of av[0], the next of av[1], ... up to av[k - 1];
- *                        V_LOAD_SHARED: V_W / k floats (lanes as above), k times side by side
- *   VI_STORE4            element w of vector i goes to p[4 i + w]
+/* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
+ * mask of lanes.
+ *   VAE__LOAD VAE__STORE   unaligned; VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n,
+ *                          what lies beyond n reads as +0 and is not written
+ *   VAE__FMA(a, b, c)      a * b + c, rounded once
+ *   VAE__ADD _SUB _MUL     rounded on their own: no compiler can fuse or reassociate them
+ *   VAE__DIV VAE__SQRT     correctly rounded
+ *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   VAE__GT VAE__SELECT    a > b; mask ? a : b         VAE__I_GT is signed
+ *   VAE__FROM_INT _TO_INT  signed; to int truncates, inside the range only
+ *   VAE__I_MULHILO         32 x 32 -> 64 unsigned, in two halves
+ *   VAE__I_LOAD            unaligned
+ *   VAE__TRANSPOSE         rows and columns of VAE__W vectors change places
+ *   VAE__VL _LOAD_LANES    which lanes exist, found once by v_lanes(i, n), and a load of them where
+ *                          masks are cheap (VAE__CHEAP_LANES); elsewhere of the whole vector
+ *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
+ *                          av[k - 1]; VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
+ *                          side by side
+ *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
 #define VAE__FN(name) vae__##name##_portable
-#define V_W 1
-#define V float
-#define VI uint32_t
-#define VM uint32_t
-#define V_HIDE(v) VAE__HIDE_F(v)
-#define V_SET1(x) ((float)(x))
-#define VI_SET1(u) ((uint32_t)(u))
-#define VI_IOTA() 0u
-VAE__INLINE V VAE__FN(v_load)(const float *p) { return *p; }
-VAE__INLINE void VAE__FN(v_store)(float *p, V v) { *p = v; }
-VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) { return i < n ? p[i] : 0.0f; }
-VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) { if (i < n) p[i] = v; }
+#define VAE__W 1
+#define VAE__V float
+#define VAE__VI uint32_t
+#define VAE__VM uint32_t
+#define VAE__HIDE(v) VAE__HIDE_F(v)
+#define VAE__SET1(x) ((float)(x))
+#define VAE__I_SET1(u) ((uint32_t)(u))
+#define VAE__I_IOTA() 0u
+VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { return *p; }
+VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { *p = v; }
+VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+    return i < n ? p[i] : 0.0f;
+}
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i < n) p[i] = v; }
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
-VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return __builtin_fmaf(a, b, c); }
+VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
 /* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
  * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
  * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
  * it is; so does a sum that is not finite. */
-VAE__COLD static V VAE__FN(v_fma_odd)(double p, double c, double s) {
+VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
     const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
     const uint64_t u = vae__bits_d(s), e = vae__bits_d(lost), finite = (u >> 52 & 0x7ff) != 0x7ff;
@@ -1901,7 +1906,7 @@ VAE__COLD static V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) {
+VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -1913,20 +1918,26 @@ VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) {
     return r;
 }
 #endif
-VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = a + b; V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = a - b; V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = a * b; V_HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { VAE__V r = a + b; VAE__HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) { VAE__V r = a - b; VAE__HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) { VAE__V r = a * b; VAE__HIDE(r); return r; }
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
 #define VAE__ASM2(op, a, b) __asm__(op " {%1, %0|%0, %1}" : "+x"(a) : "x"(b))
-VAE__INLINE V VAE__FN(v_div)(V a, V b) { VAE__ASM2("divss", a, b); return a; }
-VAE__INLINE V VAE__FN(v_sqrt)(V a) { VAE__ASM2("sqrtss", a, a); return a; }
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { VAE__ASM2("maxss", a, b); return a; }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { VAE__ASM2("minss", a, b); return a; }
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) { VAE__ASM2("divss", a, b); return a; }
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) { VAE__ASM2("sqrtss", a, a); return a; }
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) { VAE__ASM2("maxss", a, b); return a; }
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) { VAE__ASM2("minss", a, b); return a; }
 #else
-VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; V_HIDE(b); r = a / b; V_HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__HIDE(b);
+    r = a / b;
+    VAE__HIDE(r);
+    return r;
+}
 /* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
  * once more gives the correctly rounded float. */
-VAE__INLINE V VAE__FN(v_sqrt)(V a) {
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     uint32_t u = vae__bits_f(a);
     if (u == 0x7f800000u || !(u << 1)) return a;
     return u > 0x7f800000u ? vae__float_of(0x7fc00000u) : (float)vae__sqrt_d((double)a);
@@ -1935,70 +1946,75 @@ VAE__INLINE V VAE__FN(v_sqrt)(V a) {
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
 /* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { VAE__ASM2("cmpltss", b, a); return vae__bits_f(b); }
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    VAE__ASM2("cmpltss", b, a);
+    return vae__bits_f(b);
+}
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
 /* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
-    VM m;
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    VAE__VM m;
     __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
     return m;
 }
 #elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
     __FINITE_MATH_ONLY__
 /* On the bits, since a > b may be anything for NaN here. */
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
     int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
     return (uint32_t)0 - (uint32_t)(ku > kw && mu <= 0x7f800000u && mw <= 0x7f800000u);
 }
 #else
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return (uint32_t)0 - (uint32_t)(a > b); }
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) { return (uint32_t)0 - (uint32_t)(a > b); }
 #endif
-VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
+VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return (uint32_t)0 - (uint32_t)((a ^ 0x80000000u) > (b ^ 0x80000000u));
 }
-VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return (a & m) | (b & ~m); }
+VAE__INLINE VAE__VI VAE__FN(vi_select)(VAE__VM m, VAE__VI a, VAE__VI b) {
+    return (a & m) | (b & ~m);
+}
 #ifdef VAE__MAX_BY_MASK
-VAE__INLINE V VAE__FN(v_max)(V a, V b) {
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     return vae__float_of(VAE__FN(vi_select)(VAE__FN(v_gt)(a, b), vae__bits_f(a), vae__bits_f(b)));
 }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) {
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
     return vae__float_of(VAE__FN(vi_select)(VAE__FN(v_gt)(b, a), vae__bits_f(a), vae__bits_f(b)));
 }
 #endif
-VAE__INLINE V VAE__FN(v_from_int)(VI a) {
+VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
     /* the cast alone is defined only for values that int32_t holds */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
     VAE__HIDE_F(r);
     return r;
 }
-VAE__INLINE VI VAE__FN(v_to_int)(V a) { return (uint32_t)(int32_t)a; }
-VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+VAE__INLINE VAE__VI VAE__FN(v_to_int)(VAE__V a) { return (uint32_t)(int32_t)a; }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VAE__VI x, VAE__VI *hi, VAE__VI *lo) {
     uint64_t p = (uint64_t)m * x;
     *hi = (uint32_t)(p >> 32);
     *lo = (uint32_t)p;
 }
-VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VAE__VI a, VAE__VI b, VAE__VI c, VAE__VI d) {
     const uint32_t four[4] = {a, b, c, d};
     memcpy(p, four, sizeof four); /* p may be an array of floats */
 }
-VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
-#define V_BITS(v) vae__bits_f(v)
-#define V_OF_BITS(u) vae__float_of(u)
-#define VI_ADD(a, b) ((a) + (b))
-#define VI_SUB(a, b) ((a) - (b))
-#define VI_AND(a, b) ((a) & (b))
-#define VI_OR(a, b) ((a) | (b))
-#define VI_XOR(a, b) ((a) ^ (b))
-#define VI_SHL(a, k) ((a) << (k))
-#define VI_SHR(a, k) ((a) >> (k))
-#define V_SELECT(m, a, b) V_OF_BITS(VAE__FN(vi_select)(m, V_BITS(a), V_BITS(b)))
-#define VM_ANY(m) ((m) != 0)
-#define VM_OR(a, b) ((a) | (b))
-#define V_TRANSPOSE(s) ((void)(s))
-#define VL int
-VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
-#define V_LOAD_LANES(p, lanes) ((void)(lanes), *(p))
+VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
+#define VAE__BITS(v) vae__bits_f(v)
+#define VAE__OF_BITS(u) vae__float_of(u)
+#define VAE__I_ADD(a, b) ((a) + (b))
+#define VAE__I_SUB(a, b) ((a) - (b))
+#define VAE__I_AND(a, b) ((a) & (b))
+#define VAE__I_OR(a, b) ((a) | (b))
+#define VAE__I_XOR(a, b) ((a) ^ (b))
+#define VAE__I_SHL(a, k) ((a) << (k))
+#define VAE__I_SHR(a, k) ((a) >> (k))
+#define VAE__SELECT(m, a, b) VAE__OF_BITS(VAE__FN(vi_select)(m, VAE__BITS(a), VAE__BITS(b)))
+#define VAE__M_ANY(m) ((m) != 0)
+#define VAE__M_OR(a, b) ((a) | (b))
+#define VAE__TRANSPOSE(s) ((void)(s))
+#define VAE__VL int
+VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
+#define VAE__LOAD_LANES(p, lanes) ((void)(lanes), *(p))
 #define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
@@ -2007,84 +2023,114 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
-#define V_W 8
-#define V __m256
-#define VI __m256i
-#define VM __m256
-#define V_HIDE(v) __asm__("" : "+x"(v))
-#define V_SET1(x) _mm256_set1_ps(x)
-#define VI_SET1(u) _mm256_set1_epi32((int)(u))
-#define VI_IOTA() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+#define VAE__W 8
+#define VAE__V __m256
+#define VAE__VI __m256i
+#define VAE__VM __m256
+#define VAE__HIDE(v) __asm__("" : "+x"(v))
+#define VAE__SET1(x) _mm256_set1_ps(x)
+#define VAE__I_SET1(u) _mm256_set1_epi32((int)(u))
+#define VAE__I_IOTA() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
 VAE__INLINE __m256i VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
     size_t left = n > i ? n - i : 0;
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < 8 ? (int)left : 8), VI_IOTA());
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(left < 8 ? (int)left : 8), VAE__I_IOTA());
 }
-VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm256_loadu_ps(p); }
-VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm256_storeu_ps(p, v); }
-VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { return _mm256_loadu_ps(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { _mm256_storeu_ps(p, v); }
+VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
     if (i + 8 <= n) return _mm256_loadu_ps(p + i);
     return i < n ? _mm256_maskload_ps(p + i, VAE__FN(v_lanes)(i, n)) : _mm256_setzero_ps();
 }
-VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) {
     if (i + 8 <= n) _mm256_storeu_ps(p + i, v);
     else if (i < n) _mm256_maskstore_ps(p + i, VAE__FN(v_lanes)(i, n), v);
 }
-VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm256_fmadd_ps(a, b, c); }
-VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm256_add_ps(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = _mm256_sub_ps(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = _mm256_mul_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return _mm256_fmadd_ps(a, b, c); }
+VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm256_add_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm256_sub_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm256_mul_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
 /* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
-VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; VAE__ASM2("vdivps", a, b, r); return r; }
-VAE__INLINE V VAE__FN(v_sqrt)(V a) {
-    V r;
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vdivps", a, b, r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
+    VAE__V r;
     __asm__("vsqrtps {%1, %0|%0, %1}" : "=x"(r) : "x"(a));
     return r;
 }
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { V r; VAE__ASM2("vmaxps", a, b, r); return r; }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { V r; VAE__ASM2("vminps", a, b, r); return r; }
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
-VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b)); }
-VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) {
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vmaxps", a, b, r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vminps", a, b, r);
+    return r;
+}
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
+    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b));
+}
+VAE__INLINE VAE__VI VAE__FN(vi_select)(VAE__VM m, VAE__VI a, VAE__VI b) {
     return _mm256_blendv_epi8(b, a, _mm256_castps_si256(m));
 }
-VAE__INLINE V VAE__FN(v_from_int)(VI a) { V r = _mm256_cvtepi32_ps(a); V_HIDE(r); return r; }
-VAE__INLINE VI VAE__FN(v_to_int)(V a) { return _mm256_cvttps_epi32(a); }
-VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
-    VI mm = VI_SET1(m), even = _mm256_mul_epu32(mm, x);
-    VI odd = _mm256_mul_epu32(mm, _mm256_srli_epi64(x, 32));
+VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
+    VAE__V r = _mm256_cvtepi32_ps(a);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__VI VAE__FN(v_to_int)(VAE__V a) { return _mm256_cvttps_epi32(a); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VAE__VI x, VAE__VI *hi, VAE__VI *lo) {
+    VAE__VI mm = VAE__I_SET1(m), even = _mm256_mul_epu32(mm, x);
+    VAE__VI odd = _mm256_mul_epu32(mm, _mm256_srli_epi64(x, 32));
     *hi = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
     *lo = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
 }
-VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
-    VI ab0 = _mm256_unpacklo_epi32(a, b), ab2 = _mm256_unpackhi_epi32(a, b);
-    VI cd0 = _mm256_unpacklo_epi32(c, d), cd2 = _mm256_unpackhi_epi32(c, d);
-    VI e0 = _mm256_unpacklo_epi64(ab0, cd0), e1 = _mm256_unpackhi_epi64(ab0, cd0);
-    VI e2 = _mm256_unpacklo_epi64(ab2, cd2), e3 = _mm256_unpackhi_epi64(ab2, cd2);
-    VI *out = (VI *)(void *)p; /* storeu: no alignment asked */
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VAE__VI a, VAE__VI b, VAE__VI c, VAE__VI d) {
+    VAE__VI ab0 = _mm256_unpacklo_epi32(a, b), ab2 = _mm256_unpackhi_epi32(a, b);
+    VAE__VI cd0 = _mm256_unpacklo_epi32(c, d), cd2 = _mm256_unpackhi_epi32(c, d);
+    VAE__VI e0 = _mm256_unpacklo_epi64(ab0, cd0), e1 = _mm256_unpackhi_epi64(ab0, cd0);
+    VAE__VI e2 = _mm256_unpacklo_epi64(ab2, cd2), e3 = _mm256_unpackhi_epi64(ab2, cd2);
+    VAE__VI *out = (VAE__VI *)(void *)p; /* storeu: no alignment asked */
     _mm256_storeu_si256(out, _mm256_permute2x128_si256(e0, e1, 0x20));
     _mm256_storeu_si256(out + 1, _mm256_permute2x128_si256(e2, e3, 0x20));
     _mm256_storeu_si256(out + 2, _mm256_permute2x128_si256(e0, e1, 0x31));
     _mm256_storeu_si256(out + 3, _mm256_permute2x128_si256(e2, e3, 0x31));
 }
-VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) {
-    return _mm256_loadu_si256((const VI *)(const void *)p);
+VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) {
+    return _mm256_loadu_si256((const VAE__VI *)(const void *)p);
 }
-#define V_BITS(v) _mm256_castps_si256(v)
-#define V_OF_BITS(u) _mm256_castsi256_ps(u)
-#define VI_ADD(a, b) _mm256_add_epi32(a, b)
-#define VI_SUB(a, b) _mm256_sub_epi32(a, b)
-#define VI_AND(a, b) _mm256_and_si256(a, b)
-#define VI_OR(a, b) _mm256_or_si256(a, b)
-#define VI_XOR(a, b) _mm256_xor_si256(a, b)
-#define VI_SHL(a, k) _mm256_slli_epi32(a, k)
-#define VI_SHR(a, k) _mm256_srli_epi32(a, k)
-#define V_SELECT(m, a, b) _mm256_blendv_ps(b, a, m)
-#define VM_ANY(m) (_mm256_movemask_ps(m) != 0)
-#define VM_OR(a, b) _mm256_or_ps(a, b)
-VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
-    V t[8];
+#define VAE__BITS(v) _mm256_castps_si256(v)
+#define VAE__OF_BITS(u) _mm256_castsi256_ps(u)
+#define VAE__I_ADD(a, b) _mm256_add_epi32(a, b)
+#define VAE__I_SUB(a, b) _mm256_sub_epi32(a, b)
+#define VAE__I_AND(a, b) _mm256_and_si256(a, b)
+#define VAE__I_OR(a, b) _mm256_or_si256(a, b)
+#define VAE__I_XOR(a, b) _mm256_xor_si256(a, b)
+#define VAE__I_SHL(a, k) _mm256_slli_epi32(a, k)
+#define VAE__I_SHR(a, k) _mm256_srli_epi32(a, k)
+#define VAE__SELECT(m, a, b) _mm256_blendv_ps(b, a, m)
+#define VAE__M_ANY(m) (_mm256_movemask_ps(m) != 0)
+#define VAE__M_OR(a, b) _mm256_or_ps(a, b)
+VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
+    VAE__V t[8];
     int i;
     VAE__UNROLL
     for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
@@ -2099,17 +2145,17 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
     }
     VAE__UNROLL
     for (i = 0; i < 4; i++) {
-        V low = s[i], high = s[i + 4];
+        VAE__V low = s[i], high = s[i + 4];
         s[i] = _mm256_permute2f128_ps(low, high, 0x20);
         s[i + 4] = _mm256_permute2f128_ps(low, high, 0x31);
     }
 }
-#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
-#define VL __m256i
-#define V_LOAD_LANES(p, lanes) ((void)(lanes), V_LOAD(p)) /* a masked load here costs 7 % */
-#define V_LOAD_SHARED(k, p, lanes) \
-    ((k) == 1 ? V_LOAD_LANES(p, lanes) : _mm256_broadcast_ps((const __m128 *)(const void *)(p)))
-#define V_SHARE(k, av) ((k) == 1 ? (av)[0] : _mm256_blend_ps((av)[0], (av)[1], 0xf0))
+#define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VAE__VL __m256i
+#define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
+#define VAE__LOAD_SHARED(k, p, lanes) \
+    ((k) == 1 ? VAE__LOAD_LANES(p, lanes) : _mm256_broadcast_ps((const __m128 *)(const void *)(p)))
+#define VAE__SHARE(k, av) ((k) == 1 ? (av)[0] : _mm256_blend_ps((av)[0], (av)[1], 0xf0))
 #define VAE__TILE_VECS 3
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 16 registers */
 #define VAE__TILE_ROWS_2 6  /* 6 x 2 sums + 2 + 1 = 15 */
@@ -2121,79 +2167,111 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[8]) {
 
 #elif VAE__PASS == 3
 #define VAE__FN(name) vae__##name##_avx512
-#define V_W 16
-#define V __m512
-#define VI __m512i
-#define VM __mmask16
-#define V_HIDE(v) __asm__("" : "+v"(v))
-#define V_SET1(x) _mm512_set1_ps(x)
-#define VI_SET1(u) _mm512_set1_epi32((int)(u))
-#define VI_IOTA() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-VAE__INLINE VM VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
+#define VAE__W 16
+#define VAE__V __m512
+#define VAE__VI __m512i
+#define VAE__VM __mmask16
+#define VAE__HIDE(v) __asm__("" : "+v"(v))
+#define VAE__SET1(x) _mm512_set1_ps(x)
+#define VAE__I_SET1(u) _mm512_set1_epi32((int)(u))
+#define VAE__I_IOTA() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+VAE__INLINE VAE__VM VAE__FN(v_lanes)(size_t i, size_t n) { /* lanes i .. below n */
     size_t left = n > i ? n - i : 0;
-    return (VM)(left < 16 ? (1u << left) - 1 : 0xffffu);
+    return (VAE__VM)(left < 16 ? (1u << left) - 1 : 0xffffu);
 }
-VAE__INLINE V VAE__FN(v_load)(const float *p) { return _mm512_loadu_ps(p); }
-VAE__INLINE void VAE__FN(v_store)(float *p, V v) { _mm512_storeu_ps(p, v); }
-VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { return _mm512_loadu_ps(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { _mm512_storeu_ps(p, v); }
+VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
     return _mm512_maskz_loadu_ps(VAE__FN(v_lanes)(i, n), p + (i < n ? i : 0));
 }
-VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) {
     _mm512_mask_storeu_ps(p + (i < n ? i : 0), VAE__FN(v_lanes)(i, n), v);
 }
-VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
-VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = _mm512_add_ps(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = _mm512_sub_ps(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = _mm512_mul_ps(a, b); V_HIDE(r); return r; }
+VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return _mm512_fmadd_ps(a, b, c); }
+VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm512_add_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm512_sub_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
+    VAE__V r = _mm512_mul_ps(a, b);
+    VAE__HIDE(r);
+    return r;
+}
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
-VAE__INLINE V VAE__FN(v_div)(V a, V b) { V r; VAE__ASM2("vdivps", a, b, r); return r; }
-VAE__INLINE V VAE__FN(v_sqrt)(V a) {
-    V r;
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vdivps", a, b, r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
+    VAE__V r;
     __asm__("vsqrtps {%1, %0|%0, %1}" : "=v"(r) : "v"(a));
     return r;
 }
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { V r; VAE__ASM2("vmaxps", a, b, r); return r; }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { V r; VAE__ASM2("vminps", a, b, r); return r; }
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
-VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) { return _mm512_cmpgt_epi32_mask(a, b); }
-VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return _mm512_mask_mov_epi32(b, m, a); }
-VAE__INLINE V VAE__FN(v_from_int)(VI a) { V r = _mm512_cvtepi32_ps(a); V_HIDE(r); return r; }
-VAE__INLINE VI VAE__FN(v_to_int)(V a) { return _mm512_cvttps_epi32(a); }
-VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
-    VI mm = VI_SET1(m), even = _mm512_mul_epu32(mm, x);
-    VI odd = _mm512_mul_epu32(mm, _mm512_srli_epi64(x, 32));
-    *hi = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), (VM)0xAAAA, odd);
-    *lo = _mm512_mask_mov_epi32(even, (VM)0xAAAA, _mm512_slli_epi64(odd, 32));
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vmaxps", a, b, r);
+    return r;
 }
-VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
-    VI ab0 = _mm512_unpacklo_epi32(a, b), ab2 = _mm512_unpackhi_epi32(a, b);
-    VI cd0 = _mm512_unpacklo_epi32(c, d), cd2 = _mm512_unpackhi_epi32(c, d);
-    VI e0 = _mm512_unpacklo_epi64(ab0, cd0), e1 = _mm512_unpackhi_epi64(ab0, cd0);
-    VI e2 = _mm512_unpacklo_epi64(ab2, cd2), e3 = _mm512_unpackhi_epi64(ab2, cd2);
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
+    VAE__V r;
+    VAE__ASM2("vminps", a, b, r);
+    return r;
+}
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) { return _mm512_cmpgt_epi32_mask(a, b); }
+VAE__INLINE VAE__VI VAE__FN(vi_select)(VAE__VM m, VAE__VI a, VAE__VI b) {
+    return _mm512_mask_mov_epi32(b, m, a);
+}
+VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
+    VAE__V r = _mm512_cvtepi32_ps(a);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__VI VAE__FN(v_to_int)(VAE__V a) { return _mm512_cvttps_epi32(a); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VAE__VI x, VAE__VI *hi, VAE__VI *lo) {
+    VAE__VI mm = VAE__I_SET1(m), even = _mm512_mul_epu32(mm, x);
+    VAE__VI odd = _mm512_mul_epu32(mm, _mm512_srli_epi64(x, 32));
+    *hi = _mm512_mask_mov_epi32(_mm512_srli_epi64(even, 32), (VAE__VM)0xAAAA, odd);
+    *lo = _mm512_mask_mov_epi32(even, (VAE__VM)0xAAAA, _mm512_slli_epi64(odd, 32));
+}
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VAE__VI a, VAE__VI b, VAE__VI c, VAE__VI d) {
+    VAE__VI ab0 = _mm512_unpacklo_epi32(a, b), ab2 = _mm512_unpackhi_epi32(a, b);
+    VAE__VI cd0 = _mm512_unpacklo_epi32(c, d), cd2 = _mm512_unpackhi_epi32(c, d);
+    VAE__VI e0 = _mm512_unpacklo_epi64(ab0, cd0), e1 = _mm512_unpackhi_epi64(ab0, cd0);
+    VAE__VI e2 = _mm512_unpacklo_epi64(ab2, cd2), e3 = _mm512_unpackhi_epi64(ab2, cd2);
     /* the 128-bit quarters of e0..e3 hold blocks 0 4 8 12, 1 5 9 13, 2 6 10 14, 3 7 11 15 */
-    VI f0 = _mm512_shuffle_i32x4(e0, e1, 0x88), f1 = _mm512_shuffle_i32x4(e0, e1, 0xdd);
-    VI f2 = _mm512_shuffle_i32x4(e2, e3, 0x88), f3 = _mm512_shuffle_i32x4(e2, e3, 0xdd);
+    VAE__VI f0 = _mm512_shuffle_i32x4(e0, e1, 0x88), f1 = _mm512_shuffle_i32x4(e0, e1, 0xdd);
+    VAE__VI f2 = _mm512_shuffle_i32x4(e2, e3, 0x88), f3 = _mm512_shuffle_i32x4(e2, e3, 0xdd);
     _mm512_storeu_si512(p, _mm512_shuffle_i32x4(f0, f2, 0x88));
     _mm512_storeu_si512(p + 16, _mm512_shuffle_i32x4(f1, f3, 0x88));
     _mm512_storeu_si512(p + 32, _mm512_shuffle_i32x4(f0, f2, 0xdd));
     _mm512_storeu_si512(p + 48, _mm512_shuffle_i32x4(f1, f3, 0xdd));
 }
-VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return _mm512_loadu_si512(p); }
-#define V_BITS(v) _mm512_castps_si512(v)
-#define V_OF_BITS(u) _mm512_castsi512_ps(u)
-#define VI_ADD(a, b) _mm512_add_epi32(a, b)
-#define VI_SUB(a, b) _mm512_sub_epi32(a, b)
-#define VI_AND(a, b) _mm512_and_si512(a, b)
-#define VI_OR(a, b) _mm512_or_si512(a, b)
-#define VI_XOR(a, b) _mm512_xor_si512(a, b)
-#define VI_SHL(a, k) _mm512_slli_epi32(a, k)
-#define VI_SHR(a, k) _mm512_srli_epi32(a, k)
-#define V_SELECT(m, a, b) _mm512_mask_mov_ps(b, m, a)
-#define VM_ANY(m) ((m) != 0)
-#define VM_OR(a, b) ((VM)((a) | (b)))
-VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
-    V t[16];
+VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return _mm512_loadu_si512(p); }
+#define VAE__BITS(v) _mm512_castps_si512(v)
+#define VAE__OF_BITS(u) _mm512_castsi512_ps(u)
+#define VAE__I_ADD(a, b) _mm512_add_epi32(a, b)
+#define VAE__I_SUB(a, b) _mm512_sub_epi32(a, b)
+#define VAE__I_AND(a, b) _mm512_and_si512(a, b)
+#define VAE__I_OR(a, b) _mm512_or_si512(a, b)
+#define VAE__I_XOR(a, b) _mm512_xor_si512(a, b)
+#define VAE__I_SHL(a, k) _mm512_slli_epi32(a, k)
+#define VAE__I_SHR(a, k) _mm512_srli_epi32(a, k)
+#define VAE__SELECT(m, a, b) _mm512_mask_mov_ps(b, m, a)
+#define VAE__M_ANY(m) ((m) != 0)
+#define VAE__M_OR(a, b) ((VAE__VM)((a) | (b)))
+VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
+    VAE__V t[16];
     int i;
     VAE__UNROLL
     for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
@@ -2208,36 +2286,36 @@ VAE__INLINE void VAE__FN(v_transpose)(V s[16]) {
     }
     VAE__UNROLL
     for (i = 0; i < 4; i++) {
-        V a = _mm512_shuffle_f32x4(s[i], s[i + 4], 0x88);
-        V b = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x88);
-        V c = _mm512_shuffle_f32x4(s[i], s[i + 4], 0xdd);
-        V d = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xdd);
+        VAE__V a = _mm512_shuffle_f32x4(s[i], s[i + 4], 0x88);
+        VAE__V b = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x88);
+        VAE__V c = _mm512_shuffle_f32x4(s[i], s[i + 4], 0xdd);
+        VAE__V d = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xdd);
         s[i] = _mm512_shuffle_f32x4(a, b, 0x88), s[i + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
         s[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88), s[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
     }
 }
-#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
-#define VL VM
-#define V_LOAD_LANES(p, lanes) _mm512_maskz_loadu_ps(lanes, p)
-#define V_LOAD_SHARED(k, p, lanes) \
-    ((k) == 1 ? V_LOAD_LANES(p, lanes) : \
+#define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VAE__VL VAE__VM
+#define VAE__LOAD_LANES(p, lanes) _mm512_maskz_loadu_ps(lanes, p)
+#define VAE__LOAD_SHARED(k, p, lanes) \
+    ((k) == 1 ? VAE__LOAD_LANES(p, lanes) : \
      (k) == 2 ? _mm512_broadcast_f32x8(_mm256_maskz_loadu_ps((__mmask8)(lanes), p)) \
               : _mm512_broadcast_f32x4(_mm_maskz_loadu_ps((__mmask8)(lanes), p)))
-#define V_SHARE(k, av) \
+#define VAE__SHARE(k, av) \
     ((k) == 1 ? (av)[0] : \
      (k) == 2 ? _mm512_mask_blend_ps(0xff00, (av)[0], (av)[1]) \
               : _mm512_mask_blend_ps(0xff00, _mm512_mask_blend_ps(0xf0f0, (av)[0], (av)[1]), \
                                      _mm512_mask_blend_ps(0xf0f0, (av)[2], (av)[3])))
-#define V_CHEAP_LANES 1
-#define V_GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
-#define V_PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
+#define VAE__CHEAP_LANES 1
+#define VAE__GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
+#define VAE__PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
 /* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
-VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
-    VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VI_IOTA()));
+VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
+    VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
     return (size_t)__builtin_popcount(m);
 }
-#define V_APPEND(list, m, kk) VAE__FN(v_append)(list, m, kk)
+#define VAE__APPEND(list, m, kk) VAE__FN(v_append)(list, m, kk)
 #define VAE__TILE_VECS 4
 #define VAE__TILE_ROWS_1 12 /* 12 sums + 1 of B + 1 of A = 14 of 32 registers */
 #define VAE__TILE_ROWS_2 12 /* 12 x 2 sums + 2 + 1 = 27 */
@@ -2252,28 +2330,28 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VM m, VI kk) {
 
 #elif VAE__PASS == 4
 #define VAE__FN(name) vae__##name##_neon
-#define V_W 4
-#define V float32x4_t
-#define VI uint32x4_t
-#define VM uint32x4_t
-#define V_HIDE(v) __asm__("" : "+w"(v))
-#define V_SET1(x) vdupq_n_f32(x)
-#define VI_SET1(u) vdupq_n_u32(u)
-VAE__INLINE VI VAE__FN(vi_iota)(void) {
+#define VAE__W 4
+#define VAE__V float32x4_t
+#define VAE__VI uint32x4_t
+#define VAE__VM uint32x4_t
+#define VAE__HIDE(v) __asm__("" : "+w"(v))
+#define VAE__SET1(x) vdupq_n_f32(x)
+#define VAE__I_SET1(u) vdupq_n_u32(u)
+VAE__INLINE VAE__VI VAE__FN(vi_iota)(void) {
     static const uint32_t lane[4] = {0, 1, 2, 3};
     return vld1q_u32(lane);
 }
-#define VI_IOTA() VAE__FN(vi_iota)()
-VAE__INLINE V VAE__FN(v_load)(const float *p) { return vld1q_f32(p); }
-VAE__INLINE void VAE__FN(v_store)(float *p, V v) { vst1q_f32(p, v); }
-VAE__INLINE V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+#define VAE__I_IOTA() VAE__FN(vi_iota)()
+VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { return vld1q_f32(p); }
+VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { vst1q_f32(p, v); }
+VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
     float part[4] = {0, 0, 0, 0};
     size_t j;
     if (i + 4 <= n) return vld1q_f32(p + i);
     for (j = i; j < n; j++) part[j - i] = p[j];
     return vld1q_f32(part);
 }
-VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) {
     float part[4];
     size_t j;
     if (i + 4 <= n) {
@@ -2283,74 +2361,92 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, V v) {
     vst1q_f32(part, v);
     for (j = i; j < n; j++) p[j] = part[j - i];
 }
-VAE__INLINE V VAE__FN(v_fma)(V a, V b, V c) { return vfmaq_f32(c, a, b); }
-VAE__INLINE V VAE__FN(v_add)(V a, V b) { V r = vaddq_f32(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_sub)(V a, V b) { V r = vsubq_f32(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_mul)(V a, V b) { V r = vmulq_f32(a, b); V_HIDE(r); return r; }
-VAE__INLINE V VAE__FN(v_div)(V a, V b) {
-    V r;
+VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return vfmaq_f32(c, a, b); }
+VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) {
+    VAE__V r = vaddq_f32(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) {
+    VAE__V r = vsubq_f32(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
+    VAE__V r = vmulq_f32(a, b);
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
+    VAE__V r;
     __asm__("fdiv %0.4s, %1.4s, %2.4s" : "=w"(r) : "w"(a), "w"(b));
     return r;
 }
-VAE__INLINE V VAE__FN(v_sqrt)(V a) {
-    V r;
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
+    VAE__V r;
     __asm__("fsqrt %0.4s, %1.4s" : "=w"(r) : "w"(a));
     return r;
 }
-VAE__INLINE VM VAE__FN(v_gt)(V a, V b) {
-    VM m;
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    VAE__VM m;
     __asm__("fcmgt %0.4s, %1.4s, %2.4s" : "=w"(m) : "w"(a), "w"(b));
     return m;
 }
-VAE__INLINE VM VAE__FN(vi_gt)(VI a, VI b) {
+VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
 /* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
-VAE__INLINE V VAE__FN(v_max)(V a, V b) { return vbslq_f32(VAE__FN(v_gt)(a, b), a, b); }
-VAE__INLINE V VAE__FN(v_min)(V a, V b) { return vbslq_f32(VAE__FN(v_gt)(b, a), a, b); }
-VAE__INLINE VI VAE__FN(vi_select)(VM m, VI a, VI b) { return vbslq_u32(m, a, b); }
-VAE__INLINE V VAE__FN(v_from_int)(VI a) {
-    V r = vcvtq_f32_s32(vreinterpretq_s32_u32(a));
-    V_HIDE(r);
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
+    return vbslq_f32(VAE__FN(v_gt)(a, b), a, b);
+}
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
+    return vbslq_f32(VAE__FN(v_gt)(b, a), a, b);
+}
+VAE__INLINE VAE__VI VAE__FN(vi_select)(VAE__VM m, VAE__VI a, VAE__VI b) {
+    return vbslq_u32(m, a, b);
+}
+VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
+    VAE__V r = vcvtq_f32_s32(vreinterpretq_s32_u32(a));
+    VAE__HIDE(r);
     return r;
 }
-VAE__INLINE VI VAE__FN(v_to_int)(V a) { return vreinterpretq_u32_s32(vcvtq_s32_f32(a)); }
-VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VI x, VI *hi, VI *lo) {
+VAE__INLINE VAE__VI VAE__FN(v_to_int)(VAE__V a) { return vreinterpretq_u32_s32(vcvtq_s32_f32(a)); }
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VAE__VI x, VAE__VI *hi, VAE__VI *lo) {
     uint32x2_t mm = vdup_n_u32(m);
-    VI low = vreinterpretq_u32_u64(vmull_u32(mm, vget_low_u32(x)));
-    VI high = vreinterpretq_u32_u64(vmull_u32(mm, vget_high_u32(x)));
+    VAE__VI low = vreinterpretq_u32_u64(vmull_u32(mm, vget_low_u32(x)));
+    VAE__VI high = vreinterpretq_u32_u64(vmull_u32(mm, vget_high_u32(x)));
     *lo = vuzp1q_u32(low, high);
     *hi = vuzp2q_u32(low, high);
 }
-VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VI a, VI b, VI c, VI d) {
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VAE__VI a, VAE__VI b, VAE__VI c, VAE__VI d) {
     uint32x4x4_t all;
     all.val[0] = a, all.val[1] = b, all.val[2] = c, all.val[3] = d;
     vst4q_u32(p, all);
 }
-VAE__INLINE VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
-#define V_BITS(v) vreinterpretq_u32_f32(v)
-#define V_OF_BITS(u) vreinterpretq_f32_u32(u)
-#define VI_ADD(a, b) vaddq_u32(a, b)
-#define VI_SUB(a, b) vsubq_u32(a, b)
-#define VI_AND(a, b) vandq_u32(a, b)
-#define VI_OR(a, b) vorrq_u32(a, b)
-#define VI_XOR(a, b) veorq_u32(a, b)
-#define VI_SHL(a, k) vshlq_n_u32(a, k)
-#define VI_SHR(a, k) vshrq_n_u32(a, k)
-#define V_SELECT(m, a, b) vbslq_f32(m, a, b)
-#define VM_ANY(m) (vmaxvq_u32(m) != 0)
-#define VM_OR(a, b) vorrq_u32(a, b)
-VAE__INLINE void VAE__FN(v_transpose)(V s[4]) {
+VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return vld1q_u32(p); }
+#define VAE__BITS(v) vreinterpretq_u32_f32(v)
+#define VAE__OF_BITS(u) vreinterpretq_f32_u32(u)
+#define VAE__I_ADD(a, b) vaddq_u32(a, b)
+#define VAE__I_SUB(a, b) vsubq_u32(a, b)
+#define VAE__I_AND(a, b) vandq_u32(a, b)
+#define VAE__I_OR(a, b) vorrq_u32(a, b)
+#define VAE__I_XOR(a, b) veorq_u32(a, b)
+#define VAE__I_SHL(a, k) vshlq_n_u32(a, k)
+#define VAE__I_SHR(a, k) vshrq_n_u32(a, k)
+#define VAE__SELECT(m, a, b) vbslq_f32(m, a, b)
+#define VAE__M_ANY(m) (vmaxvq_u32(m) != 0)
+#define VAE__M_OR(a, b) vorrq_u32(a, b)
+VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[4]) {
     float32x4x2_t low = vtrnq_f32(s[0], s[1]), high = vtrnq_f32(s[2], s[3]);
     s[0] = vcombine_f32(vget_low_f32(low.val[0]), vget_low_f32(high.val[0]));
     s[1] = vcombine_f32(vget_low_f32(low.val[1]), vget_low_f32(high.val[1]));
     s[2] = vcombine_f32(vget_high_f32(low.val[0]), vget_high_f32(high.val[0]));
     s[3] = vcombine_f32(vget_high_f32(low.val[1]), vget_high_f32(high.val[1]));
 }
-#define V_TRANSPOSE(s) VAE__FN(v_transpose)(s)
-#define VL size_t
-VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; }
-#define V_LOAD_LANES(p, lanes) ((void)(lanes), V_LOAD(p))
+#define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
+#define VAE__VL size_t
+VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; }
+#define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p))
 #define VAE__TILE_VECS 4
 #define VAE__TILE_ROWS_1 12 /* registers as for AVX-512 */
 #define VAE__TILE_ROWS_2 12
@@ -2360,40 +2456,40 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
 #define VAE__ROW_VECS 12
 #endif
 
-#define V_ZERO() V_SET1(0.0f)
-#define V_LOAD(p) VAE__FN(v_load)(p)
-#define V_STORE(p, v) VAE__FN(v_store)(p, v)
-#define V_GET(p, i, n) VAE__FN(v_get)(p, i, n)
-#ifndef V_CHEAP_LANES
-#define V_CHEAP_LANES 0
-#define V_GET_LANES(p, n, lanes) ((void)(lanes), V_GET(p, 0, n))
-#define V_PUT_LANES(p, n, lanes, v) ((void)(lanes), V_PUT(p, 0, n, v))
+#define VAE__ZERO() VAE__SET1(0.0f)
+#define VAE__LOAD(p) VAE__FN(v_load)(p)
+#define VAE__STORE(p, v) VAE__FN(v_store)(p, v)
+#define VAE__GET(p, i, n) VAE__FN(v_get)(p, i, n)
+#ifndef VAE__CHEAP_LANES
+#define VAE__CHEAP_LANES 0
+#define VAE__GET_LANES(p, n, lanes) ((void)(lanes), VAE__GET(p, 0, n))
+#define VAE__PUT_LANES(p, n, lanes, v) ((void)(lanes), VAE__PUT(p, 0, n, v))
 #endif
 #ifndef VAE__EDGES
 #define VAE__MOST_SHARE 1
 #define VAE__EDGES(X)
-#define V_LOAD_SHARED(k, p, lanes) V_LOAD_LANES(p, lanes)
-#define V_SHARE(k, av) ((av)[0])
+#define VAE__LOAD_SHARED(k, p, lanes) VAE__LOAD_LANES(p, lanes)
+#define VAE__SHARE(k, av) ((av)[0])
 #endif
-#define V_PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
-#define V_FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
-#define V_ADD(a, b) VAE__FN(v_add)(a, b)
-#define V_SUB(a, b) VAE__FN(v_sub)(a, b)
-#define V_MUL(a, b) VAE__FN(v_mul)(a, b)
-#define V_DIV(a, b) VAE__FN(v_div)(a, b)
-#define V_SQRT(a) VAE__FN(v_sqrt)(a)
-#define V_MAX(a, b) VAE__FN(v_max)(a, b)
-#define V_MIN(a, b) VAE__FN(v_min)(a, b)
-#define V_GT(a, b) VAE__FN(v_gt)(a, b)
-#define V_FROM_INT(a) VAE__FN(v_from_int)(a)
-#define V_TO_INT(a) VAE__FN(v_to_int)(a)
-#define V_NEG(a) V_OF_BITS(VI_XOR(V_BITS(a), VI_SET1(0x80000000u)))
-#define V_ABS(a) V_OF_BITS(VI_AND(V_BITS(a), VI_SET1(0x7fffffffu)))
-#define VI_GT(a, b) VAE__FN(vi_gt)(a, b)
-#define VI_SELECT(m, a, b) VAE__FN(vi_select)(m, a, b)
-#define VI_MULHILO(m, x, hi, lo) VAE__FN(vi_mulhilo)(m, x, hi, lo)
-#define VI_LOAD(p) VAE__FN(vi_load)(p)
-#define VI_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
+#define VAE__PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
+#define VAE__FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
+#define VAE__ADD(a, b) VAE__FN(v_add)(a, b)
+#define VAE__SUB(a, b) VAE__FN(v_sub)(a, b)
+#define VAE__MUL(a, b) VAE__FN(v_mul)(a, b)
+#define VAE__DIV(a, b) VAE__FN(v_div)(a, b)
+#define VAE__SQRT(a) VAE__FN(v_sqrt)(a)
+#define VAE__MAX(a, b) VAE__FN(v_max)(a, b)
+#define VAE__MIN(a, b) VAE__FN(v_min)(a, b)
+#define VAE__GT(a, b) VAE__FN(v_gt)(a, b)
+#define VAE__FROM_INT(a) VAE__FN(v_from_int)(a)
+#define VAE__TO_INT(a) VAE__FN(v_to_int)(a)
+#define VAE__NEG(a) VAE__OF_BITS(VAE__I_XOR(VAE__BITS(a), VAE__I_SET1(0x80000000u)))
+#define VAE__ABS(a) VAE__OF_BITS(VAE__I_AND(VAE__BITS(a), VAE__I_SET1(0x7fffffffu)))
+#define VAE__I_GT(a, b) VAE__FN(vi_gt)(a, b)
+#define VAE__I_SELECT(m, a, b) VAE__FN(vi_select)(m, a, b)
+#define VAE__I_MULHILO(m, x, hi, lo) VAE__FN(vi_mulhilo)(m, x, hi, lo)
+#define VAE__I_LOAD(p) VAE__FN(vi_load)(p)
+#define VAE__I_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
 
 
 /* ---- elementary functions ----
@@ -2401,266 +2497,293 @@ VAE__INLINE VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; 
  * the domain, in units in the last place (ulp), found by trying every float against double
  * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
  * degree first, under the names given here. Special cases:
- *   NaN        comes out as NaN: V_MAX(c, x) and V_MIN(c, x) are x when x is NaN, and both sides
- *              of every V_SELECT are NaN then; where that would not do, the bits are tested
+ *   NaN        comes out as NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x when x is NaN, and both
+ * sides
+ *              of every VAE__SELECT are NaN then; where that would not do, the bits are tested
  *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no V_FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
+ *   constants  no VAE__FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
 
 /* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
  * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
  * and adds that power last, which takes no more steps than adding 1. */
-VAE__INLINE V VAE__FN(v_exp_core)(V x, V magic, V *q, VI *k) {
-    V t = V_FMA(x, V_SET1(1.44269502f), magic), n = V_SUB(t, magic), r, p;
-    r = V_FMA(n, V_SET1(-0.693147182f), x);
-    r = V_FMA(n, V_SET1(1.90465421e-09f), r);
-    p = V_FMA(r, V_SET1(0.00138213043f), V_SET1(0.00836866908f));
-    p = V_FMA(p, r, V_SET1(0.0416682586f));
-    p = V_FMA(p, r, V_SET1(0.166665211f));
-    p = V_FMA(p, r, V_SET1(0.49999994f));
-    *q = V_FMA(p, r, V_SET1(1.0f));
-    *k = V_BITS(t);
+VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__VI *k) {
+    VAE__V t = VAE__FMA(x, VAE__SET1(1.44269502f), magic), n = VAE__SUB(t, magic), r, p;
+    r = VAE__FMA(n, VAE__SET1(-0.693147182f), x);
+    r = VAE__FMA(n, VAE__SET1(1.90465421e-09f), r);
+    p = VAE__FMA(r, VAE__SET1(0.00138213043f), VAE__SET1(0.00836866908f));
+    p = VAE__FMA(p, r, VAE__SET1(0.0416682586f));
+    p = VAE__FMA(p, r, VAE__SET1(0.166665211f));
+    p = VAE__FMA(p, r, VAE__SET1(0.49999994f));
+    *q = VAE__FMA(p, r, VAE__SET1(1.0f));
+    *k = VAE__BITS(t);
     return r;
 }
 
 /* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
  * overflow or be subnormal. */
-VAE__INLINE V VAE__FN(v_exp)(V x) {
-    VI k, half;
-    V q, r = V_MIN(V_SET1(89.0f), V_MAX(V_SET1(-104.0f), x)), scale;
-    r = VAE__FN(v_exp_core)(r, V_SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
-    half = VI_SHR(k, 1);
-    scale = V_OF_BITS(VI_SHL(half, 23));
-    r = V_FMA(V_MUL(r, scale), q, scale);
-    return V_MUL(r, V_OF_BITS(VI_SHL(VI_SUB(k, half), 23)));
+VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
+    VAE__VI k, half;
+    VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
+    r = VAE__FN(v_exp_core)(r, VAE__SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
+    half = VAE__I_SHR(k, 1);
+    scale = VAE__OF_BITS(VAE__I_SHL(half, 23));
+    r = VAE__FMA(VAE__MUL(r, scale), q, scale);
+    return VAE__MUL(r, VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(k, half), 23)));
 }
 
 /* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
-VAE__INLINE V VAE__FN(v_exp_minus)(V x, V *low) {
-    VI k;
-    V q, r = V_OF_BITS(VI_OR(V_BITS(x), VI_SET1(0x80000000u))), scale, t;
-    r = V_MAX(V_SET1(-104.0f), r);
-    r = VAE__FN(v_exp_core)(r, V_SET1(12583103.0f), &q, &k); /* bias 127 + 64 */
-    scale = V_OF_BITS(VI_SHL(k, 23));
-    r = V_MUL(r, scale);
-    t = V_FMA(r, q, scale);
-    *low = V_FMA(r, q, V_SUB(scale, t));
+VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
+    VAE__VI k;
+    VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
+    r = VAE__MAX(VAE__SET1(-104.0f), r);
+    r = VAE__FN(v_exp_core)(r, VAE__SET1(12583103.0f), &q, &k); /* bias 127 + 64 */
+    scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
+    r = VAE__MUL(r, scale);
+    t = VAE__FMA(r, q, scale);
+    *low = VAE__FMA(r, q, VAE__SUB(scale, t));
     return t;
 }
 
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
  * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
-VAE__INLINE V VAE__FN(v_expm1)(V x) {
-    const V magic = V_SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
-    V c = V_MIN(V_SET1(89.0f), V_MAX(V_SET1(-20.0f), x)), k, n, r, rest, s, u, q, h;
-    k = V_FMA(c, V_SET1(1.44269502f), magic);
-    n = V_SUB(k, magic);
-    r = V_FMA(n, V_SET1(-0.693147182f), c);
-    rest = V_MUL(n, V_SET1(1.90465421e-09f));
-    s = V_ADD(r, rest);
-    u = V_MUL(s, s);
-    q = V_FMA(s, V_SET1(0.000197607675f), V_SET1(0.00139323215f));
-    q = V_FMA(q, u, V_FMA(s, V_SET1(0.00833354704f), V_SET1(0.0416664928f)));
-    q = V_FMA(q, u, V_FMA(s, V_SET1(0.166666657f), V_SET1(0.5f)));
-    c = V_FMA(q, u, rest);
-    h = V_OF_BITS(VI_SHL(V_BITS(k), 23)); /* 2^(n-1) */
-    c = V_FMA(h, c, V_FMA(h, r, V_SUB(h, V_SET1(0.5f))));
-    return V_SELECT(V_GT(V_SET1(2e-8f), V_ABS(x)), x, V_ADD(c, c));
+VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
+    const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
+    VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
+        h;
+    k = VAE__FMA(c, VAE__SET1(1.44269502f), magic);
+    n = VAE__SUB(k, magic);
+    r = VAE__FMA(n, VAE__SET1(-0.693147182f), c);
+    rest = VAE__MUL(n, VAE__SET1(1.90465421e-09f));
+    s = VAE__ADD(r, rest);
+    u = VAE__MUL(s, s);
+    q = VAE__FMA(s, VAE__SET1(0.000197607675f), VAE__SET1(0.00139323215f));
+    q = VAE__FMA(q, u, VAE__FMA(s, VAE__SET1(0.00833354704f), VAE__SET1(0.0416664928f)));
+    q = VAE__FMA(q, u, VAE__FMA(s, VAE__SET1(0.166666657f), VAE__SET1(0.5f)));
+    c = VAE__FMA(q, u, rest);
+    h = VAE__OF_BITS(VAE__I_SHL(VAE__BITS(k), 23)); /* 2^(n-1) */
+    c = VAE__FMA(h, c, VAE__FMA(h, r, VAE__SUB(h, VAE__SET1(0.5f))));
+    return VAE__SELECT(VAE__GT(VAE__SET1(2e-8f), VAE__ABS(x)), x, VAE__ADD(c, c));
 }
 
 /* tanh(x), all floats. Error 1.41 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
  * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
-VAE__INLINE V VAE__FN(v_tanh)(V x) {
-    const V one = V_SET1(1.0f);
-    V a = V_ABS(x), u = V_MUL(a, a), q, r, scale, t, p;
-    VI k;
-    r = V_MAX(V_SET1(-20.0f), V_MUL(a, V_SET1(-2.0f)));
-    r = VAE__FN(v_exp_core)(r, V_SET1(12583039.0f), &q, &k); /* bias 127 */
-    scale = V_OF_BITS(VI_SHL(k, 23));
-    t = V_FMA(V_MUL(r, scale), q, scale);
-    t = V_FMA(V_DIV(t, V_ADD(one, t)), V_SET1(-2.0f), one);
-    p = V_FMA(u, V_SET1(-0.0055147768f), V_SET1(0.0204690564f));
-    p = V_FMA(p, u, V_SET1(-0.0536879115f));
-    p = V_FMA(p, u, V_SET1(0.133308291f));
-    p = V_FMA(p, u, V_SET1(-0.333332598f));
-    p = V_FMA(p, V_MUL(u, a), a);
-    t = V_SELECT(V_GT(V_SET1(0.65f), a), p, t);
-    return V_OF_BITS(VI_OR(V_BITS(t), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
+VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
+    const VAE__V one = VAE__SET1(1.0f);
+    VAE__V a = VAE__ABS(x), u = VAE__MUL(a, a), q, r, scale, t, p;
+    VAE__VI k;
+    r = VAE__MAX(VAE__SET1(-20.0f), VAE__MUL(a, VAE__SET1(-2.0f)));
+    r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
+    scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
+    t = VAE__FMA(VAE__MUL(r, scale), q, scale);
+    t = VAE__FMA(VAE__DIV(t, VAE__ADD(one, t)), VAE__SET1(-2.0f), one);
+    p = VAE__FMA(u, VAE__SET1(-0.0055147768f), VAE__SET1(0.0204690564f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.0536879115f));
+    p = VAE__FMA(p, u, VAE__SET1(0.133308291f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.333332598f));
+    p = VAE__FMA(p, VAE__MUL(u, a), a);
+    t = VAE__SELECT(VAE__GT(VAE__SET1(0.65f), a), p, t);
+    return VAE__OF_BITS(VAE__I_OR(VAE__BITS(t),
+                                  VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
 /* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
  * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
  * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
-VAE__INLINE V VAE__FN(v_sigmoid_of)(V x, V t, V low) {
-    const V one = V_SET1(18446744073709551616.0f), back = V_SET1(5.42101086e-20f);
-    V d = V_ADD(one, t), low_d = V_ADD(V_SUB(t, V_SUB(d, one)), low), minus_y, rest;
-    minus_y = V_DIV(V_NEG(t), d);
-    rest = V_FMA(minus_y, back, back);
-    t = V_ADD(V_FMA(minus_y, d, t), V_FMA(minus_y, low_d, low));
-    t = V_FMA(t, rest, V_NEG(minus_y));
-    return V_SELECT(V_GT(x, V_ZERO()), V_SUB(V_SET1(1.0f), t), t);
+VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
+    const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
+    VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
+        rest;
+    minus_y = VAE__DIV(VAE__NEG(t), d);
+    rest = VAE__FMA(minus_y, back, back);
+    t = VAE__ADD(VAE__FMA(minus_y, d, t), VAE__FMA(minus_y, low_d, low));
+    t = VAE__FMA(t, rest, VAE__NEG(minus_y));
+    return VAE__SELECT(VAE__GT(x, VAE__ZERO()), VAE__SUB(VAE__SET1(1.0f), t), t);
 }
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
-VAE__INLINE V VAE__FN(v_softplus_of)(V x, V t, V low) {
-    const V back = V_SET1(5.42101086e-20f), minus_half = V_SET1(-2.71050543e-20f); /* 2^-64 */
-    V u, q;
-    t = V_MUL(t, back);
-    u = V_MUL(t, t);
-    q = V_FMA(t, V_SET1(0.020089522f), V_SET1(-0.0574618913f));
-    q = V_FMA(u, V_SET1(-0.00329138339f), q);
-    q = V_FMA(q, u, V_FMA(t, V_SET1(0.106614605f), V_SET1(-0.153450042f)));
-    q = V_FMA(q, u, V_FMA(t, V_SET1(0.196921244f), V_SET1(-0.249580204f)));
-    q = V_FMA(q, u, V_FMA(t, V_SET1(0.333304644f), V_SET1(-0.499999315f)));
-    low = V_FMA(low, V_FMA(t, minus_half, back), V_MAX(x, V_ZERO()));
-    return V_ADD(t, V_FMA(q, u, low));
+VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
+    /* 2^-64 */
+    const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
+    VAE__V u, q;
+    t = VAE__MUL(t, back);
+    u = VAE__MUL(t, t);
+    q = VAE__FMA(t, VAE__SET1(0.020089522f), VAE__SET1(-0.0574618913f));
+    q = VAE__FMA(u, VAE__SET1(-0.00329138339f), q);
+    q = VAE__FMA(q, u, VAE__FMA(t, VAE__SET1(0.106614605f), VAE__SET1(-0.153450042f)));
+    q = VAE__FMA(q, u, VAE__FMA(t, VAE__SET1(0.196921244f), VAE__SET1(-0.249580204f)));
+    q = VAE__FMA(q, u, VAE__FMA(t, VAE__SET1(0.333304644f), VAE__SET1(-0.499999315f)));
+    low = VAE__FMA(low, VAE__FMA(t, minus_half, back), VAE__MAX(x, VAE__ZERO()));
+    return VAE__ADD(t, VAE__FMA(q, u, low));
 }
 
-VAE__INLINE V VAE__FN(v_sigmoid)(V x) {
-    V low, t = VAE__FN(v_exp_minus)(x, &low);
+VAE__INLINE VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
+    VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_sigmoid_of)(x, t, low);
 }
 
-VAE__INLINE V VAE__FN(v_softplus)(V x) {
-    V low, t = VAE__FN(v_exp_minus)(x, &low);
+VAE__INLINE VAE__V VAE__FN(v_softplus)(VAE__V x) {
+    VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_softplus_of)(x, t, low);
 }
 
 /* f + f^2 q(f) - minus_e ln 2 = log((1 + f) 2^-minus_e), -1/4 <= f < 1/2; tools/minimax.py log. */
-VAE__INLINE V VAE__FN(v_log_tail)(V f, V minus_e) {
-    V u = V_MUL(f, f), q;
-    q = V_FMA(f, V_SET1(0.104725532f), V_SET1(-0.131639317f));
-    q = V_FMA(u, V_SET1(-0.0451523736f), q);
-    q = V_FMA(q, u, V_FMA(f, V_SET1(0.144776285f), V_SET1(-0.166468784f)));
-    q = V_FMA(q, u, V_FMA(f, V_SET1(0.19990848f), V_SET1(-0.250001103f)));
-    q = V_FMA(q, u, V_FMA(f, V_SET1(0.333334506f), V_SET1(-0.5f)));
-    return V_FMA(minus_e, V_SET1(-0.693147182f), V_FMA(q, u, f));
+VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
+    VAE__V u = VAE__MUL(f, f), q;
+    q = VAE__FMA(f, VAE__SET1(0.104725532f), VAE__SET1(-0.131639317f));
+    q = VAE__FMA(u, VAE__SET1(-0.0451523736f), q);
+    q = VAE__FMA(q, u, VAE__FMA(f, VAE__SET1(0.144776285f), VAE__SET1(-0.166468784f)));
+    q = VAE__FMA(q, u, VAE__FMA(f, VAE__SET1(0.19990848f), VAE__SET1(-0.250001103f)));
+    q = VAE__FMA(q, u, VAE__FMA(f, VAE__SET1(0.333334506f), VAE__SET1(-0.5f)));
+    return VAE__FMA(minus_e, VAE__SET1(-0.693147182f), VAE__FMA(q, u, f));
 }
 
 /* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
  * Where no other occur, as in the normal generator, this alone is v_log.
  * x = 2^e m, 3/4 <= m < 3/2. */
-VAE__INLINE V VAE__FN(v_log_core)(VI bits) {
-    VI j = VI_ADD(bits, VI_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
-    V e = V_OF_BITS(VI_OR(VI_SHR(j, 23), VI_SET1(0x4b000000u))); /* 2^23 + 160 + e */
-    V m = V_OF_BITS(VI_ADD(VI_AND(j, VI_SET1(0x007fffffu)), VI_SET1(0x3f400000u)));
-    return VAE__FN(v_log_tail)(V_SUB(m, V_SET1(1.0f)), V_SUB(V_SET1(8388768.0f), e));
+VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
+    VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
+    /* 2^23 + 160 + e */
+    VAE__V e = VAE__OF_BITS(VAE__I_OR(VAE__I_SHR(j, 23), VAE__I_SET1(0x4b000000u)));
+    VAE__V m = VAE__OF_BITS(VAE__I_ADD(VAE__I_AND(j, VAE__I_SET1(0x007fffffu)),
+                                       VAE__I_SET1(0x3f400000u)));
+    return VAE__FN(v_log_tail)(VAE__SUB(m, VAE__SET1(1.0f)), VAE__SUB(VAE__SET1(8388768.0f), e));
 }
 
 /* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 0.99 ulp. */
-VAE__INLINE V VAE__FN(v_log)(V x) {
-    VI u = V_BITS(x);
-    VI up = VI_SUB(V_BITS(V_MUL(x, V_SET1(8388608.0f))), VI_SET1(23u << 23));
-    V y = VAE__FN(v_log_core)(VI_SELECT(VI_GT(VI_SET1(0x00800000u), u), up, u));
-    y = V_SELECT(VI_GT(u, VI_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
-    y = V_SELECT(VI_GT(VI_SET1(0), u), V_OF_BITS(VI_SET1(0x7fc00000u)), y);
-    return V_SELECT(VI_GT(VI_SET1(1), V_BITS(V_ABS(x))), V_OF_BITS(VI_SET1(0xff800000u)), y);
+VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
+    VAE__VI u = VAE__BITS(x);
+    VAE__VI up = VAE__I_SUB(VAE__BITS(VAE__MUL(x, VAE__SET1(8388608.0f))), VAE__I_SET1(23u << 23));
+    VAE__V y = VAE__FN(v_log_core)(VAE__I_SELECT(VAE__I_GT(VAE__I_SET1(0x00800000u), u), up, u));
+    y = VAE__SELECT(VAE__I_GT(u, VAE__I_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
+    y = VAE__SELECT(VAE__I_GT(VAE__I_SET1(0), u), VAE__OF_BITS(VAE__I_SET1(0x7fc00000u)), y);
+    return VAE__SELECT(VAE__I_GT(VAE__I_SET1(1), VAE__BITS(VAE__ABS(x))),
+                       VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
 /* log(1 + x), all floats; -inf at -1, below NaN. Error 1.27 ulp. 1 + x = 2^e (1 + f), e from the
  * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
-VAE__INLINE V VAE__FN(v_log1p)(V x) {
-    const V one = V_SET1(1.0f);
-    V u = V_ADD(x, one), e, f, m, scale, y;
-    VI bits = V_BITS(x), j = VI_ADD(V_BITS(u), VI_SET1(0x10c00000u));
-    VI up = VI_SHR(j, 23);
-    e = V_SUB(V_SET1(8388768.0f), V_OF_BITS(VI_OR(up, VI_SET1(0x4b000000u))));
-    m = V_OF_BITS(VI_ADD(VI_AND(j, VI_SET1(0x007fffffu)), VI_SET1(0x3f400000u)));
-    scale = V_OF_BITS(VI_SHL(VI_SUB(VI_SET1(287), up), 23)); /* 2^-e */
-    f = V_FMA(x, scale, V_NEG(V_SUB(one, scale))); /* -0 stays -0 */
-    f = V_SELECT(VI_GT(bits, VI_SET1(0x4f000000u)), V_SUB(m, one), f); /* 2^-e may not exist */
+VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
+    const VAE__V one = VAE__SET1(1.0f);
+    VAE__V u = VAE__ADD(x, one), e, f, m, scale, y;
+    VAE__VI bits = VAE__BITS(x), j = VAE__I_ADD(VAE__BITS(u), VAE__I_SET1(0x10c00000u));
+    VAE__VI up = VAE__I_SHR(j, 23);
+    e = VAE__SUB(VAE__SET1(8388768.0f), VAE__OF_BITS(VAE__I_OR(up, VAE__I_SET1(0x4b000000u))));
+    m = VAE__OF_BITS(VAE__I_ADD(VAE__I_AND(j, VAE__I_SET1(0x007fffffu)), VAE__I_SET1(0x3f400000u)));
+    scale = VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(VAE__I_SET1(287), up), 23)); /* 2^-e */
+    f = VAE__FMA(x, scale, VAE__NEG(VAE__SUB(one, scale))); /* -0 stays -0 */
+    /* 2^-e may not exist */
+    f = VAE__SELECT(VAE__I_GT(bits, VAE__I_SET1(0x4f000000u)), VAE__SUB(m, one), f);
     y = VAE__FN(v_log_tail)(f, e);
-    y = V_SELECT(VI_GT(bits, VI_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
-    y = V_SELECT(VI_GT(VI_SET1(1), V_BITS(u)), V_OF_BITS(VI_SET1(0x7fc00000u)), y);
-    return V_SELECT(VI_GT(VI_SET1(1), V_BITS(V_ABS(u))), V_OF_BITS(VI_SET1(0xff800000u)), y);
+    y = VAE__SELECT(VAE__I_GT(bits, VAE__I_SET1(0x7f7fffffu)), x, y); /* infinity, NaN */
+    y = VAE__SELECT(VAE__I_GT(VAE__I_SET1(1), VAE__BITS(u)), VAE__OF_BITS(VAE__I_SET1(0x7fc00000u)),
+                    y);
+    return VAE__SELECT(VAE__I_GT(VAE__I_SET1(1), VAE__BITS(VAE__ABS(u))),
+                       VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
 /* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
  * with b = 3/8 a; tools/minimax.py tail. */
-VAE__INLINE V VAE__FN(v_tail)(V b) {
-    const V one = V_SET1(1.0f);
-    V t = V_DIV(one, V_ADD(one, b)), u = V_MUL(t, t), p;
-    p = V_FMA(t, V_SET1(0.060216818f), V_SET1(-0.201395392f));
-    p = V_FMA(p, u, V_FMA(t, V_SET1(0.175608024f), V_SET1(0.0235518496f)));
-    p = V_FMA(p, u, V_FMA(t, V_SET1(0.145324662f), V_SET1(0.146925718f)));
-    return V_FMA(p, u, V_FMA(t, V_SET1(0.149839029f), V_SET1(-8.7634653e-06f)));
+VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
+    const VAE__V one = VAE__SET1(1.0f);
+    VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
+    p = VAE__FMA(t, VAE__SET1(0.060216818f), VAE__SET1(-0.201395392f));
+    p = VAE__FMA(p, u, VAE__FMA(t, VAE__SET1(0.175608024f), VAE__SET1(0.0235518496f)));
+    p = VAE__FMA(p, u, VAE__FMA(t, VAE__SET1(0.145324662f), VAE__SET1(0.146925718f)));
+    return VAE__FMA(p, u, VAE__FMA(t, VAE__SET1(0.149839029f), VAE__SET1(-8.7634653e-06f)));
 }
 
 /* erf(x), all floats. Error 1.51 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
  * 1 - 2 Phi(-sqrt(2) |x|). */
-VAE__INLINE V VAE__FN(v_erf)(V x) {
-    V a = V_MIN(V_SET1(4.0f), V_ABS(x)), u = V_MUL(a, a), low, p, y;
-    y = V_MUL(VAE__FN(v_tail)(V_MUL(a, V_SET1(0.530330086f))), VAE__FN(v_exp_minus)(u, &low));
-    y = V_FMA(y, V_SET1(-1.08420217e-19f), V_SET1(1.0f)); /* -2^-63 */
-    p = V_FMA(u, V_SET1(7.80690316e-05f), V_SET1(-0.00079978531f));
-    p = V_FMA(p, u, V_SET1(0.0051871622f));
-    p = V_FMA(p, u, V_SET1(-0.0268533472f));
-    p = V_FMA(p, u, V_SET1(0.112835787f));
-    p = V_FMA(p, u, V_SET1(-0.37612626f));
-    p = V_FMA(p, u, V_SET1(0.128379166f));
-    y = V_SELECT(V_GT(a, V_SET1(1.0f)), y, V_FMA(a, p, a));
-    return V_OF_BITS(VI_OR(V_BITS(y), VI_AND(V_BITS(x), VI_SET1(0x80000000u))));
+VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
+    VAE__V a = VAE__MIN(VAE__SET1(4.0f), VAE__ABS(x)), u = VAE__MUL(a, a), low, p, y;
+    y = VAE__MUL(VAE__FN(v_tail)(VAE__MUL(a, VAE__SET1(0.530330086f))),
+                 VAE__FN(v_exp_minus)(u, &low));
+    y = VAE__FMA(y, VAE__SET1(-1.08420217e-19f), VAE__SET1(1.0f)); /* -2^-63 */
+    p = VAE__FMA(u, VAE__SET1(7.80690316e-05f), VAE__SET1(-0.00079978531f));
+    p = VAE__FMA(p, u, VAE__SET1(0.0051871622f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.0268533472f));
+    p = VAE__FMA(p, u, VAE__SET1(0.112835787f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.37612626f));
+    p = VAE__FMA(p, u, VAE__SET1(0.128379166f));
+    y = VAE__SELECT(VAE__GT(a, VAE__SET1(1.0f)), y, VAE__FMA(a, p, a));
+    return VAE__OF_BITS(VAE__I_OR(VAE__BITS(y),
+                                  VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
 /* x Phi(x), all floats. Error 2.1 ulp from -1 up, below 7.4. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
-VAE__INLINE V VAE__FN(v_gelu)(V x) {
-    V a = V_MIN(V_SET1(15.0f), V_ABS(x)), b = V_MUL(a, V_SET1(0.5f)), hi, lo, low, y, p, u;
-    hi = V_MUL(a, b);
-    lo = V_FMA(a, b, V_NEG(hi));
-    y = VAE__FN(v_tail)(V_MUL(a, V_SET1(0.375f)));
-    y = V_MUL(V_MUL(V_FMA(y, V_NEG(lo), y), a), VAE__FN(v_exp_minus)(hi, &low));
-    y = V_FMA(y, V_SET1(-5.42101086e-20f), V_MAX(V_SET1(-0.0f), x)); /* -2^-64 */
-    u = V_MUL(a, a);
-    p = V_FMA(u, V_SET1(-8.16963893e-06f), V_SET1(0.000115018905f));
-    p = V_FMA(p, u, V_SET1(-0.00118801999f));
-    p = V_FMA(p, u, V_SET1(0.00997416303f));
-    p = V_FMA(p, u, V_SET1(-0.0664905384f));
-    p = V_FMA(p, u, V_SET1(0.398942292f));
-    p = V_MUL(x, V_FMA(x, p, V_SET1(0.5f)));
-    return V_SELECT(V_GT(a, V_SET1(1.0f)), y, p);
+VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
+    VAE__V a = VAE__MIN(VAE__SET1(15.0f), VAE__ABS(x)), b = VAE__MUL(a, VAE__SET1(0.5f)), hi, lo,
+        low, y, p, u;
+    hi = VAE__MUL(a, b);
+    lo = VAE__FMA(a, b, VAE__NEG(hi));
+    y = VAE__FN(v_tail)(VAE__MUL(a, VAE__SET1(0.375f)));
+    y = VAE__MUL(VAE__MUL(VAE__FMA(y, VAE__NEG(lo), y), a), VAE__FN(v_exp_minus)(hi, &low));
+    y = VAE__FMA(y, VAE__SET1(-5.42101086e-20f), VAE__MAX(VAE__SET1(-0.0f), x)); /* -2^-64 */
+    u = VAE__MUL(a, a);
+    p = VAE__FMA(u, VAE__SET1(-8.16963893e-06f), VAE__SET1(0.000115018905f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.00118801999f));
+    p = VAE__FMA(p, u, VAE__SET1(0.00997416303f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.0664905384f));
+    p = VAE__FMA(p, u, VAE__SET1(0.398942292f));
+    p = VAE__MUL(x, VAE__FMA(x, p, VAE__SET1(0.5f)));
+    return VAE__SELECT(VAE__GT(a, VAE__SET1(1.0f)), y, p);
 }
 
 /* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.00 ulp.
  * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
-VAE__INLINE void VAE__FN(v_sincospi)(V t, V *sine, V *cosine) {
-    const V magic = V_SET1(12582912.0f); /* 1.5 * 2^23 */
-    const VI top = VI_SET1(0x80000000u);
-    V minus_a = V_OF_BITS(VI_OR(V_BITS(t), top)), k, r, u, s, c;
-    VI bits;
-    VM odd;
-    k = V_FMA(minus_a, V_SET1(-2.0f), magic);
-    bits = V_BITS(k);
-    odd = VI_GT(VI_AND(bits, VI_SET1(1)), VI_SET1(0));
-    r = V_FMA(V_SUB(k, magic), V_SET1(0.5f), minus_a);
-    u = V_MUL(r, r);
-    s = V_FMA(u, V_SET1(-0.589277327f), V_SET1(2.54979467f));
-    s = V_FMA(s, u, V_SET1(-5.16770887f));
-    s = V_FMA(s, u, V_SET1(1.50995803e-07f)); /* pi in two parts */
-    s = V_FMA(r, V_SET1(3.1415925f), V_MUL(r, s));
-    c = V_FMA(u, V_SET1(0.228985205f), V_SET1(-1.33475804f));
-    c = V_FMA(c, u, V_SET1(4.05869675f));
-    c = V_FMA(c, u, V_SET1(-4.93480206f));
-    c = V_FMA(c, u, V_SET1(1.0f));
+VAE__INLINE void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
+    const VAE__V magic = VAE__SET1(12582912.0f); /* 1.5 * 2^23 */
+    const VAE__VI top = VAE__I_SET1(0x80000000u);
+    VAE__V minus_a = VAE__OF_BITS(VAE__I_OR(VAE__BITS(t), top)), k, r, u, s, c;
+    VAE__VI bits;
+    VAE__VM odd;
+    k = VAE__FMA(minus_a, VAE__SET1(-2.0f), magic);
+    bits = VAE__BITS(k);
+    odd = VAE__I_GT(VAE__I_AND(bits, VAE__I_SET1(1)), VAE__I_SET1(0));
+    r = VAE__FMA(VAE__SUB(k, magic), VAE__SET1(0.5f), minus_a);
+    u = VAE__MUL(r, r);
+    s = VAE__FMA(u, VAE__SET1(-0.589277327f), VAE__SET1(2.54979467f));
+    s = VAE__FMA(s, u, VAE__SET1(-5.16770887f));
+    s = VAE__FMA(s, u, VAE__SET1(1.50995803e-07f)); /* pi in two parts */
+    s = VAE__FMA(r, VAE__SET1(3.1415925f), VAE__MUL(r, s));
+    c = VAE__FMA(u, VAE__SET1(0.228985205f), VAE__SET1(-1.33475804f));
+    c = VAE__FMA(c, u, VAE__SET1(4.05869675f));
+    c = VAE__FMA(c, u, VAE__SET1(-4.93480206f));
+    c = VAE__FMA(c, u, VAE__SET1(1.0f));
     /* sin(pi |t|) = |s|, c, |s| for k = 0, 1, 2 and cos(pi |t|) = c, s, -c */
-    *sine = V_OF_BITS(VI_OR(V_BITS(V_ABS(V_SELECT(odd, c, s))), VI_AND(V_BITS(t), top)));
-    *cosine = V_SELECT(odd, s, V_OF_BITS(VI_XOR(V_BITS(c), VI_AND(VI_SHL(bits, 30), top))));
+    *sine = VAE__OF_BITS(VAE__I_OR(VAE__BITS(VAE__ABS(VAE__SELECT(odd, c, s))),
+                                   VAE__I_AND(VAE__BITS(t), top)));
+    *cosine = VAE__SELECT(odd, s,
+                          VAE__OF_BITS(VAE__I_XOR(VAE__BITS(c),
+                                                  VAE__I_AND(VAE__I_SHL(bits, 30), top))));
 }
 
-VAE__INLINE V VAE__FN(v_sinpi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return s; }
-VAE__INLINE V VAE__FN(v_cospi)(V t) { V s, c; VAE__FN(v_sincospi)(t, &s, &c); return c; }
-VAE__INLINE V VAE__FN(v_relu)(V x) { return V_MAX(V_ZERO(), x); }
-VAE__INLINE V VAE__FN(v_leaky_relu)(V x) { return V_MAX(x, V_MUL(x, V_SET1(0.01f))); }
+VAE__INLINE VAE__V VAE__FN(v_sinpi)(VAE__V t) {
+    VAE__V s, c;
+    VAE__FN(v_sincospi)(t, &s, &c);
+    return s;
+}
+VAE__INLINE VAE__V VAE__FN(v_cospi)(VAE__V t) {
+    VAE__V s, c;
+    VAE__FN(v_sincospi)(t, &s, &c);
+    return c;
+}
+VAE__INLINE VAE__V VAE__FN(v_relu)(VAE__V x) { return VAE__MAX(VAE__ZERO(), x); }
+VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
+    return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
+}
 /* Error as expm1. */
-VAE__INLINE V VAE__FN(v_elu)(V x) {
-    return V_SELECT(V_GT(x, V_ZERO()), x, VAE__FN(v_expm1)(x));
+VAE__INLINE VAE__V VAE__FN(v_elu)(VAE__V x) {
+    return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
  * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
-VAE__INLINE V VAE__FN(v_silu)(V x) {
-    return V_MUL(V_MAX(V_SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
+VAE__INLINE VAE__V VAE__FN(v_silu)(VAE__V x) {
+    return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
 /* y[i] = f(x[i]) for i < n; x may be y. fn: VAE_ACT_* or VAE__FN_*. */
@@ -2672,7 +2795,7 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
         break;
 #define VAE__MAP(fn, name) \
     case fn: \
-        for (i = 0; i < n; i += V_W) V_PUT(y, i, n, VAE__FN(name)(V_GET(x, i, n))); \
+        for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__FN(name)(VAE__GET(x, i, n))); \
         break;
     VAE__MAP(VAE_ACT_RELU, v_relu)
     VAE__MAP(VAE_ACT_LEAKY_RELU, v_leaky_relu)
@@ -2698,9 +2821,10 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * >>kernels  all arithmetic on arrays, written once
  * uses: >>shim                       tests: tests/test_kernels.c, tests/test_gemm.c
  *
- * Habits that keep the bits: an output is one chain of V_FMA, ascending, vectorised across outputs;
- * a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through V_GET and
- * V_PUT, so every element meets the same formula.
+ * Habits that keep the bits: an output is one chain of VAE__FMA, ascending, vectorised across
+ * outputs;
+ * a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through VAE__GET and
+ * VAE__PUT, so every element meets the same formula.
  * ==================================================================================== */
 
 /* ---- matrix product ----
@@ -2712,27 +2836,27 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
 
 /* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
  * them together where half or more of it would be idle otherwise. */
-VAE__INLINE V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
-                                VL lanes) {
-    float part[V_W];
+VAE__INLINE VAE__V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
+                                     VAE__VL lanes) {
+    float part[VAE__W];
     int q;
-    if (share == 1) return V_GET_LANES(p, n, lanes);
-    V_STORE(part, V_ZERO());
+    if (share == 1) return VAE__GET_LANES(p, n, lanes);
+    VAE__STORE(part, VAE__ZERO());
     for (q = 0; q < share; q++)
-        memcpy(part + q * (V_W / share), p + (size_t)q * pitch, n * sizeof(float));
-    return V_LOAD(part);
+        memcpy(part + q * (VAE__W / share), p + (size_t)q * pitch, n * sizeof(float));
+    return VAE__LOAD(part);
 }
-VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size_t n, VL lanes,
-                                   V sum) {
-    float part[V_W];
+VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size_t n, VAE__VL lanes,
+                                   VAE__V sum) {
+    float part[VAE__W];
     int q;
     if (share == 1) {
-        V_PUT_LANES(p, n, lanes, sum);
+        VAE__PUT_LANES(p, n, lanes, sum);
         return;
     }
-    V_STORE(part, sum);
+    VAE__STORE(part, sum);
     for (q = 0; q < share; q++)
-        memcpy(p + (size_t)q * pitch, part + q * (V_W / share), n * sizeof(float));
+        memcpy(p + (size_t)q * pitch, part + q * (VAE__W / share), n * sizeof(float));
 }
 
 /* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
@@ -2755,10 +2879,10 @@ typedef struct VAE__FN(panel) {
  * for the loop: what is needed again behind it is read again. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
-    V sum[12][VAE__TILE_VECS], zero;
+    VAE__V sum[12][VAE__TILE_VECS], zero;
     const int edge = vecs - 1, fetch = vecs > 2 && p->next_vecs;
-    const size_t end = (size_t)edge * V_W, row_step = p->row_step;
-    const VL lanes = VAE__FN(v_lanes)(end, p->n);
+    const size_t end = (size_t)edge * VAE__W, row_step = p->row_step;
+    const VAE__VL lanes = VAE__FN(v_lanes)(end, p->n);
     const float *a = p->a, *b = p->b, *ahead = fetch ? p->next : b;
     const size_t ahead_step = fetch ? p->next_step : 0;
     const ptrdiff_t k_step = p->k.a[0], b_step = p->k.b[0];
@@ -2768,7 +2892,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) sum[i][v] = V_ZERO();
+        for (v = 0; v < vecs; v++) sum[i][v] = VAE__ZERO();
     }
     if (!p->first || p->bias) {
         const size_t pitch = p->first ? 0 : p->ldc;
@@ -2776,7 +2900,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__UNROLL
         for (i = 0; i < rows; i++, from += pitch) {
             VAE__UNROLL
-            for (v = 0; v < edge; v++) sum[i][v] = V_LOAD(from + v * V_W);
+            for (v = 0; v < edge; v++) sum[i][v] = VAE__LOAD(from + v * VAE__W);
             if (i % share == 0)
                 sum[i][edge] = VAE__FN(edge_get)(share, from + end, pitch, p->n - end, lanes);
         }
@@ -2784,20 +2908,20 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     for (turn = p->k.n[2]; turn; turn--, a += p->k.a[2], b += p->k.b[2])
     for (run = p->k.n[1]; run; run--, a += p->k.a[1], b += p->k.b[1])
     for (step = p->k.n[0]; step--; a += k_step, b += b_step) {
-        V bv[VAE__TILE_VECS];
+        VAE__V bv[VAE__TILE_VECS];
         VAE__UNROLL
-        for (v = 0; v < edge; v++) bv[v] = V_LOAD(b + v * V_W);
-        bv[edge] = V_LOAD_SHARED(share, b + end, lanes);
+        for (v = 0; v < edge; v++) bv[v] = VAE__LOAD(b + v * VAE__W);
+        bv[edge] = VAE__LOAD_SHARED(share, b + end, lanes);
         VAE__UNROLL
         for (i = 0; i < rows; i += share) {
-            V av[4];
+            VAE__V av[4];
             VAE__UNROLL
             for (q = 0; q < share; q++) {
-                av[q] = V_SET1(a[(size_t)(i + q) * row_step]);
+                av[q] = VAE__SET1(a[(size_t)(i + q) * row_step]);
                 VAE__UNROLL
-                for (v = 0; v < edge; v++) sum[i + q][v] = V_FMA(av[q], bv[v], sum[i + q][v]);
+                for (v = 0; v < edge; v++) sum[i + q][v] = VAE__FMA(av[q], bv[v], sum[i + q][v]);
             }
-            sum[i][edge] = V_FMA(V_SHARE(share, av), bv[edge], sum[i][edge]);
+            sum[i][edge] = VAE__FMA(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
         }
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
@@ -2805,18 +2929,19 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         }
     }
     VAE__HIDE_P(p);
-    zero = V_ZERO();
-    V_HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    zero = VAE__ZERO();
+    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
     c = p->c;
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
         VAE__UNROLL
-        for (v = 0; v < edge; v++) V_STORE(c + v * V_W, V_ADD(sum[i][v], zero));
+        for (v = 0; v < edge; v++) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[i][v], zero));
         if (i % share == 0)
-            VAE__FN(edge_put)(share, c + end, p->ldc, p->n - end, lanes, V_ADD(sum[i][edge], zero));
+            VAE__FN(edge_put)(share, c + end, p->ldc, p->n - end, lanes,
+                              VAE__ADD(sum[i][edge], zero));
     }
     p->m -= (size_t)rows, p->a += (size_t)rows * p->row_step, p->c = c;
-    if (p->next_vecs) p->next_vecs--, p->next += V_W;
+    if (p->next_vecs) p->next_vecs--, p->next += VAE__W;
 }
 
 /* All rows of one panel. */
@@ -2864,10 +2989,10 @@ static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
 
 /* The panel for m rows and n columns. */
 VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
-    const size_t vecs = (n + V_W - 1) / V_W, idle = vecs * V_W - n;
+    const size_t vecs = (n + VAE__W - 1) / VAE__W, idle = vecs * VAE__W - n;
     size_t share = 0; /* number of the kind */
-    if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= V_W)
-        share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= V_W * 3);
+    if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= VAE__W)
+        share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= VAE__W * 3);
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
@@ -2878,20 +3003,20 @@ VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
 VAE__INLINE void VAE__FN(row_part)(const int vecs, size_t n, size_t k, const float *a,
                                    size_t k_step, const float *b, size_t ldb, const float *from,
                                    float *c) {
-    V sum[VAE__ROW_VECS], zero = V_ZERO();
-    const size_t end = (size_t)(vecs - 1) * V_W;
+    VAE__V sum[VAE__ROW_VECS], zero = VAE__ZERO();
+    const size_t end = (size_t)(vecs - 1) * VAE__W;
     int v;
-    V_HIDE(zero);
+    VAE__HIDE(zero);
     VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = from ? V_GET(from, (size_t)v * V_W, n) : V_ZERO();
+    for (v = 0; v < vecs; v++) sum[v] = from ? VAE__GET(from, (size_t)v * VAE__W, n) : VAE__ZERO();
     for (; k--; a += k_step, b += ldb) {
-        const V av = V_SET1(*a);
+        const VAE__V av = VAE__SET1(*a);
         VAE__UNROLL
-        for (v = 0; v + 1 < vecs; v++) sum[v] = V_FMA(av, V_LOAD(b + v * V_W), sum[v]);
-        sum[v] = V_FMA(av, V_GET(b, end, n), sum[v]);
+        for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__FMA(av, VAE__LOAD(b + v * VAE__W), sum[v]);
+        sum[v] = VAE__FMA(av, VAE__GET(b, end, n), sum[v]);
     }
     VAE__UNROLL
-    for (v = 0; v < vecs; v++) V_PUT(c, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+    for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
 }
 #define VAE__ROW(vecs) \
     VAE__NOINLINE static void VAE__FN(row_##vecs)( \
@@ -2923,11 +3048,12 @@ static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step
         VAE__FN(row_13), VAE__FN(row_14), VAE__FN(row_15), VAE__FN(row_16),
 #endif
     };
-    const size_t vecs = (n + V_W - 1) / V_W, count = (vecs + VAE__ROW_VECS - 1) / VAE__ROW_VECS;
-    const size_t width = (vecs + count - 1) / count * V_W;
+    const size_t vecs = (n + VAE__W - 1) / VAE__W,
+        count = (vecs + VAE__ROW_VECS - 1) / VAE__ROW_VECS;
+    const size_t width = (vecs + count - 1) / count * VAE__W;
     size_t j;
     for (j = 0; j < n; j += width)
-        parts[(vae__min(width, n - j) + V_W - 1) / V_W - 1](
+        parts[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](
             vae__min(width, n - j), k, a, k_step, b + j, ldb, from ? from + j : NULL, c + j);
 }
 
@@ -2935,22 +3061,22 @@ static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step
  * `last` finishes with +0. */
 VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a,
                                     const float *const *b, const float *from, float *c, int last) {
-    V av[8], zero = V_ZERO();
+    VAE__V av[8], zero = VAE__ZERO();
     size_t j;
     int q;
-    V_HIDE(zero);
+    VAE__HIDE(zero);
     VAE__UNROLL
-    for (q = 0; q < count; q++) av[q] = V_SET1(a[q]);
+    for (q = 0; q < count; q++) av[q] = VAE__SET1(a[q]);
 #define VAE__STEPS(get_from, get_b, put) { \
-        V sum = from ? get_from : V_ZERO(); \
+        VAE__V sum = from ? get_from : VAE__ZERO(); \
         VAE__UNROLL \
-        for (q = 0; q < count; q++) sum = V_FMA(av[q], get_b, sum); \
-        if (last) sum = V_ADD(sum, zero); \
+        for (q = 0; q < count; q++) sum = VAE__FMA(av[q], get_b, sum); \
+        if (last) sum = VAE__ADD(sum, zero); \
         put; \
     }
-    for (j = 0; j + V_W <= n; j += V_W)
-        VAE__STEPS(V_LOAD(from + j), V_LOAD(b[q] + j), V_STORE(c + j, sum))
-    if (j < n) VAE__STEPS(V_GET(from, j, n), V_GET(b[q], j, n), V_PUT(c, j, n, sum))
+    for (j = 0; j + VAE__W <= n; j += VAE__W)
+        VAE__STEPS(VAE__LOAD(from + j), VAE__LOAD(b[q] + j), VAE__STORE(c + j, sum))
+    if (j < n) VAE__STEPS(VAE__GET(from, j, n), VAE__GET(b[q], j, n), VAE__PUT(c, j, n, sum))
 #undef VAE__STEPS
 }
 
@@ -2988,37 +3114,40 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
                           float *out) {
     size_t j, kk;
     for (kk = 0; kk < k; kk++)
-        for (j = 0; j < width; j += V_W)
-            V_STORE(out + kk * width + j, V_GET(b + kk * ldb, j, n));
+        for (j = 0; j < width; j += VAE__W)
+            VAE__STORE(out + kk * width + j, VAE__GET(b + kk * ldb, j, n));
 }
 
 /* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
- * columns, a square of V_W x V_W at a time. */
+ * columns, a square of VAE__W x VAE__W at a time. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
     size_t j, kk;
     int q;
-    for (j = 0; j < width; j += V_W) {
+    for (j = 0; j < width; j += VAE__W) {
         const float *from = b + j * ldb;
-        for (kk = 0; kk < k; kk += V_W) {
-            V square[V_W];
-            if (kk + V_W <= k && j + V_W <= n) {
+        for (kk = 0; kk < k; kk += VAE__W) {
+            VAE__V square[VAE__W];
+            if (kk + VAE__W <= k && j + VAE__W <= n) {
                 VAE__UNROLL /* the next rows: apart, so that no processor expects them */
-                for (q = 0; q < V_W; q++)
-                    VAE__PREFETCH(from + (size_t)(j + 2 * V_W <= n ? q + V_W : q) * ldb + kk);
+                for (q = 0; q < VAE__W; q++)
+                    VAE__PREFETCH(from + (size_t)(j + 2 * VAE__W <= n ? q + VAE__W : q) * ldb + kk);
                 VAE__UNROLL
-                for (q = 0; q < V_W; q++) square[q] = V_LOAD(from + (size_t)q * ldb + kk);
-                V_TRANSPOSE(square);
+                for (q = 0; q < VAE__W; q++) square[q] = VAE__LOAD(from + (size_t)q * ldb + kk);
+                VAE__TRANSPOSE(square);
                 VAE__UNROLL
-                for (q = 0; q < V_W; q++) V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
+                for (q = 0; q < VAE__W; q++) VAE__STORE(out + (kk + (size_t)q) * width + j,
+                                                        square[q]);
             } else {
                 VAE__UNROLL
-                for (q = 0; q < V_W; q++)
-                    square[q] = j + (size_t)q < n ? V_GET(from + (size_t)q * ldb, kk, k) : V_ZERO();
-                V_TRANSPOSE(square);
+                for (q = 0; q < VAE__W; q++)
+                    square[q] = j + (size_t)q < n ? VAE__GET(from + (size_t)q * ldb, kk, k) :
+                        VAE__ZERO();
+                VAE__TRANSPOSE(square);
                 VAE__UNROLL
-                for (q = 0; q < V_W; q++)
-                    if (kk + (size_t)q < k) V_STORE(out + (kk + (size_t)q) * width + j, square[q]);
+                for (q = 0; q < VAE__W; q++)
+                    if (kk + (size_t)q < k) VAE__STORE(out + (kk + (size_t)q) * width + j,
+                                                       square[q]);
             }
         }
     }
@@ -3040,15 +3169,16 @@ enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
  * which only reads B, gains whatever is left out, be it every second unit of a relu (`row`). */
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
- * May write V_W places. */
-VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, V v, size_t kk, size_t count) {
-#ifdef V_APPEND
-    const VM some = VI_GT(VI_AND(V_BITS(v), VI_SET1(0x7fffffffu)), VI_SET1(0));
-    return list + V_APPEND(list, some & VAE__FN(v_lanes)(0, count), VI_SET1((uint32_t)kk));
+ * May write VAE__W places. */
+VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_t count) {
+#ifdef VAE__APPEND
+    const VAE__VM some =
+        VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0));
+    return list + VAE__APPEND(list, some & VAE__FN(v_lanes)(0, count), VAE__I_SET1((uint32_t)kk));
 #else
-    float lanes[V_W];
+    float lanes[VAE__W];
     size_t i;
-    V_STORE(lanes, v);
+    VAE__STORE(lanes, v);
     for (i = 0; i < count; i++) {
         *list = (uint16_t)(kk + i);
         list += (vae__bits_f(lanes[i]) & 0x7fffffffu) != 0;
@@ -3063,12 +3193,12 @@ typedef struct VAE__FN(zeros) {
     float *c;
     size_t row_step, k_step, ldb, ldc, n, rows;
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's: list[at] .. [end - 1] */
-    uint16_t *list; /* LIST + V_W */
+    uint16_t *list; /* LIST + VAE__W */
 } VAE__FN(zeros);
 
 /* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
 static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
-    const size_t apart = (k + V_W - 1) / V_W * V_W; /* an append writes whole vectors */
+    const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
     if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
@@ -3076,29 +3206,30 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
         for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
             if (end + k > z->list + VAE__FN(LIST)) break;
             z->at[i] = (size_t)(end - z->list);
-            for (kk = 0; kk < k; kk += V_W)
-                end = VAE__FN(append)(end, V_GET(z->a + i * z->row_step, kk, k), kk,
-                                      vae__min(k - kk, V_W));
+            for (kk = 0; kk < k; kk += VAE__W)
+                end = VAE__FN(append)(end, VAE__GET(z->a + i * z->row_step, kk, k), kk,
+                                      vae__min(k - kk, VAE__W));
             z->end[i] = (size_t)(end - z->list);
         }
         z->rows = i;
         return (size_t)(end - z->list);
     }
-    z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / V_W * V_W);
-    for (i = 0; i < z->rows; i += V_W) { /* columns are: V_W rows at a time, a list for each */
-        uint16_t *end[V_W];
-        for (q = 0; q < V_W; q++) end[q] = z->list + (i + (size_t)q) * apart;
-        for (kk = 0; kk < k; kk += V_W) {
-            V square[V_W];
-            for (q = 0; q < V_W; q++)
+    z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / VAE__W * VAE__W);
+    /* columns are: VAE__W rows at a time, a list for each */
+    for (i = 0; i < z->rows; i += VAE__W) {
+        uint16_t *end[VAE__W];
+        for (q = 0; q < VAE__W; q++) end[q] = z->list + (i + (size_t)q) * apart;
+        for (kk = 0; kk < k; kk += VAE__W) {
+            VAE__V square[VAE__W];
+            for (q = 0; q < VAE__W; q++)
                 square[q] = kk + (size_t)q < k
-                                ? V_GET(z->a + (kk + (size_t)q) * z->k_step, i, z->rows)
-                                : V_ZERO();
-            V_TRANSPOSE(square);
-            for (q = 0; q < V_W; q++)
-                end[q] = VAE__FN(append)(end[q], square[q], kk, vae__min(k - kk, V_W));
+                                ? VAE__GET(z->a + (kk + (size_t)q) * z->k_step, i, z->rows)
+                                : VAE__ZERO();
+            VAE__TRANSPOSE(square);
+            for (q = 0; q < VAE__W; q++)
+                end[q] = VAE__FN(append)(end[q], square[q], kk, vae__min(k - kk, VAE__W));
         }
-        for (q = 0; q < V_W && i + (size_t)q < z->rows; q++) {
+        for (q = 0; q < VAE__W && i + (size_t)q < z->rows; q++) {
             z->at[i + (size_t)q] = (i + (size_t)q) * apart;
             z->end[i + (size_t)q] = (size_t)(end[q] - z->list);
             count += z->end[i + (size_t)q] - z->at[i + (size_t)q];
@@ -3109,28 +3240,30 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
 
 /* The listed rows of C, `vecs` vectors from column j on. */
 VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, size_t j) {
-    const size_t end = (size_t)(vecs - 1) * V_W, n = z->n - j, ldb = z->ldb, k_step = z->k_step;
+    const size_t end = (size_t)(vecs - 1) * VAE__W, n = z->n - j, ldb = z->ldb, k_step = z->k_step;
     const float *b = z->b + j, *bias = z->bias ? z->bias + j : NULL;
-    V zero = V_ZERO();
+    VAE__V zero = VAE__ZERO();
     size_t i;
     int v;
-    V_HIDE(zero);
+    VAE__HIDE(zero);
     for (i = 0; i < z->rows; i++) {
         const uint16_t *list = z->list + z->at[i], *stop = z->list + z->end[i];
         const float *a = z->a + i * z->row_step;
         float *c = z->c + i * z->ldc + j;
-        V sum[VAE__SKIP_VECS];
+        VAE__V sum[VAE__SKIP_VECS];
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) sum[v] = bias ? V_GET(bias, (size_t)v * V_W, n) : V_ZERO();
+        for (v = 0; v < vecs; v++) sum[v] = bias ? VAE__GET(bias, (size_t)v * VAE__W, n) :
+            VAE__ZERO();
         for (; list < stop; list++) {
-            const V av = V_SET1(a[*list * k_step]);
+            const VAE__V av = VAE__SET1(a[*list * k_step]);
             const float *row = b + *list * ldb;
             VAE__UNROLL
-            for (v = 0; v + 1 < vecs; v++) sum[v] = V_FMA(av, V_LOAD(row + v * V_W), sum[v]);
-            sum[vecs - 1] = V_FMA(av, V_GET(row, end, n), sum[vecs - 1]);
+            for (v = 0; v + 1 < vecs; v++) sum[v] =
+                VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
+            sum[vecs - 1] = VAE__FMA(av, VAE__GET(row, end, n), sum[vecs - 1]);
         }
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) V_PUT(c, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+        for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
     }
 }
 #define VAE__SKIP(vecs) \
@@ -3156,19 +3289,19 @@ VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const fl
         VAE__FN(skip_8)
 #endif
     };
-    const size_t vecs = (n + V_W - 1) / V_W;
+    const size_t vecs = (n + VAE__W - 1) / VAE__W;
     const size_t count = (vecs + VAE__SKIP_VECS - 1) / VAE__SKIP_VECS;
-    const size_t width = (vecs + count - 1) / count * V_W; /* equal panels */
+    const size_t width = (vecs + count - 1) / count * VAE__W; /* equal panels */
     VAE__FN(zeros) z;
     size_t first, j;
-    if (!k || k > VAE__FN(LIST) / V_W) return 0;
+    if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
     z.b = b, z.bias = bias, z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc;
     z.n = n, z.list = list;
     for (first = 0; first < m; first += z.rows) {
         z.a = a + first * row_step, z.c = c + first * ldc;
         if (VAE__FN(list_places)(&z, m - first, k) * 3 > z.rows * k) break;
         for (j = 0; j < n; j += width)
-            panels[(vae__min(width, n - j) + V_W - 1) / V_W - 1](&z, j);
+            panels[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](&z, j);
     }
     return first;
 }
@@ -3183,7 +3316,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
     union {
         float floats[VAE__FN(ROOM) + 16];
-        uint16_t places[VAE__FN(LIST) + V_W];
+        uint16_t places[VAE__FN(LIST) + VAE__W];
     } room;
     float *packed = room.floats + ((64 - ((uintptr_t)&room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
@@ -3191,7 +3324,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     if (m == 1 && !transposed && n) {
         const float *from = flags & VAE_GEMM_ADD ? c : bias;
         const int skip = (flags & VAE__GEMM_SKIP) != 0;
-        if (n <= VAE__ROW_VECS * V_W || (V_CHEAP_LANES && n * k <= 1 << 18 && !skip))
+        if (n <= VAE__ROW_VECS * VAE__W || (VAE__CHEAP_LANES && n * k <= 1 << 18 && !skip))
             VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
         else VAE__FN(row)(skip, n, k, a, k_step, b, ldb, from, c);
         if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
@@ -3203,17 +3336,17 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         const float *rows_a = a + i0 * row_step;
         rows = m - i0 < m_most ? m - i0 : m_most;
         for (j = 0; j < n; j += cols) {
-            const size_t vecs = VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W);
-            const size_t width = vecs * V_W;
+            const size_t vecs = VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W);
+            const size_t width = vecs * VAE__W;
             /* without masks a panel that ends inside a vector is copied; and rows of B that lie
              * 4 KB or a multiple apart all want the same few lines of the caches */
-            const int packing = transposed || (!V_CHEAP_LANES &&
+            const int packing = transposed || (!VAE__CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
-            size_t most = packing ? VAE__FN(ROOM) / width / V_W * V_W : 800, k0 = 0, kind;
+            size_t most = packing ? VAE__FN(ROOM) / width / VAE__W * VAE__W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
             if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
-            if (transposed) most = (most + V_W - 1) / V_W * V_W;     /* of whole squares */
+            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W;     /* of whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 VAE__FN(panel) p;
@@ -3233,7 +3366,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                 p.c = c + i0 * ldc + j, p.ldc = ldc;
                 p.first = k0 == 0 && !(flags & VAE_GEMM_ADD);
                 p.next = next, p.next_step = ldb;
-                p.next_vecs = ahead ? (transposed ? run / V_W : vecs) : 0;
+                p.next_vecs = ahead ? (transposed ? run / VAE__W : vecs) : 0;
                 VAE__FN(panels)[kind](&p);
                 k0 += run;
             } while (k0 < k);
@@ -3253,7 +3386,7 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
     size_t j, cols;
     p.k = *k, p.row_step = row_step, p.ldc = ldc, p.first = !add, p.next_vecs = 0;
     for (j = 0; j < n; j += cols) {
-        cols = vae__min(n - j, VAE__FN(panel_vecs)((n - j + V_W - 1) / V_W) * V_W);
+        cols = vae__min(n - j, VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W) * VAE__W);
         p.m = m, p.n = cols, p.a = a, p.b = b + j, p.bias = bias ? bias + j : NULL, p.c = c + j;
         VAE__FN(panels)[VAE__FN(panel_for)(m, cols)](&p);
     }
@@ -3263,50 +3396,51 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
  * several at once: what lies side by side in a row arrives together. */
 VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
                                       const float *dy, float *db) {
-    V sum[8], zero = V_ZERO();
+    VAE__V sum[8], zero = VAE__ZERO();
     size_t i;
     int v;
-    V_HIDE(zero);
+    VAE__HIDE(zero);
     VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = V_ZERO();
+    for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
     for (i = 0; i < rows; i++) {
         VAE__UNROLL
         for (v = 0; v < vecs; v++)
-            sum[v] = V_ADD(sum[v], V_GET(dy + i * pitch, (size_t)v * V_W, n));
+            sum[v] = VAE__ADD(sum[v], VAE__GET(dy + i * pitch, (size_t)v * VAE__W, n));
     }
     VAE__UNROLL
-    for (v = 0; v < vecs; v++) V_PUT(db, (size_t)v * V_W, n, V_ADD(sum[v], zero));
+    for (v = 0; v < vecs; v++) VAE__PUT(db, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
 }
 static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
     size_t j = 0;
-    for (; j + 8 * V_W <= n; j += 8 * V_W)
-        VAE__FN(sum_columns)(8, rows, n, 8 * V_W, dy + j, db + j);
-    for (; j + 2 * V_W <= n; j += 2 * V_W)
-        VAE__FN(sum_columns)(2, rows, n, 2 * V_W, dy + j, db + j);
-    for (; j < n; j += V_W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
+    for (; j + 8 * VAE__W <= n; j += 8 * VAE__W)
+        VAE__FN(sum_columns)(8, rows, n, 8 * VAE__W, dy + j, db + j);
+    for (; j + 2 * VAE__W <= n; j += 2 * VAE__W)
+        VAE__FN(sum_columns)(2, rows, n, 2 * VAE__W, dy + j, db + j);
+    for (; j < n; j += VAE__W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
 }
 
 /* ---- activations, backward: dy *= f' ----
  * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
  * not determine, its input. */
-VAE__INLINE V VAE__FN(slope)(const int act, V s) {
-    const V one = V_SET1(1.0f), zero = V_ZERO();
+VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
+    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     switch (act) {
-    case VAE_ACT_RELU: return V_SELECT(V_GT(s, zero), one, zero);
-    case VAE_ACT_LEAKY_RELU: return V_SELECT(V_GT(s, zero), one, V_SET1(0.01f));
-    case VAE_ACT_ELU: return V_SELECT(V_GT(s, zero), one, V_ADD(s, one));
-    case VAE_ACT_TANH: return V_FMA(V_NEG(s), s, one);
-    case VAE_ACT_SIGMOID: return V_MUL(s, V_SUB(one, s));
-    case VAE_ACT_SOFTPLUS: return V_NEG(VAE__FN(v_expm1)(V_NEG(s)));
+    case VAE_ACT_RELU: return VAE__SELECT(VAE__GT(s, zero), one, zero);
+    case VAE_ACT_LEAKY_RELU: return VAE__SELECT(VAE__GT(s, zero), one, VAE__SET1(0.01f));
+    case VAE_ACT_ELU: return VAE__SELECT(VAE__GT(s, zero), one, VAE__ADD(s, one));
+    case VAE_ACT_TANH: return VAE__FMA(VAE__NEG(s), s, one);
+    case VAE_ACT_SIGMOID: return VAE__MUL(s, VAE__SUB(one, s));
+    case VAE_ACT_SOFTPLUS: return VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(s)));
     case VAE_ACT_SILU: { /* f' = p + x p (1 - p) with p = sigmoid(x) */
-        V p = VAE__FN(v_sigmoid)(s);
-        return V_FMA(V_MUL(s, p), V_SUB(one, p), p);
+        VAE__V p = VAE__FN(v_sigmoid)(s);
+        return VAE__FMA(VAE__MUL(s, p), VAE__SUB(one, p), p);
     }
     case VAE_ACT_GELU: { /* f' = Phi(x) + x phi(x) */
-        V half = V_SET1(0.5f);
-        V cdf = V_FMA(half, VAE__FN(v_erf)(V_MUL(s, V_SET1(0.707106781f))), half);
-        V pdf = V_MUL(V_SET1(0.398942280f), VAE__FN(v_exp)(V_MUL(V_MUL(V_SET1(-0.5f), s), s)));
-        return V_FMA(s, pdf, cdf);
+        VAE__V half = VAE__SET1(0.5f);
+        VAE__V cdf = VAE__FMA(half, VAE__FN(v_erf)(VAE__MUL(s, VAE__SET1(0.707106781f))), half);
+        VAE__V pdf = VAE__MUL(VAE__SET1(0.398942280f),
+                              VAE__FN(v_exp)(VAE__MUL(VAE__MUL(VAE__SET1(-0.5f), s), s)));
+        return VAE__FMA(s, pdf, cdf);
     }
     default: return one;
     }
@@ -3315,10 +3449,10 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     size_t i;
 #define VAE__ACT_CASE(which) \
     case which: \
-        for (i = 0; i < n; i += V_W) { \
-            V slope = VAE__FN(slope)(which, V_GET(kept, i, n)); \
-            V_HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
-            V_PUT(dy, i, n, V_MUL(V_GET(dy, i, n), slope)); \
+        for (i = 0; i < n; i += VAE__W) { \
+            VAE__V slope = VAE__FN(slope)(which, VAE__GET(kept, i, n)); \
+            VAE__HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            VAE__PUT(dy, i, n, VAE__MUL(VAE__GET(dy, i, n), slope)); \
         } \
         break
     switch (act) {
@@ -3337,20 +3471,20 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
 
 /* ---- random numbers ---- */
 
-/* 4 V_W words: blocks `block` .. `block + V_W - 1` of an address. */
-VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VI w[4]) {
-    VI c0 = VI_ADD(VI_SET1(block), VI_IOTA()), c1 = VI_SET1(at->counter[0]);
-    VI c2 = VI_SET1(at->counter[1]), c3 = VI_SET1(at->counter[2]);
+/* 4 VAE__W words: blocks `block` .. `block + VAE__W - 1` of an address. */
+VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI w[4]) {
+    VAE__VI c0 = VAE__I_ADD(VAE__I_SET1(block), VAE__I_IOTA()), c1 = VAE__I_SET1(at->counter[0]);
+    VAE__VI c2 = VAE__I_SET1(at->counter[1]), c3 = VAE__I_SET1(at->counter[2]);
     uint32_t k0 = at->key[0], k1 = at->key[1];
-    int round;
+    int turn;
     VAE__UNROLL
-    for (round = 0; round < 10; round++) {
-        VI hi0, lo0, hi1, lo1;
-        VI_MULHILO(VAE__PHILOX_M0, c0, &hi0, &lo0);
-        VI_MULHILO(VAE__PHILOX_M1, c2, &hi1, &lo1);
-        c0 = VI_XOR(VI_XOR(hi1, c1), VI_SET1(k0));
+    for (turn = 0; turn < 10; turn++) {
+        VAE__VI hi0, lo0, hi1, lo1;
+        VAE__I_MULHILO(VAE__PHILOX_M0, c0, &hi0, &lo0);
+        VAE__I_MULHILO(VAE__PHILOX_M1, c2, &hi1, &lo1);
+        c0 = VAE__I_XOR(VAE__I_XOR(hi1, c1), VAE__I_SET1(k0));
         c1 = lo1;
-        c2 = VI_XOR(VI_XOR(hi0, c3), VI_SET1(k1));
+        c2 = VAE__I_XOR(VAE__I_XOR(hi0, c3), VAE__I_SET1(k1));
         c3 = lo0;
         k0 += VAE__PHILOX_W0;
         k1 += VAE__PHILOX_W1;
@@ -3360,26 +3494,28 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VI w[4]
 
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
-VAE__INLINE void VAE__FN(box_muller)(VI angle, VI radius, VI *z0, VI *z1) {
-    V s, c, r, u;
-    V t = V_FMA(V_FROM_INT(angle), V_SET1(4.65661287e-10f), V_SET1(2.32830644e-10f));
+VAE__INLINE void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
+    VAE__V s, c, r, u;
+    VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
+                        VAE__SET1(2.32830644e-10f));
     /* unsigned -> float, rounded once, on sets that only know signed integers */
-    u = V_FMA(V_FROM_INT(VI_SHR(radius, 16)), V_SET1(65536.0f),
-              V_FROM_INT(VI_AND(radius, VI_SET1(0xffffu))));
-    u = V_FMA(u, V_SET1(2.32830644e-10f), V_SET1(1.16415322e-10f));
-    r = V_SQRT(V_MUL(V_SET1(-2.0f), VAE__FN(v_log_core)(V_BITS(u)))); /* u is normal, <= 1 */
+    u = VAE__FMA(VAE__FROM_INT(VAE__I_SHR(radius, 16)), VAE__SET1(65536.0f),
+                 VAE__FROM_INT(VAE__I_AND(radius, VAE__I_SET1(0xffffu))));
+    u = VAE__FMA(u, VAE__SET1(2.32830644e-10f), VAE__SET1(1.16415322e-10f));
+    /* u is normal, <= 1 */
+    r = VAE__SQRT(VAE__MUL(VAE__SET1(-2.0f), VAE__FN(v_log_core)(VAE__BITS(u))));
     VAE__FN(v_sincospi)(t, &s, &c);
-    *z0 = V_BITS(V_MUL(r, s));
-    *z1 = V_BITS(V_MUL(r, c));
+    *z0 = VAE__BITS(VAE__MUL(r, s));
+    *z1 = VAE__BITS(VAE__MUL(r, c));
 }
 
 VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32_t block, size_t n,
                                   uint32_t *out) {
-    uint32_t part[4 * V_W];
+    uint32_t part[4 * VAE__W];
     size_t i;
-    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
-        const int whole = n - i >= 4 * V_W;
-        VI w[4];
+    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
+        const int whole = n - i >= 4 * VAE__W;
+        VAE__VI w[4];
         VAE__FN(philox)(at, block, w);
         if (kind == VAE__DRAW_NORMAL) {
             VAE__FN(box_muller)(w[0], w[1], &w[0], &w[1]);
@@ -3387,9 +3523,10 @@ VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32
         } else if (kind == VAE__DRAW_UNIFORM) {
             int q;
             for (q = 0; q < 4; q++)
-                w[q] = V_BITS(V_MUL(V_FROM_INT(VI_SHR(w[q], 8)), V_SET1(5.96046448e-8f)));
+                w[q] = VAE__BITS(VAE__MUL(VAE__FROM_INT(VAE__I_SHR(w[q], 8)),
+                                          VAE__SET1(5.96046448e-8f)));
         }
-        VI_STORE4(whole ? out + i : part, w[0], w[1], w[2], w[3]);
+        VAE__I_STORE4(whole ? out + i : part, w[0], w[1], w[2], w[3]);
         if (!whole) memcpy(out + i, part, (n - i) * 4);
     }
 }
@@ -3404,40 +3541,41 @@ static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size
 
 /* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
 static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
-    uint32_t words[4 * V_W];
-    const V one = V_SET1(1.0f), magic = V_SET1(8388608.0f), two16 = V_SET1(65536.0f);
-    const VI sign = VI_SET1(0x80000000u);
+    uint32_t words[4 * VAE__W];
+    const VAE__V one = VAE__SET1(1.0f), magic = VAE__SET1(8388608.0f), two16 = VAE__SET1(65536.0f);
+    const VAE__VI sign = VAE__I_SET1(0x80000000u);
     uint32_t block = 0;
     size_t i, j;
-    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
-        VI w[4];
+    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
+        VAE__VI w[4];
         VAE__FN(philox)(at, block, w);
-        VI_STORE4(words, w[0], w[1], w[2], w[3]);
-        for (j = 0; j < 4 && i + j * V_W < n; j++) {
-            V p = V_MAX(V_GET(x, i + j * V_W, n), V_ZERO());
-            V capped = V_MIN(p, one), t = V_MUL(capped, two16);
-            VI high = V_TO_INT(t), low, word, threshold;
-            V rest = V_MUL(V_SUB(t, V_FROM_INT(high)), two16);
-            rest = V_SUB(V_ADD(rest, magic), magic); /* to the nearest integer */
-            low = V_TO_INT(rest);
-            threshold = VI_XOR(VI_ADD(VI_SHL(high, 16), low), sign);
-            word = VI_XOR(VI_LOAD(words + j * V_W), sign);
-            V_PUT(out, i + j * V_W, n,
-                  V_SELECT(VM_OR(VI_GT(threshold, word), V_GT(capped, V_SET1(0.99999997f))), one,
-                           V_ZERO()));
+        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
+            VAE__V p = VAE__MAX(VAE__GET(x, i + j * VAE__W, n), VAE__ZERO());
+            VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
+            VAE__VI high = VAE__TO_INT(t), low, word, threshold;
+            VAE__V rest = VAE__MUL(VAE__SUB(t, VAE__FROM_INT(high)), two16);
+            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* to the nearest integer */
+            low = VAE__TO_INT(rest);
+            threshold = VAE__I_XOR(VAE__I_ADD(VAE__I_SHL(high, 16), low), sign);
+            word = VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign);
+            VAE__PUT(out, i + j * VAE__W, n,
+                     VAE__SELECT(VAE__M_OR(VAE__I_GT(threshold, word),
+                                           VAE__GT(capped, VAE__SET1(0.99999997f))), one,
+                                 VAE__ZERO()));
         }
     }
 }
 
 /* ---- sums along a row ---- */
 
-enum { VAE__FN(PARTS) = 16 / V_W };
+enum { VAE__FN(PARTS) = 16 / VAE__W };
 
 /* The 16 interleaved partial sums become one, 8-4-2-1. */
-VAE__INLINE float VAE__FN(reduce)(const V *parts) {
+VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     float p[16];
     int i, half;
-    for (i = 0; i < 16 / V_W; i++) V_STORE(p + i * V_W, parts[i]);
+    for (i = 0; i < 16 / VAE__W; i++) VAE__STORE(p + i * VAE__W, parts[i]);
     for (half = 8; half; half /= 2) {
         for (i = 0; i < half; i++) {
             p[i] = p[i] + p[i + half];
@@ -3448,29 +3586,30 @@ VAE__INLINE float VAE__FN(reduce)(const V *parts) {
 }
 
 /* Lanes at or beyond n become +0. */
-VAE__INLINE V VAE__FN(keep)(V v, size_t i, size_t n) {
-    if (i + V_W <= n) return v;
-    return V_SELECT(VI_GT(VI_SET1(n > i ? (uint32_t)(n - i) : 0), VI_IOTA()), v, V_ZERO());
+VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
+    if (i + VAE__W <= n) return v;
+    return VAE__SELECT(VAE__I_GT(VAE__I_SET1(n > i ? (uint32_t)(n - i) : 0), VAE__I_IOTA()), v,
+                       VAE__ZERO());
 }
 
 /* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
  * softplus(a) - x a, with one exponential for value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
-    const V factor = V_SET1(scale);
-    V parts[16 / V_W];
+    const VAE__V factor = VAE__SET1(scale);
+    VAE__V parts[16 / VAE__W];
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V a = V_GET(logits, at, n), t = V_GET(x, at, n);
-            V low, e = VAE__FN(v_exp_minus)(a, &low);
-            V value = V_FMA(V_NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
-            parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, n));
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V a = VAE__GET(logits, at, n), t = VAE__GET(x, at, n);
+            VAE__V low, e = VAE__FN(v_exp_minus)(a, &low);
+            VAE__V value = VAE__FMA(VAE__NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
+            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
             if (dlogits) {
-                V p = VAE__FN(v_sigmoid_of)(a, e, low);
-                V_PUT(dlogits, at, n, V_MUL(V_SUB(p, t), factor));
+                VAE__V p = VAE__FN(v_sigmoid_of)(a, e, low);
+                VAE__PUT(dlogits, at, n, VAE__MUL(VAE__SUB(p, t), factor));
             }
         }
     }
@@ -3480,29 +3619,30 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
 /* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
  * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
-    V parts[16 / V_W];
+    VAE__V parts[16 / VAE__W];
     size_t first, i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (first = 0; first < n; first += 1024) {
-        V product[16 / V_W];
+        VAE__V product[16 / VAE__W];
         const size_t end = vae__min(n, first + 1024);
-        for (j = 0; j < 16 / V_W; j++) product[j] = V_SET1(1.0f);
+        for (j = 0; j < 16 / VAE__W; j++) product[j] = VAE__SET1(1.0f);
         for (i = first; i < end; i += 16) {
-            for (j = 0; j < 16 / V_W; j++) {
-                const size_t at = i + j * V_W;
-                V a = V_GET(logits, at, n), b = V_GET(x, at, n), q, r, scale, t;
-                VI k;
-                r = V_MAX(V_SET1(-80.0f), V_OF_BITS(VI_OR(V_BITS(a), VI_SET1(0x80000000u))));
-                r = VAE__FN(v_exp_core)(r, V_SET1(12583039.0f), &q, &k); /* bias 127 */
-                scale = V_OF_BITS(VI_SHL(k, 23));
-                t = VAE__FN(keep)(V_FMA(V_MUL(r, scale), q, scale), at, n);
-                product[j] = V_FMA(product[j], t, product[j]);
-                t = V_FMA(V_NEG(a), b, V_MAX(a, V_ZERO())); /* 0 beyond the end */
-                parts[j] = V_ADD(parts[j], t);
+            for (j = 0; j < 16 / VAE__W; j++) {
+                const size_t at = i + j * VAE__W;
+                VAE__V a = VAE__GET(logits, at, n), b = VAE__GET(x, at, n), q, r, scale, t;
+                VAE__VI k;
+                r = VAE__MAX(VAE__SET1(-80.0f),
+                             VAE__OF_BITS(VAE__I_OR(VAE__BITS(a), VAE__I_SET1(0x80000000u))));
+                r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
+                scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
+                t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
+                product[j] = VAE__FMA(product[j], t, product[j]);
+                t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+                parts[j] = VAE__ADD(parts[j], t);
             }
         }
-        for (j = 0; j < 16 / V_W; j++)
-            parts[j] = V_ADD(parts[j], VAE__FN(v_log)(product[j]));
+        for (j = 0; j < 16 / VAE__W; j++)
+            parts[j] = VAE__ADD(parts[j], VAE__FN(v_log)(product[j]));
     }
     return VAE__FN(reduce)(parts);
 }
@@ -3510,15 +3650,15 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
 /* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
-    V parts[16 / V_W];
+    VAE__V parts[16 / VAE__W];
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V d = V_SUB(V_GET(mean, at, n), V_GET(x, at, n));
-            parts[j] = V_FMA(d, d, parts[j]);
-            if (dmean) V_PUT(dmean, at, n, V_MUL(d, V_SET1(scale)));
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V d = VAE__SUB(VAE__GET(mean, at, n), VAE__GET(x, at, n));
+            parts[j] = VAE__FMA(d, d, parts[j]);
+            if (dmean) VAE__PUT(dmean, at, n, VAE__MUL(d, VAE__SET1(scale)));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -3527,21 +3667,21 @@ static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, floa
 /* ---- the latents of one image: head = mu (n), logvar (n) ---- */
 
 /* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
-#define V_CLAMP_LOGVAR(v) \
-    V_MIN(V_SET1(VAE_LOGVAR_MAX), V_MAX(V_SET1(VAE_LOGVAR_MIN), (v)))
-#define V_LOGVAR_OUTSIDE(v) \
-    VM_OR(V_GT((v), V_SET1(VAE_LOGVAR_MAX)), V_GT(V_SET1(VAE_LOGVAR_MIN), (v)))
+#define VAE__CLAMP_LOGVAR(v) \
+    VAE__MIN(VAE__SET1(VAE_LOGVAR_MAX), VAE__MAX(VAE__SET1(VAE_LOGVAR_MIN), (v)))
+#define VAE__LOGVAR_OUTSIDE(v) \
+    VAE__M_OR(VAE__GT((v), VAE__SET1(VAE_LOGVAR_MAX)), VAE__GT(VAE__SET1(VAE_LOGVAR_MIN), (v)))
 
 /* z = mu + exp(logvar / 2) eps; without eps z = mu. */
 static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, float *z) {
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V mu = V_GET(head, i, n);
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V mu = VAE__GET(head, i, n);
         if (eps) {
-            V l = V_CLAMP_LOGVAR(V_GET(head + n, i, n));
-            mu = V_FMA(VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), l)), V_GET(eps, i, n), mu);
+            VAE__V l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, i, n));
+            mu = VAE__FMA(VAE__FN(v_exp)(VAE__MUL(VAE__SET1(0.5f), l)), VAE__GET(eps, i, n), mu);
         }
-        V_PUT(z, i, n, mu);
+        VAE__PUT(z, i, n, mu);
     }
 }
 
@@ -3551,45 +3691,47 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
  * weighs once more (Tucker et al. 2019, equation 8). */
 static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
                                 const float *dz, float pull, float weight, float *dhead) {
-    const V p = V_SET1(pull), half = V_SET1(0.5f);
+    const VAE__V p = VAE__SET1(pull), half = VAE__SET1(0.5f);
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V d = V_GET(dz, i, n), e, raw, l, s, t;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V d = VAE__GET(dz, i, n), e, raw, l, s, t;
         if (!eps) {
-            V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
+            VAE__PUT(dhead, i, n, VAE__ADD(VAE__GET(dhead, i, n), d));
             continue;
         }
-        e = V_GET(eps, i, n), raw = V_GET(head + n, i, n), l = V_CLAMP_LOGVAR(raw);
-        s = VAE__FN(v_exp)(V_MUL(half, l));
-        t = V_MUL(V_MUL(half, s), e); /* dz / dlogvar */
+        e = VAE__GET(eps, i, n), raw = VAE__GET(head + n, i, n), l = VAE__CLAMP_LOGVAR(raw);
+        s = VAE__FN(v_exp)(VAE__MUL(half, l));
+        t = VAE__MUL(VAE__MUL(half, s), e); /* dz / dlogvar */
         if (objective == VAE_OBJECTIVE_IWAE) {
-            d = V_FMA(p, V_FMA(s, e, V_GET(head, i, n)), d);
+            d = VAE__FMA(p, VAE__FMA(s, e, VAE__GET(head, i, n)), d);
         } else if (objective == VAE_OBJECTIVE_DREG) {
-            V z = V_FMA(s, e, V_GET(head, i, n));
-            d = V_MUL(V_SET1(weight), V_FMA(p, V_SUB(z, V_DIV(e, s)), d));
+            VAE__V z = VAE__FMA(s, e, VAE__GET(head, i, n));
+            d = VAE__MUL(VAE__SET1(weight), VAE__FMA(p, VAE__SUB(z, VAE__DIV(e, s)), d));
         }
-        V_PUT(dhead, i, n, V_ADD(V_GET(dhead, i, n), d));
-        l = V_FMA(V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), t), d, V_GET(dhead + n, i, n));
+        VAE__PUT(dhead, i, n, VAE__ADD(VAE__GET(dhead, i, n), d));
+        l = VAE__FMA(VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), t), d,
+                     VAE__GET(dhead + n, i, n));
         if (objective == VAE_OBJECTIVE_IWAE) {
-            V push = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(half, p));
-            l = V_SUB(l, push);
+            VAE__V push = VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, p));
+            l = VAE__SUB(l, push);
         }
-        V_PUT(dhead + n, i, n, l);
+        VAE__PUT(dhead + n, i, n, l);
     }
 }
 
 /* log q(z|x) - log p(z) at z = mu + exp(logvar / 2) eps: 1/2 sum z^2 - eps^2 - logvar. */
 static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const float *z) {
-    V parts[16 / V_W];
-    const V half = V_SET1(0.5f);
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V e = V_GET(eps, at, n), l = V_CLAMP_LOGVAR(V_GET(head + n, at, n));
-            V to = V_GET(z, at, n), value = V_SUB(V_FMA(to, to, V_NEG(V_MUL(e, e))), l);
-            parts[j] = V_FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V e = VAE__GET(eps, at, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+            VAE__V to = VAE__GET(z, at, n),
+                value = VAE__SUB(VAE__FMA(to, to, VAE__NEG(VAE__MUL(e, e))), l);
+            parts[j] = VAE__FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
         }
     }
     return VAE__FN(reduce)(parts);
@@ -3597,18 +3739,20 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
 
 /* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
-    V parts[16 / V_W];
-    const V up = V_SET1(scale), zero = V_ZERO();
+    VAE__V parts[16 / VAE__W];
+    const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V v = V_GET(x, at, n);
-            parts[j] = V_ADD(parts[j], V_ABS(v));
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V v = VAE__GET(x, at, n);
+            parts[j] = VAE__ADD(parts[j], VAE__ABS(v));
             if (dx) {
-                V step = V_SELECT(V_GT(v, zero), up, V_SELECT(V_GT(zero, v), V_NEG(up), zero));
-                V_PUT(dx, at, n, V_ADD(V_GET(dx, at, n), step));
+                VAE__V step =
+                    VAE__SELECT(VAE__GT(v, zero), up,
+                                VAE__SELECT(VAE__GT(zero, v), VAE__NEG(up), zero));
+                VAE__PUT(dx, at, n, VAE__ADD(VAE__GET(dx, at, n), step));
             }
         }
     }
@@ -3621,23 +3765,24 @@ static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) 
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
 static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
                          float *dhead) {
-    V parts[16 / V_W];
-    const V half = V_SET1(0.5f);
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V mu = V_GET(head, at, n), raw = V_GET(head + n, at, n);
-            V l = V_CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
-            parts[j] = V_FMA(half, V_FMA(mu, mu, V_SUB(grown, l)), parts[j]);
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V mu = VAE__GET(head, at, n), raw = VAE__GET(head + n, at, n);
+            VAE__V l = VAE__CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
+            parts[j] = VAE__FMA(half, VAE__FMA(mu, mu, VAE__SUB(grown, l)), parts[j]);
             if (dhead) {
-                V push = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_MUL(half, grown));
-                V factor = V_SET1(scale);
-                if (keep) factor = V_MUL(factor, V_GET(keep, at, n));
-                V_HIDE(factor);
-                V_PUT(dhead, at, n, V_FMA(factor, mu, V_GET(dhead, at, n)));
-                V_PUT(dhead + n, at, n, V_FMA(factor, push, V_GET(dhead + n, at, n)));
+                VAE__V push =
+                    VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, grown));
+                VAE__V factor = VAE__SET1(scale);
+                if (keep) factor = VAE__MUL(factor, VAE__GET(keep, at, n));
+                VAE__HIDE(factor);
+                VAE__PUT(dhead, at, n, VAE__FMA(factor, mu, VAE__GET(dhead, at, n)));
+                VAE__PUT(dhead + n, at, n, VAE__FMA(factor, push, VAE__GET(dhead + n, at, n)));
             }
         }
     }
@@ -3646,11 +3791,11 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
 
 /* The same, each latent's own. */
 static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
-    const V half = V_SET1(0.5f);
+    const VAE__V half = VAE__SET1(0.5f);
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V mu = V_GET(head, i, n), l = V_CLAMP_LOGVAR(V_GET(head + n, i, n));
-        V_PUT(kl, i, n, V_MUL(half, V_FMA(mu, mu, V_SUB(VAE__FN(v_expm1)(l), l))));
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V mu = VAE__GET(head, i, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, i, n));
+        VAE__PUT(kl, i, n, VAE__MUL(half, VAE__FMA(mu, mu, VAE__SUB(VAE__FN(v_expm1)(l), l))));
     }
 }
 
@@ -3660,17 +3805,17 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
  * floats apart in y and `run` in the window's row of values. */
 static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
                              size_t run, float *y, size_t row_step, size_t line) {
-    const size_t whole = n / V_W * V_W, rest = n - whole;
+    const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
     size_t r, t, i;
     for (r = 0; r < m; r++) {
         const float *from = values + r * pitch;
         float *to = y + r * row_step;
         for (t = 0; t < taps; t++, from += run, to += line) {
-            for (i = 0; i < whole; i += V_W)
-                V_STORE(to + i, V_ADD(V_LOAD(to + i), V_LOAD(from + i)));
+            for (i = 0; i < whole; i += VAE__W)
+                VAE__STORE(to + i, VAE__ADD(VAE__LOAD(to + i), VAE__LOAD(from + i)));
             if (rest)
-                V_PUT(to + whole, 0, rest, V_ADD(V_GET(to + whole, 0, rest),
-                                                 V_GET(from + whole, 0, rest)));
+                VAE__PUT(to + whole, 0, rest, VAE__ADD(VAE__GET(to + whole, 0, rest),
+                                                       VAE__GET(from + whole, 0, rest)));
         }
     }
 }
@@ -3689,14 +3834,15 @@ static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, cons
     for (i = 0; i < h; i++) {
         for (j = 0; j < w; j++, y += c) {
             const float *corner = x + (i * f * w * f + j * f) * c;
-            for (q = 0; q < c; q += V_W) {
-                V sum = V_GET(corner, q, c);
+            for (q = 0; q < c; q += VAE__W) {
+                VAE__V sum = VAE__GET(corner, q, c);
                 for (t = 1; t < f * f; t++) {
-                    V v = V_GET(corner + (t / f * w * f + t % f) * c, q, c);
-                    VM kept = VI_GT(V_BITS(V_ABS(sum)), VI_SET1(0x7f800000u)); /* NaN stays */
-                    sum = of > 0 ? V_ADD(sum, v) : V_SELECT(kept, sum, V_MAX(sum, v));
+                    VAE__V v = VAE__GET(corner + (t / f * w * f + t % f) * c, q, c);
+                    /* NaN stays */
+                    VAE__VM kept = VAE__I_GT(VAE__BITS(VAE__ABS(sum)), VAE__I_SET1(0x7f800000u));
+                    sum = of > 0 ? VAE__ADD(sum, v) : VAE__SELECT(kept, sum, VAE__MAX(sum, v));
                 }
-                V_PUT(y, q, c, of > 0 ? V_MUL(sum, V_SET1(of)) : sum);
+                VAE__PUT(y, q, c, of > 0 ? VAE__MUL(sum, VAE__SET1(of)) : sum);
             }
         }
     }
@@ -3710,22 +3856,23 @@ static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, co
     for (i = 0; i < h; i++) {
         for (j = 0; j < w; j++, dy += c) {
             const size_t corner = (i * f * w * f + j * f) * c;
-            for (q = 0; q < c; q += V_W) {
-                V d = V_GET(dy, q, c), best = V_ZERO(), place = V_ZERO();
+            for (q = 0; q < c; q += VAE__W) {
+                VAE__V d = VAE__GET(dy, q, c), best = VAE__ZERO(), place = VAE__ZERO();
                 if (!(of > 0)) {
-                    best = V_GET(x + corner, q, c);
+                    best = VAE__GET(x + corner, q, c);
                     for (t = 1; t < f * f; t++) {
-                        V v = V_GET(x + corner + (t / f * w * f + t % f) * c, q, c);
-                        VM more = V_GT(v, best);
-                        place = V_SELECT(more, V_SET1((float)(int)t), place);
-                        best = V_SELECT(more, v, best);
+                        VAE__V v = VAE__GET(x + corner + (t / f * w * f + t % f) * c, q, c);
+                        VAE__VM more = VAE__GT(v, best);
+                        place = VAE__SELECT(more, VAE__SET1((float)(int)t), place);
+                        best = VAE__SELECT(more, v, best);
                     }
                 }
                 for (t = 0; t < f * f; t++) {
-                    V v = V_MUL(d, V_SET1(of)), here = V_SET1((float)(int)t);
+                    VAE__V v = VAE__MUL(d, VAE__SET1(of)), here = VAE__SET1((float)(int)t);
                     if (!(of > 0))
-                        v = V_SELECT(VM_OR(V_GT(here, place), V_GT(place, here)), V_ZERO(), d);
-                    V_PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
+                        v = VAE__SELECT(VAE__M_OR(VAE__GT(here, place), VAE__GT(place, here)),
+                                        VAE__ZERO(), d);
+                    VAE__PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
                 }
             }
         }
@@ -3737,9 +3884,10 @@ static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, co
 /* out = x a + y, or x a without y */
 static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V v = V_GET(x, i, n);
-        V_PUT(out, i, n, y ? V_FMA(v, V_SET1(a), V_GET(y, i, n)) : V_MUL(v, V_SET1(a)));
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(x, i, n);
+        VAE__PUT(out, i, n,
+                 y ? VAE__FMA(v, VAE__SET1(a), VAE__GET(y, i, n)) : VAE__MUL(v, VAE__SET1(a)));
     }
 }
 
@@ -3750,12 +3898,12 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
                             const float *slope, float *y) {
     size_t r, j;
     for (r = 0; r < rows; r++, x += n, y += n) {
-        for (j = 0; j < n; j += V_W) {
-            V v = V_GET(x, j, n), s = V_GET(scale, j, n);
-            if (shift) v = V_SUB(v, V_GET(shift, j, n));
-            v = offset ? V_FMA(v, s, V_GET(offset, j, n)) : V_MUL(v, s);
-            if (dz) v = V_FMA(V_GET(dz + r * n, j, n), V_GET(slope, j, n), v);
-            V_PUT(y, j, n, v);
+        for (j = 0; j < n; j += VAE__W) {
+            VAE__V v = VAE__GET(x, j, n), s = VAE__GET(scale, j, n);
+            if (shift) v = VAE__SUB(v, VAE__GET(shift, j, n));
+            v = offset ? VAE__FMA(v, s, VAE__GET(offset, j, n)) : VAE__MUL(v, s);
+            if (dz) v = VAE__FMA(VAE__GET(dz + r * n, j, n), VAE__GET(slope, j, n), v);
+            VAE__PUT(y, j, n, v);
         }
     }
 }
@@ -3787,14 +3935,14 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
 
 /* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
-    V parts[16 / V_W];
+    VAE__V parts[16 / VAE__W];
     size_t i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V v = V_GET(a, at, n);
-            parts[j] = b ? V_FMA(v, V_GET(b, at, n), parts[j]) : V_ADD(parts[j], v);
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V v = VAE__GET(a, at, n);
+            parts[j] = b ? VAE__FMA(v, VAE__GET(b, at, n), parts[j]) : VAE__ADD(parts[j], v);
         }
     return VAE__FN(reduce)(parts);
 }
@@ -3802,42 +3950,43 @@ VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
 /* y = (x - mean) / sqrt(variance + eps) over n numbers; returns the factor. */
 static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y) {
     const double count = (double)n;
-    const V mean = V_SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, x, NULL), count));
+    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, x, NULL), count));
     float inverse;
     size_t i;
-    for (i = 0; i < n; i += V_W) V_PUT(y, i, n, V_SUB(V_GET(x, i, n), mean));
+    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__SUB(VAE__GET(x, i, n), mean));
     inverse = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(
         vae__div_d((double)VAE__FN(row_sum)(n, y, y), count), (double)eps)));
-    for (i = 0; i < n; i += V_W) V_PUT(y, i, n, V_MUL(V_GET(y, i, n), V_SET1(inverse)));
+    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n,
+                                             VAE__MUL(VAE__GET(y, i, n), VAE__SET1(inverse)));
     return inverse;
 }
 
 /* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
 static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
     const double count = (double)n;
-    const V mean = V_SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
-    const V along = V_SET1((float)-vae__div_d((double)VAE__FN(row_sum)(n, dx, y), count));
+    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
+    const VAE__V along = VAE__SET1((float)-vae__div_d((double)VAE__FN(row_sum)(n, dx, y), count));
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V d = V_FMA(V_GET(y, i, n), along, V_SUB(V_GET(dx, i, n), mean));
-        V_PUT(dx, i, n, V_MUL(d, V_SET1(inverse)));
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V d = VAE__FMA(VAE__GET(y, i, n), along, VAE__SUB(VAE__GET(dx, i, n), mean));
+        VAE__PUT(dx, i, n, VAE__MUL(d, VAE__SET1(inverse)));
     }
 }
 
 /* y = x scale where the element's word is at least `threshold`, else 0. */
 static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
                              const float *x, float *y) {
-    const VI sign = VI_SET1(0x80000000u), limit = VI_SET1(threshold ^ 0x80000000u);
-    uint32_t words[4 * V_W], block = 0;
+    const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
+    uint32_t words[4 * VAE__W], block = 0;
     size_t i, j;
-    for (i = 0; i < n; i += 4 * V_W, block += V_W) {
-        VI w[4];
+    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
+        VAE__VI w[4];
         VAE__FN(philox)(at, block, w);
-        VI_STORE4(words, w[0], w[1], w[2], w[3]);
-        for (j = 0; j < 4 && i + j * V_W < n; j++) {
-            VM drop = VI_GT(limit, VI_XOR(VI_LOAD(words + j * V_W), sign));
-            V v = V_MUL(V_GET(x, i + j * V_W, n), V_SET1(scale));
-            V_PUT(y, i + j * V_W, n, V_SELECT(drop, V_ZERO(), v));
+        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
+            VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
+            VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
+            VAE__PUT(y, i + j * VAE__W, n, VAE__SELECT(drop, VAE__ZERO(), v));
         }
     }
 }
@@ -3869,68 +4018,73 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
 
 /* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
  * near 0, where the series takes over (next term below 2e-8). */
-VAE__INLINE V VAE__FN(v_cb_mean)(V a) {
-    const V one = V_SET1(1.0f);
-    V size = V_ABS(a), u = V_MUL(a, a), p, outer, safe;
-    safe = V_MAX(V_SET1(0.5f), size);
-    outer = V_SUB(V_DIV(one, V_NEG(VAE__FN(v_expm1)(V_NEG(safe)))), V_DIV(one, safe));
-    outer = V_SELECT(V_GT(V_ZERO(), a), V_SUB(one, outer), outer);
-    p = V_FMA(u, V_SET1(-8.26719577e-07f), V_SET1(3.30687831e-05f));
-    p = V_FMA(p, u, V_SET1(-0.00138888889f));
-    p = V_FMA(p, u, V_SET1(0.0833333333f));
-    p = V_FMA(p, a, V_SET1(0.5f));
-    return V_SELECT(V_GT(size, one), outer, p);
+VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
+    const VAE__V one = VAE__SET1(1.0f);
+    VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
+    safe = VAE__MAX(VAE__SET1(0.5f), size);
+    outer = VAE__SUB(VAE__DIV(one, VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(safe)))),
+                     VAE__DIV(one, safe));
+    outer = VAE__SELECT(VAE__GT(VAE__ZERO(), a), VAE__SUB(one, outer), outer);
+    p = VAE__FMA(u, VAE__SET1(-8.26719577e-07f), VAE__SET1(3.30687831e-05f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.00138888889f));
+    p = VAE__FMA(p, u, VAE__SET1(0.0833333333f));
+    p = VAE__FMA(p, a, VAE__SET1(0.5f));
+    return VAE__SELECT(VAE__GT(size, one), outer, p);
 }
 
 /* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
  * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
  * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
  * Cunningham 2019 (arXiv:1907.06845). */
-VAE__INLINE V VAE__FN(v_cb_value)(V a, V x) {
-    V size = V_ABS(a), ratio;
-    ratio = V_DIV(V_NEG(VAE__FN(v_expm1)(V_NEG(V_MAX(V_SET1(1e-4f), size)))),
-                  V_MAX(V_SET1(1e-4f), size));
-    ratio = V_SELECT(V_GT(size, V_SET1(1e-4f)), ratio, V_FMA(size, V_SET1(-0.5f), V_SET1(1.0f)));
-    x = V_SELECT(V_GT(a, V_ZERO()), V_SUB(V_SET1(1.0f), x), x);
-    return V_FMA(size, x, VAE__FN(v_log)(ratio));
+VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
+    VAE__V size = VAE__ABS(a), ratio;
+    ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
+                     VAE__MAX(VAE__SET1(1e-4f), size));
+    ratio = VAE__SELECT(VAE__GT(size, VAE__SET1(1e-4f)), ratio,
+                        VAE__FMA(size, VAE__SET1(-0.5f), VAE__SET1(1.0f)));
+    x = VAE__SELECT(VAE__GT(a, VAE__ZERO()), VAE__SUB(VAE__SET1(1.0f), x), x);
+    return VAE__FMA(size, x, VAE__FN(v_log)(ratio));
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
-VAE__INLINE V VAE__FN(v_gaussian_at)(V m, V raw, V x, V *dm, V *dl) {
-    const V half = V_SET1(0.5f);
-    V l = V_CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(V_NEG(l)), d = V_SUB(m, x), q;
-    *dm = V_MUL(d, inv);
-    q = V_MUL(*dm, d);
-    *dl = V_SELECT(V_LOGVAR_OUTSIDE(raw), V_ZERO(), V_FMA(V_NEG(half), q, half));
-    return V_MUL(half, V_ADD(V_ADD(q, l), V_SET1(1.83787707f)));
+VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+    const VAE__V half = VAE__SET1(0.5f);
+    VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
+    *dm = VAE__MUL(d, inv);
+    q = VAE__MUL(*dm, d);
+    *dl = VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__FMA(VAE__NEG(half), q, half));
+    return VAE__MUL(half, VAE__ADD(VAE__ADD(q, l), VAE__SET1(1.83787707f)));
 }
 
-#define V_LOGISTIC_LOW V_SET1(-7.0f)
-#define V_LOGISTIC_HIGH V_SET1(20.0f)
+#define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
+#define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
 /* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
  * ones endless: with u and v those ends in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__INLINE V VAE__FN(v_logistic)(V m, V raw, V x, V *dm, V *dl) {
-    const V step = V_SET1(0.00196078431f), zero = V_ZERO();
-    V l = V_MIN(V_LOGISTIC_HIGH, V_MAX(V_LOGISTIC_LOW, raw)), inv = VAE__FN(v_exp)(V_NEG(l));
-    V d = V_SUB(x, m), u = V_MUL(V_ADD(d, step), inv), v = V_MUL(V_SUB(d, step), inv);
-    V width = V_MUL(V_SET1(0.00392156863f), inv), fall, value, du, dv, dw;
-    VM lowest = V_GT(step, x), highest = V_GT(x, V_SET1(0.998039216f));
-    fall = VAE__FN(v_expm1)(V_NEG(width));
-    du = V_SELECT(highest, zero, V_NEG(VAE__FN(v_sigmoid)(V_NEG(u))));
-    dv = V_SELECT(lowest, zero, VAE__FN(v_sigmoid)(v));
+VAE__INLINE VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+    const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
+    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
+        inv = VAE__FN(v_exp)(VAE__NEG(l));
+    VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
+        v = VAE__MUL(VAE__SUB(d, step), inv);
+    VAE__V width = VAE__MUL(VAE__SET1(0.00392156863f), inv), fall, value, du, dv, dw;
+    VAE__VM lowest = VAE__GT(step, x), highest = VAE__GT(x, VAE__SET1(0.998039216f));
+    fall = VAE__FN(v_expm1)(VAE__NEG(width));
+    du = VAE__SELECT(highest, zero, VAE__NEG(VAE__FN(v_sigmoid)(VAE__NEG(u))));
+    dv = VAE__SELECT(lowest, zero, VAE__FN(v_sigmoid)(v));
     /* d/dw of -log(1 - e^-w) is -e^-w / (1 - e^-w) */
-    dw = V_DIV(V_ADD(fall, V_SET1(1.0f)), fall);
-    value = V_NEG(VAE__FN(v_log)(V_NEG(fall)));
-    dw = V_SELECT(VM_OR(lowest, highest), zero, dw);
-    value = V_SELECT(VM_OR(lowest, highest), zero, value);
-    value = V_ADD(value, V_SELECT(highest, zero, VAE__FN(v_softplus)(V_NEG(u))));
-    value = V_ADD(value, V_SELECT(lowest, zero, VAE__FN(v_softplus)(v)));
-    *dm = V_MUL(V_NEG(inv), V_ADD(du, dv));
-    *dl = V_NEG(V_FMA(dw, width, V_FMA(dv, v, V_MUL(du, u))));
-    *dl = V_SELECT(VM_OR(V_GT(V_LOGISTIC_LOW, raw), V_GT(raw, V_LOGISTIC_HIGH)), zero, *dl);
+    dw = VAE__DIV(VAE__ADD(fall, VAE__SET1(1.0f)), fall);
+    value = VAE__NEG(VAE__FN(v_log)(VAE__NEG(fall)));
+    dw = VAE__SELECT(VAE__M_OR(lowest, highest), zero, dw);
+    value = VAE__SELECT(VAE__M_OR(lowest, highest), zero, value);
+    value = VAE__ADD(value, VAE__SELECT(highest, zero, VAE__FN(v_softplus)(VAE__NEG(u))));
+    value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__FN(v_softplus)(v)));
+    *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
+    *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
+    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
+                      zero, *dl);
     return value;
 }
 
@@ -3942,11 +4096,11 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     const int cb = kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
     const int one = kind == VAE_LIKELIHOOD_LOGISTIC;
     const int two = !cb && !one;
-    const V factor = V_SET1(scale);
-    V parts[16 / V_W], along[16 / V_W];
+    const VAE__V factor = VAE__SET1(scale);
+    VAE__V parts[16 / VAE__W], along[16 / VAE__W];
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = along[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = along[j] = VAE__ZERO();
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
         if (two) {
@@ -3954,23 +4108,25 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
             VAE__FN(split)(first, run, c, 1, out, l);
         }
         for (i = 0; i < run; i += 16) {
-            for (j = 0; j < 16 / V_W; j++) {
-                const size_t at = i + j * V_W;
-                V t = V_GET(x + first, at, run), a = V_GET(two ? m : out + first, at, run);
-                V b = two ? V_GET(l, at, run) : V_SET1(shared), value, da, db = V_ZERO();
+            for (j = 0; j < 16 / VAE__W; j++) {
+                const size_t at = i + j * VAE__W;
+                VAE__V t = VAE__GET(x + first, at, run),
+                    a = VAE__GET(two ? m : out + first, at, run);
+                VAE__V b = two ? VAE__GET(l, at, run) : VAE__SET1(shared), value, da,
+                    db = VAE__ZERO();
                 if (cb) {
                     value = VAE__FN(v_cb_value)(a, t);
-                    da = V_SUB(VAE__FN(v_cb_mean)(a), t);
+                    da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
                 } else if (kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL) {
                     value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
                 } else {
                     value = VAE__FN(v_logistic)(a, b, t, &da, &db);
                 }
-                parts[j] = V_ADD(parts[j], VAE__FN(keep)(value, at, run));
-                if (one) along[j] = V_ADD(along[j], VAE__FN(keep)(db, at, run));
+                parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
+                if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
                 if (dout) {
-                    V_PUT(two ? m : dout + first, at, run, V_MUL(da, factor));
-                    if (two) V_PUT(l, at, run, V_MUL(db, factor));
+                    VAE__PUT(two ? m : dout + first, at, run, VAE__MUL(da, factor));
+                    if (two) VAE__PUT(l, at, run, VAE__MUL(db, factor));
                 }
             }
         }
@@ -3988,17 +4144,17 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
 
 /* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
-    V parts[16 / V_W];
+    VAE__V parts[16 / VAE__W];
     float sum;
     size_t i, j;
     *top = a[0];
     for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
-    for (j = 0; j < 16 / V_W; j++) parts[j] = V_ZERO();
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
     for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / V_W; j++) {
-            const size_t at = i + j * V_W;
-            V e = VAE__FN(v_exp)(V_SUB(V_GET(a, at, n), V_SET1(*top)));
-            parts[j] = V_ADD(parts[j], VAE__FN(keep)(e, at, n));
+        for (j = 0; j < 16 / VAE__W; j++) {
+            const size_t at = i + j * VAE__W;
+            VAE__V e = VAE__FN(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
+            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
         }
     sum = VAE__FN(reduce)(parts);
     VAE__FN(map)(VAE__FN_LOG, 1, &sum, &sum);
@@ -4030,10 +4186,10 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
         VAE__HIDE_F(value);
         parts[i % 16] = parts[i % 16] + value;
         VAE__HIDE_F(parts[i % 16]);
-        for (j = 0; dout && j < k; j += V_W) {
-            V p = V_SUB(V_SUB(V_GET(a, j, k), V_SET1(top)), V_SET1(norm));
+        for (j = 0; dout && j < k; j += VAE__W) {
+            VAE__V p = VAE__SUB(VAE__SUB(VAE__GET(a, j, k), VAE__SET1(top)), VAE__SET1(norm));
             p = VAE__FN(v_exp)(p);
-            V_PUT(dout + i * k, j, k, V_MUL(p, V_SET1(scale)));
+            VAE__PUT(dout + i * k, j, k, VAE__MUL(p, VAE__SET1(scale)));
         }
         if (dout) {
             float d = dout[i * k + level] - scale;
@@ -4054,37 +4210,39 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
  * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
  * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
  * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
-VAE__INLINE V VAE__FN(v_logistic_mean)(V m, V s, V inv) {
-    const V one = V_SET1(1.0f), zero = V_ZERO(), h = V_SET1(0.00392156863f);
-    const VM fine = V_GT(V_SET1(0.00235294118f), s), wide = V_GT(s, V_SET1(16.0f));
-    V from = V_SELECT(wide, V_SET1(0.211324871f), zero), to = V_SUB(one, from);
-    V u = V_MUL(V_SUB(m, from), inv), v = V_MUL(V_SUB(m, to), inv), cut, low, t, p, q, y;
-    u = V_MIN(V_SET1(100.0f), V_MAX(V_SET1(-100.0f), u));
-    v = V_MIN(V_SET1(100.0f), V_MAX(V_SET1(-100.0f), v));
-    cut = V_MIN(one, V_MAX(zero, m));
+VAE__INLINE VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
+    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
+    const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
+    VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
+    VAE__V u = VAE__MUL(VAE__SUB(m, from), inv), v = VAE__MUL(VAE__SUB(m, to), inv), cut, low, t, p,
+        q, y;
+    u = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), u));
+    v = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), v));
+    cut = VAE__MIN(one, VAE__MAX(zero, m));
     t = VAE__FN(v_exp_minus)(u, &low);
     p = VAE__FN(v_sigmoid_of)(u, t, low);
-    y = VAE__FN(v_softplus_of)(V_NEG(V_ABS(u)), t, low);
+    y = VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(u)), t, low);
     t = VAE__FN(v_exp_minus)(v, &low);
     q = VAE__FN(v_sigmoid_of)(v, t, low);
-    y = V_FMA(s, V_SUB(y, VAE__FN(v_softplus_of)(V_NEG(V_ABS(v)), t, low)), cut);
-    t = V_SUB(V_MUL(q, V_SUB(one, q)), V_MUL(p, V_SUB(one, p)));
-    y = V_FMA(V_MUL(t, inv), V_SET1(6.40779187e-07f), y); /* h^2 / 24 */
-    y = V_SELECT(wide, V_MUL(V_SET1(0.5f), V_ADD(p, q)), y);
-    if (VM_ANY(fine)) {
-        V k = V_SUB(V_FMA(cut, V_SET1(255.0f), V_SET1(8388608.0f)), V_SET1(8388616.0f)), sum;
+    y = VAE__FMA(s, VAE__SUB(y, VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(v)), t, low)), cut);
+    t = VAE__SUB(VAE__MUL(q, VAE__SUB(one, q)), VAE__MUL(p, VAE__SUB(one, p)));
+    y = VAE__FMA(VAE__MUL(t, inv), VAE__SET1(6.40779187e-07f), y); /* h^2 / 24 */
+    y = VAE__SELECT(wide, VAE__MUL(VAE__SET1(0.5f), VAE__ADD(p, q)), y);
+    if (VAE__M_ANY(fine)) {
+        VAE__V k = VAE__SUB(VAE__FMA(cut, VAE__SET1(255.0f), VAE__SET1(8388608.0f)),
+                            VAE__SET1(8388616.0f)), sum;
         int i;
-        sum = V_MAX(zero, k); /* levels up to k are below the window */
+        sum = VAE__MAX(zero, k); /* levels up to k are below the window */
         for (i = 0; i < 16; i++) {
-            k = V_ADD(k, one);
-            t = V_MUL(V_FMA(V_SUB(V_SET1(0.5f), k), h, m), inv);
-            t = VAE__FN(v_sigmoid)(V_MIN(V_SET1(100.0f), V_MAX(V_SET1(-100.0f), t)));
-            t = V_SELECT(VM_OR(V_GT(one, k), V_GT(k, V_SET1(255.0f))), zero, t);
-            sum = V_ADD(sum, t);
+            k = VAE__ADD(k, one);
+            t = VAE__MUL(VAE__FMA(VAE__SUB(VAE__SET1(0.5f), k), h, m), inv);
+            t = VAE__FN(v_sigmoid)(VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), t)));
+            t = VAE__SELECT(VAE__M_OR(VAE__GT(one, k), VAE__GT(k, VAE__SET1(255.0f))), zero, t);
+            sum = VAE__ADD(sum, t);
         }
-        y = V_SELECT(fine, V_MUL(sum, h), y);
+        y = VAE__SELECT(fine, VAE__MUL(sum, h), y);
     }
-    return V_MIN(one, V_MAX(zero, y));
+    return VAE__MIN(one, VAE__MAX(zero, y));
 }
 
 /* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
@@ -4094,7 +4252,7 @@ VAE__INLINE V VAE__FN(v_logistic_mean)(V m, V s, V inv) {
  * parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
-    const V one = V_SET1(1.0f), zero = V_ZERO();
+    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
     if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
@@ -4127,67 +4285,69 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
         }
-        for (i = 0; i < run; i += V_W) {
-            V a = V_GET(two ? m : out + first, i, run), r = u ? V_GET(u + first, i, run) : zero;
+        for (i = 0; i < run; i += VAE__W) {
+            VAE__V a = VAE__GET(two ? m : out + first, i, run),
+                r = u ? VAE__GET(u + first, i, run) : zero;
             switch (kind) {
             case VAE_LIKELIHOOD_BERNOULLI:
                 a = VAE__FN(v_sigmoid)(a);
-                if (u) a = V_SELECT(V_GT(a, r), one, zero);
+                if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
             case VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI:
                 if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
-                    V size = V_MAX(V_SET1(1e-3f), V_ABS(a)), t;
-                    t = V_DIV(VAE__FN(v_log1p)(V_MUL(r, VAE__FN(v_expm1)(V_NEG(size)))),
-                              V_NEG(size));
-                    t = V_MIN(one, V_MAX(zero, t));
-                    a = V_SELECT(V_GT(a, zero), V_SUB(one, t), t);
+                    VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
+                    t = VAE__DIV(VAE__FN(v_log1p)(VAE__MUL(r, VAE__FN(v_expm1)(VAE__NEG(size)))),
+                                 VAE__NEG(size));
+                    t = VAE__MIN(one, VAE__MAX(zero, t));
+                    a = VAE__SELECT(VAE__GT(a, zero), VAE__SUB(one, t), t);
                 } else {
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
             case VAE_LIKELIHOOD_LOGISTIC: case VAE_LIKELIHOOD_LOGISTIC_PIXEL: {
-                V s = two ? V_GET(l, i, run) : V_SET1(deviation), inv;
-                s = V_MIN(V_LOGISTIC_HIGH, V_MAX(V_LOGISTIC_LOW, s));
-                inv = VAE__FN(v_exp)(V_NEG(s));
+                VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
+                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
+                inv = VAE__FN(v_exp)(VAE__NEG(s));
                 s = VAE__FN(v_exp)(s);
                 if (u) { /* the nearest level to m + s log(r / (1 - r)) */
-                    V odds;
-                    r = V_MAX(V_SET1(2.98023224e-08f), r);
-                    odds = V_SUB(VAE__FN(v_log)(r), VAE__FN(v_log1p)(V_NEG(r)));
-                    a = V_MIN(one, V_MAX(zero, V_FMA(s, odds, a)));
-                    a = V_FMA(a, V_SET1(255.0f), V_SET1(8388608.0f));
-                    a = V_DIV(V_SUB(a, V_SET1(8388608.0f)), V_SET1(255.0f));
+                    VAE__V odds;
+                    r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
+                    odds = VAE__SUB(VAE__FN(v_log)(r), VAE__FN(v_log1p)(VAE__NEG(r)));
+                    a = VAE__MIN(one, VAE__MAX(zero, VAE__FMA(s, odds, a)));
+                    a = VAE__FMA(a, VAE__SET1(255.0f), VAE__SET1(8388608.0f));
+                    a = VAE__DIV(VAE__SUB(a, VAE__SET1(8388608.0f)), VAE__SET1(255.0f));
                 } else {
                     a = VAE__FN(v_logistic_mean)(a, s, inv);
                 }
                 break;
             }
             default: { /* the gaussians */
-                V s = V_SET1(deviation);
+                VAE__V s = VAE__SET1(deviation);
                 if (two)
-                    s = VAE__FN(v_exp)(V_MUL(V_SET1(0.5f), V_CLAMP_LOGVAR(V_GET(l, i, run))));
-                if (u) a = V_FMA(s, r, a);
+                    s = VAE__FN(v_exp)(VAE__MUL(VAE__SET1(0.5f),
+                                                VAE__CLAMP_LOGVAR(VAE__GET(l, i, run))));
+                if (u) a = VAE__FMA(s, r, a);
                 break;
             }
             }
-            V_PUT(x + first, i, run, a);
+            VAE__PUT(x + first, i, run, a);
         }
     }
 }
 
 /* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
 
-#define V_DEVIATION_LEAST V_SET1(0.001f)
+#define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
 /* logvar = 2 log deviation(a) for n numbers a. */
 static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V v = V_GET(a, i, n), s = V_ABS(v);
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
         if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
         else if (head == VAE_HEAD_RELU) s = v;
-        s = V_MAX(V_DEVIATION_LEAST, s);
-        V_PUT(logvar, i, n, V_MUL(V_SET1(2.0f), VAE__FN(v_log)(s)));
+        s = VAE__MAX(VAE__DEVIATION_LEAST, s);
+        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
     }
 }
 
@@ -4195,28 +4355,28 @@ static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
 static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V v = V_GET(a, i, n), s = V_ABS(v), slope = V_SET1(2.0f);
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
         if (head == VAE_HEAD_SOFTPLUS) {
             s = VAE__FN(v_softplus)(v);
-            slope = V_MUL(slope, VAE__FN(v_sigmoid)(v));
+            slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
         } else if (head == VAE_HEAD_RELU) {
             s = v;
         } else {
-            slope = V_SELECT(V_GT(V_ZERO(), v), V_NEG(slope), slope);
+            slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
         }
-        slope = V_SELECT(V_GT(s, V_DEVIATION_LEAST), V_DIV(slope, s), V_ZERO());
-        V_HIDE(slope);
-        V_PUT(da, i, n, V_MUL(V_GET(dlogvar, i, n), slope));
+        slope = VAE__SELECT(VAE__GT(s, VAE__DEVIATION_LEAST), VAE__DIV(slope, s), VAE__ZERO());
+        VAE__HIDE(slope);
+        VAE__PUT(da, i, n, VAE__MUL(VAE__GET(dlogvar, i, n), slope));
     }
 }
 
 /* ---- optimisers: one pass over w, g, m, v; they return whether w is finite ---- */
 
 /* Lanes of v before n that are infinite or NaN. */
-VAE__INLINE VM VAE__FN(v_bad)(V v, size_t i, size_t n) {
+VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
     v = VAE__FN(keep)(v, i, n);
-    return VI_GT(VI_AND(V_BITS(v), VI_SET1(0x7fffffffu)), VI_SET1(0x7f7fffffu));
+    return VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0x7f7fffffu));
 }
 
 /* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
@@ -4224,51 +4384,52 @@ VAE__INLINE VM VAE__FN(v_bad)(V v, size_t i, size_t n) {
  * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
 static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
                          const vae__adam_step *s) {
-    const V gscale = V_SET1(s->gscale), b1 = V_SET1(s->b1), c1 = V_SET1(s->one_minus_b1);
-    const V b2 = V_SET1(s->b2), c2 = V_SET1(s->one_minus_b2), rate = V_SET1(-s->rate);
-    const V inv = V_SET1(s->inv_bias), eps = V_SET1(s->eps), decay = V_SET1(s->decay);
-    const V l2 = V_SET1(s->l2);
-    VM bad = V_GT(V_ZERO(), V_ZERO());
+    const VAE__V gscale = VAE__SET1(s->gscale), b1 = VAE__SET1(s->b1),
+        c1 = VAE__SET1(s->one_minus_b1);
+    const VAE__V b2 = VAE__SET1(s->b2), c2 = VAE__SET1(s->one_minus_b2), rate = VAE__SET1(-s->rate);
+    const VAE__V inv = VAE__SET1(s->inv_bias), eps = VAE__SET1(s->eps), decay = VAE__SET1(s->decay);
+    const VAE__V l2 = VAE__SET1(s->l2);
+    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V old = V_GET(w, i, n), mi, vi, step;
-        V gi = V_FMA(l2, old, V_MUL(gscale, V_GET(g, i, n)));
-        mi = V_FMA(c1, gi, V_MUL(b1, V_GET(m, i, n)));
-        vi = V_FMA(V_MUL(c2, gi), gi, V_MUL(b2, V_GET(v, i, n)));
-        step = V_DIV(mi, V_FMA(V_SQRT(vi), inv, eps));
-        V_PUT(m, i, n, mi);
-        V_PUT(v, i, n, vi);
-        old = V_FMA(rate, step, V_MUL(decay, old));
-        V_PUT(w, i, n, old);
-        bad = VM_OR(bad, VAE__FN(v_bad)(old, i, n));
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V old = VAE__GET(w, i, n), mi, vi, step;
+        VAE__V gi = VAE__FMA(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
+        mi = VAE__FMA(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
+        vi = VAE__FMA(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
+        step = VAE__DIV(mi, VAE__FMA(VAE__SQRT(vi), inv, eps));
+        VAE__PUT(m, i, n, mi);
+        VAE__PUT(v, i, n, vi);
+        old = VAE__FMA(rate, step, VAE__MUL(decay, old));
+        VAE__PUT(w, i, n, old);
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
     }
-    return !VM_ANY(bad);
+    return !VAE__M_ANY(bad);
 }
 
 /* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
 static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
                         float decay, float gscale) {
-    VM bad = V_GT(V_ZERO(), V_ZERO());
+    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
-    for (i = 0; i < n; i += V_W) {
-        V old = V_GET(w, i, n);
-        V gi = V_FMA(V_SET1(decay), old, V_MUL(V_SET1(gscale), V_GET(g, i, n)));
-        V mi = V_FMA(V_SET1(momentum), V_GET(m, i, n), gi);
-        V_PUT(m, i, n, mi);
-        old = V_FMA(V_SET1(-lr), mi, old);
-        V_PUT(w, i, n, old);
-        bad = VM_OR(bad, VAE__FN(v_bad)(old, i, n));
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V old = VAE__GET(w, i, n);
+        VAE__V gi = VAE__FMA(VAE__SET1(decay), old, VAE__MUL(VAE__SET1(gscale), VAE__GET(g, i, n)));
+        VAE__V mi = VAE__FMA(VAE__SET1(momentum), VAE__GET(m, i, n), gi);
+        VAE__PUT(m, i, n, mi);
+        old = VAE__FMA(VAE__SET1(-lr), mi, old);
+        VAE__PUT(w, i, n, old);
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
     }
-    return !VM_ANY(bad);
+    return !VAE__M_ANY(bad);
 }
 
 /* average = decay average + (1 - decay) w */
 static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) {
-    const V keep = V_SET1(decay), take = V_SUB(V_SET1(1.0f), keep);
+    const VAE__V keep = VAE__SET1(decay), take = VAE__SUB(VAE__SET1(1.0f), keep);
     size_t i;
-    for (i = 0; i < n; i += V_W)
-        V_PUT(average, i, n,
-              V_FMA(keep, V_GET(average, i, n), V_MUL(take, V_GET(w, i, n))));
+    for (i = 0; i < n; i += VAE__W)
+        VAE__PUT(average, i, n,
+                 VAE__FMA(keep, VAE__GET(average, i, n), VAE__MUL(take, VAE__GET(w, i, n))));
 }
 
 /* ---- checks over whole arrays ---- */
@@ -4288,51 +4449,53 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
 /* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
  * BAD(v) is the mask of the lanes that do not pass; 0 does. */
 #define VAE__NONE_BAD(BAD) \
-    VM bad[4]; \
+    VAE__VM bad[4]; \
     size_t i, j; \
     VAE__UNROLL \
-    for (j = 0; j < 4; j++) bad[j] = V_GT(V_ZERO(), V_ZERO()); \
-    for (i = 0; i + 4 * V_W <= n; i += 4 * V_W) { \
+    for (j = 0; j < 4; j++) bad[j] = VAE__GT(VAE__ZERO(), VAE__ZERO()); \
+    for (i = 0; i + 4 * VAE__W <= n; i += 4 * VAE__W) { \
         VAE__UNROLL \
-        for (j = 0; j < 4; j++) bad[j] = VM_OR(bad[j], BAD(V_LOAD(x + i + j * V_W))); \
+        for (j = 0; j < 4; j++) bad[j] = VAE__M_OR(bad[j], BAD(VAE__LOAD(x + i + j * VAE__W))); \
     } \
-    for (; i < n; i += V_W) bad[0] = VM_OR(bad[0], BAD(V_GET(x, i, n))); \
-    return !VM_ANY(VM_OR(VM_OR(bad[0], bad[1]), VM_OR(bad[2], bad[3])))
+    for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
+    return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
 
 /* Whether all are finite and at most `limit` in size. */
 static int VAE__FN(within)(size_t n, float limit, const float *x) {
-    const VI most = V_BITS(V_SET1(limit)); /* NaN is above infinity */
-#define VAE__BAD(v) VI_GT(V_BITS(V_ABS(v)), most)
+    const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
+#define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
     VAE__NONE_BAD(VAE__BAD);
 #undef VAE__BAD
 }
 
 /* -0 counts as 0, NaN as anything. */
 static int VAE__FN(none_negative)(size_t n, const float *x) {
-    VM bad = V_GT(V_ZERO(), V_ZERO());
+    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
-    for (i = 0; i < n; i += V_W) bad = VM_OR(bad, V_GT(V_ZERO(), V_GET(x, i, n)));
-    return !VM_ANY(bad);
+    for (i = 0; i < n; i += VAE__W) bad = VAE__M_OR(bad, VAE__GT(VAE__ZERO(), VAE__GET(x, i, n)));
+    return !VAE__M_ANY(bad);
 }
 
 /* Whether all lie in [0,1]; NaN does not, -0 does. */
 static int VAE__FN(in_unit)(size_t n, const float *x) {
-    const VI one = V_BITS(V_SET1(1.0f));
-#define VAE__BAD(v) VM_OR(VI_GT(V_BITS(V_ABS(v)), one), V_GT(V_ZERO(), v))
+    const VAE__VI one = VAE__BITS(VAE__SET1(1.0f));
+#define VAE__BAD(v) VAE__M_OR(VAE__I_GT(VAE__BITS(VAE__ABS(v)), one), VAE__GT(VAE__ZERO(), v))
     VAE__NONE_BAD(VAE__BAD);
 #undef VAE__BAD
 }
 
 static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
-    const VI rest = VI_SET1(0x7fffffffu), one = VI_SET1(1), none = VI_SET1(0);
-    uint32_t lanes[4 * V_W];
-    VI sum = none;
+    const VAE__VI rest = VAE__I_SET1(0x7fffffffu), one = VAE__I_SET1(1), none = VAE__I_SET1(0);
+    uint32_t lanes[4 * VAE__W];
+    VAE__VI sum = none;
     size_t i, count = 0;
-    for (i = 0; i < n; i += V_W)
-        sum = VI_ADD(sum, VAE__FN(vi_select)(VI_GT(VI_AND(V_BITS(V_GET(x, i, n)), rest), none),
-                                             one, none));
-    VI_STORE4(lanes, sum, none, none, none);
-    for (i = 0; i < V_W; i++) count += lanes[4 * i];
+    for (i = 0; i < n; i += VAE__W)
+        sum = VAE__I_ADD(sum,
+                         VAE__FN(vi_select)(VAE__I_GT(VAE__I_AND(VAE__BITS(VAE__GET(x, i, n)),
+                                                            rest), none),
+                                                 one, none));
+    VAE__I_STORE4(lanes, sum, none, none, none);
+    for (i = 0; i < VAE__W; i++) count += lanes[4 * i];
     return count;
 }
 
@@ -4346,66 +4509,66 @@ static const vae__kernels VAE__FN(kernels) = {
 };
 
 #undef VAE__FN
-#undef V_W
-#undef V
-#undef VI
-#undef VM
-#undef V_HIDE
-#undef V_SET1
-#undef VI_SET1
-#undef VI_IOTA
+#undef VAE__W
+#undef VAE__V
+#undef VAE__VI
+#undef VAE__VM
+#undef VAE__HIDE
+#undef VAE__SET1
+#undef VAE__I_SET1
+#undef VAE__I_IOTA
 #undef VAE__ASM2
-#undef V_BITS
-#undef V_OF_BITS
-#undef VI_ADD
-#undef VI_SUB
-#undef VI_AND
-#undef VI_OR
-#undef VI_XOR
-#undef VI_SHL
-#undef VI_SHR
-#undef V_SELECT
-#undef VM_ANY
-#undef VM_OR
-#undef V_ADD
-#undef V_SUB
-#undef V_MUL
-#undef V_DIV
-#undef V_MAX
-#undef V_MIN
-#undef V_FMA
-#undef V_ZERO
-#undef V_ABS
-#undef V_NEG
-#undef V_GET
-#undef V_PUT
-#undef V_LOAD
-#undef V_LOAD_LANES
-#undef V_LOAD_SHARED
-#undef V_SHARE
+#undef VAE__BITS
+#undef VAE__OF_BITS
+#undef VAE__I_ADD
+#undef VAE__I_SUB
+#undef VAE__I_AND
+#undef VAE__I_OR
+#undef VAE__I_XOR
+#undef VAE__I_SHL
+#undef VAE__I_SHR
+#undef VAE__SELECT
+#undef VAE__M_ANY
+#undef VAE__M_OR
+#undef VAE__ADD
+#undef VAE__SUB
+#undef VAE__MUL
+#undef VAE__DIV
+#undef VAE__MAX
+#undef VAE__MIN
+#undef VAE__FMA
+#undef VAE__ZERO
+#undef VAE__ABS
+#undef VAE__NEG
+#undef VAE__GET
+#undef VAE__PUT
+#undef VAE__LOAD
+#undef VAE__LOAD_LANES
+#undef VAE__LOAD_SHARED
+#undef VAE__SHARE
 #undef VAE__MOST_SHARE
 #undef VAE__EDGES
-#undef V_CHEAP_LANES
-#undef V_GET_LANES
-#undef V_PUT_LANES
-#undef V_APPEND
-#undef V_TRANSPOSE
-#undef VL
-#undef V_STORE
-#undef V_SQRT
-#undef V_GT
-#undef V_FROM_INT
-#undef V_TO_INT
-#undef V_CLAMP_LOGVAR
-#undef V_LOGVAR_OUTSIDE
-#undef V_LOGISTIC_LOW
-#undef V_LOGISTIC_HIGH
-#undef V_DEVIATION_LEAST
-#undef VI_GT
-#undef VI_SELECT
-#undef VI_LOAD
-#undef VI_STORE4
-#undef VI_MULHILO
+#undef VAE__CHEAP_LANES
+#undef VAE__GET_LANES
+#undef VAE__PUT_LANES
+#undef VAE__APPEND
+#undef VAE__TRANSPOSE
+#undef VAE__VL
+#undef VAE__STORE
+#undef VAE__SQRT
+#undef VAE__GT
+#undef VAE__FROM_INT
+#undef VAE__TO_INT
+#undef VAE__CLAMP_LOGVAR
+#undef VAE__LOGVAR_OUTSIDE
+#undef VAE__LOGISTIC_LOW
+#undef VAE__LOGISTIC_HIGH
+#undef VAE__DEVIATION_LEAST
+#undef VAE__I_GT
+#undef VAE__I_SELECT
+#undef VAE__I_LOAD
+#undef VAE__I_STORE4
+#undef VAE__I_MULHILO
 #undef VAE__NONE_BAD
 #undef VAE__TILE_VECS
 #undef VAE__SKIP_VECS
@@ -4425,7 +4588,8 @@ static const vae__kernels VAE__FN(kernels) = {
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
-/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
+/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW,
+    VAE__VL; each with registers that the system saves. */
 static int vae__cpu_detect(void) {
     unsigned a, b, c, d, xcr_low, xcr_high;
     int found = 0;
@@ -4520,7 +4684,7 @@ VAE__INLINE vae__fpenv vae__fp_guard(void) {
 }
 #if defined(VAE__GCC) || defined(VAE__CLANG)
 #define VAE__GUARD \
-    __attribute__((cleanup(vae__fp_leave), unused)) vae__fpenv vae__guard = vae__fp_guard()
+    __attribute__((__cleanup__(vae__fp_leave), __unused__)) vae__fpenv vae__guard = vae__fp_guard()
 #else
 #define VAE__GUARD vae__fpenv vae__guard = vae__fp_guard()
 #endif
@@ -5397,8 +5561,8 @@ enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
 /* Whether the rows of a product go across images: there are as many as places side by side, and a
  * product of one place is large enough to pay for a call. */
-static int vae__across(const vae__walk *c, const vae__shape *small, size_t weights) {
-    return vae__min(c->rows, VAE__WINDOW_ROWS) >= small->w && weights >= 2048;
+static int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
+    return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
 /* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
@@ -5452,40 +5616,40 @@ static void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, 
 
 /* small = windows(big) W + bias */
 static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *small, const float *w, const float *bias,
+                              const vae__shape *little, const float *w, const float *bias,
                               const float *x, float *y) {
     const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
-    const size_t wide = (small->w - 1) * step + tap, width = (size_t)op->kh * tap;
-    const int across = vae__across(c, small, width * small->c);
-    const size_t line = big->w * big->c, pitch = vae__whole(small->c);
-    const float *b = vae__whole_rows(width, small->c, w, c->room);
+    const size_t wide = (little->w - 1) * step + tap, width = (size_t)op->kh * tap;
+    const int across = vae__across(c, little, width * little->c);
+    const size_t line = big->w * big->c, pitch = vae__whole(little->c);
+    const float *b = vae__whole_rows(width, little->c, w, c->room);
     float *copy = c->room + (b == w ? 0 : width * pitch);
     size_t i, n, py, px;
     if (!across) memset(copy, 0, (size_t)op->kh * wide * sizeof(float));
-    for (i = 0; i < c->rows; i += n, x += n * big->dim, y += n * small->dim) {
+    for (i = 0; i < c->rows; i += n, x += n * big->dim, y += n * little->dim) {
         n = across ? vae__min(VAE__WINDOW_ROWS, c->rows - i) : 1;
-        for (py = 0; py < small->h; py++) {
+        for (py = 0; py < little->h; py++) {
             const vae__span v = vae__span_y(op, big, py);
             const size_t taps = (size_t)(v.high - v.low), top = taps ? (size_t)(v.at + v.low) : 0;
             const float *below = b + (size_t)v.low * tap * pitch;
-            float *to = y + py * small->w * small->c;
+            float *to = y + py * little->w * little->c;
             vae__runs k = {{0, 0, 1}, {1, 0, 0}, {0, 0, 0}};
             k.n[0] = tap, k.n[1] = taps, k.b[0] = (ptrdiff_t)pitch;
             if (!across) {
                 k.a[1] = (ptrdiff_t)(wide - tap);
                 vae__copy_lines(op, big, 1, top, taps, wide, x, copy);
-                c->k->runs(0, small->w, small->c, &k, copy, step, below, bias, to, small->c);
+                c->k->runs(0, little->w, little->c, &k, copy, step, below, bias, to, little->c);
                 continue;
             }
-            for (px = 0; px < small->w; px++) {
+            for (px = 0; px < little->w; px++) {
                 const vae__span h = vae__span_x(op, big, px, 1);
                 const size_t some = (size_t)(h.high - h.low) * big->c;
                 const size_t left = some ? (size_t)(h.at + h.low) * big->c : 0;
                 k.n[0] = some, k.a[1] = (ptrdiff_t)(line - some);
                 k.b[1] = (ptrdiff_t)((tap - some) * pitch);
-                c->k->runs(0, n, small->c, &k, x + top * line + left, big->dim,
-                           below + (size_t)h.low * big->c * pitch, bias, to + px * small->c,
-                           small->dim);
+                c->k->runs(0, n, little->c, &k, x + top * line + left, big->dim,
+                           below + (size_t)h.low * big->c * pitch, bias, to + px * little->c,
+                           little->dim);
             }
         }
     }
@@ -5510,33 +5674,34 @@ VAE__INLINE size_t vae__window_rows(size_t width) {
 /* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
  * onto the bias. */
 static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *small, const float *w, const float *bias,
+                              const vae__shape *little, const float *w, const float *bias,
                               const float *x, float *y) {
     const size_t tap = (size_t)op->kw * big->c, width = (size_t)op->kh * tap;
-    const size_t line = big->w * big->c, pitch = vae__whole(width), places = vae__pixels(small);
+    const size_t line = big->w * big->c, pitch = vae__whole(width), places = vae__pixels(little);
     const size_t most = vae__window_rows(width);
-    const int across = vae__across(c, small, width * small->c);
-    const size_t x_step = across ? small->dim : small->c;
+    const int across = vae__across(c, little, width * little->c);
+    const size_t x_step = across ? little->dim : little->c;
     const size_t y_step = across ? big->dim : (size_t)op->stride * big->c;
-    float *turned = c->room, *values = c->room + pitch * small->c;
+    float *turned = c->room, *values = c->room + pitch * little->c;
     size_t i, n, p, m, q;
     vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
-    k.n[0] = small->c, k.b[0] = (ptrdiff_t)pitch;
-    c->k->transpose(pitch, width, small->c, w, turned);
-    for (i = 0; i < c->rows; i += n, x += n * small->dim, y += n * big->dim) {
+    k.n[0] = little->c, k.b[0] = (ptrdiff_t)pitch;
+    c->k->transpose(pitch, width, little->c, w, turned);
+    for (i = 0; i < c->rows; i += n, x += n * little->dim, y += n * big->dim) {
         n = across ? vae__min(most, c->rows - i) : 1;
         vae__fill(n * vae__pixels(big), big->c, bias, y);
         for (p = 0; p < places; p += m) {
-            vae__span v = vae__span_y(op, big, p / small->w), h;
+            vae__span v = vae__span_y(op, big, p / little->w), h;
             size_t first = 0, count = width; /* columns of the product */
             m = across ? 1 : vae__min(most, places - p);
             if (across) first = (size_t)v.low * tap, count = (size_t)(v.high - v.low) * tap;
-            c->k->runs(0, across ? n : m, count, &k, x + p * small->c, x_step, turned + first, NULL,
+            c->k->runs(0, across ? n : m, count, &k, x + p * little->c, x_step, turned + first,
+                       NULL,
                        values, count);
             for (q = p; q < p + m; q += h.count) {
-                const size_t px = q % small->w;
-                v = vae__span_y(op, big, q / small->w);
-                h = vae__span_x(op, big, px, vae__min(p + m - q, small->w - px));
+                const size_t px = q % little->w;
+                v = vae__span_y(op, big, q / little->w);
+                h = vae__span_x(op, big, px, vae__min(p + m - q, little->w - px));
                 if (v.low < v.high && h.low < h.high) {
                     const size_t taps = (size_t)(v.high - v.low), left = (size_t)h.low * big->c;
                     const float *from = values + (q - p) * count + (size_t)v.low * tap - first;
@@ -5551,32 +5716,33 @@ static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__
 
 /* Rows from .. to - 1 of dW = windows(big)' small. */
 static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *small, size_t from, size_t to, const float *x,
+                              const vae__shape *little, size_t from, size_t to, const float *x,
                               const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
     const size_t all = big->h + before; /* lines, with those above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
-    const size_t wide = (small->w - 1) * step + tap, pitch = vae__whole(small->c);
+    const size_t wide = (little->w - 1) * step + tap, pitch = vae__whole(little->c);
     /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
      * the small ones */
-    const size_t beside = small->w * pitch, more = stride * wide + beside;
-    const size_t least = kh * wide + beside, image = least + (small->h - 1) * more;
+    const size_t beside = little->w * pitch, more = stride * wide + beside;
+    const size_t least = kh * wide + beside, image = least + (little->h - 1) * more;
     const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
     const size_t most = vae__max(VAE__WINDOW_FLOATS / images, least);
-    const size_t places = vae__min(small->h, 1 + (most - least) / more);
+    const size_t places = vae__min(little->h, 1 + (most - least) / more);
     const size_t lines = (places - 1) * stride + kh;
     float *copy = c->room, *whole = c->room + images * lines * wide;
     size_t i, n, py, end, ky;
     memset(copy, 0, images * lines * wide * sizeof(float));
-    for (i = 0; i < c->rows; i += n, x += n * big->dim, s += n * small->dim) {
+    for (i = 0; i < c->rows; i += n, x += n * big->dim, s += n * little->dim) {
         n = vae__min(images, c->rows - i);
-        for (py = 0; py < small->h; py = end) {
+        for (py = 0; py < little->h; py = end) {
             const size_t top = vae__max(py * stride, before) - before;
             const size_t last = vae__min(py * stride + lines, all);
             const size_t count = vae__max(last, before + top) - before - top;
             const float *b;
-            end = vae__min(py + places, small->h);
-            b = vae__whole_rows(n * (end - py) * small->w, small->c, s + py * small->w * small->c,
+            end = vae__min(py + places, little->h);
+            b = vae__whole_rows(n * (end - py) * little->w, little->c,
+                                s + py * little->w * little->c,
                                 whole);
             vae__copy_lines(op, big, n, top, count, wide, x, copy);
             for (ky = from / tap; ky * tap < to; ky++) {
@@ -5587,36 +5753,37 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
                 const float *a = copy + (begin - ky * tap), *rows = b;
                 vae__runs k = {{0, 0, 0}, {0, 0, 0}, {0, 0, 0}};
                 if (low < high) {
-                    k.n[0] = small->w, k.n[1] = high - low, k.n[2] = n;
-                    k.a[0] = (ptrdiff_t)step, k.a[1] = (ptrdiff_t)(stride * wide - small->w * step);
+                    k.n[0] = little->w, k.n[1] = high - low, k.n[2] = n;
+                    k.a[0] = (ptrdiff_t)step,
+                        k.a[1] = (ptrdiff_t)(stride * wide - little->w * step);
                     k.a[2] = (ptrdiff_t)(count * wide) - (ptrdiff_t)(k.n[1] * stride * wide);
-                    k.b[0] = (ptrdiff_t)pitch, k.b[2] = (ptrdiff_t)((small->h - k.n[1]) * beside);
+                    k.b[0] = (ptrdiff_t)pitch, k.b[2] = (ptrdiff_t)((little->h - k.n[1]) * beside);
                     a += (low * stride + ky - before - top) * wide;
                     rows += (low - py) * beside;
                 }
-                c->k->runs(i || py, vae__min(to, (ky + 1) * tap) - begin, small->c, &k, a, 1, rows,
-                           NULL, dw + (begin - from) * small->c, small->c);
+                c->k->runs(i || py, vae__min(to, (ky + 1) * tap) - begin, little->c, &k, a, 1, rows,
+                           NULL, dw + (begin - from) * little->c, little->c);
             }
         }
     }
 }
 
 /* Scratch of all three, and the check that no size of them overflows. 0: too large. */
-static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *small) {
-    const size_t pitch = vae__whole(small->c), beside = small->w * pitch;
+static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
+    const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
     size_t width, weights, wide, lines, all;
     if (!vae__size_mul(kh * (size_t)op->kw, big->c, &width) || width > VAE_MAX_DIM ||
         !vae__size_mul(width + 15, pitch, &weights) || weights > SIZE_MAX / 256 ||
-        !vae__size_mul((small->w - 1) * stride + (size_t)op->kw, big->c, &wide) ||
+        !vae__size_mul((little->w - 1) * stride + (size_t)op->kw, big->c, &wide) ||
         !vae__size_mul(wide, kh, &lines) || lines > SIZE_MAX / 256 ||
-        !vae__size_mul(wide, small->h * stride + kh, &all) || all > SIZE_MAX / 8)
+        !vae__size_mul(wide, little->h * stride + kh, &all) || all > SIZE_MAX / 8)
         return 0;
-    op->room = lines + (pitch == small->c ? 0 : width * pitch);
-    op->room = vae__max(op->room, vae__whole(width) * small->c + vae__window_rows(width) * width);
+    op->room = lines + (pitch == little->c ? 0 : width * pitch);
+    op->room = vae__max(op->room, vae__whole(width) * little->c + vae__window_rows(width) * width);
     op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
     /* the whole gradient where it fits the cache, so that lines are copied once */
-    op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / small->c * 8 + 96);
+    op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / little->c * 8 + 96);
     return 1;
 }
 
@@ -5644,8 +5811,8 @@ static vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* Without `pad` the big size is the small one x stride. */
-static size_t vae__convt_size(size_t small, int kernel, int stride, int pad, int *before) {
-    const int64_t n = (int64_t)small, all = (n - 1) * stride + kernel;
+static size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
+    const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
     *before = pad >= 0 ? pad : kernel > stride ? (kernel - stride) / 2 : 0;
     return size < 0 ? 0 : size > VAE_MAX_DIM ? VAE_MAX_DIM + 1 : (size_t)size;
@@ -5659,13 +5826,13 @@ static vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
-static int vae__conv_tensors_of(const vae__op *op, const vae__shape *big, const vae__shape *small,
+static int vae__conv_tensors_of(const vae__op *op, const vae__shape *big, const vae__shape *little,
                                 vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
     const size_t reach = (size_t)op->stride * (size_t)op->stride;
     const int turned = big == &op->out;
     size_t shape[4], in = taps * op->in.c, to = taps * op->out.c;
-    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->kw, shape[2] = big->c, shape[3] = small->c;
+    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->kw, shape[2] = big->c, shape[3] = little->c;
     if (turned) in = in > reach ? in / reach : 1;
     else to = to > reach ? to / reach : 1;
     vae__weight_and_bias(out, 4, shape, op->out.c);
@@ -5731,21 +5898,21 @@ static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
                ? VAE_OK : vae__misfit(p, op, "too large");
 }
 /* `small` has the size after pooling. */
-static void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
+static void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
                            const float *x, float *y) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
-        c->k->pool(small->h, small->w, small->c, n, op->share, x + i * small->dim * n * n,
-                   y + i * small->dim);
+        c->k->pool(little->h, little->w, little->c, n, op->share, x + i * little->dim * n * n,
+                   y + i * little->dim);
 }
-static void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *small,
+static void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
                              const float *x, const float *dy, float *dx) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
-        c->k->unpool(small->h, small->w, small->c, n, op->share, x + i * small->dim * n * n,
-                     dy + i * small->dim, dx + i * small->dim * n * n);
+        c->k->unpool(little->h, little->w, little->c, n, op->share, x + i * little->dim * n * n,
+                     dy + i * little->dim, dx + i * little->dim * n * n);
 }
 static void vae__pool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                           float *y) {
@@ -6317,7 +6484,7 @@ struct vae {
     size_t block_size, activations;
     vae__shape input;
     vae__net enc, dec;
-    vae__slot *slots;
+    vae__slot *tensors;
     size_t slot_count, parameters;
     size_t outputs;        /* of the decoder, for an image */
     int random_layers;     /* dropout and noise, numbered */
@@ -6533,7 +6700,7 @@ VAE__INLINE int vae__act_is_relu(vae_act act) {
 /* 0 when the sizes overflow. */
 static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
                          const vae__tensor *t) {
-    vae__slot local, *slot = m->slots ? &m->slots[m->slot_count] : &local;
+    vae__slot local, *slot = m->tensors ? &m->tensors[m->slot_count] : &local;
     vae__sink s;
     int i;
     memset(slot, 0, sizeof *slot);
@@ -6657,9 +6824,9 @@ static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__sh
                              (int)VAE__MAX_ITEMS);
         if (op.out.dim > m->widest) m->widest = op.out.dim;
         if (op.room > m->room_floats) m->room_floats = op.room;
-        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->slots)
+        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->tensors)
             for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
-                m->slots[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
+                m->tensors[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
         if (!arena) continue;
         op.own = vae__push_floats(arena, op.own_floats);
         op.kept = vae__push_rows(arena, rows, op.row_floats);
@@ -6802,7 +6969,7 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
 
     m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
     m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
-    m->slots = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
+    m->tensors = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
     m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
     m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
     input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
@@ -6943,7 +7110,7 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
 static void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
-        const vae__slot *s = &m->slots[t];
+        const vae__slot *s = &m->tensors[t];
         float *w = m->w + s->offset, bound;
         double over = (double)s->fan_in, six = 6;
         const vae__address at =
@@ -7028,7 +7195,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     if (!m || !tensor) return VAE_ERR_NULL;
     if (index >= m->slot_count)
         return vae__fail(&m->report, VAE_ERR_VALUE, "tensor %z of %z", index, m->slot_count);
-    s = &m->slots[index];
+    s = &m->tensors[index];
     memset(tensor, 0, sizeof *tensor);
     tensor->name = s->name;
     tensor->rank = s->rank;
@@ -7606,9 +7773,9 @@ static void vae__keep_batch(vae__pass *p) {
     for (i = 0; i < m->enc.count + m->dec.count; i++)
         if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
     for (i = 0; m->average && i < m->slot_count; i++)
-        if (m->slots[i].fixed)
-            memcpy(m->average + m->slots[i].offset, m->w + m->slots[i].offset,
-                   m->slots[i].count * sizeof(float));
+        if (m->tensors[i].fixed)
+            memcpy(m->average + m->tensors[i].offset, m->w + m->tensors[i].offset,
+                   m->tensors[i].count * sizeof(float));
 }
 
 /* Runs a pass, but for vae__run_back, and adds up its figures: means over the batch. 0 when a pixel
@@ -7724,8 +7891,8 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
 static const char *vae__bad_tensor(const vae *m, const float *values) {
     size_t i;
     for (i = 0; i < m->slot_count; i++)
-        if (!m->k->within(m->slots[i].count, FLT_MAX, values + m->slots[i].offset))
-            return m->slots[i].name;
+        if (!m->k->within(m->tensors[i].count, FLT_MAX, values + m->tensors[i].offset))
+            return m->tensors[i].name;
     return NULL;
 }
 
@@ -7807,7 +7974,7 @@ static void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
 static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, const vae__op *op,
                               int tensor, const float *x) {
     vae *m = g->m;
-    const vae__slot *slot = &m->slots[op->tensor + (size_t)tensor];
+    const vae__slot *slot = &m->tensors[op->tensor + (size_t)tensor];
     const size_t wide = slot->shape[slot->rank - 1];
     const size_t block = m->g ? op->grad_block : vae__min(op->grad_block, g->pitch / wide);
     size_t from, to, end;
@@ -7842,7 +8009,7 @@ static void vae__gradients_part(void *arg, int part) {
         vae__walk c = vae__train_walk(m, g->rows * draws, draws);
         c.room = vae__part_room(m, part);
         for (tensor = 0; tensor < op->tensor_count; tensor++)
-            if (!m->slots[op->tensor + (size_t)tensor].fixed)
+            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
                 vae__gradients_of(g, part, &c, op, tensor,
                                   i == turn ? m->z : i ? op[-1].y : g->x);
     }
@@ -7879,7 +8046,7 @@ static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rul
             bad = vae__min(bad, m->logvar);
     }
     for (i = m->slot_count; bad != SIZE_MAX && i--;)
-        if (m->slots[i].offset <= bad) return m->slots[i].name;
+        if (m->tensors[i].offset <= bad) return m->tensors[i].name;
     return NULL;
 }
 
@@ -7963,7 +8130,7 @@ static vae_status vae__loss_failed(vae *m, const vae__pass *p) {
             const vae__op *op = &nets[n]->ops[i];
             const size_t cells = (n ? draws : p->rows * (size_t)m->views) * op->out.dim;
             if (op->tensor_count && !m->k->within(cells, FLT_MAX, op->y))
-                name = m->slots[op->tensor].name;
+                name = m->tensors[op->tensor].name;
         }
     }
     return vae__step_failed(m, p, m->step > 0, "the loss is not finite; it began at ",
@@ -8301,7 +8468,7 @@ static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *s
     pass.m = m, pass.x = x, pass.rows = rows;
     pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
     memcpy(copy, w, n * sizeof(float));
-    vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->slots), 0, n, r);
+    vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
     gg = gg > 0 ? 1 / vae__sqrt_d(gg) : 0;
     for (i = 0; i < n; i++) {
@@ -8371,8 +8538,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     for (q = 0; q < directions && !bad; q++) {
         for (t = 0; t < m->slot_count; t++) {
             double diff;
-            if (m->slots[t].fixed) continue;
-            diff = vae__probe(m, x, rows, &m->slots[t], copy, q, s.loss);
+            if (m->tensors[t].fixed) continue;
+            diff = vae__probe(m, x, rows, &m->tensors[t], copy, q, s.loss);
             if (!(diff <= most)) most = diff;
         }
     }
@@ -10124,7 +10291,7 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
               data_hash);
     for (i = 0; i < count; i++) {
         for (t = 0; t < m->slot_count; t++) {
-            const vae__slot *slot = &m->slots[t];
+            const vae__slot *slot = &m->tensors[t];
             vae__putf(s, ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[", sections[i].prefix,
                       slot->name);
             for (j = 0; j < slot->rank; j++) vae__putf(s, "%s%z", j ? "," : "", slot->shape[j]);
@@ -10287,7 +10454,7 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
-        const vae__slot *slot = &m->slots[t];
+        const vae__slot *slot = &m->tensors[t];
         const unsigned char *from;
         float *to = section->values ? section->values + slot->offset : NULL;
         vae__st_tensor tensor;
@@ -10432,16 +10599,16 @@ static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_alloc
     vae__st_tensor tensor;
     size_t t = 0, begin = 0;
     if (VAE__BIG_ENDIAN) return VAE_OK;
-    plan->slots = (vae__slot *)vae__alloc(a, size);
-    if (!plan->slots)
+    plan->tensors = (vae__slot *)vae__alloc(a, size);
+    if (!plan->tensors)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
     (void)vae__plan(plan, NULL, NULL); /* went well before */
-    for (; t < plan->slot_count && vae__st_find(st, plan->slots[t].name, &tensor); t++) {
+    for (; t < plan->slot_count && vae__st_find(st, plan->tensors[t].name, &tensor); t++) {
         if (!t) begin = tensor.begin;
-        if (tensor.begin != begin + plan->slots[t].offset * 4) break;
+        if (tensor.begin != begin + plan->tensors[t].offset * 4) break;
     }
-    vae__release(a, plan->slots, size);
-    plan->slots = NULL;
+    vae__release(a, plan->tensors, size);
+    plan->tensors = NULL;
     if (t == plan->slot_count && ((uintptr_t)(at + begin) & 3) == 0)
         *place = (const float *)(const void *)(at + begin);
     return VAE_OK;

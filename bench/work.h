@@ -29,7 +29,7 @@ RACE_FN work work_of(vae *m) {
         const vae__net *net = n ? &m->dec : &m->enc;
         for (i = 0; i < net->count; i++) {
             const vae__op *op = &net->ops[i];
-            const vae__slot *weight = &m->slots[op->tensor];
+            const vae__slot *weight = &m->tensors[op->tensor];
             /* a window's weight is used at each pixel of the smaller image */
             const size_t in = op->in.h * op->in.w, out = op->out.h * op->out.w;
             double products = 0;

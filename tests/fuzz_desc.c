@@ -73,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         else *(int *)&d.isa = fuzz_int();
     }
     if (d.threads > 3 && d.threads <= VAE_MAX_THREADS) d.threads = 3; /* threads take long */
+    if (d.threads < -3 && d.threads >= -VAE_MAX_THREADS) d.threads = -3;
     d.allocator = fuzz_allocator();
     status = vae_size(&d, &need, &r);
     if (status) fuzz_refused(status, &r);

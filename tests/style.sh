@@ -55,6 +55,10 @@ vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim
             else if (head !~ /\{$/ && !index(none, " " name " ")) print name " is not in the list"
             head = ""
         }' vae.h)"
+# two of Windows, which are undefined again
+check "every macro of vae.h has its prefix" "$(
+    sed -n 's/^ *# *define \([A-Za-z0-9_]*\).*/\1/p' vae.h | sort -u | grep -v -e '^VAE_' -e '^vae_' |
+        grep -v -x -e WIN32_LEAN_AND_MEAN -e NOMINMAX)"
 check "every test is run" "$(
     sed -n 's/^TEST(\([a-z0-9_]*\)).*/\1/p' tests/test_*.c | while read -r name; do
         grep -q -e "RUN($name)" tests/test_*.c || echo "$name"

@@ -538,9 +538,9 @@ static uint64_t layers_conv_case(const layers_conv *l, int turned, vae_isa isa) 
     one = c;
     nx = LAYERS_ROWS * op->in.dim, ny = LAYERS_ROWS * op->out.dim;
     nw = (size_t)(l->kh * l->kw) * op->in.c * op->out.c;
-    CHECK_EQ(m->slots[0].count, nw);
-    CHECK_EQ(m->slots[0].shape[2], big.c);
-    CHECK_EQ(m->slots[0].shape[3], small.c);
+    CHECK_EQ(m->tensors[0].count, nw);
+    CHECK_EQ(m->tensors[0].shape[2], big.c);
+    CHECK_EQ(m->tensors[0].shape[3], small.c);
     w = m->w + op->weights;
     ref_fill_normal(&state, w, nw + op->out.c, 1);
     x = layers_normals(&state, nx), dy = layers_normals(&state, ny);
@@ -647,14 +647,14 @@ TEST(convt_is_the_backward_pass_of_conv_bit_for_bit) {
                 const vae__op *p = a->enc.ops, *q = b->enc.ops;
                 const vae__walk c = vae__train_walk(a, LAYERS_ROWS, 1);
                 const size_t n_big = LAYERS_ROWS * p->in.dim, n_small = LAYERS_ROWS * q->in.dim;
-                const size_t n = a->slots[0].count;
+                const size_t n = a->tensors[0].count;
                 float *big = layers_normals(&state, n_big);
                 float *small = layers_normals(&state, n_small);
                 float *w = layers_normals(&state, n + 64), *one = ref_floats(n_big + n_small + n);
                 float *two = ref_floats(n_big + n_small + n);
                 CHECK_EQ(p->in.dim, q->out.dim);
                 CHECK_EQ(p->out.dim, q->in.dim);
-                CHECK_EQ(n, b->slots[0].count);
+                CHECK_EQ(n, b->tensors[0].count);
                 memset(w + n, 0, 64 * sizeof *w);
                 if (p->in.dim == q->out.dim && p->out.dim == q->in.dim) {
                     const vae__walk d = vae__train_walk(b, LAYERS_ROWS, 1);
@@ -1098,11 +1098,11 @@ TEST(a_checkpoint_in_mid_run_of_all_layers_ends_at_the_same_hash) {
         CHECK(vae_params_hash(m) == vae_params_hash(whole));
         layers_equal("ema", m->parameters, m->average, whole->average);
         for (i = 0; i < m->slot_count; i++) /* the average of what is kept, is what is kept */
-            if (m->slots[i].fixed) {
-                CHECK(strstr(m->slots[i].name, ".running_") != NULL);
-                layers_equal(m->slots[i].name, m->slots[i].count, m->average + m->slots[i].offset,
-                             m->w + m->slots[i].offset);
-                CHECK(m->w[m->slots[i].offset] != (float)m->slots[i].start); /* and it moved */
+            if (m->tensors[i].fixed) {
+                CHECK(strstr(m->tensors[i].name, ".running_") != NULL);
+                layers_equal(m->tensors[i].name, m->tensors[i].count, m->average + m->tensors[i].offset,
+                             m->w + m->tensors[i].offset);
+                CHECK(m->w[m->tensors[i].offset] != (float)m->tensors[i].start); /* and it moved */
             }
         vae_destroy(m);
         m = NULL;

@@ -358,7 +358,7 @@ TEST(check_gradients_finds_wrong_gradients_wrong) {
         if (!losses_open(&w, &c)) return;
         copy = ref_floats(2 * w.count);
         for (t = 0; t < w.m->slot_count; t++) {
-            const vae__slot *slot = &w.m->slots[t];
+            const vae__slot *slot = &w.m->tensors[t];
             float *g;
             for (kind = 0; kind < 4; kind++) {
                 double most = 0, seen;

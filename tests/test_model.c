@@ -173,7 +173,7 @@ TEST(bad_descriptions_are_refused_with_the_field) {
     REFUSE(d.schedule = VAE_SCHEDULE_COSINE, VAE_ERR_VALUE, "lr_steps");
     REFUSE(d.schedule = VAE_SCHEDULE_STAGES, VAE_ERR_VALUE, "stage_count");
     REFUSE(d.stage_count = 2, VAE_ERR_VALUE, "stage_count");
-    REFUSE(d.threads = -1, VAE_ERR_VALUE, "threads");
+    REFUSE(d.threads = -VAE_MAX_THREADS - 1, VAE_ERR_VALUE, "threads");
     REFUSE(d.threads = VAE_MAX_THREADS + 1, VAE_ERR_VALUE, "threads");
     REFUSE(d.isa = (vae_isa)17, VAE_ERR_UNSUPPORTED, "instruction set");
     REFUSE(d.encoder = "dense 4 rely", VAE_ERR_SYNTAX, "encoder, column 9");

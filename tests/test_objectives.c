@@ -2370,7 +2370,7 @@ TEST(everything_is_masked_with_certainty_and_a_label_is_no_head) {
     d.input = "30", d.decoder = "dense 26 tanh, label 4";
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     vae_get_info(m, &info);
-    CHECK(!strcmp(m->slots[info.tensors - 1].name, "decoder.head.bias"));
+    CHECK(!strcmp(m->tensors[info.tensors - 1].name, "decoder.head.bias"));
     vae_destroy(m);
 }
 

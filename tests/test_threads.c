@@ -97,8 +97,9 @@ TEST(stored_gradients_and_fused_ones_train_alike) {
 TEST(products_have_the_same_bits_however_they_are_divided) {
     static const size_t shapes[][3] = {{128, 400, 70}, {7, 300, 33}, {300, 7, 33}, {1, 500, 99},
                                        {130, 130, 130}};
-    size_t s, i;
-    int flags, parts, one = 1;
+    static const int counts[] = {2, 9, 16, 37, 1, 0, -5, 100000}; /* what makes no sense is harmless */
+    size_t s, i, j;
+    int flags, one = 1;
     for (s = 0; s < 5; s++) {
         const size_t m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
         float *a = ref_floats(m * k), *b = ref_floats(k * n), *want = ref_floats(m * n);
@@ -114,10 +115,10 @@ TEST(products_have_the_same_bits_however_they_are_divided) {
             for (i = 0; i < m * n; i++) want[i] = (float)i;
             CHECK_STATUS(vae_gemm(VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb, start, VAE_ACT_RELU,
                                   want, n), VAE_OK);
-            for (parts = 2; parts < 40; parts += 7) {
+            for (i = 0; i < sizeof counts / sizeof *counts; i++) {
                 vae_parallel p;
-                p.parts = parts, p.run = threads_backwards, p.user = &one;
-                for (i = 0; i < m * n; i++) got[i] = (float)i;
+                p.parts = counts[i], p.run = threads_backwards, p.user = &one;
+                for (j = 0; j < m * n; j++) got[j] = (float)j;
                 CHECK_STATUS(vae_gemm_parallel(&p, VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb,
                                                start, VAE_ACT_RELU, got, n), VAE_OK);
                 CHECK_EQ(ref_differ(m * n, want, got), m * n);
@@ -148,7 +149,7 @@ TEST(every_thing_lies_in_exactly_one_share) {
 #ifdef VAE__THREADS
 typedef struct threads_count {
     vae_parallel parallel;
-    int hits[100], inner; /* atomic */
+    int hits[1000], late; /* atomic */
 } threads_count;
 
 static void threads_hit(void *arg, int part) {
@@ -182,6 +183,124 @@ TEST(the_pool_runs_every_part_once_awake_or_asleep) {
         vae_pool_destroy(pool);
     }
     vae_pool_destroy(NULL);
+}
+
+/* Part 1 ends when all others have. */
+static void threads_wait_for_others(void *arg, int part) {
+    threads_count *c = (threads_count *)arg;
+    int other, wait;
+    for (other = 0; part == 1 && other < 6; other++) {
+        for (wait = 0; wait < 5000 && other != 1; wait++) {
+            if (__atomic_load_n(&c->hits[other], __ATOMIC_RELAXED)) break;
+            usleep(1000);
+        }
+        if (wait == 5000) __atomic_store_n(&c->late, 1, __ATOMIC_RELAXED);
+    }
+    threads_hit(arg, part);
+}
+
+TEST(a_thread_that_is_slow_holds_up_one_part) {
+    vae_pool *pool = NULL;
+    threads_count c;
+    int part;
+    memset(&c, 0, sizeof c);
+    CHECK_STATUS(vae_pool_create(2, NULL, &pool, NULL), VAE_OK);
+    if (!pool) return;
+    c.parallel = vae_pool_parallel(pool);
+    c.parallel.run(threads_wait_for_others, &c, 6, c.parallel.user);
+    for (part = 0; part < 6; part++) CHECK_EQ(c.hits[part], 1);
+    CHECK_EQ(c.late, 0);
+    vae_pool_destroy(pool);
+}
+
+TEST(the_pool_runs_more_parts_than_it_counts) {
+    vae_pool *pool = NULL;
+    threads_count c;
+    int part;
+    memset(&c, 0, sizeof c);
+    CHECK_STATUS(vae_pool_create(3, NULL, &pool, NULL), VAE_OK);
+    if (!pool) return;
+    c.parallel = vae_pool_parallel(pool);
+    for (part = 0; part >= -1; part--) c.parallel.run(threads_hit, &c, part, c.parallel.user);
+    c.parallel.run(threads_hit, &c, 1000, c.parallel.user);
+    for (part = 0; part < 1000; part++) CHECK_EQ(c.hits[part], 1);
+    vae_pool_destroy(pool);
+}
+
+TEST(a_pool_that_loses_time_leaves_the_caller_alone_for_a_while) {
+    vae_parallel parallel;
+    vae_pool *pool = NULL;
+    int64_t now = 5000000000, wait;
+    int i;
+    CHECK_STATUS(vae_pool_create(2, NULL, &pool, NULL), VAE_OK);
+    if (!pool) return;
+    parallel = vae_pool_parallel(pool);
+    CHECK_EQ(vae__parts(&parallel, 64, 4, 64), 2);
+    for (i = 0; i < 100; i++) { /* two parts of 1 ms in 1.1 ms: a gain */
+        pool->took[0] = pool->took[1] = 1000000;
+        vae__pool_book(pool, 2, 1100000, now);
+        CHECK_EQ(pool->alone, 0);
+    }
+    CHECK(pool->credit > 6000000 && pool->credit < 7200001);
+    pool->took[1] = 20000000; /* one lost its processor for 19 ms: 18 lost in all, 12 more than gained */
+    vae__pool_book(pool, 2, 20100000, now);
+    CHECK_EQ(pool->alone, 1);
+    wait = (int64_t)pool->alone_until - now / 1000; /* us */
+    CHECK(wait > 16 * 10000 && wait < 16 * 13000);
+    vae__pool_book(pool, 2, 20100000, now); /* and again, with nothing gained between: twice as long */
+    CHECK((int64_t)pool->alone_until - now / 1000 > 16 * 17000);
+    CHECK_EQ(pool->caution, 64);
+    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000) + 3600000000u / 4;
+    CHECK_EQ(vae__parts(&parallel, 64, 4, 64), 1);
+    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000) - 1;
+    CHECK_EQ(vae__parts(&parallel, 64, 4, 64), 2);
+    CHECK_EQ(pool->alone, 0);
+    vae_pool_destroy(pool);
+}
+
+/* The default network on three kinds of steps; images are many enough for several parts a thread. */
+static uint64_t threads_large(const vae_parallel *parallel, int threads) {
+    static float x[300 * 784];
+    vae_desc d;
+    vae *m = NULL;
+    uint64_t hash;
+    size_t i;
+    for (i = 0; i < sizeof x / sizeof *x; i++) x[i] = (float)(i * i % 11) / 10;
+    memset(&d, 0, sizeof d);
+    d.input = "784", d.decoder = "dense 300 relu, dense 200 relu", d.batch = 300, d.threads = threads;
+    if (parallel) d.parallel = *parallel;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return 0;
+    CHECK_STATUS(vae_train_step(m, x, NULL, 300, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 1, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, x, NULL, 77, NULL), VAE_OK);
+    hash = vae_params_hash(m);
+    CHECK_STATUS(vae_reconstruct(m, x, 300, x), VAE_OK);
+    hash = vae__hash_floats(hash, x, 300 * 784);
+    vae_destroy(m);
+    return hash;
+}
+
+TEST(several_parts_a_thread_have_the_same_bits) {
+    const uint64_t want = threads_large(NULL, 1);
+    vae_parallel parallel;
+    vae_pool *pool = NULL;
+    int threads;
+    CHECK_STATUS(vae_pool_create(2, NULL, &pool, NULL), VAE_OK);
+    if (!pool) return;
+    parallel = vae_pool_parallel(pool);
+    CHECK_EQ(vae__parts(&parallel, 300, 4, 64), 4);
+    CHECK_EQ(vae__parts(&parallel, 100000, 4, 64), 6);
+    CHECK_EQ(threads_large(&parallel, 0), want);
+    __atomic_store_n(&pool->alone_until, (uint32_t)(vae__nanoseconds() / 1000) + 900000000u,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&pool->alone, 1, __ATOMIC_RELAXED); /* and when the caller works alone */
+    CHECK_EQ(threads_large(&parallel, 0), want);
+    vae_pool_destroy(pool);
+    for (threads = 2; threads <= 5; threads += 3) {
+        CHECK_EQ(threads_large(NULL, threads), want);
+        CHECK_EQ(threads_large(NULL, -threads), want);
+    }
 }
 
 static void *threads_train(void *arg) {
@@ -220,7 +339,9 @@ TEST(two_models_may_share_a_pool_and_any_thread_may_destroy_one) {
 #endif
 
 TEST(a_pool_says_what_is_wrong) {
+    static const int wrong[] = {0, -1, VAE_MAX_THREADS + 1};
     vae_pool *pool = NULL;
+    size_t i;
     vae_report r;
     vae_desc d = threads_desc();
     vae *m = NULL;
@@ -228,9 +349,16 @@ TEST(a_pool_says_what_is_wrong) {
     CHECK_STATUS(vae_pool_create(VAE_MAX_THREADS + 1, NULL, &pool, &r), VAE_ERR_VALUE);
     CHECK_STATUS(vae_pool_create(2, NULL, NULL, &r), VAE_ERR_NULL);
     CHECK(pool == NULL);
-    d.parallel.run = threads_backwards, d.parallel.parts = 0;
+    CHECK_STATUS(vae_pool_create(-VAE_MAX_THREADS - 1, NULL, &pool, &r), VAE_ERR_VALUE);
+    CHECK(pool == NULL);
+    d.threads = -VAE_MAX_THREADS - 1;
     CHECK_STATUS(vae_create(&d, &m, &r), VAE_ERR_VALUE);
-    CHECK(strstr(r.text, "parallel.parts") != NULL && m == NULL);
+    d.parallel.run = threads_backwards, d.threads = 0;
+    for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        d.parallel.parts = wrong[i];
+        CHECK_STATUS(vae_create(&d, &m, &r), VAE_ERR_VALUE);
+        CHECK(strstr(r.text, "parallel.parts") != NULL && m == NULL);
+    }
 }
 
 TESTS(threads) {
@@ -240,6 +368,10 @@ TESTS(threads) {
     RUN(every_thing_lies_in_exactly_one_share);
 #ifdef VAE__THREADS
     RUN(the_pool_runs_every_part_once_awake_or_asleep);
+    RUN(a_thread_that_is_slow_holds_up_one_part);
+    RUN(the_pool_runs_more_parts_than_it_counts);
+    RUN(a_pool_that_loses_time_leaves_the_caller_alone_for_a_while);
+    RUN(several_parts_a_thread_have_the_same_bits);
     RUN(two_models_may_share_a_pool_and_any_thread_may_destroy_one);
 #endif
     RUN(a_pool_says_what_is_wrong);

@@ -103,6 +103,7 @@ each() { # COMPILER
     for name in malloc assert only_portable no_threads allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
+    case $cc in tcc*) ;; *) program refused_threads $small "$here/refused_threads.c" ;; esac
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
     program self_under_another_name $c -I"$work/self" "$here/self.c"
@@ -124,6 +125,9 @@ each() { # COMPILER
             $small -fsingle-precision-constant -fsyntax-only "$here/impl.c"
         ;;
     esac
+
+    program user_macros $c "$here/user_macros.c"
+    [ -z "$cxx" ] || program cpp_user_macros $small_cxx -x c++ "$here/user_macros.c"
 
     # ways to include
     program include_path_absolute $small -I"$root" "$here/include_path.c"
