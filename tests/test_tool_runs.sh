@@ -328,18 +328,16 @@ n=0 ended=0
 while [ $n -lt 10 ] && [ $ended -eq 0 ]; do
     n=$((n + 1))
     (listening "$vae" train $long --encoder "dense 2000 relu" --decoder "dense 2000 relu" \
-        --model slow.st >slow.out 2>&1) &
+        --model slow.st --checkpoint-every 20 >slow.out 2>&1) &
     pid=$!
-    while ! grep -q '^parameters' slow.out && kill -0 $pid 2>/dev/null; do
-        sleep 0.05
-        [ -e slow.st.vae-lock ] && sleep 0.5 && break
-    done
-    kill -INT $pid
-    sleep 0.4
+    wait_for slow.st.vae-lock $pid
+    sleep $((n / 2 + 1))
     kill -INT $pid 2>/dev/null
+    sleep 0.4
+    if kill -INT $pid 2>/dev/null; then still=1; else still=0; fi # else before training began
     wait $pid
     status=$?
-    grep -q '^stopped after step' slow.out || ended=1
+    [ $still -eq 0 ] || grep -q '^stopped after step' slow.out || ended=1
     [ $ended -eq 1 ] || cp slow.st.before slow.st
 done
 check a_second_interrupt_has_its_status [ $status -eq 130 ]
