@@ -105,10 +105,12 @@ static inline int fuzz_absent(void) {
 #define lstat(path, out) ((void)(path), (void)(out), fuzz_absent())
 #define mkdir(...) fuzz_absent()
 #define remove(path) ((void)(path), 0)
+#define rmdir(path) ((void)(path), 0)
 #define unlink(path) ((void)(path), 0)
 #define rename(from, to) ((void)(from), (void)(to), 0)
 #define vae_claim_take(path, claim, report) ((void)(path), (void)(claim), (void)(report), VAE_OK)
 #define vae_claim_drop(claim) ((void)(claim))
+#define atexit(function) ((void)(function))
 #define main vae_main
 #include "../tools/vae.c"
 #undef main
@@ -138,8 +140,7 @@ static void to_the_model(options *o) {
     print_network(&o->desc);
     print_objective(model, per_epoch);
     for (size_t i = 0; i < FLAGS; i++) { /* each setting has a spelling */
-        char text[800];
-        if (flags[i].commands & SETTING) value_text(o, &flags[i], text, sizeof text);
+        if (flags[i].commands & SETTING) fuzz_free(value_text(o, &flags[i]));
     }
     typed.model = "m";
     typed.desc.allocator = fuzz_memory;
@@ -168,6 +169,7 @@ static void read_line(int count, char **words) {
             return;
         }
     parse(&o, c, count - 1, words + 1);
+    claim_targets(&o);
     if (c->bit == TRAIN) to_the_model(&o);
     forget(&o);
 }
@@ -201,6 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fuzz_certain = 0;
     if (!setjmp(fuzz_out)) read_line(count, words + 1);
     FUZZ_CHECK(!fuzz_certain); /* an end in check_resumed: its sentence stands above */
+    release_targets();
     while (fuzz_list.after != &fuzz_list) fuzz_free(fuzz_list.after + 1);
     fuzz_end();
     return 0;
