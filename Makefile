@@ -11,6 +11,7 @@
 #   make bench BLAS=openblas,dnnl,blis,eigen (or all, or alone) [ISA=avx2] [THREADS=2]
 #                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
+#   make bench-busy    one thread and two, alone and while somebody else takes a processor
 #   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
 #   make bench-growth  cost as batch, network and data grow, with plots
 #   make clean
@@ -107,9 +108,9 @@ build/eigen-avx2.so: bench/eigen.cpp
 	@mkdir -p build
 	-$(CXX) -O3 -DNDEBUG -mavx2 -mfma -fopenmp -shared -fPIC -I$(EIGEN) $< -o $@
 
-build/train_step: bench/train_step.c bench/race.h bench/work.h $(TOOL_HEADERS)
+build/train_step build/busy: build/%: bench/%.c bench/race.h bench/work.h bench/tasks.h $(TOOL_HEADERS)
 	@mkdir -p build
-	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/train_step.c -o $@ -lpthread
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' $< -o $@ -lm -lpthread
 
 build/growth: bench/growth.c bench/plot.h bench/race.h bench/work.h $(TOOL_HEADERS)
 	@mkdir -p build
@@ -118,6 +119,10 @@ build/growth: bench/growth.c bench/plot.h bench/race.h bench/work.h $(TOOL_HEADE
 bench-step: build/train_step
 	@mkdir -p bench/results
 	build/train_step --data "$(DATA)" --text bench/results/step.txt --json bench/results/step.json
+
+bench-busy: build/busy
+	@mkdir -p bench/results
+	build/busy --text bench/results/busy.txt --json bench/results/busy.json
 
 bench-torch: build/train_step
 	@mkdir -p bench/results
@@ -132,4 +137,4 @@ bench-growth: build/growth
 clean:
 	rm -rf build out
 
-.PHONY: all demo test test-long faults powercut random fuzz bench bench-step bench-torch bench-growth clean
+.PHONY: all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth clean
