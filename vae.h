@@ -4643,9 +4643,9 @@ VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; 
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round another
- * way or trap. A function that begins with VAE__GUARD runs in the IEEE default, all exceptions
- * masked, and puts back what it found whichever way it returns. Every public function begins with
- * it that computes, compares or formats floats; tests/style.sh lists the others. */
+ * way or trap. Every public function that computes, compares or formats floats is VAE__GUARDED: it
+ * runs in the IEEE default, all exceptions masked, and puts back what it found. tests/style.sh
+ * lists the others. */
 typedef struct vae__fpenv {
     uint64_t saved;
 } vae__fpenv;
@@ -4677,22 +4677,22 @@ VAE__INLINE void vae__fp_leave(const vae__fpenv *env) {
 #endif
 }
 
-VAE__INLINE vae__fpenv vae__fp_guard(void) {
-    vae__fpenv env;
-    vae__fp_enter(&env);
-    return env;
-}
-#if defined(VAE__GCC) || defined(VAE__CLANG)
-#define VAE__GUARD \
-    __attribute__((__cleanup__(vae__fp_leave), __unused__)) vae__fpenv vae__guard = vae__fp_guard()
-#else
-#define VAE__GUARD vae__fpenv vae__guard = vae__fp_guard()
-#endif
+/* The body of a public function. No attribute or destructor does this: in C++ it would ask for the
+ * run-time library of exceptions. */
+#define VAE__GUARDED(call) \
+    vae__fpenv vae__host; \
+    vae_status vae__got; \
+    vae__fp_enter(&vae__host); \
+    vae__got = call; \
+    vae__fp_leave(&vae__host); \
+    return vae__got
 
 static void vae__random(int kind, const vae_stream *s, uint64_t first, size_t count, void *out) {
     const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
+    vae__fpenv env;
+    vae__fp_enter(&env);
     if (first & 3) { /* begin inside a block */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
         k->draw(kind, &at, (uint32_t)(first / 4), 4, part);
@@ -4700,17 +4700,15 @@ static void vae__random(int kind, const vae_stream *s, uint64_t first, size_t co
         to += n, count -= n, first += n;
     }
     if (count) k->draw(kind, &at, (uint32_t)(first / 4), count, to);
+    vae__fp_leave(&env);
 }
 VAE_API void vae_random_words(const vae_stream *s, uint64_t first, size_t count, uint32_t *out) {
-    VAE__GUARD;
     vae__random(VAE__DRAW_WORDS, s, first, count, out);
 }
 VAE_API void vae_random_uniform(const vae_stream *s, uint64_t first, size_t count, float *out) {
-    VAE__GUARD;
     vae__random(VAE__DRAW_UNIFORM, s, first, count, out);
 }
 VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count, float *out) {
-    VAE__GUARD;
     vae__random(VAE__DRAW_NORMAL, s, first, count, out);
 }
 
@@ -5009,12 +5007,14 @@ static size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
 static void vae__pool_stop(vae_pool *p) {
+    int i;
     if (!p->locks) return;
     VAE__LOCK(&p->mutex);
     __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
-    for (; p->threads > 1; p->threads--) VAE__THREAD_JOIN(p->workers[p->threads - 2].thread);
+    for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
+    p->threads = 1; /* nobody reads it now */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -5146,8 +5146,10 @@ typedef struct vae__task {
 
 static void vae__task_part(void *task, int part) { /* on a thread that may round as it likes */
     const vae__task *t = (const vae__task *)task;
-    VAE__GUARD;
+    vae__fpenv env;
+    vae__fp_enter(&env);
     t->job(t->arg, part);
+    vae__fp_leave(&env);
 }
 
 /* job(arg, 0) .. job(arg, parts - 1), inside the floating-point environment of the library. */
@@ -5163,7 +5165,7 @@ static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part),
 /* Into how many parts `count` things go at most: one a thread with `least` or more. A pool gets up
  * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
  * threads that are slower than others, or lose their processor, then hold up less. */
-enum { VAE__PIECES = 3 };
+enum { VAE__PIECES = 2 };
 static int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
     size_t pieces = p->run == vae__pool_run ? vae__min(count / threads / fine, VAE__PIECES) : 1;
@@ -5228,11 +5230,10 @@ static void vae__product_part(void *arg, int part) {
     }
 }
 
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda,
-                                     const float *b, size_t ldb, const float *bias, vae_act act,
-                                     float *c, size_t ldc) {
-    VAE__GUARD;
+static vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
+                                        size_t m, size_t n, size_t k, const float *a, size_t lda,
+                                        const float *b, size_t ldb, const float *bias, vae_act act,
+                                        float *c, size_t ldc) {
     vae_parallel alone;
     vae__product p;
     memset(&alone, 0, sizeof alone);
@@ -5256,6 +5257,13 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
         p.parts = 1 + (int)(m * n * k / 65536);
     vae__divide(parallel, vae__product_part, &p, p.parts);
     return VAE_OK;
+}
+VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
+                                     size_t n, size_t k, const float *a, size_t lda, const float *b,
+                                     size_t ldb, const float *bias, vae_act act, float *c,
+                                     size_t ldc) {
+    VAE__GUARDED(vae__do_gemm_parallel(parallel, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c,
+                                       ldc));
 }
 
 VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
@@ -7142,13 +7150,15 @@ static void vae__init_weights(vae *m) {
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
 }
 
-VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
-    VAE__GUARD;
+static vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_report *report) {
     vae plan;
     vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
     bad = vae__measure(desc, 0, &plan, size, report);
     return bad;
+}
+VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
+    VAE__GUARDED(vae__do_size(desc, size, report));
 }
 
 static vae_status vae__create(const vae_desc *desc, void *memory, size_t size, vae **model,
@@ -7163,15 +7173,17 @@ static vae_status vae__create(const vae_desc *desc, void *memory, size_t size, v
 }
 
 VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *report) {
-    VAE__GUARD;
-    return vae__create(desc, NULL, 0, model, report);
+    VAE__GUARDED(vae__create(desc, NULL, 0, model, report));
 }
 
-VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
-                                 vae_report *report) {
-    VAE__GUARD;
+static vae_status vae__do_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
+                                    vae_report *report) {
     if (!memory) return vae__fail(report, VAE_ERR_NULL, "the memory block is NULL");
     return vae__create(desc, memory, size, model, report);
+}
+VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
+                                 vae_report *report) {
+    VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
 }
 
 VAE_API void vae_destroy(vae *model) {
@@ -7794,6 +7806,8 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, m->w, &p->inverse, &p->logvar);
     p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
+    if (p->rows / 8 < (size_t)p->parts) /* few images: one part a thread, as shares are uneven */
+        p->parts = vae__model_parts(m, draws, 4, SIZE_MAX);
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
@@ -7866,7 +7880,8 @@ static double vae__lr_now(const vae *m) {
 }
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
-    VAE__GUARD;
+    vae__fpenv env;
+    vae__fp_enter(&env);
     memset(info, 0, sizeof *info);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
@@ -7885,6 +7900,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    vae__fp_leave(&env);
 }
 
 /* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
@@ -8201,9 +8217,8 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     return VAE_OK;
 }
 
-VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
-                                  vae_stats *stats) {
-    VAE__GUARD;
+static vae_status vae__do_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
+                                     vae_stats *stats) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
@@ -8215,6 +8230,10 @@ VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index,
     if (bad) return bad;
     bad = vae__step(m, NULL, x, index, (uint32_t)m->step, rows, stats);
     return bad;
+}
+VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
+                                  vae_stats *stats) {
+    VAE__GUARDED(vae__do_train_step(m, x, index, rows, stats));
 }
 
 VAE_API vae_status vae_condition(vae *m, const int32_t *classes, size_t count) {
@@ -8259,8 +8278,7 @@ static vae_status vae__check_data(vae *m, const vae_data *data, const char *what
     return VAE_OK;
 }
 
-VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
-    VAE__GUARD;
+static vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     float *bias;
     size_t i, j;
     if (!m) return VAE_ERR_NULL;
@@ -8312,6 +8330,9 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     if (m->average && m->step == 0)
         memcpy(m->average + m->visible_bias, bias, m->visible_count * sizeof(float));
     return VAE_OK;
+}
+VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
+    VAE__GUARDED(vae__do_set_visible_bias(m, mean));
 }
 
 /* Mean image, summed in double over images ascending. */
@@ -8381,9 +8402,8 @@ static vae_status vae__check_values(vae *m, const char *where, const vae_data *d
     return bad;
 }
 
-VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
-                           vae_progress_fn progress, void *user) {
-    VAE__GUARD;
+static vae_status vae__do_fit(vae *m, const vae_data *train, const vae_data *test,
+                              vae_progress_fn progress, void *user, vae__fpenv *host) {
     vae_status bad;
     vae_progress now;
     vae__position *at;
@@ -8429,7 +8449,7 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
             at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, (double)rows));
             vae__progress_of(m, &now);
             now.train.grad_norm = s.grad_norm;
-            if (progress) stop = vae__ask(m, &now, progress, user, &vae__guard);
+            if (progress) stop = vae__ask(m, &now, progress, user, host);
         }
         if (!bad && !stop) { /* the epoch is complete */
             vae__progress_of(m, &now);
@@ -8442,13 +8462,17 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                 if (!bad) vae__note(m, now.test.loss);
             }
             now.epoch_done = 1;
-            if (!bad && progress) stop = vae__ask(m, &now, progress, user, &vae__guard);
+            if (!bad && progress) stop = vae__ask(m, &now, progress, user, host);
         }
         if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
     }
     return bad;
+}
+VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
+                           vae_progress_fn progress, void *user) {
+    VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
 }
 
 /* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
@@ -8494,9 +8518,8 @@ static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *s
     return gap / rr;
 }
 
-VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int directions,
-                                       double *worst) {
-    VAE__GUARD;
+static vae_status vae__do_check_gradients(vae *m, const float *x, size_t rows, int directions,
+                                          double *worst) {
     vae_status bad;
     vae_stats s;
     vae__pass pass;
@@ -8547,6 +8570,10 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
     vae__release(&m->desc.allocator, copy, size);
     if (!bad) *worst = most;
     return bad;
+}
+VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int directions,
+                                       double *worst) {
+    VAE__GUARDED(vae__do_check_gradients(m, x, rows, directions, worst));
 }
 
 /* ======================================================================================
@@ -8655,13 +8682,15 @@ static vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, 
     return vae__use_all(&u, rows, vae__encode_part, NULL);
 }
 
-VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
-    VAE__GUARD;
+static vae_status vae__do_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
     bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
     return bad ? bad : vae__encode(m, x, 0, rows, mu, logvar);
+}
+VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
+    VAE__GUARDED(vae__do_encode(m, x, rows, mu, logvar));
 }
 
 /* mu and log variance of x (rows, input.dim), which fit into the buffers, side by side in heads. */
@@ -8676,8 +8705,8 @@ static vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t 
     return bad;
 }
 
-VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
-    VAE__GUARD;
+static vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
+                                    float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     vae_status bad = VAE_OK;
     size_t at, i, run;
@@ -8697,6 +8726,9 @@ VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const floa
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
     return bad;
+}
+VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
+    VAE__GUARDED(vae__do_posterior(m, x, rows, eps, z));
 }
 
 /* rows of z -> means, outputs or draws, once the decoder's output is known to be finite. */
@@ -8744,22 +8776,22 @@ static vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, 
 }
 
 VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
-    VAE__GUARD;
-    return vae__decode(m, z, 0, rows, x, 1, NULL);
+    VAE__GUARDED(vae__decode(m, z, 0, rows, x, 1, NULL));
 }
 VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
-    VAE__GUARD;
-    return vae__decode(m, z, 0, rows, logits, 0, NULL);
+    VAE__GUARDED(vae__decode(m, z, 0, rows, logits, 0, NULL));
 }
-VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                            float *x) {
-    VAE__GUARD;
+static vae_status vae__do_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
+                               float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
     return vae__decode(m, z, 0, rows, x, 0, &at);
 }
+VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
+                            float *x) {
+    VAE__GUARDED(vae__do_draw(m, seed, first, z, rows, x));
+}
 
-VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
-    VAE__GUARD;
+static vae_status vae__do_reconstruct(vae *m, const float *x, size_t rows, float *out) {
     size_t at;
     vae_status bad = VAE_OK;
     if (!m) return VAE_ERR_NULL;
@@ -8773,9 +8805,11 @@ VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *o
     }
     return bad;
 }
+VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
+    VAE__GUARDED(vae__do_reconstruct(m, x, rows, out));
+}
 
-VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
-    VAE__GUARD;
+static vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
     size_t i, latent;
     if (!m) return VAE_ERR_NULL;
     if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
@@ -8787,9 +8821,12 @@ VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
     }
     return VAE_OK;
 }
+VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
+    VAE__GUARDED(vae__do_prior(m, seed, first, rows, z));
+}
 
-VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *x) {
-    VAE__GUARD;
+static vae_status vae__do_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
+                                       float *x) {
     size_t at;
     vae_status bad = VAE_OK;
     if (!m) return VAE_ERR_NULL;
@@ -8801,6 +8838,9 @@ VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_
         at += run;
     }
     return bad;
+}
+VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *x) {
+    VAE__GUARDED(vae__do_sample_prior(m, seed, first, rows, x));
 }
 
 /* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
@@ -8862,9 +8902,8 @@ static void vae__score_after(vae__use *u) {
     }
 }
 
-VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
-                             float *recon, float *kl) {
-    VAE__GUARD;
+static vae_status vae__do_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
+                                float *recon, float *kl) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -8874,6 +8913,10 @@ VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first
     memset(&u, 0, sizeof u);
     u.m = m, u.in = x, u.first = first, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
     return vae__use_all(&u, rows, vae__score_part, vae__score_after);
+}
+VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
+                             float *recon, float *kl) {
+    VAE__GUARDED(vae__do_score(m, x, rows, first, elbo, recon, kl));
 }
 
 /* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
@@ -8948,9 +8991,8 @@ static void vae__bound_part(void *arg, int part) {
     }
 }
 
-VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                             float *bound) {
-    VAE__GUARD;
+static vae_status vae__do_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
+                                float *bound) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -8964,6 +9006,10 @@ VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first
     memset(&u, 0, sizeof u);
     u.m = m, u.in = x, u.first = first, u.out = bound, u.draws = (size_t)k, u.width = 1;
     return vae__use_all(&u, rows, vae__bound_part, NULL);
+}
+VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
+                             float *bound) {
+    VAE__GUARDED(vae__do_bound(m, x, rows, first, k, bound));
 }
 
 /* Reads images at .. of the data and their classes; how many. */
@@ -8987,8 +9033,7 @@ static vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, si
     return vae__encode_heads(m, m->x, 0, *run);
 }
 
-VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    VAE__GUARD;
+static vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
@@ -9013,9 +9058,11 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     m->condition = condition, m->conditions = conditions;
     return bad;
 }
+VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
+    VAE__GUARDED(vae__do_units_clamped(m, data, count));
+}
 
-VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    VAE__GUARD;
+static vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
@@ -9053,9 +9100,11 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
     m->condition = condition, m->conditions = conditions;
     return bad;
 }
+VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
+    VAE__GUARDED(vae__do_units(m, data, kl, variance));
+}
 
-VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    VAE__GUARD;
+static vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
@@ -9089,6 +9138,9 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
     s.images = data->count;
     if (!bad) *stats = s;
     return bad;
+}
+VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+    VAE__GUARDED(vae__do_evaluate(m, data, stats));
 }
 
 /* ======================================================================================
@@ -10351,8 +10403,7 @@ static vae_status vae__can_save(vae *m, int flags) {
     return VAE_OK;
 }
 
-VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
-    VAE__GUARD;
+static vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     vae__section sections[4];
     vae__sink s;
     int count;
@@ -10364,9 +10415,11 @@ VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
     *size = 8 + s.count + (size_t)count * m->parameters * 4;
     return VAE_OK;
 }
+VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
+    VAE__GUARDED(vae__do_save_size(m, flags, size));
+}
 
-VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
-    VAE__GUARD;
+static vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
     vae__sink s;
     size_t need = 0;
     vae_status bad;
@@ -10381,6 +10434,9 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
     s.put = vae__put_block, s.block = (char *)bytes, s.room = size;
     vae__put_model(&s, m, flags);
     return VAE_OK;
+}
+VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
+    VAE__GUARDED(vae__do_save_memory(m, flags, bytes, size));
 }
 
 /* ---- loading ---- */
@@ -10693,17 +10749,19 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     return bad;
 }
 
-VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
-                                 size_t *need, vae_report *report) {
-    VAE__GUARD;
+static vae_status vae__do_load_size(const void *bytes, size_t size, const vae_load_options *options,
+                                    size_t *need, vae_report *report) {
     if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
     return vae__load(bytes, size, "model", options, need, NULL, report);
+}
+VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
+                                 size_t *need, vae_report *report) {
+    VAE__GUARDED(vae__do_load_size(bytes, size, options, need, report));
 }
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report) {
-    VAE__GUARD;
-    return vae__load(bytes, size, "model", options, NULL, model, report);
+    VAE__GUARDED(vae__load(bytes, size, "model", options, NULL, model, report));
 }
 
 #ifndef VAE_NO_STDIO
@@ -10715,15 +10773,16 @@ static vae_status vae__save_model(vae *m, const vae_claim *held, const char *pat
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w, &m->report);
 }
-VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__GUARD;
+static vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
     if (!m) return VAE_ERR_NULL;
     if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
     return vae__save_model(m, claim, NULL, flags);
 }
+VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
+    VAE__GUARDED(vae__do_claim_save_model(claim, m, flags));
+}
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__GUARD;
-    return m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL;
+    VAE__GUARDED(m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
@@ -10739,9 +10798,8 @@ static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator 
     return vae__read(r, more + r->at, want - r->at, &got, report);
 }
 
-VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
-                            vae_report *report) {
-    VAE__GUARD;
+static vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
+                               vae_report *report) {
     vae__reader r;
     vae_load_options o;
     unsigned char *bytes = NULL;
@@ -10764,6 +10822,10 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
     if (!bad) bad = vae__load(bytes, r.at, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, room);
     return bad;
+}
+VAE_API vae_status vae_load(const char *path, const vae_load_options *options, vae **model,
+                            vae_report *report) {
+    VAE__GUARDED(vae__do_load(path, options, model, report));
 }
 #endif /* VAE_NO_STDIO */
 
@@ -11485,8 +11547,7 @@ static uint64_t vae__data_bits(const vae_data *data, size_t i) {
     }
 }
 
-VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
-    VAE__GUARD;
+static vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count, float *out) {
     const unsigned char *p;
     size_t n, i, width;
     uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
@@ -11509,6 +11570,9 @@ VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t coun
         }
     }
     return VAE_OK;
+}
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    VAE__GUARDED(vae__do_data_read(data, first, count, out));
 }
 
 VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {

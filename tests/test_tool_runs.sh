@@ -137,6 +137,11 @@ done
 refused log_and_json_under_folders_that_are_not_there 2 "the same file" \
     train $run --epochs 1 --log deep/er/f --json deep/./er//f
 check folders_made_for_nothing_are_removed missing deep
+refused a_file_that_is_the_folder_of_another 2 "is the folder of another file" \
+    train $run --epochs 1 --model part --log part/l.csv
+refused a_file_that_is_the_lock_of_another 2 "lock files" \
+    train $run --epochs 1 --model part --log part.vae-lock
+check nothing_of_both_is_made missing part
 cp m.st o.png
 twice sample_over_the_model "the same file" o.png sample o.png --out ./o.png --count 1
 for command in encode score eval; do
@@ -315,6 +320,30 @@ kill -TERM $pid
 kill -TERM $pid
 wait $pid
 check the_same_signal_at_once_is_one holds twice.out '^stopped after step'
+# a step takes seconds; the second Ctrl-C does not wait for its end, unless it is over by then
+long="--data digits --images 4000 --test-images 0 --batch 4000 --latent 8 --epochs 20 --threads 1"
+cp m.st slow.st
+cp m.st slow.st.before
+n=0 ended=0
+while [ $n -lt 10 ] && [ $ended -eq 0 ]; do
+    n=$((n + 1))
+    (listening "$vae" train $long --encoder "dense 2000 relu" --decoder "dense 2000 relu" \
+        --model slow.st --checkpoint-every 20 >slow.out 2>&1) &
+    pid=$!
+    wait_for slow.st.vae-lock $pid
+    sleep $((n / 2 + 1))
+    kill -INT $pid 2>/dev/null
+    sleep 0.4
+    if kill -INT $pid 2>/dev/null; then still=1; else still=0; fi # else before training began
+    wait $pid
+    status=$?
+    [ $still -eq 0 ] || grep -q '^stopped after step' slow.out || ended=1
+    [ $ended -eq 1 ] || cp slow.st.before slow.st
+done
+check a_second_interrupt_has_its_status [ $status -eq 130 ]
+check a_second_interrupt_ends_at_once [ $ended -eq 1 ]
+check a_second_interrupt_leaves_the_old_file same_as_before slow.st
+check a_second_interrupt_leaves_nothing_behind nothing_beside
 for signal in INT HUP; do # as in the background of a shell, and as nohup does it
     (trap '' $signal; exec "$vae" train $slow --model ignored.st --quiet) &
     pid=$!

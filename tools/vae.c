@@ -2052,6 +2052,8 @@ static void claim_targets(const options *o)
             die(MISUSED, "%s %s is a folder, not a file", f->name, path);
         if (there == SPECIAL && !(f->lo > 0))
             die(MISUSED, "%s %s is a device; name a file", f->name, path);
+        if (ends_with(path, ".vae-lock"))
+            die(MISUSED, "%s %s has a name for lock files; choose another", f->name, path);
         if (there == NOTHING) make_folders(path);
     }
     count = list_paths(o, paths);
@@ -2059,8 +2061,12 @@ static void claim_targets(const options *o)
         for (size_t k = 0; paths[i].written && k < count; k++)
             if (k != i && !(paths[k].written && k < i)) check_pair(&paths[i], &paths[k]);
     catch_signals();
-    for (size_t i = 0; i < count; i++)
-        if (paths[i].written) claim_target(paths[i].what, paths[i].path);
+    for (size_t i = 0; i < count; i++) {
+        if (!paths[i].written) continue;
+        if (is_folder(paths[i].path)) /* made above */
+            die(MISUSED, "%s %s is the folder of another file", paths[i].what, paths[i].path);
+        claim_target(paths[i].what, paths[i].path);
+    }
 }
 
 /* ---- training: settings ----------------------------------------------------------------- */
