@@ -136,7 +136,7 @@ static inline void fuzz_refused(vae_status status, const vae_report *r) {
 enum { FUZZ_ROWS = 3 };
 
 /* Everything that a small model can be asked. It may say that numbers are not finite; what it may
- * not do is crash, hang, or change outputs of calls that fail. */
+ * not do is crash or hang. */
 static inline void fuzz_use(vae *m) {
     vae_info info;
     vae_stats stats;
