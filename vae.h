@@ -4371,7 +4371,7 @@ static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float 
     }
 }
 
-/* ---- optimisers: one pass over w, g, m, v; they return whether w is finite ---- */
+/* ---- optimisers: one pass over w, g, m, v; they return whether w and v are finite ---- */
 
 /* Lanes of v before n that are infinite or NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
@@ -4402,6 +4402,7 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
         old = VAE__FMA(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* of a gradient that has no square */
     }
     return !VAE__M_ANY(bad);
 }

@@ -398,7 +398,29 @@ TEST(training_has_the_same_bits_on_every_instruction_set) {
     }
 }
 
+/* A square that overflows leaves the weights finite: they stand still for ever, and no file is written. */
+TEST(a_gradient_without_a_square_is_told_at_its_step) {
+    vae_desc d;
+    vae *m = NULL;
+    float x[16];
+    vae_status status = VAE_OK;
+    int i;
+    memset(&d, 0, sizeof d);
+    d.input = "16", d.encoder = d.decoder = "", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d.lr = 1;
+    for (i = 0; i < 16; i++) x[i] = (float)(i % 5) - 1.5f;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    for (i = 0; i < 50 && !status; i++) {
+        status = vae_train_step(m, x, NULL, 1, NULL);
+        if (!status) CHECK(m->k->within(m->parameters, FLT_MAX, m->v));
+    }
+    CHECK_STATUS(status, VAE_ERR_NONFINITE);
+    CHECK_SAYS(*vae_last_report(m), "step ");
+    CHECK_SAYS(*vae_last_report(m), "decoder.head");
+    vae_destroy(m);
+}
+
 TESTS(optim) {
+    RUN(a_gradient_without_a_square_is_told_at_its_step);
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
     RUN(ten_steps_of_each_optimizer_match_pytorchs_formulas);
