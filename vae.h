@@ -297,10 +297,11 @@
  * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model); a
  * function without one puts the sentence into the caller's vae_report (which may be NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
- * then at most 1e18 in size; the encoder alone (vae_encode, vae_posterior, vae_reconstruct) takes
- * others where training shows it noise. Anything else is ERR_NONFINITE or ERR_VALUE, with the image
- * and the place. Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the
- * network itself made: rows other than the one named may then hold their results. Different models
+ * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
+ * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise`, a
+ * contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE, with the image and the place.
+ * Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the network itself
+ * made: rows other than the one named may then hold their results. Different models
  * may be used from different threads at once; one model from one thread at a time.
  * ==================================================================================== */
 
@@ -627,9 +628,9 @@ typedef struct vae_stats {
  *                             binarisation noise. NULL: step * batch + row
  *   stats  out                means over the batch, before the update; may be NULL
  *
- * Errors: ERR_VALUE (rows, a pixel that cannot be), ERR_STATE (inference or
- * model), ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient
- * that is not marks the model invalid, and the report names tensor and step. */
+ * Errors: ERR_VALUE (rows, a pixel out of range), ERR_STATE (a model for inference, or invalid),
+ * ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient that is
+ * not marks the model invalid, and the report names tensor and step. */
 VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
                                   vae_stats *stats);
 
@@ -821,11 +822,12 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
                                  vae_report *report);
 
-/* The right to write one path. Each save above and below takes it for as long as it lasts; a
- * program that is going to write a file, once or many times, takes it before it begins to work, so
- * that a second program is refused at once. Dropping removes the lock file; a zeroed claim holds
- * nothing. Where the system has no locks on files (neither flock nor Windows), writers of one path
- * must take turns by themselves. */
+/* The right to write one path. Each save above and below takes it for as long as it lasts. A
+ * program that is going to write a file, once or many times, takes it before it begins to work:
+ * then a second program is refused at once. Dropping removes the lock file; a zeroed claim holds
+ * nothing. A relative path must keep its meaning until then. Where the system has no locks on
+ * files (neither flock nor Windows), writers of one path must take turns by themselves. Errors:
+ * those of vae_file_save. */
 typedef struct vae_claim {
     const char *path; /* the caller's, which must live as long; NULL: nothing is held */
     intptr_t lock;    /* the library's own */
@@ -856,9 +858,9 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
                                         vae_report *report);
 
 /* Unpacks raw deflate (RFC 1951; without the frame of gzip or zlib) into a buffer of known size:
- * data that give more or fewer bytes are refused, and then what `out` holds is not meant, but for
- * ERR_SIZE: data that give more; `out` holds the first of them. `used`, which may be NULL, becomes
- * the number of bytes read. Allocates 210 KB during the call.
+ * data that give more bytes are ERR_SIZE, and `out` holds the first out_size of them; data that
+ * give fewer are ERR_FORMAT. After other errors the contents of `out` are undefined. `used`, which
+ * may be NULL, becomes the number of bytes read. Allocates 210 KB during the call.
  * Errors: ERR_NULL, ERR_FORMAT (with the offset), ERR_SIZE, ERR_MEMORY. */
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
@@ -1690,8 +1692,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  *
  * Here the file includes itself once per instruction set; each time only the two rooms between
  * "guard B" and its end are seen, with VAE__* meaning that set's vectors and VAE__FN(name) a name
- * of
- * its own. What leaves a pass is one const table of function pointers, filled from one list.
+ * of its own. What leaves a pass is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
 /* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
@@ -2822,9 +2823,8 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * uses: >>shim                       tests: tests/test_kernels.c, tests/test_gemm.c
  *
  * Habits that keep the bits: an output is one chain of VAE__FMA, ascending, vectorised across
- * outputs;
- * a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through VAE__GET and
- * VAE__PUT, so every element meets the same formula.
+ * outputs; a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through
+ * VAE__GET and VAE__PUT, so every element meets the same formula.
  * ==================================================================================== */
 
 /* ---- matrix product ----
@@ -4589,8 +4589,7 @@ static const vae__kernels VAE__FN(kernels) = {
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
-/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW,
-    VAE__VL; each with registers that the system saves. */
+/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
 static int vae__cpu_detect(void) {
     unsigned a, b, c, d, xcr_low, xcr_high;
     int found = 0;
@@ -4775,7 +4774,7 @@ typedef pthread_cond_t vae__cond;
 #if defined(__GLIBC__) && __GLIBC__ == 2 && __GLIBC_MINOR__ < 17
 #elif defined(CLOCK_MONOTONIC)
 #define VAE__CLOCK CLOCK_MONOTONIC
-#elif defined(__linux__) && !defined(__cplusplus)
+#elif defined(__linux__) && defined(__LP64__) && !defined(__cplusplus)
 #define VAE__CLOCK 1
 int clock_gettime(int, struct timespec *);
 #endif
@@ -4826,7 +4825,7 @@ struct vae_pool {
     int busy;          /* atomic: somebody is in vae__pool_run */
     int asleep, waiting; /* atomic: workers that sleep; the caller does */
     int stop;          /* atomic */
-    unsigned char open[VAE_MAX_THREADS]; /* atomic */
+    int open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
     /* see vae__pool_book; nanoseconds */
@@ -4834,7 +4833,7 @@ struct vae_pool {
     int64_t caution;
     int64_t took[VAE_MAX_THREADS]; /* by each part */
     int alone;         /* atomic: the caller works alone ... */
-    uint32_t alone_until; /* atomic: ... until then, in microseconds */
+    uint32_t alone_until; /* atomic: ... until then, in milliseconds */
 };
 
 VAE__INLINE void vae__pause(void) {
@@ -4929,7 +4928,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
 /* Whether workers are to be asked now: not for a while after they have cost time. */
 static int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
-    if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000) -
+    if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
                   __atomic_load_n(&p->alone_until, __ATOMIC_RELAXED)) < 0) return 0;
     __atomic_store_n(&p->alone, 0, __ATOMIC_RELAXED);
     return 1;
@@ -4937,13 +4936,13 @@ static int vae__pool_pays(vae_pool *p) {
 
 enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
 enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
+enum { VAE__MOST_LOSS = 20000000 /* of one job, in ns: more is a program that was stopped */ };
 
 /* Whether it paid: compares a job's time, `wall`, with the sum of its parts, which the caller
  * would have needed alone. No part counts more than twice the shortest: it may have lost its
  * processor. When jobs have lately lost more than they gained, the caller works alone for
  * VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer when the next
- * attempt gains nothing either. Results do not depend on it: nothing but the number of parts does.
- * */
+ * attempt gains nothing either. No result depends on it: nothing but the number of parts does. */
 static void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
@@ -4951,13 +4950,13 @@ static void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
         if (p->took[i] < shortest) shortest = p->took[i];
     for (i = 0; i < parts; i++)
         alone += p->took[i] < 2 * shortest ? p->took[i] : 2 * shortest;
-    p->earned += alone - wall;
-    p->credit += alone - wall - p->credit / 8;
+    alone = alone - wall < -VAE__MOST_LOSS ? -VAE__MOST_LOSS : alone - wall;
+    p->earned += alone;
+    p->credit += alone - p->credit / 8;
     if (p->earned > VAE__GRACE_NS) p->caution = VAE__CAUTION;
     if (p->credit >= 0) return;
-    wait = (VAE__GRACE_NS - p->credit) / 1000 * p->caution;
-    if (wait > 1 << 30) wait = 1 << 30;
-    __atomic_store_n(&p->alone_until, (uint32_t)(now / 1000 + wait), __ATOMIC_RELAXED);
+    wait = (VAE__GRACE_NS - p->credit) * p->caution;
+    __atomic_store_n(&p->alone_until, (uint32_t)((now + wait) / 1000000), __ATOMIC_RELAXED);
     __atomic_store_n(&p->alone, 1, __ATOMIC_RELAXED);
     if (p->caution < VAE__MOST_CAUTION) p->caution *= 2;
     p->credit = VAE__GRACE_NS, p->earned = 0;
@@ -5705,8 +5704,7 @@ static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__
             m = across ? 1 : vae__min(most, places - p);
             if (across) first = (size_t)v.low * tap, count = (size_t)(v.high - v.low) * tap;
             c->k->runs(0, across ? n : m, count, &k, x + p * little->c, x_step, turned + first,
-                       NULL,
-                       values, count);
+                       NULL, values, count);
             for (q = p; q < p + m; q += h.count) {
                 const size_t px = q % little->w;
                 v = vae__span_y(op, big, q / little->w);
@@ -8102,14 +8100,14 @@ static vae_status vae__check_pixels(vae *m, const char *where, int seen, const f
                      (double)VAE__PIXEL_MAX);
 }
 
-/* The same for other rows of numbers, which need only be finite. */
-static vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t rows,
-                                  size_t width) {
+/* The same for other rows of numbers, counted from `first`, which need only be finite. */
+static vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t first,
+                                  size_t rows, size_t width) {
     size_t bad = 0;
     if (m->k->within(rows * width, FLT_MAX, v)) return VAE_OK;
     while (vae__finite_f(v[bad])) bad++;
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z of row %z is %f", what,
-                     bad % width, bad / width, (double)v[bad]);
+                     bad % width, first + bad / width, (double)v[bad]);
 }
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -8184,7 +8182,7 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     pass.rows = rows, pass.backward = 1;
     if (!data) pass.eps = m->noise, m->noise = NULL;
     if (pass.eps) {
-        const vae_status bad = vae__check_rows(m, "the noise", pass.eps,
+        const vae_status bad = vae__check_rows(m, "the noise", pass.eps, 0,
                                                rows * (size_t)m->desc.samples,
                                                (size_t)m->desc.latent);
         if (bad) return bad;
@@ -8210,8 +8208,8 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     }
     if (name) {
         m->invalid = 1;
-        return vae__step_failed(m, &pass, 1, "the gradient of ", name,
-                                " is not finite, or what it made of it");
+        return vae__step_failed(m, &pass, 1, "the update of ", name,
+                                " is not finite (its gradient, moments or weights)");
     }
     m->step++;
     if (stats) *stats = s;
@@ -8715,7 +8713,7 @@ static vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const f
     if (!x || !eps || !z)
         return vae__fail(&m->report, VAE_ERR_NULL, "x, eps and z must be given");
     bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    if (!bad) bad = vae__check_rows(m, "eps", eps, rows, latent);
+    if (!bad && !m->desc.no_noise) bad = vae__check_rows(m, "eps", eps, 0, rows, latent);
     for (at = 0; at < rows && !bad; at += run) {
         run = vae__min(rows - at, m->rows);
         bad = vae__encode_heads(m, x + at * m->input.dim, at, run);
@@ -8723,7 +8721,7 @@ static vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const f
             m->k->latent_fwd(latent, m->heads + 2 * i * latent,
                              m->desc.no_noise ? NULL : eps + (at + i) * latent,
                              m->z + i * latent);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, run, latent);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
     return bad;
@@ -8768,7 +8766,7 @@ static vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, 
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
-    bad = vae__check_rows(m, "z", z, rows, (size_t)m->desc.latent);
+    bad = vae__check_rows(m, "z", z, 0, rows, (size_t)m->desc.latent);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
     u.m = m, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
@@ -9031,7 +9029,8 @@ static vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, si
     if (bad) return bad;
     for (i = 0; i < *run && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
         vae__binarize(m, m->x + i * dim, 0xffffffffu, (uint32_t)(at + i), m->x + i * dim);
-    return vae__encode_heads(m, m->x, 0, *run);
+    if (m->classes) m->condition = data->labels, m->conditions = data->count;
+    return vae__encode_heads(m, m->x, at, *run);
 }
 
 static vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -9226,6 +9225,7 @@ static const char *vae__errno_text(int code) {
     case EMFILE: return "too many open files";
     case ENAMETOOLONG: return "the name is too long";
     case EEXIST: return "something is there already";
+    case ENODEV: return "it is a device or a pipe";
 #ifdef EDQUOT
     case EDQUOT: return "the disk quota is used up";
 #endif
@@ -9408,14 +9408,37 @@ static int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
 
+/* Locks a file without waiting. NFS locks only files open for writing: there it is opened anew. */
+static int vae__try_lock(int *file, const char *name) {
+    int bad, again;
+    do bad = flock(*file, LOCK_EX | LOCK_NB);
+    while (bad && errno == EINTR);
+    if (!bad || errno != EBADF) return bad;
+    again = vae__open(name, O_RDWR | O_NONBLOCK | VAE__NOFOLLOW, 0);
+    if (again < 0) return -1;
+    close(*file);
+    *file = again;
+    do bad = flock(again, LOCK_EX | LOCK_NB);
+    while (bad && errno == EINTR);
+    return bad;
+}
+
+/* Whether an open file still has this name: 1 or 0; -1 when the system does not tell. */
+static int vae__is_named(int file, const char *name) {
+    struct stat ours, named;
+    if (stat(name, &named)) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+    if (fstat(file, &ours)) return -1;
+    return ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
 /* What an existing lock file means: VAE__LOCKED with the holder's process; VAE__AGAIN after what a
- * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. Only
- * opened for reading: it might be anything. */
+ * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. It
+ * is only read: it might be anything. */
 static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
     size_t got = 0;
-    const int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
+    int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
     int answer = VAE__FOREIGN;
     uint64_t process = 0;
     if (file < 0) return errno == ENOENT ? VAE__AGAIN : VAE__FOREIGN;
@@ -9424,13 +9447,13 @@ static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
         !vae__move(file, text, sizeof text - 1, 0, &got) && (!got || !memcmp(text, "vae ", 4))) {
         answer = VAE__LOCKED;
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
-        if (flock(file, LOCK_EX | LOCK_NB) == 0) {
+        if (vae__try_lock(&file, lock) == 0) {
             answer = VAE__AGAIN; /* nobody's; unless somebody else has removed it by now */
-            if (fstat(file, &ours) == 0 && ours.st_nlink) {
+            if (vae__is_named(file, lock) == 1) {
                 if (process && vae__beside(temp, VAE__TEMP, path, process)) (void)unlink(temp);
                 (void)unlink(lock);
             }
-        } else if (errno != EWOULDBLOCK && errno != EINTR) {
+        } else if (errno != EWOULDBLOCK) {
             answer = VAE__NO_LOCKS;
         }
     }
@@ -9444,8 +9467,7 @@ static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
 static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
     int tries, answer = VAE__AGAIN;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
-        const int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644);
-        struct stat ours;
+        int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
         char text[32];
         vae__sink s;
         size_t moved;
@@ -9454,18 +9476,18 @@ static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t
             answer = vae__lock_met(path, lock, holder);
             continue;
         }
-        while ((answer = flock(file, LOCK_EX | LOCK_NB)) != 0 && errno == EINTR) {}
-        if ((answer && errno == EWOULDBLOCK) || (fstat(file, &ours) == 0 && !ours.st_nlink)) {
-            close(file); /* somebody took it for one that a kill had left: he is ahead of us */
-            answer = VAE__AGAIN;
-            continue;
+        if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
+        if (named == 1) {
+            memset(&s, 0, sizeof s);
+            s.put = vae__put_block, s.block = text, s.room = sizeof text;
+            vae__putf(&s, "vae %u\n", (uint64_t)getpid());
+            (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
+            *out = file;
+            return 0;
         }
-        memset(&s, 0, sizeof s);
-        s.put = vae__put_block, s.block = text, s.room = sizeof text;
-        vae__putf(&s, "vae %u\n", (uint64_t)getpid());
-        (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
-        *out = file;
-        return 0;
+        /* 0: somebody took it for one that a kill had left, and is ahead of us */
+        if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
+        close(file);
     }
     return answer;
 }
@@ -9480,7 +9502,6 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     if (strlen(path) > VAE__MAX_PATH - 40 || !vae__beside(lock, "%s.vae-lock", path))
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
                          strlen(path), VAE__MAX_PATH - 40);
-    memset(claim, 0, sizeof *claim);
     errno = 0;
 #ifdef VAE__POSIX
     {
@@ -9493,10 +9514,13 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         if (code == VAE__NO_LOCKS)
             return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it, or was killed: "
                              "then remove %s", vae__tail(path), holder, vae__tail(lock));
-        if (code < 0)
+        if (code < 0 && holder)
             return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it",
                              vae__tail(path), holder);
-        claim->lock = file;
+        if (code < 0)
+            return vae__fail(report, VAE_ERR_OPEN, "%s: another process is writing it",
+                             vae__tail(path));
+        if (!code) claim->lock = file;
     }
 #elif defined(_WIN32)
     { /* shared with nobody (0), made anew (2), gone with its last handle (0x04000000) */
@@ -9519,8 +9543,10 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
 #ifdef VAE__POSIX
     {
         char lock[VAE__MAX_PATH];
-        if (vae__beside(lock, "%s.vae-lock", claim->path)) (void)unlink(lock);
-        close((int)claim->lock); /* after the name: nobody takes a lock for his that is going */
+        if (vae__beside(lock, "%s.vae-lock", claim->path) &&
+            vae__is_named((int)claim->lock, lock) != 0)
+            (void)unlink(lock);
+        close((int)claim->lock); /* the name goes first: nobody may lock a file that is going */
     }
 #elif defined(_WIN32)
     (void)CloseHandle((void *)claim->lock);
@@ -9568,6 +9594,7 @@ static int vae__open_temporary(vae__writer *w) {
     const uint64_t process = (uint64_t)getpid();
     int i;
     if (!found && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return VAE__ERRNO;
+    if (found && !replaces) return S_ISDIR(old.st_mode) ? EISDIR : ENODEV;
     (void)vae__beside(w->temp, VAE__TEMP, path, process);
     for (i = 0; i < 100; i++) {
         w->file = vae__open(w->temp, O_WRONLY | O_CREAT | O_EXCL | VAE__NOFOLLOW,

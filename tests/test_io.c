@@ -611,9 +611,25 @@ TEST(what_stands_at_the_names_of_a_writer_is_not_touched) {
         CHECK(file_holds(victim, "precious") && file_holds(path, "new"));
         remove(path), remove(victim);
         CHECK(mkdir(path, 0700) == 0);
-        CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_ERR_WRITE);
+        CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_ERR_OPEN);
+        CHECK_SAYS(r, "it is a folder");
         CHECK_EQ(beside(path), 0);
         rmdir(path);
+        CHECK(mkfifo(path, 0600) == 0);
+        CHECK_STATUS(vae_file_save(path, "new", 3, &r), VAE_ERR_OPEN);
+        CHECK_SAYS(r, "a pipe");
+        CHECK(stat(path, &st) == 0 && S_ISFIFO(st.st_mode));
+        CHECK_EQ(beside(path), 0);
+        remove(path);
+    }
+    { /* a lock of somebody else that has our name by now is his to remove */
+        vae_claim claim;
+        CHECK_STATUS(vae_claim_take(path, &claim, &r), VAE_OK);
+        remove(lock);
+        put_file(lock, "vae 1\n");
+        vae_claim_drop(&claim);
+        CHECK(file_holds(lock, "vae 1\n"));
+        remove(lock);
     }
 #else
     SKIP("needs links");

@@ -245,14 +245,16 @@ TEST(a_pool_that_loses_time_leaves_the_caller_alone_for_a_while) {
     pool->took[1] = 20000000; /* lost its processor for 19 ms: 18 lost in all, 12 after the gains */
     vae__pool_book(pool, 2, 20100000, now);
     CHECK_EQ(pool->alone, 1);
-    wait = (int64_t)pool->alone_until - now / 1000; /* us */
-    CHECK(wait > 16 * 10000 && wait < 16 * 13000);
+    wait = (int64_t)pool->alone_until - now / 1000000; /* ms */
+    CHECK(wait > 16 * 10 && wait < 16 * 13);
     vae__pool_book(pool, 2, 20100000, now); /* and again, with nothing gained between: twice as long */
-    CHECK((int64_t)pool->alone_until - now / 1000 > 16 * 17000);
+    CHECK((int64_t)pool->alone_until - now / 1000000 > 16 * 17);
     CHECK_EQ(pool->caution, 64);
-    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000) + 3600000000u / 4;
+    vae__pool_book(pool, 2, 3600000000000, now); /* an hour's sleep of the machine is not a loss of an hour */
+    CHECK((int64_t)pool->alone_until - now / 1000000 < 64 * 21);
+    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000000) + 900000;
     CHECK_EQ(vae__parts(&parallel, 64, 4, 64), 1);
-    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000) - 1;
+    pool->alone_until = (uint32_t)(vae__nanoseconds() / 1000000) - 1;
     CHECK_EQ(vae__parts(&parallel, 64, 4, 64), 2);
     CHECK_EQ(pool->alone, 0);
     vae_pool_destroy(pool);
