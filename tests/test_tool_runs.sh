@@ -137,6 +137,9 @@ done
 refused log_and_json_under_folders_that_are_not_there 2 "the same file" \
     train $run --epochs 1 --log deep/er/f --json deep/./er//f
 check folders_made_for_nothing_are_removed missing deep
+for flag in --model --best --log; do # only what may go to stdout can be called so
+    refused "a_dash_for_$flag" 2 "$flag - is not a file; name one" train $run --epochs 1 $flag -
+done
 refused a_file_that_is_the_folder_of_another 2 "is the folder of another file" \
     train $run --epochs 1 --model part --log part/l.csv
 refused a_file_that_is_the_lock_of_another 2 "lock files" \
@@ -164,6 +167,8 @@ cp thesis.txt thesis.txt.before
 refused log_that_is_a_thesis 1 "is not a log" train $run --epochs 1 --log thesis.txt --model t.st
 check thesis_is_as_it_was same_as_before thesis.txt
 check and_no_model_is_made missing t.st
+"$vae" score m.st --data digits --images 3 --out /dev/fd/1 >fd.txt 2>fd.err
+check dev_fd_1_is_stdout [ "$(wc -l <fd.txt)" -eq 3 ]
 : >empty.csv
 "$vae" train $run --epochs 1 --log empty.csv
 check an_empty_file_becomes_a_log [ "$(wc -l <empty.csv)" -eq 2 ]
@@ -320,11 +325,12 @@ kill -TERM $pid
 kill -TERM $pid
 wait $pid
 check the_same_signal_at_once_is_one holds twice.out '^stopped after step'
-# a step takes seconds; the second Ctrl-C does not wait for its end, unless it is over by then
+# a step takes seconds; the second Ctrl-C does not wait for its end, unless it is over by then and
+# the model is saved, or training has not begun: then it is tried again
 long="--data digits --images 4000 --test-images 0 --batch 4000 --latent 8 --epochs 20 --threads 1"
 cp m.st slow.st
 cp m.st slow.st.before
-n=0 ended=0
+n=0 ended=0 half=0
 while [ $n -lt 10 ] && [ $ended -eq 0 ]; do
     n=$((n + 1))
     (listening "$vae" train $long --encoder "dense 2000 relu" --decoder "dense 2000 relu" \
@@ -337,11 +343,13 @@ while [ $n -lt 10 ] && [ $ended -eq 0 ]; do
     if kill -INT $pid 2>/dev/null; then still=1; else still=0; fi # else before training began
     wait $pid
     status=$?
-    [ $still -eq 0 ] || grep -q '^stopped after step' slow.out || ended=1
+    "$vae" info slow.st >/dev/null 2>&1 || half=1
+    [ $still -eq 0 ] || grep -q '^stopped after step' slow.out || ! cmp -s slow.st slow.st.before || ended=1
     [ $ended -eq 1 ] || cp slow.st.before slow.st
 done
 check a_second_interrupt_has_its_status [ $status -eq 130 ]
 check a_second_interrupt_ends_at_once [ $ended -eq 1 ]
+check a_second_interrupt_leaves_a_whole_file [ $half -eq 0 ]
 check a_second_interrupt_leaves_the_old_file same_as_before slow.st
 check a_second_interrupt_leaves_nothing_behind nothing_beside
 for signal in INT HUP; do # as in the background of a shell, and as nohup does it

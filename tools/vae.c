@@ -313,7 +313,8 @@ static char *joined(const char *a, const char *b, const char *c)
 
 static int is_stdout(const char *path)
 {
-    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0
+           || strcmp(path, "/dev/fd/1") == 0;
 }
 
 /* Writes to what stands there already: a device, a pipe, or stdout. */
@@ -435,11 +436,12 @@ static void claim_target(const char *flag, const char *path)
     target_count++; /* from here on release_targets and on_signal know of it */
 }
 
+/* NULL: what stands there was a device or a pipe at the start, or it is stdout. */
 static const vae_claim *claim_of(const char *path)
 {
     for (int i = 0; i < target_count; i++)
         if (strcmp(targets[i].path, path) == 0) return &targets[i].claim;
-    die(FAILED, "%s is written without a claim", path);
+    return NULL;
 }
 
 /* The signal that has asked training to save and end; 0: none. */
@@ -495,13 +497,12 @@ static void catch_signals(void)
 /* Replaces the file by these bytes, or leaves the old one as it is; "-" is stdout. Frees them. */
 static void text_save(text *t, const char *path)
 {
+    const vae_claim *claim = claim_of(path);
     vae_report report;
-    if (is_stdout(path) || kind_of(path) == SPECIAL) {
-        int wrong = write_in_place(t, path);
-        if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
-    } else if (vae_claim_save(claim_of(path), t->at, t->count, &report) != VAE_OK) {
+    int wrong = claim ? 0 : write_in_place(t, path);
+    if (wrong) die(FAILED, "%s cannot be written: %s", path, strerror(wrong));
+    if (claim && vae_claim_save(claim, t->at, t->count, &report) != VAE_OK)
         die(FAILED, "%s", report.text);
-    }
     free(t->at);
     memset(t, 0, sizeof *t);
 }
@@ -1000,7 +1001,7 @@ static const flag flags[] = {
      "threads that compute (default: one for each processor, 16 at most); the results are the same"},
     {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
-     "(default: 1G and 16 times the size of the file)"},
+     "(default: 2G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
@@ -1697,11 +1698,12 @@ static int channels_first(const vae_data *d)
 static void check_axes(const dataset *d)
 {
     const size_t *dims = d->images.dims;
+    const int grey = dims[1] == 1; /* then the numbers come in the same order either way */
     if (channels_first(&d->images))
         die(FAILED, "%s holds images of %zu x %zu x %zu, which looks like channels first, and "
             "expected is height x width x channels: save x.transpose(0, 2, 3, 1), or say --input "
-            "%zux%zux%zu if that is meant", d->name, dims[1], dims[2], dims[3], dims[1], dims[2],
-            dims[3]);
+            "%zux%zux%zu if that is meant", d->name, dims[1], dims[2], dims[3],
+            dims[grey ? 2 : 1], dims[grey ? 3 : 2], dims[grey ? 1 : 3]);
 }
 
 /* Numbers that the library would refuse in the middle of the work are told here, by file, image and
@@ -2045,6 +2047,7 @@ static void claim_targets(const options *o)
             screen.out = stderr;
             continue;
         }
+        if (strcmp(path, "-") == 0) die(MISUSED, "%s - is not a file; name one", f->name);
         if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
             die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
         there = kind_of(path);
