@@ -101,8 +101,8 @@ TEST(open_takes_any_order_blanks_and_padding) {
     st_opens("{\"__metadata__\":{}}", 0, 0);
     st_opens("{" ST("b", "F32", "[1]", 4, 8) "," ST("a", "F32", "[1]", 0, 4) "}  ", 8, 2);
     st_opens("{" ST("a", "U8", "[1]", 0, 1) ",\"__metadata__\":{\"a\":\"\"}}", 1, 1);
-    st_opens(" { \"a\" : { \"shape\" : [ 1 , 2 ] ,\n\"data_offsets\"\t:\r[ 0 , 2 ] , \"dtype\" : "
-             "\"U8\" } } " + 1, 2, 1);
+    st_opens("{ \"a\" : { \"shape\" : [ 1 , 2 ] ,\n\"data_offsets\"\t:\r[ 0 , 2 ] , \"dtype\" : "
+             "\"U8\" } } ", 2, 1);
 }
 
 TEST(open_takes_scalars_and_tensors_of_nothing) {

@@ -1725,6 +1725,7 @@ static void check_values(const dataset *d, const vae_desc *desc, int seen)
         for (size_t k = 0; k < item; k++) {
             const double number = (double)x[k];
             if (fits(x[k], unit)) continue;
+            free(x);
             if (!is_finite(number))
                 die(FAILED, "%s: image %zu: number %zu is %s", d->name, i, k, odd_name(number));
             if (unit)
