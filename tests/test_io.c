@@ -1359,6 +1359,7 @@ TEST(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for) {
     snprintf(fifo, sizeof fifo, "%s.fifo", path);
     CHECK(mkfifo(fifo, 0600) == 0);
     CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
+    vae_destroy(m);
     fflush(stdout);
     child = fork(); /* whoever waits is ended by the alarm */
     if (child == 0) {
@@ -1385,7 +1386,6 @@ TEST(a_model_is_read_from_a_plain_file_only_and_nothing_is_waited_for) {
         vae_destroy(loaded);
     }
     remove(fifo), remove(path);
-    vae_destroy(m);
 #else
     SKIP("needs mkfifo");
 #endif
