@@ -152,7 +152,9 @@ race() {
     for i in 1 2 3 4; do
         case $(cat race.status.$i) in
             0) ended=$((ended + 1)) ;;
-            1) grep -q 'process [0-9]* is writing it' race.out.$i || { cat race.out.$i; return 1; } ;;
+            # without a number in the moment between taking the lock and writing it
+            1) grep -qE '(process [0-9]+|another process) is writing it' race.out.$i ||
+                { cat race.out.$i; return 1; } ;;
             *) echo "status $(cat race.status.$i): $(cat race.out.$i)"; return 1 ;;
         esac
     done
