@@ -979,6 +979,9 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
+#ifndef VAE__PRIVATE
+#define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
+#endif
 
 #if defined(__x86_64__) || defined(_M_X64)
 #define VAE__X64 1
@@ -1176,7 +1179,7 @@ VAE__INLINE double vae__div_d(double a, double b) {
 
 /* Correctly rounded square root of a finite x >= 0, without libm: by instruction where one is
  * known, else digit by digit on the integer significand. */
-static double vae__sqrt_d(double x) {
+VAE__PRIVATE double vae__sqrt_d(double x) {
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
     __asm__("sqrtsd %0, %0" : "+x"(x));
     return x;
@@ -1265,25 +1268,25 @@ typedef struct vae__sink {
     int failed;
 } vae__sink;
 
-static void vae__put(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE void vae__put(vae__sink *s, const void *bytes, size_t count) {
     if (count && !s->failed && !s->put(s, bytes, count)) s->failed = 1;
     s->count += count;
 }
 
-static int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
     if (s->count > s->room || count > s->room - s->count) return 0;
     memcpy(s->block + s->count, bytes, count);
     return 1;
 }
 
-static int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
     (void)s; (void)bytes; (void)count;
     return 1;
 }
 
 /* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
  * no overlong forms, no surrogates, nothing above 10FFFF. */
-static size_t vae__utf8(const unsigned char *p, size_t count) {
+VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
     unsigned least = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
@@ -1299,7 +1302,7 @@ static size_t vae__utf8(const unsigned char *p, size_t count) {
  * in a report. A character is shown as it is unless it could do something to a terminal or hide
  * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
  * that are not UTF-8, one byte is the piece, shown as \x1b. */
-static size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
+VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
     const unsigned three = n > 2 ? two << 8 | p[2] : 0;
@@ -1315,7 +1318,7 @@ static size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
 /* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %f double with 6 significant digits, %% itself. */
-static void vae__putv(vae__sink *s, const char *format, va_list args) {
+VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
     const char *p = format;
     while (*p) {
         const char *run = p;
@@ -1407,14 +1410,14 @@ static void vae__putv(vae__sink *s, const char *format, va_list args) {
     }
 }
 
-static void vae__putf(vae__sink *s, const char *format, ...) {
+VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vae__putv(s, format, args);
     va_end(args);
 }
 
-static int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     if (s->count < s->room) {
         size_t fit = s->room - s->count;
         memcpy(s->block + s->count, bytes, count < fit ? count : fit);
@@ -1423,7 +1426,7 @@ static int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
 }
 
 /* For reports: whatever text they repeat, they are printable, and cut between two characters. */
-static int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
         char hex[4] = {'\\', 'x', 0, 0};
@@ -1440,7 +1443,7 @@ static int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
 }
 
 /* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
-static vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
+VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
     if (report) {
         vae__sink s;
         va_list args;
@@ -1458,7 +1461,7 @@ static vae_status vae__fail(vae_report *report, vae_status status, const char *f
 }
 
 /* A long path would push the reason out of the report; its last part tells the file. */
-static const char *vae__tail(const char *name) {
+VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
     if (!name) return "memory";
@@ -1484,12 +1487,12 @@ VAE__INLINE int vae__size_add(size_t a, size_t b, size_t *out) {
     return 1;
 }
 
-static void *vae__alloc(const vae_allocator *a, size_t size) {
+VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     if (!size) size = 1;
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-static void vae__release(const vae_allocator *a, void *ptr, size_t size) {
+VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     if (!ptr) return;
     if (a && a->alloc) {
         if (a->release) a->release(ptr, size ? size : 1, a->user);
@@ -1507,7 +1510,7 @@ typedef struct vae__arena {
     int failed;
 } vae__arena;
 
-static void *vae__push(vae__arena *a, size_t count, size_t width) {
+VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     size_t bytes, end;
     if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
         a->failed = 1;
@@ -1523,12 +1526,12 @@ static void *vae__push(vae__arena *a, size_t count, size_t width) {
     return a->base ? a->base + end : NULL;
 }
 
-static float *vae__push_floats(vae__arena *a, size_t count) {
+VAE__PRIVATE float *vae__push_floats(vae__arena *a, size_t count) {
     return (float *)vae__push(a, count, sizeof(float));
 }
 
 /* rows x width floats; a width is at most VAE_MAX_DIM. */
-static float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
+VAE__PRIVATE float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
     return (float *)vae__push(a, rows, width * sizeof(float));
 }
 
@@ -1545,14 +1548,14 @@ VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
 
 /* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
 #define VAE__FNV 0xcbf29ce484222325u
-static uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
+VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count--) hash = (hash ^ *p++) * 0x100000001b3u;
     return hash;
 }
 
 /* The same over floats as little-endian bytes, NaN as the one canonical NaN. */
-static uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t count) {
+VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t count) {
     size_t i;
     for (i = 0; i < count; i++) {
         uint32_t u = vae__bits_f(x[i]);
@@ -1610,15 +1613,15 @@ VAE__INLINE vae__address vae__address_of(const vae_stream *s) {
 }
 
 /* The library's own draws: layer 0. */
-static vae__address vae__address_for(uint64_t seed, uint32_t purpose, uint32_t time,
-                                     uint32_t sample, uint32_t replica) {
+VAE__PRIVATE vae__address vae__address_for(uint64_t seed, uint32_t purpose, uint32_t time,
+                                           uint32_t sample, uint32_t replica) {
     vae_stream s;
     s.seed = seed, s.purpose = purpose, s.layer = 0, s.replica = replica;
     s.time = time, s.sample = sample;
     return vae__address_of(&s);
 }
 
-static void vae__random_block(const vae__address *at, uint32_t block, uint32_t out[4]) {
+VAE__PRIVATE void vae__random_block(const vae__address *at, uint32_t block, uint32_t out[4]) {
     uint32_t counter[4];
     counter[0] = block;
     memcpy(counter + 1, at->counter, sizeof at->counter);
@@ -1652,7 +1655,7 @@ typedef struct vae__order {
     uint32_t keys[8];
 } vae__order;
 
-static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint64_t n) {
+VAE__PRIVATE void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint64_t n) {
     uint32_t turn, w[4];
     for (turn = 0; turn < 8; turn++) {
         vae__address at = vae__address_for(seed, VAE_PURPOSE_SHUFFLE, epoch, 0, turn);
@@ -1664,7 +1667,7 @@ static void vae__order_begin(vae__order *o, uint64_t seed, uint32_t epoch, uint6
     for (o->half = 1; o->half < 16 && (uint64_t)1 << 2 * o->half < n; o->half++) {}
 }
 
-static uint64_t vae__order_at(const vae__order *o, uint64_t place) {
+VAE__PRIVATE uint64_t vae__order_at(const vae__order *o, uint64_t place) {
     const uint32_t mask = (uint32_t)(((uint64_t)1 << o->half) - 1);
     do {
         uint32_t left = (uint32_t)(place >> o->half), right = (uint32_t)place & mask;
@@ -4590,7 +4593,7 @@ static const vae__kernels VAE__FN(kernels) = {
 
 #if defined(VAE__HAVE_AVX)
 /* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
-static int vae__cpu_detect(void) {
+VAE__PRIVATE int vae__cpu_detect(void) {
     unsigned a, b, c, d, xcr_low, xcr_high;
     int found = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
@@ -4607,7 +4610,7 @@ static int vae__cpu_detect(void) {
 
 /* Detection is cheap but traps in virtual machines: asked once. Two threads may both ask; they
  * store the same answer. */
-static int vae__cpu(void) {
+VAE__PRIVATE int vae__cpu(void) {
     static int known = -1;
     int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (found < 0) {
@@ -4619,7 +4622,7 @@ static int vae__cpu(void) {
 #endif
 
 /* NULL where this build or this processor has no such kernels. */
-static const vae__kernels *vae__kernels_of(vae_isa isa) {
+VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
 #ifdef VAE__HAVE_AVX
@@ -4687,7 +4690,8 @@ VAE__INLINE void vae__fp_leave(const vae__fpenv *env) {
     vae__fp_leave(&vae__host); \
     return vae__got
 
-static void vae__random(int kind, const vae_stream *s, uint64_t first, size_t count, void *out) {
+VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, size_t count,
+                              void *out) {
     const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
@@ -4742,7 +4746,7 @@ typedef CONDITION_VARIABLE vae__cond;
 #define VAE__WAKE_ALL(cond) WakeAllConditionVariable(cond)
 #define VAE__MUTEX_END(x) ((void)(x))
 #define VAE__COND_END(x) ((void)(x))
-static int64_t vae__nanoseconds(void) {
+VAE__PRIVATE int64_t vae__nanoseconds(void) {
     LARGE_INTEGER now, hertz;
     if (!QueryPerformanceCounter(&now) || !QueryPerformanceFrequency(&hertz)) return 0;
     return now.QuadPart / hertz.QuadPart * 1000000000 +
@@ -4779,7 +4783,7 @@ typedef pthread_cond_t vae__cond;
 int clock_gettime(int, struct timespec *);
 #endif
 /* Of a clock that is never set; always 0 where there is none. */
-static int64_t vae__nanoseconds(void) {
+VAE__PRIVATE int64_t vae__nanoseconds(void) {
 #ifdef VAE__CLOCK
     struct timespec now;
     if (clock_gettime(VAE__CLOCK, &now) == 0)
@@ -4787,7 +4791,7 @@ static int64_t vae__nanoseconds(void) {
 #endif
     return 0;
 }
-static int vae__thread_start(vae__thread *thread, void *(*run)(void *), void *arg) {
+VAE__PRIVATE int vae__thread_start(vae__thread *thread, void *(*run)(void *), void *arg) {
     pthread_attr_t attr;
     int bad;
     if (pthread_attr_init(&attr) != 0) return 0;
@@ -4849,7 +4853,7 @@ VAE__INLINE void vae__pause(void) {
 /* Waits awake, but not for long: until *x is `value`, or with `wanted` 0 until it is not. 0: it
  * took too long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
-static int vae__look(const int *x, int value, int wanted) {
+VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
     int i;
     for (i = 1; (__atomic_load_n(x, __ATOMIC_ACQUIRE) == value) != wanted; i++) {
@@ -4864,7 +4868,7 @@ static int vae__look(const int *x, int value, int wanted) {
 /* Closes a part for thread number `index` and returns its number; -1: none is open. A thread takes
  * its own parts first, which are the same in every job: its cache may still hold what they need.
  * Then it takes those of the thread before it, from the last one on. */
-static int vae__pool_take(vae_pool *p, int index) {
+VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
     const int own = few ? 1 : parts * (index + 1) / p->threads - first;
@@ -4883,14 +4887,14 @@ static int vae__pool_take(vae_pool *p, int index) {
 /* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
  * who wakes has written one of these and then reads `asleep`. The order is the same for all
  * (SEQ_CST), so one of the two sees what the other wrote. */
-static void vae__pool_wake(vae_pool *p) {
+VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
     if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
     VAE__WAKE(&p->wake);
     VAE__UNLOCK(&p->mutex);
 }
 
-static void vae__pool_part(vae_pool *p, int part) {
+VAE__PRIVATE void vae__pool_part(vae_pool *p, int part) {
     const int64_t begin = vae__nanoseconds();
     p->job(p->arg, part);
     p->took[part] = vae__nanoseconds() - begin;
@@ -4926,7 +4930,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
 }
 
 /* Whether workers are to be asked now: not for a while after they have cost time. */
-static int vae__pool_pays(vae_pool *p) {
+VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
                   __atomic_load_n(&p->alone_until, __ATOMIC_RELAXED)) < 0) return 0;
@@ -4943,7 +4947,7 @@ enum { VAE__MOST_LOSS = 20000000 /* of one job, in ns: more is a program that wa
  * processor. When jobs have lately lost more than they gained, the caller works alone for
  * VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer when the next
  * attempt gains nothing either. No result depends on it: nothing but the number of parts does. */
-static void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
+VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
     for (i = 0; i < parts; i++)
@@ -4963,7 +4967,7 @@ static void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
 }
 
 /* Until all parts have ended. */
-static void vae__pool_wait(vae_pool *p, int parts) {
+VAE__PRIVATE void vae__pool_wait(vae_pool *p, int parts) {
     if (vae__look(&p->ended, parts, 1)) return;
     VAE__LOCK(&p->mutex);
     __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
@@ -4972,7 +4976,8 @@ static void vae__pool_wait(vae_pool *p, int parts) {
     VAE__UNLOCK(&p->mutex);
 }
 
-static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts,
+                                void *user) {
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
     int part;
@@ -5003,10 +5008,10 @@ static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts
 }
 
 /* Bytes of a pool, and its start in a block of that size. */
-static size_t vae__pool_size(int threads) {
+VAE__PRIVATE size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
-static void vae__pool_stop(vae_pool *p) {
+VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     int i;
     if (!p->locks) return;
     VAE__LOCK(&p->mutex);
@@ -5021,7 +5026,7 @@ static void vae__pool_stop(vae_pool *p) {
     p->locks = 0;
 }
 
-static int vae__pool_locks(vae_pool *p) {
+VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
     if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
     if (VAE__COND_INIT(&p->wake)) {
         if (VAE__COND_INIT(&p->done)) return p->locks = 1;
@@ -5033,7 +5038,7 @@ static int vae__pool_locks(vae_pool *p) {
 
 /* With `fewer` nothing that the system refuses is an error: the pool has the threads that it got.
  * After an error there is nothing to stop. */
-static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
+VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     vae_status bad = VAE_OK;
     memset(p, 0, vae__pool_size(threads));
     p->threads = 1;
@@ -5067,15 +5072,16 @@ struct vae_pool {
     size_t size;
     int threads;
 };
-static void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts,
+                                void *user) {
     int part;
     (void)user;
     for (part = 0; part < parts; part++) job(arg, part);
 }
-static int vae__pool_pays(vae_pool *p) { (void)p; return 1; }
-static size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
-static void vae__pool_stop(vae_pool *p) { (void)p; }
-static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
+VAE__PRIVATE int vae__pool_pays(vae_pool *p) { (void)p; return 1; }
+VAE__PRIVATE size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
+VAE__PRIVATE void vae__pool_stop(vae_pool *p) { (void)p; }
+VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     memset(p, 0, sizeof *p);
     p->threads = 1;
     if (threads < 2 || fewer) return VAE_OK;
@@ -5085,7 +5091,7 @@ static vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_repor
 #endif
 
 /* 1 to VAE_MAX_THREADS, or its negative; *threads is positive afterwards. */
-static vae_status vae__thread_count(int *threads, vae_report *report) {
+VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
     const int count = *threads;
     if (!count || count > VAE_MAX_THREADS || count < -VAE_MAX_THREADS)
         return vae__fail(report, VAE_ERR_VALUE, "threads is %d; it must lie from 1 to %d, or from "
@@ -5144,7 +5150,8 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-static void vae__task_part(void *task, int part) { /* on a thread that may round as it likes */
+/* On a thread that may round as it likes. */
+VAE__PRIVATE void vae__task_part(void *task, int part) {
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
     vae__fp_enter(&env);
@@ -5153,8 +5160,8 @@ static void vae__task_part(void *task, int part) { /* on a thread that may round
 }
 
 /* job(arg, 0) .. job(arg, parts - 1), inside the floating-point environment of the library. */
-static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part), void *arg,
-                        int parts) {
+VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part), void *arg,
+                              int parts) {
     vae__task task;
     int part;
     task.job = job, task.arg = arg;
@@ -5166,7 +5173,7 @@ static void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part),
  * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
  * threads that are slower than others, or lose their processor, then hold up less. */
 enum { VAE__PIECES = 2 };
-static int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
+VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
     size_t pieces = p->run == vae__pool_run ? vae__min(count / threads / fine, VAE__PIECES) : 1;
     pieces = vae__min(pieces, VAE_MAX_THREADS / threads);
@@ -5174,13 +5181,14 @@ static int vae__most_parts(const vae_parallel *p, size_t count, size_t least, si
     return (int)(pieces > 1 && threads > 1 ? threads * pieces : threads);
 }
 /* And now. */
-static int vae__parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
+VAE__PRIVATE int vae__parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     if (p->run == vae__pool_run && !vae__pool_pays((vae_pool *)p->user)) return 1;
     return vae__most_parts(p, count, least, fine);
 }
 
 /* Part number `part` of `parts`: things *from .. *to - 1, whole grains but for the last. */
-static void vae__share(size_t count, size_t grain, int parts, int part, size_t *from, size_t *to) {
+VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, size_t *from,
+                             size_t *to) {
     const size_t grains = count / grain + (count % grain != 0);
     const size_t each = grains / (size_t)parts, more = grains % (size_t)parts, i = (size_t)part;
     *from = (each * i + (i < more ? i : more)) * grain;
@@ -5203,7 +5211,7 @@ typedef struct vae__product {
     float *c;
 } vae__product;
 
-static void vae__product_part(void *arg, int part) {
+VAE__PRIVATE void vae__product_part(void *arg, int part) {
     vae__product p = *(const vae__product *)arg;
     size_t from, to;
     if (p.by_columns) {
@@ -5230,10 +5238,11 @@ static void vae__product_part(void *arg, int part) {
     }
 }
 
-static vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
-                                        size_t m, size_t n, size_t k, const float *a, size_t lda,
-                                        const float *b, size_t ldb, const float *bias, vae_act act,
-                                        float *c, size_t ldc) {
+VAE__PRIVATE vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
+                                              size_t m, size_t n, size_t k, const float *a,
+                                              size_t lda, const float *b, size_t ldb,
+                                              const float *bias, vae_act act, float *c,
+                                              size_t ldc) {
     vae_parallel alone;
     vae__product p;
     memset(&alone, 0, sizeof alone);
@@ -5384,12 +5393,12 @@ VAE__INLINE int vae__is_digit(char c) { return c >= '0' && c <= '9'; }
 VAE__INLINE int vae__is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || vae__is_digit(c);
 }
-static void vae__skip(vae__parser *p) {
+VAE__PRIVATE void vae__skip(vae__parser *p) {
     while (*p->at == ' ' || *p->at == '\t' || *p->at == '\n') p->at++;
 }
 
 /* "encoder, column 7: expected a number, found 'relu'" */
-static vae_status vae__expected(vae__parser *p, const char *expected) {
+VAE__PRIVATE vae_status vae__expected(vae__parser *p, const char *expected) {
     char found[24];
     size_t n = 0;
     int column;
@@ -5408,15 +5417,15 @@ static vae_status vae__expected(vae__parser *p, const char *expected) {
 }
 
 /* A shape that a layer cannot take: the item's column, and why. */
-static vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
+VAE__PRIVATE vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
     return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
                      p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
                      op->in.w, op->in.c);
 }
 
 /* A whole number from `least` to `most`. */
-static vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
-                                 int *out) {
+VAE__PRIVATE vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
+                                       int *out) {
     const char *start;
     int value = 0;
     vae__skip(p);
@@ -5435,14 +5444,14 @@ static vae_status vae__read_from(vae__parser *p, const char *expected, int least
     *out = value;
     return VAE_OK;
 }
-static vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
+VAE__PRIVATE vae_status vae__read_int(vae__parser *p, const char *expected, int *out) {
     return vae__read_from(p, expected, 1, VAE_MAX_DIM, out);
 }
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 enum { VAE__MAX_CLASSES = 65536 };
 
 /* A number such as 0.25, in millionths, below `most`. */
-static vae_status vae__read_part(vae__parser *p, int most, int *out) {
+VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
     int64_t value = 0;
     int digits = 0;
@@ -5462,7 +5471,7 @@ static vae_status vae__read_part(vae__parser *p, int most, int *out) {
 }
 
 /* Length of the word at the cursor, which is not moved. */
-static size_t vae__word(vae__parser *p) {
+VAE__PRIVATE size_t vae__word(vae__parser *p) {
     size_t n = 0;
     vae__skip(p);
     while (vae__is_word(p->at[n]) && !(n == 0 && vae__is_digit(p->at[0]))) n++;
@@ -5471,7 +5480,7 @@ static size_t vae__word(vae__parser *p) {
 VAE__INLINE int vae__same(const char *word, size_t n, const char *name) {
     return strlen(name) == n && !memcmp(word, name, n);
 }
-static int vae__act_of(const char *word, size_t n) {
+VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     int i;
     for (i = 0; i < VAE_ACT_COUNT; i++)
         if (vae__same(word, n, vae__act_names[i])) return i;
@@ -5479,7 +5488,7 @@ static int vae__act_of(const char *word, size_t n) {
 }
 
 /* "HxWxC", "HxW" or "N" */
-static vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
+VAE__PRIVATE vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     int d[3], n = 0;
     for (;;) {
         vae_status bad = vae__read_int(p, "a size", &d[n++]);
@@ -5499,12 +5508,12 @@ static vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
 
 /* ---- shapes ---- */
 
-static void vae__shape_flat(vae__shape *s, size_t n) {
+VAE__PRIVATE void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
 /* op->out from three sizes; 0 when there would be too many numbers. */
-static int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
+VAE__PRIVATE int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
     op->out.h = h, op->out.w = w, op->out.c = c;
     return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
            op->out.dim <= VAE_MAX_DIM;
@@ -5513,40 +5522,41 @@ VAE__INLINE size_t vae__pixels(const vae__shape *s) { return s->h * s->w; }
 
 /* ---- dense ---- */
 
-static vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     (void)p;
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
 /* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
-static void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape, size_t bias) {
+VAE__PRIVATE void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape,
+                                       size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
     memcpy(out[0].shape, shape, (size_t)rank * sizeof *shape);
     out[1].name = "bias", out[1].rank = 1, out[1].shape[0] = bias;
 }
-static int vae__dense_tensors(const vae__op *op, vae__tensor out[4]) {
+VAE__PRIVATE int vae__dense_tensors(const vae__op *op, vae__tensor out[4]) {
     size_t shape[2];
     shape[0] = op->in.dim, shape[1] = op->out.dim;
     vae__weight_and_bias(out, 2, shape, op->out.dim);
     out[0].fan_in = out[1].fan_in = op->in.dim, out[0].fan_out = out[1].fan_out = op->out.dim;
     return 2;
 }
-static void vae__dense_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           float *y) {
+VAE__PRIVATE void vae__dense_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
     const size_t in = op->in.dim, out = op->out.dim;
     const int skip = op->sparse || (op->holes && c->rows == 1);
     c->k->gemm(skip ? VAE__GEMM_SKIP : 0, c->rows, out, in, x, in, w, out, w + in * out,
                VAE_ACT_IDENTITY, y, out);
 }
-static void vae__dense_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           const float *dy, float *dx) {
+VAE__PRIVATE void vae__dense_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
     const size_t in = op->in.dim, out = op->out.dim;
     (void)x;
     c->k->gemm(VAE_GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
                in);
 }
-static void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
-                            size_t to, const float *x, const float *dy, float *dw) {
+VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                  size_t to, const float *x, const float *dy, float *dw) {
     const size_t in = op->in.dim, out = op->out.dim;
     if (tensor) c->k->bias_bwd(c->rows, out, dy, dw);
     else c->k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
@@ -5569,7 +5579,7 @@ enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
 /* Whether the rows of a product go across images: there are as many as places side by side, and a
  * product of one place is large enough to pay for a call. */
-static int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
+VAE__PRIVATE int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
@@ -5580,8 +5590,8 @@ typedef struct vae__span {
     int at, low, high;
 } vae__span;
 
-static vae__span vae__span_of(size_t place, size_t most, int stride, int before, int taps,
-                              size_t size) {
+VAE__PRIVATE vae__span vae__span_of(size_t place, size_t most, int stride, int before, int taps,
+                                    size_t size) {
     vae__span s;
     s.count = 1;
     s.at = (int)place * stride - before;
@@ -5601,7 +5611,7 @@ VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size
 
 /* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
 VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
-static const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
+VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
     const size_t pitch = vae__whole(n);
     size_t i;
     if (pitch == n) return from;
@@ -5612,8 +5622,8 @@ static const float *vae__whole_rows(size_t rows, size_t n, const float *from, fl
 
 /* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
  * of a row of places are inside; the sides stay as they are. */
-static void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
-                            size_t count, size_t wide, const float *x, float *copy) {
+VAE__PRIVATE void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
+                                  size_t count, size_t wide, const float *x, float *copy) {
     const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
     const size_t inner = vae__min(line, wide - left);
     size_t i, j;
@@ -5623,9 +5633,9 @@ static void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, 
 }
 
 /* small = windows(big) W + bias */
-static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *little, const float *w, const float *bias,
-                              const float *x, float *y) {
+VAE__PRIVATE void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                                    const vae__shape *little, const float *w, const float *bias,
+                                    const float *x, float *y) {
     const size_t tap = (size_t)op->kw * big->c, step = (size_t)op->stride * big->c;
     const size_t wide = (little->w - 1) * step + tap, width = (size_t)op->kh * tap;
     const int across = vae__across(c, little, width * little->c);
@@ -5664,7 +5674,7 @@ static void vae__big_to_small(const vae__walk *c, const vae__op *op, const vae__
 }
 
 /* Rows of n floats, all equal to `row`, or 0. */
-static void vae__fill(size_t rows, size_t n, const float *row, float *y) {
+VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     size_t at, count;
     if (!row) memset(y, 0, rows * n * sizeof(float));
     else memcpy(y, row, n * sizeof(float));
@@ -5681,9 +5691,9 @@ VAE__INLINE size_t vae__window_rows(size_t width) {
 
 /* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
  * onto the bias. */
-static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *little, const float *w, const float *bias,
-                              const float *x, float *y) {
+VAE__PRIVATE void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                                    const vae__shape *little, const float *w, const float *bias,
+                                    const float *x, float *y) {
     const size_t tap = (size_t)op->kw * big->c, width = (size_t)op->kh * tap;
     const size_t line = big->w * big->c, pitch = vae__whole(width), places = vae__pixels(little);
     const size_t most = vae__window_rows(width);
@@ -5722,9 +5732,9 @@ static void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__
 }
 
 /* Rows from .. to - 1 of dW = windows(big)' small. */
-static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
-                              const vae__shape *little, size_t from, size_t to, const float *x,
-                              const float *s, float *dw) {
+VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__shape *big,
+                                    const vae__shape *little, size_t from, size_t to,
+                                    const float *x, const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
     const size_t all = big->h + before; /* lines, with those above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
@@ -5776,7 +5786,7 @@ static void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const vae__
 }
 
 /* Scratch of all three, and the check that no size of them overflows. 0: too large. */
-static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
+VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
     const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
     size_t width, weights, wide, lines, all;
@@ -5796,7 +5806,7 @@ static int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *
 
 /* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
  * odd pixel behind. */
-static size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
+VAE__PRIVATE size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
     const int64_t s = stride, size = (int64_t)big;
     int64_t out, all;
     if (pad >= 0) {
@@ -5809,7 +5819,7 @@ static size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *b
     *before = all > 0 ? (int)(all / 2) : 0;
     return (size_t)out;
 }
-static vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
     const size_t h = vae__conv_size(op->in.h, op->kh, op->stride, op->pad, &op->before_y);
     const size_t w = vae__conv_size(op->in.w, op->kw, op->stride, op->pad, &op->before_x);
     if (!h || !w) return vae__misfit(p, op, "the window is larger than the padded image");
@@ -5818,13 +5828,13 @@ static vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* Without `pad` the big size is the small one x stride. */
-static size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
+VAE__PRIVATE size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
     const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
     *before = pad >= 0 ? pad : kernel > stride ? (kernel - stride) / 2 : 0;
     return size < 0 ? 0 : size > VAE_MAX_DIM ? VAE_MAX_DIM + 1 : (size_t)size;
 }
-static vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
     const size_t h = vae__convt_size(op->in.h, op->kh, op->stride, op->pad, &op->before_y);
     const size_t w = vae__convt_size(op->in.w, op->kw, op->stride, op->pad, &op->before_x);
     if (!h || !w) return vae__misfit(p, op, "the padding takes the whole image");
@@ -5833,8 +5843,8 @@ static vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
-static int vae__conv_tensors_of(const vae__op *op, const vae__shape *big, const vae__shape *little,
-                                vae__tensor out[4]) {
+VAE__PRIVATE int vae__conv_tensors_of(const vae__op *op, const vae__shape *big,
+                                      const vae__shape *little, vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
     const size_t reach = (size_t)op->stride * (size_t)op->stride;
     const int turned = big == &op->out;
@@ -5846,58 +5856,58 @@ static int vae__conv_tensors_of(const vae__op *op, const vae__shape *big, const 
     out[0].fan_in = out[1].fan_in = in, out[0].fan_out = out[1].fan_out = to;
     return 2;
 }
-static int vae__conv_tensors(const vae__op *op, vae__tensor out[4]) {
+VAE__PRIVATE int vae__conv_tensors(const vae__op *op, vae__tensor out[4]) {
     return vae__conv_tensors_of(op, &op->in, &op->out, out);
 }
-static int vae__convt_tensors(const vae__op *op, vae__tensor out[4]) {
+VAE__PRIVATE int vae__convt_tensors(const vae__op *op, vae__tensor out[4]) {
     return vae__conv_tensors_of(op, &op->out, &op->in, out);
 }
 VAE__INLINE size_t vae__conv_weights(const vae__op *op) {
     return (size_t)op->kh * (size_t)op->kw * op->in.c * op->out.c;
 }
-static void vae__conv_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          float *y) {
+VAE__PRIVATE void vae__conv_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, float *y) {
     vae__big_to_small(c, op, &op->in, &op->out, w, w + vae__conv_weights(op), x, y);
 }
-static void vae__conv_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          const float *dy, float *dx) {
+VAE__PRIVATE void vae__conv_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, const float *dy, float *dx) {
     (void)x;
     vae__small_to_big(c, op, &op->in, &op->out, w, NULL, dy, dx);
 }
-static void vae__conv_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
-                           size_t to, const float *x, const float *dy, float *dw) {
+VAE__PRIVATE void vae__conv_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                 size_t to, const float *x, const float *dy, float *dw) {
     if (tensor) c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
     else vae__conv_grad_of(c, op, &op->in, &op->out, from, to, x, dy, dw);
 }
-static void vae__convt_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           float *y) {
+VAE__PRIVATE void vae__convt_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
     vae__small_to_big(c, op, &op->out, &op->in, w, w + vae__conv_weights(op), x, y);
 }
-static void vae__convt_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           const float *dy, float *dx) {
+VAE__PRIVATE void vae__convt_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
     (void)x;
     vae__big_to_small(c, op, &op->out, &op->in, w, NULL, dy, dx);
 }
-static void vae__convt_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
-                            size_t to, const float *x, const float *dy, float *dw) {
+VAE__PRIVATE void vae__convt_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                  size_t to, const float *x, const float *dy, float *dw) {
     if (tensor) c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
 /* ---- pools, upsampling, which is the way back of a pool ---- */
 
-static vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
     if (op->in.h % n || op->in.w % n)
         return vae__misfit(p, op, "height and width must be multiples of its window");
     (void)vae__shape_set(op, op->in.h / n, op->in.w / n, op->in.c);
     return VAE_OK; /* op->share is 0: the largest number counts */
 }
-static vae_status vae__avgpool_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__avgpool_shape(vae__parser *p, vae__op *op) {
     op->share = (float)vae__div_d(1, (double)op->n * op->n);
     return vae__pool_shape(p, op);
 }
-static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
     op->share = 1;
     return vae__max(op->in.h, op->in.w) <= VAE_MAX_DIM / n &&
@@ -5905,75 +5915,75 @@ static vae_status vae__upsample_shape(vae__parser *p, vae__op *op) {
                ? VAE_OK : vae__misfit(p, op, "too large");
 }
 /* `small` has the size after pooling. */
-static void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
-                           const float *x, float *y) {
+VAE__PRIVATE void vae__pool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
+                                 const float *x, float *y) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
         c->k->pool(little->h, little->w, little->c, n, op->share, x + i * little->dim * n * n,
                    y + i * little->dim);
 }
-static void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
-                             const float *x, const float *dy, float *dx) {
+VAE__PRIVATE void vae__unpool_rows(const vae__walk *c, const vae__op *op, const vae__shape *little,
+                                   const float *x, const float *dy, float *dx) {
     const size_t n = (size_t)op->n;
     size_t i;
     for (i = 0; i < c->rows; i++)
         c->k->unpool(little->h, little->w, little->c, n, op->share, x + i * little->dim * n * n,
                      dy + i * little->dim, dx + i * little->dim * n * n);
 }
-static void vae__pool_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          float *y) {
+VAE__PRIVATE void vae__pool_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, float *y) {
     (void)w;
     vae__pool_rows(c, op, &op->out, x, y);
 }
-static void vae__pool_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          const float *dy, float *dx) {
+VAE__PRIVATE void vae__pool_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, const float *dy, float *dx) {
     (void)w;
     vae__unpool_rows(c, op, &op->out, x, dy, dx);
 }
-static void vae__upsample_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                              const float *x, float *y) {
+VAE__PRIVATE void vae__upsample_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, float *y) {
     (void)w;
     vae__unpool_rows(c, op, &op->in, y, x, y);
 }
-static void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                              const float *x, const float *dy, float *dx) {
+VAE__PRIVATE void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, const float *dy, float *dx) {
     (void)w; (void)x;
     vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
 /* ---- an activation alone, reshape, flatten: numbers pass ---- */
 
-static vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
                                      : vae__misfit(p, op, "another number of numbers than come in");
 }
-static vae_status vae__flatten_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__flatten_shape(vae__parser *p, vae__op *op) {
     (void)p;
     vae__shape_flat(&op->out, op->in.dim);
     return VAE_OK;
 }
-static void vae__pass_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          float *y) {
+VAE__PRIVATE void vae__pass_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, float *y) {
     (void)w;
     if (y != x) memcpy(y, x, c->rows * op->in.dim * sizeof(float));
 }
-static void vae__pass_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          const float *dy, float *dx) {
+VAE__PRIVATE void vae__pass_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, const float *dy, float *dx) {
     (void)w; (void)x;
     if (dx != dy) memcpy(dx, dy, c->rows * op->in.dim * sizeof(float));
 }
 
 /* ---- a residual group: y = x + inside(x) ---- */
 
-static void vae__close_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           float *y) {
+VAE__PRIVATE void vae__close_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
     const vae__op *open = op - op->pair;
     (void)w;
     c->k->add(c->rows * op->in.dim, open->y + c->first * open->pitch, 1, x, y);
 }
-static void vae__open_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                          const float *dy, float *dx) {
+VAE__PRIVATE void vae__open_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, const float *dy, float *dx) {
     const vae__op *close = op + op->pair;
     (void)w; (void)x;
     c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
@@ -5986,13 +5996,13 @@ enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_D
        VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
 static const double vae__norm_eps = 1e-5;
 
-static vae_status vae__batchnorm_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__batchnorm_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->own_floats = VAE__BN_COUNT * op->in.c;
     op->room = 2 * op->in.c;
     return VAE_OK;
 }
-static int vae__batchnorm_tensors(const vae__op *op, vae__tensor out[4]) {
+VAE__PRIVATE int vae__batchnorm_tensors(const vae__op *op, vae__tensor out[4]) {
     static const char *const names[4] = {"gain", "bias", "running_mean", "running_var"};
     int i;
     for (i = 0; i < 4; i++) {
@@ -6001,8 +6011,8 @@ static int vae__batchnorm_tensors(const vae__op *op, vae__tensor out[4]) {
     }
     return 4;
 }
-static void vae__batchnorm_batch(const vae__walk *c, const vae__op *op, int when, float *w,
-                                 const float *x, size_t from, size_t to) {
+VAE__PRIVATE void vae__batchnorm_batch(const vae__walk *c, const vae__op *op, int when, float *w,
+                                       const float *x, size_t from, size_t to) {
     const size_t n = op->in.c, count = c->rows * vae__pixels(&op->in);
     float *own = op->own;
     const float *mean = own + VAE__BN_MEAN * n, *inverse = own + VAE__BN_INVERSE * n;
@@ -6049,8 +6059,8 @@ static void vae__batchnorm_batch(const vae__walk *c, const vae__op *op, int when
         }
     }
 }
-static void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                               const float *x, float *y) {
+VAE__PRIVATE void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                     const float *x, float *y) {
     const size_t n = op->in.c;
     const float *mean = op->own + VAE__BN_MEAN * n, *scale = op->own + VAE__BN_SCALE * n;
     size_t j;
@@ -6062,16 +6072,17 @@ static void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, const floa
     }
     c->k->affine(c->rows * vae__pixels(&op->in), n, x, mean, scale, w + n, NULL, NULL, y);
 }
-static void vae__batchnorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                               const float *x, const float *dy, float *dx) {
+VAE__PRIVATE void vae__batchnorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                     const float *x, const float *dy, float *dx) {
     const size_t n = op->in.c;
     const float *own = op->own;
     (void)w;
     c->k->affine(c->rows * vae__pixels(&op->in), n, x, own + VAE__BN_MEAN * n,
                  own + VAE__BN_ALONG * n, own + VAE__BN_REST * n, dy, own + VAE__BN_SCALE * n, dx);
 }
-static void vae__batchnorm_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
-                                size_t to, const float *x, const float *dy, float *dw) {
+VAE__PRIVATE void vae__batchnorm_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                      size_t from, size_t to, const float *x, const float *dy,
+                                      float *dw) {
     (void)c; (void)from; (void)to; (void)x; (void)dy;
     memcpy(dw, op->own + (size_t)(tensor ? VAE__BN_DBIAS : VAE__BN_DGAIN) * op->in.c,
            op->in.c * sizeof(float));
@@ -6080,17 +6091,17 @@ static void vae__batchnorm_grad(const vae__walk *c, const vae__op *op, int tenso
 /* ---- layernorm: over all numbers of an image, gain and bias per channel (Ba et al. 2016) ----
  * kept: the standardised input of each row, then the factor of each row. */
 
-static vae_status vae__layernorm_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__layernorm_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->row_floats = op->in.dim + 1;
     return VAE_OK;
 }
-static int vae__layernorm_tensors(const vae__op *op, vae__tensor out[4]) {
+VAE__PRIVATE int vae__layernorm_tensors(const vae__op *op, vae__tensor out[4]) {
     (void)vae__batchnorm_tensors(op, out);
     return 2;
 }
-static void vae__layernorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                               const float *x, float *y) {
+VAE__PRIVATE void vae__layernorm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                     const float *x, float *y) {
     const size_t dim = op->in.dim, n = op->in.c;
     size_t i;
     for (i = 0; i < c->rows; i++) {
@@ -6100,8 +6111,8 @@ static void vae__layernorm_fwd(const vae__walk *c, const vae__op *op, const floa
         c->k->affine(dim / n, n, unit, NULL, w, w + n, NULL, NULL, y + i * dim);
     }
 }
-static void vae__layernorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                               const float *x, const float *dy, float *dx) {
+VAE__PRIVATE void vae__layernorm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                     const float *x, const float *dy, float *dx) {
     const size_t dim = op->in.dim, n = op->in.c;
     size_t i;
     (void)x;
@@ -6111,8 +6122,9 @@ static void vae__layernorm_bwd(const vae__walk *c, const vae__op *op, const floa
                               op->kept[op->rows * dim + c->first + i], dx + i * dim);
     }
 }
-static void vae__layernorm_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
-                                size_t to, const float *x, const float *dy, float *dw) {
+VAE__PRIVATE void vae__layernorm_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                      size_t from, size_t to, const float *x, const float *dy,
+                                      float *dw) {
     const size_t n = op->in.c;
     size_t j, q, run;
     double sum[16];
@@ -6127,8 +6139,8 @@ static void vae__layernorm_grad(const vae__walk *c, const vae__op *op, int tenso
 
 /* ---- dropout (Srivastava et al. 2014), noise: addressed by step, image and draw ---- */
 
-static vae__address vae__layer_address(const vae__walk *c, const vae__op *op, uint32_t purpose,
-                                       size_t row) {
+VAE__PRIVATE vae__address vae__layer_address(const vae__walk *c, const vae__op *op,
+                                             uint32_t purpose, size_t row) {
     vae_stream s;
     row += c->first;
     s.seed = c->seed, s.purpose = purpose, s.layer = (uint32_t)op->number, s.time = c->step;
@@ -6136,7 +6148,7 @@ static vae__address vae__layer_address(const vae__walk *c, const vae__op *op, ui
     return vae__address_of(&s);
 }
 /* The gradient is dropped where the number was, so forward and backward are one. */
-static void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
+VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
         (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
     const float scale = (float)vae__div_d(1e6, (double)(1000000 - op->n));
@@ -6146,18 +6158,18 @@ static void vae__drop(const vae__walk *c, const vae__op *op, const float *x, flo
         c->k->dropout(&at, op->in.dim, threshold, scale, x + i * op->in.dim, y + i * op->in.dim);
     }
 }
-static void vae__dropout_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             float *y) {
+VAE__PRIVATE void vae__dropout_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y) {
     if (c->train) vae__drop(c, op, x, y);
     else vae__pass_fwd(c, op, w, x, y);
 }
-static void vae__dropout_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                             const float *dy, float *dx) {
+VAE__PRIVATE void vae__dropout_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, const float *dy, float *dx) {
     (void)w; (void)x;
     vae__drop(c, op, dy, dx);
 }
-static void vae__noise_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           float *y) {
+VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
     const size_t dim = op->in.dim;
     const float deviation = (float)vae__div_d((double)op->n, 1e6);
     size_t i;
@@ -6174,15 +6186,15 @@ static void vae__noise_fwd(const vae__walk *c, const vae__op *op, const float *w
 
 /* ---- label: the class, one-hot, beside each pixel ---- */
 
-static vae_status vae__label_shape(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__label_shape(vae__parser *p, vae__op *op) {
     if (op->n > VAE__MAX_CLASSES)
         return vae__misfit(p, op, "more classes than 65536");
     if (!vae__shape_set(op, op->in.h, op->in.w, op->in.c + (size_t)op->n))
         return vae__misfit(p, op, "too many numbers");
     return VAE_OK;
 }
-static void vae__label_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           float *y) {
+VAE__PRIVATE void vae__label_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
     const size_t n = op->in.c, pixels = vae__pixels(&op->in);
     size_t i, p;
     (void)w;
@@ -6194,8 +6206,8 @@ static void vae__label_fwd(const vae__walk *c, const vae__op *op, const float *w
         }
     }
 }
-static void vae__label_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                           const float *dy, float *dx) {
+VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
     const size_t n = op->in.c;
     size_t i;
     (void)w; (void)x;
@@ -6205,8 +6217,8 @@ static void vae__label_bwd(const vae__walk *c, const vae__op *op, const float *w
 
 /* ---- the end of the encoder: (b, a) -> (mu, logvar) where they are functions of it ---- */
 
-static void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                            float *y) {
+VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
     const size_t latent = op->in.dim / 2;
     size_t i;
     vae__pass_fwd(c, op, w, x, y);
@@ -6216,8 +6228,8 @@ static void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *
             c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
     }
 }
-static void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
-                            const float *dy, float *dx) {
+VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
     const size_t latent = op->in.dim / 2;
     size_t i;
     vae__pass_bwd(c, op, w, x, dy, dx);
@@ -6284,7 +6296,7 @@ VAE_API const char *vae_layer_syntax(int i, const char **rule) {
 }
 
 /* The arguments of a layer, as its row says. */
-static vae_status vae__read_args(vae__parser *p, vae__op *op) {
+VAE__PRIVATE vae_status vae__read_args(vae__parser *p, vae__op *op) {
     const char *a;
     size_t n;
     vae_status bad = VAE_OK;
@@ -6331,7 +6343,7 @@ static vae_status vae__read_args(vae__parser *p, vae__op *op) {
 }
 
 /* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
-static vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
+VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
     int i, act;
@@ -6391,7 +6403,7 @@ static vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int 
 }
 
 /* An item as vae_get_desc spells it. */
-static void vae__spell_item(vae__sink *s, const vae__op *op) {
+VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
     const char *a;
     vae__putf(s, "%s", op->layer->name);
     for (a = op->layer->args; *a; a++) {
@@ -6424,8 +6436,8 @@ typedef struct vae__net {
 
 /* Ops from .. to - 1, forward; x is the input of the net, `out` (in place of the last op's y)
  * unless NULL its output; both begin at row c->first. */
-static void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                         const float *x, float *out) {
+VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
+                               const float *x, float *out) {
     size_t i;
     if (from) x = net->ops[from - 1].y + c->first * net->ops[from - 1].pitch;
     for (i = from; i < to; i++) {
@@ -6442,8 +6454,8 @@ static void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, s
 
 /* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
  * 2 i takes it to the op before, or, of op 0, to dx, the gradient of the input x, unless NULL. */
-static void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                         const float *x, float *dx) {
+VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
+                               const float *x, float *dx) {
     while (from-- > to) {
         const vae__op *op = &net->ops[from / 2], *before = from / 2 ? op - 1 : NULL;
         const size_t at = c->first * op->pitch;
@@ -6615,7 +6627,7 @@ VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
 }
 
 /* Fills in the defaults and checks what can be checked without the network. */
-static vae_status vae__resolve(vae_desc *d, vae_report *report) {
+VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     vae_status bad;
     int i;
     if (!d->encoder) d->encoder = "dense 400 relu";
@@ -6705,8 +6717,8 @@ VAE__INLINE int vae__act_is_relu(vae_act act) {
 }
 
 /* 0 when the sizes overflow. */
-static int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
-                         const vae__tensor *t) {
+VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_t item, int head,
+                               const vae__tensor *t) {
     vae__slot local, *slot = m->tensors ? &m->tensors[m->slot_count] : &local;
     vae__sink s;
     int i;
@@ -6740,7 +6752,7 @@ enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
-static int vae__is_head(const vae__op *op, size_t head) {
+VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
     return op->layer != VAE__LAYER_ACT && !vae__is_layer(op, "label") &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
@@ -6748,8 +6760,9 @@ static int vae__is_head(const vae__op *op, size_t head) {
 /* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
  * the length of the canonical spelling, the widest row. With one it takes the activations from it,
  * and fills in what there is memory for. */
-static vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in, size_t head,
-                                size_t rows, vae__arena *arena, vae_report *report) {
+VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
+                                      size_t head, size_t rows, vae__arena *arena,
+                                      vae_report *report) {
     vae__parser p;
     vae__op op, last;
     vae__sink spell;
@@ -6867,7 +6880,7 @@ VAE__INLINE int vae__learns_scale(const vae_desc *d) {
 }
 
 /* Both strings and what the likelihood adds: the tensors in file order. */
-static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
+VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
     vae_status bad;
@@ -6891,7 +6904,7 @@ static vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
 
 /* A shape in one spelling. */
 enum { VAE__SHAPE_TEXT = 32 };
-static void vae__spell_shape(const vae__shape *shape, char *text) {
+VAE__PRIVATE void vae__spell_shape(const vae__shape *shape, char *text) {
     vae__sink s;
     memset(&s, 0, sizeof s);
     s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
@@ -6906,12 +6919,12 @@ static void vae__spell_shape(const vae__shape *shape, char *text) {
 #define VAE__PART_WEIGHTS 4096, 16384
 
 /* As vae__parts, and no more than the model has room for. */
-static int vae__model_parts(const vae *m, size_t count, size_t least, size_t fine) {
+VAE__PRIVATE int vae__model_parts(const vae *m, size_t count, size_t least, size_t fine) {
     const int parts = vae__parts(&m->parallel, count, least, fine);
     return parts < m->parts ? parts : m->parts;
 }
 /* How many that is, once rows, parameters and `parallel` are known. */
-static void vae__plan_parts(vae *m) {
+VAE__PRIVATE void vae__plan_parts(vae *m) {
     size_t share;
     m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
     m->piece_parts = vae__most_parts(&m->parallel, m->parameters, VAE__PART_WEIGHTS);
@@ -6939,7 +6952,7 @@ VAE__INLINE int vae__has_curve(vae_act act) {
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
-static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
+VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
     int exact; /* `contract` in closed form */
@@ -7040,8 +7053,8 @@ static vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_repo
 }
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
-static vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
-                               vae_report *report) {
+VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
+                                     vae_report *report) {
     vae__arena arena;
     vae_status bad;
     memset(m, 0, sizeof *m);
@@ -7057,8 +7070,8 @@ static vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_
 }
 
 /* Makes a model without initial weights. memory NULL: from the allocator. */
-static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, const float *borrowed,
-                            vae **model, vae_report *report) {
+VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room,
+                                  const float *borrowed, vae **model, vae_report *report) {
     vae plan, *m;
     vae__arena arena;
     vae_status bad;
@@ -7114,7 +7127,7 @@ static vae_status vae__make(const vae_desc *desc, void *memory, size_t room, con
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
  * values when another is added behind it. */
-static void vae__init_weights(vae *m) {
+VAE__PRIVATE void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
         const vae__slot *s = &m->tensors[t];
@@ -7149,7 +7162,7 @@ static void vae__init_weights(vae *m) {
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
 }
 
-static vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_report *report) {
+VAE__PRIVATE vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_report *report) {
     vae plan;
     vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
@@ -7160,8 +7173,8 @@ VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *repo
     VAE__GUARDED(vae__do_size(desc, size, report));
 }
 
-static vae_status vae__create(const vae_desc *desc, void *memory, size_t size, vae **model,
-                              vae_report *report) {
+VAE__PRIVATE vae_status vae__create(const vae_desc *desc, void *memory, size_t size, vae **model,
+                                    vae_report *report) {
     vae *m = NULL;
     vae_status bad;
     if (!desc || !model) return vae__fail(report, VAE_ERR_NULL, "desc and model must be given");
@@ -7175,8 +7188,8 @@ VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *rep
     VAE__GUARDED(vae__create(desc, NULL, 0, model, report));
 }
 
-static vae_status vae__do_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
-                                    vae_report *report) {
+VAE__PRIVATE vae_status vae__do_create_in(const vae_desc *desc, void *memory, size_t size,
+                                          vae **model, vae_report *report) {
     if (!memory) return vae__fail(report, VAE_ERR_NULL, "the memory block is NULL");
     return vae__create(desc, memory, size, model, report);
 }
@@ -7239,7 +7252,7 @@ VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->ave
 
 /* KL weight of this step: warm-up rises linearly from 0 (Sonderby et al. 2016), in cycles again and
  * again (Fu et al. 2019). */
-static double vae__beta_now(const vae *m) {
+VAE__PRIVATE double vae__beta_now(const vae *m) {
     const vae_desc *d = &m->desc;
     const uint64_t step = d->cycle ? m->step % d->cycle : m->step;
     if (d->no_kl) return 0;
@@ -7248,14 +7261,15 @@ static double vae__beta_now(const vae *m) {
 }
 
 /* NaN stays NaN, also where -Ofast knows of none. */
-static float vae__clamp_logvar(float l) {
+VAE__PRIVATE float vae__clamp_logvar(float l) {
     if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
     return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
 }
 
 /* The gaussian's variance as this model has it now: 1 / s^2, and log s^2; or the log scale of a
  * logistic alone. */
-static void vae__variance_now(const vae *m, const float *params, float *inverse, double *logvar) {
+VAE__PRIVATE void vae__variance_now(const vae *m, const float *params, float *inverse,
+                                    double *logvar) {
     float v = (float)m->desc.variance, l;
     if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
         l = vae__clamp_logvar(params[m->logvar]);
@@ -7272,8 +7286,8 @@ static void vae__variance_now(const vae *m, const float *params, float *inverse,
 
 /* -log p of one image under one row of the decoder's output. `scale` times the gradient goes to
  * dout (which may be `out`) unless NULL, scale times that of a learned log variance to *dlogvar. */
-static double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
-                             const float *x, float scale, float *dout, float *dlogvar) {
+VAE__PRIVATE double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
+                                   const float *x, float scale, float *dout, float *dlogvar) {
     const size_t n = m->input.dim;
     float s = scale * inverse;
     double squares;
@@ -7299,8 +7313,8 @@ static double vae__recon_row(const vae *m, float inverse, double logvar, const f
 /* What rows of the decoder's output look like: means, or with `draw` (an address whose sample is
  * counted up) draws; u (input_dim) is scratch for them. x may be out where the decoder gives one
  * number for a number. */
-static void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
-                         const vae__address *draw, float *u, float *x) {
+VAE__PRIVATE void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
+                               const vae__address *draw, float *u, float *x) {
     const size_t n = m->input.dim;
     const vae_likelihood kind = m->desc.likelihood;
     const int normal = kind == VAE_LIKELIHOOD_GAUSSIAN || kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
@@ -7335,8 +7349,8 @@ VAE__INLINE int vae__in_unit(const vae *m) {
 }
 
 /* Noise of one row: n normals, addressed. */
-static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t sample,
-                       uint32_t replica, size_t n, float *out) {
+VAE__PRIVATE void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t sample,
+                             uint32_t replica, size_t n, float *out) {
     const vae__address at = vae__address_for(m->desc.seed, purpose, time, sample, replica);
     m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
 }
@@ -7346,7 +7360,7 @@ static void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t s
 
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
-static int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
+VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
     if (vae__in_unit(m)) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
@@ -7360,7 +7374,8 @@ VAE__INLINE int vae__holds_reals(const vae_data *data) {
 }
 
 /* Images that a pass binarises: x -> out, which may be the same. */
-static void vae__binarize(const vae *m, const float *x, uint32_t time, uint32_t image, float *out) {
+VAE__PRIVATE void vae__binarize(const vae *m, const float *x, uint32_t time, uint32_t image,
+                                float *out) {
     const vae__address at =
         vae__address_for(m->desc.seed, VAE_PURPOSE_BINARIZE, time, image, 0);
     m->k->binarize(&at, m->input.dim, x, out);
@@ -7395,7 +7410,7 @@ enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stay
 
 /* What the encoder sees of row i of the batch in training: the image, corrupted (Vincent et al.
  * 2010) at an address of its own, NOISE of layer 0, and for `contract` a second view nearby. */
-static void vae__see(const vae *m, size_t i, const float *x, float *seen) {
+VAE__PRIVATE void vae__see(const vae *m, size_t i, const float *x, float *seen) {
     const vae__address at = vae__address_for(m->desc.seed, VAE_PURPOSE_NOISE, (uint32_t)m->step,
                                              (uint32_t)i, 0);
     const size_t n = m->input.dim;
@@ -7428,7 +7443,7 @@ static void vae__see(const vae *m, size_t i, const float *x, float *seen) {
 }
 
 /* The slope of `code` where it gives h, and that slope's own change along h. */
-static double vae__slope(vae_act code, double h, double *bend) {
+VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
     *bend = 0;
     if (code == VAE_ACT_RELU) return h > 0;
     if (code == VAE_ACT_SIGMOID) {
@@ -7445,7 +7460,7 @@ static double vae__slope(vae_act code, double h, double *bend) {
 /* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
  * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
  * the image stand for the derivative along a random direction. */
-static double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
+VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent;
     const vae__op *code = &m->enc.ops[m->enc.count - 1];
@@ -7475,7 +7490,7 @@ static double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
 
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
-static void vae__lengths(const vae *m) {
+VAE__PRIVATE void vae__lengths(const vae *m) {
     const size_t latent = (size_t)m->desc.latent, in = m->enc.ops[0].in.dim;
     const float *w = m->w + m->enc.ops[0].weights;
     size_t i, j;
@@ -7488,7 +7503,7 @@ static void vae__lengths(const vae *m) {
         m->norm[j] = (float)sum;
     }
 }
-static void vae__slopes(const vae *m, size_t rows) {
+VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
     const float *mu = m->enc.ops[m->enc.count - 1].y;
     size_t i, j;
@@ -7508,7 +7523,7 @@ VAE__INLINE int vae__weighs(const vae *m) {
 }
 
 /* log 1/k sum exp(logw) of k draws. With `weight` also exp(logw) over their sum. */
-static double vae__log_mean(const vae *m, size_t k, const double *logw, float *weight) {
+VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, float *weight) {
     double top = logw[0], sum = 0;
     float mean;
     size_t i;
@@ -7523,7 +7538,7 @@ static double vae__log_mean(const vae *m, size_t k, const double *logw, float *w
 }
 
 /* An image's draws are decoded: their weights, its bound, and the weighted gradients. */
-static void vae__weigh(vae__pass *p, size_t i) {
+VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
     const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
@@ -7544,7 +7559,7 @@ static void vae__weigh(vae__pass *p, size_t i) {
 
 /* Free bits (Kingma et al. 2016): which latents' mean KL over the batch exceeds them, and what the
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
-static double vae__free_bits(const vae *m, size_t rows) {
+VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
     const vae__op *code = &m->enc.ops[m->enc.count - 1];
     double counted = 0;
@@ -7563,7 +7578,7 @@ static double vae__free_bits(const vae *m, size_t rows) {
 }
 
 /* Pixels of images from .. to - 1, as the network sees them. */
-static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
+VAE__PRIVATE void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
     vae *m = p->m;
     const size_t dim = m->input.dim, views = (size_t)m->views;
     const int dynamic = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
@@ -7586,7 +7601,7 @@ static void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
 }
 
 /* A walk over all rows of a training step; a part of it sets first, rows and room. */
-static vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
+VAE__PRIVATE vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
     vae__walk c;
     memset(&c, 0, sizeof c);
     c.k = m->k, c.params = m->w, c.rows = rows, c.draws = draws, c.train = 1;
@@ -7598,7 +7613,7 @@ VAE__INLINE float *vae__part_room(const vae *m, int part) {
 }
 
 /* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
-static void vae__pass_part(void *arg, int part) {
+VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
     const vae__kernels *k = m->k;
@@ -7686,7 +7701,7 @@ static void vae__pass_part(void *arg, int part) {
 }
 
 /* Where the rows of the batch meet: channels of p->meet are divided. */
-static void vae__meet_part(void *arg, int part) {
+VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
     const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
@@ -7700,7 +7715,7 @@ static void vae__meet_part(void *arg, int part) {
     if (from < to)
         p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
 }
-static void vae__meet(vae__pass *p, const vae__op *op, int when) {
+VAE__PRIVATE void vae__meet(vae__pass *p, const vae__op *op, int when) {
     const int parts = p->parts;
     p->meet = op, p->when = when;
     p->parts = vae__parts(&p->m->parallel, op->in.c, 16, 64);
@@ -7709,7 +7724,7 @@ static void vae__meet(vae__pass *p, const vae__op *op, int when) {
 }
 
 /* Op number i of both nets; NULL when rows do not meet there. */
-static const vae__op *vae__meeting(const vae *m, size_t i) {
+VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
     const vae__op *op = i < m->enc.count ? &m->enc.ops[i] : &m->dec.ops[i - m->enc.count];
     return op->layer->batch ? op : NULL;
 }
@@ -7719,7 +7734,7 @@ static const vae__op *vae__meeting(const vae *m, size_t i) {
 #endif
 
 /* The next stage of the way back: to where the rows meet or enough has gathered. */
-static void vae__stage_back(vae__pass *p) {
+VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     vae *m = p->m;
     const size_t turn = m->enc.count;
     size_t i = p->bwd_to / 2, floats = 0;
@@ -7737,7 +7752,7 @@ static void vae__stage_back(vae__pass *p) {
 
 /* The stages of a pass, forward and the first one back; mostly they are one. 0 when a pixel cannot
  * be. */
-static int vae__run_stages(vae__pass *p) {
+VAE__PRIVATE int vae__run_stages(vae__pass *p) {
     vae *m = p->m;
     const size_t end = m->enc.count + m->dec.count;
     size_t i;
@@ -7769,7 +7784,7 @@ static int vae__run_stages(vae__pass *p) {
 }
 
 /* One stage more of the way back; 0: it was at its end. */
-static int vae__run_back(vae__pass *p) {
+VAE__PRIVATE int vae__run_back(vae__pass *p) {
     if (!p->bwd_to) return 0;
     if (p->bwd_to & 1) vae__meet(p, vae__meeting(p->m, p->bwd_to / 2), VAE__BATCH_BACKWARD);
     vae__stage_back(p);
@@ -7778,7 +7793,7 @@ static int vae__run_back(vae__pass *p) {
 }
 
 /* What layers remember of their batches; `p` has been run and its loss is finite. */
-static void vae__keep_batch(vae__pass *p) {
+VAE__PRIVATE void vae__keep_batch(vae__pass *p) {
     vae *m = p->m;
     size_t i;
     for (i = 0; i < m->enc.count + m->dec.count; i++)
@@ -7791,7 +7806,7 @@ static void vae__keep_batch(vae__pass *p) {
 
 /* Runs a pass, but for vae__run_back, and adds up its figures: means over the batch. 0 when a pixel
  * cannot be. */
-static int vae__run_pass(vae__pass *p, vae_stats *stats) {
+VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     vae *m = p->m;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0, bound = 0, penalty = 0;
@@ -7835,7 +7850,7 @@ static int vae__run_pass(vae__pass *p, vae_stats *stats) {
 }
 
 /* The gradient of the learned log variance; outside the clamp the loss is flat. */
-static float vae__logvar_gradient(const vae *m, size_t rows) {
+VAE__PRIVATE float vae__logvar_gradient(const vae *m, size_t rows) {
     const float l = m->w[m->logvar];
     float sum = 0;
     size_t i;
@@ -7851,7 +7866,7 @@ static float vae__logvar_gradient(const vae *m, size_t rows) {
  * uses: >>kernels >>model            tests: tests/test_optim.c
  * ==================================================================================== */
 
-static double vae__lr_at(const vae *m, uint64_t step) {
+VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
     int i = 0;
     if (d->schedule == VAE_SCHEDULE_COSINE) { /* Loshchilov & Hutter 2017, without restarts */
@@ -7874,7 +7889,7 @@ static double vae__lr_at(const vae *m, uint64_t step) {
     return d->lr;
 }
 
-static double vae__lr_now(const vae *m) {
+VAE__PRIVATE double vae__lr_now(const vae *m) {
     return vae__lr_at(m, m->step);
 }
 
@@ -7903,7 +7918,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
 }
 
 /* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
-static const char *vae__bad_tensor(const vae *m, const float *values) {
+VAE__PRIVATE const char *vae__bad_tensor(const vae *m, const float *values) {
     size_t i;
     for (i = 0; i < m->slot_count; i++)
         if (!m->k->within(m->tensors[i].count, FLT_MAX, values + m->tensors[i].offset))
@@ -7919,7 +7934,7 @@ typedef struct vae__rule {
 } vae__rule;
 
 /* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
-static vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
+VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
     vae__rule r;
@@ -7953,7 +7968,7 @@ static vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
 }
 
 /* Updates `n` parameters from `at` on with their gradients g; 0: they are not finite any more. */
-static int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
+VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
     const int finite =
         r->sgd ? m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale)
                : m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
@@ -7975,7 +7990,7 @@ typedef struct vae__gradients {
 } vae__gradients;
 
 /* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
-static void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
+VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
     const size_t latent = (size_t)m->desc.latent;
     const float *w = m->w + m->enc.ops[0].weights + from * 2 * latent;
     size_t i, j;
@@ -7986,8 +8001,8 @@ static void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
 }
 
 /* One tensor: rows of its gradient, seen as (.., last dimension). */
-static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, const vae__op *op,
-                              int tensor, const float *x) {
+VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c,
+                                    const vae__op *op, int tensor, const float *x) {
     vae *m = g->m;
     const vae__slot *slot = &m->tensors[op->tensor + (size_t)tensor];
     const size_t wide = slot->shape[slot->rank - 1];
@@ -8011,7 +8026,7 @@ static void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c, c
     }
 }
 
-static void vae__gradients_part(void *arg, int part) {
+VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
     const size_t turn = m->enc.count;
@@ -8033,7 +8048,7 @@ static void vae__gradients_part(void *arg, int part) {
 /* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
  * NULL, the gradients that are stored. NULL, or the first tensor that has a gradient (or, with a
  * rule, a value) that is not finite. */
-static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rule) {
+VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rule) {
     vae__gradients g;
     size_t bad = SIZE_MAX, i;
     int part;
@@ -8067,7 +8082,7 @@ static const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rul
 
 /* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
  * is not finite any more. */
-static const char *vae__update(vae *m, size_t rows, float gscale) {
+VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, &rule);
 }
@@ -8079,8 +8094,8 @@ static const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* Numbers that would spoil everything after them, told by image and place. `where` stands before
  * that. Integers fit by the way they are read. */
-static vae_status vae__check_pixels(vae *m, const char *where, int seen, const float *x,
-                                    size_t rows, const uint32_t *index, size_t first) {
+VAE__PRIVATE vae_status vae__check_pixels(vae *m, const char *where, int seen, const float *x,
+                                          size_t rows, const uint32_t *index, size_t first) {
     const size_t dim = m->input.dim;
     size_t bad = 0, row;
     double value;
@@ -8101,8 +8116,8 @@ static vae_status vae__check_pixels(vae *m, const char *where, int seen, const f
 }
 
 /* The same for other rows of numbers, counted from `first`, which need only be finite. */
-static vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t first,
-                                  size_t rows, size_t width) {
+VAE__PRIVATE vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t first,
+                                        size_t rows, size_t width) {
     size_t bad = 0;
     if (m->k->within(rows * width, FLT_MAX, v)) return VAE_OK;
     while (vae__finite_f(v[bad])) bad++;
@@ -8113,8 +8128,8 @@ static vae_status vae__check_rows(vae *m, const char *what, const float *v, size
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
  * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
  */
-static vae_status vae__step_failed(vae *m, const vae__pass *p, int changed, const char *before,
-                                   const char *name, const char *after) {
+VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
+                                         const char *before, const char *name, const char *after) {
     const size_t n = p->rows * m->input.dim;
     double top, most = -1;
     size_t i, at = 0, row;
@@ -8132,7 +8147,7 @@ static vae_status vae__step_failed(vae *m, const vae__pass *p, int changed, cons
 }
 
 /* Where a loss that is not finite began: a tensor, or the first op that overflows. */
-static vae_status vae__loss_failed(vae *m, const vae__pass *p) {
+VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const size_t draws = p->rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
     const vae__net *nets[2];
@@ -8153,14 +8168,14 @@ static vae_status vae__loss_failed(vae *m, const vae__pass *p) {
 }
 
 /* Layers `label` need to be told. */
-static vae_status vae__has_classes(vae *m) {
+VAE__PRIVATE vae_status vae__has_classes(vae *m) {
     if (m->classes && !m->condition)
         return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: "
                          "vae_condition says which classes");
     return VAE_OK;
 }
 
-static vae_status vae__can_train(vae *m) {
+VAE__PRIVATE vae_status vae__can_train(vae *m) {
     if (m->desc.inference)
         return vae__fail(&m->report, VAE_ERR_STATE, "the model was made for inference");
     if (m->invalid)
@@ -8170,8 +8185,9 @@ static vae_status vae__can_train(vae *m) {
 }
 
 /* One step on x, or, with `data`, on its images index[..], which are read into m->x. */
-static vae_status vae__step(vae *m, const vae_data *data, const float *x, const uint32_t *index,
-                            uint32_t time, size_t rows, vae_stats *stats) {
+VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const float *x,
+                                  const uint32_t *index, uint32_t time, size_t rows,
+                                  vae_stats *stats) {
     vae__pass pass;
     vae__rule rule;
     vae_stats s;
@@ -8216,8 +8232,8 @@ static vae_status vae__step(vae *m, const vae_data *data, const float *x, const 
     return VAE_OK;
 }
 
-static vae_status vae__do_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
-                                     vae_stats *stats) {
+VAE__PRIVATE vae_status vae__do_train_step(vae *m, const float *x, const uint32_t *index,
+                                           size_t rows, vae_stats *stats) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
@@ -8259,7 +8275,7 @@ VAE_API vae_status vae_set_noise(vae *m, const float *eps) {
     return VAE_OK;
 }
 
-static vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
+VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
     size_t i;
     if (!data->bytes || !data->count || data->count > UINT32_MAX)
         return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
@@ -8277,7 +8293,7 @@ static vae_status vae__check_data(vae *m, const vae_data *data, const char *what
     return VAE_OK;
 }
 
-static vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
+VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     float *bias;
     size_t i, j;
     if (!m) return VAE_ERR_NULL;
@@ -8335,7 +8351,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
 }
 
 /* Mean image, summed in double over images ascending. */
-static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
+VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     double *sum = m->mean;
     size_t i, j, n = m->input.dim;
     for (j = 0; j < n; j++) sum[j] = 0;
@@ -8349,7 +8365,7 @@ static vae_status vae__bias_from_data(vae *m, const vae_data *data) {
 }
 
 /* What a callback is told, out of the position in training. */
-static void vae__progress_of(const vae *m, vae_progress *now) {
+VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
     memset(now, 0, sizeof *now);
@@ -8365,7 +8381,7 @@ static void vae__progress_of(const vae *m, vae_progress *now) {
 
 /* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
  * finite is never the lowest. */
-static void vae__note(vae *m, double loss) {
+VAE__PRIVATE void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
     if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
         at->best = loss, at->best_epoch = at->epoch;
@@ -8374,14 +8390,14 @@ static void vae__note(vae *m, double loss) {
             (uint64_t)m->desc.plateau)
         at->cuts++, at->cut_epoch = at->epoch;
 }
-static int vae__waited(const vae *m) {
+VAE__PRIVATE int vae__waited(const vae *m) {
     return m->desc.patience && m->at.best_epoch &&
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
 /* The callback runs in the host's floating-point environment. */
-static int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
-                    vae__fpenv *guard) {
+VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
+                          vae__fpenv *guard) {
     int stop;
     vae__fp_leave(guard);
     stop = progress(m, now, user);
@@ -8390,7 +8406,7 @@ static int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, v
 }
 
 /* All numbers of a data set, before a step is spent on it. */
-static vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
+VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
     vae_status bad = VAE_OK;
     size_t at, run;
     for (at = 0; vae__holds_reals(data) && at < data->count && !bad; at += run) {
@@ -8401,8 +8417,8 @@ static vae_status vae__check_values(vae *m, const char *where, const vae_data *d
     return bad;
 }
 
-static vae_status vae__do_fit(vae *m, const vae_data *train, const vae_data *test,
-                              vae_progress_fn progress, void *user, vae__fpenv *host) {
+VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_data *test,
+                                    vae_progress_fn progress, void *user, vae__fpenv *host) {
     vae_status bad;
     vae_progress now;
     vae__position *at;
@@ -8477,8 +8493,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 /* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
  * drown in rounding, and a direction without r would not see what the gradient misses. Returns
  * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
-static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *slot, float *copy,
-                         int q, double loss) {
+VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *slot,
+                               float *copy, int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
     const float *g = m->g + slot->offset;
     const size_t n = slot->count;
@@ -8517,8 +8533,8 @@ static double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *s
     return gap / rr;
 }
 
-static vae_status vae__do_check_gradients(vae *m, const float *x, size_t rows, int directions,
-                                          double *worst) {
+VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t rows, int directions,
+                                                double *worst) {
     vae_status bad;
     vae_stats s;
     vae__pass pass;
@@ -8601,7 +8617,8 @@ typedef struct vae__use {
 
 /* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
  * portion on; 1 when all are. */
-static int vae__use_finite(const vae__use *u, int part, size_t from, size_t rows, const float *v) {
+VAE__PRIVATE int vae__use_finite(const vae__use *u, int part, size_t from, size_t rows,
+                                 const float *v) {
     size_t i = 0;
     if (u->m->k->within(rows * u->width, FLT_MAX, v)) return 1;
     while (vae__finite_f(v[i])) i++;
@@ -8610,7 +8627,7 @@ static int vae__use_finite(const vae__use *u, int part, size_t from, size_t rows
 }
 
 /* Finite numbers went in, and `bad` is the first that came out infinite or NaN. */
-static vae_status vae__use_failed(const vae__use *u, size_t bad) {
+VAE__PRIVATE vae_status vae__use_failed(const vae__use *u, size_t bad) {
     vae *m = u->m;
     const size_t row = bad / u->width;
     if (u->what)
@@ -8621,8 +8638,8 @@ static vae_status vae__use_failed(const vae__use *u, size_t bad) {
                      "or the weights are too large", u->first + u->at + row);
 }
 
-static vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
-                               void (*after)(vae__use *u)) {
+VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
+                                     void (*after)(vae__use *u)) {
     size_t i, places[VAE_MAX_THREADS], first = SIZE_MAX;
     const vae_status bad = vae__has_classes(u->m);
     if (bad) return bad;
@@ -8645,14 +8662,14 @@ static vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg,
 }
 
 /* A walk that changes nothing and forgets at once. */
-static vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
+VAE__PRIVATE vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
     vae__walk c = vae__train_walk(m, rows, 1);
     c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__part_room(m, part);
     c.labels = m->labels + first;
     return c;
 }
 
-static void vae__encode_part(void *arg, int part) {
+VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent;
@@ -8672,8 +8689,8 @@ static void vae__encode_part(void *arg, int part) {
     }
 }
 
-static vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, float *mu,
-                              float *logvar) {
+VAE__PRIVATE vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, float *mu,
+                                    float *logvar) {
     vae__use u;
     memset(&u, 0, sizeof u);
     u.m = m, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
@@ -8681,7 +8698,8 @@ static vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, 
     return vae__use_all(&u, rows, vae__encode_part, NULL);
 }
 
-static vae_status vae__do_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
+VAE__PRIVATE vae_status vae__do_encode(vae *m, const float *x, size_t rows, float *mu,
+                                       float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
@@ -8693,7 +8711,7 @@ VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, fl
 }
 
 /* mu and log variance of x (rows, input.dim), which fit into the buffers, side by side in heads. */
-static vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t rows) {
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
     const vae_status bad = vae__encode(m, x, base, rows, m->z, m->eps);
     size_t i;
@@ -8704,8 +8722,8 @@ static vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t 
     return bad;
 }
 
-static vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
-                                    float *z) {
+VAE__PRIVATE vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
+                                          float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     vae_status bad = VAE_OK;
     size_t at, i, run;
@@ -8731,7 +8749,7 @@ VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const floa
 }
 
 /* rows of z -> means, outputs or draws, once the decoder's output is known to be finite. */
-static void vae__decode_part(void *arg, int part) {
+VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
@@ -8760,8 +8778,8 @@ static void vae__decode_part(void *arg, int part) {
     }
 }
 
-static vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, float *out,
-                              int mean, const vae__address *draw) {
+VAE__PRIVATE vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, float *out,
+                                    int mean, const vae__address *draw) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -8780,8 +8798,8 @@ VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
 VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
     VAE__GUARDED(vae__decode(m, z, 0, rows, logits, 0, NULL));
 }
-static vae_status vae__do_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                               float *x) {
+VAE__PRIVATE vae_status vae__do_draw(vae *m, uint64_t seed, uint32_t first, const float *z,
+                                     size_t rows, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
     return vae__decode(m, z, 0, rows, x, 0, &at);
 }
@@ -8790,7 +8808,7 @@ VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *
     VAE__GUARDED(vae__do_draw(m, seed, first, z, rows, x));
 }
 
-static vae_status vae__do_reconstruct(vae *m, const float *x, size_t rows, float *out) {
+VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const float *x, size_t rows, float *out) {
     size_t at;
     vae_status bad = VAE_OK;
     if (!m) return VAE_ERR_NULL;
@@ -8808,7 +8826,8 @@ VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *o
     VAE__GUARDED(vae__do_reconstruct(m, x, rows, out));
 }
 
-static vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
+VAE__PRIVATE vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
+                                      float *z) {
     size_t i, latent;
     if (!m) return VAE_ERR_NULL;
     if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
@@ -8824,8 +8843,8 @@ VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
     VAE__GUARDED(vae__do_prior(m, seed, first, rows, z));
 }
 
-static vae_status vae__do_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
-                                       float *x) {
+VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
+                                             float *x) {
     size_t at;
     vae_status bad = VAE_OK;
     if (!m) return VAE_ERR_NULL;
@@ -8844,7 +8863,7 @@ VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_
 
 /* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
  * number i of the result. */
-static const float *vae__use_pixels(const vae__use *u, size_t from, size_t to) {
+VAE__PRIVATE const float *vae__use_pixels(const vae__use *u, size_t from, size_t to) {
     vae *m = u->m;
     const size_t dim = m->input.dim;
     const float *x = u->in + u->at * dim;
@@ -8857,7 +8876,7 @@ static const float *vae__use_pixels(const vae__use *u, size_t from, size_t to) {
 }
 
 /* ELBO of images from one draw each, into m->recon and m->kl. */
-static void vae__score_part(void *arg, int part) {
+VAE__PRIVATE void vae__score_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
@@ -8891,7 +8910,7 @@ static void vae__score_part(void *arg, int part) {
         if (!vae__use_finite(u, part, i, 1, &sum)) return;
     }
 }
-static void vae__score_after(vae__use *u) {
+VAE__PRIVATE void vae__score_after(vae__use *u) {
     const vae *m = u->m;
     size_t i;
     for (i = 0; i < u->rows; i++) {
@@ -8901,8 +8920,8 @@ static void vae__score_after(vae__use *u) {
     }
 }
 
-static vae_status vae__do_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
-                                float *recon, float *kl) {
+VAE__PRIVATE vae_status vae__do_score(vae *m, const float *x, size_t rows, uint32_t first,
+                                      float *elbo, float *recon, float *kl) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -8920,7 +8939,7 @@ VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first
 
 /* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
  * through the rows that this part has of the decoder's buffers. */
-static void vae__bound_part(void *arg, int part) {
+VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
@@ -8990,8 +9009,8 @@ static void vae__bound_part(void *arg, int part) {
     }
 }
 
-static vae_status vae__do_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                                float *bound) {
+VAE__PRIVATE vae_status vae__do_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
+                                      float *bound) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -9012,7 +9031,7 @@ VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first
 }
 
 /* Reads images at .. of the data and their classes; how many. */
-static vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, size_t *run) {
+VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, size_t *run) {
     vae_status bad;
     *run = vae__min(data->count - at, m->rows);
     (void)vae_data_read(data, at, *run, m->x);
@@ -9022,7 +9041,7 @@ static vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, siz
 }
 
 /* The same, and what the encoder makes of them as evaluation sees them, into m->heads. */
-static vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, size_t *run) {
+VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, size_t *run) {
     const size_t dim = m->input.dim;
     const vae_status bad = vae__read_portion(m, data, at, run);
     size_t i;
@@ -9033,7 +9052,7 @@ static vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, si
     return vae__encode_heads(m, m->x, at, *run);
 }
 
-static vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
+VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
@@ -9062,7 +9081,7 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__GUARDED(vae__do_units_clamped(m, data, count));
 }
 
-static vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
+VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
@@ -9104,7 +9123,7 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
     VAE__GUARDED(vae__do_units(m, data, kl, variance));
 }
 
-static vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
@@ -9210,7 +9229,7 @@ typedef FILE *vae__file;
 #define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
 
 /* strerror is not safe with threads and follows the locale. */
-static const char *vae__errno_text(int code) {
+VAE__PRIVATE const char *vae__errno_text(int code) {
     switch (code) {
     case ENOENT: return "no such file or folder";
     case EACCES: return "permission denied";
@@ -9239,7 +9258,7 @@ static const char *vae__errno_text(int code) {
 #ifdef VAE__POSIX
 /* Descriptors 0, 1 and 2 are left to the streams they belong to, even where the program was started
  * without them: what somebody prints must not end in a model. */
-static int vae__open(const char *path, int flags, int mode) {
+VAE__PRIVATE int vae__open(const char *path, int flags, int mode) {
     int file, code;
     do file = open(path, flags | VAE__CLOEXEC, mode);
     while (file < 0 && errno == EINTR);
@@ -9257,7 +9276,7 @@ static int vae__open(const char *path, int flags, int mode) {
     return file;
 }
 
-static int vae__sync(int file) {
+VAE__PRIVATE int vae__sync(int file) {
     int bad;
     do bad = fsync(file);
     while (bad && errno == EINTR);
@@ -9267,7 +9286,7 @@ static int vae__sync(int file) {
 
 /* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
  * whose errno it returns. */
-static int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
+VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
     errno = 0;
     for (*moved = 0; *moved < count;) {
         const size_t ask = vae__min(count - *moved, (size_t)1 << 24);
@@ -9290,7 +9309,7 @@ static int vae__move(vae__file file, void *bytes, size_t count, int write_it, si
 #endif /* VAE_NO_STDIO */
 
 /* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
-static size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
     uint64_t u = 0;
     size_t n;
     for (n = 0; n < most; n++) {
@@ -9316,8 +9335,8 @@ typedef struct vae__reader {
 } vae__reader;
 
 /* Reads `want` bytes; `got` is less only at the end. */
-static vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
-                            vae_report *report) {
+VAE__PRIVATE vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
+                                  vae_report *report) {
     if (r->bytes) {
         *got = vae__min(want, r->size - r->at);
         memcpy(to, r->bytes + r->at, *got);
@@ -9334,7 +9353,7 @@ static vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
     return VAE_OK;
 }
 
-static vae__reader vae__read_block(const void *bytes, size_t size, const char *name) {
+VAE__PRIVATE vae__reader vae__read_block(const void *bytes, size_t size, const char *name) {
     vae__reader r;
     memset(&r, 0, sizeof r);
     r.name = vae__tail(name), r.bytes = (const unsigned char *)bytes, r.size = size;
@@ -9345,8 +9364,8 @@ static vae__reader vae__read_block(const void *bytes, size_t size, const char *n
 
 /* `plain`: nothing but a plain file will do. The system then is not to wait for the other end of a
  * FIFO, and what a device does when it is read is left alone. */
-static vae_status vae__open_read(vae__reader *r, const char *path, int plain,
-                                 vae_report *report) {
+VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int plain,
+                                       vae_report *report) {
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     *r = vae__read_block(NULL, SIZE_MAX, path);
@@ -9393,7 +9412,7 @@ enum { VAE__MAX_PATH = 4096 };
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 
 /* A name beside `path`, by a format that begins with %s; 0 when it is too long. */
-static int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
+VAE__PRIVATE int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
     vae__sink s;
     va_list args;
     memset(&s, 0, sizeof s);
@@ -9409,7 +9428,7 @@ static int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
 
 /* Locks a file without waiting. NFS locks only files open for writing: there it is opened anew. */
-static int vae__try_lock(int *file, const char *name) {
+VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     int bad, again;
     do bad = flock(*file, LOCK_EX | LOCK_NB);
     while (bad && errno == EINTR);
@@ -9424,7 +9443,7 @@ static int vae__try_lock(int *file, const char *name) {
 }
 
 /* Whether an open file still has this name: 1 or 0; -1 when the system does not tell. */
-static int vae__is_named(int file, const char *name) {
+VAE__PRIVATE int vae__is_named(int file, const char *name) {
     struct stat ours, named;
     if (stat(name, &named)) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
     if (fstat(file, &ours)) return -1;
@@ -9434,7 +9453,7 @@ static int vae__is_named(int file, const char *name) {
 /* What an existing lock file means: VAE__LOCKED with the holder's process; VAE__AGAIN after what a
  * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. It
  * is only read: it might be anything. */
-static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
+VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
     size_t got = 0;
@@ -9464,7 +9483,7 @@ static int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
 
 /* Makes the lock file and locks it: 0, an errno, or one of the answers above. A file system that
  * has no locks leaves the file itself: whoever made it has the lock. */
-static int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
+VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
     int tries, answer = VAE__AGAIN;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
@@ -9565,14 +9584,14 @@ typedef struct vae__writer {
     char buffer[16384];
 } vae__writer;
 
-static int vae__flush(vae__writer *w) {
+VAE__PRIVATE int vae__flush(vae__writer *w) {
     size_t moved;
     if (!w->code) w->code = vae__move(w->file, w->buffer, w->fill, 1, &moved);
     w->fill = 0;
     return !w->code;
 }
 
-static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
+VAE__PRIVATE int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     vae__writer *w = (vae__writer *)s;
     const char *from = (const char *)bytes;
     while (count) {
@@ -9586,7 +9605,7 @@ static int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
 
 /* The file itself, with the owner and the mode of the one it replaces. Where the group cannot be
  * kept, it has no more rights than everybody. Rights are given last: until then it is private. */
-static int vae__open_temporary(vae__writer *w) {
+VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #ifdef VAE__POSIX
     struct stat old;
     const char *path = w->path;
@@ -9618,8 +9637,8 @@ static int vae__open_temporary(vae__writer *w) {
 }
 
 /* Begins to write what `held` claims, or `path`, which is then claimed until the end. */
-static vae_status vae__open_write(vae__writer *w, const vae_claim *held, const char *path,
-                                  vae_report *report) {
+VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, const char *path,
+                                        vae_report *report) {
     vae_status bad = VAE_OK;
     int code;
     memset(&w->sink, 0, sizeof w->sink);
@@ -9640,7 +9659,7 @@ static vae_status vae__open_write(vae__writer *w, const vae_claim *held, const c
 #ifdef VAE__POSIX
 /* A name is only safe from a power cut once its folder is on the disk. Some file systems cannot do
  * it; the data itself is safe by then. Cuts the name off the path. */
-static void vae__sync_folder(char *path) {
+VAE__PRIVATE void vae__sync_folder(char *path) {
     size_t n = strlen(path);
     int folder;
     while (n && path[n - 1] != '/') n--;
@@ -9653,7 +9672,7 @@ static void vae__sync_folder(char *path) {
 #endif
 
 /* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
-static vae_status vae__close_write(vae__writer *w, vae_report *report) {
+VAE__PRIVATE vae_status vae__close_write(vae__writer *w, vae_report *report) {
     int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
 #ifdef VAE__POSIX
@@ -9680,8 +9699,8 @@ static vae_status vae__close_write(vae__writer *w, vae_report *report) {
                      vae__errno_text(code));
 }
 
-static vae_status vae__save_bytes(const vae_claim *held, const char *path, const void *bytes,
-                                  size_t size, vae_report *report) {
+VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path, const void *bytes,
+                                        size_t size, vae_report *report) {
     vae__writer w;
     vae_status bad;
     if (!bytes && size) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
@@ -9705,7 +9724,7 @@ VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t siz
 /* ---- numbers as text ---- */
 
 /* "1f 8b 08": `text` has room for 3 * count characters. */
-static const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
+VAE__PRIVATE const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
     size_t i;
     for (i = 0; i < count; i++) {
         text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
@@ -9750,7 +9769,7 @@ typedef struct vae__st_tensor {
 } vae__st_tensor;
 
 /* Where UTF-8 breaks off; `count` when it is whole. */
-static size_t vae__utf8_bad(const unsigned char *p, size_t count) {
+VAE__PRIVATE size_t vae__utf8_bad(const unsigned char *p, size_t count) {
     size_t i, n;
     for (i = 0; i < count; i += n)
         if ((n = vae__utf8(p + i, count - i)) == 0) break;
@@ -9769,19 +9788,20 @@ typedef struct vae__st_scan {
     int comma; /* one is due before the next member */
 } vae__st_scan;
 
-static void vae__st_bad(vae__st_scan *s, size_t at, const char *expected, const char *problem) {
+VAE__PRIVATE void vae__st_bad(vae__st_scan *s, size_t at, const char *expected,
+                              const char *problem) {
     if (s->failed) return;
     s->failed = 1, s->at = at, s->expected = expected, s->problem = problem;
 }
 
 /* The next character that is not blank, -1 at the end. */
-static int vae__st_peek(vae__st_scan *s) {
+VAE__PRIVATE int vae__st_peek(vae__st_scan *s) {
     if (s->failed) return -1;
     while (s->at < s->size && memchr(" \t\n\r", s->text[s->at], 4)) s->at++;
     return s->at < s->size ? s->text[s->at] : -1;
 }
 
-static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
+VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     const int good = vae__st_peek(s) == c;
     if (good) s->at++;
     else vae__st_bad(s, s->at, expected, NULL);
@@ -9789,7 +9809,7 @@ static int vae__st_take(vae__st_scan *s, int c, const char *expected) {
 }
 
 /* Is there another member before `close`? Takes the comma before it, or `close`. */
-static int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
+VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
     return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
@@ -9797,7 +9817,7 @@ static int vae__st_more(vae__st_scan *s, int first, int close, const char *expec
 
 /* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
  * none such. Half a surrogate pair is none. */
-static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
+VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
     uint64_t high, low;
@@ -9816,7 +9836,7 @@ static size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
 }
 
 /* A string: its first character. Its closing quote ends every later walk. */
-static const unsigned char *vae__st_string(vae__st_scan *s) {
+VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     static const unsigned char none[] = "\"";
     const int open = vae__st_take(s, '"', "a string");
     s->string = s->at;
@@ -9840,7 +9860,7 @@ typedef struct vae__st_cursor {
     uint32_t later; /* of a character begun, the next byte lowest */
 } vae__st_cursor;
 
-static int vae__st_byte(vae__st_cursor *c) {
+VAE__PRIVATE int vae__st_byte(vae__st_cursor *c) {
     uint32_t code = c->later & 0xFF;
     int n, i;
     c->later >>= 8;
@@ -9855,7 +9875,7 @@ static int vae__st_byte(vae__st_cursor *c) {
 }
 
 /* Order of two strings by what they stand for. */
-static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
+VAE__PRIVATE int vae__st_compare(const unsigned char *a, const unsigned char *b) {
     vae__st_cursor x = {a, 0}, y = {b, 0};
     int p, q;
     do p = vae__st_byte(&x), q = vae__st_byte(&y); while (p == q && p >= 0);
@@ -9863,7 +9883,7 @@ static int vae__st_compare(const unsigned char *a, const unsigned char *b) {
 }
 
 /* The same with a C string in the second place. */
-static int vae__st_against(const unsigned char *string, const char *word) {
+VAE__PRIVATE int vae__st_against(const unsigned char *string, const char *word) {
     vae__st_cursor x = {string, 0};
     int p, q;
     do p = vae__st_byte(&x), q = *word ? (unsigned char)*word++ : -1; while (p == q && p >= 0);
@@ -9874,7 +9894,7 @@ VAE__INLINE int vae__st_is(const unsigned char *string, const char *word) {
 }
 
 /* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
-static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
+VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
     vae__st_cursor c = {string, 0};
     size_t n = 0;
     int b;
@@ -9886,7 +9906,7 @@ static ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t ro
 
 /* For %q in messages: the beginning of the string as it stands in the file. */
 enum { VAE__ST_QUOTE = 80 };
-static const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
+VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
     size_t n = 0;
     for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
         text[n++] = (char)*string;
@@ -9896,7 +9916,7 @@ static const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_
     return text;
 }
 
-static size_t vae__st_number(vae__st_scan *s) {
+VAE__PRIVATE size_t vae__st_number(vae__st_scan *s) {
     const int first = vae__st_peek(s);
     uint64_t u = 0;
     size_t n = 0;
@@ -9912,7 +9932,7 @@ static size_t vae__st_number(vae__st_scan *s) {
 }
 
 /* [a, b, ...], at most `room` of them: how many. */
-static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
+VAE__PRIVATE int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
     int n = 0;
     (void)vae__st_take(s, '[', "'['");
     while (vae__st_more(s, !n, ']', "',' or ']'")) {
@@ -9923,7 +9943,7 @@ static int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *t
 }
 
 /* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
-static void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
+VAE__PRIVATE void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
                                           "a tensor without data_offsets"};
@@ -9961,7 +9981,7 @@ typedef struct vae__st_item {
 } vae__st_item;
 
 /* One member of the header, in order; the pairs of __metadata__ follow it one by one. */
-static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
+VAE__PRIVATE int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
     if (!more && s->in_metadata)
@@ -9984,7 +10004,7 @@ static int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     return VAE__ST_TENSOR;
 }
 
-static vae__st_scan vae__st_scan_of(const vae__st *st) {
+VAE__PRIVATE vae__st_scan vae__st_scan_of(const vae__st *st) {
     vae__st_scan s;
     memset(&s, 0, sizeof s);
     s.text = st->bytes + st->header_at, s.size = st->header_size;
@@ -9993,7 +10013,7 @@ static vae__st_scan vae__st_scan_of(const vae__st *st) {
 }
 
 /* Bits of an element, 0 when the dtype is not known. */
-static unsigned vae__st_bits(const char *dtype) {
+VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
     static const struct {
         char name[12];
         unsigned bits;
@@ -10010,7 +10030,8 @@ static unsigned vae__st_bits(const char *dtype) {
 }
 
 /* Do shape, dtype and data_offsets agree? */
-static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item,
+                                      vae_report *report) {
     const vae__st_tensor *t = &item->tensor;
     const size_t bits = vae__st_bits(t->dtype), offset = (size_t)(item->key - st->bytes);
     size_t product = bits;
@@ -10037,7 +10058,7 @@ static vae_status vae__st_check(const vae__st *st, const vae__st_item *item, vae
 }
 
 /* A failed scan as a sentence. */
-static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
     char found[12] = "byte 0x";
     const size_t offset = st->header_at + s->at;
     const char *what = found;
@@ -10053,14 +10074,14 @@ static vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_rep
 }
 
 /* Tensors by their place, or names, which are compared with all others. */
-static int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
-                         const vae__st_entry *b) {
+VAE__PRIVATE int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
+                               const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     return tiles ? 0 : vae__st_compare(text + a->at, text + b->at);
 }
 
 /* Fills the index and sorts it. A heap sort: no order of a hostile file makes it slow. */
-static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
+VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     size_t n = 0, i, end;
@@ -10094,7 +10115,7 @@ static size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
 
 /* The tensors tile the data: no hole, no overlap, nothing behind the last. And no name twice: the
  * index is left sorted by names. */
-static vae_status vae__st_compare_all(const vae__st *st, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st, vae_report *report) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_entry *e = st->index;
     vae__st_item item;
@@ -10123,7 +10144,7 @@ static vae_status vae__st_compare_all(const vae__st *st, vae_report *report) {
     return VAE_OK;
 }
 
-static void vae__st_close(vae__st *st, const vae_allocator *a) {
+VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     vae__release(a, st->index, st->names * sizeof *st->index);
     st->index = NULL;
 }
@@ -10132,8 +10153,8 @@ static void vae__st_close(vae__st *st, const vae_allocator *a) {
  *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
  * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close gives back.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
-static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
-                               const vae_allocator *a, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
+                                     const vae_allocator *a, vae_report *report) {
     vae__st file;
     vae__st_scan s;
     vae__st_item item;
@@ -10184,7 +10205,8 @@ static vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, cons
 }
 
 /* A tensor by its name, or the pair of __metadata__ with that key: 1 if it is there. */
-static int vae__st_look_up(const vae__st *st, int kind, const char *name, vae__st_item *item) {
+VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
+                                 vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
     const uint64_t key = vae__hash(VAE__FNV + (kind == VAE__ST_PAIR), name, strlen(name));
     size_t low = 0, high = st->names;
@@ -10204,7 +10226,7 @@ static int vae__st_look_up(const vae__st *st, int kind, const char *name, vae__s
     return 0;
 }
 
-static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
+VAE__PRIVATE int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
     vae__st_item item;
     if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) return 0;
     *out = item.tensor;
@@ -10213,7 +10235,7 @@ static int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out
 
 /* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
  * when it does not fit. */
-static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
+VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
     vae__st_item item;
     if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
     return vae__st_copy(item.value, text, room);
@@ -10222,13 +10244,13 @@ static ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, si
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
  * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
 
-static void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
     uint64_t u;
     memcpy(&u, from, 8);
     vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
 }
 
-static int vae__read_bits(const char **at, char form, void *to) {
+VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
     uint64_t u = 0;
     const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
                                  : vae__read_number(*at, SIZE_MAX, 10, &u);
@@ -10238,7 +10260,7 @@ static int vae__read_bits(const char **at, char form, void *to) {
     return 1;
 }
 
-static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
     int i, j;
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
@@ -10262,7 +10284,7 @@ static void vae__put_desc(vae__sink *s, const vae_desc *desc) {
 }
 
 /* One value, all of `text`. */
-static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
+VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
     const char *p = text;
     uint64_t u;
     switch (f->kind) {
@@ -10290,7 +10312,8 @@ static int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
  * to. A setting that is not there has its default: it is newer than the file. */
-static vae_status vae__read_desc(char *line, vae_desc *d, const char *name, vae_report *report) {
+VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name,
+                                       vae_report *report) {
     uint64_t seen = 0;
     memset(d, 0, sizeof *d);
     while (*line) {
@@ -10342,7 +10365,7 @@ typedef struct vae__section {
     float *values;
 } vae__section;
 
-static int vae__sections(const vae *m, int flags, vae__section out[4]) {
+VAE__PRIVATE int vae__sections(const vae *m, int flags, vae__section out[4]) {
     int n = 0;
     out[n].prefix = "", out[n++].values = m->w;
     if (!(flags & VAE_SAVE_WEIGHTS_ONLY) && m->m) {
@@ -10354,8 +10377,8 @@ static int vae__sections(const vae *m, int flags, vae__section out[4]) {
 }
 
 /* The JSON header, padded with blanks so that the data begins at a multiple of 64. */
-static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections, int count,
-                            uint64_t data_hash) {
+VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections,
+                                  int count, uint64_t data_hash) {
     const size_t begin = s->count;
     size_t offset = 0, t;
     int i, j;
@@ -10384,7 +10407,7 @@ static void vae__put_header(vae__sink *s, const vae *m, const vae__section *sect
 }
 
 /* The `width` low bytes of u, the lowest first. */
-static void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
+VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
     unsigned char bytes[8];
     size_t i;
     for (i = 0; i < width; i++) bytes[i] = (unsigned char)(u >> 8 * i);
@@ -10392,7 +10415,7 @@ static void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
 }
 
 /* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
-static void vae__put_model(vae__sink *s, vae *m, int flags) {
+VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
     uint64_t hash = VAE__FNV;
@@ -10412,7 +10435,7 @@ static void vae__put_model(vae__sink *s, vae *m, int flags) {
 }
 
 /* A model that holds numbers that are not finite must not replace a good file. */
-static vae_status vae__can_save(vae *m, int flags) {
+VAE__PRIVATE vae_status vae__can_save(vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
     int i;
@@ -10431,7 +10454,7 @@ static vae_status vae__can_save(vae *m, int flags) {
     return VAE_OK;
 }
 
-static vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
+VAE__PRIVATE vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     vae__section sections[4];
     vae__sink s;
     int count;
@@ -10447,7 +10470,7 @@ VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
     VAE__GUARDED(vae__do_save_size(m, flags, size));
 }
 
-static vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
+VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
     vae__sink s;
     size_t need = 0;
     vae_status bad;
@@ -10471,8 +10494,8 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* A metadata value as numbers in these forms, between blanks. 0 when the key is missing, -1 when
  * the value is something else. */
-static int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
-                              uint64_t *out) {
+VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
+                                    uint64_t *out) {
     char text[160];
     const char *p = text;
     const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
@@ -10484,9 +10507,9 @@ static int vae__st_numbers_of(const vae__st *st, const char *key, const char *fo
 }
 
 /* The description in a file; `line` is the block its strings point into. */
-static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
-                               const vae_allocator *a, vae_desc *d, char **line, size_t *line_size,
-                               vae_report *report) {
+VAE__PRIVATE vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
+                                     const vae_allocator *a, vae_desc *d, char **line,
+                                     size_t *line_size, vae_report *report) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(st, "vae.format", "u", &format);
     vae__st_item item;
@@ -10517,8 +10540,8 @@ static vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
 
 /* "F32 [4,4,1,32]" into a block of that size, which it fits for 4 dimensions and for any dtype. */
 enum { VAE__ST_KIND = 12 + VAE_MAX_RANK * 21 + 4 };
-static const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
-                                const size_t *shape) {
+VAE__PRIVATE const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
+                                      const size_t *shape) {
     vae__sink s;
     int j;
     memset(&s, 0, sizeof s);
@@ -10533,8 +10556,9 @@ static const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int 
  * *hash, and `values` of the section gets them unless it is NULL. The tensors must be there with
  * the model's shapes. A section other than the parameters may be missing as a whole: *found is 0
  * then. */
-static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__section *section,
-                                  uint64_t *hash, int *found, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
+                                        const vae__section *section, uint64_t *hash, int *found,
+                                        vae_report *report) {
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
@@ -10567,7 +10591,7 @@ static vae_status vae__st_section(const vae__st *st, const vae *m, const vae__se
 }
 
 /* A tensor that nobody has asked for: the file was made by something else. */
-static vae_status vae__st_stranger(const vae__st *st, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st, vae_report *report) {
     char name[VAE__ST_QUOTE];
     size_t at = SIZE_MAX, i;
     for (i = 0; i < st->names; i++)
@@ -10579,8 +10603,8 @@ static vae_status vae__st_stranger(const vae__st *st, vae_report *report) {
 }
 
 /* The position in training, the optimiser's products, the checksum of the data, which is `hash`. */
-static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash,
-                                vae_report *report) {
+VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash,
+                                      vae_report *report) {
     const vae__position *at = &m->at;
     uint64_t told = 0, u[6];
     int good = vae__st_numbers_of(st, "vae.data_hash", "x", &told) == 1, sane = 1, i, j;
@@ -10622,7 +10646,7 @@ static vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, ui
 }
 
 /* All that a model just made is to hold. What it has no room for is checked all the same. */
-static vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
     vae__section sections[] = {{"", NULL}, {"optim.m.", NULL}, {"optim.v.", NULL}, {"ema.", NULL}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
@@ -10659,14 +10683,14 @@ typedef struct vae__scratch {
     uint64_t room[1024];
 } vae__scratch;
 
-static void *vae__scratch_alloc(size_t size, void *user) {
+VAE__PRIVATE void *vae__scratch_alloc(size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
     const size_t words = size / 8 + 1;
     if (words > 1024 - s->used) return vae__alloc(s->heap, size);
     s->used += words;
     return s->room + s->used - words;
 }
-static void vae__scratch_release(void *ptr, size_t size, void *user) {
+VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
     uint64_t *at = (uint64_t *)ptr;
     if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
@@ -10676,8 +10700,8 @@ static void vae__scratch_release(void *ptr, size_t size, void *user) {
 /* Where the parameters lie in the file, if they can be used there: in the model's order, without
  * holes, aligned, in this machine's byte order. *place stays NULL otherwise (another tool may
  * have reordered them). `plan` is a measured model; its tensors are listed in a temporary block. */
-static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_allocator *a,
-                                   const float **place, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_allocator *a,
+                                         const float **place, vae_report *report) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = st->bytes + st->data_at;
     vae__st_tensor tensor;
@@ -10701,22 +10725,23 @@ static vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_alloc
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* Bytes that a model may take, out of a file of `size` bytes. */
-static size_t vae__load_limit(const vae_load_options *o, size_t size) {
+VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
     const size_t base = (size_t)1 << 31;
     if (o->max_memory) return o->max_memory;
     return o->memory || size > (SIZE_MAX - base) / 16 ? SIZE_MAX : base + 16 * size;
 }
 
 /* The sentence of a description or a model that is refused, with the file's name. */
-static vae_status vae__st_blame(const vae__st *st, vae_status bad, const vae_report *why,
-                                vae_report *report) {
+VAE__PRIVATE vae_status vae__st_blame(const vae__st *st, vae_status bad, const vae_report *why,
+                                      vae_report *report) {
     return bad ? vae__fail(report, bad, "%s: %s", st->name, why->text) : VAE_OK;
 }
 
 /* Checks the file and finds the description in it; `line` holds its strings. */
-static vae_status vae__load_desc(vae__st *st, const void *bytes, size_t size, const char *name,
-                                 const vae_load_options *o, const vae_allocator *a, vae_desc *d,
-                                 char **line, size_t *line_size, vae_report *report) {
+VAE__PRIVATE vae_status vae__load_desc(vae__st *st, const void *bytes, size_t size,
+                                       const char *name, const vae_load_options *o,
+                                       const vae_allocator *a, vae_desc *d, char **line,
+                                       size_t *line_size, vae_report *report) {
     vae_status bad;
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
@@ -10727,9 +10752,9 @@ static vae_status vae__load_desc(vae__st *st, const void *bytes, size_t size, co
 }
 
 /* All loaders: *need or *model, whichever is not NULL. */
-static vae_status vae__load(const void *bytes, size_t size, const char *name,
-                            const vae_load_options *options, size_t *need, vae **model,
-                            vae_report *report) {
+VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *name,
+                                  const vae_load_options *options, size_t *need, vae **model,
+                                  vae_report *report) {
     vae_load_options o;
     vae_desc d;
     vae__st st;
@@ -10777,8 +10802,9 @@ static vae_status vae__load(const void *bytes, size_t size, const char *name,
     return bad;
 }
 
-static vae_status vae__do_load_size(const void *bytes, size_t size, const vae_load_options *options,
-                                    size_t *need, vae_report *report) {
+VAE__PRIVATE vae_status vae__do_load_size(const void *bytes, size_t size,
+                                          const vae_load_options *options, size_t *need,
+                                          vae_report *report) {
     if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
     return vae__load(bytes, size, "model", options, need, NULL, report);
 }
@@ -10793,7 +10819,8 @@ VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_loa
 }
 
 #ifndef VAE_NO_STDIO
-static vae_status vae__save_model(vae *m, const vae_claim *held, const char *path, int flags) {
+VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const char *path,
+                                        int flags) {
     vae__writer w;
     vae_status bad = vae__can_save(m, flags);
     if (!bad) bad = vae__open_write(&w, held, path, &m->report);
@@ -10801,7 +10828,7 @@ static vae_status vae__save_model(vae *m, const vae_claim *held, const char *pat
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w, &m->report);
 }
-static vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
+VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
     if (!m) return VAE_ERR_NULL;
     if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
     return vae__save_model(m, claim, NULL, flags);
@@ -10814,8 +10841,8 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
-static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
-                               unsigned char **block, size_t *room, vae_report *report) {
+VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
+                                     unsigned char **block, size_t *room, vae_report *report) {
     unsigned char *more = (unsigned char *)vae__alloc(a, want);
     size_t got = 0;
     if (!more)
@@ -10826,8 +10853,8 @@ static vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator 
     return vae__read(r, more + r->at, want - r->at, &got, report);
 }
 
-static vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
-                               vae_report *report) {
+VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
+                                     vae_report *report) {
     vae__reader r;
     vae_load_options o;
     unsigned char *bytes = NULL;
@@ -10922,7 +10949,7 @@ typedef struct vae__gzip {
 } vae__gzip;
 
 /* Row k advances a byte that stands k bytes before the end, so eight bytes are one step. */
-static void vae__crc_init(uint32_t table[8][256]) {
+VAE__PRIVATE void vae__crc_init(uint32_t table[8][256]) {
     uint32_t i, k, c;
     for (i = 0; i < 256; i++) {
         for (c = i, k = 0; k < 8; k++) c = c >> 1 ^ (c & 1 ? 0xEDB88320u : 0);
@@ -10933,7 +10960,8 @@ static void vae__crc_init(uint32_t table[8][256]) {
             table[k][i] = table[k - 1][i] >> 8 ^ table[0][table[k - 1][i] & 0xFF];
 }
 
-static uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsigned char *p, size_t n) {
+VAE__PRIVATE uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsigned char *p,
+                               size_t n) {
     uint32_t c = ~crc;
     for (; n >= 8; n -= 8, p += 8) {
         uint32_t a = c ^ vae__get_le32(p), b = vae__get_le32(p + 4);
@@ -10946,13 +10974,13 @@ static uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsigned ch
 }
 
 /* Has more been used than there was? */
-static int vae__gz_overrun(const vae__gzip *g) {
+VAE__PRIVATE int vae__gz_overrun(const vae__gzip *g) {
     return g->ended && g->at - (g->bits >> 3) > g->real;
 }
 
 /* What is wrong, `back` bytes before the place reached. Running off the end comes first: the zeros
  * read there may look like any other fault. */
-static void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
+VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
     uint64_t at = g->base + g->at - (g->bits >> 3) - back;
     if (g->status) return;
     if (vae__gz_overrun(g)) {
@@ -10965,7 +10993,7 @@ static void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
 
 /* Reads on. Once the reader has ended, zeros follow its last byte, more than reading ahead can
  * reach; so a second call after the end means that those were used. */
-static void vae__gz_more(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     size_t from = g->at - (g->bits >> 3), got = 0; /* bytes in `hold` may be given back */
     if (g->ended) {
         g->at = g->real + 1, g->bits = 0;
@@ -10991,14 +11019,14 @@ static void vae__gz_more(vae__gzip *g) {
         (bits) |= 56; \
     } while (0)
 
-static int vae__gz_need(vae__gzip *g, unsigned count) {
+VAE__PRIVATE int vae__gz_need(vae__gzip *g, unsigned count) {
     if (g->bits < count && g->end - g->at < 16) vae__gz_more(g);
     if (g->bits < count && !g->status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
     return !g->status;
 }
 
 /* The next `count` bits, at most 32. */
-static uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
+VAE__PRIVATE uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
     uint32_t u;
     if (!vae__gz_need(g, count)) return 0;
     u = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
@@ -11007,13 +11035,13 @@ static uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
 }
 
 /* Gives whole bytes back and drops the rest of the one begun. */
-static void vae__gz_align(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_align(vae__gzip *g) {
     g->at -= g->bits >> 3;
     g->hold = 0, g->bits = 0;
 }
 
 /* Bytes of a header or trailer: between vae__gz_align and the next bits; the lowest first. */
-static uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
+VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     uint32_t u = 0;
     unsigned i;
     for (i = 0; i < count; i++) {
@@ -11026,7 +11054,7 @@ static uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
 }
 
 /* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
-static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
+VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
     const uint32_t lits = alphabet == VAE__GZ_LITS, shift = lits ? 2 : 1, group = 1u << shift;
     uint32_t extra = 0, base;
     if (alphabet == VAE__GZ_LENGTHS || (lits && symbol < 256)) return symbol << 16;
@@ -11044,8 +11072,8 @@ static uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
 /* Turns code lengths into a look-up table whose first step has `bits` bits. 0 when they are no
  * prefix code, or an incomplete one: only a single code of one bit, or none at all, may be (a
  * block with one distance or without any). */
-static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const unsigned char *lens,
-                         size_t count) {
+VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
+                               const unsigned char *lens, size_t count) {
     unsigned number[16] = {0}, next[16], code = 0, len;
     int left = 1;
     size_t first = (size_t)1 << bits, second = first, i, s, used = 0;
@@ -11082,7 +11110,7 @@ static int vae__gz_table(uint32_t *table, unsigned bits, int alphabet, const uns
 }
 
 /* The tables at the head of a dynamic block: what is wrong with them, or NULL. */
-static const char *vae__gz_dynamic(vae__gzip *g) {
+VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
     static const unsigned char wide[3] = {2, 3, 7}, least[3] = {3, 3, 11}; /* of 16, 17, 18 */
@@ -11118,7 +11146,7 @@ static const char *vae__gz_dynamic(vae__gzip *g) {
     return NULL;
 }
 
-static void vae__gz_fixed(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
     if (g->fixed) return;
     memset(g->lens, 8, 144);
     memset(g->lens + 144, 9, 112);
@@ -11132,7 +11160,7 @@ static void vae__gz_fixed(vae__gzip *g) {
 
 /* The symbols of a block, until it ends or the output is full. One round needs 48 bits at most:
  * 15 + 5 for a length, 15 + 13 for a distance; 56 are there. */
-static void vae__gz_codes(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_codes(vae__gzip *g) {
     const uint32_t *lit = g->lit, *dist = g->dist;
     const unsigned char *in = g->in;
     unsigned char *out = g->out;
@@ -11196,7 +11224,7 @@ static void vae__gz_codes(vae__gzip *g) {
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
-static void vae__gz_stored(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_stored(vae__gzip *g) {
     while (g->left && g->pos <= VAE__GZ_FULL && !g->status) {
         if (g->at >= g->real) {
             vae__gz_more(g);
@@ -11211,7 +11239,7 @@ static void vae__gz_stored(vae__gzip *g) {
 }
 
 /* The head of the next block, or the whole byte behind the last one. */
-static void vae__gz_block(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
     const char *problem = NULL;
     uint32_t type;
     if (g->last) {
@@ -11235,7 +11263,7 @@ static void vae__gz_block(vae__gzip *g) {
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
-static void vae__gz_header(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_header(vae__gzip *g) {
     uint32_t x, flags, i;
     g->crc = g->length = g->head_crc = 0, g->pos = g->done = 0, g->last = 0;
     x = vae__gz_bytes(g, 1);
@@ -11256,7 +11284,7 @@ static void vae__gz_header(vae__gzip *g) {
     g->next = VAE__GZ_BLOCK;
 }
 
-static void vae__gz_trailer(vae__gzip *g) {
+VAE__PRIVATE void vae__gz_trailer(vae__gzip *g) {
     unsigned char is[8], want[8];
     char text[2][3 * 4];
     uint32_t i;
@@ -11283,7 +11311,7 @@ static void vae__gz_trailer(vae__gzip *g) {
 }
 
 /* Unpacks `want` bytes; `got` is less only at the end. */
-static vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got) {
+VAE__PRIVATE vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got) {
     for (*got = 0;;) {
         const size_t run = vae__min(want - *got, g->pos - g->done);
         if (run) memcpy((unsigned char *)to + *got, g->out + g->done, run);
@@ -11308,8 +11336,8 @@ static vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got)
 
 /* A reader of what is packed in another; `begin` holds the `count` bytes that were read of it
  * already. NULL when there is no memory. */
-static vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, size_t count,
-                               int raw, const vae_allocator *allocator, vae_report *report) {
+VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, size_t count,
+                                     int raw, const vae_allocator *allocator, vae_report *report) {
     vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
     if (!g) {
         (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
@@ -11327,18 +11355,18 @@ static vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, 
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-static size_t vae__type_width(int type) {
+VAE__PRIVATE size_t vae__type_width(int type) {
     static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
     return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
 }
 
-static const char *vae__kind_problem(int type, int rank) {
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
     if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
     return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
 }
 
 /* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-static size_t vae__data_shape(vae_data *d, const char **problem) {
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
     size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
     int i;
     *problem = vae__kind_problem((int)d->type, d->rank);
@@ -11359,7 +11387,7 @@ static size_t vae__data_shape(vae_data *d, const char **problem) {
 
 /* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
-static void vae__swap(unsigned char *p, size_t count, size_t width) {
+VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
     size_t i;
     if (VAE__BIG_ENDIAN || width == 1) return;
     for (; count; count--, p += width)
@@ -11378,28 +11406,28 @@ typedef struct vae__idx {
     vae_report *report;
 } vae__idx;
 
-static vae_status vae__idx_read(vae__idx *x, void *to, size_t want, size_t *got) {
+VAE__PRIVATE vae_status vae__idx_read(vae__idx *x, void *to, size_t want, size_t *got) {
     return x->gzip ? vae__gz_read(x->gzip, to, want, got)
                    : vae__read(x->reader, to, want, got, x->report);
 }
 
-static vae_status vae__idx_short(const vae__idx *x, size_t place, size_t have, size_t want,
-                                 const char *what) {
+VAE__PRIVATE vae_status vae__idx_short(const vae__idx *x, size_t place, size_t have, size_t want,
+                                       const char *what) {
     return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the file "
                      "is truncated: %z are missing", x->reader->name, place + have, x->where, want,
                      what, want - have);
 }
 
 /* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
-static vae_status vae__idx_part(vae__idx *x, void *to, size_t place, size_t have, size_t want,
-                                const char *what) {
+VAE__PRIVATE vae_status vae__idx_part(vae__idx *x, void *to, size_t place, size_t have, size_t want,
+                                      const char *what) {
     size_t got = 0;
     vae_status bad = vae__idx_read(x, (unsigned char *)to + have, want - have, &got);
     return bad || have + got == want ? bad : vae__idx_short(x, place, have + got, want, what);
 }
 
 /* All of the file. Nothing is allocated for what cannot come. */
-static vae_status vae__idx_load(vae__idx *x) {
+VAE__PRIVATE vae_status vae__idx_load(vae__idx *x) {
     unsigned char head[4 + 4 * VAE_MAX_RANK], extra;
     char text[3 * sizeof head];
     const char *name = x->reader->name, *problem;
@@ -11452,8 +11480,8 @@ static vae_status vae__idx_load(vae__idx *x) {
     return bad;
 }
 
-static vae_status vae__data_from(vae__reader *reader, const vae_allocator *allocator,
-                                 vae_data *data, vae_report *report) {
+VAE__PRIVATE vae_status vae__data_from(vae__reader *reader, const vae_allocator *allocator,
+                                       vae_data *data, vae_report *report) {
     vae__idx x;
     vae_status bad;
     memset(&x, 0, sizeof x);
@@ -11523,7 +11551,7 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
  * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
  * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
  * neither flags nor the rounding mode can touch it. */
-static float vae__unit(uint64_t w) {
+VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
@@ -11542,7 +11570,7 @@ static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_6
 
 /* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
  * reason: -Ofast programs start with subnormal results flushed to zero. */
-static float vae__narrow(uint64_t u) {
+VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
     int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
@@ -11560,7 +11588,7 @@ static float vae__narrow(uint64_t u) {
 }
 
 /* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
-static uint64_t vae__data_bits(const vae_data *data, size_t i) {
+VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;
     uint64_t u;
@@ -11575,7 +11603,8 @@ static uint64_t vae__data_bits(const vae_data *data, size_t i) {
     }
 }
 
-static vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
+                                          float *out) {
     const unsigned char *p;
     size_t n, i, width;
     uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
