@@ -307,35 +307,30 @@
  * may be used from different threads at once; one model from one thread at a time.
  * ==================================================================================== */
 
-/* The last value makes an enum as large as an int also under -fshort-enums, the default of
- * arm-none-eabi: objects and programs that disagree about the flag still fit together. */
-#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
+/* Each enum ends with a value that makes it as large as an int also under -fshort-enums, the
+ * default of arm-none-eabi: objects and programs that disagree about the flag still fit together. */
 
 /* ---- status ---- */
 
-#define VAE_STATUS_LIST(X) \
-    X(OK, "ok") \
-    X(ERR_NULL, "a pointer that must be given is NULL") \
-    X(ERR_VALUE, "a value lies outside its range") \
-    X(ERR_SYNTAX, "an architecture string cannot be read") \
-    X(ERR_SHAPE, "shapes do not fit together") \
-    X(ERR_SIZE, "a size overflows, or a memory block is too small") \
-    X(ERR_MEMORY, "out of memory") \
-    X(ERR_STATE, "the model cannot do this in its present state") \
-    X(ERR_OPEN, "a file cannot be opened") \
-    X(ERR_READ, "a file cannot be read") \
-    X(ERR_WRITE, "a file cannot be written") \
-    X(ERR_FORMAT, "a file is not what it should be") \
-    X(ERR_MISMATCH, "a file does not belong to this model or data") \
-    X(ERR_UNSUPPORTED, "this build or this processor cannot do it") \
-    X(ERR_NONFINITE, "a number became infinite or NaN") \
-    X(STOPPED, "stopped by the progress callback")
-
 typedef enum vae_status {
-#define VAE__X(name, text) VAE_##name,
-    VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    VAE__ENUM_END(STATUS)
+    VAE_OK,
+    VAE_ERR_NULL,        /* a pointer that must be given is NULL */
+    VAE_ERR_VALUE,       /* a value lies outside its range */
+    VAE_ERR_SYNTAX,      /* an architecture string cannot be read */
+    VAE_ERR_SHAPE,       /* shapes do not fit together */
+    VAE_ERR_SIZE,        /* a size overflows, or a memory block is too small */
+    VAE_ERR_MEMORY,      /* out of memory */
+    VAE_ERR_STATE,       /* the model cannot do this in its present state */
+    VAE_ERR_OPEN,        /* a file cannot be opened */
+    VAE_ERR_READ,        /* a file cannot be read */
+    VAE_ERR_WRITE,       /* a file cannot be written */
+    VAE_ERR_FORMAT,      /* a file is not what it should be */
+    VAE_ERR_MISMATCH,    /* a file does not belong to this model or data */
+    VAE_ERR_UNSUPPORTED, /* this build or this processor cannot do it */
+    VAE_ERR_NONFINITE,   /* a number became infinite or NaN */
+    VAE_STOPPED,         /* stopped by the progress callback */
+    VAE_STATUS_COUNT,
+    VAE_STATUS_IS_INT = 0x7fffffff
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
@@ -349,33 +344,14 @@ typedef struct vae_report {
 /* The general meaning of a status, a constant string; "unknown status" outside the list. */
 VAE_API const char *vae_status_text(vae_status status);
 
-/* ---- choices: each list gives the enum and the word used in files and on the command line ---- */
+/* ---- choices; vae_choice_name gives the word that files and the command line have ---- */
 
-#define VAE_ISA_LIST(X) \
-    X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
+#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
 #define VAE_LIKELIHOOD_LIST(X) \
     X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
     X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
     X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
 #define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
-#define VAE_INIT_LIST(X) \
-    X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
-#define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
-#define VAE_BINARIZE_LIST(X) X(NONE, "none") X(DYNAMIC, "dynamic")
-#define VAE_OBJECTIVE_LIST(X) X(ELBO, "elbo") X(IWAE, "iwae") X(DREG, "dreg")
-#define VAE_CORRUPT_LIST(X) \
-    X(NONE, "none") X(GAUSSIAN, "gaussian") X(MASK, "mask") X(SALT_PEPPER, "salt_pepper")
-#define VAE_OPTIMIZER_LIST(X) \
-    X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd") X(ADAM_IWAE, "adam_iwae")
-#define VAE_SCHEDULE_LIST(X) \
-    X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages") X(PLATEAU, "plateau")
-#define VAE_ACT_LIST(X) \
-    X(IDENTITY, "identity") X(RELU, "relu") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") \
-    X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
-
-#define VAE__X(name, text) VAE_ISA_##name,
-typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE__ENUM_END(ISA) } vae_isa;
-#undef VAE__X
 #define VAE__X(name, text) VAE_LIKELIHOOD_##name,
 typedef enum vae_likelihood {
     VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
@@ -384,35 +360,103 @@ typedef enum vae_likelihood {
 #define VAE__X(name, text) VAE_HEAD_##name,
 typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
 #undef VAE__X
-#define VAE__X(name, text) VAE_INIT_##name,
-typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE__ENUM_END(INIT) } vae_init;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BIAS_##name,
-typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE__ENUM_END(BIAS) } vae_bias;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BINARIZE_##name,
-typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE__ENUM_END(BINARIZE) } vae_binarize;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OBJECTIVE_##name,
-typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE__ENUM_END(OBJECTIVE) } vae_objective;
-#undef VAE__X
-#define VAE__X(name, text) VAE_CORRUPT_##name,
-typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE__ENUM_END(CORRUPT) } vae_corrupt;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OPTIMIZER_##name,
-typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE__ENUM_END(OPTIMIZER) } vae_optimizer;
-#undef VAE__X
-#define VAE__X(name, text) VAE_SCHEDULE_##name,
-typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE__ENUM_END(SCHEDULE) } vae_schedule;
-#undef VAE__X
-#define VAE__X(name, text) VAE_ACT_##name,
-typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE__ENUM_END(ACT) } vae_act;
-#undef VAE__X
 
+/* Instruction sets of the kernels; all give the same bits. */
+typedef enum vae_isa {
+    VAE_ISA_AUTO,     /* the best that this build and this processor have */
+    VAE_ISA_PORTABLE, /* plain C */
+    VAE_ISA_AVX2,     /* x86 with AVX2 and FMA: vectors of 8 floats */
+    VAE_ISA_AVX512,   /* x86 with AVX-512 F, DQ, BW and VL: 16 floats */
+    VAE_ISA_NEON,     /* AArch64: 4 floats */
+    VAE_ISA_COUNT,
+    VAE_ISA_IS_INT = 0x7fffffff
+} vae_isa;
+
+/* Initial weights. Biases begin at 0, but for VAE_INIT_PYTORCH. */
+typedef enum vae_init {
+    VAE_INIT_AUTO,    /* he before ReLU-like activations, glorot otherwise */
+    VAE_INIT_GLOROT,  /* uniform within sqrt(6 / (fan_in + fan_out)): Glorot & Bengio 2010 */
+    VAE_INIT_HE,      /* uniform within sqrt(6 / fan_in): He et al. 2015 */
+    VAE_INIT_PYTORCH, /* weights and biases uniform within 1 / sqrt(fan_in): PyTorch's default */
+    VAE_INIT_ZERO,    /* all 0 */
+    VAE_INIT_COUNT,
+    VAE_INIT_IS_INT = 0x7fffffff
+} vae_init;
+
+/* Where the decoder's last bias begins. */
+typedef enum vae_bias {
+    VAE_BIAS_ZERO,
+    VAE_BIAS_MEAN, /* vae_fit sets what gives the mean image of the data: vae_set_visible_bias */
+    VAE_BIAS_COUNT,
+    VAE_BIAS_IS_INT = 0x7fffffff
+} vae_bias;
+
+/* What becomes of grey pixels. */
+typedef enum vae_binarize {
+    VAE_BINARIZE_NONE,
+    VAE_BINARIZE_DYNAMIC, /* each pixel x is 1 with probability x, drawn anew at every use:
+                             Salakhutdinov & Murray 2008 */
+    VAE_BINARIZE_COUNT,
+    VAE_BINARIZE_IS_INT = 0x7fffffff
+} vae_binarize;
+
+/* The bound of log p(x) that training raises. */
+typedef enum vae_objective {
+    VAE_OBJECTIVE_ELBO, /* the evidence lower bound: Kingma & Welling 2014 */
+    VAE_OBJECTIVE_IWAE, /* importance weights of `samples` draws: Burda et al. 2016 */
+    VAE_OBJECTIVE_DREG, /* the same bound, doubly reparameterised gradient: Tucker et al. 2019 */
+    VAE_OBJECTIVE_COUNT,
+    VAE_OBJECTIVE_IS_INT = 0x7fffffff
+} vae_objective;
+
+/* What training does to the encoder's input: Vincent et al. 2010. */
+typedef enum vae_corrupt {
+    VAE_CORRUPT_NONE,
+    VAE_CORRUPT_GAUSSIAN,    /* adds normal noise */
+    VAE_CORRUPT_MASK,        /* some numbers become 0 */
+    VAE_CORRUPT_SALT_PEPPER, /* some numbers become 0 or 1 */
+    VAE_CORRUPT_COUNT,
+    VAE_CORRUPT_IS_INT = 0x7fffffff
+} vae_corrupt;
+
+typedef enum vae_optimizer {
+    VAE_OPTIMIZER_ADAM,      /* Kingma & Ba 2015 */
+    VAE_OPTIMIZER_ADAMW,     /* Adam with decoupled weight decay: Loshchilov & Hutter 2019 */
+    VAE_OPTIMIZER_SGD,       /* gradient descent, with `momentum` if set */
+    VAE_OPTIMIZER_ADAM_IWAE, /* Adam as the code of Burda et al. 2016 has it: see the manual */
+    VAE_OPTIMIZER_COUNT,
+    VAE_OPTIMIZER_IS_INT = 0x7fffffff
+} vae_optimizer;
+
+/* The learning rate over the run. */
+typedef enum vae_schedule {
+    VAE_SCHEDULE_CONSTANT,
+    VAE_SCHEDULE_COSINE,  /* half a cosine, 0 after `lr_steps`: Loshchilov & Hutter 2017 */
+    VAE_SCHEDULE_STAGES,  /* a list of rates, each for some steps */
+    VAE_SCHEDULE_PLATEAU, /* cut after `plateau_epochs` epochs without a lower test loss */
+    VAE_SCHEDULE_COUNT,
+    VAE_SCHEDULE_IS_INT = 0x7fffffff
+} vae_schedule;
+
+typedef enum vae_act {
+    VAE_ACT_IDENTITY,   /* x */
+    VAE_ACT_RELU,       /* max(x, 0) */
+    VAE_ACT_LEAKY_RELU, /* x, or 0.01 x below 0: Maas et al. 2013 */
+    VAE_ACT_ELU,        /* x, or e^x - 1 below 0: Clevert et al. 2016 */
+    VAE_ACT_TANH,
+    VAE_ACT_SIGMOID,    /* 1 / (1 + e^-x) */
+    VAE_ACT_SOFTPLUS,   /* log(1 + e^x) */
+    VAE_ACT_SILU,       /* x sigmoid(x): Elfwing et al. 2018 */
+    VAE_ACT_GELU,       /* x Phi(x), Phi exact by erf: Hendrycks & Gimpel 2016 */
+    VAE_ACT_COUNT,
+    VAE_ACT_IS_INT = 0x7fffffff
+} vae_act;
+
+/* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
     VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE__ENUM_END(CHOICE)
+    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT, VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -891,15 +935,23 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 /* ---- random numbers: every draw has an address, nothing is consumed ---- */
 
-#define VAE_PURPOSE_LIST(X) \
-    X(INIT, 1) X(SHUFFLE, 2) X(BINARIZE, 3) X(EPS, 4) X(DROPOUT, 5) X(NOISE, 6) X(PRIOR_Z, 7) \
-    X(DRAW_X, 8) X(EVAL, 9) X(GUMBEL, 10) X(DIGITS, 11) X(PROBE, 12) X(USER, 128)
-
+/* What a stream of random numbers is for. The manual says which place of a run stands in which
+ * member of vae_stream. */
 typedef enum vae_purpose {
-#define VAE__X(name, code) VAE_PURPOSE_##name = code,
-    VAE_PURPOSE_LIST(VAE__X)
-#undef VAE__X
-    VAE_PURPOSE_LAST = 255, /* 128 to 255 are free for callers */
+    VAE_PURPOSE_INIT = 1,     /* initial weights */
+    VAE_PURPOSE_SHUFFLE = 2,  /* the order of the images in an epoch */
+    VAE_PURPOSE_BINARIZE = 3, /* pixels that are drawn as 0 or 1 */
+    VAE_PURPOSE_EPS = 4,      /* noise of the code in training */
+    VAE_PURPOSE_DROPOUT = 5,  /* layers dropout */
+    VAE_PURPOSE_NOISE = 6,    /* layers noise, corrupted input, the second view of `contract` */
+    VAE_PURPOSE_PRIOR_Z = 7,  /* z of vae_prior and vae_sample_prior */
+    VAE_PURPOSE_DRAW_X = 8,   /* x of vae_draw */
+    VAE_PURPOSE_EVAL = 9,     /* noise of the code in vae_score, vae_bound and test figures */
+    VAE_PURPOSE_GUMBEL = 10,  /* reserved */
+    VAE_PURPOSE_DIGITS = 11,  /* images of the built-in data sets */
+    VAE_PURPOSE_PROBE = 12,   /* directions of vae_check_gradients */
+    VAE_PURPOSE_USER = 128,   /* the first that is free for callers */
+    VAE_PURPOSE_LAST = 255,
     VAE_PURPOSE_IS_INT = 0x7fffffff
 } vae_purpose;
 
@@ -1219,45 +1271,105 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
 
+static const char *const vae__status_texts[] = {
+    "ok",
+    "a pointer that must be given is NULL",
+    "a value lies outside its range",
+    "an architecture string cannot be read",
+    "shapes do not fit together",
+    "a size overflows, or a memory block is too small",
+    "out of memory",
+    "the model cannot do this in its present state",
+    "a file cannot be opened",
+    "a file cannot be read",
+    "a file cannot be written",
+    "a file is not what it should be",
+    "a file does not belong to this model or data",
+    "this build or this processor cannot do it",
+    "a number became infinite or NaN",
+    "stopped by the progress callback",
+};
+typedef char vae__each_status_has_a_text
+    [sizeof vae__status_texts / sizeof *vae__status_texts == VAE_STATUS_COUNT ? 1 : -1];
+
 VAE_API const char *vae_status_text(vae_status status) {
-    static const char *const text[] = {
-#define VAE__X(name, text) text,
-        VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    };
-    return (unsigned)status < VAE_STATUS_COUNT ? text[status] : "unknown status";
+    return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
 }
 
-#define VAE__X(name, text) text,
-static const char *const vae__isa_names[] = {VAE_ISA_LIST(VAE__X) NULL};
-static const char *const vae__likelihood_names[] = {VAE_LIKELIHOOD_LIST(VAE__X) NULL};
-static const char *const vae__init_names[] = {VAE_INIT_LIST(VAE__X) NULL};
-static const char *const vae__bias_names[] = {VAE_BIAS_LIST(VAE__X) NULL};
-static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL};
-static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
-static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
-static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
-static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
-static const char *const vae__objective_names[] = {VAE_OBJECTIVE_LIST(VAE__X) NULL};
-static const char *const vae__corrupt_names[] = {VAE_CORRUPT_LIST(VAE__X) NULL};
+/* The word of each value of each choice. */
+typedef struct vae__choice {
+    vae_choice choice;
+    int value;
+    const char *word;
+} vae__choice;
+static const vae__choice vae__words[] = {
+    {VAE_CHOICE_ISA, VAE_ISA_AUTO, "auto"},
+    {VAE_CHOICE_ISA, VAE_ISA_PORTABLE, "portable"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX2, "avx2"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX512, "avx512"},
+    {VAE_CHOICE_ISA, VAE_ISA_NEON, "neon"},
+#define VAE__X(name, text) {VAE_CHOICE_LIKELIHOOD, VAE_LIKELIHOOD_##name, text},
+    VAE_LIKELIHOOD_LIST(VAE__X)
 #undef VAE__X
-static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
-    vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
-    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
-    vae__head_names,     vae__objective_names,  vae__corrupt_names};
+    {VAE_CHOICE_INIT, VAE_INIT_AUTO, "auto"},
+    {VAE_CHOICE_INIT, VAE_INIT_GLOROT, "glorot"},
+    {VAE_CHOICE_INIT, VAE_INIT_HE, "he"},
+    {VAE_CHOICE_INIT, VAE_INIT_PYTORCH, "pytorch"},
+    {VAE_CHOICE_INIT, VAE_INIT_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_MEAN, "mean"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_NONE, "none"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_DYNAMIC, "dynamic"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM, "adam"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAMW, "adamw"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_SGD, "sgd"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM_IWAE, "adam_iwae"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_CONSTANT, "constant"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_COSINE, "cosine"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_STAGES, "stages"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_PLATEAU, "plateau"},
+    {VAE_CHOICE_ACT, VAE_ACT_IDENTITY, "identity"},
+    {VAE_CHOICE_ACT, VAE_ACT_RELU, "relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_LEAKY_RELU, "leaky_relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_ELU, "elu"},
+    {VAE_CHOICE_ACT, VAE_ACT_TANH, "tanh"},
+    {VAE_CHOICE_ACT, VAE_ACT_SIGMOID, "sigmoid"},
+    {VAE_CHOICE_ACT, VAE_ACT_SOFTPLUS, "softplus"},
+    {VAE_CHOICE_ACT, VAE_ACT_SILU, "silu"},
+    {VAE_CHOICE_ACT, VAE_ACT_GELU, "gelu"},
+#define VAE__X(name, text) {VAE_CHOICE_HEAD, VAE_HEAD_##name, text},
+    VAE_HEAD_LIST(VAE__X)
+#undef VAE__X
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_ELBO, "elbo"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_IWAE, "iwae"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_DREG, "dreg"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_NONE, "none"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_GAUSSIAN, "gaussian"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_MASK, "mask"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_SALT_PEPPER, "salt_pepper"},
+};
+enum {
+    VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
+    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_LIKELIHOOD_COUNT + (int)VAE_INIT_COUNT +
+                       (int)VAE_BIAS_COUNT + (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
+                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_HEAD_COUNT +
+                       (int)VAE_OBJECTIVE_COUNT + (int)VAE_CORRUPT_COUNT
+};
+typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || value < 0) return NULL;
-    for (i = 0; i < value && vae__choices[choice][i]; i++) {}
-    return vae__choices[choice][i];
+    for (i = 0; i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && vae__words[i].value == value)
+            return vae__words[i].word;
+    return NULL;
 }
 
 VAE_API int vae_choice_find(vae_choice choice, const char *name) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || !name) return -1;
-    for (i = 0; vae__choices[choice][i]; i++)
-        if (!strcmp(vae__choices[choice][i], name)) return i;
+    for (i = 0; name && i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && !strcmp(vae__words[i].word, name))
+            return vae__words[i].value;
     return -1;
 }
 
@@ -5485,7 +5597,7 @@ VAE__INLINE int vae__same(const char *word, size_t n, const char *name) {
 VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     int i;
     for (i = 0; i < VAE_ACT_COUNT; i++)
-        if (vae__same(word, n, vae__act_names[i])) return i;
+        if (vae__same(word, n, vae_choice_name(VAE_CHOICE_ACT, i))) return i;
     return -1;
 }
 
@@ -6423,7 +6535,7 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         }
     }
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
-        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
+        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
 }
 
 /* ---- a compiled string ---- */
