@@ -19,11 +19,12 @@
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
  *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>model     defaults, memory, initial weights
- *   >>rng       random numbers by address        >>losses    likelihoods, KL, a batch's gradients
- *   >>shim      one vector vocabulary            >>optim     learning rate, update
- *               (functions of one argument       >>train     steps and epochs
- *               follow it)                       >>eval      encode, decode, sample, score
+ *   >>arena     sizes, blocks                    >>settings  of a description: ranges, text
+ *   >>rng       random numbers by address        >>model     memory, initial weights
+ *   >>shim      one vector vocabulary            >>losses    likelihoods, KL, a batch's gradients
+ *               (functions of one argument       >>optim     learning rate, update
+ *               follow it)                       >>train     steps and epochs
+ *                                                >>eval      encode, decode, sample, score
  *                                                >>io        files      >>data     IDX, gzip
  *
  * ======================================================================================
@@ -307,8 +308,8 @@
  * may be used from different threads at once; one model from one thread at a time.
  * ==================================================================================== */
 
-/* Each enum ends with a value that makes it as large as an int also under -fshort-enums, the
- * default of arm-none-eabi: objects and programs that disagree about the flag still fit together. */
+/* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
+ * of arm-none-eabi), so that objects and programs that disagree about the flag fit together. */
 
 /* ---- status ---- */
 
@@ -340,6 +341,9 @@ typedef struct vae_report {
     vae_status status;
     char text[300];
 } vae_report;
+
+/* VAE_VERSION of the implementation: of the library that runs, not of the header. */
+VAE_API int vae_version(void);
 
 /* The general meaning of a status, a constant string; "unknown status" outside the list. */
 VAE_API const char *vae_status_text(vae_status status);
@@ -588,6 +592,38 @@ typedef struct vae vae;
 /* Layer number i of an architecture string: its syntax, and in words (unless NULL) its rule of
  * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
 VAE_API const char *vae_layer_syntax(int i, const char **rule);
+
+/* ---- settings by their names: for bindings, flags, files of settings ---- */
+
+/* One member of a description, by its name, from text and to text:
+ *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
+ *             are the bits of a double instead. No locale changes that
+ *   choices   their words: "adamw"
+ *   flags     "0" or "1"
+ *   stages    "steps:rate,steps:rate", which are `stages` and `stage_count` together
+ * As in the description itself, 0 is the default: "beta" of "0" is 1. The names that model files
+ * have (`warmup`, `cycle`, `plateau`) are understood too. `parallel` and `allocator` have no text.
+ *   text      (size)  out: the value as it stands in the description, not resolved, and a zero
+ *                     byte; the shortest decimal that gives the same double; the default of a text
+ *                     that is NULL. At most 800 bytes but for texts.
+ * Errors: ERR_NULL; ERR_VALUE: no such name (the report has the nearest), or no such value (the
+ * report says what was expected); ERR_SIZE: `text` is too small. */
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report);
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report);
+
+/* Name number i of the settings, counted from 0; NULL behind the last. */
+VAE_API const char *vae_desc_name(int i);
+
+/* A model from a line of settings, with semicolons (or ends of lines) between them:
+ *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
+ * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
+ * file; what files do not hold (threads, isa, inference, keep_gradients) keeps its default unless
+ * the line says otherwise. Memory comes from VAE_MALLOC.
+ * Errors: ERR_NULL, those of vae_desc_set and vae_create. */
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report);
 
 /* Bytes that a model of this description needs, exactly; also the way to check a description. */
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
@@ -1292,6 +1328,8 @@ static const char *const vae__status_texts[] = {
 typedef char vae__each_status_has_a_text
     [sizeof vae__status_texts / sizeof *vae__status_texts == VAE_STATUS_COUNT ? 1 : -1];
 
+VAE_API int vae_version(void) { return VAE_VERSION; }
+
 VAE_API const char *vae_status_text(vae_status status) {
     return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
 }
@@ -1582,6 +1620,211 @@ VAE__PRIVATE const char *vae__tail(const char *name) {
     for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
     for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
     return (const char *)p;
+}
+
+/* ---- numbers as text, both ways exact, without locale and without arithmetic on doubles ---- */
+
+/* Digits of `base` at p, at most `most` of them: how many, 0 when there is none or it overflows. */
+VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
+
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
+ * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+enum { VAE__DIGITS = 800 };
+typedef struct vae__decimal {
+    int count, point;
+    int more; /* digits other than 0 were left out behind the last */
+    unsigned char digit[VAE__DIGITS];
+} vae__decimal;
+
+/* Times 2^k, 0 <= k <= 60, from the last digit on: a digit times 2^60 and a carry fit 64 bits. */
+VAE__PRIVATE void vae__decimal_double(vae__decimal *d, int k) {
+    unsigned char front[20];
+    uint64_t carry = 0;
+    int i, n = 0, keep;
+    for (i = d->count; i-- > 0; carry /= 10) {
+        carry += (uint64_t)d->digit[i] << k;
+        d->digit[i] = (unsigned char)(carry % 10);
+    }
+    for (; carry; carry /= 10) front[n++] = (unsigned char)(carry % 10);
+    keep = d->count < VAE__DIGITS - n ? d->count : VAE__DIGITS - n;
+    for (i = keep; i < d->count; i++) d->more |= d->digit[i] != 0;
+    memmove(d->digit + n, d->digit, (size_t)keep);
+    for (i = 0; i < n; i++) d->digit[i] = front[n - 1 - i];
+    for (d->count = keep + n; d->count && !d->digit[d->count - 1]; d->count--) {}
+    d->point += n;
+}
+
+/* Divided by 2^k, 0 <= k <= 60: long division from the first digit on. */
+VAE__PRIVATE void vae__decimal_halve(vae__decimal *d, int k) {
+    const uint64_t below = ((uint64_t)1 << k) - 1;
+    uint64_t rest = 0;
+    int i, n = 0;
+    for (i = 0; i < d->count || rest; i++) {
+        unsigned char digit;
+        rest = rest * 10 + (i < d->count ? d->digit[i] : 0u);
+        digit = (unsigned char)(rest >> k), rest &= below;
+        if (!n && !digit) d->point--;
+        else if (n < VAE__DIGITS) d->digit[n++] = digit;
+        else d->more |= digit != 0;
+    }
+    d->count = n;
+}
+
+/* The first `n` digits as a whole number, n <= 19, rounded to the nearest, halves to even. */
+VAE__PRIVATE uint64_t vae__decimal_round(const vae__decimal *d, int n) {
+    uint64_t u = 0;
+    int i, up;
+    if (n < 0) return 0;
+    for (i = 0; i < n; i++) u = u * 10 + (i < d->count ? d->digit[i] : 0u);
+    up = n < d->count && d->digit[n] >= 5;
+    if (up && d->digit[n] == 5 && !d->more && !(u & 1)) {
+        for (i = n + 1; i < d->count && !d->digit[i]; i++) {}
+        up = i < d->count;
+    }
+    return u + (uint64_t)up;
+}
+
+/* The nearest double of a number > 0, halves to even; infinity when it is too large. */
+VAE__PRIVATE double vae__decimal_value(vae__decimal *d) {
+    uint64_t bits;
+    int e = 0, k; /* the number is *d x 2^e */
+    if (d->point > 310) return vae__double_of((uint64_t)0x7ff << 52);
+    if (d->point < -330) return 0;
+    for (; d->point > 0; e += k) { /* to less than 1 */
+        k = d->point > 18 ? 60 : d->point > 1 ? 3 * (d->point - 1) : 1;
+        vae__decimal_halve(d, k);
+    }
+    for (; d->point < 0 || d->digit[0] < 5; e -= k) { /* to at least a half, and less than 1 */
+        k = d->point < -18 ? 60 : d->point < 0 ? -3 * d->point : 1;
+        vae__decimal_double(d, k);
+    }
+    for (; e < -1021; e += k) { /* subnormal: units of 2^-1074 */
+        k = -1021 - e < 60 ? -1021 - e : 60;
+        vae__decimal_halve(d, k);
+    }
+    vae__decimal_double(d, 53);
+    /* the leading bit of 53 adds 1 to the exponent, and so does the carry of rounding up to 2^53 */
+    bits = vae__decimal_round(d, d->point) + ((uint64_t)(e + 1021) << 52);
+    return vae__double_of(bits >> 52 < 0x7ff ? bits : (uint64_t)0x7ff << 52);
+}
+
+/* A whole number, without zeros at the end. */
+VAE__PRIVATE void vae__decimal_set(vae__decimal *d, uint64_t u) {
+    uint64_t rest;
+    int i;
+    d->count = d->more = 0;
+    for (rest = u; rest; rest /= 10) d->count++;
+    d->point = d->count;
+    for (i = d->count; i-- > 0; u /= 10) d->digit[i] = (unsigned char)(u % 10);
+    while (d->count && !d->digit[d->count - 1]) d->count--;
+}
+
+/* A decimal number such as -12, .5 or 1e-3 at p, correctly rounded: its length, 0 when there is
+ * none. What is too large for a double becomes infinity. */
+VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
+    const char *at = p;
+    const int minus = *at == '-';
+    vae__decimal d;
+    uint64_t bits;
+    int seen = 0, dot = 0, e = 0;
+    d.count = d.point = d.more = 0;
+    if (*at == '-' || *at == '+') at++;
+    for (;; at++) {
+        const unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (*at == '.' && !dot) {
+            dot = 1;
+            continue;
+        }
+        if (digit > 9) break;
+        seen = 1;
+        if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
+        else d.more |= digit != 0;
+        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        if (!dot && (digit || d.count)) d.point += d.point < 100000000;
+        else if (dot && !d.count) d.point -= d.point > -100000000;
+    }
+    if (!seen) return 0;
+    if (*at == 'e' || *at == 'E') {
+        const char *q = at + 1;
+        const int down = *q == '-';
+        if (*q == '-' || *q == '+') q++;
+        if (*q >= '0' && *q <= '9') {
+            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+            d.point += down ? -e : e;
+            at = q;
+        }
+    }
+    bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
+    *out = vae__double_of(bits | (uint64_t)minus << 63);
+    return (size_t)(at - p);
+}
+
+/* Digits as people read them: 0.001, 128, 1.5e+20. Never 16 hexadecimal digits in a row. */
+VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d) {
+    const int fixed = d->point > -4 && d->point < 16, e = d->point - 1;
+    const int whole = fixed ? d->point : 1; /* digits in front of the point */
+    int i;
+    if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
+    for (i = 0; i < d->count || i < whole; i++) {
+        const char digit = (char)('0' + (i < d->count ? d->digit[i] : 0));
+        if (i == whole && i) vae__put(s, ".", 1);
+        vae__put(s, &digit, 1);
+    }
+    if (fixed) return;
+    vae__putf(s, e < 0 ? "e-%s%d" : "e+%s%d", e > -10 && e < 10 ? "0" : "", e < 0 ? -e : e);
+}
+
+/* The shortest decimal that reads as the same double. */
+VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX, tail = bits << 12 >> 12;
+    const int biased = (int)(bits >> 52);
+    int e = (biased ? biased : 1) - 1075, k, n;
+    vae__decimal d, digits, again;
+    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
+    if (!bits || biased == 0x7ff) {
+        vae__putf(s, !bits ? "0" : tail ? "nan" : "inf");
+        return;
+    }
+    vae__decimal_set(&d, biased ? tail | (uint64_t)1 << 52 : tail);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&d, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&d, k);
+    for (n = 1; n <= 17; n++) {
+        vae__decimal_set(&digits, vae__decimal_round(&d, n));
+        digits.point += d.point - n;
+        again = digits;
+        if (vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    }
+    vae__put_digits(s, &digits);
+}
+
+/* Eight bytes as a whole number ('u') or as the 16 hexadecimal digits of a double ('x'). */
+VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+    uint64_t u;
+    memcpy(&u, from, 8);
+    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
+}
+
+VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
+    uint64_t u = 0;
+    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
+                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
+    if (!n || (form == 'x' && n != 16)) return 0;
+    *at += n;
+    memcpy(to, &u, 8);
+    return 1;
 }
 
 /* ======================================================================================
@@ -6535,7 +6778,8 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         }
     }
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
-        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
+        vae__putf(s, "%s%s", *op->layer->name ? " " : "",
+                  vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
 }
 
 /* ---- a compiled string ---- */
@@ -6586,8 +6830,501 @@ VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t f
 }
 
 /* ======================================================================================
- * >>model    from description to memory: defaults, layout, initial weights
- * uses: >>layers >>arena >>rng       tests: tests/test_model.c
+ * >>settings everything in a vae_desc by its name: defaults, ranges, text
+ * uses: >>status >>dispatch >>threads      tests: tests/test_desc.c
+ * ==================================================================================== */
+
+enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+
+enum {
+    VAE__MAX_EPOCHS = 1000000000,
+    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
+};
+
+typedef struct vae__field {
+    const char *name;
+    int kind, choice;
+    size_t offset;
+    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
+    const char *text;           /* what a text that is NULL becomes */
+} vae__field;
+
+#define VAE__ROW(name, kind, choice, standard, low, high, text) \
+    {#name, VAE__##kind, choice, offsetof(vae_desc, name), standard, low, high, text}
+#define VAE__TEXT_ROW(name, text) VAE__ROW(name, TEXT, 0, 0, 0, 0, text)
+#define VAE__CHOICE_ROW(name, choice) VAE__ROW(name, CHOICE, choice, 0, 0, 0, NULL)
+#define VAE__FLAG_ROW(name) VAE__ROW(name, FLAG, 0, 0, 0, 1, NULL)
+#define VAE__INT_ROW(name, standard, low, high) VAE__ROW(name, INT, 0, standard, low, high, NULL)
+#define VAE__REAL_ROW(name, standard, low, high) VAE__ROW(name, REAL, 0, standard, low, high, NULL)
+#define VAE__U64_ROW(name, standard) VAE__ROW(name, U64, 0, standard, 0, 0, NULL)
+static const vae__field vae__fields[] = {
+    VAE__TEXT_ROW(input, NULL),
+    VAE__TEXT_ROW(encoder, "dense 400 relu"),
+    VAE__TEXT_ROW(decoder, "dense 400 relu"),
+    VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
+    VAE__CHOICE_ROW(likelihood, VAE_CHOICE_LIKELIHOOD),
+    VAE__REAL_ROW(variance, 1, 1e-12, 1e12),
+    VAE__INT_ROW(categories, 256, 2, 256),
+    VAE__CHOICE_ROW(head, VAE_CHOICE_HEAD),
+    VAE__CHOICE_ROW(code, VAE_CHOICE_ACT),
+    VAE__CHOICE_ROW(init, VAE_CHOICE_INIT),
+    VAE__CHOICE_ROW(visible_bias, VAE_CHOICE_BIAS),
+    VAE__CHOICE_ROW(objective, VAE_CHOICE_OBJECTIVE),
+    VAE__REAL_ROW(beta, 1, 0, 1e6),
+    VAE__FLAG_ROW(no_kl),
+    VAE__FLAG_ROW(no_recon),
+    VAE__FLAG_ROW(no_noise),
+    VAE__INT_ROW(samples, 1, 1, 65536),
+    VAE__U64_ROW(warmup_steps, 0),
+    VAE__U64_ROW(cycle_steps, 0),
+    VAE__REAL_ROW(free_bits, 0, 0, 1e6),
+    VAE__REAL_ROW(sparse, 0, 0, 1e6),
+    VAE__REAL_ROW(contract, 0, 0, 1e6),
+    VAE__CHOICE_ROW(corrupt, VAE_CHOICE_CORRUPT),
+    VAE__REAL_ROW(corruption, 0.3, 1e-9, 1e6),
+    VAE__CHOICE_ROW(binarize, VAE_CHOICE_BINARIZE),
+    VAE__CHOICE_ROW(optimizer, VAE_CHOICE_OPTIMIZER),
+    VAE__REAL_ROW(lr, 1e-3, 0, 1e30),
+    VAE__REAL_ROW(beta1, 0.9, 0, 0.9999999),
+    VAE__REAL_ROW(beta2, 0.999, 0, 0.9999999),
+    VAE__REAL_ROW(adam_eps, 1e-8, 1e-37, 1),
+    VAE__REAL_ROW(momentum, 0, 0, 0.9999999),
+    VAE__REAL_ROW(weight_decay, 0, 0, 1e6),
+    VAE__REAL_ROW(clip, 0, 0, 1e30),
+    VAE__REAL_ROW(ema, 0, 0, 0.9999999),
+    VAE__CHOICE_ROW(schedule, VAE_CHOICE_SCHEDULE),
+    VAE__U64_ROW(lr_steps, 0),
+    VAE__ROW(stages, STAGES, 0, 0, 0, 1e30, NULL),
+    VAE__INT_ROW(plateau_epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__REAL_ROW(lr_factor, 0.5, 1e-9, 1),
+    VAE__INT_ROW(batch, 128, 1, VAE_MAX_DIM),
+    VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
+    VAE__U64_ROW(seed, 1),
+    /* from here on not in files */
+    VAE__INT_ROW(inference, 0, 0, 2),
+    VAE__FLAG_ROW(keep_gradients),
+    VAE__INT_ROW(threads, 1, -VAE_MAX_THREADS, VAE_MAX_THREADS),
+    VAE__CHOICE_ROW(isa, VAE_CHOICE_ISA),
+};
+enum {
+    VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+};
+
+typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
+typedef char vae__enum_is_int[sizeof(vae_optimizer) == sizeof(int) ? 1 : -1]; /* all are */
+VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
+    return (int *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
+    return (uint64_t *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
+    return (double *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
+    return (const char **)(void *)((char *)d + f->offset);
+}
+
+/* Files keep the names that these settings had first, so that every build reads them. */
+static const char *const vae__stored_names[][2] = {
+    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
+
+VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
+    size_t i;
+    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
+        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
+    return f->name;
+}
+
+/* The setting of that name, or of that name in files; NULL: there is none. */
+VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
+            return &vae__fields[i];
+    return NULL;
+}
+
+VAE_API const char *vae_desc_name(int i) {
+    return i >= 0 && i < VAE__FIELD_COUNT ? vae__fields[i].name : NULL;
+}
+
+/* ---- one setting: its default, its range ---- */
+
+/* Stages have two members; both are looked at here. */
+VAE__PRIVATE vae_status vae__settle_stages(const vae_desc *d, vae_report *report) {
+    int i;
+    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
+        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
+                         d->stage_count, VAE_MAX_STAGES);
+    for (i = 0; i < d->stage_count; i++)
+        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
+            d->stages[i].lr > 1e30)
+            return vae__fail(report, VAE_ERR_VALUE, "stage %d of stage_count %d needs steps > 0 "
+                             "and lr from 0 to 1e30", i, d->stage_count);
+    return VAE_OK;
+}
+
+/* Fills in the default of one setting and checks it. What a pointer points to is left alone. */
+VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report *report) {
+    switch (f->kind) {
+    case VAE__TEXT:
+        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = f->text;
+        if (!*vae__field_text(d, f))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image, "
+                             "such as \"28x28x1\" or \"784\"", f->name);
+        break;
+    case VAE__INT: case VAE__FLAG: {
+        int *value = vae__field_int(d, f);
+        if (!*value) *value = (int)f->standard;
+        if (*value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
+                             f->name, *value, (int)f->low, (int)f->high);
+        break;
+    }
+    case VAE__U64:
+        if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
+        break;
+    case VAE__REAL: {
+        double *value = vae__field_real(d, f);
+        if (!(vae__bits_d(*value) << 1)) *value = f->standard;
+        if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
+                             f->name, *value, f->low, f->high);
+        break;
+    }
+    case VAE__CHOICE:
+        if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
+                             f->name, *vae__field_int(d, f));
+        break;
+    default: return vae__settle_stages(d, report);
+    }
+    return VAE_OK;
+}
+
+/* ---- one setting as text ---- */
+
+/* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
+VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
+    if (bits) vae__put_bits(s, "", 'x', value);
+    else vae__put_real(s, *value);
+}
+
+/* The value of a setting that vae__settle has passed. bits: as files have it. */
+VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__field *f,
+                                 int bits) {
+    vae_desc d = *desc;
+    const char *text;
+    int i;
+    switch (f->kind) {
+    case VAE__TEXT:
+        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : f->text;
+        vae__putf(s, "%s", text ? text : "");
+        break;
+    case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
+    case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
+    case VAE__REAL: vae__put_setting_real(s, vae__field_real(&d, f), bits); break;
+    case VAE__CHOICE:
+        vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
+        break;
+    default:
+        for (i = 0; i < d.stage_count; i++) {
+            vae__putf(s, "%s%u:", i ? "," : "", d.stages[i].steps);
+            vae__put_setting_real(s, &d.stages[i].lr, bits);
+        }
+    }
+}
+
+/* A real at *at, which ends at a comma or the end: exactly 16 hexadecimal digits are the bits of a
+ * double, all else is a decimal. */
+VAE__PRIVATE int vae__read_real(const char **at, double *value) {
+    const size_t n = strcspn(*at, ",");
+    uint64_t u;
+    if (n == 16 && vae__read_number(*at, 16, 16, &u) == 16) *value = vae__double_of(u);
+    else if (!n || vae__read_decimal(*at, value) != n) return 0;
+    *at += n;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_int_field(const char *text, int *value) {
+    const int minus = *text == '-';
+    uint64_t u;
+    const size_t n = vae__read_number(text + minus, SIZE_MAX, 10, &u);
+    if (!n || text[(size_t)minus + n] || u > INT_MAX) return 0;
+    *value = minus ? -(int)u : (int)u;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
+    memset(d->stages, 0, sizeof d->stages);
+    for (d->stage_count = 0; *p; d->stage_count++) {
+        vae_lr_stage *stage = &d->stages[d->stage_count];
+        if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
+            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
+            !vae__read_real(&p, &stage->lr))
+            return 0;
+    }
+    return 1;
+}
+
+/* All of `text` as a value, whatever its range: 0 when it is none. */
+VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, const char *text) {
+    const char *p = text;
+    switch (f->kind) {
+    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
+        return *vae__field_int(d, f) >= 0;
+    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
+    case VAE__REAL: return vae__read_real(&p, vae__field_real(d, f)) && !*p;
+    case VAE__STAGES: return vae__read_stages(text, d);
+    default: return vae__read_int_field(text, vae__field_int(d, f));
+    }
+}
+
+/* Ends a text before `end` and the blanks in front of that. */
+VAE__PRIVATE void vae__end_text(const char *text, char *end) {
+    while (end > text && strchr(" \t\r", end[-1])) end--;
+    *end = 0;
+}
+
+/* Cuts the next "name = value" off a line, up to a semicolon or an end of line; blanks around both
+ * are left out. `value` is NULL where there is no '='. 0 at the end of the text. */
+VAE__PRIVATE int vae__next_setting(char **line, char **name, char **value) {
+    char *p = *line + strspn(*line, "; \t\r\n"), *end = p + strcspn(p, ";\n");
+    if (!*p) return 0;
+    *line = end + (*end != 0);
+    *end = 0;
+    *name = p;
+    *value = strchr(p, '=');
+    if (*value) {
+        vae__end_text(p, *value);
+        *value += 1 + strspn(*value + 1, " \t\r");
+        p = *value;
+    }
+    vae__end_text(p, end);
+    return 1;
+}
+
+/* ---- settings by name, for callers ---- */
+
+/* The fewest insertions, deletions and replacements that turn one word into another. */
+VAE__PRIVATE int vae__distance(const char *a, const char *b) {
+    int row[32], i, k;
+    const int n = (int)strlen(b);
+    for (k = 0; k <= n; k++) row[k] = k;
+    for (i = 1; *a; i++, a++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (k = 1; k <= n; k++) {
+            const int replaced = diagonal + (*a != b[k - 1]);
+            const int other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+            diagonal = row[k];
+            row[k] = replaced < other ? replaced : other;
+        }
+    }
+    return row[n];
+}
+
+VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *report) {
+    const char *nearest = NULL;
+    int best = 3, i; /* two slips of the keyboard */
+    for (i = 0; i < VAE__FIELD_COUNT && strlen(name) < 32; i++) {
+        const int distance = vae__distance(name, vae__fields[i].name);
+        if (distance < best && distance < (int)strlen(name))
+            best = distance, nearest = vae__fields[i].name;
+    }
+    return vae__fail(report, VAE_ERR_VALUE, nearest ? "there is no setting %q; did you mean %s?" :
+                     "there is no setting %q", name, nearest);
+}
+
+/* "latent: expected a whole number from 1 to 16777216, found 'many'" */
+VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
+                                         vae_report *report) {
+    char text[200];
+    const char *word;
+    vae__sink s;
+    int i;
+    memset(&s, 0, sizeof s);
+    memset(text, 0, sizeof text);
+    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
+    case VAE__INT:
+        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
+        break;
+    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(&s, i ? ", %s" : "one of %s", word);
+        break;
+    default:
+        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+    }
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+}
+
+/* One setting from text into a description; on failure it stays as it was. */
+VAE__PRIVATE vae_status vae__set_field(vae_desc *desc, const vae__field *f, const char *value,
+                                       vae_report *report) {
+    vae_desc read = *desc, settled;
+    if (!vae__read_field(&read, f, value)) return vae__not_a_value(f, value, report);
+    settled = read;
+    if (vae__settle(&settled, f, NULL)) return vae__not_a_value(f, value, report);
+    *desc = read;
+    return VAE_OK;
+}
+
+VAE__PRIVATE vae_status vae__do_desc_set(vae_desc *desc, const char *name, const char *value,
+                                         vae_report *report) {
+    const vae__field *f;
+    if (!desc || !name || !value)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and value must be given");
+    f = vae__find_field(name);
+    return f ? vae__set_field(desc, f, value, report) : vae__no_such_setting(name, report);
+}
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
+                                         size_t size, vae_report *report) {
+    const vae__field *f;
+    vae_desc settled;
+    vae__sink s;
+    if (!desc || !name || !text)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
+    f = vae__find_field(name);
+    if (!f) return vae__no_such_setting(name, report);
+    settled = *desc;
+    if (f->kind != VAE__TEXT) {
+        const vae_status bad = vae__settle(&settled, f, report);
+        if (bad) return bad;
+    }
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    vae__put_field(&s, desc, f, 0);
+    if (s.count >= size)
+        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                         s.count + 1, size);
+    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    vae__put_field(&s, desc, f, 0);
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
+VAE__PRIVATE vae_status vae__set_line(char *line, vae_desc *d, vae_report *report) {
+    uint64_t seen = 0;
+    char *name, *value;
+    while (vae__next_setting(&line, &name, &value)) {
+        const vae__field *f = vae__find_field(name);
+        const uint64_t bit = f ? (uint64_t)1 << (f - vae__fields) : 0;
+        vae_status bad;
+        if (!value)
+            return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
+                             "settings, found %q", name);
+        if (!f) return vae__no_such_setting(name, report);
+        if (seen & bit)
+            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
+        seen |= bit;
+        bad = vae__set_field(d, f, value, report);
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* ---- all settings: defaults, ranges, and what does not go together ---- */
+
+/* Everything but texts first: memory that nobody initialised shows in its numbers, and its pointers
+ * must not be followed. One wrong setting is a mistake; of several the reason is another. */
+VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
+    const vae__field *wrong[2] = {NULL, NULL};
+    vae_status bad;
+    int i, count = 0;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (vae__fields[i].kind != VAE__TEXT && vae__settle(d, &vae__fields[i], NULL)) {
+            if (count < 2) wrong[count] = &vae__fields[i];
+            count++;
+        }
+    if (count > 1)
+        return vae__fail(report, VAE_ERR_VALUE, "%d settings are impossible, %s and %s among "
+                         "them: the description is not initialised: write vae_desc d = {0};", count,
+                         wrong[0]->name, wrong[1]->name);
+    if (count) return vae__settle(d, wrong[0], report);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        bad = vae__fields[i].kind == VAE__TEXT ? vae__settle(d, &vae__fields[i], report) : VAE_OK;
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* Settings that do not go together. `word` stands in the sentence where it has %s. */
+VAE__PRIVATE vae_status vae__check_rules(const vae_desc *d, vae_report *report) {
+    const char *objective = vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective);
+    const char *corrupt = vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt);
+    const struct {
+        int broken;
+        const char *sentence, *word;
+    } rules[] = {
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0),
+         "objective %s weighs draws of z: it goes together with none of no_noise, no_kl, no_recon, "
+         "free_bits", objective},
+        {d->no_recon && d->no_kl, "no_recon and no_kl together leave no objective", ""},
+        {d->free_bits > 0 && d->no_kl, "free_bits are of the KL, which no_kl leaves out", ""},
+        {d->cycle_steps && !d->warmup_steps,
+         "cycle_steps needs warmup_steps, the length of its rise", ""},
+        {d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1,
+         "corruption is above 1; of %s it is a probability", corrupt},
+        {d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps,
+         "a cosine schedule needs lr_steps, its length", ""},
+        {(d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0),
+         "a schedule of stages and stage_count > 0 go together", ""},
+    };
+    size_t i;
+    for (i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, rules[i].word);
+    return VAE_OK;
+}
+
+/* Threads and kernels, as this machine has them. */
+VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
+    const vae_status bad = vae__thread_count(&d->threads, report);
+    if (bad) return bad;
+    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
+        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
+                         d->parallel.parts, VAE_MAX_THREADS);
+    if (!vae_isa_available(d->isa))
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
+                         "build or this processor lacks it)",
+                         vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
+    d->isa = vae__kernels_of(d->isa)->isa;
+    return VAE_OK;
+}
+
+/* Fills in the defaults and checks what can be checked without the network. */
+VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    vae_status bad = vae__settle_all(d, report);
+    if (!bad) bad = vae__check_rules(d, report);
+    if (!bad) bad = vae__resolve_machine(d, report);
+    return bad;
+}
+
+/* ======================================================================================
+ * >>model    from description to memory: layout, initial weights
+ * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -6660,189 +7397,6 @@ struct vae {
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
 };
-
-/* ---- settings: one table for defaults, ranges, files ---- */
-
-enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
-
-enum {
-    VAE__MAX_EPOCHS = 1000000000,
-    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
-};
-
-typedef struct vae__field {
-    const char *name;
-    int kind, choice;
-    size_t offset;
-    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
-} vae__field;
-
-#define VAE__AT(field) offsetof(vae_desc, field)
-static const vae__field vae__fields[] = {
-    {"input", VAE__TEXT, 0, VAE__AT(input), 0, 0, 0},
-    {"encoder", VAE__TEXT, 0, VAE__AT(encoder), 0, 0, 0},
-    {"decoder", VAE__TEXT, 0, VAE__AT(decoder), 0, 0, 0},
-    {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
-    {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
-    {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
-    {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
-    {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
-    {"code", VAE__CHOICE, VAE_CHOICE_ACT, VAE__AT(code), 0, 0, 0},
-    {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
-    {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
-    {"objective", VAE__CHOICE, VAE_CHOICE_OBJECTIVE, VAE__AT(objective), 0, 0, 0},
-    {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
-    {"no_kl", VAE__FLAG, 0, VAE__AT(no_kl), 0, 0, 1},
-    {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
-    {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
-    {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
-    {"warmup_steps", VAE__U64, 0, VAE__AT(warmup_steps), 0, 0, 0},
-    {"cycle_steps", VAE__U64, 0, VAE__AT(cycle_steps), 0, 0, 0},
-    {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
-    {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
-    {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
-    {"corrupt", VAE__CHOICE, VAE_CHOICE_CORRUPT, VAE__AT(corrupt), 0, 0, 0},
-    {"corruption", VAE__REAL, 0, VAE__AT(corruption), 0.3, 1e-9, 1e6},
-    {"binarize", VAE__CHOICE, VAE_CHOICE_BINARIZE, VAE__AT(binarize), 0, 0, 0},
-    {"optimizer", VAE__CHOICE, VAE_CHOICE_OPTIMIZER, VAE__AT(optimizer), 0, 0, 0},
-    {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
-    {"beta1", VAE__REAL, 0, VAE__AT(beta1), 0.9, 0, 0.9999999},
-    {"beta2", VAE__REAL, 0, VAE__AT(beta2), 0.999, 0, 0.9999999},
-    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 1e-37, 1},
-    {"momentum", VAE__REAL, 0, VAE__AT(momentum), 0, 0, 0.9999999},
-    {"weight_decay", VAE__REAL, 0, VAE__AT(weight_decay), 0, 0, 1e6},
-    {"clip", VAE__REAL, 0, VAE__AT(clip), 0, 0, 1e30},
-    {"ema", VAE__REAL, 0, VAE__AT(ema), 0, 0, 0.9999999},
-    {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
-    {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
-    {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau_epochs", VAE__INT, 0, VAE__AT(plateau_epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
-    {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
-    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, VAE__MAX_EPOCHS},
-    {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
-};
-enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
-
-/* Files keep the names that these settings had first, so that every build reads them. */
-static const char *const vae__stored_names[][2] = {
-    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
-
-VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
-    size_t i;
-    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
-        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
-    return f->name;
-}
-
-/* The setting of that name, or of that name in files; NULL: there is none. */
-VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
-    int i;
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
-        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
-            return &vae__fields[i];
-    return NULL;
-}
-
-typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
-typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
-VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
-    return (int *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
-    return (uint64_t *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
-    return (double *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
-    return (const char **)(void *)((char *)d + f->offset);
-}
-
-/* Fills in the defaults and checks what can be checked without the network. */
-VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
-    vae_status bad;
-    int i;
-    if (!d->encoder) d->encoder = "dense 400 relu";
-    if (!d->decoder) d->decoder = "dense 400 relu";
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        switch (f->kind) {
-        case VAE__TEXT:
-            if (!*vae__field_text(d, f))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image,"
-                                 " such as \"28x28x1\" or \"784\"", f->name);
-            break;
-        case VAE__INT: case VAE__FLAG: {
-            int *value = vae__field_int(d, f);
-            if (!*value) *value = (int)f->standard;
-            if (*value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
-                                 f->name, *value, (int)f->low, (int)f->high);
-            break;
-        }
-        case VAE__U64:
-            if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
-            break;
-        case VAE__REAL: {
-            double *value = vae__field_real(d, f);
-            if (!(vae__bits_d(*value) << 1)) *value = f->standard;
-            if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
-                                 f->name, *value, f->low, f->high);
-            break;
-        }
-        case VAE__CHOICE:
-            if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
-                                 f->name, *vae__field_int(d, f));
-            break;
-        default: break;
-        }
-    }
-    if (d->objective != VAE_OBJECTIVE_ELBO &&
-        (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "objective %s weighs draws of z: it goes together "
-                         "with none of no_noise, no_kl, no_recon, free_bits",
-                         vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective));
-    if (d->no_recon && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
-    if (d->free_bits > 0 && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
-    if (d->cycle_steps && !d->warmup_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "cycle_steps needs warmup_steps, the length "
-                         "of its rise");
-    if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
-        return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
-                         d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
-    if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "a cosine schedule needs lr_steps, its length");
-    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
-        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
-                         d->stage_count, VAE_MAX_STAGES);
-    if ((d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "a schedule of stages and stage_count > 0 go "
-                         "together");
-    for (i = 0; i < d->stage_count; i++)
-        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
-            d->stages[i].lr > 1e30)
-            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
-                             "1e30", i);
-    if (!d->threads) d->threads = 1;
-    bad = vae__thread_count(&d->threads, report);
-    if (bad) return bad;
-    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
-        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
-                         d->parallel.parts, VAE_MAX_THREADS);
-    if (!vae_isa_available(d->isa)) {
-        const char *name = vae_choice_name(VAE_CHOICE_ISA, (int)d->isa);
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)", name ? name : "asked for");
-    }
-    d->isa = vae__kernels_of(d->isa)->isa;
-    return VAE_OK;
-}
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
@@ -7331,6 +7885,28 @@ VAE__PRIVATE vae_status vae__do_create_in(const vae_desc *desc, void *memory, si
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report) {
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
+}
+
+VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
+                                            vae_report *report) {
+    const size_t size = settings ? strlen(settings) + 1 : 0;
+    vae_desc d;
+    vae_status bad;
+    char *line;
+    memset(&d, 0, sizeof d);
+    if (!settings || !model)
+        return vae__fail(report, VAE_ERR_NULL, "settings and model must be given");
+    line = (char *)vae__alloc(&d.allocator, size);
+    if (!line)
+        return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
+    memcpy(line, settings, size);
+    bad = vae__set_line(line, &d, report);
+    if (!bad) bad = vae__create(&d, NULL, 0, model, report);
+    vae__release(&d.allocator, line, size);
+    return bad;
+}
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report) {
+    VAE__GUARDED(vae__do_create_text(settings, model, report));
 }
 
 VAE_API void vae_destroy(vae *model) {
@@ -9443,22 +10019,6 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
 
 #endif /* VAE_NO_STDIO */
 
-/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
-VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
-    uint64_t u = 0;
-    size_t n;
-    for (n = 0; n < most; n++) {
-        const unsigned c = (unsigned char)p[n], low = c | 0x20;
-        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
-                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
-        if (digit >= base) break;
-        if (u > (UINT64_MAX - digit) / base) return 0;
-        u = u * base + digit;
-    }
-    *out = u;
-    return n;
-}
-
 /* Where bytes come from, front to back. */
 typedef struct vae__reader {
     const char *name;           /* stands in messages */
@@ -10377,71 +10937,13 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 }
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
+ * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
-VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
-    uint64_t u;
-    memcpy(&u, from, 8);
-    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
-}
-
-VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
-    uint64_t u = 0;
-    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
-                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
-    if (!n || (form == 'x' && n != 16)) return 0;
-    *at += n;
-    memcpy(to, &u, 8);
-    return 1;
-}
-
-VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
-    vae_desc d = *desc;
-    int i, j;
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
-        switch (f->kind) {
-        case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
-        case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
-        case VAE__U64: vae__put_bits(s, "", 'u', vae__field_u64(&d, f)); break;
-        case VAE__REAL: vae__put_bits(s, "", 'x', vae__field_real(&d, f)); break;
-        case VAE__CHOICE:
-            vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
-            break;
-        default:
-            for (j = 0; j < d.stage_count; j++) {
-                vae__put_bits(s, j ? "," : "", 'u', &d.stages[j].steps);
-                vae__put_bits(s, ":", 'x', &d.stages[j].lr);
-            }
-        }
-    }
-}
-
-/* One value, all of `text`. */
-VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
-    const char *p = text;
-    uint64_t u;
-    switch (f->kind) {
-    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
-    case VAE__CHOICE:
-        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
-        return *vae__field_int(d, f) >= 0;
-    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
-    case VAE__REAL: return vae__read_bits(&p, 'x', vae__field_real(d, f)) && !*p;
-    case VAE__STAGES:
-        for (; *p; d->stage_count++) {
-            vae_lr_stage *stage = &d->stages[d->stage_count];
-            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
-                !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
-                !vae__read_bits(&p, 'x', &stage->lr))
-                return 0;
-        }
-        return 1;
-    default:
-        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
-        *vae__field_int(d, f) = (int)u;
-        return 1;
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *d) {
+    int i;
+    for (i = 0; i < VAE__STORED_COUNT; i++) {
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(&vae__fields[i]));
+        vae__put_field(s, d, &vae__fields[i], 1);
     }
 }
 
@@ -10455,12 +10957,15 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
         uint64_t bit;
+        vae_desc settled;
+        vae_report why;
+        vae_status bad;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
         f = vae__find_field(key);
-        if (!f)
+        if (!f || f >= vae__fields + VAE__STORED_COUNT)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
         bit = (uint64_t)1 << (f - vae__fields);
@@ -10468,6 +10973,9 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
         seen |= bit;
+        settled = *d;
+        bad = vae__settle(&settled, f, &why);
+        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
     }
     return VAE_OK;
 }
