@@ -1467,161 +1467,6 @@ VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *wid
     return bad ? 1 : n;
 }
 
-/* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
- * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %f double with 6 significant digits, %% itself. */
-VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
-    const char *p = format;
-    while (*p) {
-        const char *run = p;
-        char digits[24];
-        size_t n = sizeof digits;
-        uint64_t u = 0;
-        while (*p && *p != '%') p++;
-        vae__put(s, run, (size_t)(p - run));
-        if (!*p) break;
-        p++;
-        switch (*p++) {
-        case 's': {
-            const char *text = va_arg(args, const char *);
-            vae__put(s, text, strlen(text));
-            break;
-        }
-        case 'q': {
-            const unsigned char *text = va_arg(args, const unsigned char *);
-            const size_t length = strlen((const char *)text);
-            size_t width = 0, next;
-            for (n = 0; n < length && width < 48; width += next)
-                n += vae__piece(text + n, length - n, &next);
-            vae__put(s, "'", 1);
-            vae__put(s, text, n);
-            vae__put(s, "'..", n < length ? 3 : 1);
-            break;
-        }
-        case 'c': {
-            char c = (char)va_arg(args, int);
-            vae__put(s, &c, 1);
-            break;
-        }
-        case 'd': {
-            int d = va_arg(args, int);
-            if (d < 0) vae__put(s, "-", 1);
-            u = d < 0 ? (uint64_t)0 - (uint64_t)(int64_t)d : (uint64_t)d;
-            goto decimal;
-        }
-        case 'z': u = va_arg(args, size_t); goto decimal;
-        case 'u': u = va_arg(args, uint64_t); goto decimal;
-        decimal:
-            do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-            vae__put(s, digits + n, sizeof digits - n);
-            break;
-        case 'x': {
-            int i;
-            u = va_arg(args, uint64_t);
-            for (i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[u >> (60 - 4 * i) & 15];
-            vae__put(s, digits, 16);
-            break;
-        }
-        case 'f': { /* for people only: values in files are hex bits */
-            double d = va_arg(args, double);
-            int e = 0, i;
-            if (!vae__finite_d(d)) {
-                const char *text = vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf";
-                vae__put(s, text, strlen(text));
-                break;
-            }
-            if (d < 0) vae__put(s, "-", 1), d = -d;
-            if (d > 0) {
-                while (d >= 9.999995) d /= 10, e++;
-                while (d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
-            }
-            u = (uint64_t)(d * 100000 + 0.5);
-            for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
-            for (n = 6; n > 1 && digits[n - 1] == '0'; n--) {}
-            if (e >= 0 && e < 6) {
-                size_t whole = (size_t)e + 1;
-                while (n < whole) digits[n++] = '0';
-                vae__put(s, digits, whole);
-                if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
-            } else if (e < 0 && e > -5) {
-                vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
-            } else {
-                char tail[2];
-                vae__put(s, digits, 1);
-                if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
-                vae__put(s, e < 0 ? "e-" : "e+", 2);
-                if (e < 0) e = -e;
-                if (e > 99) tail[0] = (char)('0' + e / 100), vae__put(s, tail, 1);
-                tail[0] = (char)('0' + e / 10 % 10), tail[1] = (char)('0' + e % 10);
-                vae__put(s, tail, 2);
-            }
-            break;
-        }
-        default: vae__put(s, p - 1, 1);
-        }
-    }
-}
-
-VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    vae__putv(s, format, args);
-    va_end(args);
-}
-
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room) {
-        size_t fit = s->room - s->count;
-        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
-    }
-    return 1;
-}
-
-/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
-VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
-    const unsigned char *p = (const unsigned char *)bytes;
-    while (count) {
-        char hex[4] = {'\\', 'x', 0, 0};
-        size_t width;
-        const size_t n = vae__piece(p, count, &width);
-        hex[2] = "0123456789abcdef"[*p >> 4], hex[3] = "0123456789abcdef"[*p & 15];
-        if (width > s->room) s->room = 0; /* full: nothing smaller may follow */
-        else memcpy(s->block, width == n ? (const char *)p : hex, width);
-        if (!s->room) return 0;
-        s->block += width, s->room -= width;
-        p += n, count -= n;
-    }
-    return 1;
-}
-
-/* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
-VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
-    if (report) {
-        vae__sink s;
-        va_list args;
-        memset(&s, 0, sizeof s);
-        s.put = vae__put_printable;
-        s.block = report->text;
-        s.room = sizeof report->text - 1;
-        va_start(args, format);
-        vae__putv(&s, format, args);
-        va_end(args);
-        *s.block = 0;
-        report->status = status;
-    }
-    return status;
-}
-
-/* A long path would push the reason out of the report; its last part tells the file. */
-VAE__PRIVATE const char *vae__tail(const char *name) {
-    const unsigned char *p = (const unsigned char *)name;
-    size_t left = name ? strlen(name) : 0, i, width, all = 0;
-    if (!name) return "memory";
-    for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
-    for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
-    return (const char *)p;
-}
-
 /* ---- numbers as text, both ways exact, without locale and without arithmetic on doubles ---- */
 
 /* Digits of `base` at p, at most `most` of them: how many, 0 when there is none or it overflows. */
@@ -1772,10 +1617,13 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
     return (size_t)(at - p);
 }
 
-/* Digits as people read them: 0.001, 128, 1.5e+20. Never 16 hexadecimal digits in a row. */
-VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d) {
-    const int fixed = d->point > -4 && d->point < 16, e = d->point - 1;
+/* Digits as people read them, without an exponent where the point lies at most `wide` digits from
+ * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
+VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
+    const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
+    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
+    char tail[3];
     int i;
     if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
     for (i = 0; i < d->count || i < whole; i++) {
@@ -1784,30 +1632,172 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d) {
         vae__put(s, &digit, 1);
     }
     if (fixed) return;
-    vae__putf(s, e < 0 ? "e-%s%d" : "e+%s%d", e > -10 && e < 10 ? "0" : "", e < 0 ? -e : e);
+    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
+    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
+    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+}
+
+/* The exact digits of a number above 0. */
+VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
+    const uint64_t bits = vae__bits_d(value);
+    const int biased = (int)(bits >> 52);
+    int e = (biased ? biased : 1) - 1075, k;
+    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
+}
+
+/* A double rounded to n significant digits: n from `least` until they read as the same double, and
+ * at most `most`. Zeros at the end are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
+    vae__decimal d, digits, again;
+    int n;
+    if (bits > (uint64_t)0x7ff << 52) {
+        vae__put(s, "NaN", 3);
+        return;
+    }
+    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
+    if (!bits || bits == (uint64_t)0x7ff << 52) {
+        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
+        return;
+    }
+    vae__decimal_of(&d, vae__double_of(bits));
+    for (n = least;; n++) {
+        vae__decimal_set(&digits, vae__decimal_round(&d, n));
+        digits.point += d.point - n;
+        again = digits;
+        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    }
+    vae__put_digits(s, &digits, wide);
 }
 
 /* The shortest decimal that reads as the same double. */
 VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
-    const uint64_t bits = vae__bits_d(value) & INT64_MAX, tail = bits << 12 >> 12;
-    const int biased = (int)(bits >> 52);
-    int e = (biased ? biased : 1) - 1075, k, n;
-    vae__decimal d, digits, again;
-    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
-    if (!bits || biased == 0x7ff) {
-        vae__putf(s, !bits ? "0" : tail ? "nan" : "inf");
-        return;
+    vae__put_double(s, value, 1, 17, 15);
+}
+
+/* ---- formats ---- */
+
+/* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
+ * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
+ * %f double with 6 significant digits, %% itself. */
+VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
+    const char *p = format;
+    while (*p) {
+        const char *run = p;
+        char digits[24];
+        size_t n = sizeof digits;
+        uint64_t u = 0;
+        while (*p && *p != '%') p++;
+        vae__put(s, run, (size_t)(p - run));
+        if (!*p) break;
+        p++;
+        switch (*p++) {
+        case 's': {
+            const char *text = va_arg(args, const char *);
+            vae__put(s, text, strlen(text));
+            break;
+        }
+        case 'q': {
+            const unsigned char *text = va_arg(args, const unsigned char *);
+            const size_t length = strlen((const char *)text);
+            size_t width = 0, next;
+            for (n = 0; n < length && width < 48; width += next)
+                n += vae__piece(text + n, length - n, &next);
+            vae__put(s, "'", 1);
+            vae__put(s, text, n);
+            vae__put(s, "'..", n < length ? 3 : 1);
+            break;
+        }
+        case 'c': {
+            char c = (char)va_arg(args, int);
+            vae__put(s, &c, 1);
+            break;
+        }
+        case 'd': {
+            int d = va_arg(args, int);
+            if (d < 0) vae__put(s, "-", 1);
+            u = d < 0 ? (uint64_t)0 - (uint64_t)(int64_t)d : (uint64_t)d;
+            goto decimal;
+        }
+        case 'z': u = va_arg(args, size_t); goto decimal;
+        case 'u': u = va_arg(args, uint64_t); goto decimal;
+        decimal:
+            do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+            vae__put(s, digits + n, sizeof digits - n);
+            break;
+        case 'x': {
+            int i;
+            u = va_arg(args, uint64_t);
+            for (i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[u >> (60 - 4 * i) & 15];
+            vae__put(s, digits, 16);
+            break;
+        }
+        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break; /* for people */
+        default: vae__put(s, p - 1, 1);
+        }
     }
-    vae__decimal_set(&d, biased ? tail | (uint64_t)1 << 52 : tail);
-    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&d, k);
-    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&d, k);
-    for (n = 1; n <= 17; n++) {
-        vae__decimal_set(&digits, vae__decimal_round(&d, n));
-        digits.point += d.point - n;
-        again = digits;
-        if (vae__bits_d(vae__decimal_value(&again)) == bits) break;
+}
+
+VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vae__putv(s, format, args);
+    va_end(args);
+}
+
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room) {
+        size_t fit = s->room - s->count;
+        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
     }
-    vae__put_digits(s, &digits);
+    return 1;
+}
+
+/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
+    const unsigned char *p = (const unsigned char *)bytes;
+    while (count) {
+        char hex[4] = {'\\', 'x', 0, 0};
+        size_t width;
+        const size_t n = vae__piece(p, count, &width);
+        hex[2] = "0123456789abcdef"[*p >> 4], hex[3] = "0123456789abcdef"[*p & 15];
+        if (width > s->room) s->room = 0; /* full: nothing smaller may follow */
+        else memcpy(s->block, width == n ? (const char *)p : hex, width);
+        if (!s->room) return 0;
+        s->block += width, s->room -= width;
+        p += n, count -= n;
+    }
+    return 1;
+}
+
+/* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
+VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
+    if (report) {
+        vae__sink s;
+        va_list args;
+        memset(&s, 0, sizeof s);
+        s.put = vae__put_printable;
+        s.block = report->text;
+        s.room = sizeof report->text - 1;
+        va_start(args, format);
+        vae__putv(&s, format, args);
+        va_end(args);
+        *s.block = 0;
+        report->status = status;
+    }
+    return status;
+}
+
+/* A long path would push the reason out of the report; its last part tells the file. */
+VAE__PRIVATE const char *vae__tail(const char *name) {
+    const unsigned char *p = (const unsigned char *)name;
+    size_t left = name ? strlen(name) : 0, i, width, all = 0;
+    if (!name) return "memory";
+    for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
+    for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
+    return (const char *)p;
 }
 
 /* Eight bytes as a whole number ('u') or as the 16 hexadecimal digits of a double ('x'). */
@@ -7229,15 +7219,15 @@ VAE__PRIVATE vae_status vae__set_line(char *line, vae_desc *d, vae_report *repor
     char *name, *value;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const uint64_t bit = f ? (uint64_t)1 << (f - vae__fields) : 0;
+        const uint64_t mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
         vae_status bad;
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
         if (!f) return vae__no_such_setting(name, report);
-        if (seen & bit)
+        if (seen & mask)
             return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
-        seen |= bit;
+        seen |= mask;
         bad = vae__set_field(d, f, value, report);
         if (bad) return bad;
     }
@@ -10956,7 +10946,7 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
-        uint64_t bit;
+        uint64_t mask;
         vae_desc settled;
         vae_report why;
         vae_status bad;
@@ -10968,11 +10958,11 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
         if (!f || f >= vae__fields + VAE__STORED_COUNT)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        bit = (uint64_t)1 << (f - vae__fields);
-        if (!value || seen & bit || !vae__read_field(d, f, value))
+        mask = (uint64_t)1 << (f - vae__fields);
+        if (!value || seen & mask || !vae__read_field(d, f, value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= bit;
+        seen |= mask;
         settled = *d;
         bad = vae__settle(&settled, f, &why);
         if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
