@@ -20,7 +20,7 @@ TEST(one_importance_weight_is_the_elbo_bit_for_bit) {
             vae_desc d = small_desc();
             vae *m = NULL;
             d.objective = objectives[i], d.binarize = VAE_BINARIZE_DYNAMIC, d.isa = k->isa;
-            d.lr = 1e-2, d.beta = 0.75, d.warmup = 3;
+            d.lr = 1e-2, d.beta = 0.75, d.warmup_steps = 3;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             for (step = 0; step < 6; step++)
                 CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);

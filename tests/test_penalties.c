@@ -102,7 +102,7 @@ TEST(beta_rises_in_a_sawtooth) {
         vae_desc d = obj_still();
         uint64_t step;
         vae *m = NULL;
-        d.beta = 0.5, d.warmup = warmup, d.cycle = cycle;
+        d.beta = 0.5, d.warmup_steps = warmup, d.cycle_steps = cycle;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (step = 0; step < 24; step++) {
             const uint64_t tooth = cycle ? step % cycle : step;

@@ -109,7 +109,7 @@ TEST(a_plateau_cuts_the_rate_after_its_epochs_without_a_lower_test_loss) {
     vae *m = NULL;
     uint64_t hash, at;
     size_t e, since = 0, cuts = 0, i;
-    d.schedule = VAE_SCHEDULE_PLATEAU, d.plateau = PLATEAU, d.lr_factor = 0.25;
+    d.schedule = VAE_SCHEDULE_PLATEAU, d.plateau_epochs = PLATEAU, d.lr_factor = 0.25;
     d.optimizer = VAE_OPTIMIZER_SGD, d.lr = lr, d.epochs = EPOCHS, d.keep_gradients = 1;
     memset(&whole, 0, sizeof whole);
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
