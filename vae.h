@@ -2462,6 +2462,16 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
+/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
+ * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+#define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
+#if VAE__PASS == 1
+#define VAE__MATH VAE__CALLED
+#else
+#define VAE__MATH VAE__INLINE
+#endif
+
 #define VAE__ZERO() VAE__SET1(0.0f)
 #define VAE__LOAD(p) VAE__FN(v_load)(p)
 #define VAE__STORE(p, v) VAE__FN(v_store)(p, v)
@@ -2528,7 +2538,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
 
 /* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
  * overflow or be subnormal. */
-VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
     r = VAE__FN(v_exp_core)(r, VAE__SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
@@ -2539,7 +2549,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
 }
 
 /* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
-VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
+VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
     r = VAE__MAX(VAE__SET1(-104.0f), r);
@@ -2554,7 +2564,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
  * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
-VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
         h;
@@ -2575,7 +2585,7 @@ VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
 
 /* tanh(x), all floats. Error 1.41 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
  * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
-VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V a = VAE__ABS(x), u = VAE__MUL(a, a), q, r, scale, t, p;
     VAE__VI k;
@@ -2597,7 +2607,7 @@ VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
 /* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
  * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
  * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
-VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
         rest;
@@ -2610,7 +2620,7 @@ VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
-VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
     VAE__V u, q;
@@ -2625,12 +2635,12 @@ VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     return VAE__ADD(t, VAE__FMA(q, u, low));
 }
 
-VAE__INLINE VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_sigmoid_of)(x, t, low);
 }
 
-VAE__INLINE VAE__V VAE__FN(v_softplus)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_softplus)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_softplus_of)(x, t, low);
 }
@@ -2649,7 +2659,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
 /* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
  * Where no other occur, as in the normal generator, this alone is v_log.
  * x = 2^e m, 3/4 <= m < 3/2. */
-VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
+VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
     VAE__V e = VAE__OF_BITS(VAE__I_OR(VAE__I_SHR(j, 23), VAE__I_SET1(0x4b000000u)));
@@ -2659,7 +2669,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
 }
 
 /* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 0.99 ulp. */
-VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log)(VAE__V x) {
     VAE__VI u = VAE__BITS(x);
     VAE__VI up = VAE__I_SUB(VAE__BITS(VAE__MUL(x, VAE__SET1(8388608.0f))), VAE__I_SET1(23u << 23));
     VAE__V y = VAE__FN(v_log_core)(VAE__I_SELECT(VAE__I_GT(VAE__I_SET1(0x00800000u), u), up, u));
@@ -2671,7 +2681,7 @@ VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
 
 /* log(1 + x), all floats; -inf at -1, below NaN. Error 1.27 ulp. 1 + x = 2^e (1 + f), e from the
  * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
-VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V u = VAE__ADD(x, one), e, f, m, scale, y;
     VAE__VI bits = VAE__BITS(x), j = VAE__I_ADD(VAE__BITS(u), VAE__I_SET1(0x10c00000u));
@@ -2692,7 +2702,7 @@ VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
 
 /* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
  * with b = 3/8 a; tools/minimax.py tail. */
-VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
+VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
     p = VAE__FMA(t, VAE__SET1(0.060216818f), VAE__SET1(-0.201395392f));
@@ -2703,7 +2713,7 @@ VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
 
 /* erf(x), all floats. Error 1.51 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
  * 1 - 2 Phi(-sqrt(2) |x|). */
-VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_erf)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(4.0f), VAE__ABS(x)), u = VAE__MUL(a, a), low, p, y;
     y = VAE__MUL(VAE__FN(v_tail)(VAE__MUL(a, VAE__SET1(0.530330086f))),
                  VAE__FN(v_exp_minus)(u, &low));
@@ -2721,7 +2731,7 @@ VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
 
 /* x Phi(x), all floats. Error 2.1 ulp from -1 up, below 7.4. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
-VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_gelu)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(15.0f), VAE__ABS(x)), b = VAE__MUL(a, VAE__SET1(0.5f)), hi, lo,
         low, y, p, u;
     hi = VAE__MUL(a, b);
@@ -2741,7 +2751,7 @@ VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
 
 /* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.00 ulp.
  * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
-VAE__INLINE void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
+VAE__MATH void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
     const VAE__V magic = VAE__SET1(12582912.0f); /* 1.5 * 2^23 */
     const VAE__VI top = VAE__I_SET1(0x80000000u);
     VAE__V minus_a = VAE__OF_BITS(VAE__I_OR(VAE__BITS(t), top)), k, r, u, s, c;
@@ -2783,12 +2793,12 @@ VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
 /* Error as expm1. */
-VAE__INLINE VAE__V VAE__FN(v_elu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
  * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
-VAE__INLINE VAE__V VAE__FN(v_silu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
@@ -3499,7 +3509,7 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI
 
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
-VAE__INLINE void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
+VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
@@ -4023,7 +4033,7 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
 
 /* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
  * near 0, where the series takes over (next term below 2e-8). */
-VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
+VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
     safe = VAE__MAX(VAE__SET1(0.5f), size);
@@ -4041,7 +4051,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
  * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
  * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
  * Cunningham 2019 (arXiv:1907.06845). */
-VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
+VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     VAE__V size = VAE__ABS(a), ratio;
     ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
                      VAE__MAX(VAE__SET1(1e-4f), size));
@@ -4052,7 +4062,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
-VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
     *dm = VAE__MUL(d, inv);
@@ -4068,7 +4078,7 @@ VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V
  * ones endless: with u and v those ends in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__INLINE VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
     VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
         inv = VAE__FN(v_exp)(VAE__NEG(l));
@@ -4215,7 +4225,7 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
  * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
  * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
  * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
-VAE__INLINE VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
+VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
     VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
@@ -4515,6 +4525,8 @@ static const vae__kernels VAE__FN(kernels) = {
 };
 
 #undef VAE__FN
+#undef VAE__MATH
+#undef VAE__CALLED
 #undef VAE__W
 #undef VAE__V
 #undef VAE__VI
