@@ -24,7 +24,10 @@
  *   >>shim      one vector vocabulary            >>optim     learning rate, update
  *               (functions of one argument       >>train     steps and epochs
  *               follow it)                       >>eval      encode, decode, sample, score
- *                                                >>io        files      >>data     IDX, gzip
+ *                                                >>files     reading, locks, atomic writes
+ *                                                >>safetensors   headers, an index of names
+ *                                                >>io        models as files
+ *                                                >>data      IDX, gzip
  *
  * ======================================================================================
  * >>manual
@@ -1468,6 +1471,18 @@ VAE__PRIVATE const char *vae__tail(const char *name) {
     for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
     for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
     return (const char *)p;
+}
+
+/* "1f 8b 08": `text` has room for 3 * count characters. */
+VAE__PRIVATE const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
+        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+        text[3 * i + 2] = ' ';
+    }
+    text[count ? 3 * count - 1 : 0] = 0;
+    return text;
 }
 
 /* ======================================================================================
@@ -9163,8 +9178,8 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 }
 
 /* ======================================================================================
- * >>io       files: whole reads, atomic writes, safetensors, models
- * uses: >>model >>arena              tests: tests/test_io.c, tests/test_safetensors.c
+ * >>files    whole reads, locks, and writes that replace a file whole or not at all
+ * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
@@ -9721,25 +9736,14 @@ VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t siz
 
 #endif /* VAE_NO_STDIO */
 
-/* ---- numbers as text ---- */
-
-/* "1f 8b 08": `text` has room for 3 * count characters. */
-VAE__PRIVATE const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
-    size_t i;
-    for (i = 0; i < count; i++) {
-        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        text[3 * i + 2] = ' ';
-    }
-    text[count ? 3 * count - 1 : 0] = 0;
-    return text;
-}
-
-/* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
+/* ======================================================================================
+ * >>safetensors  a header's length in 8 bytes, a JSON header, the bytes of the tensors
+ * uses: >>status >>arena             tests: tests/test_safetensors.c, tests/fuzz_safetensors.c
  *
  * vae__st_open checks all of it once, in time n log n of the header whatever stands in it, and
  * keeps a sorted index of the names, so that a look-up takes log n; the functions after it trust
- * the text. The file stays in the caller's memory: all else are pointers into it. */
+ * the text. The file stays in the caller's memory: all else are pointers into it.
+ * ==================================================================================== */
 
 #define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
 #define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
@@ -10240,6 +10244,11 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
     if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
     return vae__st_copy(item.value, text, room);
 }
+
+/* ======================================================================================
+ * >>io       models as files
+ * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
  * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
@@ -10886,7 +10895,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>io >>arena                 tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
