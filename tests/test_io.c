@@ -486,7 +486,7 @@ TEST(two_writers_of_one_path_do_not_mix_and_the_second_is_told_who_is_first) {
     vae__putf(&w.sink, "whole");
     CHECK(child_is_refused(path, who));
     CHECK_STATUS(vae_file_save(path, "x", 1, &r), VAE_ERR_OPEN); /* as a second thread would be */
-    CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
+    CHECK_STATUS(vae__close_write(&w), VAE_OK);
     CHECK(file_holds(path, "whole"));
     CHECK_EQ(beside(path), 0);
 
