@@ -102,7 +102,7 @@
  *         vae__twice(c, op, w, dy, dx);
  *     }
  *
- *     {"twice", "twice", "unchanged", "", NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
+ *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -5322,6 +5322,16 @@ typedef struct vae__tensor {
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
+/* What is special about a layer, beside what its functions tell. */
+enum {
+    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
+    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
+    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
+    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
+    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+};
+
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
@@ -5329,6 +5339,7 @@ typedef struct vae__layer {
     /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
      * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
     const char *args;
+    int flags;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
@@ -6245,48 +6256,49 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
-    {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
+    {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      vae__dense_bwd, vae__dense_grad, NULL},
     {"conv", "conv N KxK[/S] [pad P]",
-     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd",
+     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
     {"convt", "convt N KxK[/S] [pad P]",
-     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", vae__convt_shape,
+     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL, vae__pool_fwd,
-     vae__pool_bwd, NULL, NULL},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__avgpool_shape, NULL,
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
      vae__pool_fwd, vae__pool_bwd, NULL, NULL},
-    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", vae__upsample_shape, NULL,
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
+     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
-    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
+    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
+     vae__reshape_shape, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
      vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"flatten", "flatten", "HxWxC -> HWC", "", vae__flatten_shape, NULL, vae__pass_fwd,
-     vae__pass_bwd, NULL, NULL},
-    {"batchnorm", "batchnorm", "unchanged", "", vae__batchnorm_shape, vae__batchnorm_tensors,
+    {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
      vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
-    {"layernorm", "layernorm", "unchanged", "", vae__layernorm_shape, vae__layernorm_tensors,
+    {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
      vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
     {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
-     NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
-    {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
-     vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+    {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
+     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, vae__pass_bwd, NULL, NULL},
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
-     vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
+     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
     /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
-    {")", NULL, NULL, "", NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 #define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
-VAE__INLINE int vae__is_layer(const vae__op *op, const char *name) {
-    return !strcmp(op->layer->name, name);
+/* Of NULL, which stands for the pixels before the first op: nothing special. */
+VAE__INLINE int vae__has(const vae__op *op, int flag) {
+    return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
 VAE_API const char *vae_layer_syntax(int i, const char **rule) {
@@ -6377,7 +6389,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
         if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
         if (bad) return bad;
         *more = 1;
-        p->needed = *op->layer->args == '(';
+        p->needed = vae__has(op, VAE__OPENS);
         if (p->needed) {
             p->open[p->depth] = index;
             p->shape[p->depth++] = op->in;
@@ -6753,7 +6765,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__is_layer(op, "label") &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
@@ -6784,8 +6796,8 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
             if (bad) return bad;
         }
         if (more && !headed) {
-            const int inside = last.layer && *last.layer->args == '(';
-            if (net->count && !inside && op.layer != VAE__LAYER_CLOSE) vae__putf(&spell, ", ");
+            if (net->count && !vae__has(&last, VAE__OPENS) && op.layer != VAE__LAYER_CLOSE)
+                vae__putf(&spell, ", ");
             vae__spell_item(&spell, &op);
             final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
         } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
@@ -6809,12 +6821,11 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         op.rows = rows;
         op.holes = last.layer ? last.act == VAE_ACT_RELU : net == &m->enc;
         if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
-        if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
-            op.number = ++m->random_layers;
-        if (vae__is_layer(&op, "label")) {
+        if (vae__has(&op, VAE__DRAWS)) op.number = ++m->random_layers;
+        if (vae__has(&op, VAE__CLASS)) {
             if (m->classes && m->classes != op.n)
-                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer label %d beside one of %d "
-                                 "classes", p.what, op.n, m->classes);
+                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer %s %d beside one of %d "
+                                 "classes", p.what, op.layer->name, op.n, m->classes);
             m->classes = op.n;
         }
         if (op.number && m->views > 1 && net == &m->enc)
@@ -6852,11 +6863,11 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         op.kept = vae__push_rows(arena, rows, op.row_floats);
         if (!m->desc.inference) {
             /* another shape of the same numbers needs no copy of them */
-            const int same = last.layer && !final && op.layer->fwd == vae__pass_fwd &&
-                             op.layer->bwd == vae__pass_bwd && op.act == VAE_ACT_IDENTITY;
+            const int same = last.layer && !final && vae__has(&op, VAE__PASSES) &&
+                             op.act == VAE_ACT_IDENTITY;
             op.y = same ? last.y : vae__push_rows(arena, rows, op.out.dim);
             op.dy = same ? last.dy : final ? op.y : vae__push_rows(arena, rows, op.out.dim);
-        } else if (*op.layer->args == '(') { /* wanted again at the end of the group */
+        } else if (vae__has(&op, VAE__OPENS)) { /* wanted again at the end of the group */
             op.y = vae__push_rows(arena, rows, m->widest);
         } else {
             op.y = m->turn[net->count & 1];
@@ -7364,7 +7375,7 @@ VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t 
     if (vae__in_unit(m)) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__is_layer(m->enc.ops, "noise")))
+                      !vae__has(m->enc.ops, VAE__BEYOND)))
             return 0;
     }
     return m->k->within(n, VAE__PIXEL_MAX, x);
@@ -7825,10 +7836,8 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
-    for (i = 0; i < m->enc.count; i++) { /* what meets the pixels first */
-        const vae__op *op = &m->enc.ops[i];
-        if (!vae__is_layer(op, "flatten") && !vae__is_layer(op, "label")) break;
-    }
+    for (i = 0; i < m->enc.count; i++) /* what meets the pixels first */
+        if (!vae__has(&m->enc.ops[i], VAE__SHOWS)) break;
     if (i < m->enc.count)
         m->enc.ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
