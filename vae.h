@@ -5361,6 +5361,8 @@ struct vae__op {
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
+    const char *net;   /* "encoder" or "decoder": the first word of its tensors' names */
+    size_t each;       /* rows that it has for an image in training */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
@@ -6436,27 +6438,18 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
 }
 
-/* ---- a compiled string ---- */
+/* ---- walking the ops ---- */
 
-typedef struct vae__net {
-    const char *what;  /* "encoder" or "decoder" */
-    vae__op *ops;
-    size_t count;
-    char *text;        /* canonical spelling, with its zero */
-    size_t text_size;
-} vae__net;
-
-/* Ops from .. to - 1, forward; x is the input of the net, `out` (in place of the last op's y)
- * unless NULL its output; both begin at row c->first. */
-VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *out) {
+/* Ops from .. to - 1, forward. x is the input of op `from`, NULL: what the op before it left; it
+ * begins at row c->first. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
     size_t i;
-    if (from) x = net->ops[from - 1].y + c->first * net->ops[from - 1].pitch;
+    if (!x && from < to) x = ops[from - 1].y + c->first * ops[from - 1].pitch;
     for (i = from; i < to; i++) {
-        const vae__op *op = &net->ops[i];
+        const vae__op *op = &ops[i];
         const size_t at = c->first * op->pitch;
-        float *y = out && i + 1 == net->count ? out : op->y + at;
-        float *made = op->pre ? op->pre + at : y;
+        float *y = op->y + at, *made = op->pre ? op->pre + at : y;
         op->layer->fwd(c, op, c->params + op->weights, x, made);
         if (op->act != VAE_ACT_IDENTITY)
             c->k->map((int)op->act, c->rows * op->out.dim, made, y);
@@ -6465,11 +6458,13 @@ VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t f
 }
 
 /* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of the input x, unless NULL. */
-VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *dx) {
+ * 2 i takes it to the op before. Op `first` is where the rows come from: its input is x, whose
+ * gradient goes to dx unless NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               size_t first, const float *x, float *dx) {
     while (from-- > to) {
-        const vae__op *op = &net->ops[from / 2], *before = from / 2 ? op - 1 : NULL;
+        const size_t i = from / 2;
+        const vae__op *op = &ops[i], *before = i > first ? op - 1 : NULL;
         const size_t at = c->first * op->pitch;
         float *down = before ? before->dy + c->first * before->pitch : dx;
         if (from & 1) {
@@ -6507,6 +6502,14 @@ typedef struct vae__position {
     double best;                         /* the lowest test loss */
 } vae__position;
 
+/* The ops of one string, in the array of all. */
+typedef struct vae__net {
+    const char *what;  /* "encoder" or "decoder" */
+    size_t first, count;
+    char *text;        /* canonical spelling, with its zero */
+    size_t text_size;
+} vae__net;
+
 struct vae {
     vae_desc desc;
     vae_report report;
@@ -6514,6 +6517,8 @@ struct vae {
     void *block;           /* to be released; NULL in the caller's memory */
     size_t block_size, activations;
     vae__shape input;
+    vae__op *ops;          /* from the pixels to the decoder's output */
+    size_t count;
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -6773,8 +6778,9 @@ VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
  * the length of the canonical spelling, the widest row. With one it takes the activations from it,
  * and fills in what there is memory for. */
 VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
-                                      size_t head, size_t rows, vae__arena *arena,
+                                      size_t head, size_t each, vae__arena *arena,
                                       vae_report *report) {
+    const size_t rows = m->rows * each;
     vae__parser p;
     vae__op op, last;
     vae__sink spell;
@@ -6785,12 +6791,13 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     spell.put = net->text ? vae__put_block : vae__put_nowhere;
     spell.block = net->text, spell.room = net->text_size;
     p.what = net->what, p.text = p.at = text, p.report = report;
-    for (net->count = 0; more; net->count++, in = op.out, last = op) {
+    net->first = m->count;
+    for (net->count = 0; more; net->count++, m->count++, in = op.out, last = op) {
         vae__tensor tensors[4];
         int i, final = 0;
         memset(&op, 0, sizeof op);
         memset(tensors, 0, sizeof tensors);
-        op.in = in;
+        op.in = in, op.net = net->what, op.each = each;
         if (!headed) {
             vae_status bad = vae__read_item(&p, &op, net->count, &more);
             if (bad) return bad;
@@ -6874,9 +6881,9 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         }
         if (vae__act_keeps_input(op.act) && !m->desc.inference)
             op.pre = vae__push_rows(arena, rows, op.out.dim);
-        if (net->ops) {
-            net->ops[net->count] = op;
-            if (op.layer == VAE__LAYER_CLOSE) net->ops[net->count - op.pair].pair = op.pair;
+        if (m->ops) {
+            m->ops[m->count] = op;
+            if (op.layer == VAE__LAYER_CLOSE) m->ops[m->count - op.pair].pair = op.pair;
         }
     }
     vae__put(&spell, "", 1);
@@ -6893,15 +6900,16 @@ VAE__INLINE int vae__learns_scale(const vae_desc *d) {
 /* Both strings and what the likelihood adds: the tensors in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
+    const size_t draws = d->inference ? 1 : (size_t)d->samples;
     vae__shape z;
     vae_status bad;
-    m->slot_count = m->parameters = 0;
+    m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows * (size_t)m->views,
-                        arena, report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, (size_t)m->views, arena,
+                        report);
     if (!bad)
-        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
+        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, draws, arena, report);
     if (!bad && vae__learns_scale(d)) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
@@ -6998,8 +7006,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         m->parallel.run = vae__pool_run, m->parallel.parts = d->threads;
     vae__plan_parts(m);
 
-    m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
-    m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
+    m->ops = (vae__op *)vae__push(arena, m->count, sizeof(vae__op));
     m->tensors = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
     m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
     m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
@@ -7375,7 +7382,7 @@ VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t 
     if (vae__in_unit(m)) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__has(m->enc.ops, VAE__BEYOND)))
+                      !vae__has(m->ops, VAE__BEYOND)))
             return 0;
     }
     return m->k->within(n, VAE__PIXEL_MAX, x);
@@ -7404,7 +7411,7 @@ typedef struct vae__pass {
     uint32_t first, time;  /* of the binarisation */
     size_t rows;
     int parts, backward, fresh; /* fresh: the first stage, which reads the pixels */
-    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
+    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
     float inverse;         /* of the variance, now */
@@ -7474,7 +7481,7 @@ VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
 VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     const float *mu = code->y + i * (size_t)m->views * 2 * latent;
     double sum = 0;
     size_t j;
@@ -7502,8 +7509,8 @@ VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dm
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->enc.ops[0].in.dim;
-    const float *w = m->w + m->enc.ops[0].weights;
+    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim;
+    const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7516,7 +7523,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *mu = m->enc.ops[m->enc.count - 1].y;
+    const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7552,8 +7559,8 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
 VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
-    const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const float *head = m->ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
+    const vae__op *last = &m->ops[m->count - 1];
     size_t j;
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
@@ -7572,7 +7579,7 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
 VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     double counted = 0;
     size_t i, j;
     for (j = 0; j < latent; j++) m->unit[j] = 0;
@@ -7623,7 +7630,17 @@ VAE__INLINE float *vae__part_room(const vae *m, int part) {
     return m->room ? m->room + (size_t)part * m->room_floats : NULL;
 }
 
-/* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
+/* What the encoder is given, and the input of op i. */
+VAE__PRIVATE const float *vae__seen(const vae__pass *p) {
+    const vae *m = p->m;
+    return m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+}
+VAE__PRIVATE const float *vae__input(const vae__pass *p, size_t i) {
+    const vae *m = p->m;
+    return i == m->dec.first ? m->z : i ? m->ops[i - 1].y : vae__seen(p);
+}
+
+/* One stage of a pass; half steps are those of vae__ops_bwd. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
@@ -7631,19 +7648,18 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent, dim = m->input.dim;
     const size_t samples = (size_t)d->samples, views = (size_t)m->views;
-    const size_t turn = m->enc.count, end = turn + m->dec.count; /* where the latents stand */
+    const size_t turn = m->dec.first, end = m->count; /* where the latents stand */
     const int draws = p->fwd_from < turn && p->fwd_to >= turn;
     const int ends = p->fwd_from < end && p->fwd_to == end;
     const int back = p->bwd_from > 2 * turn;
     const int crosses = p->bwd_from >= 2 * turn && p->bwd_to < 2 * turn;
     const int weighs = vae__weighs(m);
     const int penalties = d->sparse > 0 || d->contract > 0;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     const float share = (float)vae__div_d(1, (double)(p->rows * (weighs ? 1 : samples)));
     const float scale = d->no_recon ? 0 : share;
     const float factor = (float)vae__div_d(p->beta, (double)p->rows);
-    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-    const float *seen = m->seen ? m->seen : x;
+    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x, *seen = vae__seen(p);
     const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
@@ -7655,8 +7671,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->fwd_from < turn)
-        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), seen + from * views * dim,
-                     NULL);
+        vae__ops_fwd(&c, m->ops, p->fwd_from, vae__min(p->fwd_to, turn),
+                     p->fwd_from ? NULL : seen + from * views * dim);
     for (i = from; draws && i < to; i++) {
         m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
         m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
@@ -7675,8 +7691,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         }
         c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
-            vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
-                         p->fwd_to - turn, m->z + row * latent, NULL);
+            vae__ops_fwd(&c, m->ops, vae__max(p->fwd_from, turn), p->fwd_to,
+                         p->fwd_from > turn ? NULL : m->z + row * latent);
         for (i = row; ends && i < row + n; i++)
             m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
                                          x + i / samples * dim, scale,
@@ -7684,9 +7700,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
                                          m->dlogvar + i);
         for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
         if (back)
-            vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
-                         p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
-                         m->dz + row * latent);
+            vae__ops_bwd(&c, m->ops, p->bwd_from, vae__max(p->bwd_to, 2 * turn), turn,
+                         m->z + row * latent, m->dz + row * latent);
     }
     for (i = from; crosses && i < to; i++) {
         const float *head = code->y + i * views * 2 * latent;
@@ -7707,7 +7722,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->bwd_to < 2 * turn)
-        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to,
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, 2 * turn), p->bwd_to, 0,
                      seen + from * views * dim, NULL);
 }
 
@@ -7715,13 +7730,9 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
-    const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
-    const vae__net *net = decoder ? &m->dec : &m->enc;
-    const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-    const vae__walk c = vae__train_walk(m, p->rows * draws, draws);
+    const vae__walk c = vae__train_walk(m, p->rows * p->meet->each, p->meet->each);
+    const float *x = vae__input(p, (size_t)(p->meet - m->ops));
     size_t from, to;
-    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z : m->seen ? m->seen :
-                     m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
     vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
     if (from < to)
         p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
@@ -7734,10 +7745,9 @@ VAE__PRIVATE void vae__meet(vae__pass *p, const vae__op *op, int when) {
     p->parts = parts;
 }
 
-/* Op number i of both nets; NULL when rows do not meet there. */
+/* Op number i; NULL when rows do not meet there. */
 VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
-    const vae__op *op = i < m->enc.count ? &m->enc.ops[i] : &m->dec.ops[i - m->enc.count];
-    return op->layer->batch ? op : NULL;
+    return m->ops[i].layer->batch ? &m->ops[i] : NULL;
 }
 
 #ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
@@ -7747,16 +7757,13 @@ VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
 /* The next stage of the way back: to where the rows meet or enough has gathered. */
 VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     vae *m = p->m;
-    const size_t turn = m->enc.count;
     size_t i = p->bwd_to / 2, floats = 0;
     p->bwd_from = p->bwd_to;
     while (i && !vae__meeting(m, i - 1) && floats < VAE__STAGE_FLOATS) {
-        const int decoder = --i >= turn;
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        floats += p->rows * (size_t)(decoder ? m->desc.samples : m->views) *
-                  (op->in.dim + op->out.dim);
+        const vae__op *op = &m->ops[--i];
+        floats += p->rows * op->each * (op->in.dim + op->out.dim);
         /* the gradient of the KL must know the batch's */
-        if (m->desc.free_bits > 0 && i == turn) break;
+        if (m->desc.free_bits > 0 && i == m->dec.first) break;
     }
     p->bwd_to = i && vae__meeting(m, i - 1) ? 2 * i - 1 : 2 * i;
 }
@@ -7765,7 +7772,7 @@ VAE__PRIVATE void vae__stage_back(vae__pass *p) {
  * be. */
 VAE__PRIVATE int vae__run_stages(vae__pass *p) {
     vae *m = p->m;
-    const size_t end = m->enc.count + m->dec.count;
+    const size_t end = m->count;
     size_t i;
     int part;
     p->fwd_from = p->bwd_from = p->bwd_to = 0;
@@ -7807,7 +7814,7 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
 VAE__PRIVATE void vae__keep_batch(vae__pass *p) {
     vae *m = p->m;
     size_t i;
-    for (i = 0; i < m->enc.count + m->dec.count; i++)
+    for (i = 0; i < m->count; i++)
         if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
     for (i = 0; m->average && i < m->slot_count; i++)
         if (m->tensors[i].fixed)
@@ -7837,9 +7844,9 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
     for (i = 0; i < m->enc.count; i++) /* what meets the pixels first */
-        if (!vae__has(&m->enc.ops[i], VAE__SHOWS)) break;
+        if (!vae__has(&m->ops[i], VAE__SHOWS)) break;
     if (i < m->enc.count)
-        m->enc.ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
+        m->ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, m->penalty[i]);
@@ -7991,8 +7998,8 @@ VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t 
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
-    const float *x;
-    size_t rows, from, to; /* ops of both nets */
+    const vae__pass *pass;
+    size_t rows, from, to; /* ops */
     size_t pitch;          /* floats of m->piece for a part */
     int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
@@ -8001,7 +8008,7 @@ typedef struct vae__gradients {
 /* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->enc.ops[0].weights + from * 2 * latent;
+    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
     size_t i, j;
     for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
         for (j = 0; j < latent; j++)
@@ -8026,7 +8033,7 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
         to = vae__min(end, from + block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
-        if (!g->stored && m->mass && op == m->enc.ops && !tensor)
+        if (!g->stored && m->mass && op == m->ops && !tensor)
             vae__pull(m, from, to, dw);
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -8038,19 +8045,16 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
-    const size_t turn = m->enc.count;
     size_t i;
     int tensor;
     for (i = g->to; i-- > g->from;) {
-        const int decoder = i >= turn;
-        const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        vae__walk c = vae__train_walk(m, g->rows * draws, draws);
+        const vae__op *op = &m->ops[i];
+        vae__walk c = vae__train_walk(m, g->rows * op->each, op->each);
         c.room = vae__part_room(m, part);
         for (tensor = 0; tensor < op->tensor_count; tensor++)
             if (!m->tensors[op->tensor + (size_t)tensor].fixed)
                 vae__gradients_of(g, part, &c, op, tensor,
-                                  i == turn ? m->z : i ? op[-1].y : g->x);
+                                  g->pass ? vae__input(g->pass, i) : NULL);
     }
 }
 
@@ -8062,11 +8066,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
     size_t bad = SIZE_MAX, i;
     int part;
     memset(&g, 0, sizeof g);
-    g.m = m, g.rule = rule, g.stored = !p, g.to = m->enc.count + m->dec.count;
-    if (p) {
-        g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-        g.rows = p->rows;
-    }
+    g.m = m, g.rule = rule, g.stored = !p, g.to = m->count;
+    if (p) g.pass = p, g.rows = p->rows;
     g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
     if (g.parts > m->piece_parts) g.parts = m->piece_parts;
     g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
@@ -8159,18 +8160,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const size_t draws = p->rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
-    const vae__net *nets[2];
-    size_t i, n;
+    size_t i;
     vae__walk c = vae__train_walk(m, draws, (size_t)m->desc.samples);
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z, NULL); /* its last y was used up */
-    nets[0] = &m->enc, nets[1] = &m->dec;
-    for (n = 0; n < 2 && !name; n++) {
-        for (i = 0; i < nets[n]->count && !name; i++) {
-            const vae__op *op = &nets[n]->ops[i];
-            const size_t cells = (n ? draws : p->rows * (size_t)m->views) * op->out.dim;
-            if (op->tensor_count && !m->k->within(cells, FLT_MAX, op->y))
-                name = m->tensors[op->tensor].name;
-        }
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z); /* its last y was used up */
+    for (i = 0; i < m->count && !name; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
+            name = m->tensors[op->tensor].name;
     }
     return vae__step_failed(m, p, m->step > 0, "the loss is not finite; it began at ",
                             name ? name : "the latents or the likelihood", "");
@@ -8682,13 +8678,13 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *last = &m->enc.ops[m->enc.count - 1];
+    const vae__op *last = &m->ops[m->enc.count - 1];
     size_t from, to, i, j;
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     c = vae__use_walk(m, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, u->in + (u->at + from) * m->input.dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
     if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
     for (i = from; i < to; i++) {
         const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
@@ -8762,7 +8758,7 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *last = &m->ops[m->count - 1];
     size_t from, to, at, n;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     for (at = from; at < to; at += n) {
@@ -8772,8 +8768,8 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
         c = vae__use_walk(m, part, from, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->dec, 0, m->dec.count,
-                     u->in + (u->at + at) * (size_t)m->desc.latent, NULL);
+        vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
+                     u->in + (u->at + at) * (size_t)m->desc.latent);
         if (!vae__use_finite(u, part, at, n, y)) return;
         if (u->draw) {
             vae__address place = *u->draw;
@@ -8890,7 +8886,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1;
     double logvar = 0;
     size_t i, from, to;
@@ -8899,7 +8895,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     if (from == to) return;
     x = vae__use_pixels(u, from, to);
     c = vae__use_walk(m, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + from * dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
@@ -8908,7 +8904,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
             vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + from * latent, NULL);
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
     for (i = from; i < to; i++) {
@@ -8953,7 +8949,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1, mean;
     double logvar = 0;
     size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
@@ -8967,7 +8963,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         n = vae__min(to - at, room);
         c = vae__use_walk(m, part, base, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + at * dim, NULL);
+        vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
                n * 2 * latent * sizeof(float));
     }
@@ -8988,7 +8984,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
                 m->logw[base + j] =
                     (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
             }
-            vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
+            vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + base * latent);
             for (j = 0; j < n; j++) {
                 const float *out = last->y + base * last->pitch + j * m->outputs;
                 const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
