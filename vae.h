@@ -1535,6 +1535,13 @@ VAE__PRIVATE float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
     return (float *)vae__push(a, rows, width * sizeof(float));
 }
 
+/* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
+ * when; otherwise the pointer stays as it is. */
+#define VAE__PUSH(arena, place, type, rows, width, when)                                         \
+    do {                                                                                         \
+        if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
+    } while (0)
+
 /* Scratch: take a mark, push, go back to the mark in the same function. */
 VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
 VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
@@ -6517,6 +6524,7 @@ struct vae {
     void *block;           /* to be released; NULL in the caller's memory */
     size_t block_size, activations;
     vae__shape input;
+    char *input_text;      /* of it, canonical */
     vae__op *ops;          /* from the pixels to the decoder's output */
     size_t count;
     vae__net enc, dec;
@@ -6774,120 +6782,173 @@ VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
-/* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
- * the length of the canonical spelling, the widest row. With one it takes the activations from it,
- * and fills in what there is memory for. */
+/* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
+ * tensors, floats, the length of the canonical spelling), with memory it places what it counted. */
+typedef struct vae__planner {
+    vae *m;
+    vae__net *net;
+    size_t head;         /* numbers that the string must give for a row */
+    size_t each;         /* rows for an image */
+    vae__arena *arena;   /* where the activations stand; NULL: they are left out */
+    vae__parser p;
+    vae__sink spell;     /* the canonical spelling */
+    vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
+    int state;           /* what the op at work is: */
+    int final;           /* it is the decoder's last and gives what the likelihood needs */
+} vae__planner;
+enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_END };
+
+/* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
+ * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
+ * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
+VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
+    const int decoder = w->net == &w->m->dec;
+    vae__op *op = &w->op;
+    w->final = 0;
+    if (w->state == VAE__AT_ITEMS) {
+        int more;
+        const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
+        if (bad) return bad;
+        if (more) {
+            if (w->net->count && !vae__has(&w->last, VAE__OPENS) && op->layer != VAE__LAYER_CLOSE)
+                vae__putf(&w->spell, ", ");
+            vae__spell_item(&w->spell, op);
+            w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
+            return VAE_OK;
+        }
+        w->state = VAE__AT_HEAD;
+        if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
+    } else {
+        const int spread = !decoder && w->state == VAE__AT_HEAD && vae__spreads(&w->m->desc);
+        w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
+    }
+    op->out = op->in;
+    if (w->state == VAE__AT_HEAD) {
+        op->layer = VAE__LAYER_DENSE;
+        op->n = (int)w->head;
+        vae__shape_flat(&op->out, w->head);
+        w->final = decoder;
+    } else if (w->state == VAE__AT_SPREAD) {
+        op->layer = VAE__LAYER_SPREAD;
+        op->n = (int)w->m->desc.head, op->kh = (int)w->m->desc.code;
+    }
+    return VAE_OK;
+}
+
+/* What the op asks of the whole model: a number for its random numbers, the classes of images. */
+VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    if (vae__has(op, VAE__DRAWS)) op->number = ++m->random_layers;
+    if (vae__has(op, VAE__CLASS)) {
+        if (m->classes && m->classes != op->n)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "%s: a layer %s %d beside one of %d "
+                             "classes", w->p.what, op->layer->name, op->n, m->classes);
+        m->classes = op->n;
+    }
+    if (op->number && m->views > 1 && w->net == &m->enc)
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
+                         "it goes together with neither dropout nor noise there");
+    if (op->number > 255)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
+                         w->p.what);
+    return VAE_OK;
+}
+
+/* The op's tensors, in file order, and the largest pieces that their gradients are made in. */
+VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    vae__tensor tensors[4];
+    int i;
+    memset(tensors, 0, sizeof tensors);
+    op->tensor = m->slot_count;
+    op->weights = m->parameters;
+    op->tensor_count = op->layer->tensors ? op->layer->tensors(op, tensors) : 0;
+    if (w->final) m->visible_count = 0;
+    for (i = 0; i < op->tensor_count; i++) {
+        const vae__tensor *t = &tensors[i];
+        const size_t wide = t->shape[t->rank - 1], before = m->parameters;
+        if (w->final && i == 1) m->visible_bias = before, m->visible_count = wide;
+        if (!vae__add_slot(m, op->net, op, w->net->count, w->state == VAE__AT_HEAD, t))
+            return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: the network is too large", w->p.what);
+        if (!t->fixed) { /* a bias is one row */
+            const size_t count = m->parameters - before;
+            const size_t piece = vae__min(op->grad_block, count / wide) * wide;
+            m->piece_floats = vae__max(m->piece_floats, piece);
+            m->tensor_floats = vae__max(m->tensor_floats, count);
+            m->tensor_wide = vae__max(m->tensor_wide, wide);
+        }
+    }
+    if (op->layer == VAE__LAYER_ACT && w->last.layer && w->last.act == VAE_ACT_IDENTITY &&
+        m->tensors)
+        for (i = 0; i < w->last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
+            m->tensors[w->last.tensor + (size_t)i].relu = vae__act_is_relu(op->act);
+    return VAE_OK;
+}
+
+/* The op's buffers. In training each op has its own, so that backward finds what forward left.
+ * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
+ * which is wanted once more at the end of the group. */
+VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int train = !m->desc.inference, use = !train;
+    /* numbers that only pass stay where they are; the gradient of the last op takes the place of
+     * its output, which the likelihood has read by then */
+    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
+                     op->act == VAE_ACT_IDENTITY;
+    const int group = use && vae__has(op, VAE__OPENS);
+    const size_t rows = op->rows, wide = op->out.dim;
+    VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
+    VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
+    if (same) op->y = w->last.y, op->dy = w->last.dy;
+    if (train && w->final) op->dy = op->y;
+    if (use && !group) op->y = m->turn[w->net->count & 1];
+}
+
+/* Compiles one string and its head. */
 VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
                                       size_t head, size_t each, vae__arena *arena,
                                       vae_report *report) {
-    const size_t rows = m->rows * each;
-    vae__parser p;
-    vae__op op, last;
-    vae__sink spell;
-    int more = 1, headed = 0;
-    memset(&last, 0, sizeof last);
-    memset(&spell, 0, sizeof spell);
-    memset(&p, 0, sizeof p);
-    spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    spell.block = net->text, spell.room = net->text_size;
-    p.what = net->what, p.text = p.at = text, p.report = report;
+    vae__planner w;
+    memset(&w, 0, sizeof w);
+    w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
+    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
+    w.spell.block = net->text, w.spell.room = net->text_size;
     net->first = m->count;
-    for (net->count = 0; more; net->count++, m->count++, in = op.out, last = op) {
-        vae__tensor tensors[4];
-        int i, final = 0;
-        memset(&op, 0, sizeof op);
-        memset(tensors, 0, sizeof tensors);
-        op.in = in, op.net = net->what, op.each = each;
-        if (!headed) {
-            vae_status bad = vae__read_item(&p, &op, net->count, &more);
-            if (bad) return bad;
-        }
-        if (more && !headed) {
-            if (net->count && !vae__has(&last, VAE__OPENS) && op.layer != VAE__LAYER_CLOSE)
-                vae__putf(&spell, ", ");
-            vae__spell_item(&spell, &op);
-            final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
-        } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
-            op.layer = VAE__LAYER_SPREAD;
-            op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
-            op.out = in;
-            more = 0;
-        } else { /* the end: a head, unless the decoder's last layer is one already */
-            if (net == &m->dec && last.layer && vae__is_head(&last, head)) break;
-            op.layer = VAE__LAYER_DENSE;
-            op.n = (int)head;
-            vae__shape_flat(&op.out, head);
-            headed = 1;
-            more = net == &m->enc && vae__spreads(&m->desc);
-            final = net == &m->dec;
-        }
-        op.tensor = m->slot_count;
-        op.weights = m->parameters;
-        op.tensor_count = op.layer->tensors ? op.layer->tensors(&op, tensors) : 0;
-        op.pitch = m->desc.inference ? m->widest : op.out.dim;
-        op.rows = rows;
-        op.holes = last.layer ? last.act == VAE_ACT_RELU : net == &m->enc;
-        if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
-        if (vae__has(&op, VAE__DRAWS)) op.number = ++m->random_layers;
-        if (vae__has(&op, VAE__CLASS)) {
-            if (m->classes && m->classes != op.n)
-                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer %s %d beside one of %d "
-                                 "classes", p.what, op.layer->name, op.n, m->classes);
-            m->classes = op.n;
-        }
-        if (op.number && m->views > 1 && net == &m->enc)
-            return vae__fail(report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
-                             "it goes together with neither dropout nor noise there");
-        if (op.number > 255)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
-                             p.what);
-        if (final) m->visible_count = 0;
-        for (i = 0; i < op.tensor_count; i++) {
-            const vae__tensor *t = &tensors[i];
-            const size_t wide = t->shape[t->rank - 1];
-            const size_t before = m->parameters;
-            if (final && i == 1) m->visible_bias = m->parameters, m->visible_count = wide;
-            if (!vae__add_slot(m, net->what, &op, net->count, headed, t))
-                return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
-            if (!t->fixed) { /* a bias is one row */
-                const size_t count = m->parameters - before;
-                const size_t piece = vae__min(op.grad_block, count / wide) * wide;
-                m->piece_floats = vae__max(m->piece_floats, piece);
-                m->tensor_floats = vae__max(m->tensor_floats, count);
-                m->tensor_wide = vae__max(m->tensor_wide, wide);
-            }
-        }
+    for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
+        vae__op *op = &w.op;
+        vae_status bad;
+        memset(op, 0, sizeof *op);
+        op->in = in, op->net = net->what, op->each = each, op->rows = m->rows * each;
+        bad = vae__next_op(&w);
+        if (bad) return bad;
+        if (w.state == VAE__AT_END) break;
+        op->pitch = m->desc.inference ? m->widest : op->out.dim;
+        op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
+        if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+        bad = vae__plan_flags(&w);
+        if (!bad) bad = vae__plan_tensors(&w);
+        if (bad) return bad;
         if (net->count >= VAE__MAX_ITEMS)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
+            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", net->what,
                              (int)VAE__MAX_ITEMS);
-        if (op.out.dim > m->widest) m->widest = op.out.dim;
-        if (op.room > m->room_floats) m->room_floats = op.room;
-        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->tensors)
-            for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
-                m->tensors[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
-        if (!arena) continue;
-        op.own = vae__push_floats(arena, op.own_floats);
-        op.kept = vae__push_rows(arena, rows, op.row_floats);
-        if (!m->desc.inference) {
-            /* another shape of the same numbers needs no copy of them */
-            const int same = last.layer && !final && vae__has(&op, VAE__PASSES) &&
-                             op.act == VAE_ACT_IDENTITY;
-            op.y = same ? last.y : vae__push_rows(arena, rows, op.out.dim);
-            op.dy = same ? last.dy : final ? op.y : vae__push_rows(arena, rows, op.out.dim);
-        } else if (vae__has(&op, VAE__OPENS)) { /* wanted again at the end of the group */
-            op.y = vae__push_rows(arena, rows, m->widest);
-        } else {
-            op.y = m->turn[net->count & 1];
-        }
-        if (vae__act_keeps_input(op.act) && !m->desc.inference)
-            op.pre = vae__push_rows(arena, rows, op.out.dim);
+        m->widest = vae__max(m->widest, op->out.dim);
+        m->room_floats = vae__max(m->room_floats, op->room);
+        if (arena) vae__plan_buffers(&w);
         if (m->ops) {
-            m->ops[m->count] = op;
-            if (op.layer == VAE__LAYER_CLOSE) m->ops[m->count - op.pair].pair = op.pair;
+            m->ops[m->count] = *op;
+            if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
         }
     }
-    vae__put(&spell, "", 1);
-    net->text_size = spell.count;
+    vae__put(&w.spell, "", 1);
+    net->text_size = w.spell.count;
     return VAE_OK;
 }
 
@@ -6968,6 +7029,65 @@ VAE__INLINE int vae__has_curve(vae_act act) {
            act == VAE_ACT_SIGMOID;
 }
 
+/* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
+VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
+    const size_t n = m->parameters;
+    char *block = NULL;
+    VAE__PUSH(a, m->ops, vae__op, m->count, 1, 1);
+    VAE__PUSH(a, m->tensors, vae__slot, m->slot_count, 1, 1);
+    VAE__PUSH(a, m->enc.text, char, m->enc.text_size, 1, 1);
+    VAE__PUSH(a, m->dec.text, char, m->dec.text_size, 1, 1);
+    VAE__PUSH(a, m->input_text, char, VAE__SHAPE_TEXT, 1, 1);
+    VAE__PUSH(a, m->w, float, n, 1, !borrowed);
+    VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
+    VAE__PUSH(a, m->m, float, n, 1, train);
+    VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
+    if (pool) m->pool = (vae_pool *)(void *)block;
+}
+
+/* What a batch needs, before the buffers of the ops. */
+VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference;
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
+    VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->eps, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->recon, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
+    VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
+    VAE__PUSH(a, m->dlogvar, float, m->z_rows, 1, train);
+    VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
+    VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->turn[1], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->room, float, m->rows ? (size_t)m->parts : 0, m->room_floats, 1);
+}
+
+/* Small ones come last: before the activations they made a convolutional step 10 % slower, by
+ * moving those to where they want the same lines of the cache. */
+VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, 2 * latent, 1);
+    VAE__PUSH(a, m->keep, float, latent, 1, 1);
+    VAE__PUSH(a, m->unit, double, 3, latent, 1);
+    VAE__PUSH(a, m->weight, float, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->logw, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, m->bound, double, m->rows, 1, train);
+    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
+    VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -6975,7 +7095,6 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
     int exact; /* `contract` in closed form */
-    char *input;
     size_t place;
     vae__parser p;
     vae_status bad;
@@ -7006,66 +7125,19 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         m->parallel.run = vae__pool_run, m->parallel.parts = d->threads;
     vae__plan_parts(m);
 
-    m->ops = (vae__op *)vae__push(arena, m->count, sizeof(vae__op));
-    m->tensors = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
-    m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
-    m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
-    input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
-    if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
-    if (train) {
-        if (d->keep_gradients || d->clip > 0) m->g = vae__push_floats(arena, m->parameters);
-        m->m = vae__push_floats(arena, m->parameters);
-        if (d->optimizer != VAE_OPTIMIZER_SGD) m->v = vae__push_floats(arena, m->parameters);
-    }
-    if (d->ema > 0) m->average = vae__push_floats(arena, m->parameters);
-    if (d->threads > 1 && !d->parallel.run)
-        m->pool = (vae_pool *)vae__push(arena, 1, vae__pool_size(d->threads));
-
+    vae__lay_parameters(m, arena, borrowed);
     place = vae__mark(arena);
-    m->x = vae__push_rows(arena, m->rows, m->input.dim);
-    m->index = (uint32_t *)vae__push(arena, m->rows, sizeof(uint32_t));
-    m->eps = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    m->kl = vae__push_floats(arena, m->rows);
-    if (train) {
-        if (d->visible_bias == VAE_BIAS_MEAN)
-            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
-        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-        m->dlogvar = vae__push_floats(arena, m->z_rows);
-        m->piece = vae__push_floats(arena, m->piece_all);
-    } else {
-        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
-        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
-    }
-    m->room = vae__push_rows(arena, m->rows ? (size_t)m->parts : 0, m->room_floats);
+    vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
-    /* small ones come last: before the activations they made a convolutional step 10 % slower, by
-     * moving those to where they want the same lines of the cache */
-    m->labels = (int32_t *)vae__push(arena, m->rows, sizeof(int32_t));
-    m->heads = vae__push_rows(arena, m->rows, 2 * (size_t)d->latent);
-    m->keep = vae__push_floats(arena, (size_t)d->latent);
-    m->unit = (double *)vae__push(arena, 3 * (size_t)d->latent, sizeof(double));
-    m->weight = vae__push_floats(arena, m->z_rows);
-    m->logw = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    if (train) {
-        m->penalty = (double *)vae__push(arena, m->rows, sizeof(double));
-        m->bound = (double *)vae__push(arena, m->rows, sizeof(double));
-        if (m->views > 1 || d->corrupt)
-            m->seen = vae__push_rows(arena, m->rows * (size_t)m->views, m->input.dim);
-        if (exact && d->contract > 0) {
-            m->norm = vae__push_floats(arena, (size_t)d->latent);
-            m->mass = vae__push_floats(arena, (size_t)d->latent);
-        }
-    }
+    vae__lay_small(m, arena, exact);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
     if (arena->base) {
-        vae__spell_shape(&m->input, input);
-        m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+        vae__spell_shape(&m->input, m->input_text);
+        m->desc.input = m->input_text, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
     }
     return VAE_OK;
 }
