@@ -1567,15 +1567,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     return a->base ? a->base + end : NULL;
 }
 
-VAE__PRIVATE float *vae__push_floats(vae__arena *a, size_t count) {
-    return (float *)vae__push(a, count, sizeof(float));
-}
-
-/* rows x width floats; a width is at most VAE_MAX_DIM. */
-VAE__PRIVATE float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
-    return (float *)vae__push(a, rows, width * sizeof(float));
-}
-
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
  * when; otherwise the pointer stays as it is. */
 #define VAE__PUSH(arena, place, type, rows, width, when)                                         \
@@ -11549,8 +11540,8 @@ VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
 
 VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size_t have,
                                        size_t want, const char *what) {
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file is "
-                        "truncated: %z are missing", place + have, in->of, want, what, want - have);
+    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file "
+                        "is truncated: %z are missing", place + have, in->of, want, what, want - have);
 }
 
 /* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
@@ -11600,8 +11591,8 @@ VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need,
     size_t more = 0;
     vae_status bad;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
-                            "more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
+                            " more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
     d->block = vae__alloc_for(&in->from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;
