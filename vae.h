@@ -11541,7 +11541,8 @@ VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
 VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size_t have,
                                        size_t want, const char *what) {
     return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file "
-                        "is truncated: %z are missing", place + have, in->of, want, what, want - have);
+                        "is truncated: %z are missing", place + have, in->of, want, what,
+                        want - have);
 }
 
 /* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
