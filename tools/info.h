@@ -39,7 +39,7 @@ static int info(options *o)
         int in_steps;
         if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
         value = value_text(&file, &flags[i]);
-        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup)
+        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup_steps)
                 || flags[i].at == AT(cycle);
         say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
             in_steps ? " (steps)" : "");

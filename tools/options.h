@@ -216,7 +216,7 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
      "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
      "stages"},
-    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau), 1, 1e6, "10",
+    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau_epochs), 1, 1e6, "10",
      "without a lower test loss before the rate is cut. Implies --schedule plateau"},
     {TRAIN | SETTING, "--lr-factor", REAL, "F", AT(desc.lr_factor), 1e-9, 1, "0.5",
      "plateau: what a cut multiplies the rate by"},

@@ -36,7 +36,7 @@ static int shows(const vae_desc *d)
 {
     const int bound = d->objective != VAE_OBJECTIVE_ELBO;
     const int other = d->sparse > 0 || d->contract > 0 || d->no_kl || d->no_recon
-                      || d->free_bits > 0 || d->warmup || d->beta < 1 || d->beta > 1;
+                      || d->free_bits > 0 || d->warmup_steps || d->beta < 1 || d->beta > 1;
     return (bound ? SHOWS_BOUND : 0) | (other ? SHOWS_LOSS : 0);
 }
 

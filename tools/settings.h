@@ -25,9 +25,9 @@ static void settle(options *o, double steps_per_epoch)
     if (o->objective == OBJECTIVE_AE) d->no_noise = 1;
     if (!(d->beta1 > 0)) d->beta1 = 1e-30; /* 0 would be the default there */
     if (!(d->beta2 > 0)) d->beta2 = 1e-30;
-    d->warmup = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
-    d->cycle = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
-    if (o->cycle > 0 && (!d->warmup || !d->cycle))
+    d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
+    if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
         die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
     if (next_piece(&corrupt, ':', word, sizeof word)) {
         int found = vae_choice_find(VAE_CHOICE_CORRUPT, word);
@@ -75,8 +75,8 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
     vae_get_desc(model, &o->desc);
     o->objective = objective_of(&o->desc);
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
-    o->warmup = (double)o->desc.warmup / steps_per_epoch;
-    o->cycle = (double)o->desc.cycle / steps_per_epoch;
+    o->warmup = (double)o->desc.warmup_steps / steps_per_epoch;
+    o->cycle = (double)o->desc.cycle_steps / steps_per_epoch;
     o->corrupt = o->corrupt_text;
     used = (size_t)snprintf(o->corrupt_text, sizeof o->corrupt_text, "%s",
                             vae_choice_name(VAE_CHOICE_CORRUPT, (int)o->desc.corrupt));
@@ -216,12 +216,12 @@ static int acts(const options *o, const flag *f)
     if (f->at == AT(desc.categories)) return d->likelihood == VAE_LIKELIHOOD_CATEGORICAL;
     if (f->at == AT(beta)) return !no_kl;
     if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
-    if (f->at == AT(cycle)) return d->warmup > 0;
+    if (f->at == AT(cycle)) return d->warmup_steps > 0;
     if (f->at == AT(desc.no_noise)) return o->objective != OBJECTIVE_AE;
     if (f->at == AT(desc.samples)) return !d->no_noise;
     if (f->at == AT(desc.lr)) return !stages;
     if (f->at == AT(stages)) return stages;
-    if (f->at == AT(desc.plateau) || f->at == AT(desc.lr_factor))
+    if (f->at == AT(desc.plateau_epochs) || f->at == AT(desc.lr_factor))
         return d->schedule == VAE_SCHEDULE_PLATEAU;
     if (f->at == AT(desc.momentum)) return !adam;
     if (f->at == AT(desc.beta1) || f->at == AT(desc.beta2) || f->at == AT(desc.adam_eps))

@@ -121,8 +121,8 @@ static void check_same_images(const options *o, const vae_desc *d, const vae_inf
                               const dataset *images)
 {
     const uint64_t steps = (uint64_t)steps_per_epoch(images, d->batch);
-    const int matters = d->schedule != VAE_SCHEDULE_CONSTANT || d->patience || d->cycle
-                        || at->step < d->warmup || o->best;
+    const int matters = d->schedule != VAE_SCHEDULE_CONSTANT || d->patience || d->cycle_steps
+                        || at->step < d->warmup_steps || o->best;
     if (matters && (at->step < at->epoch * steps || at->step > (at->epoch + 1) * steps)
         && at->epoch < (uint64_t)d->epochs)
         die(MISUSED, "%s has done %llu steps in %llu epochs, but %zu images make %llu steps of an "
