@@ -35,6 +35,23 @@ static const char *const stems[2][STEMS] = {
      "/t10k-images.idx4-ubyte"}
 };
 
+/* Whether a folder's file of this name is one of a set: images or labels in IDX, or CIFAR-10's. */
+static int is_of_a_set(const char *name)
+{
+    static const char *const labels[4] = {"train-labels-idx1-ubyte", "train-labels.idx1-ubyte",
+                                          "t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"};
+    const size_t n = strlen(name) - (ends_with(name, ".gz") ? 3 : 0);
+    for (int i = 0; i < 2 * STEMS; i++) {
+        const char *stem = stems[i / STEMS][i % STEMS] + 1;
+        if (strlen(stem) == n && strncmp(name, stem, n) == 0) return 1;
+    }
+    for (int i = 0; i < 4; i++)
+        if (strlen(labels[i]) == n && strncmp(name, labels[i], n) == 0) return 1;
+    return strcmp(name, "test_batch.bin") == 0
+           || (strncmp(name, "data_batch_", 11) == 0 && name[11] >= '1' && name[11] <= '5'
+               && strcmp(name + 12, ".bin") == 0);
+}
+
 static int is_built_in(const char *where)
 {
     return strcmp(where, "digits") == 0 || strcmp(where, "shapes") == 0;

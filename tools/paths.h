@@ -61,11 +61,7 @@ static int same_file(const char *a, const char *b)
  * where there is no such set; 0: --data does not read it. */
 static int role_in_data(const char *name)
 {
-    static const char *const sets[] = {"train-images", "train-labels", "t10k-images",
-                                       "t10k-labels", "data_batch_", "test_batch."};
-    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
-        if (strncmp(name, sets[i], strlen(sets[i])) == 0) return 2;
-    return images__is_name(name);
+    return is_of_a_set(name) ? 2 : images__is_name(name);
 }
 
 /* Whether `path` is, or would become, one of the files that are read from a folder. */
@@ -155,6 +151,7 @@ static void check_pair(const named *to, const named *other)
 static void claim_targets(const options *o)
 {
     named paths[FLAGS + 3];
+    const char *to_stdout = NULL;
     size_t count;
     for (size_t i = 0; i < FLAGS; i++) {
         const flag *f = &flags[i];
@@ -164,6 +161,10 @@ static void claim_targets(const options *o)
         path = *(const char *const *)((const char *)o + f->at);
         if (!path) continue;
         if (f->lo > 0 && is_stdout(path)) {
+            if (to_stdout)
+                die(MISUSED, "%s and %s would both go to stdout; name a file for one of them",
+                    to_stdout, f->name);
+            to_stdout = f->name;
             screen.out = stderr;
             continue;
         }

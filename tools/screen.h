@@ -25,20 +25,6 @@ static void screen_break(void)
     screen.drawn = 0;
 }
 
-/* Bytes of the character at `s` if a terminal may see it; 0: it is a control character (of 7 bits,
- * of 8 bits, or in UTF-8), or a byte that UTF-8 does not begin with and an old terminal obeys. */
-static size_t harmless(const char *s)
-{
-    const unsigned char *c = (const unsigned char *)s;
-    size_t n = c[0] < 0xc2 ? 1 : c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : c[0] < 0xf5 ? 4 : 1;
-    if (c[0] < 0x20 || c[0] == 0x7f) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((c[i] & 0xc0) != 0x80) n = 1;
-    if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90)) n = 1; /* not shortest */
-    if (n == 1 && c[0] >= 0x80 && c[0] < 0xa0) return 0;
-    return n == 2 && c[0] == 0xc2 && c[1] < 0xa0 ? 0 : n;
-}
-
 /* As printf would print it, for the caller to free(). NULL: no memory. */
 static char *formatted(const char *format, va_list args)
 {
@@ -56,19 +42,21 @@ static char *formatted(const char *format, va_list args)
 }
 
 /* A message for the caller to free(). What comes with its arguments, such as the name of a file,
- * has its control characters spelled, as in \x1b. The newlines of `format` stay: where they are is
- * found by formatting twice, with another character in their place. NULL: no memory. */
+ * is shown as a vae_report shows it: control characters, marks of direction and bytes that are not
+ * UTF-8 become \x1b. The newlines of `format` stay: where they are is found by formatting twice,
+ * with another character in their place. NULL: no memory. */
 static char *message(const char *format, va_list args)
 {
     char *swapped = (char *)malloc(strlen(format) + 1), *plain = formatted(format, args);
-    char *other = NULL, *out = plain ? (char *)malloc(4 * strlen(plain) + 1) : NULL, *at = out;
+    const size_t size = plain ? strlen(plain) : 0;
+    char *other = NULL, *out = plain ? (char *)malloc(4 * size + 1) : NULL, *at = out;
     for (size_t i = 0; swapped && (i == 0 || format[i - 1]); i++)
         swapped[i] = format[i] == '\n' ? '\f' : format[i];
     if (out && swapped) other = formatted(swapped, args);
-    for (size_t i = 0, n; other && plain[i]; i += n) {
-        n = plain[i] != other[i] ? 1 : harmless(plain + i);
-        if (n) memcpy(at, plain + i, n), at += n;
-        else n = 1, at += snprintf(at, 5, "\\x%02x", (unsigned)(unsigned char)plain[i]);
+    for (size_t i = 0, n, width; other && i < size; i += n) {
+        n = vae__piece((const unsigned char *)plain + i, size - i, &width);
+        if (n == width || plain[i] != other[i]) memcpy(at, plain + i, n), at += n;
+        else at += snprintf(at, 5, "\\x%02x", (unsigned)(unsigned char)plain[i]);
     }
     if (other) *at = '\0';
     else free(out), out = NULL;
