@@ -620,6 +620,17 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
 /* Name number i of the settings, counted from 0; NULL behind the last. */
 VAE_API const char *vae_desc_name(int i);
 
+/* For help texts. The values that a setting may have, other than the 0 that stands for its default:
+ * "1 to 16777216", "0 or 1", the words of a choice as in "adam, adamw, sgd, adam_iwae"; nothing for
+ * texts, whose parsers say what they take.
+ *   text      (size)  out, with a zero byte; 300 bytes are enough
+ * Errors: ERR_NULL, ERR_VALUE (no such name), ERR_SIZE. */
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report);
+
+/* Makes a description in which every setting has the value of its default: `latent` is 20, where {0}
+ * has 0 in its place. `input` has no default and is NULL. */
+VAE_API void vae_desc_defaults(vae_desc *desc);
+
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
  * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
@@ -7190,31 +7201,38 @@ VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *repor
 }
 
 /* "latent: expected a whole number from 1 to 16777216, found 'many'" */
+VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
+    const char *word;
+    int i;
+    switch (f->kind) {
+    case VAE__TEXT: break;
+    case VAE__FLAG: vae__putf(s, "0 or 1"); break;
+    case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
+    case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL: vae__putf(s, "%f to %f", f->low, f->high); break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(s, i ? ", %s" : "%s", word);
+        break;
+    default:
+        vae__putf(s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+    }
+}
+
 VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
+    const char *noun = f->kind == VAE__INT || f->kind == VAE__U64 ? "a whole number from " :
+                       f->kind == VAE__REAL ? "a number from " :
+                       f->kind == VAE__CHOICE ? "one of " : "";
     char text[200];
-    const char *word;
     vae__sink s;
-    int i;
     memset(&s, 0, sizeof s);
     memset(text, 0, sizeof text);
     s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
-    switch (f->kind) {
-    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
-    case VAE__INT:
-        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
-        break;
-    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
-    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
-    case VAE__CHOICE:
-        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
-            vae__putf(&s, i ? ", %s" : "one of %s", word);
-        break;
-    default:
-        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
-                  "most %d of them", f->high, VAE_MAX_STAGES);
-    }
-    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+    vae__put_rule(&s, f);
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s%s, found %q", f->name, noun, text,
+                     found);
 }
 
 /* One setting from text into a description; on failure it stays as it was. */
@@ -7241,11 +7259,29 @@ VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *va
     VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
 }
 
+/* The value of a setting in a description, or its rule where desc is NULL, as a text. */
+VAE__PRIVATE vae_status vae__field_as_text(const vae_desc *desc, const vae__field *f, char *text,
+                                           size_t size, vae_report *report) {
+    vae__sink s;
+    int pass;
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    for (pass = 0; pass < 2; pass++) {
+        if (desc) vae__put_field(&s, desc, f, 0);
+        else vae__put_rule(&s, f);
+        if (!pass && s.count >= size)
+            return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                             s.count + 1, size);
+        if (!pass) s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    }
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+
 VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
                                          size_t size, vae_report *report) {
     const vae__field *f;
     vae_desc settled;
-    vae__sink s;
     if (!desc || !name || !text)
         return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
     f = vae__find_field(name);
@@ -7255,20 +7291,32 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
-    vae__put_field(&s, desc, f, 0);
-    if (s.count >= size)
-        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
-                         s.count + 1, size);
-    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
-    vae__put_field(&s, desc, f, 0);
-    vae__put(&s, "", 1);
-    return VAE_OK;
+    return vae__field_as_text(desc, f, text, size, report);
 }
+
 VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
                                 vae_report *report) {
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_rule(const char *name, char *text, size_t size,
+                                          vae_report *report) {
+    const vae__field *f;
+    if (!name || !text) return vae__fail(report, VAE_ERR_NULL, "name and text must be given");
+    f = vae__find_field(name);
+    return f ? vae__field_as_text(NULL, f, text, size, report) :
+               vae__no_such_setting(name, report);
+}
+
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report) {
+    VAE__GUARDED(vae__do_desc_rule(name, text, size, report));
+}
+
+VAE_API void vae_desc_defaults(vae_desc *desc) {
+    int i;
+    if (!desc) return;
+    memset(desc, 0, sizeof *desc);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
 
 /* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
