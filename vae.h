@@ -9377,7 +9377,7 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
 /* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
-    vae_status (*read)(struct vae__reader *r, void *to, size_t want, size_t *got);
+    vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
     const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
@@ -9398,7 +9398,7 @@ VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const ch
                                         vae_report *report) {
     vae__reader r;
     memset(&r, 0, sizeof r);
-    r.read = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
+    r.pull = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
     r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
@@ -9420,7 +9420,7 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     *r = vae__reader_of(NULL, SIZE_MAX, path, report);
-    r->read = vae__read_file;
+    r->pull = vae__read_file;
     errno = 0;
 #ifdef VAE__POSIX
     r->file = vae__open(path, plain ? O_RDONLY | O_NONBLOCK : O_RDONLY, 0);
@@ -10875,7 +10875,7 @@ VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allo
     if (r->at) memcpy(more, *block, r->at);
     vae__release(a, *block, *room);
     *block = more, *room = want;
-    return r->read(r, more + r->at, want - r->at, &got);
+    return r->pull(r, more + r->at, want - r->at, &got);
 }
 
 VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
@@ -10960,7 +10960,7 @@ typedef struct vae__bits {
 } vae__bits;
 
 typedef struct vae__gzip {
-    vae__reader reader;  /* of what is unpacked; first: its `read` casts back */
+    vae__reader reader;  /* of what is unpacked; first: its `pull` casts back */
     vae__reader *packed;
     vae_status status;   /* the first failure: everything read after it is zero */
     int next, raw;       /* what comes next; raw: deflate alone */
@@ -11037,7 +11037,7 @@ VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     }
     memmove(g->in, g->in + from, g->real - from);
     g->base += from, g->b.at -= from, g->real -= from;
-    g->status = g->packed->read(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
+    g->status = g->packed->pull(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
     g->b.end = g->real + (g->ended ? VAE__GZ_PAD : 0);
@@ -11379,7 +11379,7 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
     if (!g) return NULL;
     memset(g, 0, offsetof(vae__gzip, in));
     g->reader = vae__reader_of(NULL, SIZE_MAX, NULL, NULL);
-    g->reader.read = vae__gz_read;
+    g->reader.pull = vae__gz_read;
     g->reader.from = packed->from, g->reader.of = " of the unpacked data";
     g->packed = packed;
     g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
@@ -11443,7 +11443,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
-    vae_status bad = in->read(in, (unsigned char *)to + have, want - have, &got);
+    vae_status bad = in->pull(in, (unsigned char *)to + have, want - have, &got);
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
@@ -11493,7 +11493,7 @@ VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need,
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->read(in, &extra, 1, &more);
+    if (!bad) bad = in->pull(in, &extra, 1, &more);
     if (!bad && more)
         bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
@@ -11511,7 +11511,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__gzip *g = NULL;
     vae_data d;
     size_t have = 0, need = 0, total = 0;
-    vae_status bad = file->read(file, head, 4, &have);
+    vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
     if (!bad && have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
