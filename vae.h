@@ -105,7 +105,7 @@
  *         vae__twice(c, op, w, dy, dx);
  *     }
  *
- *     {"twice", "twice", "unchanged", "", NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
+ *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -119,7 +119,8 @@
  *                           it is the ELBO, whose KL is known exactly: the same bits as elbo
  *     objective dreg        the same loss; the encoder's gradient in its doubly reparameterised
  *                           form, which has less noise (Tucker et al. 2019)
- *     beta, warmup, cycle   beta rises from 0 over `warmup` steps, every `cycle` steps anew
+ *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
+ *     cycle_steps           `cycle_steps` steps
  *     free_bits             sum over latents of max(free_bits, mean of its KL over the batch) in
  *                           place of kl: below that a latent's KL is not pushed down
  *     no_kl, no_recon       reconstruction only, KL only
@@ -207,7 +208,8 @@
  * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
  * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
  * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
- * epoch e can be asked alone (vae_shuffle). kl warm-up: beta * min(1, step / warmup), step from 0.
+ * epoch e can be asked alone (vae_shuffle).
+ * KL warm-up: beta * min(1, step / warmup_steps), step from 0.
  * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
  * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
  * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
@@ -494,8 +496,8 @@ typedef struct vae_desc {
     int no_recon;        /* 1: the KL alone */
     int no_noise;        /* 1: z = mu, an autoencoder */
     int samples;         /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
-    uint64_t warmup;     /* steps over which beta rises linearly from 0. 0: none */
-    uint64_t cycle;      /* steps after which it begins anew at 0. 0: never */
+    uint64_t warmup_steps; /* steps over which beta rises linearly from 0. 0: none */
+    uint64_t cycle_steps;  /* steps after which it begins anew at 0. 0: never */
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
@@ -517,7 +519,7 @@ typedef struct vae_desc {
     uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
     int stage_count;     /* stages: how many of `stages` are given */
     vae_lr_stage stages[VAE_MAX_STAGES];
-    int plateau;         /* plateau: epochs without a lower test loss before a cut. 0: 10. After
+    int plateau_epochs;  /* plateau: epochs without a lower test loss before a cut. 0: 10. After
                             65536 cuts the rate stays */
     double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
@@ -1565,14 +1567,12 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     return a->base ? a->base + end : NULL;
 }
 
-VAE__PRIVATE float *vae__push_floats(vae__arena *a, size_t count) {
-    return (float *)vae__push(a, count, sizeof(float));
-}
-
-/* rows x width floats; a width is at most VAE_MAX_DIM. */
-VAE__PRIVATE float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
-    return (float *)vae__push(a, rows, width * sizeof(float));
-}
+/* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
+ * when; otherwise the pointer stays as it is. */
+#define VAE__PUSH(arena, place, type, rows, width, when)                                         \
+    do {                                                                                         \
+        if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
+    } while (0)
 
 /* Scratch: take a mark, push, go back to the mark in the same function. */
 VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
@@ -2499,6 +2499,16 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
+/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
+ * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+#define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
+#if VAE__PASS == 1
+#define VAE__MATH VAE__CALLED
+#else
+#define VAE__MATH VAE__INLINE
+#endif
+
 #define VAE__ZERO() VAE__SET1(0.0f)
 #define VAE__LOAD(p) VAE__FN(v_load)(p)
 #define VAE__STORE(p, v) VAE__FN(v_store)(p, v)
@@ -2565,7 +2575,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
 
 /* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
  * overflow or be subnormal. */
-VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
     r = VAE__FN(v_exp_core)(r, VAE__SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
@@ -2576,7 +2586,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
 }
 
 /* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
-VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
+VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
     r = VAE__MAX(VAE__SET1(-104.0f), r);
@@ -2591,7 +2601,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
  * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
-VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
         h;
@@ -2612,7 +2622,7 @@ VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
 
 /* tanh(x), all floats. Error 1.41 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
  * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
-VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V a = VAE__ABS(x), u = VAE__MUL(a, a), q, r, scale, t, p;
     VAE__VI k;
@@ -2634,7 +2644,7 @@ VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
 /* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
  * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
  * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
-VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
         rest;
@@ -2647,7 +2657,7 @@ VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
-VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
     VAE__V u, q;
@@ -2662,12 +2672,12 @@ VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     return VAE__ADD(t, VAE__FMA(q, u, low));
 }
 
-VAE__INLINE VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_sigmoid_of)(x, t, low);
 }
 
-VAE__INLINE VAE__V VAE__FN(v_softplus)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_softplus)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_softplus_of)(x, t, low);
 }
@@ -2686,7 +2696,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
 /* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
  * Where no other occur, as in the normal generator, this alone is v_log.
  * x = 2^e m, 3/4 <= m < 3/2. */
-VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
+VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
     VAE__V e = VAE__OF_BITS(VAE__I_OR(VAE__I_SHR(j, 23), VAE__I_SET1(0x4b000000u)));
@@ -2696,7 +2706,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
 }
 
 /* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 0.99 ulp. */
-VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log)(VAE__V x) {
     VAE__VI u = VAE__BITS(x);
     VAE__VI up = VAE__I_SUB(VAE__BITS(VAE__MUL(x, VAE__SET1(8388608.0f))), VAE__I_SET1(23u << 23));
     VAE__V y = VAE__FN(v_log_core)(VAE__I_SELECT(VAE__I_GT(VAE__I_SET1(0x00800000u), u), up, u));
@@ -2708,7 +2718,7 @@ VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
 
 /* log(1 + x), all floats; -inf at -1, below NaN. Error 1.27 ulp. 1 + x = 2^e (1 + f), e from the
  * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
-VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V u = VAE__ADD(x, one), e, f, m, scale, y;
     VAE__VI bits = VAE__BITS(x), j = VAE__I_ADD(VAE__BITS(u), VAE__I_SET1(0x10c00000u));
@@ -2729,7 +2739,7 @@ VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
 
 /* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
  * with b = 3/8 a; tools/minimax.py tail. */
-VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
+VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
     p = VAE__FMA(t, VAE__SET1(0.060216818f), VAE__SET1(-0.201395392f));
@@ -2740,7 +2750,7 @@ VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
 
 /* erf(x), all floats. Error 1.51 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
  * 1 - 2 Phi(-sqrt(2) |x|). */
-VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_erf)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(4.0f), VAE__ABS(x)), u = VAE__MUL(a, a), low, p, y;
     y = VAE__MUL(VAE__FN(v_tail)(VAE__MUL(a, VAE__SET1(0.530330086f))),
                  VAE__FN(v_exp_minus)(u, &low));
@@ -2758,7 +2768,7 @@ VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
 
 /* x Phi(x), all floats. Error 2.1 ulp from -1 up, below 7.4. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
-VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_gelu)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(15.0f), VAE__ABS(x)), b = VAE__MUL(a, VAE__SET1(0.5f)), hi, lo,
         low, y, p, u;
     hi = VAE__MUL(a, b);
@@ -2778,7 +2788,7 @@ VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
 
 /* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.00 ulp.
  * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
-VAE__INLINE void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
+VAE__MATH void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
     const VAE__V magic = VAE__SET1(12582912.0f); /* 1.5 * 2^23 */
     const VAE__VI top = VAE__I_SET1(0x80000000u);
     VAE__V minus_a = VAE__OF_BITS(VAE__I_OR(VAE__BITS(t), top)), k, r, u, s, c;
@@ -2820,12 +2830,12 @@ VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
 /* Error as expm1. */
-VAE__INLINE VAE__V VAE__FN(v_elu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
  * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
-VAE__INLINE VAE__V VAE__FN(v_silu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
@@ -3536,7 +3546,7 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI
 
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
-VAE__INLINE void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
+VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
@@ -4060,7 +4070,7 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
 
 /* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
  * near 0, where the series takes over (next term below 2e-8). */
-VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
+VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
     safe = VAE__MAX(VAE__SET1(0.5f), size);
@@ -4078,7 +4088,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
  * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
  * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
  * Cunningham 2019 (arXiv:1907.06845). */
-VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
+VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     VAE__V size = VAE__ABS(a), ratio;
     ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
                      VAE__MAX(VAE__SET1(1e-4f), size));
@@ -4089,7 +4099,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
-VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
     *dm = VAE__MUL(d, inv);
@@ -4105,7 +4115,7 @@ VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V
  * ones endless: with u and v those ends in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__INLINE VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
     VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
         inv = VAE__FN(v_exp)(VAE__NEG(l));
@@ -4252,7 +4262,7 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
  * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
  * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
  * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
-VAE__INLINE VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
+VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
     VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
@@ -4552,6 +4562,8 @@ static const vae__kernels VAE__FN(kernels) = {
 };
 
 #undef VAE__FN
+#undef VAE__MATH
+#undef VAE__CALLED
 #undef VAE__W
 #undef VAE__V
 #undef VAE__VI
@@ -5362,6 +5374,16 @@ typedef struct vae__tensor {
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
+/* What is special about a layer, beside what its functions tell. */
+enum {
+    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
+    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
+    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
+    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
+    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+};
+
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
@@ -5369,6 +5391,7 @@ typedef struct vae__layer {
     /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
      * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
     const char *args;
+    int flags;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
@@ -5390,6 +5413,8 @@ struct vae__op {
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
+    const char *net;   /* "encoder" or "decoder": the first word of its tensors' names */
+    size_t each;       /* rows that it has for an image in training */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
@@ -6285,48 +6310,49 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
-    {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
+    {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      vae__dense_bwd, vae__dense_grad, NULL},
     {"conv", "conv N KxK[/S] [pad P]",
-     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd",
+     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
     {"convt", "convt N KxK[/S] [pad P]",
-     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", vae__convt_shape,
+     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL, vae__pool_fwd,
-     vae__pool_bwd, NULL, NULL},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__avgpool_shape, NULL,
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
      vae__pool_fwd, vae__pool_bwd, NULL, NULL},
-    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", vae__upsample_shape, NULL,
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
+     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
-    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
+    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
+     vae__reshape_shape, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
      vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"flatten", "flatten", "HxWxC -> HWC", "", vae__flatten_shape, NULL, vae__pass_fwd,
-     vae__pass_bwd, NULL, NULL},
-    {"batchnorm", "batchnorm", "unchanged", "", vae__batchnorm_shape, vae__batchnorm_tensors,
+    {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
      vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
-    {"layernorm", "layernorm", "unchanged", "", vae__layernorm_shape, vae__layernorm_tensors,
+    {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
      vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
     {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
-     NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
-    {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
-     vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+    {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
+     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, vae__pass_bwd, NULL, NULL},
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
-     vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
+     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
     /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
-    {")", NULL, NULL, "", NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 #define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
-VAE__INLINE int vae__is_layer(const vae__op *op, const char *name) {
-    return !strcmp(op->layer->name, name);
+/* Of NULL, which stands for the pixels before the first op: nothing special. */
+VAE__INLINE int vae__has(const vae__op *op, int flag) {
+    return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
 VAE_API const char *vae_layer_syntax(int i, const char **rule) {
@@ -6417,7 +6443,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
         if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
         if (bad) return bad;
         *more = 1;
-        p->needed = *op->layer->args == '(';
+        p->needed = vae__has(op, VAE__OPENS);
         if (p->needed) {
             p->open[p->depth] = index;
             p->shape[p->depth++] = op->in;
@@ -6464,27 +6490,18 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
 }
 
-/* ---- a compiled string ---- */
+/* ---- walking the ops ---- */
 
-typedef struct vae__net {
-    const char *what;  /* "encoder" or "decoder" */
-    vae__op *ops;
-    size_t count;
-    char *text;        /* canonical spelling, with its zero */
-    size_t text_size;
-} vae__net;
-
-/* Ops from .. to - 1, forward; x is the input of the net, `out` (in place of the last op's y)
- * unless NULL its output; both begin at row c->first. */
-VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *out) {
+/* Ops from .. to - 1, forward. x is the input of op `from`, NULL: what the op before it left; it
+ * begins at row c->first. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
     size_t i;
-    if (from) x = net->ops[from - 1].y + c->first * net->ops[from - 1].pitch;
+    if (!x && from < to) x = ops[from - 1].y + c->first * ops[from - 1].pitch;
     for (i = from; i < to; i++) {
-        const vae__op *op = &net->ops[i];
+        const vae__op *op = &ops[i];
         const size_t at = c->first * op->pitch;
-        float *y = out && i + 1 == net->count ? out : op->y + at;
-        float *made = op->pre ? op->pre + at : y;
+        float *y = op->y + at, *made = op->pre ? op->pre + at : y;
         op->layer->fwd(c, op, c->params + op->weights, x, made);
         if (op->act != VAE_ACT_IDENTITY)
             c->k->map((int)op->act, c->rows * op->out.dim, made, y);
@@ -6493,11 +6510,13 @@ VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t f
 }
 
 /* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of the input x, unless NULL. */
-VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *dx) {
+ * 2 i takes it to the op before. Op `first` is where the rows come from: its input is x, whose
+ * gradient goes to dx unless NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               size_t first, const float *x, float *dx) {
     while (from-- > to) {
-        const vae__op *op = &net->ops[from / 2], *before = from / 2 ? op - 1 : NULL;
+        const size_t i = from / 2;
+        const vae__op *op = &ops[i], *before = i > first ? op - 1 : NULL;
         const size_t at = c->first * op->pitch;
         float *down = before ? before->dy + c->first * before->pitch : dx;
         if (from & 1) {
@@ -6535,6 +6554,14 @@ typedef struct vae__position {
     double best;                         /* the lowest test loss */
 } vae__position;
 
+/* The ops of one string, in the array of all. */
+typedef struct vae__net {
+    const char *what;  /* "encoder" or "decoder" */
+    size_t first, count;
+    char *text;        /* canonical spelling, with its zero */
+    size_t text_size;
+} vae__net;
+
 struct vae {
     vae_desc desc;
     vae_report report;
@@ -6542,6 +6569,9 @@ struct vae {
     void *block;           /* to be released; NULL in the caller's memory */
     size_t block_size, activations;
     vae__shape input;
+    char *input_text;      /* of it, canonical */
+    vae__op *ops;          /* from the pixels to the decoder's output */
+    size_t count;
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -6622,8 +6652,8 @@ static const vae__field vae__fields[] = {
     {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
     {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
     {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
-    {"warmup", VAE__U64, 0, VAE__AT(warmup), 0, 0, 0},
-    {"cycle", VAE__U64, 0, VAE__AT(cycle), 0, 0, 0},
+    {"warmup_steps", VAE__U64, 0, VAE__AT(warmup_steps), 0, 0, 0},
+    {"cycle_steps", VAE__U64, 0, VAE__AT(cycle_steps), 0, 0, 0},
     {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
     {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
     {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
@@ -6642,7 +6672,7 @@ static const vae__field vae__fields[] = {
     {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
     {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
     {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau", VAE__INT, 0, VAE__AT(plateau), 10, 1, VAE__MAX_EPOCHS},
+    {"plateau_epochs", VAE__INT, 0, VAE__AT(plateau_epochs), 10, 1, VAE__MAX_EPOCHS},
     {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
     {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
     {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
@@ -6650,6 +6680,26 @@ static const vae__field vae__fields[] = {
     {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
 };
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
+
+/* Files keep the names that these settings had first, so that every build reads them. */
+static const char *const vae__stored_names[][2] = {
+    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
+
+VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
+    size_t i;
+    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
+        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
+    return f->name;
+}
+
+/* The setting of that name, or of that name in files; NULL: there is none. */
+VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
+            return &vae__fields[i];
+    return NULL;
+}
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
 typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
@@ -6716,8 +6766,9 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
     if (d->free_bits > 0 && d->no_kl)
         return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
-    if (d->cycle && !d->warmup)
-        return vae__fail(report, VAE_ERR_VALUE, "a cycle needs warmup, the steps of its rise");
+    if (d->cycle_steps && !d->warmup_steps)
+        return vae__fail(report, VAE_ERR_VALUE, "cycle_steps needs warmup_steps, the length "
+                         "of its rise");
     if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
         return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
                          d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
@@ -6793,123 +6844,177 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__is_layer(op, "label") &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
-/* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
- * the length of the canonical spelling, the widest row. With one it takes the activations from it,
- * and fills in what there is memory for. */
-VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
-                                      size_t head, size_t rows, vae__arena *arena,
-                                      vae_report *report) {
+/* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
+ * tensors, floats, the length of the canonical spelling), with memory it places what it counted. */
+typedef struct vae__planner {
+    vae *m;
+    vae__net *net;
+    size_t head;         /* numbers that the string must give for a row */
+    size_t each;         /* rows for an image */
+    vae__arena *arena;   /* where the activations stand; NULL: they are left out */
     vae__parser p;
-    vae__op op, last;
-    vae__sink spell;
-    int more = 1, headed = 0;
-    memset(&last, 0, sizeof last);
-    memset(&spell, 0, sizeof spell);
-    memset(&p, 0, sizeof p);
-    spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    spell.block = net->text, spell.room = net->text_size;
-    p.what = net->what, p.text = p.at = text, p.report = report;
-    for (net->count = 0; more; net->count++, in = op.out, last = op) {
-        vae__tensor tensors[4];
-        int i, final = 0;
-        memset(&op, 0, sizeof op);
-        memset(tensors, 0, sizeof tensors);
-        op.in = in;
-        if (!headed) {
-            vae_status bad = vae__read_item(&p, &op, net->count, &more);
-            if (bad) return bad;
+    vae__sink spell;     /* the canonical spelling */
+    vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
+    int state;           /* what the op at work is: */
+    int final;           /* it is the decoder's last and gives what the likelihood needs */
+} vae__planner;
+enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_END };
+
+/* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
+ * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
+ * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
+VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
+    const int decoder = w->net == &w->m->dec;
+    vae__op *op = &w->op;
+    w->final = 0;
+    if (w->state == VAE__AT_ITEMS) {
+        int more;
+        const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
+        if (bad) return bad;
+        if (more) {
+            if (w->net->count && !vae__has(&w->last, VAE__OPENS) && op->layer != VAE__LAYER_CLOSE)
+                vae__putf(&w->spell, ", ");
+            vae__spell_item(&w->spell, op);
+            w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
+            return VAE_OK;
         }
-        if (more && !headed) {
-            const int inside = last.layer && *last.layer->args == '(';
-            if (net->count && !inside && op.layer != VAE__LAYER_CLOSE) vae__putf(&spell, ", ");
-            vae__spell_item(&spell, &op);
-            final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
-        } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
-            op.layer = VAE__LAYER_SPREAD;
-            op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
-            op.out = in;
-            more = 0;
-        } else { /* the end: a head, unless the decoder's last layer is one already */
-            if (net == &m->dec && last.layer && vae__is_head(&last, head)) break;
-            op.layer = VAE__LAYER_DENSE;
-            op.n = (int)head;
-            vae__shape_flat(&op.out, head);
-            headed = 1;
-            more = net == &m->enc && vae__spreads(&m->desc);
-            final = net == &m->dec;
-        }
-        op.tensor = m->slot_count;
-        op.weights = m->parameters;
-        op.tensor_count = op.layer->tensors ? op.layer->tensors(&op, tensors) : 0;
-        op.pitch = m->desc.inference ? m->widest : op.out.dim;
-        op.rows = rows;
-        op.holes = last.layer ? last.act == VAE_ACT_RELU : net == &m->enc;
-        if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
-        if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
-            op.number = ++m->random_layers;
-        if (vae__is_layer(&op, "label")) {
-            if (m->classes && m->classes != op.n)
-                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer label %d beside one of %d "
-                                 "classes", p.what, op.n, m->classes);
-            m->classes = op.n;
-        }
-        if (op.number && m->views > 1 && net == &m->enc)
-            return vae__fail(report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
-                             "it goes together with neither dropout nor noise there");
-        if (op.number > 255)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
-                             p.what);
-        if (final) m->visible_count = 0;
-        for (i = 0; i < op.tensor_count; i++) {
-            const vae__tensor *t = &tensors[i];
-            const size_t wide = t->shape[t->rank - 1];
-            const size_t before = m->parameters;
-            if (final && i == 1) m->visible_bias = m->parameters, m->visible_count = wide;
-            if (!vae__add_slot(m, net->what, &op, net->count, headed, t))
-                return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
-            if (!t->fixed) { /* a bias is one row */
-                const size_t count = m->parameters - before;
-                const size_t piece = vae__min(op.grad_block, count / wide) * wide;
-                m->piece_floats = vae__max(m->piece_floats, piece);
-                m->tensor_floats = vae__max(m->tensor_floats, count);
-                m->tensor_wide = vae__max(m->tensor_wide, wide);
-            }
-        }
-        if (net->count >= VAE__MAX_ITEMS)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
-                             (int)VAE__MAX_ITEMS);
-        if (op.out.dim > m->widest) m->widest = op.out.dim;
-        if (op.room > m->room_floats) m->room_floats = op.room;
-        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->tensors)
-            for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
-                m->tensors[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
-        if (!arena) continue;
-        op.own = vae__push_floats(arena, op.own_floats);
-        op.kept = vae__push_rows(arena, rows, op.row_floats);
-        if (!m->desc.inference) {
-            /* another shape of the same numbers needs no copy of them */
-            const int same = last.layer && !final && op.layer->fwd == vae__pass_fwd &&
-                             op.layer->bwd == vae__pass_bwd && op.act == VAE_ACT_IDENTITY;
-            op.y = same ? last.y : vae__push_rows(arena, rows, op.out.dim);
-            op.dy = same ? last.dy : final ? op.y : vae__push_rows(arena, rows, op.out.dim);
-        } else if (*op.layer->args == '(') { /* wanted again at the end of the group */
-            op.y = vae__push_rows(arena, rows, m->widest);
-        } else {
-            op.y = m->turn[net->count & 1];
-        }
-        if (vae__act_keeps_input(op.act) && !m->desc.inference)
-            op.pre = vae__push_rows(arena, rows, op.out.dim);
-        if (net->ops) {
-            net->ops[net->count] = op;
-            if (op.layer == VAE__LAYER_CLOSE) net->ops[net->count - op.pair].pair = op.pair;
+        w->state = VAE__AT_HEAD;
+        if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
+    } else {
+        const int spread = !decoder && w->state == VAE__AT_HEAD && vae__spreads(&w->m->desc);
+        w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
+    }
+    op->out = op->in;
+    if (w->state == VAE__AT_HEAD) {
+        op->layer = VAE__LAYER_DENSE;
+        op->n = (int)w->head;
+        vae__shape_flat(&op->out, w->head);
+        w->final = decoder;
+    } else if (w->state == VAE__AT_SPREAD) {
+        op->layer = VAE__LAYER_SPREAD;
+        op->n = (int)w->m->desc.head, op->kh = (int)w->m->desc.code;
+    }
+    return VAE_OK;
+}
+
+/* What the op asks of the whole model: a number for its random numbers, the classes of images. */
+VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    if (vae__has(op, VAE__DRAWS)) op->number = ++m->random_layers;
+    if (vae__has(op, VAE__CLASS)) {
+        if (m->classes && m->classes != op->n)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "%s: a layer %s %d beside one of %d "
+                             "classes", w->p.what, op->layer->name, op->n, m->classes);
+        m->classes = op->n;
+    }
+    if (op->number && m->views > 1 && w->net == &m->enc)
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
+                         "it goes together with neither dropout nor noise there");
+    if (op->number > 255)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
+                         w->p.what);
+    return VAE_OK;
+}
+
+/* The op's tensors, in file order, and the largest pieces that their gradients are made in. */
+VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    vae__tensor tensors[4];
+    int i;
+    memset(tensors, 0, sizeof tensors);
+    op->tensor = m->slot_count;
+    op->weights = m->parameters;
+    op->tensor_count = op->layer->tensors ? op->layer->tensors(op, tensors) : 0;
+    if (w->final) m->visible_count = 0;
+    for (i = 0; i < op->tensor_count; i++) {
+        const vae__tensor *t = &tensors[i];
+        const size_t wide = t->shape[t->rank - 1], before = m->parameters;
+        if (w->final && i == 1) m->visible_bias = before, m->visible_count = wide;
+        if (!vae__add_slot(m, op->net, op, w->net->count, w->state == VAE__AT_HEAD, t))
+            return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: the network is too large", w->p.what);
+        if (!t->fixed) { /* a bias is one row */
+            const size_t count = m->parameters - before;
+            const size_t piece = vae__min(op->grad_block, count / wide) * wide;
+            m->piece_floats = vae__max(m->piece_floats, piece);
+            m->tensor_floats = vae__max(m->tensor_floats, count);
+            m->tensor_wide = vae__max(m->tensor_wide, wide);
         }
     }
-    vae__put(&spell, "", 1);
-    net->text_size = spell.count;
+    if (op->layer == VAE__LAYER_ACT && w->last.layer && w->last.act == VAE_ACT_IDENTITY &&
+        m->tensors)
+        for (i = 0; i < w->last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
+            m->tensors[w->last.tensor + (size_t)i].relu = vae__act_is_relu(op->act);
+    return VAE_OK;
+}
+
+/* The op's buffers. In training each op has its own, so that backward finds what forward left.
+ * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
+ * which is wanted once more at the end of the group. */
+VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int train = !m->desc.inference, use = !train;
+    /* numbers that only pass stay where they are; the gradient of the last op takes the place of
+     * its output, which the likelihood has read by then */
+    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
+                     op->act == VAE_ACT_IDENTITY;
+    const int group = use && vae__has(op, VAE__OPENS);
+    const size_t rows = op->rows, wide = op->out.dim;
+    VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
+    VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
+    if (same) op->y = w->last.y, op->dy = w->last.dy;
+    if (train && w->final) op->dy = op->y;
+    if (use && !group) op->y = m->turn[w->net->count & 1];
+}
+
+/* Compiles one string and its head. */
+VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
+                                      size_t head, size_t each, vae__arena *arena,
+                                      vae_report *report) {
+    vae__planner w;
+    memset(&w, 0, sizeof w);
+    w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
+    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
+    w.spell.block = net->text, w.spell.room = net->text_size;
+    net->first = m->count;
+    for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
+        vae__op *op = &w.op;
+        vae_status bad;
+        memset(op, 0, sizeof *op);
+        op->in = in, op->net = net->what, op->each = each, op->rows = m->rows * each;
+        bad = vae__next_op(&w);
+        if (bad) return bad;
+        if (w.state == VAE__AT_END) break;
+        op->pitch = m->desc.inference ? m->widest : op->out.dim;
+        op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
+        if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+        bad = vae__plan_flags(&w);
+        if (!bad) bad = vae__plan_tensors(&w);
+        if (bad) return bad;
+        if (net->count >= VAE__MAX_ITEMS)
+            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", net->what,
+                             (int)VAE__MAX_ITEMS);
+        m->widest = vae__max(m->widest, op->out.dim);
+        m->room_floats = vae__max(m->room_floats, op->room);
+        if (arena) vae__plan_buffers(&w);
+        if (m->ops) {
+            m->ops[m->count] = *op;
+            if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
+        }
+    }
+    vae__put(&w.spell, "", 1);
+    net->text_size = w.spell.count;
     return VAE_OK;
 }
 
@@ -6922,15 +7027,16 @@ VAE__INLINE int vae__learns_scale(const vae_desc *d) {
 /* Both strings and what the likelihood adds: the tensors in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
+    const size_t draws = d->inference ? 1 : (size_t)d->samples;
     vae__shape z;
     vae_status bad;
-    m->slot_count = m->parameters = 0;
+    m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows * (size_t)m->views,
-                        arena, report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, (size_t)m->views, arena,
+                        report);
     if (!bad)
-        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
+        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, draws, arena, report);
     if (!bad && vae__learns_scale(d)) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
@@ -6989,6 +7095,65 @@ VAE__INLINE int vae__has_curve(vae_act act) {
            act == VAE_ACT_SIGMOID;
 }
 
+/* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
+VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
+    const size_t n = m->parameters;
+    char *block = NULL;
+    VAE__PUSH(a, m->ops, vae__op, m->count, 1, 1);
+    VAE__PUSH(a, m->tensors, vae__slot, m->slot_count, 1, 1);
+    VAE__PUSH(a, m->enc.text, char, m->enc.text_size, 1, 1);
+    VAE__PUSH(a, m->dec.text, char, m->dec.text_size, 1, 1);
+    VAE__PUSH(a, m->input_text, char, VAE__SHAPE_TEXT, 1, 1);
+    VAE__PUSH(a, m->w, float, n, 1, !borrowed);
+    VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
+    VAE__PUSH(a, m->m, float, n, 1, train);
+    VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
+    if (pool) m->pool = (vae_pool *)(void *)block;
+}
+
+/* What a batch needs, before the buffers of the ops. */
+VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference;
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
+    VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->eps, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->recon, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
+    VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
+    VAE__PUSH(a, m->dlogvar, float, m->z_rows, 1, train);
+    VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
+    VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->turn[1], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->room, float, m->rows ? (size_t)m->parts : 0, m->room_floats, 1);
+}
+
+/* Small ones come last: before the activations they made a convolutional step 10 % slower, by
+ * moving those to where they want the same lines of the cache. */
+VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, 2 * latent, 1);
+    VAE__PUSH(a, m->keep, float, latent, 1, 1);
+    VAE__PUSH(a, m->unit, double, 3, latent, 1);
+    VAE__PUSH(a, m->weight, float, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->logw, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, m->bound, double, m->rows, 1, train);
+    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
+    VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -6996,7 +7161,6 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
     int exact; /* `contract` in closed form */
-    char *input;
     size_t place;
     vae__parser p;
     vae_status bad;
@@ -7027,67 +7191,19 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         m->parallel.run = vae__pool_run, m->parallel.parts = d->threads;
     vae__plan_parts(m);
 
-    m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
-    m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
-    m->tensors = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
-    m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
-    m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
-    input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
-    if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
-    if (train) {
-        if (d->keep_gradients || d->clip > 0) m->g = vae__push_floats(arena, m->parameters);
-        m->m = vae__push_floats(arena, m->parameters);
-        if (d->optimizer != VAE_OPTIMIZER_SGD) m->v = vae__push_floats(arena, m->parameters);
-    }
-    if (d->ema > 0) m->average = vae__push_floats(arena, m->parameters);
-    if (d->threads > 1 && !d->parallel.run)
-        m->pool = (vae_pool *)vae__push(arena, 1, vae__pool_size(d->threads));
-
+    vae__lay_parameters(m, arena, borrowed);
     place = vae__mark(arena);
-    m->x = vae__push_rows(arena, m->rows, m->input.dim);
-    m->index = (uint32_t *)vae__push(arena, m->rows, sizeof(uint32_t));
-    m->eps = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    m->kl = vae__push_floats(arena, m->rows);
-    if (train) {
-        if (d->visible_bias == VAE_BIAS_MEAN)
-            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
-        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-        m->dlogvar = vae__push_floats(arena, m->z_rows);
-        m->piece = vae__push_floats(arena, m->piece_all);
-    } else {
-        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
-        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
-    }
-    m->room = vae__push_rows(arena, m->rows ? (size_t)m->parts : 0, m->room_floats);
+    vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
-    /* small ones come last: before the activations they made a convolutional step 10 % slower, by
-     * moving those to where they want the same lines of the cache */
-    m->labels = (int32_t *)vae__push(arena, m->rows, sizeof(int32_t));
-    m->heads = vae__push_rows(arena, m->rows, 2 * (size_t)d->latent);
-    m->keep = vae__push_floats(arena, (size_t)d->latent);
-    m->unit = (double *)vae__push(arena, 3 * (size_t)d->latent, sizeof(double));
-    m->weight = vae__push_floats(arena, m->z_rows);
-    m->logw = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    if (train) {
-        m->penalty = (double *)vae__push(arena, m->rows, sizeof(double));
-        m->bound = (double *)vae__push(arena, m->rows, sizeof(double));
-        if (m->views > 1 || d->corrupt)
-            m->seen = vae__push_rows(arena, m->rows * (size_t)m->views, m->input.dim);
-        if (exact && d->contract > 0) {
-            m->norm = vae__push_floats(arena, (size_t)d->latent);
-            m->mass = vae__push_floats(arena, (size_t)d->latent);
-        }
-    }
+    vae__lay_small(m, arena, exact);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
     if (arena->base) {
-        vae__spell_shape(&m->input, input);
-        m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+        vae__spell_shape(&m->input, m->input_text);
+        m->desc.input = m->input_text, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
     }
     return VAE_OK;
 }
@@ -7294,10 +7410,10 @@ VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->ave
  * again (Fu et al. 2019). */
 VAE__PRIVATE double vae__beta_now(const vae *m) {
     const vae_desc *d = &m->desc;
-    const uint64_t step = d->cycle ? m->step % d->cycle : m->step;
+    const uint64_t step = d->cycle_steps ? m->step % d->cycle_steps : m->step;
     if (d->no_kl) return 0;
-    if (step >= d->warmup) return d->beta;
-    return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup));
+    if (step >= d->warmup_steps) return d->beta;
+    return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
 /* NaN stays NaN, also where -Ofast knows of none. */
@@ -7404,7 +7520,7 @@ VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t 
     if (vae__in_unit(m)) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__is_layer(m->enc.ops, "noise")))
+                      !vae__has(m->ops, VAE__BEYOND)))
             return 0;
     }
     return m->k->within(n, VAE__PIXEL_MAX, x);
@@ -7433,7 +7549,7 @@ typedef struct vae__pass {
     uint32_t first, time;  /* of the binarisation */
     size_t rows;
     int parts, backward, fresh; /* fresh: the first stage, which reads the pixels */
-    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
+    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
     float inverse;         /* of the variance, now */
@@ -7503,7 +7619,7 @@ VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
 VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     const float *mu = code->y + i * (size_t)m->views * 2 * latent;
     double sum = 0;
     size_t j;
@@ -7531,8 +7647,8 @@ VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dm
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->enc.ops[0].in.dim;
-    const float *w = m->w + m->enc.ops[0].weights;
+    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim;
+    const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7545,7 +7661,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *mu = m->enc.ops[m->enc.count - 1].y;
+    const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7581,8 +7697,8 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
 VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
-    const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const float *head = m->ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
+    const vae__op *last = &m->ops[m->count - 1];
     size_t j;
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
@@ -7601,7 +7717,7 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
 VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     double counted = 0;
     size_t i, j;
     for (j = 0; j < latent; j++) m->unit[j] = 0;
@@ -7652,7 +7768,17 @@ VAE__INLINE float *vae__part_room(const vae *m, int part) {
     return m->room ? m->room + (size_t)part * m->room_floats : NULL;
 }
 
-/* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
+/* What the encoder is given, and the input of op i. */
+VAE__PRIVATE const float *vae__seen(const vae__pass *p) {
+    const vae *m = p->m;
+    return m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+}
+VAE__PRIVATE const float *vae__input(const vae__pass *p, size_t i) {
+    const vae *m = p->m;
+    return i == m->dec.first ? m->z : i ? m->ops[i - 1].y : vae__seen(p);
+}
+
+/* One stage of a pass; half steps are those of vae__ops_bwd. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
@@ -7660,19 +7786,18 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent, dim = m->input.dim;
     const size_t samples = (size_t)d->samples, views = (size_t)m->views;
-    const size_t turn = m->enc.count, end = turn + m->dec.count; /* where the latents stand */
+    const size_t turn = m->dec.first, end = m->count; /* where the latents stand */
     const int draws = p->fwd_from < turn && p->fwd_to >= turn;
     const int ends = p->fwd_from < end && p->fwd_to == end;
     const int back = p->bwd_from > 2 * turn;
     const int crosses = p->bwd_from >= 2 * turn && p->bwd_to < 2 * turn;
     const int weighs = vae__weighs(m);
     const int penalties = d->sparse > 0 || d->contract > 0;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     const float share = (float)vae__div_d(1, (double)(p->rows * (weighs ? 1 : samples)));
     const float scale = d->no_recon ? 0 : share;
     const float factor = (float)vae__div_d(p->beta, (double)p->rows);
-    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-    const float *seen = m->seen ? m->seen : x;
+    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x, *seen = vae__seen(p);
     const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
@@ -7684,8 +7809,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->fwd_from < turn)
-        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), seen + from * views * dim,
-                     NULL);
+        vae__ops_fwd(&c, m->ops, p->fwd_from, vae__min(p->fwd_to, turn),
+                     p->fwd_from ? NULL : seen + from * views * dim);
     for (i = from; draws && i < to; i++) {
         m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
         m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
@@ -7704,8 +7829,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         }
         c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
-            vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
-                         p->fwd_to - turn, m->z + row * latent, NULL);
+            vae__ops_fwd(&c, m->ops, vae__max(p->fwd_from, turn), p->fwd_to,
+                         p->fwd_from > turn ? NULL : m->z + row * latent);
         for (i = row; ends && i < row + n; i++)
             m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
                                          x + i / samples * dim, scale,
@@ -7713,9 +7838,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
                                          m->dlogvar + i);
         for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
         if (back)
-            vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
-                         p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
-                         m->dz + row * latent);
+            vae__ops_bwd(&c, m->ops, p->bwd_from, vae__max(p->bwd_to, 2 * turn), turn,
+                         m->z + row * latent, m->dz + row * latent);
     }
     for (i = from; crosses && i < to; i++) {
         const float *head = code->y + i * views * 2 * latent;
@@ -7736,7 +7860,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->bwd_to < 2 * turn)
-        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to,
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, 2 * turn), p->bwd_to, 0,
                      seen + from * views * dim, NULL);
 }
 
@@ -7744,13 +7868,9 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
-    const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
-    const vae__net *net = decoder ? &m->dec : &m->enc;
-    const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-    const vae__walk c = vae__train_walk(m, p->rows * draws, draws);
+    const vae__walk c = vae__train_walk(m, p->rows * p->meet->each, p->meet->each);
+    const float *x = vae__input(p, (size_t)(p->meet - m->ops));
     size_t from, to;
-    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z : m->seen ? m->seen :
-                     m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
     vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
     if (from < to)
         p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
@@ -7763,10 +7883,9 @@ VAE__PRIVATE void vae__meet(vae__pass *p, const vae__op *op, int when) {
     p->parts = parts;
 }
 
-/* Op number i of both nets; NULL when rows do not meet there. */
+/* Op number i; NULL when rows do not meet there. */
 VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
-    const vae__op *op = i < m->enc.count ? &m->enc.ops[i] : &m->dec.ops[i - m->enc.count];
-    return op->layer->batch ? op : NULL;
+    return m->ops[i].layer->batch ? &m->ops[i] : NULL;
 }
 
 #ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
@@ -7776,16 +7895,13 @@ VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
 /* The next stage of the way back: to where the rows meet or enough has gathered. */
 VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     vae *m = p->m;
-    const size_t turn = m->enc.count;
     size_t i = p->bwd_to / 2, floats = 0;
     p->bwd_from = p->bwd_to;
     while (i && !vae__meeting(m, i - 1) && floats < VAE__STAGE_FLOATS) {
-        const int decoder = --i >= turn;
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        floats += p->rows * (size_t)(decoder ? m->desc.samples : m->views) *
-                  (op->in.dim + op->out.dim);
+        const vae__op *op = &m->ops[--i];
+        floats += p->rows * op->each * (op->in.dim + op->out.dim);
         /* the gradient of the KL must know the batch's */
-        if (m->desc.free_bits > 0 && i == turn) break;
+        if (m->desc.free_bits > 0 && i == m->dec.first) break;
     }
     p->bwd_to = i && vae__meeting(m, i - 1) ? 2 * i - 1 : 2 * i;
 }
@@ -7794,7 +7910,7 @@ VAE__PRIVATE void vae__stage_back(vae__pass *p) {
  * be. */
 VAE__PRIVATE int vae__run_stages(vae__pass *p) {
     vae *m = p->m;
-    const size_t end = m->enc.count + m->dec.count;
+    const size_t end = m->count;
     size_t i;
     int part;
     p->fwd_from = p->bwd_from = p->bwd_to = 0;
@@ -7836,7 +7952,7 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
 VAE__PRIVATE void vae__keep_batch(vae__pass *p) {
     vae *m = p->m;
     size_t i;
-    for (i = 0; i < m->enc.count + m->dec.count; i++)
+    for (i = 0; i < m->count; i++)
         if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
     for (i = 0; m->average && i < m->slot_count; i++)
         if (m->tensors[i].fixed)
@@ -7865,12 +7981,10 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
-    for (i = 0; i < m->enc.count; i++) { /* what meets the pixels first */
-        const vae__op *op = &m->enc.ops[i];
-        if (!vae__is_layer(op, "flatten") && !vae__is_layer(op, "label")) break;
-    }
+    for (i = 0; i < m->enc.count; i++) /* what meets the pixels first */
+        if (!vae__has(&m->ops[i], VAE__SHOWS)) break;
     if (i < m->enc.count)
-        m->enc.ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
+        m->ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, m->penalty[i]);
@@ -8022,8 +8136,8 @@ VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t 
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
-    const float *x;
-    size_t rows, from, to; /* ops of both nets */
+    const vae__pass *pass;
+    size_t rows, from, to; /* ops */
     size_t pitch;          /* floats of m->piece for a part */
     int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
@@ -8032,7 +8146,7 @@ typedef struct vae__gradients {
 /* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->enc.ops[0].weights + from * 2 * latent;
+    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
     size_t i, j;
     for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
         for (j = 0; j < latent; j++)
@@ -8057,7 +8171,7 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
         to = vae__min(end, from + block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
-        if (!g->stored && m->mass && op == m->enc.ops && !tensor)
+        if (!g->stored && m->mass && op == m->ops && !tensor)
             vae__pull(m, from, to, dw);
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -8069,19 +8183,16 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
-    const size_t turn = m->enc.count;
     size_t i;
     int tensor;
     for (i = g->to; i-- > g->from;) {
-        const int decoder = i >= turn;
-        const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        vae__walk c = vae__train_walk(m, g->rows * draws, draws);
+        const vae__op *op = &m->ops[i];
+        vae__walk c = vae__train_walk(m, g->rows * op->each, op->each);
         c.room = vae__part_room(m, part);
         for (tensor = 0; tensor < op->tensor_count; tensor++)
             if (!m->tensors[op->tensor + (size_t)tensor].fixed)
                 vae__gradients_of(g, part, &c, op, tensor,
-                                  i == turn ? m->z : i ? op[-1].y : g->x);
+                                  g->pass ? vae__input(g->pass, i) : NULL);
     }
 }
 
@@ -8093,11 +8204,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
     size_t bad = SIZE_MAX, i;
     int part;
     memset(&g, 0, sizeof g);
-    g.m = m, g.rule = rule, g.stored = !p, g.to = m->enc.count + m->dec.count;
-    if (p) {
-        g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-        g.rows = p->rows;
-    }
+    g.m = m, g.rule = rule, g.stored = !p, g.to = m->count;
+    if (p) g.pass = p, g.rows = p->rows;
     g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
     if (g.parts > m->piece_parts) g.parts = m->piece_parts;
     g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
@@ -8190,18 +8298,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const size_t draws = p->rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
-    const vae__net *nets[2];
-    size_t i, n;
+    size_t i;
     vae__walk c = vae__train_walk(m, draws, (size_t)m->desc.samples);
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z, NULL); /* its last y was used up */
-    nets[0] = &m->enc, nets[1] = &m->dec;
-    for (n = 0; n < 2 && !name; n++) {
-        for (i = 0; i < nets[n]->count && !name; i++) {
-            const vae__op *op = &nets[n]->ops[i];
-            const size_t cells = (n ? draws : p->rows * (size_t)m->views) * op->out.dim;
-            if (op->tensor_count && !m->k->within(cells, FLT_MAX, op->y))
-                name = m->tensors[op->tensor].name;
-        }
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z); /* its last y was used up */
+    for (i = 0; i < m->count && !name; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
+            name = m->tensors[op->tensor].name;
     }
     return vae__step_failed(m, p, m->step > 0, "the loss is not finite; it began at ",
                             name ? name : "the latents or the likelihood", "");
@@ -8427,7 +8530,7 @@ VAE__PRIVATE void vae__note(vae *m, double loss) {
         at->best = loss, at->best_epoch = at->epoch;
     if (m->desc.schedule == VAE_SCHEDULE_PLATEAU && at->cuts < VAE__MAX_CUTS &&
         at->epoch - (at->cut_epoch > at->best_epoch ? at->cut_epoch : at->best_epoch) >=
-            (uint64_t)m->desc.plateau)
+            (uint64_t)m->desc.plateau_epochs)
         at->cuts++, at->cut_epoch = at->epoch;
 }
 VAE__PRIVATE int vae__waited(const vae *m) {
@@ -8713,13 +8816,13 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *last = &m->enc.ops[m->enc.count - 1];
+    const vae__op *last = &m->ops[m->enc.count - 1];
     size_t from, to, i, j;
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     c = vae__use_walk(m, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, u->in + (u->at + from) * m->input.dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
     if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
     for (i = from; i < to; i++) {
         const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
@@ -8793,7 +8896,7 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *last = &m->ops[m->count - 1];
     size_t from, to, at, n;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     for (at = from; at < to; at += n) {
@@ -8803,8 +8906,8 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
         c = vae__use_walk(m, part, from, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->dec, 0, m->dec.count,
-                     u->in + (u->at + at) * (size_t)m->desc.latent, NULL);
+        vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
+                     u->in + (u->at + at) * (size_t)m->desc.latent);
         if (!vae__use_finite(u, part, at, n, y)) return;
         if (u->draw) {
             vae__address place = *u->draw;
@@ -8921,7 +9024,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1;
     double logvar = 0;
     size_t i, from, to;
@@ -8930,7 +9033,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     if (from == to) return;
     x = vae__use_pixels(u, from, to);
     c = vae__use_walk(m, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + from * dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
@@ -8939,7 +9042,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
             vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + from * latent, NULL);
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
     for (i = from; i < to; i++) {
@@ -8984,7 +9087,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1, mean;
     double logvar = 0;
     size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
@@ -8998,7 +9101,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         n = vae__min(to - at, room);
         c = vae__use_walk(m, part, base, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + at * dim, NULL);
+        vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
                n * 2 * latent * sizeof(float));
     }
@@ -9019,7 +9122,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
                 m->logw[base + j] =
                     (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
             }
-            vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
+            vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + base * latent);
             for (j = 0; j < n; j++) {
                 const float *out = last->y + base * last->pitch + j * m->outputs;
                 const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
@@ -10301,7 +10404,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     int i, j;
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
         const vae__field *f = &vae__fields[i];
-        vae__putf(s, "%s%s=", i ? "; " : "", f->name);
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         switch (f->kind) {
         case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
         case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
@@ -10354,19 +10457,21 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
     memset(d, 0, sizeof *d);
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
-        int i;
+        const vae__field *f;
+        uint64_t bit;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
-        for (i = 0; i < VAE__FIELD_COUNT && strcmp(key, vae__fields[i].name); i++) {}
-        if (i == VAE__FIELD_COUNT)
+        f = vae__find_field(key);
+        if (!f)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
+        bit = (uint64_t)1 << (f - vae__fields);
+        if (!value || seen & bit || !vae__read_field(d, f, value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= (uint64_t)1 << i;
+        seen |= bit;
     }
     return VAE_OK;
 }
@@ -11436,8 +11541,9 @@ VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
 
 VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size_t have,
                                        size_t want, const char *what) {
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file is "
-                        "truncated: %z are missing", place + have, in->of, want, what, want - have);
+    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file "
+                        "is truncated: %z are missing", place + have, in->of, want, what,
+                        want - have);
 }
 
 /* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
@@ -11487,8 +11593,8 @@ VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need,
     size_t more = 0;
     vae_status bad;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
-                            "more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
+                            " more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
     d->block = vae__alloc_for(&in->from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;

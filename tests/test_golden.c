@@ -1,5 +1,6 @@
 /* The golden runs: their hashes are the same for every instruction set, compiler, flag set and byte
  * order, and move only on purpose. tests/golden.txt holds them for scripts. */
+#include "models.h"
 static const uint64_t golden[3] = {0x91f4cdf46c362df2u, 0x1843809526c56af7u,
                                   0x00bb1e05f3305e42u};
 
@@ -21,7 +22,7 @@ static vae_desc golden_desc(int run) {
         d.encoder = "flatten, label 10, dense 32 tanh", d.decoder = "label 10, dense 32 silu";
         d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.corrupt = VAE_CORRUPT_SALT_PEPPER;
         d.corruption = 0.2, d.contract = d.sparse = 0.01, d.code = VAE_ACT_TANH, d.beta = 0.5;
-        d.binarize = VAE_BINARIZE_DYNAMIC, d.warmup = 4, d.cycle = 7, d.lr = 0.01;
+        d.binarize = VAE_BINARIZE_DYNAMIC, d.warmup_steps = 4, d.cycle_steps = 7, d.lr = 0.01;
         d.optimizer = VAE_OPTIMIZER_ADAM_IWAE;
     }
     return d;

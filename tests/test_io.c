@@ -1,4 +1,5 @@
 /* >>io: model files. Files of the tests lie in one folder under TMPDIR and are removed. */
+#include "models.h"
 #include <limits.h>
 #include <time.h>
 #if defined(__unix__)
@@ -21,24 +22,6 @@ static const char *temp_path(const char *name) {
     return path;
 }
 
-/* A model a few steps into training, and its file in memory (free it). */
-static vae *trained_model(const vae_desc *d) {
-    float x[8 * 30];
-    vae *m = NULL;
-    int i;
-    small_images(x, 8, 30);
-    CHECK_STATUS(vae_create(d, &m, NULL), VAE_OK);
-    for (i = 0; i < 3; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
-    return m;
-}
-static unsigned char *file_of(vae *m, int flags, size_t *size) {
-    unsigned char *bytes;
-    CHECK_STATUS(vae_save_size(m, flags, size), VAE_OK);
-    bytes = (unsigned char *)malloc(*size);
-    CHECK_STATUS(vae_save_memory(m, flags, bytes, *size), VAE_OK);
-    return bytes;
-}
-
 TEST(a_model_file_keeps_every_setting_and_every_bit) {
     vae_desc d = small_desc(), a, b;
     size_t size, size2;
@@ -46,7 +29,7 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     vae *m, *loaded = NULL;
     int i;
     d.encoder = "dense 12  tanh,dense 5", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
-    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup = 11, d.no_noise = 0;
+    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 1.0 / 3, d.beta1 = 0.85, d.clip = 5, d.ema = 0.99;
     d.schedule = VAE_SCHEDULE_STAGES, d.stage_count = 2, d.stages[0].steps = 3;
     d.stages[0].lr = 1e-4, d.stages[1].steps = 9, d.stages[1].lr = 1e-5, d.epochs = 77;
@@ -216,19 +199,6 @@ TEST(a_flipped_bit_is_found_or_harmless) {
     }
     free(bytes);
     vae_destroy(m);
-}
-
-/* Replaces the first `from` in the header by `to`, of the same length. */
-static void patch(unsigned char *bytes, size_t size, const char *from, const char *to) {
-    const size_t n = strlen(from);
-    size_t i;
-    for (i = 0; i + n <= size; i++) {
-        if (!memcmp(bytes + i, from, n)) {
-            memcpy(bytes + i, to, n);
-            return;
-        }
-    }
-    CHECK(!"the text to patch is there");
 }
 
 TEST(files_of_another_making_are_refused_with_the_reason) {
