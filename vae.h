@@ -4781,7 +4781,7 @@ VAE__PRIVATE void vae__run_alone(void (*job)(void *arg, int part), void *arg, in
 }
 
 #ifdef VAE__THREADS
-#ifndef VAE__WORKER_STACK /* 64 KB for this library, the rest for the program's TLS. Tests set less */
+#ifndef VAE__WORKER_STACK /* 64 KB for this library, the rest for the program's TLS */
 #define VAE__WORKER_STACK ((size_t)512 << 10)
 #endif
 #ifdef _WIN32
@@ -4867,11 +4867,11 @@ typedef struct vae__worker {
     int index;         /* from 1: the caller is 0 */
 } vae__worker;
 
-/* The caller opens the parts of a job. A thread, worker or caller, takes a part by closing it, which
- * only one thread can, and computes it. The job is over when all parts have ended. So `job` and
- * `arg` do not change while a thread has a part, and a thread without one does not read them. The
- * caller never waits for a worker that has not begun: it computes open parts itself, and a late
- * worker finds none.
+/* The caller opens the parts of a job. A thread, worker or caller, closes a part and computes it;
+ * only one thread can close it. The job is over when all parts have ended. So `job` and `arg` do
+ * not change while a thread has a part, and a thread without one does not read them. The caller
+ * never waits for a worker that has not begun: it computes open parts itself, and a late worker
+ * finds none.
  * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
  * `ended` up releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
@@ -4908,7 +4908,7 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
-/* A short busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
+/* A busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
@@ -4922,9 +4922,9 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     return 1;
 }
 
-/* Takes a part for thread number `index` and returns its number; -1: none is open. A thread first
- * takes its own parts, which are the same in every job: its cache may still have their data. Then it
- * takes those of the thread before it, beginning with the last. */
+/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread first
+ * takes its own parts, the same in every job: its cache may still have their data. Then it takes
+ * those of the thread before it, beginning with the last. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
@@ -5222,7 +5222,7 @@ VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int 
 }
 
 /* The most parts for `count` things: one for each thread, with at least `least` things. A pool gets
- * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are less efficient.
+ * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are inefficient.
  * With more parts than threads the others wait less for a thread that is slow. */
 enum { VAE__PIECES = 2 };
 VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
