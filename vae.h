@@ -7210,7 +7210,11 @@ VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
     case VAE__FLAG: vae__putf(s, "0 or 1"); break;
     case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
     case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
-    case VAE__REAL: vae__putf(s, "%f to %f", f->low, f->high); break;
+    case VAE__REAL:
+        vae__put_setting_real(s, &f->low, 0);
+        vae__putf(s, " to ");
+        vae__put_setting_real(s, &f->high, 0);
+        break;
     case VAE__CHOICE:
         for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
             vae__putf(s, i ? ", %s" : "%s", word);

@@ -10,14 +10,18 @@
 #include "text.h"
 #include "datasets.h"
 
+enum { MOST_FLAGS = 180 };
+
 typedef struct options {
-    vae_desc desc;              /* settings of training, some of them by way of these: */
-    int objective;              /* OBJECTIVE_...: objective, no_kl, no_recon, no_noise */
+    vae_desc desc;              /* the library's defaults, and what was typed of its settings; some
+                                   are typed in another way, and settle() writes them: */
+    int objective;              /* a vae_objective or OBJECTIVE_... */
+    int schedule;               /* a vae_schedule or SCHEDULE_IWAE */
     double beta;                /* 0: no_kl */
-    double warmup, cycle;       /* epochs -> warmup, cycle, in steps */
+    double warmup, cycle;       /* epochs -> warmup_steps, cycle_steps */
     const char *corrupt;        /* kind:strength -> corrupt, corruption */
     char corrupt_text[60];      /* where that of a file is spelled */
-    const char *stages;         /* epochs:rate -> stages; epochs -> lr_steps */
+    const char *stages;         /* epochs:rate -> stages */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     const char *labels, *test_labels, *best, *log, *draws, *causes;
@@ -29,7 +33,7 @@ typedef struct options {
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
     void *kept[20];             /* texts made here that values point to, for forget() */
     int kept_count;
-    unsigned char given[140];   /* given[i]: flags[i] stands on the command line */
+    const char *typed[MOST_FLAGS]; /* the value of flags[i] on the command line; NULL: not there */
 } options;
 
 enum {
@@ -83,7 +87,8 @@ typedef enum value_kind {
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
     REAL,       /* double from lo to hi */
-    CHOICE      /* int: which of the words */
+    CHOICE,     /* int: which of the words; lo: 0, or 1 + a vae_choice whose words come first */
+    SET         /* a setting of desc, which the library reads: the name of the flag, _ for - */
 } value_kind;
 
 typedef struct flag {
@@ -91,18 +96,21 @@ typedef struct flag {
     const char *name;       /* NULL: a heading of the help page */
     value_kind kind;
     const char *word;       /* for the value, in the help; CHOICE: the words, a | after each */
-    size_t at;              /* of its field in options */
+    size_t at;              /* of its field in options; SET: NO_DEFAULT or 0 */
     double lo, hi;
     const char *standard;   /* the default, read like an argument; NULL: none */
     const char *help;
 } flag;
 
 #define AT(field) offsetof(options, field)
-#define WORD(name, text) text "|"
 #define MOST 1e9
+#define NO_DEFAULT 1 /* or none that the library knows: help says what it is */
 #define WORD64 18446744073709551615.0
 
-static const flag flags[] = {
+/* A setting of the library: its default and what it may be are known there. */
+#define SETS(name, word, help) {TRAIN | SETTING, name, SET, word, 0, 0, 0, NULL, help}
+
+static flag flags[MOST_FLAGS] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
      "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
@@ -149,102 +157,84 @@ static const flag flags[] = {
     {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write what each image was drawn from as NPY: columns shape (3 values), size (6), angle "
      "(16), x (16), y (16), hue (12), each counted from 0"},
-    {TRAIN | SETTING, "--input", TEXT, "HxWxC", AT(desc.input), 0, 0, NULL,
+    {TRAIN | SETTING, "--input", SET, "HxWxC", NO_DEFAULT, 0, 0, NULL,
      "shape of an image, or one number (default: as the data say)"},
-    {TRAIN | SETTING, "--binarize", CHOICE, "none|dynamic|", AT(desc.binarize), 0, 0,
-     "none", "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"},
+    SETS("--binarize", "WORD",
+         "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
-    {TRAIN | SETTING, "--encoder", TEXT, "LAYERS", AT(desc.encoder), 0, 0, "dense 400 relu",
-     "layers from the image to the head that gives mu and logvar; \"\": only the head. All layers: "
-     "vae help layers"},
-    {TRAIN | SETTING, "--decoder", TEXT, "LAYERS", AT(desc.decoder), 0, 0, "dense 400 relu",
-     "layers from the latents to the head that gives the image"},
-    {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
-     "number of latents"},
-    {TRAIN | SETTING, "--likelihood", CHOICE, VAE_LIKELIHOOD_LIST(WORD), AT(desc.likelihood), 0, 0,
-     "bernoulli", "of the pixels given the latents"},
-    {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
-     "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"},
-    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(desc.categories), 2, 256, "256",
-     "categorical: levels of a pixel"},
-    {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
-     "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
-     "is the deviation"},
-    {TRAIN | SETTING, "--code", CHOICE,
-     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(desc.code), 0, 0, "identity",
-     "activation of mu itself"},
-    {TRAIN | SETTING, "--init", CHOICE, "auto|glorot|he|pytorch|zero|", AT(desc.init), 0, 0, "auto",
-     "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
-    {TRAIN | SETTING, "--visible-bias", CHOICE, "zero|mean|", AT(desc.visible_bias), 0, 0,
-     "zero", "the decoder's last bias at the start; mean: what gives the mean training image"},
+    SETS("--encoder", "LAYERS",
+         "layers from the image to the head that gives mu and logvar; \"\": only the head. All "
+         "layers: vae help layers"),
+    SETS("--decoder", "LAYERS", "layers from the latents to the head that gives the image"),
+    SETS("--latent", "N", "number of latents"),
+    SETS("--likelihood", "WORD", "of the pixels given the latents"),
+    SETS("--variance", "V",
+         "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"),
+    SETS("--categories", "K", "categorical: levels of a pixel"),
+    SETS("--head", "WORD",
+         "what the encoder gives beside mu: the log variance, or a number whose abs, relu or "
+         "softplus is the deviation"),
+    SETS("--code", "WORD", "activation of mu itself"),
+    SETS("--init", "WORD",
+         "of the weights at the start; auto: He after relu kinds, Glorot otherwise"),
+    SETS("--visible-bias", "WORD",
+         "the decoder's last bias at the start; mean: what gives the mean training image"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
-    {TRAIN | SETTING, "--objective", CHOICE, "elbo|iwae|dreg|ae|recon|kl|",
-     AT(objective), 0, 0, "elbo",
+    {TRAIN | SETTING, "--objective", CHOICE, "ae|recon|kl|", AT(objective),
+     1 + VAE_CHOICE_OBJECTIVE, 0, "elbo",
      "iwae: the bound of --k importance weights; dreg: the same with doubly reparameterised "
      "gradients; ae: an autoencoder, no noise and no KL; recon: noise, but no KL; kl: only the KL"},
-    {TRAIN | SETTING, "--samples", INTEGER, "L", AT(desc.samples), 1, MOST_DRAWS, "1",
-     "draws of the latents per image in training"},
+    SETS("--samples", "L", "draws of the latents per image in training"),
     {TRAIN, "--k", INTEGER, "N", AT(desc.samples), 1, MOST_DRAWS, NULL,
      "another name of --samples, as importance weights are counted"},
-    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e9, "1", "weight of the KL; 0: none"},
+    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e6, "1", "weight of the KL; 0: none"},
     {TRAIN | SETTING, "--warmup", REAL, "EPOCHS", AT(warmup), 0, 1e6, "0",
      "over which beta rises from 0; may be a fraction"},
     {TRAIN | SETTING, "--cycle", REAL, "EPOCHS", AT(cycle), 0, 1e6, "0",
      "after which the warm-up begins anew; 0: never"},
-    {TRAIN | SETTING, "--free-bits", REAL, "F", AT(desc.free_bits), 0, 1e6, "0",
-     "nats of each latent's KL that cost nothing"},
+    SETS("--free-bits", "F", "nats of each latent's KL that cost nothing"),
     {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
      "of the latents in training; off: decode mu itself"},
-    {TRAIN | SETTING, "--sparse", REAL, "W", AT(desc.sparse), 0, 1e6, "0",
-     "weight of the sum of |mu| of an image"},
-    {TRAIN | SETTING, "--contract", REAL, "W", AT(desc.contract), 0, 1e6, "0",
-     "weight of the squared derivatives of mu by the pixels"},
+    SETS("--sparse", "W", "weight of the sum of |mu| of an image"),
+    SETS("--contract", "W", "weight of the squared derivatives of mu by the pixels"),
     {TRAIN | SETTING, "--corrupt", TEXT, "KIND[:S]", AT(corrupt), 0, 0, "none",
      "what the encoder sees in training, while the decoder must give the clean image: gaussian "
      "(noise of deviation S), mask or salt_pepper (of a part S of the pixels); S: 0.3 unless "
      "given"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
-    {TRAIN | SETTING, "--optimizer", CHOICE, "adam|adamw|sgd|adam_iwae|", AT(desc.optimizer), 0, 0,
-     "adam", "how gradients become steps"},
-    {TRAIN | SETTING, "--lr", REAL, "RATE", AT(desc.lr), 1e-30, 1e9, "1e-3", "learning rate"},
-    {TRAIN | SETTING, "--schedule", CHOICE, "constant|cosine|stages|plateau|iwae|", AT(desc.schedule), 0,
-     0, "constant",
+    SETS("--optimizer", "WORD", "how gradients become steps"),
+    SETS("--lr", "RATE", "learning rate"),
+    {TRAIN | SETTING, "--schedule", CHOICE, "iwae|", AT(schedule), 1 + VAE_CHOICE_SCHEDULE, 0,
+     "constant",
      "of the learning rate; cosine falls to 0 at the end of the run; plateau: cut when the test "
      "loss falls no more; iwae: the stages of Burda et al. 2016, 3280 epochs in all"},
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
      "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
      "stages"},
-    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau_epochs), 1, 1e6, "10",
-     "without a lower test loss before the rate is cut. Implies --schedule plateau"},
-    {TRAIN | SETTING, "--lr-factor", REAL, "F", AT(desc.lr_factor), 1e-9, 1, "0.5",
-     "plateau: what a cut multiplies the rate by"},
-    {TRAIN | SETTING, "--beta1", REAL, "B", AT(desc.beta1), 0, 0.9999999, "0.9",
-     "adam: decay of the mean gradient"},
-    {TRAIN | SETTING, "--beta2", REAL, "B", AT(desc.beta2), 0, 0.9999999, "0.999",
-     "adam: decay of the mean square"},
-    {TRAIN | SETTING, "--adam-eps", REAL, "E", AT(desc.adam_eps), 1e-30, 1e9, "1e-8",
-     "adam: added to the root"},
-    {TRAIN | SETTING, "--momentum", REAL, "M", AT(desc.momentum), 0, 0.9999999, "0", "of sgd"},
-    {TRAIN | SETTING, "--weight-decay", REAL, "W", AT(desc.weight_decay), 0, 1e9, "0",
-     "adamw: decoupled; adam and sgd: added to the gradient"},
-    {TRAIN | SETTING, "--clip", REAL, "NORM", AT(desc.clip), 0, 1e30, "0",
-     "largest norm of the whole gradient; 0: no limit"},
-    {TRAIN | SETTING, "--ema", REAL, "DECAY", AT(desc.ema), 0, 0.9999999, "0",
-     "use a running average of the weights, with this decay; 0: none"},
+    SETS("--plateau", "EPOCHS",
+         "without a lower test loss before the rate is cut. Implies --schedule plateau"),
+    SETS("--lr-factor", "F", "plateau: what a cut multiplies the rate by"),
+    SETS("--beta1", "B", "adam: decay of the mean gradient"),
+    SETS("--beta2", "B", "adam: decay of the mean square"),
+    SETS("--adam-eps", "E", "adam: added to the root"),
+    SETS("--momentum", "M", "of sgd"),
+    SETS("--weight-decay", "W", "adamw: decoupled; adam and sgd: added to the gradient"),
+    SETS("--clip", "NORM", "largest norm of the whole gradient; 0: no limit"),
+    SETS("--ema", "DECAY", "use a running average of the weights, with this decay; 0: none"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Run"},
     {TRAIN, "--recipe", CHOICE, RECIPE_LIST(RECIPE_WORD), AT(recipe), 0, 0, NULL,
      "set the flags of a published experiment as though they were typed, but for those that are; "
      "'vae help recipes' shows them"},
-    {TRAIN | SETTING, "--batch", INTEGER, "N", AT(desc.batch), 1, 1e6, "128", "images per step"},
-    {TRAIN, "--epochs", INTEGER, "N", AT(desc.epochs), 1, 1e6, "10", "passes over the images"},
-    {TRAIN | SETTING, "--patience", INTEGER, "EPOCHS", AT(desc.patience), 0, 1e6, "0",
-     "end after so many without a lower test loss; 0: go on"},
-    {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
-    {TRAIN, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
+    SETS("--batch", "N", "images per step"),
+    {TRAIN, "--epochs", SET, "N", 0, 0, 0, NULL,
+     "passes over the images"},
+    SETS("--patience", "EPOCHS", "end after so many without a lower test loss; 0: go on"),
+    SETS("--seed", "N", "of everything random"),
+    {TRAIN, "--isa", SET, "WORD", 0, 0, 0, NULL,
      "instruction set; the results are the same, bit by bit"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
@@ -263,6 +253,16 @@ static const flag flags[] = {
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
      "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
      "fresh optimiser"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Settings by the names that the library and files have"},
+    SETS("--warmup-steps", "STEPS", "--warmup in steps"),
+    SETS("--cycle-steps", "STEPS", "--cycle in steps"),
+    SETS("--lr-steps", "STEPS", "cosine: after which the rate is 0 (0: at the end of the run)"),
+    SETS("--plateau-epochs", "EPOCHS", "--plateau, without choosing the schedule"),
+    SETS("--no-kl", "0|1", "1: leave the KL out, as --beta 0 does"),
+    SETS("--no-recon", "0|1", "1: leave the reconstruction out, as --objective kl does"),
+    SETS("--no-noise", "0|1", "1: decode mu itself, as --noise off does"),
+    SETS("--corruption", "S", "the number of --corrupt KIND:S"),
 
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
@@ -324,18 +324,19 @@ static const flag flags[] = {
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "the figures as one JSON object; -: stdout. elbo and bound are negative; seconds is the whole "
      "run, images_per_second the steps of training (or evaluation) alone"},
-    {USES, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
+    {USES, "--isa", SET, "WORD", 0, 0, 0, NULL,
      "instruction set; the results are the same, bit by bit"},
-    {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
-     "threads that compute (default: one for each processor, 16 at most); the results are the same"},
+    {TRAIN | USES, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
+     "threads that compute (default: one for each processor, 16 at most); the results are the "
+     "same"},
     {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
      "(default: 2G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print nothing but errors"},
 };
-enum { FLAGS = sizeof flags / sizeof flags[0] };
-typedef char flags_fit[FLAGS <= sizeof(((options *)0)->given) ? 1 : -1];
+static size_t flag_count;
+
 typedef char enums_are_ints[sizeof(vae_isa) == sizeof(int) ? 1 : -1];
 
 typedef struct command {
@@ -348,17 +349,91 @@ typedef struct command {
     const char *examples;
 } command;
 
+/* Adds a row for each setting of the library that has none: a setting is a flag at once. */
+static void complete_flags(void)
+{
+    static const char *const left_out[] = {"inference", "keep_gradients"}; /* of no use here */
+    static const flag heading = {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL,
+                                 "Other settings of the library"};
+    static char names[MOST_FLAGS][40];
+    const char *name;
+    size_t own;
+    while (flags[flag_count].commands) flag_count++;
+    own = flag_count;
+    for (int k = 0; (name = vae_desc_name(k)) != NULL && flag_count < MOST_FLAGS - 1; k++) {
+        char *made = names[flag_count];
+        const flag row = SETS(made, "VALUE", "see vae.h");
+        int known = strcmp(name, left_out[0]) == 0 || strcmp(name, left_out[1]) == 0;
+        snprintf(made, sizeof *names, "--%s", name);
+        for (char *c = made; *c; c++)
+            if (*c == '_') *c = '-';
+        for (size_t i = 0; i < own && !known; i++)
+            known = flags[i].name && flags[i].commands & TRAIN && strcmp(flags[i].name, made) == 0;
+        if (!known && flag_count == own) {
+            flags[flag_count++] = heading;
+            k--; /* and once more, behind the heading */
+        } else if (!known) {
+            flags[flag_count] = row;
+            flag_count++;
+        }
+    }
+}
+
+/* Row number i of the flags; NULL behind the last. */
+static const flag *flag_at(size_t i)
+{
+    if (!flag_count) complete_flags();
+    return i < flag_count ? &flags[i] : NULL;
+}
+
 static const flag *find_flag(unsigned command_bit, const char *name)
 {
-    for (size_t i = 0; i < FLAGS; i++)
-        if (flags[i].name && flags[i].commands & command_bit && strcmp(flags[i].name, name) == 0)
-            return &flags[i];
+    const flag *f;
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++)
+        if (f->name && f->commands & command_bit && strcmp(f->name, name) == 0) return f;
     return NULL;
 }
 
+/* Whether a flag of the command at work, or of its recipe, stands on the command line. */
 static int given(const options *o, const char *name)
 {
-    return o->given[find_flag(o->command, name) - flags];
+    return o->typed[find_flag(o->command, name) - flags] != NULL;
+}
+
+/* The name that the library has for the setting of a flag of kind SET. */
+static const char *setting_name(const flag *f, char name[40])
+{
+    snprintf(name, 40, "%s", f->name + 2);
+    for (char *c = name; *c; c++)
+        if (*c == '-') *c = '_';
+    return name;
+}
+
+/* Word number i of a CHOICE; 0 behind the last. */
+static int choice_word(const flag *f, int i, char *word, size_t size)
+{
+    const char *own = f->word, *name;
+    int n = 0;
+    for (; f->lo > 0 && (name = vae_choice_name((vae_choice)((int)f->lo - 1), n)) != NULL; n++)
+        if (n == i) return snprintf(word, size, "%s", name) > 0;
+    for (; n <= i; n++)
+        if (!next_piece(&own, '|', word, size) || !word[0]) return 0;
+    return 1;
+}
+
+/* Which of its words, or -1; `listed` becomes "a, b, c". */
+static int find_choice(const flag *f, const char *typed, char *listed, size_t size)
+{
+    char word[40];
+    int found = -1;
+    size_t used = 0;
+    listed[0] = '\0';
+    for (int i = 0; choice_word(f, i, word, sizeof word); i++) {
+        if (strcmp(word, typed) == 0) found = i;
+        used += (size_t)snprintf(listed + used, size - used, "%s%s", i ? ", " : "", word);
+        if (used >= size) used = size - 1;
+    }
+    return found;
 }
 
 #endif

@@ -60,18 +60,20 @@ static void print_network(const vae_desc *d)
 /* The settings of the objective that are not the default's, as they would be typed. */
 static void print_objective(const vae *model, double steps_per_epoch)
 {
-    options set;
+    options set, standard;
+    const flag *f;
     int within = 0, any = 0;
     unsettle(&set, model, steps_per_epoch);
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
-        char *value;
+    begin_options(&standard, TRAIN);
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
+        char *value, *usual;
         if (f->commands & TRAIN && !f->name) within = strncmp(f->help, "Objective", 9) == 0;
-        if (!within || !(f->commands & SETTING) || !acts(&set, f)) continue;
+        if (!within || !f->name || !(f->commands & SETTING) || !acts(&set, f)) continue;
         value = value_text(&set, f);
-        if (strcmp(value, f->standard) != 0)
-            say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        usual = value_text(&standard, f);
+        if (strcmp(value, usual) != 0) say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
         free(value);
+        free(usual);
     }
     if (any) say("\n");
 }

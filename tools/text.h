@@ -168,21 +168,6 @@ static int read_real(const char *typed, double *value)
     return end == typed + n && errno == 0;
 }
 
-/* Which of the words, or -1; `listed` becomes "a, b, c". */
-static int find_word(const char *words, const char *typed, char *listed, size_t size)
-{
-    char word[40];
-    int found = -1;
-    size_t used = 0;
-    listed[0] = '\0';
-    for (int i = 0; next_piece(&words, '|', word, sizeof word) && word[0]; i++) {
-        if (strcmp(word, typed) == 0) found = i;
-        used += (size_t)snprintf(listed + used, size - used, "%s%s", i ? ", " : "", word);
-        if (used >= size) used = size - 1;
-    }
-    return found;
-}
-
 /* The fewest digits that give the same number again. */
 static void real_text(char *out, size_t size, double value)
 {

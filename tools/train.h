@@ -201,7 +201,7 @@ static vae *new_model(options *o, const dataset *images)
         shape_text(&images->images, shape, sizeof shape);
         o->desc.input = keep(o, joined(shape, "", ""));
     }
-    if (o->desc.schedule == VAE_SCHEDULE_STAGES && !o->stages)
+    if (o->schedule == VAE_SCHEDULE_STAGES && !o->stages)
         die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
     settle(o, steps_per_epoch(images, o->desc.batch));
     o->desc.threads = threads_of(o);

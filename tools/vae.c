@@ -153,19 +153,32 @@ static void print_wrapped(const char *words, size_t at, size_t width)
     fputc('\n', stdout);
 }
 
-static void help_flag(const flag *f, size_t width)
+/* What may stand for the value, and the default: "adam, sgd; default adam". */
+static void describe_values(const options *standard, const flag *f, char *out, size_t size)
 {
-    char words[1000], listed[300];
-    const char *word = f->kind == CHOICE ? "WORD" : f->word, *standard = f->standard;
+    char rule[300] = "", name[40], *usual = NULL;
+    if (f->kind == SET && f->at != NO_DEFAULT)
+        vae_desc_rule(setting_name(f, name), rule, sizeof rule, NULL);
+    if (ends_with(rule, " 18446744073709551615"))
+        snprintf(strrchr(rule, ' '), 12, " 2^64 - 1");
+    if (f->kind == CHOICE) find_choice(f, "", rule, sizeof rule);
+    if (f->kind == REAL && f->commands & SETTING)
+        snprintf(rule, sizeof rule, "%g to %g", f->lo, f->hi);
+    if (f->kind == SET && f->at != NO_DEFAULT) usual = value_text(standard, f);
+    if (f->standard) usual = joined(f->standard, "", "");
+    snprintf(out, size, "%s%s%s", rule, rule[0] && usual ? "; " : "", usual ? "default " : "");
+    if (usual) snprintf(out + strlen(out), size - strlen(out), "%s", usual);
+    free(usual);
+}
+
+static void help_flag(const options *standard, const flag *f, size_t width)
+{
+    char words[1400], values[400];
     int n;
-    find_word(f->kind == CHOICE ? f->word : "", "", listed, sizeof listed);
-    n = printf("  %s %s", f->name, word);
+    describe_values(standard, f, values, sizeof values);
+    n = printf("  %s %s", f->name, f->kind == CHOICE ? "WORD" : f->word);
     printf(n > 22 ? "\n%*s" : "%*s", n > 22 ? 24 : 24 - n, "");
-    n = snprintf(words, sizeof words, standard || listed[0] ? "%s (%s" : "%s", f->help, listed);
-    if (standard)
-        n += snprintf(words + n, sizeof words - (size_t)n, "%sdefault %s", listed[0] ? "; " : "",
-                      standard);
-    if (standard || listed[0]) snprintf(words + n, sizeof words - (size_t)n, ")");
+    snprintf(words, sizeof words, values[0] ? "%s (%s)" : "%s", f->help, values);
     print_wrapped(words, 24, width);
 }
 
@@ -218,10 +231,31 @@ static int help_recipes(size_t width)
     return 0;
 }
 
+static void help_command(const command *c, size_t width)
+{
+    const flag *heading = NULL, *f;
+    options standard;
+    begin_options(&standard, c->bit);
+    printf("vae %s: %s\n\nusage: vae %s", c->name, c->help, c->name);
+    if (c->operand) printf(" %s", c->operand);
+    if (c->must) printf(" %s %s", c->must, find_flag(c->bit, c->must)->word);
+    printf("%s\n", c->bit ? " [FLAGS]" : "");
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
+        if (!(f->commands & c->bit)) continue;
+        if (!f->name) {
+            heading = f;
+            continue;
+        }
+        if (heading) printf("\n%s\n", heading->help);
+        heading = NULL;
+        help_flag(&standard, f, width);
+    }
+    printf("\nExamples\n%s", c->examples);
+}
+
 static int help(options *o)
 {
     const command *c = NULL;
-    const flag *heading = NULL;
     const char *best = NULL;
     size_t distance = 99, width = screen.terminal ? screen_width() - 1 : 80;
     if (width > 100) width = 100;
@@ -244,21 +278,7 @@ static int help(options *o)
                "  vae sample digits.safetensors --out samples.png\n");
         return 0;
     }
-    printf("vae %s: %s\n\nusage: vae %s", c->name, c->help, c->name);
-    if (c->operand) printf(" %s", c->operand);
-    if (c->must) printf(" %s %s", c->must, find_flag(c->bit, c->must)->word);
-    printf("%s\n", c->bit ? " [FLAGS]" : "");
-    for (size_t i = 0; i < FLAGS; i++) {
-        if (!(flags[i].commands & c->bit)) continue;
-        if (!flags[i].name) {
-            heading = &flags[i];
-            continue;
-        }
-        if (heading) printf("\n%s\n", heading->help);
-        heading = NULL;
-        help_flag(&flags[i], width);
-    }
-    printf("\nExamples\n%s", c->examples);
+    help_command(c, width);
     return 0;
 }
 
