@@ -1,6 +1,6 @@
 /* The runner's few words. Before any file of tests stands vae.h with its implementation, or what
- * tests/private.awk leaves of it, so that private functions can be tested too. A test's name is a
- * sentence. */
+ * tests/private.awk leaves of it, so that private functions can be tested too. Tables are copies
+ * there: compare what they hold, not where they lie. A test's name is a sentence. */
 #ifndef VAE_TEST_H
 #define VAE_TEST_H
 #include "../vae.h"
