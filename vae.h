@@ -351,11 +351,6 @@ VAE_API const char *vae_status_text(vae_status status);
 
 #define VAE_ISA_LIST(X) \
     X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
-#define VAE_LIKELIHOOD_LIST(X) \
-    X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
-    X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
-    X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
-#define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
 #define VAE_INIT_LIST(X) \
     X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
 #define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
@@ -373,14 +368,6 @@ VAE_API const char *vae_status_text(vae_status status);
 
 #define VAE__X(name, text) VAE_ISA_##name,
 typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE__ENUM_END(ISA) } vae_isa;
-#undef VAE__X
-#define VAE__X(name, text) VAE_LIKELIHOOD_##name,
-typedef enum vae_likelihood {
-    VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
-} vae_likelihood;
-#undef VAE__X
-#define VAE__X(name, text) VAE_HEAD_##name,
-typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
 #undef VAE__X
 #define VAE__X(name, text) VAE_INIT_##name,
 typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE__ENUM_END(INIT) } vae_init;
@@ -408,9 +395,9 @@ typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE__ENUM_END(ACT) } vae_act;
 #undef VAE__X
 
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
-    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE__ENUM_END(CHOICE)
+    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE__ENUM_END(CHOICE)
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -474,13 +461,9 @@ typedef struct vae_desc {
     const char *encoder; /* layers, see the manual. NULL: "dense 400 relu"; "": only the head */
     const char *decoder; /* the same, from the latents on */
     int latent;          /* latents. 0: 20 */
-    vae_likelihood likelihood; /* p(x|z). 0: bernoulli */
-    double variance;     /* gaussian: of each pixel; gaussian_learned, logistic: where it starts.
-                            0: 1 */
-    int categories;      /* categorical: levels of a number, 2 to 256. 0: 256 */
-    vae_head head;       /* what the encoder gives beside mu. 0: the log variance; abs, relu,
-                            softplus: the deviation is that function of it, at least 0.001 */
-    vae_act code;        /* of mu itself. 0: none; sigmoid for the bounded codes of autoencoders */
+    const char *likelihood; /* p(x|z): "gaussian 0.1"; the manual has them all. NULL: "bernoulli" */
+    const char *posterior;  /* q(z|x): "normal softplus code tanh". NULL: "normal" */
+    const char *prior;      /* p(z). NULL: "normal", which is N(0, I) */
     vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
     vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
 
@@ -539,9 +522,17 @@ typedef struct vae_desc {
 
 typedef struct vae vae;
 
-/* Layer number i of an architecture string: its syntax, and in words (unless NULL) its rule of
- * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
-VAE_API const char *vae_layer_syntax(int i, const char **rule);
+/* What the strings of a description are made of: layers of networks, and the kinds of likelihood,
+ * posterior and prior. */
+typedef enum vae_table {
+    VAE_TABLE_LAYER, VAE_TABLE_LIKELIHOOD, VAE_TABLE_POSTERIOR, VAE_TABLE_PRIOR,
+    VAE__ENUM_END(TABLE)
+} vae_table;
+
+/* Row number i of a table: its syntax, and in words (unless `rule` is NULL) what it means: of a
+ * layer its rule of shapes. NULL behind the last row: count up from 0 to list them all.
+ * Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
+VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 
 /* Bytes that a model of this description needs, exactly; also the way to check a description. */
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
@@ -1228,21 +1219,19 @@ VAE_API const char *vae_status_text(vae_status status) {
 
 #define VAE__X(name, text) text,
 static const char *const vae__isa_names[] = {VAE_ISA_LIST(VAE__X) NULL};
-static const char *const vae__likelihood_names[] = {VAE_LIKELIHOOD_LIST(VAE__X) NULL};
 static const char *const vae__init_names[] = {VAE_INIT_LIST(VAE__X) NULL};
 static const char *const vae__bias_names[] = {VAE_BIAS_LIST(VAE__X) NULL};
 static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL};
 static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
 static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
 static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
-static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
 static const char *const vae__objective_names[] = {VAE_OBJECTIVE_LIST(VAE__X) NULL};
 static const char *const vae__corrupt_names[] = {VAE_CORRUPT_LIST(VAE__X) NULL};
 #undef VAE__X
 static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
-    vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
-    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
-    vae__head_names,     vae__objective_names,  vae__corrupt_names};
+    vae__isa_names,      vae__init_names, vae__bias_names,      vae__binarize_names,
+    vae__optimizer_names, vae__schedule_names, vae__act_names,  vae__objective_names,
+    vae__corrupt_names};
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
@@ -1423,6 +1412,119 @@ VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
         memcpy(s->block + s->count, bytes, count < fit ? count : fit);
     }
     return 1;
+}
+
+/* ---- reals out of text: exact, so that a setting has the same bits everywhere ---- */
+
+enum { VAE__BIG = 128 }; /* words of 32 bits: 340 digits, times or divided by a power of ten */
+
+/* The double nearest to n / 2^(32 low), n (VAE__BIG) with its lowest word first; `rest`: something
+ * smaller than its lowest bit was cut off. Integers alone: no flag of the processor matters. */
+VAE__PRIVATE double vae__nearest_double(const uint32_t *n, int low, int rest) {
+    int top = 32 * VAE__BIG - 1, exponent, last, i;
+    uint64_t m = 0;
+    while (top >= 0 && !(n[top / 32] >> (top & 31) & 1)) top--;
+    if (top < 0) return 0;
+    exponent = top - 32 * low;
+    last = top - 52; /* the place of the lowest bit that fits */
+    if (exponent < -1022) last += -1022 - exponent;
+    for (i = top; i >= last; i--) m = 2 * m + (i < 0 ? 0 : n[i / 32] >> (i & 31) & 1);
+    for (i = last - 2; i >= 0 && !rest; i--) rest = (int)(n[i / 32] >> (i & 31) & 1);
+    if (last > 0 && (n[(last - 1) / 32] >> ((last - 1) & 31) & 1) && (rest || (m & 1))) m++;
+    if (exponent < -1022) return vae__double_of(m); /* subnormal */
+    m += (uint64_t)(exponent + 1022) << 52; /* m has the bit that a double leaves out */
+    return vae__double_of(m < (uint64_t)0x7ff << 52 ? m : (uint64_t)0x7ff << 52);
+}
+
+/* digits x 10^exponent; n holds the digits as one integer. */
+VAE__PRIVATE double vae__scaled(uint32_t *n, int exponent, int rest) {
+    int low = 0, i;
+    for (; exponent > 0; exponent--) {
+        uint64_t carry = 0;
+        for (i = 0; i < VAE__BIG; i++) {
+            carry += (uint64_t)n[i] * 10;
+            n[i] = (uint32_t)carry, carry >>= 32;
+        }
+    }
+    if (exponent < 0) { /* room for what the divisions take away, and 64 bits more */
+        low = -exponent * 10 / 96 + 4;
+        memmove(n + low, n, (size_t)(VAE__BIG - low) * sizeof *n);
+        memset(n, 0, (size_t)low * sizeof *n);
+    }
+    for (; exponent < 0; exponent++) {
+        uint64_t carry = 0;
+        for (i = VAE__BIG; i--;) {
+            carry = carry << 32 | n[i];
+            n[i] = (uint32_t)(carry / 10), carry %= 10;
+        }
+        rest |= carry != 0;
+    }
+    return vae__nearest_double(n, low, rest);
+}
+
+/* The number at the start of a text, whatever the locale: a decimal such as 0.25 or 1e-3, correctly
+ * rounded; or exactly 16 hex digits, the bits of a double. The characters read; 0: no number. */
+VAE__PRIVATE size_t vae__read_real(const char *text, double *out) {
+    const char *p = text;
+    uint32_t n[VAE__BIG];
+    uint64_t bits = 0;
+    int digits = 0, exponent = 0, rest = 0, point = 0, any = 0, negative, i;
+    double value;
+    for (i = 0; (p[i] >= '0' && p[i] <= '9') || ((p[i] | 32) >= 'a' && (p[i] | 32) <= 'f'); i++)
+        bits = bits << 4 | (unsigned)(p[i] <= '9' ? p[i] - '0' : (p[i] | 32) - 'a' + 10);
+    if (i == 16 && p[16] != '.') {
+        *out = vae__double_of(bits);
+        return 16;
+    }
+    negative = *p == '-';
+    p += negative;
+    memset(n, 0, sizeof n);
+    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+        uint64_t carry;
+        if (*p == '.') {
+            point = 1;
+            continue;
+        }
+        any = 1;
+        carry = (uint64_t)(*p - '0');
+        if (digits == 340) rest |= carry != 0;
+        else if (digits || carry) {
+            for (i = 0; i < VAE__BIG / 2; i++) {
+                carry += (uint64_t)n[i] * 10;
+                n[i] = (uint32_t)carry, carry >>= 32;
+            }
+            digits++, exponent -= point;
+            continue;
+        }
+        exponent += digits == 340 ? !point : -point;
+        if (exponent < -100000 || exponent > 100000) return 0;
+    }
+    if (!any) return 0;
+    if ((*p | 32) == 'e') {
+        const int minus = p[1] == '-';
+        const char *e = p + 1 + (minus || p[1] == '+');
+        int power = 0;
+        for (i = 0; e[i] >= '0' && e[i] <= '9'; i++)
+            if (power < 200000) power = power * 10 + (e[i] - '0');
+        if (i) p = e + i, exponent += minus ? -power : power;
+    }
+    if (digits && digits + exponent > 310) value = vae__double_of((uint64_t)0x7ff << 52);
+    else value = digits && digits + exponent > -340 ? vae__scaled(n, exponent, rest) : 0;
+    *out = negative ? -value : value;
+    return (size_t)(p - text);
+}
+
+/* So that vae__read_real gives the same bits back: 6 digits where they are enough. */
+VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
+    char text[32];
+    vae__sink t;
+    double again = 0;
+    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
+    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    vae__putf(&t, "%f", value);
+    if (vae__read_real(text, &again) && vae__bits_d(again) == vae__bits_d(value))
+        vae__putf(s, "%s", text);
+    else vae__putf(s, "%x", vae__bits_d(value));
 }
 
 /* For reports: whatever text they repeat, they are printable, and cut between two characters. */
@@ -1743,8 +1845,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                            float *dout)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
-    X(void, spread, (int head, size_t n, const float *a, float *logvar)) \
-    X(void, spread_bwd, (int head, size_t n, const float *a, const float *dlogvar, float *da)) \
+    X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
+    X(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, float *da)) \
     X(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
                   const vae__adam_step *s)) \
     X(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
@@ -1766,6 +1868,15 @@ enum {
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
+
+/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
+ * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+enum {
+    VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
+    VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
+    VAE__DENSITY_CATEGORICAL
+};
+enum { VAE__SPREAD_NONE, VAE__SPREAD_ABS, VAE__SPREAD_RELU, VAE__SPREAD_SOFTPLUS };
 
 /* One step's constants of Adam, each rounded to float once. */
 typedef struct vae__adam_step {
@@ -4092,12 +4203,12 @@ VAE__INLINE VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
 }
 
 /* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE_LIKELIHOOD_*. `shared` is the log scale of LOGISTIC, and *dshared
+ * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
  * gets scale times its gradient unless dout is NULL. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
-    const int cb = kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
-    const int one = kind == VAE_LIKELIHOOD_LOGISTIC;
+    const int cb = kind == VAE__DENSITY_CONTINUOUS;
+    const int one = kind == VAE__DENSITY_LOGISTIC;
     const int two = !cb && !one;
     const VAE__V factor = VAE__SET1(scale);
     VAE__V parts[16 / VAE__W], along[16 / VAE__W];
@@ -4120,7 +4231,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
                 if (cb) {
                     value = VAE__FN(v_cb_value)(a, t);
                     da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
-                } else if (kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL) {
+                } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
                     value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
                 } else {
                     value = VAE__FN(v_logistic)(a, b, t, &da, &db);
@@ -4258,7 +4369,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
-    if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
+    if (kind == VAE__DENSITY_CATEGORICAL) {
         for (i = 0; i < n; i++) {
             const float *a = out + i * k;
             float top, norm = VAE__FN(log_sum_exp)(k, a, &top), sum = 0;
@@ -4282,8 +4393,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     }
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
-        const int two = kind == VAE_LIKELIHOOD_LOGISTIC_PIXEL ||
-                        kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+        const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
+                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -4292,11 +4403,11 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             VAE__V a = VAE__GET(two ? m : out + first, i, run),
                 r = u ? VAE__GET(u + first, i, run) : zero;
             switch (kind) {
-            case VAE_LIKELIHOOD_BERNOULLI:
+            case VAE__DENSITY_BERNOULLI:
                 a = VAE__FN(v_sigmoid)(a);
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
-            case VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI:
+            case VAE__DENSITY_CONTINUOUS:
                 if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__DIV(VAE__FN(v_log1p)(VAE__MUL(r, VAE__FN(v_expm1)(VAE__NEG(size)))),
@@ -4307,7 +4418,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
-            case VAE_LIKELIHOOD_LOGISTIC: case VAE_LIKELIHOOD_LOGISTIC_PIXEL: {
+            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
                 VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__FN(v_exp)(VAE__NEG(s));
@@ -4343,27 +4454,27 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
 /* logvar = 2 log deviation(a) for n numbers a. */
-static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
+static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logvar) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
-        if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
-        else if (head == VAE_HEAD_RELU) s = v;
+        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
+        else if (deviation == VAE__SPREAD_RELU) s = v;
         s = VAE__MAX(VAE__DEVIATION_LEAST, s);
         VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
     }
 }
 
 /* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
-static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
+static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
-        if (head == VAE_HEAD_SOFTPLUS) {
+        if (deviation == VAE__SPREAD_SOFTPLUS) {
             s = VAE__FN(v_softplus)(v);
             slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
-        } else if (head == VAE_HEAD_RELU) {
+        } else if (deviation == VAE__SPREAD_RELU) {
             s = v;
         } else {
             slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
@@ -5326,8 +5437,7 @@ enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
     const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
-     * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
+    /* What stands behind the name, a letter for each argument: see vae__read_args. */
     const char *args;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
@@ -5347,6 +5457,7 @@ struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
+    double real;
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
@@ -5467,6 +5578,22 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected a number below %d "
                          "with at most 6 decimals", p->what, (int)(start - p->text) + 1, most);
     *out = (int)value;
+    return VAE_OK;
+}
+
+/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
+                                            double most, double *out) {
+    double value;
+    size_t n;
+    vae__skip(p);
+    n = vae__read_real(p->at, &value);
+    if (!n) return vae__expected(p, expected);
+    if (!vae__finite_d(value) || value < least || value > most)
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from %f to %f",
+                         p->what, (int)(p->at - p->text) + 1, expected, least, most);
+    p->at += n;
+    *out = value;
     return VAE_OK;
 }
 
@@ -6215,33 +6342,6 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
-/* ---- the end of the encoder: (b, a) -> (mu, logvar) where they are functions of it ---- */
-
-VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                                  const float *x, float *y) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
-    vae__pass_fwd(c, op, w, x, y);
-    for (i = 0; i < c->rows; i++) {
-        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
-        if (op->n != VAE_HEAD_LOGVAR)
-            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
-    }
-}
-VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                                  const float *x, const float *dy, float *dx) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
-    vae__pass_bwd(c, op, w, x, dy, dx);
-    for (i = 0; i < c->rows; i++) {
-        const size_t mu = 2 * i * latent, a = mu + latent;
-        const float *kept = vae__act_keeps_input((vae_act)op->kh)
-                                ? x : op->y + c->first * op->out.dim;
-        if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
-        if (op->n != VAE_HEAD_LOGVAR) c->k->spread_bwd(op->n, latent, x + a, dy + a, dx + a);
-    }
-}
-
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
@@ -6275,33 +6375,63 @@ static const vae__layer vae__layers[] = {
      vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
-    /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
+    /* what no name stands for: the end of a group, an activation alone */
     {")", NULL, NULL, "", NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
     {"", NULL, NULL, "", NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
-enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
+enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
-#define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
 VAE__INLINE int vae__is_layer(const vae__op *op, const char *name) {
     return !strcmp(op->layer->name, name);
 }
 
-VAE_API const char *vae_layer_syntax(int i, const char **rule) {
-    if (i < 0 || i >= VAE__LAYER_COUNT) return NULL;
-    if (rule) *rule = vae__layers[i].rule;
-    return vae__layers[i].syntax;
+/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
+
+/* An argument that may be left out. */
+VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
+    const size_t n = vae__word(p);
+    const int number = vae__is_digit(*p->at) || *p->at == '.' || *p->at == '-';
+    int i;
+    switch (letter) {
+    case 'v':
+        op->real = 1;
+        return number ? vae__read_real_from(p, "a variance", 1e-12, 1e12, &op->real) :
+               *p->at ? vae__expected(p, "a variance or the end") : VAE_OK;
+    case 'l':
+        op->n = 256;
+        return number ? vae__read_from(p, "the number of levels", 2, 256, &op->n) :
+               *p->at ? vae__expected(p, "a number of levels or the end") : VAE_OK;
+    case 'o':
+        for (i = VAE__SPREAD_ABS; i <= VAE__SPREAD_SOFTPLUS; i++)
+            if (vae__same(p->at, n, vae__deviation_names[i])) break;
+        op->n = i <= VAE__SPREAD_SOFTPLUS ? i : VAE__SPREAD_NONE;
+        if (op->n) p->at += n;
+        return VAE_OK;
+    default: /* 'c' */
+        op->kh = VAE_ACT_IDENTITY;
+        if (!vae__same(p->at, n, "code")) return VAE_OK;
+        p->at += n;
+        i = vae__act_of(p->at, vae__word(p));
+        if (i < 0) return vae__expected(p, "an activation");
+        p->at += vae__word(p);
+        op->kh = i;
+        return VAE_OK;
+    }
 }
 
-/* The arguments of a layer, as its row says. */
-VAE__PRIVATE vae_status vae__read_args(vae__parser *p, vae__op *op) {
+/* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one below
+ * 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group; and of
+ * likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * deviation, c an activation of the code. */
+VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
     vae_status bad = VAE_OK;
     op->stride = 1, op->pad = -1;
-    for (a = op->layer->args; *a && !bad; a++) {
+    for (a = args; *a && !bad; a++) {
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
@@ -6329,6 +6459,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, vae__op *op) {
                 bad = vae__read_from(p, "a padding", 0, VAE__MAX_WINDOW, &op->pad);
             }
             break;
+        case 'v': case 'l': case 'o': case 'c': bad = vae__read_option(p, *a, op); break;
         default: /* '(' */
             vae__skip(p);
             if (*p->at != '(') return vae__expected(p, "'('");
@@ -6373,7 +6504,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
             return vae__expected(p, "a layer or an activation");
         op->layer = i == VAE__LAYER_COUNT ? VAE__LAYER_ACT : &vae__layers[i];
         if (op->layer != VAE__LAYER_ACT) p->at += n;
-        bad = vae__read_args(p, op);
+        bad = vae__read_args(p, op->layer->args, op);
         if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
         if (bad) return bad;
         *more = 1;
@@ -6402,11 +6533,14 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* An item as vae_get_desc spells it. */
-VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
+/* Arguments as vae_get_desc spells them. */
+VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
-    vae__putf(s, "%s", op->layer->name);
-    for (a = op->layer->args; *a; a++) {
+    for (a = args; *a; a++) {
+        if (*a == 'l') vae__putf(s, " %d", op->n);
+        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
+        if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae__act_names[op->kh]);
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -6420,6 +6554,12 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
             for (; rest; rest %= unit, unit /= 10) vae__putf(s, "%d", rest / unit);
         }
     }
+}
+
+/* An item as vae_get_desc spells it. */
+VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
+    vae__putf(s, "%s", op->layer->name);
+    vae__spell_args(s, op->layer->args, op);
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
         vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
 }
@@ -6472,6 +6612,468 @@ VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t f
 }
 
 /* ======================================================================================
+ * >>codes    posteriors q(z|x) and priors p(z): two tables
+ * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ *
+ * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
+ * variance (latent). A posterior or a prior is one row and its functions: adding one touches
+ * nothing else.
+ * ==================================================================================== */
+
+/* The first fields of a row of codes and likelihoods. */
+typedef struct vae__kind {
+    const char *name, *syntax, *rule; /* rule: what it is, in words */
+    const char *args;                 /* what stands behind the name: see vae__read_args */
+} vae__kind;
+
+typedef struct vae__code vae__code;
+
+typedef struct vae__posterior {
+    vae__kind kind;
+    int head;                /* numbers of the encoder's head for each latent */
+    const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
+    int (*spreads)(const vae__code *c);
+    float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
+    /* `contract` in closed form: whether there is one, and for mu its slope along what it is a
+     * function of, with *bend, the slope's own change along mu. */
+    int (*curve)(const vae__code *c);
+    double (*slope)(const vae__code *c, double mu, double *bend);
+    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
+    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
+                       float *dhead);
+} vae__posterior;
+
+/* Of one image. Closed forms are those of a normal posterior. */
+typedef struct vae__prior {
+    vae__kind kind;
+    size_t room;             /* floats of scratch in c->room, for each latent */
+    /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
+     * keep[j] unless `keep` is NULL; the same for each latent apart. */
+    float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
+                float *dhead);
+    void (*kl_terms)(const vae__code *c, const float *head, float *kl);
+    /* log q(z|x) - log p(z) at z of `sample`; and dhead += what dz gives and `pull` times the
+     * gradient of that, for importance weights: see the kernel latent_bwd. */
+    float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
+    void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
+                      const float *eps, const float *dz, float pull, float weight, float *dhead);
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
+} vae__prior;
+
+/* Both at work. */
+struct vae__code {
+    const vae__posterior *posterior;
+    const vae__prior *prior;
+    int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
+    vae_act act;
+    int n;                   /* arguments of the prior */
+    double real;
+    const vae__kernels *k;
+    size_t latent;
+    float *room;             /* a part's own: prior->room floats for each latent */
+};
+
+/* NaN stays NaN, also where -Ofast knows of none. */
+VAE__PRIVATE float vae__clamp_logvar(float l) {
+    if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
+    return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
+}
+
+/* ---- normal: z = mu + exp(logvar / 2) eps ---- */
+
+/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)); op->n and op->kh say which. */
+VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_fwd(c, op, w, x, y);
+    for (i = 0; i < c->rows; i++) {
+        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
+        if (op->n)
+            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+    }
+}
+VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (i = 0; i < c->rows; i++) {
+        const size_t mu = 2 * i * latent, a = mu + latent;
+        const float *kept = vae__act_keeps_input((vae_act)op->kh)
+                                ? x : op->y + c->first * op->out.dim;
+        if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
+        if (op->n) c->k->spread_bwd(op->n, latent, x + a, dy + a, dx + a);
+    }
+}
+static const vae__layer vae__spread_layer = {
+    "", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL};
+
+VAE__PRIVATE int vae__normal_spreads(const vae__code *c) { return c->deviation || c->act; }
+VAE__PRIVATE float vae__normal_lowest(const vae__code *c) {
+    float low = VAE_LOGVAR_MIN, zero = 0;
+    if (c->deviation) c->k->spread(VAE__SPREAD_RELU, 1, &zero, &low);
+    return low;
+}
+/* Activations whose slope and its slope are known from their value. */
+VAE__PRIVATE int vae__normal_curve(const vae__code *c) {
+    return c->act == VAE_ACT_IDENTITY || c->act == VAE_ACT_RELU || c->act == VAE_ACT_TANH ||
+           c->act == VAE_ACT_SIGMOID;
+}
+VAE__PRIVATE double vae__normal_slope(const vae__code *c, double mu, double *bend) {
+    *bend = 0;
+    if (c->act == VAE_ACT_RELU) return mu > 0;
+    if (c->act == VAE_ACT_SIGMOID) {
+        *bend = vae__add_d(1, -2 * mu);
+        return vae__mul_d(mu, vae__add_d(1, -mu));
+    }
+    if (c->act == VAE_ACT_TANH) {
+        *bend = -2 * mu;
+        return vae__add_d(1, -vae__mul_d(mu, mu));
+    }
+    return 1;
+}
+VAE__PRIVATE void vae__normal_sample(const vae__code *c, const float *head, const float *eps,
+                                     float *z) {
+    c->k->latent_fwd(c->latent, head, eps, z);
+}
+VAE__PRIVATE void vae__normal_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                         const float *dz, float *dhead) {
+    c->k->latent_bwd(VAE_OBJECTIVE_ELBO, c->latent, head, eps, dz, 0, 0, dhead);
+}
+
+static const vae__posterior vae__posteriors[] = {
+    {{"normal", "normal [abs | relu | softplus] [code ACT]",
+      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
+      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
+      "activation of the head's", "oc"},
+     2, &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
+     vae__normal_slope, vae__normal_sample, vae__normal_sample_bwd},
+};
+
+/* ---- the prior N(0, I) ---- */
+
+VAE__PRIVATE float vae__normal_kl(const vae__code *c, const float *head, float scale,
+                                  const float *keep, float *dhead) {
+    return c->k->kl(c->latent, head, scale, keep, dhead);
+}
+VAE__PRIVATE void vae__normal_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->kl_terms(c->latent, head, kl);
+}
+VAE__PRIVATE float vae__normal_ratio(const vae__code *c, const float *head, const float *eps,
+                                     const float *z) {
+    return c->k->ratio(c->latent, head, eps, z);
+}
+VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective objective,
+                                        const float *head, const float *eps, const float *dz,
+                                        float pull, float weight, float *dhead) {
+    c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
+}
+VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, float *z) {
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
+}
+
+static const vae__prior vae__priors[] = {
+    {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
+     vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
+};
+
+/* ---- reading: likelihoods, posteriors and priors are written alike ---- */
+
+enum { VAE__KIND_TEXT = 64 }; /* a kind in canonical spelling, with its zero */
+
+/* The rows of a table begin with a vae__kind; the first row is the default. */
+typedef struct vae__kinds {
+    const char *what, *expected; /* "prior", "a prior" */
+    const void *rows;
+    size_t count, size;
+} vae__kinds;
+#define VAE__KINDS(what, expected, rows) {what, expected, rows, sizeof rows / sizeof *rows, \
+                                          sizeof *rows}
+static const vae__kinds vae__posterior_kinds =
+    VAE__KINDS("posterior", "a posterior", vae__posteriors);
+static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors);
+
+VAE__PRIVATE const vae__kind *vae__kind_at(const vae__kinds *kinds, size_t i) {
+    const void *row = (const char *)kinds->rows + i * kinds->size;
+    return i < kinds->count ? (const vae__kind *)row : NULL;
+}
+
+/* What a text says: *row, its arguments in `op`, its canonical spelling. */
+VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text,
+                                       const vae__kind **row, vae__op *op,
+                                       char spelled[VAE__KIND_TEXT], vae_report *report) {
+    vae__parser p;
+    vae__sink s;
+    vae_status bad;
+    size_t n, i = 0;
+    memset(&p, 0, sizeof p);
+    memset(&s, 0, sizeof s);
+    memset(op, 0, sizeof *op);
+    memset(spelled, 0, VAE__KIND_TEXT);
+    p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
+    n = vae__word(&p);
+    do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
+    if (!*row) return vae__expected(&p, kinds->expected);
+    p.at += n;
+    bad = vae__read_args(&p, (*row)->args, op);
+    if (bad) return bad;
+    vae__skip(&p);
+    if (*p.at) return vae__expected(&p, "the end");
+    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
+    vae__putf(&s, "%s", (*row)->name);
+    vae__spell_args(&s, (*row)->args, op);
+    return VAE_OK;
+}
+
+/* Posterior and prior of a description, but for the kernels, and their canonical spelling. */
+VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
+                                       char posterior[VAE__KIND_TEXT],
+                                       char prior[VAE__KIND_TEXT], vae_report *report) {
+    const vae__kind *row;
+    vae__op op;
+    vae_status bad;
+    memset(c, 0, sizeof *c);
+    c->latent = (size_t)d->latent;
+    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
+    if (bad) return bad;
+    c->posterior = (const vae__posterior *)(const void *)row;
+    c->deviation = op.n, c->act = (vae_act)op.kh;
+    bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
+    if (bad) return bad;
+    c->prior = (const vae__prior *)(const void *)row;
+    c->n = op.n, c->real = op.real;
+    return VAE_OK;
+}
+
+/* ======================================================================================
+ * >>likelihoods  p(x|z): one table
+ * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ *
+ * A likelihood is one row and its functions: adding one touches nothing else.
+ * ==================================================================================== */
+
+typedef struct vae__density vae__density;
+
+/* Of one image x (numbers) under one row of the decoder's output, out (outputs). */
+typedef struct vae__likelihood {
+    vae__kind kind;
+    int outputs;        /* of the decoder for each number; 0: as many as the argument l->n says */
+    int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
+    int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
+    int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
+    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
+     * times that of the learned number to *dlearned unless NULL. */
+    double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
+                   float *dout, float *dlearned);
+    /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
+     * `out` where a number has one parameter. */
+    void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
+    /* NULL from here on: there is no such thing. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
+    const char *learned; /* one number that all share is a parameter: its name, */
+    float (*start)(const vae__density *l);             /* where it begins */
+    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+} vae__likelihood;
+
+/* One at work. */
+struct vae__density {
+    const vae__likelihood *row;
+    int n;              /* arguments */
+    double real;
+    const vae__kernels *k;
+    size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
+    float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
+    double log;
+    int flat;           /* the learned number lies outside its limits and has no gradient */
+};
+
+/* ---- bernoulli ---- */
+
+VAE__PRIVATE double vae__bernoulli_loss(const vae__density *l, const float *out, const float *x,
+                                        float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->bernoulli(l->numbers, out, x, scale, dout);
+}
+VAE__PRIVATE double vae__bernoulli_value(const vae__density *l, const float *out, const float *x) {
+    return (double)l->k->bernoulli_sum(l->numbers, out, x);
+}
+VAE__PRIVATE double vae__clip_mean(double mean) {
+    return !(mean > 0.001) ? 0.001 : mean > 0.999 ? 0.999 : mean;
+}
+/* The logit is log(p / (1 - p)). */
+VAE__PRIVATE float vae__bernoulli_bias(const vae__density *l, double mean) {
+    const double p = vae__clip_mean(mean);
+    float t = (float)vae__div_d(p, vae__add_d(1, -p));
+    l->k->map(VAE__FN_LOG, 1, &t, &t);
+    return t;
+}
+
+/* ---- rows whose work the kernels `density` and `observe` do ---- */
+
+VAE__PRIVATE double vae__density_loss(const vae__density *l, const float *out, const float *x,
+                                      float scale, float *dout, float *dlearned) {
+    return (double)l->k->density(l->row->kernel, l->numbers, l->channels, out, (float)l->log, x,
+                                 scale, dout, dlearned);
+}
+VAE__PRIVATE void vae__density_observe(const vae__density *l, const float *out, const float *u,
+                                       float *x) {
+    l->k->observe(l->row->kernel, l->numbers, l->channels, (size_t)l->n, (float)l->log, out, u, x);
+}
+VAE__PRIVATE float vae__mean_is_bias(const vae__density *l, double mean) {
+    (void)l;
+    return (float)mean;
+}
+
+/* ---- gaussian: 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per number ---- */
+
+VAE__PRIVATE void vae__gaussian_prepare(vae__density *l, const float *learned) {
+    float v = (float)l->real, log;
+    (void)learned;
+    l->k->map(VAE__FN_LOG, 1, &v, &log);
+    l->inverse = (float)vae__div_d(1, l->real);
+    l->log = (double)log;
+}
+VAE__PRIVATE float vae__gaussian_start(const vae__density *l) {
+    float v = (float)l->real;
+    l->k->map(VAE__FN_LOG, 1, &v, &v);
+    return v;
+}
+VAE__PRIVATE void vae__gaussian_learned_prepare(vae__density *l, const float *learned) {
+    const float log = vae__clamp_logvar(*learned);
+    float minus = -log;
+    l->k->map(VAE__FN_EXP, 1, &minus, &l->inverse);
+    l->log = (double)log;
+    l->flat = *learned > VAE_LOGVAR_MAX || *learned < VAE_LOGVAR_MIN;
+}
+VAE__PRIVATE double vae__gaussian_loss(const vae__density *l, const float *out, const float *x,
+                                       float scale, float *dout, float *dlearned) {
+    const double n = (double)l->numbers;
+    float s = scale * l->inverse;
+    double squares;
+    VAE__HIDE_F(s);
+    squares = vae__mul_d((double)l->k->gaussian(l->numbers, out, x, s, dout), (double)l->inverse);
+    if (dlearned)
+        *dlearned = l->flat ? 0 : (float)vae__mul_d(vae__mul_d(0.5, vae__add_d(n, -squares)),
+                                                    (double)scale);
+    return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d(n, vae__add_d(l->log,
+                                          1.8378770664093454836))));
+}
+VAE__PRIVATE void vae__gaussian_observe(const vae__density *l, const float *out, const float *u,
+                                        float *x) {
+    if (u)
+        l->k->observe(l->row->kernel, l->numbers, l->channels, 0,
+                      (float)vae__div_d(1, vae__sqrt_d((double)l->inverse)), out, u, x);
+    else if (x != out) memcpy(x, out, l->numbers * sizeof(float));
+}
+
+/* ---- continuous_bernoulli: no closed form gives the logit of a mean ---- */
+
+VAE__PRIVATE float vae__continuous_bias(const vae__density *l, double mean) {
+    float low = -1000, high = 1000, want = (float)vae__clip_mean(mean), got;
+    int i;
+    for (i = 0; i < 40; i++) {
+        const float t = 0.5f * (low + high);
+        l->k->observe(l->row->kernel, 1, 1, 0, 0, &t, NULL, &got);
+        if (got < want) low = t;
+        else high = t;
+    }
+    return low;
+}
+
+/* ---- logistic: its variance is s^2 pi^2 / 3 ---- */
+
+VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
+    const double half = vae__mul_d(0.5, (double)vae__gaussian_start(l));
+    return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
+}
+VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
+    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+}
+
+/* ---- categorical ---- */
+
+VAE__PRIVATE double vae__categorical_loss(const vae__density *l, const float *out, const float *x,
+                                          float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->categorical(l->numbers, (size_t)l->n, out, x, scale, dout);
+}
+
+/* ---- the table of likelihoods ---- */
+
+static const vae__likelihood vae__likelihoods[] = {
+    {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
+      "which is no density", ""},
+     1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL},
+    {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare},
+    {{"gaussian_learned", "gaussian_learned [V]",
+      "the same, the variance one learned number that begins at V", "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare},
+    {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
+     2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, NULL},
+    {{"continuous_bernoulli", "continuous_bernoulli",
+      "on [0,1], the density that grey pixels want in place of bernoulli", ""},
+     1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
+     NULL, vae__continuous_bias, NULL, NULL, NULL},
+    {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
+      "that begins at the variance V: bits per dimension", "v"},
+     1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare},
+    {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
+     2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+    {{"categorical", "categorical [K]",
+      "one of K levels of each number (256), any distribution over them", "l"},
+     0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL},
+};
+static const vae__kinds vae__likelihood_kinds =
+    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods);
+
+static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
+    NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
+
+VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
+    const vae__kind *kind;
+    if (i < 0 || (unsigned)table >= VAE_TABLE_COUNT) return NULL;
+    if (table == VAE_TABLE_LAYER) {
+        if (i >= VAE__LAYER_COUNT) return NULL;
+        if (rule) *rule = vae__layers[i].rule;
+        return vae__layers[i].syntax;
+    }
+    kind = vae__kind_at(vae__kinds_of[table], (size_t)i);
+    if (kind && rule) *rule = kind->rule;
+    return kind ? kind->syntax : NULL;
+}
+
+/* The likelihood of a description, for images of this shape, but for the kernels. */
+VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
+                                             vae__density *l, char spelled[VAE__KIND_TEXT],
+                                             vae_report *report) {
+    const vae__kind *row;
+    vae__op op;
+    const vae_status bad =
+        vae__read_kind(&vae__likelihood_kinds, d->likelihood, &row, &op, spelled, report);
+    if (bad) return bad;
+    memset(l, 0, sizeof *l);
+    l->row = (const vae__likelihood *)(const void *)row;
+    l->n = op.n, l->real = op.real;
+    l->numbers = image->dim, l->channels = image->c;
+    if (!vae__size_mul(image->dim, (size_t)(l->row->outputs ? l->row->outputs : l->n),
+                       &l->outputs) || l->outputs > VAE_MAX_DIM)
+        return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
+                         "decoder", (int)VAE_MAX_DIM);
+    return VAE_OK;
+}
+
+/* ======================================================================================
  * >>model    from description to memory: defaults, layout, initial weights
  * uses: >>layers >>arena >>rng       tests: tests/test_model.c
  * ==================================================================================== */
@@ -6506,6 +7108,9 @@ struct vae {
     vae__slot *tensors;
     size_t slot_count, parameters;
     size_t outputs;        /* of the decoder, for an image */
+    vae__code code;        /* posterior and prior */
+    vae__density likelihood; /* not prepared: see vae__density_now */
+    char texts[3][VAE__KIND_TEXT]; /* likelihood, posterior, prior as vae_get_desc gives them */
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
@@ -6515,7 +7120,7 @@ struct vae {
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
-    size_t logvar;         /* offset of the one learned log variance, or log scale */
+    size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
@@ -6533,7 +7138,7 @@ struct vae {
     float *turn[2];        /* without training: (rows, widest), activations in turn */
     uint32_t *index;       /* (rows) */
     double *recon;         /* (z_rows): of each image and draw, summed when all are there */
-    float *kl, *dlogvar;   /* (rows), (z_rows) */
+    float *kl, *dlearned;  /* (rows), (z_rows) */
     double *mean;          /* (input.dim), for visible_bias mean */
     float *piece, *room;   /* of a gradient, and scratch of a layer: for each part of a job */
     size_t piece_floats, room_floats; /* what one part needs at most */
@@ -6549,7 +7154,7 @@ struct vae {
 
 /* ---- settings: one table for defaults, ranges, files ---- */
 
-enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+enum { VAE__TEXT, VAE__KIND, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
 
 enum {
     VAE__MAX_EPOCHS = 1000000000,
@@ -6569,11 +7174,9 @@ static const vae__field vae__fields[] = {
     {"encoder", VAE__TEXT, 0, VAE__AT(encoder), 0, 0, 0},
     {"decoder", VAE__TEXT, 0, VAE__AT(decoder), 0, 0, 0},
     {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
-    {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
-    {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
-    {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
-    {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
-    {"code", VAE__CHOICE, VAE_CHOICE_ACT, VAE__AT(code), 0, 0, 0},
+    {"likelihood", VAE__KIND, VAE_TABLE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
+    {"posterior", VAE__KIND, VAE_TABLE_POSTERIOR, VAE__AT(posterior), 0, 0, 0},
+    {"prior", VAE__KIND, VAE_TABLE_PRIOR, VAE__AT(prior), 0, 0, 0},
     {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
     {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
     {"objective", VAE__CHOICE, VAE_CHOICE_OBJECTIVE, VAE__AT(objective), 0, 0, 0},
@@ -6612,7 +7215,7 @@ static const vae__field vae__fields[] = {
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
-typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
+typedef char vae__enum_is_int[sizeof(vae_choice) == sizeof(int) ? 1 : -1]; /* all are */
 VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
     return (int *)(void *)((char *)d + f->offset);
 }
@@ -6639,6 +7242,10 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
             if (!*vae__field_text(d, f))
                 return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image,"
                                  " such as \"28x28x1\" or \"784\"", f->name);
+            break;
+        case VAE__KIND:
+            if (!*vae__field_text(d, f))
+                *vae__field_text(d, f) = vae__kind_at(vae__kinds_of[f->choice], 0)->name;
             break;
         case VAE__INT: case VAE__FLAG: {
             int *value = vae__field_int(d, f);
@@ -6743,11 +7350,6 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
            m->parameters <= SIZE_MAX / 64;
 }
 
-/* Whether the encoder's head is followed by functions of it. */
-VAE__INLINE int vae__spreads(const vae_desc *d) {
-    return d->head != VAE_HEAD_LOGVAR || d->code != VAE_ACT_IDENTITY;
-}
-
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
@@ -6789,8 +7391,8 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
             vae__spell_item(&spell, &op);
             final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
         } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
-            op.layer = VAE__LAYER_SPREAD;
-            op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
+            op.layer = m->code.posterior->layer;
+            op.n = m->code.deviation, op.kh = (int)m->code.act;
             op.out = in;
             more = 0;
         } else { /* the end: a head, unless the decoder's last layer is one already */
@@ -6799,7 +7401,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
             op.n = (int)head;
             vae__shape_flat(&op.out, head);
             headed = 1;
-            more = net == &m->enc && vae__spreads(&m->desc);
+            more = net == &m->enc && m->code.posterior->spreads(&m->code);
             final = net == &m->dec;
         }
         op.tensor = m->slot_count;
@@ -6873,12 +7475,6 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     return VAE_OK;
 }
 
-/* One log variance, or log scale, for all numbers is a parameter. */
-VAE__INLINE int vae__learns_scale(const vae_desc *d) {
-    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
-           d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
-}
-
 /* Both strings and what the likelihood adds: the tensors in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
@@ -6887,16 +7483,16 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows * (size_t)m->views,
-                        arena, report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, (size_t)m->code.posterior->head * z.dim,
+                        m->rows * (size_t)m->views, arena, report);
     if (!bad)
         bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
-    if (!bad && vae__learns_scale(d)) {
+    if (!bad && m->likelihood.row->learned) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
-        t.name = d->likelihood == VAE_LIKELIHOOD_LOGISTIC ? "logscale" : "logvar";
+        t.name = m->likelihood.row->learned;
         t.rank = 1, t.shape[0] = 1;
-        m->logvar = m->parameters;
+        m->learned = m->parameters;
         if (!vae__add_slot(m, "decoder", NULL, 0, 0, &t)) bad = VAE_ERR_SIZE;
     }
     return bad;
@@ -6936,19 +7532,6 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
-/* Numbers that the decoder gives for each number of an image. */
-VAE__INLINE size_t vae__outputs_each(const vae_desc *d) {
-    if (d->likelihood == VAE_LIKELIHOOD_CATEGORICAL) return (size_t)d->categories;
-    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-           d->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1;
-}
-
-/* Activations whose slope and its slope `contract` in closed form knows from their value. */
-VAE__INLINE int vae__has_curve(vae_act act) {
-    return act == VAE_ACT_IDENTITY || act == VAE_ACT_RELU || act == VAE_ACT_TANH ||
-           act == VAE_ACT_SIGMOID;
-}
-
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -6966,10 +7549,10 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end (the shape is HxWxC or N)");
-    if (!vae__size_mul(m->input.dim, vae__outputs_each(d), &m->outputs) ||
-        m->outputs > VAE_MAX_DIM)
-        return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
-                         "decoder", (int)VAE_MAX_DIM);
+    bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
+    if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
+    if (bad) return bad;
+    m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
                   m->z_rows > VAE_MAX_DIM))
@@ -6980,7 +7563,9 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
+    exact = m->enc.count == 1 + (size_t)(m->code.posterior->spreads(&m->code) != 0) &&
+            m->code.posterior->curve(&m->code);
+    m->room_floats = vae__max(m->room_floats, m->code.prior->room * (size_t)d->latent);
     if (train && d->contract > 0 && !exact) m->views = 2;
     m->parallel = d->parallel;
     if (!d->parallel.run && d->threads > 1)
@@ -7014,7 +7599,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         if (d->visible_bias == VAE_BIAS_MEAN)
             m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
         m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-        m->dlogvar = vae__push_floats(arena, m->z_rows);
+        m->dlearned = vae__push_floats(arena, m->z_rows);
         m->piece = vae__push_floats(arena, m->piece_all);
     } else {
         m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
@@ -7048,6 +7633,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     if (arena->base) {
         vae__spell_shape(&m->input, input);
         m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+        m->desc.likelihood = m->texts[0];
+        m->desc.posterior = m->texts[1], m->desc.prior = m->texts[2];
     }
     return VAE_OK;
 }
@@ -7107,7 +7694,7 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
         vae__release(&desc->allocator, block, size);
         return bad;
     }
-    m->k = vae__kernels_of(m->desc.isa);
+    m->k = m->code.k = m->likelihood.k = vae__kernels_of(m->desc.isa);
     if (m->pool) m->parallel = vae_pool_parallel(m->pool);
     m->use_ema = m->average != NULL;
     m->b1t = m->b2t = 1;
@@ -7150,13 +7737,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             w[i] = u * bound;
         }
     }
-    if (vae__learns_scale(&m->desc)) {
-        float variance = (float)m->desc.variance;
-        m->k->map(VAE__FN_LOG, 1, &variance, m->w + m->logvar);
-        if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) /* s = sqrt(3 variance) / pi */
-            m->w[m->logvar] = (float)vae__add_d(vae__mul_d(0.5, (double)m->w[m->logvar]),
-                                                -0.59542374099470962);
-    }
+    if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
     for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
         m->v[i] = 1;
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
@@ -7260,54 +7841,11 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup));
 }
 
-/* NaN stays NaN, also where -Ofast knows of none. */
-VAE__PRIVATE float vae__clamp_logvar(float l) {
-    if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
-    return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
-}
-
-/* The gaussian's variance as this model has it now: 1 / s^2, and log s^2; or the log scale of a
- * logistic alone. */
-VAE__PRIVATE void vae__variance_now(const vae *m, const float *params, float *inverse,
-                                    double *logvar) {
-    float v = (float)m->desc.variance, l;
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
-        l = vae__clamp_logvar(params[m->logvar]);
-        v = -l;
-        m->k->map(VAE__FN_EXP, 1, &v, inverse);
-    } else if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) {
-        l = params[m->logvar];
-    } else {
-        m->k->map(VAE__FN_LOG, 1, &v, &l);
-        *inverse = (float)vae__div_d(1, m->desc.variance);
-    }
-    *logvar = (double)l;
-}
-
-/* -log p of one image under one row of the decoder's output. `scale` times the gradient goes to
- * dout (which may be `out`) unless NULL, scale times that of a learned log variance to *dlogvar. */
-VAE__PRIVATE double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
-                                   const float *x, float scale, float *dout, float *dlogvar) {
-    const size_t n = m->input.dim;
-    float s = scale * inverse;
-    double squares;
-    switch (m->desc.likelihood) {
-    case VAE_LIKELIHOOD_BERNOULLI: return (double)m->k->bernoulli(n, out, x, scale, dout);
-    case VAE_LIKELIHOOD_CATEGORICAL:
-        return (double)m->k->categorical(n, (size_t)m->desc.categories, out, x, scale, dout);
-    case VAE_LIKELIHOOD_GAUSSIAN: case VAE_LIKELIHOOD_GAUSSIAN_LEARNED: break;
-    default:
-        return (double)m->k->density((int)m->desc.likelihood, n, m->input.c, out, (float)logvar, x,
-                                     scale, dout, dlogvar);
-    }
-    /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
-    VAE__HIDE_F(s);
-    squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
-    if (dlogvar)
-        *dlogvar = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
-                                     (double)scale);
-    return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d((double)n,
-                                          vae__add_d(logvar, 1.8378770664093454836))));
+/* The likelihood with what it has learned by now. */
+VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
+    vae__density l = m->likelihood;
+    if (l.row->prepare) l.row->prepare(&l, params + m->learned);
+    return l;
 }
 
 /* What rows of the decoder's output look like: means, or with `draw` (an address whose sample is
@@ -7315,37 +7853,16 @@ VAE__PRIVATE double vae__recon_row(const vae *m, float inverse, double logvar, c
  * number for a number. */
 VAE__PRIVATE void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
                                const vae__address *draw, float *u, float *x) {
-    const size_t n = m->input.dim;
-    const vae_likelihood kind = m->desc.likelihood;
-    const int normal = kind == VAE_LIKELIHOOD_GAUSSIAN || kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
-                       kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
-    float inverse = 1;
-    double logvar = 0;
+    const vae__density l = vae__density_now(m, params);
     size_t i;
-    if (!draw && m->outputs == n && normal) {
-        if (x != out) memcpy(x, out, rows * n * sizeof(float));
-        return;
-    }
-    if (normal || kind == VAE_LIKELIHOOD_LOGISTIC)
-        vae__variance_now(m, params, &inverse, &logvar);
     for (i = 0; i < rows; i++) {
         if (draw) {
             vae__address at = *draw;
             at.counter[0] += (uint32_t)i;
-            m->k->draw(normal ? VAE__DRAW_NORMAL : VAE__DRAW_UNIFORM, &at, 0, n, u);
+            m->k->draw(l.row->noise, &at, 0, l.numbers, u);
         }
-        m->k->observe((int)kind, n, m->input.c, (size_t)m->desc.categories,
-                      normal ? (float)vae__div_d(1, vae__sqrt_d((double)inverse)) : (float)logvar,
-                      out + i * m->outputs,
-                      draw ? u : NULL, x + i * n);
+        l.row->observe(&l, out + i * l.outputs, draw ? u : NULL, x + i * l.numbers);
     }
-}
-
-/* The numbers of this likelihood are probabilities or levels in [0,1]. */
-VAE__INLINE int vae__in_unit(const vae *m) {
-    return m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN &&
-           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED &&
-           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
 }
 
 /* Noise of one row: n normals, addressed. */
@@ -7361,7 +7878,7 @@ VAE__PRIVATE void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (vae__in_unit(m)) {
+    if (m->likelihood.row->unit) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
                       !vae__is_layer(m->enc.ops, "noise")))
@@ -7396,8 +7913,8 @@ typedef struct vae__pass {
     size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
-    float inverse;         /* of the variance, now */
-    double logvar, beta, counted; /* counted: KL that free bits leave */
+    vae__density likelihood; /* as it is now */
+    double beta, counted;  /* counted: KL that free bits leave */
     const float *eps;      /* the caller's noise; NULL: drawn */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
@@ -7442,21 +7959,6 @@ VAE__PRIVATE void vae__see(const vae *m, size_t i, const float *x, float *seen) 
     }
 }
 
-/* The slope of `code` where it gives h, and that slope's own change along h. */
-VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
-    *bend = 0;
-    if (code == VAE_ACT_RELU) return h > 0;
-    if (code == VAE_ACT_SIGMOID) {
-        *bend = vae__add_d(1, -2 * h);
-        return vae__mul_d(h, vae__add_d(1, -h));
-    }
-    if (code == VAE_ACT_TANH) {
-        *bend = -2 * h;
-        return vae__add_d(1, -vae__mul_d(h, h));
-    }
-    return 1;
-}
-
 /* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
  * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
  * the image stand for the derivative along a random direction. */
@@ -7478,7 +7980,7 @@ VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dm
         if (dmu) m->k->add(latent, apart, -1, dmu, dmu);
     }
     for (j = 0; m->norm && j < latent; j++) {
-        double bend, slope = vae__slope(d->code, (double)mu[j], &bend), step;
+        double bend, slope = m->code.posterior->slope(&m->code, (double)mu[j], &bend), step;
         double w = (double)m->norm[j];
         w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
         sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
@@ -7510,11 +8012,22 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < rows; i++) {
-            double bend, slope = vae__slope(m->desc.code, (double)mu[i * 2 * latent + j], &bend);
+            const double h = (double)mu[i * 2 * latent + j];
+            double bend, slope = m->code.posterior->slope(&m->code, h, &bend);
             sum = vae__add_d(sum, vae__mul_d(slope, slope));
         }
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
     }
+}
+
+/* Scratch of a part, and the code with it. */
+VAE__INLINE float *vae__part_room(const vae *m, int part) {
+    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
+}
+VAE__INLINE vae__code vae__part_code(const vae *m, int part) {
+    vae__code q = m->code;
+    q.room = vae__part_room(m, part);
+    return q;
 }
 
 /* Importance weights are at work: more than one draw, or the bound would be the ELBO. */
@@ -7538,7 +8051,7 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
 }
 
 /* An image's draws are decoded: their weights, its bound, and the weighted gradients. */
-VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
+VAE__PRIVATE void vae__weigh(vae__pass *p, const vae__code *q, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
     const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
@@ -7546,14 +8059,14 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     size_t j;
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
-                                 vae__mul_d(p->beta, (double)m->k->ratio(latent, head,
+                                 vae__mul_d(p->beta, (double)q->prior->ratio(q, head,
                                                                          m->eps + j * latent,
                                                                          m->z + j * latent)));
     m->bound[i] = vae__log_mean(m, k, m->logw + at, m->weight + at);
     for (j = at; p->backward && j < at + k; j++) {
         float *dy = last->dy + j * m->outputs;
         m->k->add(m->outputs, dy, m->weight[j], NULL, dy);
-        m->dlogvar[j] *= m->weight[j];
+        m->dlearned[j] *= m->weight[j];
     }
 }
 
@@ -7561,12 +8074,13 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
 VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
+    const vae__code q = vae__part_code(m, 0);
     const vae__op *code = &m->enc.ops[m->enc.count - 1];
     double counted = 0;
     size_t i, j;
     for (j = 0; j < latent; j++) m->unit[j] = 0;
     for (i = 0; i < rows; i++) {
-        m->k->kl_terms(latent, code->y + i * (size_t)m->views * 2 * latent, m->keep);
+        q.prior->kl_terms(&q, code->y + i * (size_t)m->views * 2 * latent, m->keep);
         for (j = 0; j < latent; j++) m->unit[j] = vae__add_d(m->unit[j], (double)m->keep[j]);
     }
     for (j = 0; j < latent; j++) {
@@ -7608,15 +8122,11 @@ VAE__PRIVATE vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) 
     c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room, c.labels = m->labels;
     return c;
 }
-VAE__INLINE float *vae__part_room(const vae *m, int part) {
-    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
-}
 
 /* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
-    const vae__kernels *k = m->k;
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent, dim = m->input.dim;
     const size_t samples = (size_t)d->samples, views = (size_t)m->views;
@@ -7634,6 +8144,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
     const float *seen = m->seen ? m->seen : x;
     const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
+    const vae__code q = vae__part_code(m, part);
+    const vae__density *l = &p->likelihood;
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -7647,7 +8159,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), seen + from * views * dim,
                      NULL);
     for (i = from; draws && i < to; i++) {
-        m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
+        m->kl[i] = q.prior->kl(&q, code->y + i * views * 2 * latent, 0, NULL, NULL);
         m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
     }
     for (row = from * samples; (draws || ends || p->fwd_to > turn || back) && row < to * samples;
@@ -7659,19 +8171,19 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
             else if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
-            k->latent_fwd(latent, code->y + i / samples * views * 2 * latent, eps,
-                          m->z + i * latent);
+            q.posterior->sample(&q, code->y + i / samples * views * 2 * latent, eps,
+                                m->z + i * latent);
         }
         c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
             vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
                          p->fwd_to - turn, m->z + row * latent, NULL);
         for (i = row; ends && i < row + n; i++)
-            m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
-                                         x + i / samples * dim, scale,
-                                         p->backward ? last->dy + i * m->outputs : NULL,
-                                         m->dlogvar + i);
-        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
+            m->recon[i] = l->row->loss(l, last->y + i * m->outputs, x + i / samples * dim, scale,
+                                       p->backward ? last->dy + i * m->outputs : NULL,
+                                       m->dlearned + i);
+        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++)
+            vae__weigh(p, &q, i);
         if (back)
             vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
                          p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
@@ -7682,15 +8194,17 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         float *dhead = code->dy + i * views * 2 * latent;
         memset(dhead, 0, views * 2 * latent * sizeof(float));
         for (row = i * samples; row < (i + 1) * samples; row++) {
+            const float *eps = d->no_noise ? NULL : m->eps + row * latent;
             const float weight = weighs ? m->weight[row] : 0;
             float pull = factor * weight;
             VAE__HIDE_F(pull);
-            k->latent_bwd(weighs ? (int)d->objective : VAE_OBJECTIVE_ELBO, latent, head,
-                          d->no_noise ? NULL : m->eps + row * latent, m->dz + row * latent, pull,
-                          weight, dhead);
+            if (weighs)
+                q.prior->ratio_bwd(&q, d->objective, head, eps, m->dz + row * latent, pull, weight,
+                                   dhead);
+            else q.posterior->sample_bwd(&q, head, eps, m->dz + row * latent, dhead);
         }
         if (!d->no_kl && !weighs)
-            k->kl(latent, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
+            q.prior->kl(&q, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
         if (penalties) (void)vae__penalty(m, i, vae__div_d(1, (double)p->rows), dhead);
     }
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
@@ -7816,9 +8330,7 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if (m->norm) vae__lengths(m);
     memset(p->bad, 0, sizeof p->bad);
     memset(p->nonzeros, 0, sizeof p->nonzeros);
-    p->inverse = 1, p->logvar = 0;
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, m->w, &p->inverse, &p->logvar);
+    p->likelihood = vae__density_now(m, m->w);
     p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
     if (p->rows / 8 < (size_t)p->parts) /* few images: one part a thread, as shares are uneven */
         p->parts = vae__model_parts(m, draws, 4, SIZE_MAX);
@@ -7849,16 +8361,15 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     return 1;
 }
 
-/* The gradient of the learned log variance; outside the clamp the loss is flat. */
-VAE__PRIVATE float vae__logvar_gradient(const vae *m, size_t rows) {
-    const float l = m->w[m->logvar];
+/* The gradient of what the likelihood learns. */
+VAE__PRIVATE float vae__learned_gradient(const vae *m, size_t rows) {
     float sum = 0;
     size_t i;
     for (i = 0; i < rows * (size_t)m->desc.samples; i++) {
-        sum = sum + m->dlogvar[i];
+        sum = sum + m->dlearned[i];
         VAE__HIDE_F(sum);
     }
-    return l > VAE_LOGVAR_MAX || l < VAE_LOGVAR_MIN ? 0 : sum;
+    return sum;
 }
 
 /* ======================================================================================
@@ -8069,11 +8580,11 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
         g.to = g.from;
     } while (p && vae__run_back(p));
     for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
-    if (vae__learns_scale(&m->desc)) {
-        const float dlogvar = p ? vae__logvar_gradient(m, p->rows) : m->g[m->logvar];
-        if (m->g) m->g[m->logvar] = dlogvar;
-        if (!(rule ? vae__apply(m, rule, m->logvar, 1, &dlogvar) : vae__finite_f(dlogvar)))
-            bad = vae__min(bad, m->logvar);
+    if (m->likelihood.row->learned) {
+        const float dlearned = p ? vae__learned_gradient(m, p->rows) : m->g[m->learned];
+        if (m->g) m->g[m->learned] = dlearned;
+        if (!(rule ? vae__apply(m, rule, m->learned, 1, &dlearned) : vae__finite_f(dlearned)))
+            bad = vae__min(bad, m->learned);
     }
     for (i = m->slot_count; bad != SIZE_MAX && i--;)
         if (m->tensors[i].offset <= bad) return m->tensors[i].name;
@@ -8106,10 +8617,10 @@ VAE__PRIVATE vae_status vae__check_pixels(vae *m, const char *where, int seen, c
     if (!vae__finite_d(value))
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "%simage %z: number %z is %f", where, row,
                          bad % dim, value);
-    if (vae__in_unit(m) && m->k->within(1, VAE__PIXEL_MAX, x + bad))
+    if (m->likelihood.row->unit && m->k->within(1, VAE__PIXEL_MAX, x + bad))
         return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f; %s takes numbers "
                          "from 0 to 1", where, row, bad % dim, value,
-                         vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)m->desc.likelihood));
+                         m->likelihood.row->kind.name);
     return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f, which is too large: "
                      "at most %f (is it a fill value?)", where, row, bad % dim, value,
                      (double)VAE__PIXEL_MAX);
@@ -8299,12 +8810,12 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     if (!m) return VAE_ERR_NULL;
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
     if (m->desc.inference) return vae__can_train(m);
-    if (m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL || !m->visible_count ||
-        m->visible_count % (m->outputs / m->input.dim * m->input.c))
-        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: %s",
-                         m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL
-                             ? "the likelihood is categorical"
-                             : "the decoder's last layer has none for each channel");
+    if (!m->likelihood.row->bias)
+        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
+                         "likelihood is %s", m->likelihood.row->kind.name);
+    if (!m->visible_count || m->visible_count % (m->outputs / m->input.dim * m->input.c))
+        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
+                         "decoder's last layer has none for each channel");
     for (i = 0; i < m->input.dim; i++)
         if (!vae__finite_f(mean[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
@@ -8315,31 +8826,11 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
-            double p = 0, mean_of_pixel = 0;
+            double sum = 0;
             for (j = 0; j < share; j++)
-                p = vae__add_d(p, (double)mean[i + j * (m->input.dim / share)]);
-            p = vae__div_d(p, (double)share);
-            if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI ||
-                m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
-                float t; /* the logit is log(p / (1 - p)) */
-                if (!(p > 0.001)) p = 0.001;
-                if (p > 0.999) p = 0.999;
-                mean_of_pixel = p;
-                t = (float)vae__div_d(p, vae__add_d(1, -p));
-                m->k->map(VAE__FN_LOG, 1, &t, &t);
-                p = (double)t;
-            }
-            bias[place] = (float)p;
-            if (m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
-                float low = -1000, high = 1000, want = (float)mean_of_pixel, got;
-                for (j = 0; j < 40; j++) {
-                    const float t = 0.5f * (low + high);
-                    m->k->observe((int)m->desc.likelihood, 1, 1, 2, 1, &t, NULL, &got);
-                    if (got < want) low = t;
-                    else high = t;
-                }
-                bias[place] = low;
-            }
+                sum = vae__add_d(sum, (double)mean[i + j * (m->input.dim / share)]);
+            bias[place] = m->likelihood.row->bias(&m->likelihood,
+                                                  vae__div_d(sum, (double)share));
         }
     }
     if (m->average && m->step == 0)
@@ -8725,20 +9216,22 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, s
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
                                           float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
+    vae__code q;
     vae_status bad = VAE_OK;
     size_t at, i, run;
     if (!m) return VAE_ERR_NULL;
     if (!x || !eps || !z)
         return vae__fail(&m->report, VAE_ERR_NULL, "x, eps and z must be given");
+    q = vae__part_code(m, 0);
     bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
     if (!bad && !m->desc.no_noise) bad = vae__check_rows(m, "eps", eps, 0, rows, latent);
     for (at = 0; at < rows && !bad; at += run) {
         run = vae__min(rows - at, m->rows);
         bad = vae__encode_heads(m, x + at * m->input.dim, at, run);
         for (i = 0; i < run && !bad; i++)
-            m->k->latent_fwd(latent, m->heads + 2 * i * latent,
-                             m->desc.no_noise ? NULL : eps + (at + i) * latent,
-                             m->z + i * latent);
+            q.posterior->sample(&q, m->heads + 2 * i * latent,
+                                m->desc.no_noise ? NULL : eps + (at + i) * latent,
+                                m->z + i * latent);
         if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
@@ -8835,7 +9328,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, siz
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, first + (uint32_t)i, 0);
-        m->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, z + i * latent);
+        m->code.prior->draw(&m->code, &at, z + i * latent);
     }
     return VAE_OK;
 }
@@ -8882,8 +9375,8 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
     const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
-    float inverse = 1;
-    double logvar = 0;
+    const vae__code q = vae__part_code(m, part);
+    vae__density l;
     size_t i, from, to;
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
@@ -8894,18 +9387,17 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-        m->kl[i] = m->k->kl(latent, head, 0, NULL, NULL);
+        m->kl[i] = q.prior->kl(&q, head, 0, NULL, NULL);
         if (eps)
             vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
-        m->k->latent_fwd(latent, head, eps, m->z + i * latent);
+        q.posterior->sample(&q, head, eps, m->z + i * latent);
     }
     vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + from * latent, NULL);
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, params, &inverse, &logvar);
+    l = vae__density_now(m, params);
     for (i = from; i < to; i++) {
         float sum;
-        m->recon[i] = vae__recon_row(m, inverse, logvar, last->y + from * last->pitch +
-                                     (i - from) * m->outputs, x + i * dim, 0, NULL, NULL);
+        m->recon[i] = l.row->loss(&l, last->y + from * last->pitch + (i - from) * m->outputs,
+                                  x + i * dim, 0, NULL, NULL);
         sum = (float)vae__add_d(m->recon[i], (double)m->kl[i]);
         if (!vae__use_finite(u, part, i, 1, &sum)) return;
     }
@@ -8945,8 +9437,9 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m), *x;
     const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
-    float inverse = 1, mean;
-    double logvar = 0;
+    const vae__code q = vae__part_code(m, part);
+    vae__density l;
+    float mean;
     size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
     vae__walk c;
     vae__share(u->rows, 1, u->parts, part, &from, &to);
@@ -8962,8 +9455,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
                n * 2 * latent * sizeof(float));
     }
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, params, &inverse, &logvar);
+    l = vae__density_now(m, params);
     for (i = from; i < to; i++) {
         const float *head = m->heads + i * 2 * latent;
         double top = 0, sum = 0;
@@ -8975,16 +9467,16 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
                 float *eps = m->eps + (base + j) * latent;
                 vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i),
                            (uint32_t)(at + j), latent, eps);
-                m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
+                q.posterior->sample(&q, head, eps, m->z + (base + j) * latent);
                 m->logw[base + j] =
-                    (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
+                    (double)q.prior->ratio(&q, head, eps, m->z + (base + j) * latent);
             }
             vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
             for (j = 0; j < n; j++) {
                 const float *out = last->y + base * last->pitch + j * m->outputs;
-                const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
-                    ? (double)m->k->bernoulli_sum(dim, out, x + i * dim)
-                    : vae__recon_row(m, inverse, logvar, out, x + i * dim, 0, NULL, NULL);
+                const double recon = l.row->value
+                    ? l.row->value(&l, out, x + i * dim)
+                    : l.row->loss(&l, out, x + i * dim, 0, NULL, NULL);
                 const double w = -vae__add_d(recon, m->logw[base + j]);
                 float t;
                 if (at + j == 0) {
@@ -9056,7 +9548,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
-    float low = VAE_LOGVAR_MIN, zero = 0;
+    float low;
     vae_status bad;
     size_t at, i, j, run = 0;
     if (!m) return VAE_ERR_NULL;
@@ -9064,7 +9556,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    if (m->desc.head != VAE_HEAD_LOGVAR) m->k->spread(VAE_HEAD_RELU, 1, &zero, &low);
+    low = m->code.posterior->lowest(&m->code);
     for (j = 0; j < latent; j++) m->unit[j] = 0;
     for (at = 0; at < data->count && !bad; at += run) {
         bad = vae__portion_heads(m, data, at, &run);
@@ -9085,6 +9577,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     const size_t latent = m ? (size_t)m->desc.latent : 0;
     const int32_t *condition = m ? m->condition : NULL;
     const size_t conditions = m ? m->conditions : 0;
+    vae__code q;
     vae_status bad;
     size_t at, i, j, run = 0;
     int turn;
@@ -9092,13 +9585,14 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
+    q = vae__part_code(m, 0);
     for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += run) {
             bad = vae__portion_heads(m, data, at, &run);
             for (i = 0; i < run && !bad; i++) {
                 const float *head = m->heads + 2 * i * latent;
-                if (turn) m->k->kl_terms(latent, head, m->keep);
+                if (turn) q.prior->kl_terms(&q, head, m->keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -m->unit[j] : 0);
                     double *sum = &m->unit[(size_t)turn * latent + j];
@@ -10260,11 +10754,121 @@ VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
     return 1;
 }
 
+/* What was a setting of its own in 0.1 and is an argument of a kind now. Files keep the settings, so
+ * that every build reads the files of all networks it knows. */
+static const struct {
+    const char *name;
+    int table;
+    char letter; /* see vae__read_args */
+} vae__old_settings[] = {{"variance", VAE_TABLE_LIKELIHOOD, 'v'},
+                         {"categories", VAE_TABLE_LIKELIHOOD, 'l'},
+                         {"head", VAE_TABLE_POSTERIOR, 'o'},
+                         {"code", VAE_TABLE_POSTERIOR, 'c'}};
+enum { VAE__OLD_COUNT = sizeof vae__old_settings / sizeof vae__old_settings[0] };
+
+VAE__PRIVATE int vae__old_of(char letter) {
+    int i;
+    for (i = 0; i < VAE__OLD_COUNT && vae__old_settings[i].letter != letter; i++) {}
+    return i;
+}
+
+/* "; likelihood=gaussian; variance=3fb999999999999a; categories=256": the kind with the arguments
+ * that have no setting, then the settings, also those that this kind has no use for. A posterior
+ * or prior that says nothing is left out, as 0.1 knew of none. */
+VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    char text[VAE__KIND_TEXT], args[8];
+    const char *a;
+    const vae__kind *row;
+    vae__op op;
+    vae__sink t;
+    size_t n = 0;
+    int i;
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
+    for (a = row->args; *a && n + 1 < sizeof args; a++)
+        if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
+    args[n] = 0;
+    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
+    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    vae__putf(&t, "%s", row->name);
+    vae__spell_args(&t, args, &op);
+    if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
+        vae__putf(s, "; %s=%s", f->name, text);
+    for (i = 0; i < VAE__OLD_COUNT; i++) {
+        const char letter = vae__old_settings[i].letter;
+        const int has = strchr(row->args, letter) != NULL;
+        const double real = has ? op.real : 1;
+        if (vae__old_settings[i].table != f->choice) continue;
+        vae__putf(s, "; %s=", vae__old_settings[i].name);
+        if (letter == 'v') vae__put_bits(s, "", 'x', &real);
+        if (letter == 'l') vae__putf(s, "%d", has ? op.n : 256);
+        if (letter == 'o') vae__putf(s, "%s", has && op.n ? vae__deviation_names[op.n] : "logvar");
+        if (letter == 'c') vae__putf(s, "%s", vae__act_names[has ? op.kh : VAE_ACT_IDENTITY]);
+    }
+}
+
+/* The value of an old setting as it stands in a kind, after what is in the sink; 0: it is no such
+ * value. What was the default is left out. */
+VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
+    const char letter = vae__old_settings[setting].letter, *p = value;
+    uint64_t u = 0;
+    int i = VAE__SPREAD_SOFTPLUS;
+    switch (letter) {
+    case 'v':
+        if (!vae__read_bits(&p, 'x', &u) || *p) return 0;
+        if (u << 1) vae__putf(s, " %s", value);
+        return 1;
+    case 'l':
+        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
+        if (u) vae__putf(s, " %s", value);
+        return 1;
+    case 'o':
+        if (!strcmp(value, "logvar")) return 1;
+        while (i && strcmp(value, vae__deviation_names[i])) i--;
+        if (i) vae__putf(s, " %s", value);
+        return i;
+    default: /* 'c' */
+        i = vae_choice_find(VAE_CHOICE_ACT, value);
+        if (i > 0) vae__putf(s, " code %s", value);
+        return i >= 0;
+    }
+}
+
+/* A kind with its old settings put behind it, in `room`. `old` has the values, or NULL. The number
+ * of a setting that cannot be read; VAE__OLD_COUNT: none. */
+VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, char *const *old,
+                                char room[VAE__KIND_TEXT]) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    const char **text = vae__field_text(d, f);
+    const vae__kind *row;
+    vae__sink s, none;
+    size_t n = 0, k = 0;
+    int i;
+    if (!*text) *text = vae__kind_at(kinds, 0)->name;
+    while (vae__is_word((*text)[n])) n++;
+    do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
+    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
+    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
+    none = s, none.put = vae__put_nowhere;
+    vae__putf(&s, "%s", *text);
+    for (i = 0; i < VAE__OLD_COUNT; i++)
+        if (old[i] && vae__old_settings[i].table == f->choice &&
+            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
+                          old[i]))
+            return i;
+    if (s.count < VAE__KIND_TEXT) *text = room; /* longer ones are no kinds: their error says so */
+    return i;
+}
+
 VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
     int i, j;
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
         const vae__field *f = &vae__fields[i];
+        if (f->kind == VAE__KIND) {
+            vae__put_kind(s, &d, f);
+            continue;
+        }
         vae__putf(s, "%s%s=", i ? "; " : "", f->name);
         switch (f->kind) {
         case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
@@ -10288,7 +10892,7 @@ VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
     const char *p = text;
     uint64_t u;
     switch (f->kind) {
-    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__TEXT: case VAE__KIND: *vae__field_text(d, f) = text; return 1;
     case VAE__CHOICE:
         *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
         return *vae__field_int(d, f) >= 0;
@@ -10311,11 +10915,15 @@ VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
- * to. A setting that is not there has its default: it is newer than the file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name,
-                                       vae_report *report) {
+ * to, as it does into `room`. A setting that is not there has its default: it is newer than the
+ * file. */
+enum { VAE__DESC_ROOM = 3 * VAE__KIND_TEXT };
+VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__DESC_ROOM], vae_desc *d,
+                                       const char *name, vae_report *report) {
+    char *old[VAE__OLD_COUNT];
     uint64_t seen = 0;
-    memset(d, 0, sizeof *d);
+    int j;
+    memset(d, 0, sizeof *d), memset(old, 0, sizeof old);
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         int i;
@@ -10324,13 +10932,29 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
         value = strchr(key, '=');
         if (value) *value++ = 0;
         for (i = 0; i < VAE__FIELD_COUNT && strcmp(key, vae__fields[i].name); i++) {}
-        if (i == VAE__FIELD_COUNT)
+        for (j = 0; j < VAE__OLD_COUNT && strcmp(key, vae__old_settings[j].name); j++) {}
+        if (j < VAE__OLD_COUNT && value && !old[j]) {
+            old[j] = value;
+            continue;
+        }
+        if (i == VAE__FIELD_COUNT && j == VAE__OLD_COUNT)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
+        if (!value || i == VAE__FIELD_COUNT || seen >> i & 1 ||
+            !vae__read_field(d, &vae__fields[i], value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
         seen |= (uint64_t)1 << i;
+    }
+    for (j = 0; j < VAE__FIELD_COUNT; j++) {
+        const vae__field *f = &vae__fields[j];
+        int bad;
+        if (f->kind != VAE__KIND) continue;
+        bad = vae__join_kind(d, f, old, room);
+        if (bad < VAE__OLD_COUNT)
+            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
+                             "read", name, vae__old_settings[bad].name);
+        room += VAE__KIND_TEXT;
     }
     return VAE_OK;
 }
@@ -10521,14 +11145,14 @@ VAE__PRIVATE vae_status vae__st_desc(const vae__st *st, const vae_load_options *
         return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.format is not 1", st->name);
     if (!vae__st_look_up(st, VAE__ST_PAIR, "vae.desc", &item))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
-    *line_size = item.length + 1; /* unescaped it is no longer */
+    *line_size = item.length + 1 + VAE__DESC_ROOM; /* unescaped it is no longer */
     *line = (char *)vae__alloc(a, *line_size);
     if (!*line)
         return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
                          *line_size);
-    if (vae__st_copy(item.value, *line, *line_size) != (ptrdiff_t)strlen(*line))
+    if (vae__st_copy(item.value, *line, item.length + 1) != (ptrdiff_t)strlen(*line))
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc holds a zero byte", st->name);
-    bad = vae__read_desc(*line, d, st->name, report);
+    bad = vae__read_desc(*line, *line + item.length + 1, d, st->name, report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
