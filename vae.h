@@ -6393,7 +6393,8 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 /* An argument that may be left out. */
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
     const size_t n = vae__word(p);
-    const int number = vae__is_digit(*p->at) || *p->at == '.' || *p->at == '-';
+    double value;
+    const int number = vae__read_real(p->at, &value) > 0;
     int i;
     switch (letter) {
     case 'v':
