@@ -594,12 +594,42 @@ static void json_stats(text *t, const char *name, const vae_stats *stats, int ha
     json_number(t, "loss", stats->loss, "},\n");
 }
 
+/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. A piece that
+ * is too long ends in "...", so that its beginning is not taken for a number or a word. */
+static int next_piece(const char **list, char separator, char *piece, size_t size)
+{
+    const char *start = *list, *end = start ? strchr(start, separator) : NULL;
+    size_t n = end ? (size_t)(end - start) : start ? strlen(start) : 0;
+    const int cut = n >= size;
+    if (!start) return 0;
+    if (cut)
+        for (n = size - 4; n && ((unsigned char)start[n] & 0xc0) == 0x80;) n--;
+    memcpy(piece, start, n);
+    snprintf(piece + n, size - n, "%s", cut ? "..." : "");
+    *list = end ? end + 1 : NULL;
+    return 1;
+}
+
+/* The first word of a likelihood or posterior, and which of some words it is. */
+static const char *kind_name(const char *kind, char name[40])
+{
+    size_t n = strcspn(kind, " ");
+    snprintf(name, 40, "%.*s", n < 40 ? (int)n : 39, kind);
+    return name;
+}
+static int is_likelihood(const vae_desc *d, const char *words)
+{
+    char name[40], word[40];
+    kind_name(d->likelihood, name);
+    while (next_piece(&words, '|', word, sizeof word))
+        if (strcmp(word, name) == 0) return 1;
+    return 0;
+}
+
 /* A density of numbers from 0 to 1, not of levels. */
 static int is_density(const vae_desc *d)
 {
-    return d->likelihood != VAE_LIKELIHOOD_BERNOULLI && d->likelihood != VAE_LIKELIHOOD_LOGISTIC
-           && d->likelihood != VAE_LIKELIHOOD_LOGISTIC_PIXEL
-           && d->likelihood != VAE_LIKELIHOOD_CATEGORICAL;
+    return !is_likelihood(d, "bernoulli|logistic|logistic_pixel|categorical");
 }
 
 static double bits_per_dim(const vae_desc *d, const vae_info *i, double nats)
@@ -685,6 +715,9 @@ static double normal_quantile(double p) { return inverse(normal_cdf, p, -5, 5); 
 typedef struct options {
     vae_desc desc;              /* settings of training, some of them by way of these: */
     int objective;              /* OBJECTIVE_...: objective, no_kl, no_recon, no_noise */
+    int likelihood, categories, head, code; /* -> the strings likelihood and posterior */
+    double variance;
+    char likelihood_text[64], posterior_text[64];
     double beta;                /* 0: no_kl */
     double warmup, cycle;       /* epochs -> warmup, cycle, in steps */
     const char *corrupt;        /* kind:strength -> corrupt, corruption */
@@ -774,6 +807,11 @@ typedef struct flag {
 #define MOST 1e9
 #define WORD64 18446744073709551615.0
 
+#define LIKELIHOODS "bernoulli|gaussian|gaussian_learned|gaussian_pixel|continuous_bernoulli|" \
+                    "logistic|logistic_pixel|categorical|"
+#define WITH_VARIANCE "gaussian|gaussian_learned|logistic"
+#define HEADS "logvar|abs|relu|softplus|"
+
 static const flag flags[] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
@@ -834,17 +872,17 @@ static const flag flags[] = {
      "layers from the latents to the head that gives the image"},
     {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
      "number of latents"},
-    {TRAIN | SETTING, "--likelihood", CHOICE, VAE_LIKELIHOOD_LIST(WORD), AT(desc.likelihood), 0, 0,
+    {TRAIN | SETTING, "--likelihood", CHOICE, LIKELIHOODS, AT(likelihood), 0, 0,
      "bernoulli", "of the pixels given the latents"},
-    {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
+    {TRAIN | SETTING, "--variance", REAL, "V", AT(variance), 1e-12, 1e12, "1",
      "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"},
-    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(desc.categories), 2, 256, "256",
+    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(categories), 2, 256, "256",
      "categorical: levels of a pixel"},
-    {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
+    {TRAIN | SETTING, "--head", CHOICE, HEADS, AT(head), 0, 0, "logvar",
      "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
      "is the deviation"},
     {TRAIN | SETTING, "--code", CHOICE,
-     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(desc.code), 0, 0, "identity",
+     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(code), 0, 0, "identity",
      "activation of mu itself"},
     {TRAIN | SETTING, "--init", CHOICE, "auto|glorot|he|pytorch|zero|", AT(desc.init), 0, 0, "auto",
      "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
@@ -1134,22 +1172,6 @@ static void consider(const char *typed, const char *candidate, const char **best
     int begins = strlen(typed) > 3 && strncmp(typed, candidate, strlen(typed)) == 0;
     if (begins) d = 1;
     if (d < *distance && d <= 1 + n / 4) *best = candidate, *distance = d;
-}
-
-/* The next piece of a list: copies up to `separator` and steps over it. 0 at the end. A piece that
- * is too long ends in "...", so that its beginning is not taken for a number or a word. */
-static int next_piece(const char **list, char separator, char *piece, size_t size)
-{
-    const char *start = *list, *end = start ? strchr(start, separator) : NULL;
-    size_t n = end ? (size_t)(end - start) : start ? strlen(start) : 0;
-    const int cut = n >= size;
-    if (!start) return 0;
-    if (cut)
-        for (n = size - 4; n && ((unsigned char)start[n] & 0xc0) == 0x80;) n--;
-    memcpy(piece, start, n);
-    snprintf(piece + n, size - n, "%s", cut ? "..." : "");
-    *list = end ? end + 1 : NULL;
-    return 1;
 }
 
 static int read_whole(const char *typed, uint64_t *value)
@@ -1452,28 +1474,18 @@ static void help_flag(const flag *f, size_t width)
 
 static int help_layers(void)
 {
-    static const char *const densities[] = {
-        "1 or 0 with the probability sigmoid(a); grey pixels are weighed, which is no density",
-        "normal, its variance the same everywhere: --variance",
-        "the same, the variance one learned number",
-        "normal, a mean and a log variance for each number",
-        "on [0,1], the density that grey pixels want in place of bernoulli",
-        "a logistic cut into the 256 levels of a byte, one learned scale: bits per dimension",
-        "the same, a mean and a scale for each number",
-        "one of --categories levels of each number, any distribution over them",
-    };
     const char *syntax, *rule, *name;
+    char word[40];
     printf("An encoder or decoder is a list of layers with ',' between them. A layer may be followed "
            "by an\nactivation, or an activation may stand alone. Shapes are height x width x "
            "channels.\n\nLayers\n");
-    for (int i = 0; (syntax = vae_layer_syntax(i, &rule)) != NULL; i++)
+    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LAYER, i, &rule)) != NULL; i++)
         printf("  %-24s %s\n", syntax, rule);
     printf("\nActivations\n ");
     for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
     printf("\n\nLikelihoods (--likelihood)\n");
-    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_LIKELIHOOD, i)) != NULL; i++)
-        printf("  %-24s %s\n", name,
-               (size_t)i < sizeof densities / sizeof *densities ? densities[i] : "");
+    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LIKELIHOOD, i, &rule)) != NULL; i++)
+        printf("  %-24s %s\n", kind_name(syntax, word), rule);
     printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
            "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
            "outputs: one\nfor each number, two for gaussian_pixel and logistic_pixel (per pixel: first "
@@ -1713,9 +1725,8 @@ static void check_axes(const dataset *d)
 static void check_values(const dataset *d, const vae_desc *desc, int seen)
 {
     const size_t item = d->images.item;
-    const int gaussian = desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int gaussian = is_likelihood(desc, "gaussian|gaussian_learned|gaussian_pixel");
+    char name[40];
     const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
     const int unit = !gaussian && !(seen && noisy);
     float *x;
@@ -1732,7 +1743,7 @@ static void check_values(const dataset *d, const vae_desc *desc, int seen)
             if (unit)
                 die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1",
                     d->name, i, k, number,
-                    vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+                    kind_name(desc->likelihood, name));
             die(FAILED, "%s: image %zu: number %zu is %.9g, which is too large: at most 1e18 (is "
                 "it a fill value?)", d->name, i, k, number);
         }
@@ -2076,12 +2087,55 @@ static void claim_targets(const options *o)
 
 /* ---- training: settings ----------------------------------------------------------------- */
 
+/* The flags of the likelihood and of the head as the two strings of vae_desc, and back. */
+static void settle_kinds(options *o)
+{
+    char word[40] = "", *posterior = o->posterior_text;
+    const char *words = LIKELIHOODS, *heads = HEADS, *act;
+    uint64_t bits;
+    for (int i = o->likelihood; i >= 0; i--) next_piece(&words, '|', word, sizeof word);
+    o->desc.likelihood = strcpy(o->likelihood_text, word);
+    memcpy(&bits, &o->variance, sizeof bits);
+    if (is_likelihood(&o->desc, WITH_VARIANCE))
+        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %016llx", word, (ull)bits);
+    if (is_likelihood(&o->desc, "categorical"))
+        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %d", word, o->categories);
+    for (int i = o->head; i >= 0; i--) next_piece(&heads, '|', word, sizeof word);
+    act = vae_choice_name(VAE_CHOICE_ACT, o->code);
+    snprintf(posterior, sizeof o->posterior_text, "normal%s%s%s%s", o->head ? " " : "",
+             o->head ? word : "", o->code ? " code " : "", o->code ? act : "");
+    o->desc.posterior = posterior;
+}
+static void unsettle_kinds(options *o)
+{
+    const char *rest = o->desc.likelihood, *argument;
+    char word[40], listed[300];
+    o->variance = 1, o->categories = 256;
+    o->likelihood = find_word(LIKELIHOODS, kind_name(rest, word), listed, sizeof listed);
+    argument = strchr(rest, ' ');
+    if (argument && is_likelihood(&o->desc, "categorical")) {
+        o->categories = atoi(argument);
+    } else if (argument && strlen(argument) == 17) {
+        uint64_t bits = strtoull(argument, NULL, 16);
+        memcpy(&o->variance, &bits, sizeof bits);
+    } else if (argument) {
+        o->variance = strtod(argument, NULL);
+    }
+    for (rest = o->desc.posterior; next_piece(&rest, ' ', word, sizeof word);) {
+        const int head = find_word(HEADS, word, listed, sizeof listed);
+        if (head > 0) o->head = head;
+        if (strcmp(word, "code") == 0 && next_piece(&rest, ' ', word, sizeof word))
+            o->code = vae_choice_find(VAE_CHOICE_ACT, word);
+    }
+}
+
 /* Turns what is typed in epochs, and what is one flag here but two fields there, into vae_desc. */
 static void settle(options *o, double steps_per_epoch)
 {
     vae_desc *d = &o->desc;
     const char *list = o->stages, *corrupt = o->corrupt;
     char stage[60], number[60], word[40];
+    settle_kinds(o);
     d->objective = o->objective < VAE_OBJECTIVE_COUNT ? (vae_objective)o->objective
                                                       : VAE_OBJECTIVE_ELBO;
     d->beta = o->beta;
@@ -2138,6 +2192,7 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
     size_t used = 0;
     memset(o, 0, sizeof *o);
     vae_get_desc(model, &o->desc);
+    unsettle_kinds(o);
     o->objective = objective_of(&o->desc);
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
     o->warmup = (double)o->desc.warmup_steps / steps_per_epoch;
@@ -2275,10 +2330,8 @@ static int acts(const options *o, const flag *f)
     const int no_kl = o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
     const int stages = d->schedule == VAE_SCHEDULE_STAGES;
     const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
-    if (f->at == AT(desc.variance)) return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                                        || d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                                        || d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
-    if (f->at == AT(desc.categories)) return d->likelihood == VAE_LIKELIHOOD_CATEGORICAL;
+    if (f->at == AT(variance)) return is_likelihood(d, WITH_VARIANCE);
+    if (f->at == AT(categories)) return is_likelihood(d, "categorical");
     if (f->at == AT(beta)) return !no_kl;
     if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
     if (f->at == AT(cycle)) return d->warmup_steps > 0;
@@ -2551,9 +2604,10 @@ static int on_progress(vae *model, const vae_progress *p, void *user)
 
 static void print_network(const vae_desc *d)
 {
+    char name[40];
     say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
         d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
-        vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)d->likelihood));
+        kind_name(d->likelihood, name));
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
@@ -2771,6 +2825,7 @@ static vae *begin_model(options *o, dataset *images, dataset *test, dataset *hel
     }
     if (given(o, "--test-labels") && !test->labels)
         die(MISUSED, "--test-labels goes with --labels, and with test images");
+    settle_kinds(o);
     known = o->desc;
     if (resumed) vae_get_desc(model, &known);
     check_values(images, &known, 0); /* before some are held out: they are counted in the file */
@@ -3707,7 +3762,7 @@ static void print_verdict(const use *u, const verdict *v)
     }
     say("bits/dim     %.4f", bits_per_dim(d, &u->info, -v->stats.elbo));
     print_error(error_of(&v->elbo) < 0 ? -1 : error_of(&v->elbo) * per_bit, 4);
-    say("%s\n", d->likelihood == VAE_LIKELIHOOD_BERNOULLI && !d->binarize
+    say("%s\n", is_likelihood(d, "bernoulli") && !d->binarize
             ? " (grey pixels: no density)"
             : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
     if (nll) {
