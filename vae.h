@@ -7698,7 +7698,7 @@ typedef struct vae__line {
 enum { VAE__TAKEN, VAE__UNKNOWN, VAE__TWICE, VAE__UNREAD };
 enum { VAE__LINE_ROOM = 3 * VAE__KIND_TEXT };
 
-/* One setting of a line, the first `known` of the table or an old one. value NULL: there is none. */
+/* One setting of a line: of the first `known` of the table, or an old one. value NULL: no '='. */
 VAE__PRIVATE int vae__take(vae__line *l, const char *name, const char *value, int known) {
     const vae__field *f = vae__find_field(name);
     uint64_t mask;
@@ -7868,8 +7868,8 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as it
- * does into `room`. */
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
+ * it does into `room`. */
 VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
                                       vae_report *report) {
     vae__line l;
