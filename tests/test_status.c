@@ -166,6 +166,7 @@ TEST(text_and_whole_numbers_are_spelled_out) {
     SAYS("0000000000000000", "%x", (uint64_t)0);
     SAYS("0123456789abcdef", "%x", (uint64_t)0x0123456789abcdefu);
     SAYS("ffffffffffffffff", "%x", UINT64_MAX);
+    SAYS("1f 8b 00||ff", "%h|%h|%h", "\x1f\x8b\0", (size_t)3, "", (size_t)0, "\xff", (size_t)1);
     SAYS("a1b-2c3d4e0000000000000005f0.5g", "%s%d%c%d%s%z%s%u%s%x%s%f%s", "a", 1, 'b', -2, "c",
          (size_t)3, "d", (uint64_t)4, "e", (uint64_t)5, "f", 0.5, "g");
     if (sizeof(size_t) == 8) SAYS("18446744073709551615", "%z", SIZE_MAX);
@@ -305,6 +306,13 @@ static vae_report status_report(const char *text) {
     return r;
 }
 
+/* Where UTF-8 breaks off; `count` when it is whole. */
+static size_t utf8_bad(const unsigned char *p, size_t count) {
+    size_t i, n;
+    for (i = 0; i < count && (n = vae__utf8(p + i, count - i)) != 0; i += n) {}
+    return i;
+}
+
 TEST(a_report_repeats_foreign_text_in_a_way_that_is_harmless_to_print) {
     static const struct {
         const char *text, *want;
@@ -336,7 +344,7 @@ TEST(a_report_repeats_foreign_text_in_a_way_that_is_harmless_to_print) {
         for (k = 0; r.text[k]; k++)
             if ((unsigned char)r.text[k] < 0x20 || r.text[k] == 0x7F) break;
         CHECK(!r.text[k]);
-        CHECK_EQ(vae__utf8_bad((const unsigned char *)r.text, k), k);
+        CHECK_EQ(utf8_bad((const unsigned char *)r.text, k), k);
     }
 }
 
@@ -353,7 +361,7 @@ TEST(a_report_is_cut_between_characters_and_foreign_text_is_quoted_and_cut) {
         r = status_report(text);
         length = strlen(r.text);
         CHECK(length > sizeof r.text - 5 && length < sizeof r.text);
-        CHECK_EQ(vae__utf8_bad((const unsigned char *)r.text, length), length);
+        CHECK_EQ(utf8_bad((const unsigned char *)r.text, length), length);
         CHECK_EQ((length - shift) % 4, 0);
     }
     memset(text, 0x1B, sizeof text - 1); /* four characters for each */
