@@ -471,9 +471,10 @@ static void run_model(void *work) {
     const job *j = (const job *)work;
     const size_t rows = j->which == DECODE_ONE ? 1 : DECODE;
     vae_status bad = VAE_OK;
-    if (j->which == STEP && j->k) bad = vae_train_step((vae *)j->model, j->a, NULL, BATCH, NULL);
+    const vae_batch images = {.x = j->a, .rows = BATCH}, codes = {.x = j->b, .rows = rows};
+    if (j->which == STEP && j->k) bad = vae_train_step((vae *)j->model, &images, NULL);
     else if (j->which == STEP) naive_vae_step((naive_vae *)j->model, j->a);
-    else if (j->k) bad = vae_decode((vae *)j->model, j->b, rows, j->c);
+    else if (j->k) bad = vae_decode((vae *)j->model, &codes, j->c);
     else naive_vae_decode((const naive_vae *)j->model, j->b, rows, j->d, j->c);
     if (bad) fail(vae_last_report((vae *)j->model)->text);
 }
@@ -503,7 +504,8 @@ static naive_vae *naive_model(vae *like, const float *x) {
     if (vae_tensor_at(like, 0, &first)) fail(vae_last_report(like)->text);
     memcpy(m->memory, first.data, info.parameters * sizeof(float));
     for (int i = 0; i < 20; i++) {
-        if (vae_train_step(like, x, NULL, BATCH, &stats)) fail(vae_last_report(like)->text);
+        if (vae_train_step(like, &(vae_batch){.x = x, .rows = BATCH}, &stats))
+            fail(vae_last_report(like)->text);
         loss = naive_vae_step(m, x);
         if (!(fabs(loss - stats.loss) < 0.02 * stats.loss)) fail("the naive model differs");
     }

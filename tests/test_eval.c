@@ -8,20 +8,21 @@ TEST(results_do_not_depend_on_the_size_of_the_batch) {
     float elbo[ROWS], recon[ROWS], kl[ROWS], e, r, k;
     size_t i;
     small_images(x, ROWS, DIM);
-    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, ROWS, 40, elbo, recon, kl), VAE_OK);
-    CHECK_STATUS(vae_reconstruct(m, x, ROWS, all), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), mu, lv), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS, .first = 40), elbo, recon, kl), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, ROWS), all), VAE_OK);
     for (i = 0; i < ROWS; i++) {
-        CHECK_STATUS(vae_encode(m, x + i * DIM, 1, z, l), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x + i * DIM, 1), z, l), VAE_OK);
         CHECK(!memcmp(z, mu + i * L, sizeof z) && !memcmp(l, lv + i * L, sizeof l));
-        CHECK_STATUS(vae_decode(m, z, 1, one), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(z, 1), one), VAE_OK);
         CHECK(!memcmp(one, all + i * DIM, sizeof one));
-        CHECK_STATUS(vae_score(m, x + i * DIM, 1, 40 + (uint32_t)i, &e, &r, &k), VAE_OK);
+        CHECK_STATUS(vae_score(m, BATCH(x + i * DIM, 1, .first = 40 + (uint32_t)i), &e, &r, &k),
+                     VAE_OK);
         CHECK(e == elbo[i] && r == recon[i] && k == kl[i]);
         CHECK_NEAR((double)e, -((double)r + (double)k), 1e-5 * (double)r);
     }
     memcpy(all, x, sizeof x);
-    CHECK_STATUS(vae_reconstruct(m, all, ROWS, all), VAE_OK); /* in place */
+    CHECK_STATUS(vae_reconstruct(m, BATCH(all, ROWS), all), VAE_OK); /* in place */
     CHECK(!memcmp(one, all + 20 * DIM, sizeof one));
     vae_destroy(m);
 }
@@ -41,12 +42,12 @@ TEST(a_row_alone_has_the_bits_it_has_among_others) {
         d.encoder = "dense 300 relu", d.decoder = "dense 300 relu, dense 260 relu";
         d.latent = L, d.batch = ROWS, d.inference = 1, d.isa = k->isa;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
-        CHECK_STATUS(vae_decode(m, mu, ROWS, all), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), mu, lv), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(mu, ROWS), all), VAE_OK);
         for (i = 0; i < ROWS; i++) {
-            CHECK_STATUS(vae_encode(m, x + i * 784, 1, m1, l1), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x + i * 784, 1), m1, l1), VAE_OK);
             CHECK(!memcmp(m1, mu + i * L, sizeof m1) && !memcmp(l1, lv + i * L, sizeof l1));
-            CHECK_STATUS(vae_decode(m, m1, 1, one), VAE_OK);
+            CHECK_STATUS(vae_decode(m, BATCH(m1, 1), one), VAE_OK);
             CHECK(!memcmp(one, all + i * 784, 784 * sizeof(float)));
         }
         vae_destroy(m);
@@ -59,10 +60,10 @@ TEST(a_draw_from_the_prior_has_an_address) {
     vae *m = small_model();
     float z[40 * 3], x[40 * 30], z17[3], x17[30];
     vae_stream s;
-    CHECK_STATUS(vae_prior(m, 9, 0, 40, z), VAE_OK);
-    CHECK_STATUS(vae_sample_prior(m, 9, 0, 40, x), VAE_OK);
-    CHECK_STATUS(vae_prior(m, 9, 17, 1, z17), VAE_OK);
-    CHECK_STATUS(vae_sample_prior(m, 9, 17, 1, x17), VAE_OK);
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 40), 9, z), VAE_OK);
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 40), 9, x), VAE_OK);
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 1, .first = 17), 9, z17), VAE_OK);
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 1, .first = 17), 9, x17), VAE_OK);
     CHECK(!memcmp(z17, z + 17 * 3, sizeof z17) && !memcmp(x17, x + 17 * 30, sizeof x17));
     memset(&s, 0, sizeof s);
     s.seed = 9, s.purpose = VAE_PURPOSE_PRIOR_Z, s.sample = 17;
@@ -75,8 +76,8 @@ TEST(means_are_the_sigmoid_of_the_logits) {
     vae *m = small_model();
     float z[3] = {0.3f, -1, 2}, logits[30], p[30];
     int i;
-    CHECK_STATUS(vae_decode(m, z, 1, p), VAE_OK);
-    CHECK_STATUS(vae_decode_logits(m, z, 1, logits), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 1), p), VAE_OK);
+    CHECK_STATUS(vae_decode_logits(m, BATCH(z, 1), logits), VAE_OK);
     for (i = 0; i < 30; i++) CHECK_NEAR((double)p[i], 1 / (1 + exp(-(double)logits[i])), 2e-7);
     vae_destroy(m);
 }
@@ -89,11 +90,11 @@ TEST(evaluation_leaves_training_alone) {
     int i;
     small_images(x, 8, 30);
     for (i = 0; i < 4; i++) {
-        CHECK_STATUS(vae_train_step(a, x, NULL, 8, NULL), VAE_OK);
-        CHECK_STATUS(vae_train_step(b, x, NULL, 8, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(a, BATCH(x, 8), NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(b, BATCH(x, 8), NULL), VAE_OK);
         vae_evaluate(b, &data, &s);
-        vae_sample_prior(b, 1, 0, 8, out);
-        vae_reconstruct(b, x, 8, out);
+        vae_sample_prior(b, BATCH(NULL, 8), 1, out);
+        vae_reconstruct(b, BATCH(x, 8), out);
     }
     CHECK(vae_params_hash(a) == vae_params_hash(b));
     vae_destroy(a);
@@ -109,7 +110,7 @@ TEST(score_is_the_mean_that_evaluate_gives) {
     int i;
     small_images(x, 19, 30);
     CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, 19, 0, elbo, NULL, NULL), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, 19), elbo, NULL, NULL), VAE_OK);
     for (i = 0; i < 19; i++) sum += (double)elbo[i];
     CHECK_NEAR(sum / 19, s.elbo, 1e-5);
     CHECK_EQ(s.images, 19);
@@ -124,13 +125,11 @@ TEST(averaged_weights_are_used_and_can_be_turned_off) {
     small_images(x, 8, 30);
     d.ema = 0.9, d.lr = 1e-2;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    for (i = 0; i < 5; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
-    CHECK_STATUS(vae_reconstruct(m, x, 1, with), VAE_OK);
-    vae_use_ema(m, 0);
-    CHECK_STATUS(vae_reconstruct(m, x, 1, without), VAE_OK);
+    for (i = 0; i < 5; i++) CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 1), with), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 1, .no_ema = 1), without), VAE_OK);
     CHECK(memcmp(with, without, sizeof with) != 0);
-    vae_use_ema(m, 1);
-    CHECK_STATUS(vae_reconstruct(m, x, 1, without), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 1), without), VAE_OK); /* of that call alone */
     CHECK(!memcmp(with, without, sizeof with));
     vae_destroy(m);
 }
@@ -144,9 +143,9 @@ TEST(without_noise_the_mean_is_decoded) {
     small_images(x, 1, 30);
     d.no_noise = 1;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_encode(m, x, 1, mu, NULL), VAE_OK);
-    CHECK_STATUS(vae_decode(m, mu, 1, p), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, 1, 0, NULL, &recon, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 1), mu, NULL), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(mu, 1), p), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, 1), NULL, &recon, NULL), VAE_OK);
     for (i = 0; i < 30; i++)
         want -= (double)x[i] * log((double)p[i]) + (1 - (double)x[i]) * log(1 - (double)p[i]);
     CHECK_NEAR((double)recon, want, 1e-5 * want);
@@ -157,15 +156,15 @@ TEST(wrong_calls_to_a_model_are_told) {
     vae *m = small_model();
     float x[30];
     vae_stats s;
-    CHECK_STATUS(vae_encode(NULL, x, 1, x, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_encode(m, NULL, 1, x, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_decode(m, NULL, 1, x), VAE_ERR_NULL);
-    CHECK_STATUS(vae_decode(m, x, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_reconstruct(m, x, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_score(m, NULL, 1, 0, x, NULL, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_encode(NULL, BATCH(x, 1), x, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_encode(m, BATCH(NULL, 1), x, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_decode(m, BATCH(NULL, 1), x), VAE_ERR_NULL);
+    CHECK_STATUS(vae_decode(m, BATCH(x, 1), NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 1), NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_score(m, BATCH(NULL, 1), x, NULL, NULL), VAE_ERR_NULL);
     CHECK_STATUS(vae_evaluate(m, NULL, &s), VAE_ERR_NULL);
-    CHECK_STATUS(vae_sample_prior(m, 1, 0, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_encode(m, x, 0, NULL, NULL), VAE_OK); /* no rows: nothing to do */
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 1), 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 0), NULL, NULL), VAE_OK); /* no rows: nothing to do */
     vae_destroy(m);
 }
 

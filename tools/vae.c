@@ -2649,6 +2649,7 @@ static void print_samples(vae *model)
     size_t columns, count;
     int32_t classes[8];
     float *x;
+    vae_batch b = {0};
     vae_get_desc(model, &d);
     vae_get_info(model, &at);
     columns = (screen_width() - 1) / (at.width + 1);
@@ -2657,8 +2658,8 @@ static void print_samples(vae *model)
     count = columns < 4 ? 2 * columns : columns;
     x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
-    if (at.classes) check(model, vae_condition(model, classes, count));
-    if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
+    b.rows = b.label_count = count, b.labels = classes;
+    if (vae_sample_prior(model, &b, d.seed, x) == VAE_OK) {
         say("\n");
         picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
     }
@@ -2970,7 +2971,15 @@ typedef struct use {
     vae_desc desc;
     vae_info info;
     dataset data;
+    vae_batch batch; /* of the next call; its labels stay until others are chosen */
 } use;
+
+/* Rows x for a call, numbered from `first`. */
+static const vae_batch *rows_of(use *u, const float *x, size_t rows, size_t first)
+{
+    u->batch.x = x, u->batch.rows = rows, u->batch.first = (uint32_t)first;
+    return &u->batch;
+}
 
 /* With buffers of `batch` rows; 0: as the library thinks best. */
 static void load_model(use *u, const options *o, int batch)
@@ -3004,7 +3013,7 @@ static void draw_class(use *u, const options *o, const int32_t *label)
     if (!label)
         die(MISUSED, "%s draws one of %d classes: say which with --class 0 to %d", o->operand,
             u->info.classes, u->info.classes - 1);
-    check(u->model, vae_condition(u->model, label, 1));
+    u->batch.labels = label, u->batch.label_count = 1;
 }
 
 /* The class of --class, or NULL. */
@@ -3050,7 +3059,7 @@ static int close_use(use *u)
 /* What is computed next is of images first .. first + count - 1 of the data. */
 static void condition_on(use *u, size_t first, size_t count)
 {
-    if (u->info.classes) check(u->model, vae_condition(u->model, u->data.labels + first, count));
+    if (u->info.classes) u->batch.labels = u->data.labels + first, u->batch.label_count = count;
 }
 
 /* Image `index` of the data: x (input_dim); it is what is computed next. */
@@ -3148,8 +3157,8 @@ static void save_decoded(use *u, const options *o, const float *z, const sheet *
 {
     float *x = floats(s->count, u->info.input_dim);
     check_on(o->in ? o->in : o->operand, 0, u->model,
-             o->draw ? vae_draw(u->model, o->seed, 0, z, s->count, x)
-                     : vae_decode(u->model, z, s->count, x));
+             o->draw ? vae_draw(u->model, rows_of(u, z, s->count, 0), o->seed, x)
+                     : vae_decode(u->model, rows_of(u, z, s->count, 0), x));
     save_pictures(o, x, s);
     free(x);
 }
@@ -3167,7 +3176,7 @@ static int sample(options *o)
     draw_class(&u, o, class_given(o, &label));
     s = plan_sheet(&u, o, count, columns_for(o, count));
     z = floats(count, u.info.latent);
-    check(u.model, vae_prior(u.model, o->seed, 0, count, z));
+    check(u.model, vae_prior(u.model, rows_of(&u, NULL, count, 0), o->seed, z));
     save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
@@ -3193,7 +3202,7 @@ static int reconstruct(options *o)
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
         check_on(u.data.name, (size_t)o->first + i, u.model,
-                 vae_reconstruct(u.model, above, 1, above + columns * dim));
+                 vae_reconstruct(u.model, rows_of(&u, above, 1, 0), above + columns * dim));
     }
     save_pictures(o, y, &s);
     free(x);
@@ -3246,16 +3255,18 @@ static int interpolate(options *o)
         read_image(&u, a, line);
         read_image(&u, b, last);
         check_on(u.data.name, (size_t)b, u.model,
-                 vae_encode(u.model, last, 1, mu + latent, NULL));
+                 vae_encode(u.model, rows_of(&u, last, 1, 0), mu + latent, NULL));
         read_image(&u, a, line);
-        check_on(u.data.name, (size_t)a, u.model, vae_encode(u.model, line, 1, mu, NULL));
+        check_on(u.data.name, (size_t)a, u.model,
+                 vae_encode(u.model, rows_of(&u, line, 1, 0), mu, NULL));
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
         for (size_t k = 0; k < 2; k++) { /* with the class of the nearer end */
             size_t half = (steps + 1) / 2, at = k ? half : 0;
             condition_on(&u, (size_t)(k ? b : a), 1);
-            check(u.model, vae_decode(u.model, z + at * latent, k ? steps - half : half,
+            check(u.model, vae_decode(u.model, rows_of(&u, z + at * latent,
+                                                       k ? steps - half : half, 0),
                                       line + (1 + at) * dim));
         }
     }
@@ -3298,7 +3309,7 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
     double *sums = (double *)user;
     size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -3364,7 +3375,7 @@ static int traverse(options *o)
         float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
         check_on(u.data.name, (size_t)o->image, u.model,
-                 vae_encode(u.model, x, 1, around, NULL));
+                 vae_encode(u.model, rows_of(&u, x, 1, 0), around, NULL));
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }
@@ -3457,7 +3468,7 @@ static void find_bounds(use *u, verdict *v)
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
             check_on(u->data.name, 0, u->model,
-                     vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+                     vae_bound(u->model, rows_of(u, x, rows, first), v->draws[b], bound));
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -3478,7 +3489,8 @@ static void find_bounds(use *u, verdict *v)
 static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
 {
     check_on(u->data.name, 0, u->model,
-             vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+             vae_score(u->model, rows_of(u, x, rows, first), parts, parts + rows,
+                       parts + 2 * rows));
 }
 
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
@@ -3487,7 +3499,7 @@ static void add_parts(use *u, const float *x, size_t first, size_t rows, void *u
     const size_t dim = u->info.input_dim;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_rows(u, x, first, rows, parts);
-    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, x, rows, y));
+    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, rows_of(u, x, rows, 0), y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
@@ -3512,7 +3524,7 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
@@ -3832,7 +3844,8 @@ static void add_codes(use *u, const float *x, size_t first, size_t rows, void *u
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
     float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, logvar));
+    check_on(u->data.name, first, u->model,
+             vae_encode(u->model, rows_of(u, x, rows, 0), mu, logvar));
     text_npy_rows(&c->mu, mu, n);
     if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
@@ -3879,7 +3892,8 @@ static int decode(options *o)
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
             size_t n = rows - first < most ? rows - first : most;
-            check_on(o->in, first, u.model, vae_decode(u.model, z + first * cols, n, x));
+            check_on(o->in, first, u.model,
+                     vae_decode(u.model, rows_of(&u, z + first * cols, n, 0), x));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);

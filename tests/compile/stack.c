@@ -77,9 +77,9 @@ static vae_status all_gemms(vae_isa isa) {
                                        (vae_act)((i * 8 + flags) % VAE_ACT_COUNT), c, 150);
     return bad;
 }
-static vae_status scores(vae *m) {
-    vae_status bad = vae_score(m, x, ROWS, 0, elbo, NULL, NULL);
-    if (!bad && !m->desc.no_noise) bad = vae_bound(m, x, ROWS, 0, 3, elbo);
+static vae_status scores(vae *m, const vae_batch *images) {
+    vae_status bad = vae_score(m, images, elbo, NULL, NULL);
+    if (!bad && !m->desc.no_noise) bad = vae_bound(m, images, 3, elbo);
     return bad;
 }
 static vae_status memory(vae *m) {
@@ -110,19 +110,23 @@ VAE__NOINLINE static vae_status call(void) {
     vae *m = now.model;
     vae_stats stats;
     vae_data data;
+    vae_batch images, codes;
     vae_status bad = vae_data_wrap(VAE_F32, 4, dims, x, &data, NULL);
     if (bad) return bad;
+    memset(&images, 0, sizeof images);
+    images.x = x, images.rows = ROWS;
+    codes = images, codes.x = z;
     switch (now.kind) {
     case MAKE: return vae_create(&now.desc, &now.model, NULL);
-    case TRAIN: return vae_train_step(m, x, NULL, ROWS, &stats);
+    case TRAIN: return vae_train_step(m, &images, &stats);
     case FIT:
         bad = vae_fit(m, &data, &data, NULL, NULL);
         return bad ? bad : vae_evaluate(m, &data, &stats);
-    case ENCODE: return vae_encode(m, x, ROWS, z, logvar);
+    case ENCODE: return vae_encode(m, &images, z, logvar);
     case DECODE:
-        bad = vae_decode(m, z, ROWS, y);
-        return bad ? bad : vae_sample_prior(m, 1, 0, ROWS, y);
-    case SCORE: return scores(m);
+        bad = vae_decode(m, &codes, y);
+        return bad ? bad : vae_sample_prior(m, &codes, 1, y);
+    case SCORE: return scores(m, &images);
     case MEMORY: return memory(m);
     case FILES: return files(m, &data);
     default: return all_gemms(now.desc.isa);
