@@ -118,7 +118,8 @@
  *                           it is the ELBO, whose KL is known exactly: the same bits as elbo
  *     objective dreg        the same loss; the encoder's gradient in its doubly reparameterised
  *                           form, which has less noise (Tucker et al. 2019)
- *     beta, warmup, cycle   beta rises from 0 over `warmup` steps, every `cycle` steps anew
+ *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
+ *     cycle_steps           `cycle_steps` steps
  *     free_bits             sum over latents of max(free_bits, mean of its KL over the batch) in
  *                           place of kl: below that a latent's KL is not pushed down
  *     no_kl, no_recon       reconstruction only, KL only
@@ -206,7 +207,8 @@
  * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
  * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
  * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
- * epoch e can be asked alone (vae_shuffle). kl warm-up: beta * min(1, step / warmup), step from 0.
+ * epoch e can be asked alone (vae_shuffle).
+ * KL warm-up: beta * min(1, step / warmup_steps), step from 0.
  * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
  * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
  * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
@@ -495,8 +497,8 @@ typedef struct vae_desc {
     int no_recon;        /* 1: the KL alone */
     int no_noise;        /* 1: z = mu, an autoencoder */
     int samples;         /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
-    uint64_t warmup;     /* steps over which beta rises linearly from 0. 0: none */
-    uint64_t cycle;      /* steps after which it begins anew at 0. 0: never */
+    uint64_t warmup_steps; /* steps over which beta rises linearly from 0. 0: none */
+    uint64_t cycle_steps;  /* steps after which it begins anew at 0. 0: never */
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
@@ -518,7 +520,7 @@ typedef struct vae_desc {
     uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
     int stage_count;     /* stages: how many of `stages` are given */
     vae_lr_stage stages[VAE_MAX_STAGES];
-    int plateau;         /* plateau: epochs without a lower test loss before a cut. 0: 10. After
+    int plateau_epochs;  /* plateau: epochs without a lower test loss before a cut. 0: 10. After
                             65536 cuts the rate stays */
     double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
@@ -6604,8 +6606,8 @@ static const vae__field vae__fields[] = {
     {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
     {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
     {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
-    {"warmup", VAE__U64, 0, VAE__AT(warmup), 0, 0, 0},
-    {"cycle", VAE__U64, 0, VAE__AT(cycle), 0, 0, 0},
+    {"warmup_steps", VAE__U64, 0, VAE__AT(warmup_steps), 0, 0, 0},
+    {"cycle_steps", VAE__U64, 0, VAE__AT(cycle_steps), 0, 0, 0},
     {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
     {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
     {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
@@ -6624,7 +6626,7 @@ static const vae__field vae__fields[] = {
     {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
     {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
     {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau", VAE__INT, 0, VAE__AT(plateau), 10, 1, VAE__MAX_EPOCHS},
+    {"plateau_epochs", VAE__INT, 0, VAE__AT(plateau_epochs), 10, 1, VAE__MAX_EPOCHS},
     {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
     {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
     {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
@@ -6632,6 +6634,26 @@ static const vae__field vae__fields[] = {
     {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
 };
 enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
+
+/* Files keep the names that these settings had first, so that every build reads them. */
+static const char *const vae__stored_names[][2] = {
+    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
+
+VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
+    size_t i;
+    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
+        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
+    return f->name;
+}
+
+/* The setting of that name, or of that name in files; NULL: there is none. */
+VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
+            return &vae__fields[i];
+    return NULL;
+}
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
 typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
@@ -6698,8 +6720,9 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
     if (d->free_bits > 0 && d->no_kl)
         return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
-    if (d->cycle && !d->warmup)
-        return vae__fail(report, VAE_ERR_VALUE, "a cycle needs warmup, the steps of its rise");
+    if (d->cycle_steps && !d->warmup_steps)
+        return vae__fail(report, VAE_ERR_VALUE, "cycle_steps needs warmup_steps, the length "
+                         "of its rise");
     if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
         return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
                          d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
@@ -7288,10 +7311,10 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
  * again (Fu et al. 2019). */
 VAE__PRIVATE double vae__beta_now(const vae *m) {
     const vae_desc *d = &m->desc;
-    const uint64_t step = d->cycle ? m->step % d->cycle : m->step;
+    const uint64_t step = d->cycle_steps ? m->step % d->cycle_steps : m->step;
     if (d->no_kl) return 0;
-    if (step >= d->warmup) return d->beta;
-    return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup));
+    if (step >= d->warmup_steps) return d->beta;
+    return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
 /* NaN stays NaN, also where -Ofast knows of none. */
@@ -8429,7 +8452,7 @@ VAE__PRIVATE void vae__note(vae *m, double loss) {
         at->best = loss, at->best_epoch = at->epoch;
     if (m->desc.schedule == VAE_SCHEDULE_PLATEAU && at->cuts < VAE__MAX_CUTS &&
         at->epoch - (at->cut_epoch > at->best_epoch ? at->cut_epoch : at->best_epoch) >=
-            (uint64_t)m->desc.plateau)
+            (uint64_t)m->desc.plateau_epochs)
         at->cuts++, at->cut_epoch = at->epoch;
 }
 VAE__PRIVATE int vae__waited(const vae *m) {
@@ -10318,7 +10341,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     int i, j;
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
         const vae__field *f = &vae__fields[i];
-        vae__putf(s, "%s%s=", i ? "; " : "", f->name);
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         switch (f->kind) {
         case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
         case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
@@ -10371,19 +10394,21 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
     memset(d, 0, sizeof *d);
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
-        int i;
+        const vae__field *f;
+        uint64_t bit;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
-        for (i = 0; i < VAE__FIELD_COUNT && strcmp(key, vae__fields[i].name); i++) {}
-        if (i == VAE__FIELD_COUNT)
+        f = vae__find_field(key);
+        if (!f)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (!value || seen >> i & 1 || !vae__read_field(d, &vae__fields[i], value))
+        bit = (uint64_t)1 << (f - vae__fields);
+        if (!value || seen & bit || !vae__read_field(d, f, value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= (uint64_t)1 << i;
+        seen |= bit;
     }
     return VAE_OK;
 }

@@ -32,7 +32,8 @@ static void base_desc(unsigned which, vae_desc *d) {
         break;
     case 7:
         d->likelihood = VAE_LIKELIHOOD_CATEGORICAL, d->categories = 3;
-        d->schedule = VAE_SCHEDULE_PLATEAU, d->warmup = 5, d->cycle = 9, d->sparse = 0.1;
+        d->schedule = VAE_SCHEDULE_PLATEAU, d->sparse = 0.1;
+        d->warmup_steps = 5, d->cycle_steps = 9;
         break;
     default: break;
     }
@@ -156,11 +157,9 @@ static void new_text(char *value) {
 
 static void edit_item(void) {
     piece *p = &items[fuzz_below((unsigned)item_count)];
-    const vae__field *f = NULL;
+    const vae__field *f = vae__find_field(p->name);
     const char *word;
     unsigned i, n;
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
-        if (!strcmp(vae__fields[i].name, p->name)) f = &vae__fields[i];
     if (!f) return;
     switch (f->kind) {
     case VAE__TEXT: new_text(p->value); break;

@@ -240,7 +240,7 @@ static void reconcile(vae_desc *d) {
     if (d->objective != VAE_OBJECTIVE_ELBO)
         d->no_noise = d->no_kl = d->no_recon = 0, d->free_bits = 0;
     if (d->no_kl) d->no_recon = 0, d->free_bits = 0;
-    if (!d->warmup) d->cycle = 0;
+    if (!d->warmup_steps) d->cycle_steps = 0;
     if (d->corruption > 1) d->corruption /= 2;
     if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps) d->lr_steps = (uint64_t)between(1, 30);
     if (d->schedule == VAE_SCHEDULE_STAGES) {

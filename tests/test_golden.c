@@ -21,7 +21,7 @@ static vae_desc golden_desc(int run) {
         d.encoder = "flatten, label 10, dense 32 tanh", d.decoder = "label 10, dense 32 silu";
         d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.corrupt = VAE_CORRUPT_SALT_PEPPER;
         d.corruption = 0.2, d.contract = d.sparse = 0.01, d.code = VAE_ACT_TANH, d.beta = 0.5;
-        d.binarize = VAE_BINARIZE_DYNAMIC, d.warmup = 4, d.cycle = 7, d.lr = 0.01;
+        d.binarize = VAE_BINARIZE_DYNAMIC, d.warmup_steps = 4, d.cycle_steps = 7, d.lr = 0.01;
         d.optimizer = VAE_OPTIMIZER_ADAM_IWAE;
     }
     return d;

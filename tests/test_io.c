@@ -46,7 +46,7 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     vae *m, *loaded = NULL;
     int i;
     d.encoder = "dense 12  tanh,dense 5", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
-    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup = 11, d.no_noise = 0;
+    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 1.0 / 3, d.beta1 = 0.85, d.clip = 5, d.ema = 0.99;
     d.schedule = VAE_SCHEDULE_STAGES, d.stage_count = 2, d.stages[0].steps = 3;
     d.stages[0].lr = 1e-4, d.stages[1].steps = 9, d.stages[1].lr = 1e-5, d.epochs = 77;

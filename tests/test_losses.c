@@ -59,7 +59,7 @@ static int losses_open(losses_world *w, const losses_case *c) {
     d.input = "7", d.encoder = d.decoder = text;
     d.latent = LOSSES_LATENT, d.likelihood = c->likelihood, d.variance = 0.3;
     d.beta = c->beta, d.no_kl = c->no_kl, d.no_noise = c->no_noise, d.samples = c->samples;
-    d.warmup = c->warmup, d.batch = LOSSES_ROWS, d.seed = 5, d.isa = c->isa;
+    d.warmup_steps = c->warmup, d.batch = LOSSES_ROWS, d.seed = 5, d.isa = c->isa;
     d.keep_gradients = 1;
     CHECK_STATUS(vae_create(&d, &w->m, &r), VAE_OK);
     if (!w->m) return 0;

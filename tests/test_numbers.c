@@ -124,7 +124,7 @@ static void env_all(env_run *r) {
     d.batch = ENV_ROWS, d.latent = ENV_LATENT, d.epochs = 4, d.lr = 1.0 / 97,
         d.visible_bias = VAE_BIAS_MEAN;
     d.optimizer = VAE_OPTIMIZER_ADAMW, d.weight_decay = 0.1, d.clip = 1.0 / 3, d.ema = 0.9;
-    d.schedule = VAE_SCHEDULE_COSINE, d.lr_steps = 31, d.warmup = 7;
+    d.schedule = VAE_SCHEDULE_COSINE, d.lr_steps = 31, d.warmup_steps = 7;
     memset(&info, 0, sizeof info);
     IN_MODE(r, vae_size(&d, &size, NULL));
     env_add(r, &size, sizeof size);

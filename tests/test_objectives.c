@@ -231,9 +231,9 @@ static int obj_open(obj *o, const vae_desc *settings, int enc, int dec, uint64_t
                 o->eps[(i * (size_t)o->d.samples + k) * OBJ_LATENT + j] = (double)noise[j];
         }
     }
-    k = (size_t)(o->d.cycle ? step % o->d.cycle : step);
-    o->beta = o->d.no_kl ? 0 : k < o->d.warmup ? o->d.beta * (double)k / (double)o->d.warmup
-                                               : o->d.beta;
+    k = (size_t)(o->d.cycle_steps ? step % o->d.cycle_steps : step);
+    o->beta = o->d.no_kl ? 0 : o->d.beta;
+    if (k < o->d.warmup_steps) o->beta = o->beta * (double)k / (double)o->d.warmup_steps;
     o->exact = enc == OBJ_HEAD;
     o->m->step = step;
     CHECK_STATUS(vae_train_step(o->m, BATCH(x, OBJ_ROWS, .labels = o->labels,
@@ -263,16 +263,18 @@ static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
     case 2: d->objective = VAE_OBJECTIVE_IWAE; break;
     case 3: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 5, *step = 9; break;
     case 4: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 4, d->beta = 0.5; break;
-    case 5: d->objective = VAE_OBJECTIVE_IWAE, d->samples = 2, d->warmup = 8, *step = 2; break;
+    case 5:
+        d->objective = VAE_OBJECTIVE_IWAE, d->samples = 2, d->warmup_steps = 8, *step = 2;
+        break;
     case 6: d->objective = VAE_OBJECTIVE_DREG, d->samples = 5, *step = 3; break;
     case 7: d->objective = VAE_OBJECTIVE_DREG, d->samples = 3, d->beta = 0.5; break;
     case 8: d->objective = VAE_OBJECTIVE_DREG; break;
     case 9: d->beta = 0.5; break;
     case 10: d->free_bits = 0.25; break;
     case 11: d->free_bits = 0.3, d->beta = 3, d->samples = 2; break;
-    case 12: d->warmup = 8, d->beta = 2, *step = 3; break;
-    case 13: d->warmup = 8, d->cycle = 10, *step = 25; break;
-    case 14: d->warmup = 8, d->cycle = 10, *step = 19; break;
+    case 12: d->warmup_steps = 8, d->beta = 2, *step = 3; break;
+    case 13: d->warmup_steps = 8, d->cycle_steps = 10, *step = 25; break;
+    case 14: d->warmup_steps = 8, d->cycle_steps = 10, *step = 19; break;
     case 15: d->no_kl = 1; break;
     case 16: d->no_recon = 1; break;
     case 17: d->no_recon = 1, d->free_bits = 0.3, d->beta = 2; break;
@@ -300,7 +302,7 @@ static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
     case 37: d->head = VAE_HEAD_ABS, d->code = VAE_ACT_GELU, d->sparse = 0.1; break;
     case 38: /* all at once */
         d->objective = VAE_OBJECTIVE_IWAE, d->samples = 3, d->sparse = 0.3, d->contract = 0.5;
-        d->corrupt = VAE_CORRUPT_MASK, d->warmup = 4, *step = 3, *enc = OBJ_HEAD;
+        d->corrupt = VAE_CORRUPT_MASK, d->warmup_steps = 4, *step = 3, *enc = OBJ_HEAD;
         d->code = VAE_ACT_SIGMOID, d->head = VAE_HEAD_SOFTPLUS;
         break;
     case 39:
@@ -421,7 +423,7 @@ TEST(one_importance_weight_is_the_elbo_bit_for_bit) {
             vae_desc d = small_desc();
             vae *m = NULL;
             d.objective = objectives[i], d.binarize = VAE_BINARIZE_DYNAMIC, d.isa = k->isa;
-            d.lr = 1e-2, d.beta = 0.75, d.warmup = 3;
+            d.lr = 1e-2, d.beta = 0.75, d.warmup_steps = 3;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             for (step = 0; step < 6; step++)
                 CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
@@ -1002,7 +1004,7 @@ TEST(a_plateau_cuts_the_rate_after_its_epochs_without_a_lower_test_loss) {
     vae *m = NULL;
     uint64_t hash, at;
     size_t e, since = 0, cuts = 0, i;
-    d.schedule = VAE_SCHEDULE_PLATEAU, d.plateau = PLATEAU, d.lr_factor = 0.25;
+    d.schedule = VAE_SCHEDULE_PLATEAU, d.plateau_epochs = PLATEAU, d.lr_factor = 0.25;
     d.optimizer = VAE_OPTIMIZER_SGD, d.lr = lr, d.epochs = EPOCHS, d.keep_gradients = 1;
     memset(&whole, 0, sizeof whole);
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
@@ -1467,7 +1469,7 @@ TEST(settings_that_exclude_each_other_are_refused) {
     } want[] = {
         {"no_noise", VAE_ERR_VALUE}, {"no_kl", VAE_ERR_VALUE}, {"no_recon", VAE_ERR_VALUE},
         {"free_bits", VAE_ERR_VALUE}, {"dreg", VAE_ERR_VALUE}, {"no objective", VAE_ERR_VALUE},
-        {"no_kl leaves out", VAE_ERR_VALUE}, {"a cycle needs warmup", VAE_ERR_VALUE},
+        {"no_kl leaves out", VAE_ERR_VALUE}, {"cycle_steps needs warmup_steps", VAE_ERR_VALUE},
         {"of mask it is a probability", VAE_ERR_VALUE}, {"salt_pepper", VAE_ERR_VALUE},
         {"dropout", VAE_ERR_VALUE}, {"noise", VAE_ERR_VALUE}, {"label 5", VAE_ERR_SHAPE},
         {"", VAE_ERR_SHAPE}, {"65536", VAE_ERR_SHAPE}, {"samples", VAE_ERR_VALUE},
@@ -1493,7 +1495,7 @@ TEST(settings_that_exclude_each_other_are_refused) {
         case 4: d.objective = VAE_OBJECTIVE_DREG, d.no_noise = 1; break;
         case 5: d.no_recon = d.no_kl = 1; break;
         case 6: d.free_bits = 1, d.no_kl = 1; break;
-        case 7: d.cycle = 5; break;
+        case 7: d.cycle_steps = 5; break;
         case 8: d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1.25; break;
         case 9: d.corrupt = VAE_CORRUPT_SALT_PEPPER, d.corruption = 2; break;
         case 10: d.contract = 1, d.encoder = "dense 9 tanh, dropout 0.1, dense 4"; break;
@@ -1515,7 +1517,7 @@ TEST(settings_that_exclude_each_other_are_refused) {
         case 26: d.objective = VAE_OBJECTIVE_IWAE, d.contract = 1, d.sparse = 1; break;
         case 27: d.contract = 1, d.decoder = "dense 4, dropout 0.1"; break;
         case 28: d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1; break;
-        case 29: d.cycle = 5, d.warmup = 9; break;
+        case 29: d.cycle_steps = 5, d.warmup_steps = 9; break;
         default: d.inference = 1, d.samples = 65536; break;
         }
         CHECK_STATUS(vae_size(&d, &size, &r), want[n].status);
@@ -1555,12 +1557,12 @@ TEST(a_file_without_the_newer_settings_has_their_defaults) {
         vae *m, *loaded = NULL;
         vae_report r;
         memset(&r, 0, sizeof r);
-        d.code = VAE_ACT_TANH, d.no_recon = n == 2, d.warmup = 9, d.cycle = 11;
+        d.code = VAE_ACT_TANH, d.no_recon = n == 2, d.warmup_steps = 9, d.cycle_steps = 11;
         d.free_bits = 0.5, d.sparse = 0.25, d.contract = 0.125;
         d.objective = n == 1 ? VAE_OBJECTIVE_IWAE : VAE_OBJECTIVE_ELBO;
         if (n == 1) d.free_bits = 0;
         d.corrupt = VAE_CORRUPT_MASK, d.corruption = 0.75, d.schedule = VAE_SCHEDULE_PLATEAU;
-        d.plateau = 3, d.lr_factor = 0.75, d.patience = 21;
+        d.plateau_epochs = 3, d.lr_factor = 0.75, d.patience = 21;
         m = trained_model(&d);
         bytes = file_of(m, 0, &size);
         for (i = 0; i < NAMES; i++) {
@@ -1579,16 +1581,16 @@ TEST(a_file_without_the_newer_settings_has_their_defaults) {
         CHECK(got.code == (WITHOUT(0) ? VAE_ACT_IDENTITY : VAE_ACT_TANH));
         CHECK(got.objective == VAE_OBJECTIVE_ELBO);
         CHECK(got.no_recon == 0);
-        CHECK(got.cycle == (WITHOUT(3) ? 0 : 11));
+        CHECK(got.cycle_steps == (WITHOUT(3) ? 0 : 11));
         CHECK(got.free_bits == (n == 1 || WITHOUT(4) ? 0 : 0.5));
         CHECK(got.sparse == (WITHOUT(5) ? 0 : 0.25));
         CHECK(got.contract == (WITHOUT(6) ? 0 : 0.125));
         CHECK(got.corrupt == (WITHOUT(7) ? VAE_CORRUPT_NONE : VAE_CORRUPT_MASK));
         CHECK(got.corruption == (WITHOUT(8) ? 0.3 : 0.75));
-        CHECK(got.plateau == (WITHOUT(9) ? 10 : 3));
+        CHECK(got.plateau_epochs == (WITHOUT(9) ? 10 : 3));
         CHECK(got.lr_factor == (WITHOUT(10) ? 0.5 : 0.75));
         CHECK(got.patience == (WITHOUT(11) ? 0 : 21));
-        CHECK(got.warmup == 9 && got.latent == 3 && got.batch == 8);
+        CHECK(got.warmup_steps == 9 && got.latent == 3 && got.batch == 8);
 #undef WITHOUT
         free(bytes);
         vae_destroy(m), vae_destroy(loaded);
@@ -1873,7 +1875,7 @@ TEST(beta_rises_in_a_sawtooth) {
         vae_desc d = obj_still();
         uint64_t step;
         vae *m = NULL;
-        d.beta = 0.5, d.warmup = warmup, d.cycle = cycle;
+        d.beta = 0.5, d.warmup_steps = warmup, d.cycle_steps = cycle;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (step = 0; step < 24; step++) {
             const uint64_t tooth = cycle ? step % cycle : step;
@@ -2201,7 +2203,9 @@ TEST(objectives_resume_to_the_same_bits_and_figures) {
         vae *m = NULL;
         d.epochs = 2;
         switch (n) {
-        case 0: d.objective = VAE_OBJECTIVE_IWAE, d.samples = 5, d.warmup = 4, d.cycle = 5; break;
+        case 0:
+            d.objective = VAE_OBJECTIVE_IWAE, d.samples = 5, d.warmup_steps = 4, d.cycle_steps = 5;
+            break;
         case 1: d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.code = VAE_ACT_TANH; break;
         case 2: d.optimizer = VAE_OPTIMIZER_ADAM_IWAE, d.corrupt = VAE_CORRUPT_GAUSSIAN; break;
         case 3: d.contract = 0.1, d.sparse = 0.1, d.free_bits = 0.1; break;

@@ -91,7 +91,7 @@ TEST(a_stopped_run_goes_on_to_the_same_bits) {
         vae *m = NULL;
         d.optimizer = optimizers[o];
         d.momentum = 0.9, d.lr = o == 2 ? 1e-5 : 1e-3, d.weight_decay = 1e-4;
-        d.binarize = VAE_BINARIZE_DYNAMIC, d.ema = 0.9, d.warmup = 5, d.clip = 100;
+        d.binarize = VAE_BINARIZE_DYNAMIC, d.ema = 0.9, d.warmup_steps = 5, d.clip = 100;
         d.visible_bias = VAE_BIAS_MEAN, d.likelihood = o == 1 ? VAE_LIKELIHOOD_GAUSSIAN_LEARNED
                                                               : VAE_LIKELIHOOD_BERNOULLI;
         d.schedule = VAE_SCHEDULE_COSINE, d.lr_steps = 10;

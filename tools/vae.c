@@ -888,7 +888,7 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
      "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
      "stages"},
-    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau), 1, 1e6, "10",
+    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau_epochs), 1, 1e6, "10",
      "without a lower test loss before the rate is cut. Implies --schedule plateau"},
     {TRAIN | SETTING, "--lr-factor", REAL, "F", AT(desc.lr_factor), 1e-9, 1, "0.5",
      "plateau: what a cut multiplies the rate by"},
@@ -2089,9 +2089,9 @@ static void settle(options *o, double steps_per_epoch)
     if (o->objective == OBJECTIVE_AE) d->no_noise = 1;
     if (!(d->beta1 > 0)) d->beta1 = 1e-30; /* 0 would be the default there */
     if (!(d->beta2 > 0)) d->beta2 = 1e-30;
-    d->warmup = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
-    d->cycle = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
-    if (o->cycle > 0 && (!d->warmup || !d->cycle))
+    d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
+    if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
         die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
     if (next_piece(&corrupt, ':', word, sizeof word)) {
         int found = vae_choice_find(VAE_CHOICE_CORRUPT, word);
@@ -2139,8 +2139,8 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
     vae_get_desc(model, &o->desc);
     o->objective = objective_of(&o->desc);
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
-    o->warmup = (double)o->desc.warmup / steps_per_epoch;
-    o->cycle = (double)o->desc.cycle / steps_per_epoch;
+    o->warmup = (double)o->desc.warmup_steps / steps_per_epoch;
+    o->cycle = (double)o->desc.cycle_steps / steps_per_epoch;
     o->corrupt = o->corrupt_text;
     used = (size_t)snprintf(o->corrupt_text, sizeof o->corrupt_text, "%s",
                             vae_choice_name(VAE_CHOICE_CORRUPT, (int)o->desc.corrupt));
@@ -2280,12 +2280,12 @@ static int acts(const options *o, const flag *f)
     if (f->at == AT(desc.categories)) return d->likelihood == VAE_LIKELIHOOD_CATEGORICAL;
     if (f->at == AT(beta)) return !no_kl;
     if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
-    if (f->at == AT(cycle)) return d->warmup > 0;
+    if (f->at == AT(cycle)) return d->warmup_steps > 0;
     if (f->at == AT(desc.no_noise)) return o->objective != OBJECTIVE_AE;
     if (f->at == AT(desc.samples)) return !d->no_noise;
     if (f->at == AT(desc.lr)) return !stages;
     if (f->at == AT(stages)) return stages;
-    if (f->at == AT(desc.plateau) || f->at == AT(desc.lr_factor))
+    if (f->at == AT(desc.plateau_epochs) || f->at == AT(desc.lr_factor))
         return d->schedule == VAE_SCHEDULE_PLATEAU;
     if (f->at == AT(desc.momentum)) return !adam;
     if (f->at == AT(desc.beta1) || f->at == AT(desc.beta2) || f->at == AT(desc.adam_eps))
@@ -2343,7 +2343,7 @@ static int shows(const vae_desc *d)
 {
     const int bound = d->objective != VAE_OBJECTIVE_ELBO;
     const int other = d->sparse > 0 || d->contract > 0 || d->no_kl || d->no_recon
-                      || d->free_bits > 0 || d->warmup || d->beta < 1 || d->beta > 1;
+                      || d->free_bits > 0 || d->warmup_steps || d->beta < 1 || d->beta > 1;
     return (bound ? SHOWS_BOUND : 0) | (other ? SHOWS_LOSS : 0);
 }
 
@@ -2726,8 +2726,8 @@ static void check_same_images(const options *o, const vae_desc *d, const vae_inf
                               const dataset *images)
 {
     const uint64_t steps = (uint64_t)steps_per_epoch(images, d->batch);
-    const int matters = d->schedule != VAE_SCHEDULE_CONSTANT || d->patience || d->cycle
-                        || at->step < d->warmup || o->best;
+    const int matters = d->schedule != VAE_SCHEDULE_CONSTANT || d->patience || d->cycle_steps
+                        || at->step < d->warmup_steps || o->best;
     if (matters && (at->step < at->epoch * steps || at->step > (at->epoch + 1) * steps)
         && at->epoch < (uint64_t)d->epochs)
         die(MISUSED, "%s has done %llu steps in %llu epochs, but %zu images make %llu steps of an "
@@ -3981,8 +3981,8 @@ static int info(options *o)
         int in_steps;
         if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
         value = value_text(&file, &flags[i]);
-        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup)
-                || flags[i].at == AT(cycle);
+        in_steps = flags[i].at == AT(stages) || flags[i].at == AT(cycle)
+                || (flags[i].at == AT(warmup) && file.desc.warmup_steps);
         say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
             in_steps ? " (steps)" : "");
         free(value);
