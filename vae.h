@@ -957,27 +957,29 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* ---- the matrix product, for its own sake ---- */
 
-enum {
-    VAE_GEMM_TRANS_A = 1,   /* A is stored (k, m) */
-    VAE_GEMM_TRANS_B = 2,   /* B is stored (n, k) */
-    VAE_GEMM_ADD = 4        /* C += A B instead of C = A B */
-};
+/* A product C (m, n) = act(A (m, k) B (k, n) + bias (n)). Plain data; zero is the default of every
+ * field but the sizes and a, b, c. Matrices are row-major. */
+typedef struct vae_gemm_desc {
+    size_t m, n, k;
+    const float *a, *b; /* not read when k is 0: an empty sum */
+    float *c;           /* must not overlap the others */
+    size_t lda, ldb, ldc; /* floats from one stored row to the next. 0: packed */
+    int trans_a;        /* 1: A is stored (k, m) */
+    int trans_b;        /* 1: B is stored (n, k) */
+    int add;            /* 1: C + A B in place of A B + bias */
+    const float *bias;  /* (n); NULL: zeros. Not with `add` */
+    vae_act act;        /* 0: identity */
+    vae_isa isa;        /* 0: the best there is */
+    vae_parallel parallel; /* with `run` set: who does the work */
+} vae_gemm_desc;
 
-/* C (m, n) = act(A (m, k) B (k, n) + bias (n)), row-major, ld* floats between rows. Each output is
- * one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and finished by
- * adding +0: the same bits on every instruction set; NaN is always 0x7fc00000. `bias` may be NULL;
- * not with VAE_GEMM_ADD.
- * C must not overlap A or B. Uses at most 40 KB of stack. Errors: ERR_NULL, ERR_VALUE,
- * ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED. */
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc);
-
-/* The same on several threads: each computes some of the rows or columns, with the same bits. */
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda,
-                                     const float *b, size_t ldb, const float *bias, vae_act act,
-                                     float *c, size_t ldc);
+/* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
+ * finished by adding +0: the same bits on every instruction set and any number of threads; NaN is
+ * always 0x7fc00000. Threads divide rows or columns. Allocates nothing; uses at most 40 KB of stack.
+ * Safe from different threads on different C.
+ * Errors: ERR_NULL, ERR_VALUE, ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED; C is
+ * then as it was. */
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 #endif /* VAE_H_INCLUDED */
 
@@ -1785,7 +1787,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
  * transposed B; ldc is n. */
-enum { VAE__GEMM_SKIP = 8 };
+enum {
+    VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
+    VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
+    VAE__GEMM_ADD = 4,     /* C += A B */
+    VAE__GEMM_SKIP = 8
+};
 
 /* Functions of one argument: the activations, then the rest of the family. */
 enum {
@@ -3339,9 +3346,9 @@ VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const fl
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
                           size_t ldc) {
-    const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
-    const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
-    const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
+    const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
+    const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
+    const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
     const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
     const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
     union {
@@ -3352,7 +3359,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     size_t i0, j, rows, cols;
     if (!m) return;
     if (m == 1 && !transposed && n) {
-        const float *from = flags & VAE_GEMM_ADD ? c : bias;
+        const float *from = flags & VAE__GEMM_ADD ? c : bias;
         const int skip = (flags & VAE__GEMM_SKIP) != 0;
         if (n <= VAE__ROW_VECS * VAE__W || (VAE__CHEAP_LANES && n * k <= 1 << 18 && !skip))
             VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
@@ -3394,7 +3401,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                 p.m = rows, p.n = cols, p.bias = bias ? bias + j : NULL;
                 p.a = rows_a + k0 * k_step, p.row_step = row_step, p.b = from;
                 p.c = c + i0 * ldc + j, p.ldc = ldc;
-                p.first = k0 == 0 && !(flags & VAE_GEMM_ADD);
+                p.first = k0 == 0 && !(flags & VAE__GEMM_ADD);
                 p.next = next, p.next_step = ldb;
                 p.next_vecs = ahead ? (transposed ? run / VAE__W : vecs) : 0;
                 VAE__FN(panels)[kind](&p);
@@ -5243,13 +5250,13 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     size_t from, to;
     if (p.by_columns) {
         vae__share(p.n, 16, p.parts, part, &from, &to);
-        p.b += p.flags & VAE_GEMM_TRANS_B ? from * p.ldb : from;
+        p.b += p.flags & VAE__GEMM_TRANS_B ? from * p.ldb : from;
         if (p.bias) p.bias += from;
         p.c += from;
         p.n = to - from;
     } else {
         vae__share(p.m, 4, p.parts, part, &from, &to);
-        p.a += p.flags & VAE_GEMM_TRANS_A ? from : from * p.lda;
+        p.a += p.flags & VAE__GEMM_TRANS_A ? from : from * p.lda;
         p.c += from * p.ldc;
         p.m = to - from;
     }
@@ -5265,47 +5272,53 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
-                                              size_t m, size_t n, size_t k, const float *a,
-                                              size_t lda, const float *b, size_t ldb,
-                                              const float *bias, vae_act act, float *c,
-                                              size_t ldc) {
-    vae_parallel alone;
-    vae__product p;
-    memset(&alone, 0, sizeof alone);
-    if (!parallel) parallel = &alone;
-    p.kernels = vae__kernels_of(isa);
-    if (!p.kernels) return VAE_ERR_UNSUPPORTED;
-    if (!m || !n) return VAE_OK;
-    if (!c || (k && (!a || !b))) return VAE_ERR_NULL;
-    if (flags & ~7 || (unsigned)act >= VAE_ACT_COUNT || (bias && flags & VAE_GEMM_ADD))
-        return VAE_ERR_VALUE;
-    if (lda < (flags & VAE_GEMM_TRANS_A ? m : k) || ldb < (flags & VAE_GEMM_TRANS_B ? k : n) ||
-        ldc < n)
-        return VAE_ERR_SHAPE;
-    if (!k) a = b = c; /* never read; arithmetic on NULL is undefined */
-    p.flags = flags, p.m = m, p.n = n, p.k = k, p.lda = lda, p.ldb = ldb, p.ldc = ldc;
-    p.a = a, p.b = b, p.bias = bias, p.act = act, p.c = c;
-    /* rows, unless they are few or turning B over would be done twice */
-    p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
-    p.parts = p.by_columns ? vae__parts(parallel, n, 48, 192) : vae__parts(parallel, m, 4, 64);
-    if (m * n * k / 65536 < (size_t)p.parts) /* too small */
-        p.parts = 1 + (int)(m * n * k / 65536);
-    vae__divide(parallel, vae__product_part, &p, p.parts);
-    return VAE_OK;
-}
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda, const float *b,
-                                     size_t ldb, const float *bias, vae_act act, float *c,
-                                     size_t ldc) {
-    VAE__GUARDED(vae__do_gemm_parallel(parallel, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c,
-                                       ldc));
+/* A leading dimension: as given, or packed. */
+VAE__PRIVATE vae_status vae__leading(const char *name, size_t given, size_t width, size_t *ld,
+                                     vae_report *report) {
+    *ld = given ? given : width;
+    if (*ld >= width) return VAE_OK;
+    return vae__fail(report, VAE_ERR_SHAPE, "ld%s is %z, but a stored row of %s has %z numbers: "
+                     "give at least that, or 0", name, given, name, width);
 }
 
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc) {
-    return vae_gemm_parallel(NULL, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c, ldc);
+VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report) {
+    vae__product p;
+    vae_status bad;
+    size_t work;
+    if (!d) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
+    memset(&p, 0, sizeof p);
+    p.m = d->m, p.n = d->n, p.k = d->k, p.a = d->a, p.b = d->b, p.c = d->c, p.bias = d->bias;
+    p.act = d->act, p.kernels = vae__kernels_of(d->isa);
+    if (d->trans_a) p.flags |= VAE__GEMM_TRANS_A;
+    if (d->trans_b) p.flags |= VAE__GEMM_TRANS_B;
+    if (d->add) p.flags |= VAE__GEMM_ADD;
+    if (!p.kernels)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "isa is %d: this build or this processor has "
+                         "no such instruction set", (int)d->isa);
+    if ((unsigned)d->act >= VAE_ACT_COUNT)
+        return vae__fail(report, VAE_ERR_VALUE, "act is %d, which is no activation", (int)d->act);
+    if (d->bias && d->add)
+        return vae__fail(report, VAE_ERR_VALUE, "bias and add exclude each other: C is what is "
+                         "added to");
+    if (!p.m || !p.n) return VAE_OK;
+    if (!p.c || (p.k && (!p.a || !p.b)))
+        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", p.c ? p.a ? "b" : "a" : "c");
+    bad = vae__leading("a", d->lda, d->trans_a ? p.m : p.k, &p.lda, report);
+    if (!bad) bad = vae__leading("b", d->ldb, d->trans_b ? p.k : p.n, &p.ldb, report);
+    if (!bad) bad = vae__leading("c", d->ldc, p.n, &p.ldc, report);
+    if (bad) return bad;
+    if (!p.k) p.a = p.b = p.c; /* never read; arithmetic on NULL is undefined */
+    /* rows, unless they are few or turning B over would be done twice */
+    p.by_columns = p.n >= 96 && (p.m < 96 || (d->trans_b && p.m < 4 * p.n));
+    p.parts = p.by_columns ? vae__parts(&d->parallel, p.n, 48, 192)
+                           : vae__parts(&d->parallel, p.m, 4, 64);
+    work = p.m * p.n * p.k / 65536;
+    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* too small for more */
+    vae__divide(&d->parallel, vae__product_part, &p, p.parts);
+    return VAE_OK;
+}
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
+    VAE__GUARDED(vae__do_gemm(desc, report));
 }
 
 /* ======================================================================================
@@ -5579,14 +5592,14 @@ VAE__PRIVATE void vae__dense_bwd(const vae__walk *c, const vae__op *op, const fl
                                  const float *x, const float *dy, float *dx) {
     const size_t in = op->in.dim, out = op->out.dim;
     (void)x;
-    c->k->gemm(VAE_GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
                in);
 }
 VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
                                   size_t to, const float *x, const float *dy, float *dw) {
     const size_t in = op->in.dim, out = op->out.dim;
     if (tensor) c->k->bias_bwd(c->rows, out, dy, dw);
-    else c->k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
+    else c->k->gemm(VAE__GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
                     x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
 }
 

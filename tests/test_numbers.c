@@ -158,10 +158,10 @@ static void env_all(env_run *r) {
     IN_MODE(r, vae_data_read(&wide, 0, 3, c));
     env_add(r, c, 6 * sizeof *c);
     for (i = 0; i < 64; i++) a[i] = 1e-20f * (float)(int)i, b[i] = 1.0f / (float)(int)(i + 3);
-    IN_MODE(r, vae_gemm(VAE_ISA_AUTO, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_TANH, c, 8));
+    IN_MODE(r, ref_gemm(VAE_ISA_AUTO, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_TANH, c, 8));
     GAVE(c);
     for (i = 0; i < 64; i++) a[i] *= 1e-19f;
-    IN_MODE(r, vae_gemm(VAE_ISA_PORTABLE, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_GELU, c, 8));
+    IN_MODE(r, ref_gemm(VAE_ISA_PORTABLE, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_GELU, c, 8));
     GAVE(c);
     IN_MODE(r, (vae_random_uniform(&stream, 3, 61, c), 0));
     env_add(r, c, 61 * sizeof *c);
@@ -458,7 +458,7 @@ TEST(the_public_product_has_one_nan_on_every_instruction_set) {
                 for (i = 0; i < K * N; i++) b[i] = (float)(int)(i % 7) - 3;
                 a[2 * K + 3] = vae__float_of(round ? 0x7f800000u : 0xffc54321u);
                 b[4 * N + 11] = vae__float_of(round ? 0xff800000u : 0x7f812345u);
-                CHECK_STATUS(vae_gemm(k->isa, 0, M, N, K, a, K, b, N, NULL, (vae_act)act, c, N),
+                CHECK_STATUS(ref_gemm(k->isa, 0, M, N, K, a, K, b, N, NULL, (vae_act)act, c, N),
                              VAE_OK);
                 for (i = 0; i < M * N; i++) {
                     const uint32_t u = vae__bits_f(c[i]);

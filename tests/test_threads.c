@@ -109,18 +109,20 @@ TEST(products_have_the_same_bits_however_they_are_divided) {
         ref_fill_uniform(&state, b, k * n, -1, 1);
         ref_fill_uniform(&state, bias, n, -1, 1);
         for (flags = 0; flags < 8; flags++) {
-            const size_t lda = flags & VAE_GEMM_TRANS_A ? m : k;
-            const size_t ldb = flags & VAE_GEMM_TRANS_B ? k : n;
-            const float *start = flags & VAE_GEMM_ADD ? NULL : bias;
+            const size_t lda = flags & VAE__GEMM_TRANS_A ? m : k;
+            const size_t ldb = flags & VAE__GEMM_TRANS_B ? k : n;
+            const float *start = flags & VAE__GEMM_ADD ? NULL : bias;
             for (i = 0; i < m * n; i++) want[i] = (float)i;
-            CHECK_STATUS(vae_gemm(VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb, start, VAE_ACT_RELU,
+            CHECK_STATUS(ref_gemm(VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb, start, VAE_ACT_RELU,
                                   want, n), VAE_OK);
             for (i = 0; i < sizeof counts / sizeof *counts; i++) {
-                vae_parallel p;
-                p.parts = counts[i], p.run = threads_backwards, p.user = &one;
+                const vae_gemm_desc d = {
+                    .m = m, .n = n, .k = k, .a = a, .b = b, .c = got, .bias = start,
+                    .trans_a = flags & VAE__GEMM_TRANS_A, .trans_b = flags & VAE__GEMM_TRANS_B,
+                    .add = flags & VAE__GEMM_ADD, .act = VAE_ACT_RELU,
+                    .parallel = {counts[i], threads_backwards, &one}};
                 for (j = 0; j < m * n; j++) got[j] = (float)j;
-                CHECK_STATUS(vae_gemm_parallel(&p, VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb,
-                                               start, VAE_ACT_RELU, got, n), VAE_OK);
+                CHECK_STATUS(vae_gemm(&d, NULL), VAE_OK);
                 CHECK_EQ(ref_differ(m * n, want, got), m * n);
             }
         }

@@ -71,10 +71,16 @@ static vae_status all_gemms(vae_isa isa) {
     vae_status bad = VAE_OK;
     int i, flags;
     for (i = 0; i < 4; i++)
-        for (flags = 0; flags < 8; flags++)
-            bad = bad ? bad : vae_gemm(isa, flags, sizes[i][0], sizes[i][1], sizes[i][2], a, 150, b, 150,
-                                       flags & VAE_GEMM_ADD ? NULL : a,
-                                       (vae_act)((i * 8 + flags) % VAE_ACT_COUNT), c, 150);
+        for (flags = 0; flags < 8; flags++) {
+            vae_gemm_desc d;
+            memset(&d, 0, sizeof d);
+            d.m = sizes[i][0], d.n = sizes[i][1], d.k = sizes[i][2], d.a = a, d.b = b, d.c = c;
+            d.lda = d.ldb = d.ldc = 150, d.isa = isa;
+            d.trans_a = flags & 1, d.trans_b = flags & 2, d.add = flags & 4;
+            if (!d.add) d.bias = a;
+            d.act = (vae_act)((i * 8 + flags) % VAE_ACT_COUNT);
+            bad = bad ? bad : vae_gemm(&d, NULL);
+        }
     return bad;
 }
 static vae_status scores(vae *m, const vae_batch *images) {
