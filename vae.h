@@ -975,8 +975,8 @@ typedef struct vae_gemm_desc {
 
 /* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
  * finished by adding +0: the same bits on every instruction set and any number of threads; NaN is
- * always 0x7fc00000. Threads divide rows or columns. Allocates nothing; uses at most 40 KB of stack.
- * Safe from different threads on different C.
+ * always 0x7fc00000. Threads divide rows or columns. Allocates nothing; uses at most 40 KB of
+ * stack. Safe from different threads on different C.
  * Errors: ERR_NULL, ERR_VALUE, ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED; C is
  * then as it was. */
 VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
