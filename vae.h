@@ -24,7 +24,10 @@
  *   >>shim      one vector vocabulary            >>optim     learning rate, update
  *               (functions of one argument       >>train     steps and epochs
  *               follow it)                       >>eval      encode, decode, sample, score
- *                                                >>io        files      >>data     IDX, gzip
+ *                                                >>files     reading, locks, atomic writes
+ *                                                >>safetensors   headers, an index of names
+ *                                                >>io        models as files
+ *                                                >>data      IDX, gzip
  *
  * ======================================================================================
  * >>manual
@@ -104,7 +107,7 @@
  *         vae__twice(c, op, w, dy, dx);
  *     }
  *
- *     {"twice", "twice", "unchanged", "", NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
+ *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -1018,6 +1021,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if defined(VAE__X64) || defined(__i386__) || defined(_M_IX86)
 #define VAE__X86 1
 #endif
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
+#define VAE__BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#else
+#define VAE__BIG_ENDIAN 0 /* every compiler without these macros is little-endian */
+#endif
 #if defined(__TINYC__)
 #define VAE__TCC 1
 #elif defined(__clang__)
@@ -1026,9 +1034,7 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus)
-#define VAE__RESTRICT __restrict
-#elif defined(_MSC_VER)
+#if defined(__cplusplus) || defined(_MSC_VER)
 #define VAE__RESTRICT __restrict
 #else
 #define VAE__RESTRICT restrict
@@ -1068,10 +1074,7 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
 #if defined(VAE__X64) && defined(__SSE_MATH__)
 #define VAE__HAVE_AVX 1
-#elif defined(__aarch64__) && defined(__LITTLE_ENDIAN__)
-#define VAE__HAVE_NEON 1
-#elif defined(__aarch64__) && defined(__BYTE_ORDER__) && \
-    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#elif defined(__aarch64__) && !VAE__BIG_ENDIAN
 #define VAE__HAVE_NEON 1
 #endif
 #endif
@@ -1131,27 +1134,24 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
-/* VAE__HIDE_F and VAE__HIDE_D make the optimiser forget how a scalar came about, so that it can
- * neither fuse the product it is nor reassociate the sum it stands in. Pragmas and flags are not
- * enough: gcc fuses a*b+c by default even when both are intrinsics, clang does so under -Ofast
- * whatever float_control says on AArch64 and wasm, and both fold x + 0. */
+/* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
+ * neither fuse the product nor reassociate the sum. Pragmas and flags are not enough: gcc fuses
+ * a*b+c by default even when both are intrinsics, clang does so under -Ofast whatever
+ * float_control says on AArch64 and wasm, and both fold x + 0. */
 #if defined(VAE__GCC) || defined(VAE__CLANG)
 #if defined(VAE__X86)
-#define VAE__HIDE_F(x) __asm__("" : "+x"(x))
-#define VAE__HIDE_D(x) __asm__("" : "+x"(x))
+#define VAE__FLOAT_PLACE "+x" /* the constraint of a floating-point register */
 #elif defined(__aarch64__)
-#define VAE__HIDE_F(x) __asm__("" : "+w"(x))
-#define VAE__HIDE_D(x) __asm__("" : "+w"(x))
+#define VAE__FLOAT_PLACE "+w"
 #elif defined(__s390x__) || defined(__riscv_flen)
-#define VAE__HIDE_F(x) __asm__("" : "+f"(x))
-#define VAE__HIDE_D(x) __asm__("" : "+f"(x))
+#define VAE__FLOAT_PLACE "+f"
 #elif defined(__wasm__)
-#define VAE__HIDE_F(x) __asm__("" : "+r"(x))
-#define VAE__HIDE_D(x) __asm__("" : "+r"(x))
+#define VAE__FLOAT_PLACE "+r"
 #else
-#define VAE__HIDE_F(x) __asm__("" : "+m"(x))
-#define VAE__HIDE_D(x) __asm__("" : "+m"(x))
+#define VAE__FLOAT_PLACE "+m"
 #endif
+#define VAE__HIDE_F(x) __asm__("" : VAE__FLOAT_PLACE(x))
+#define VAE__HIDE_D(x) __asm__("" : VAE__FLOAT_PLACE(x))
 #elif defined(VAE__TCC) /* never contracts, never reassociates */
 #define VAE__HIDE_F(x) ((void)0)
 #define VAE__HIDE_D(x) ((void)0)
@@ -1160,12 +1160,6 @@ VAE__INLINE float vae__hidden_f(float x) { volatile float v = x; return v; }
 VAE__INLINE double vae__hidden_d(double x) { volatile double v = x; return v; }
 #define VAE__HIDE_F(x) ((x) = vae__hidden_f(x))
 #define VAE__HIDE_D(x) ((x) = vae__hidden_d(x))
-#endif
-
-#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
-#define VAE__BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-#else
-#define VAE__BIG_ENDIAN 0 /* every compiler without these macros is little-endian */
 #endif
 
 VAE__INLINE uint32_t vae__bits_f(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
@@ -1178,9 +1172,7 @@ VAE__INLINE size_t vae__max(size_t a, size_t b) { return a > b ? a : b; }
 
 /* On the bits, because -Ofast assumes that there are no NaNs. */
 VAE__INLINE int vae__finite_f(float x) { return (vae__bits_f(x) & 0x7f800000u) != 0x7f800000u; }
-VAE__INLINE int vae__finite_d(double x) {
-    return (vae__bits_d(x) >> 52 & 0x7ff) != 0x7ff;
-}
+VAE__INLINE int vae__finite_d(double x) { return (vae__bits_d(x) >> 52 & 0x7ff) != 0x7ff; }
 
 /* Doubles, one rounding each whatever the flags. */
 VAE__INLINE double vae__add_d(double a, double b) {
@@ -1297,9 +1289,15 @@ typedef struct vae__sink {
     int failed;
 } vae__sink;
 
+static const char vae__hex_digits[] = "0123456789abcdef";
+
 VAE__PRIVATE void vae__put(vae__sink *s, const void *bytes, size_t count) {
     if (count && !s->failed && !s->put(s, bytes, count)) s->failed = 1;
     s->count += count;
+}
+
+VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
+    vae__put(s, text, strlen(text));
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
@@ -1311,6 +1309,14 @@ VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
 VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
     (void)s; (void)bytes; (void)count;
     return 1;
+}
+
+/* Into `room` bytes at `block`; with NULL it only counts. */
+VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
+    vae__sink s;
+    memset(&s, 0, sizeof s);
+    s.put = block ? vae__put_block : vae__put_nowhere, s.block = (char *)block, s.room = room;
+    return s;
 }
 
 /* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
@@ -1344,97 +1350,100 @@ VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *wid
     return bad ? 1 : n;
 }
 
+VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+    vae__put(s, digits + n, sizeof digits - n);
+}
+
+VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
+    const size_t length = strlen(text);
+    size_t n, width = 0, next;
+    for (n = 0; n < length && width < 48; width += next)
+        n += vae__piece((const unsigned char *)text + n, length - n, &next);
+    vae__put(s, "'", 1);
+    vae__put(s, text, n);
+    vae__put_text(s, n < length ? "'.." : "'");
+}
+
+/* For people only: in files a real is the hex bits of the double. */
+VAE__PRIVATE void vae__put_rounded(vae__sink *s, double d) {
+    char digits[6];
+    size_t n = 6;
+    uint64_t u;
+    int e = 0, i;
+    if (!vae__finite_d(d)) {
+        vae__put_text(s, vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf");
+        return;
+    }
+    if (d < 0) vae__put(s, "-", 1), d = -d;
+    while (d >= 9.999995) d /= 10, e++;
+    while (d > 0 && d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
+    u = (uint64_t)(d * 100000 + 0.5);
+    for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
+    while (n > 1 && digits[n - 1] == '0') n--;
+    if (e >= 0 && e < 6) {
+        const size_t whole = (size_t)e + 1;
+        vae__put(s, digits, whole);
+        if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
+    } else if (e < 0 && e > -5) {
+        vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
+    } else {
+        vae__put(s, digits, 1);
+        if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
+        vae__put_text(s, e < 0 ? "e-" : "e+");
+        if (e < 0) e = -e;
+        if (e < 10) vae__put(s, "0", 1);
+        vae__put_decimal(s, (uint64_t)e);
+    }
+}
+
 /* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %f double with 6 significant digits, %% itself. */
+ * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
-    const char *p = format;
-    while (*p) {
-        const char *run = p;
-        char digits[24];
-        size_t n = sizeof digits;
-        uint64_t u = 0;
-        while (*p && *p != '%') p++;
-        vae__put(s, run, (size_t)(p - run));
-        if (!*p) break;
-        p++;
-        switch (*p++) {
-        case 's': {
-            const char *text = va_arg(args, const char *);
-            vae__put(s, text, strlen(text));
-            break;
-        }
-        case 'q': {
-            const unsigned char *text = va_arg(args, const unsigned char *);
-            const size_t length = strlen((const char *)text);
-            size_t width = 0, next;
-            for (n = 0; n < length && width < 48; width += next)
-                n += vae__piece(text + n, length - n, &next);
-            vae__put(s, "'", 1);
-            vae__put(s, text, n);
-            vae__put(s, "'..", n < length ? 3 : 1);
-            break;
-        }
+    for (; *format; format += 2) {
+        const size_t run = strcspn(format, "%");
+        vae__put(s, format, run);
+        format += run;
+        if (!*format) return;
+        switch (format[1]) {
+        case 's': vae__put_text(s, va_arg(args, const char *)); break;
+        case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
+        case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
+        case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
+        case 'f': vae__put_rounded(s, va_arg(args, double)); break;
         case 'c': {
-            char c = (char)va_arg(args, int);
+            const char c = (char)va_arg(args, int);
             vae__put(s, &c, 1);
             break;
         }
         case 'd': {
-            int d = va_arg(args, int);
+            const int64_t d = va_arg(args, int);
             if (d < 0) vae__put(s, "-", 1);
-            u = d < 0 ? (uint64_t)0 - (uint64_t)(int64_t)d : (uint64_t)d;
-            goto decimal;
-        }
-        case 'z': u = va_arg(args, size_t); goto decimal;
-        case 'u': u = va_arg(args, uint64_t); goto decimal;
-        decimal:
-            do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-            vae__put(s, digits + n, sizeof digits - n);
+            vae__put_decimal(s, (uint64_t)(d < 0 ? -d : d));
             break;
+        }
         case 'x': {
-            int i;
-            u = va_arg(args, uint64_t);
-            for (i = 0; i < 16; i++) digits[i] = "0123456789abcdef"[u >> (60 - 4 * i) & 15];
-            vae__put(s, digits, 16);
+            const uint64_t u = va_arg(args, uint64_t);
+            int shift;
+            for (shift = 60; shift >= 0; shift -= 4)
+                vae__put(s, vae__hex_digits + (u >> shift & 15), 1);
             break;
         }
-        case 'f': { /* for people only: values in files are hex bits */
-            double d = va_arg(args, double);
-            int e = 0, i;
-            if (!vae__finite_d(d)) {
-                const char *text = vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf";
-                vae__put(s, text, strlen(text));
-                break;
-            }
-            if (d < 0) vae__put(s, "-", 1), d = -d;
-            if (d > 0) {
-                while (d >= 9.999995) d /= 10, e++;
-                while (d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
-            }
-            u = (uint64_t)(d * 100000 + 0.5);
-            for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
-            for (n = 6; n > 1 && digits[n - 1] == '0'; n--) {}
-            if (e >= 0 && e < 6) {
-                size_t whole = (size_t)e + 1;
-                while (n < whole) digits[n++] = '0';
-                vae__put(s, digits, whole);
-                if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
-            } else if (e < 0 && e > -5) {
-                vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
-            } else {
-                char tail[2];
-                vae__put(s, digits, 1);
-                if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
-                vae__put(s, e < 0 ? "e-" : "e+", 2);
-                if (e < 0) e = -e;
-                if (e > 99) tail[0] = (char)('0' + e / 100), vae__put(s, tail, 1);
-                tail[0] = (char)('0' + e / 10 % 10), tail[1] = (char)('0' + e % 10);
-                vae__put(s, tail, 2);
+        case 'h': {
+            const unsigned char *p = va_arg(args, const unsigned char *);
+            const size_t count = va_arg(args, size_t);
+            size_t i;
+            for (i = 0; i < count; i++) {
+                if (i) vae__put(s, " ", 1);
+                vae__put(s, vae__hex_digits + (p[i] >> 4), 1);
+                vae__put(s, vae__hex_digits + (p[i] & 15), 1);
             }
             break;
         }
-        default: vae__put(s, p - 1, 1);
+        default: vae__put(s, format + 1, 1);
         }
     }
 }
@@ -1461,7 +1470,7 @@ VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t coun
         char hex[4] = {'\\', 'x', 0, 0};
         size_t width;
         const size_t n = vae__piece(p, count, &width);
-        hex[2] = "0123456789abcdef"[*p >> 4], hex[3] = "0123456789abcdef"[*p & 15];
+        hex[2] = vae__hex_digits[*p >> 4], hex[3] = vae__hex_digits[*p & 15];
         if (width > s->room) s->room = 0; /* full: nothing smaller may follow */
         else memcpy(s->block, width == n ? (const char *)p : hex, width);
         if (!s->room) return 0;
@@ -1471,21 +1480,38 @@ VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t coun
     return 1;
 }
 
+/* The report of an error: "name: sentence", or the sentence alone. */
+VAE__PRIVATE void vae__report(vae_report *report, vae_status status, const char *name,
+                              const char *format, va_list args) {
+    vae__sink s = vae__sink_of(report->text, sizeof report->text - 1);
+    s.put = vae__put_printable;
+    if (name) vae__putf(&s, "%s: ", name);
+    vae__putv(&s, format, args);
+    *s.block = 0;
+    report->status = status;
+}
+
 /* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
 VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
-    if (report) {
-        vae__sink s;
-        va_list args;
-        memset(&s, 0, sizeof s);
-        s.put = vae__put_printable;
-        s.block = report->text;
-        s.room = sizeof report->text - 1;
-        va_start(args, format);
-        vae__putv(&s, format, args);
-        va_end(args);
-        *s.block = 0;
-        report->status = status;
-    }
+    va_list args;
+    va_start(args, format);
+    if (report) vae__report(report, status, NULL, format, args);
+    va_end(args);
+    return status;
+}
+
+/* What sentences about a file begin with, and where they go. */
+typedef struct vae__source {
+    const char *name;
+    vae_report *report; /* or NULL */
+} vae__source;
+
+VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, const char *format,
+                                     ...) {
+    va_list args;
+    va_start(args, format);
+    if (s->report) vae__report(s->report, status, s->name, format, args);
+    va_end(args);
     return status;
 }
 
@@ -1499,9 +1525,15 @@ VAE__PRIVATE const char *vae__tail(const char *name) {
     return (const char *)p;
 }
 
+VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
+    vae__source s;
+    s.name = vae__tail(name), s.report = report;
+    return s;
+}
+
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
- * uses: >>compiler                   tests: tests/test_arena.c
+ * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
 /* 1 and the result, or 0 when it does not fit. */
@@ -1519,6 +1551,13 @@ VAE__INLINE int vae__size_add(size_t a, size_t b, size_t *out) {
 VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     if (!size) size = 1;
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
+}
+
+/* NULL with its sentence when there is no memory. */
+VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
+    void *block = vae__alloc(a, size);
+    if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
+    return block;
 }
 
 VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
@@ -1555,14 +1594,12 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     return a->base ? a->base + end : NULL;
 }
 
-VAE__PRIVATE float *vae__push_floats(vae__arena *a, size_t count) {
-    return (float *)vae__push(a, count, sizeof(float));
-}
-
-/* rows x width floats; a width is at most VAE_MAX_DIM. */
-VAE__PRIVATE float *vae__push_rows(vae__arena *a, size_t rows, size_t width) {
-    return (float *)vae__push(a, rows, width * sizeof(float));
-}
+/* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
+ * when; otherwise the pointer stays as it is. */
+#define VAE__PUSH(arena, place, type, rows, width, when)                                         \
+    do {                                                                                         \
+        if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
+    } while (0)
 
 /* Scratch: take a mark, push, go back to the mark in the same function. */
 VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
@@ -2494,6 +2531,16 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
+/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
+ * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+#define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
+#if VAE__PASS == 1
+#define VAE__MATH VAE__CALLED
+#else
+#define VAE__MATH VAE__INLINE
+#endif
+
 #define VAE__ZERO() VAE__SET1(0.0f)
 #define VAE__LOAD(p) VAE__FN(v_load)(p)
 #define VAE__STORE(p, v) VAE__FN(v_store)(p, v)
@@ -2560,7 +2607,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
 
 /* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
  * overflow or be subnormal. */
-VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
     r = VAE__FN(v_exp_core)(r, VAE__SET1(12583166.0f), &q, &k); /* bias 2 * 127 */
@@ -2571,7 +2618,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp)(VAE__V x) {
 }
 
 /* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
-VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
+VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
     r = VAE__MAX(VAE__SET1(-104.0f), r);
@@ -2586,7 +2633,7 @@ VAE__INLINE VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
  * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
-VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
         h;
@@ -2607,7 +2654,7 @@ VAE__INLINE VAE__V VAE__FN(v_expm1)(VAE__V x) {
 
 /* tanh(x), all floats. Error 1.41 ulp. x + x^3 p(x^2) below 0.65 (tools/minimax.py tanh), above
  * 1 - 2 t / (1 + t) with t = exp(-2 |x|). */
-VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V a = VAE__ABS(x), u = VAE__MUL(a, a), q, r, scale, t, p;
     VAE__VI k;
@@ -2629,7 +2676,7 @@ VAE__INLINE VAE__V VAE__FN(v_tanh)(VAE__V x) {
 /* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
  * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
  * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
-VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
         rest;
@@ -2642,7 +2689,7 @@ VAE__INLINE VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
  * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
-VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
+VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
     VAE__V u, q;
@@ -2657,12 +2704,12 @@ VAE__INLINE VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     return VAE__ADD(t, VAE__FMA(q, u, low));
 }
 
-VAE__INLINE VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_sigmoid)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_sigmoid_of)(x, t, low);
 }
 
-VAE__INLINE VAE__V VAE__FN(v_softplus)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_softplus)(VAE__V x) {
     VAE__V low, t = VAE__FN(v_exp_minus)(x, &low);
     return VAE__FN(v_softplus_of)(x, t, low);
 }
@@ -2681,7 +2728,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
 /* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
  * Where no other occur, as in the normal generator, this alone is v_log.
  * x = 2^e m, 3/4 <= m < 3/2. */
-VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
+VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
     VAE__V e = VAE__OF_BITS(VAE__I_OR(VAE__I_SHR(j, 23), VAE__I_SET1(0x4b000000u)));
@@ -2691,7 +2738,7 @@ VAE__INLINE VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
 }
 
 /* log(x), all floats; log(+-0) = -inf, below 0 NaN. Error 0.99 ulp. */
-VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log)(VAE__V x) {
     VAE__VI u = VAE__BITS(x);
     VAE__VI up = VAE__I_SUB(VAE__BITS(VAE__MUL(x, VAE__SET1(8388608.0f))), VAE__I_SET1(23u << 23));
     VAE__V y = VAE__FN(v_log_core)(VAE__I_SELECT(VAE__I_GT(VAE__I_SET1(0x00800000u), u), up, u));
@@ -2703,7 +2750,7 @@ VAE__INLINE VAE__V VAE__FN(v_log)(VAE__V x) {
 
 /* log(1 + x), all floats; -inf at -1, below NaN. Error 1.27 ulp. 1 + x = 2^e (1 + f), e from the
  * rounded sum, but f = 2^-e x + (2^-e - 1) from x itself, rounded once. */
-VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V u = VAE__ADD(x, one), e, f, m, scale, y;
     VAE__VI bits = VAE__BITS(x), j = VAE__I_ADD(VAE__BITS(u), VAE__I_SET1(0x10c00000u));
@@ -2724,7 +2771,7 @@ VAE__INLINE VAE__V VAE__FN(v_log1p)(VAE__V x) {
 
 /* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
  * with b = 3/8 a; tools/minimax.py tail. */
-VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
+VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
     p = VAE__FMA(t, VAE__SET1(0.060216818f), VAE__SET1(-0.201395392f));
@@ -2735,7 +2782,7 @@ VAE__INLINE VAE__V VAE__FN(v_tail)(VAE__V b) {
 
 /* erf(x), all floats. Error 1.51 ulp. x + x p(x^2) below 1, tools/minimax.py erf; above,
  * 1 - 2 Phi(-sqrt(2) |x|). */
-VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_erf)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(4.0f), VAE__ABS(x)), u = VAE__MUL(a, a), low, p, y;
     y = VAE__MUL(VAE__FN(v_tail)(VAE__MUL(a, VAE__SET1(0.530330086f))),
                  VAE__FN(v_exp_minus)(u, &low));
@@ -2753,7 +2800,7 @@ VAE__INLINE VAE__V VAE__FN(v_erf)(VAE__V x) {
 
 /* x Phi(x), all floats. Error 2.1 ulp from -1 up, below 7.4. x (1/2 + x p(x^2)) for |x| <= 1,
  * tools/minimax.py phi; beyond, max(x, 0) - |x| Phi(-|x|) with x^2 / 2 = hi + lo. */
-VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_gelu)(VAE__V x) {
     VAE__V a = VAE__MIN(VAE__SET1(15.0f), VAE__ABS(x)), b = VAE__MUL(a, VAE__SET1(0.5f)), hi, lo,
         low, y, p, u;
     hi = VAE__MUL(a, b);
@@ -2773,7 +2820,7 @@ VAE__INLINE VAE__V VAE__FN(v_gelu)(VAE__V x) {
 
 /* sin(pi t) and cos(pi t) for -1 <= t <= 1, exact at the multiples of 1/2. Error 1.00 ulp.
  * |t| = k / 2 - r, -1/4 <= r <= 1/4; tools/minimax.py sinpi cospi. */
-VAE__INLINE void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
+VAE__MATH void VAE__FN(v_sincospi)(VAE__V t, VAE__V *sine, VAE__V *cosine) {
     const VAE__V magic = VAE__SET1(12582912.0f); /* 1.5 * 2^23 */
     const VAE__VI top = VAE__I_SET1(0x80000000u);
     VAE__V minus_a = VAE__OF_BITS(VAE__I_OR(VAE__BITS(t), top)), k, r, u, s, c;
@@ -2815,12 +2862,12 @@ VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
 /* Error as expm1. */
-VAE__INLINE VAE__V VAE__FN(v_elu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
  * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
-VAE__INLINE VAE__V VAE__FN(v_silu)(VAE__V x) {
+VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
@@ -3531,7 +3578,7 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI
 
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
-VAE__INLINE void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
+VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
@@ -4055,7 +4102,7 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
 
 /* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
  * near 0, where the series takes over (next term below 2e-8). */
-VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
+VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
     safe = VAE__MAX(VAE__SET1(0.5f), size);
@@ -4073,7 +4120,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
  * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
  * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
  * Cunningham 2019 (arXiv:1907.06845). */
-VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
+VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     VAE__V size = VAE__ABS(a), ratio;
     ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
                      VAE__MAX(VAE__SET1(1e-4f), size));
@@ -4084,7 +4131,7 @@ VAE__INLINE VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
-VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
     *dm = VAE__MUL(d, inv);
@@ -4100,7 +4147,7 @@ VAE__INLINE VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V
  * ones endless: with u and v those ends in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__INLINE VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
     VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
         inv = VAE__FN(v_exp)(VAE__NEG(l));
@@ -4247,7 +4294,7 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
  * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
  * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
  * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
-VAE__INLINE VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
+VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
     VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
@@ -4547,6 +4594,8 @@ static const vae__kernels VAE__FN(kernels) = {
 };
 
 #undef VAE__FN
+#undef VAE__MATH
+#undef VAE__CALLED
 #undef VAE__W
 #undef VAE__V
 #undef VAE__VI
@@ -5362,6 +5411,16 @@ typedef struct vae__tensor {
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
+/* What is special about a layer, beside what its functions tell. */
+enum {
+    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
+    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
+    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
+    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
+    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+};
+
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
@@ -5369,6 +5428,7 @@ typedef struct vae__layer {
     /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
      * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
     const char *args;
+    int flags;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
@@ -5390,6 +5450,8 @@ struct vae__op {
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
+    const char *net;   /* "encoder" or "decoder": the first word of its tensors' names */
+    size_t each;       /* rows that it has for an image in training */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
@@ -6285,48 +6347,49 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
-    {"dense", "dense N", "any -> N", "n", vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
+    {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      vae__dense_bwd, vae__dense_grad, NULL},
     {"conv", "conv N KxK[/S] [pad P]",
-     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd",
+     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
      vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
     {"convt", "convt N KxK[/S] [pad P]",
-     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", vae__convt_shape,
+     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
      vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", vae__pool_shape, NULL, vae__pool_fwd,
-     vae__pool_bwd, NULL, NULL},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", vae__avgpool_shape, NULL,
+    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
      vae__pool_fwd, vae__pool_bwd, NULL, NULL},
-    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", vae__upsample_shape, NULL,
+    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
+     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
-    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", vae__reshape_shape, NULL,
+    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
+     vae__reshape_shape, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
      vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"flatten", "flatten", "HxWxC -> HWC", "", vae__flatten_shape, NULL, vae__pass_fwd,
-     vae__pass_bwd, NULL, NULL},
-    {"batchnorm", "batchnorm", "unchanged", "", vae__batchnorm_shape, vae__batchnorm_tensors,
+    {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
      vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
-    {"layernorm", "layernorm", "unchanged", "", vae__layernorm_shape, vae__layernorm_tensors,
+    {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
      vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
     {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
-     NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
-    {"noise", "noise S", "unchanged; adds normals times S, in training", "p", NULL, NULL,
-     vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+    {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
+     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, vae__pass_bwd, NULL, NULL},
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
-     vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
+     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
     /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
-    {")", NULL, NULL, "", NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+    {"", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 #define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
-VAE__INLINE int vae__is_layer(const vae__op *op, const char *name) {
-    return !strcmp(op->layer->name, name);
+/* Of NULL, which stands for the pixels before the first op: nothing special. */
+VAE__INLINE int vae__has(const vae__op *op, int flag) {
+    return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
 VAE_API const char *vae_layer_syntax(int i, const char **rule) {
@@ -6417,7 +6480,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
         if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
         if (bad) return bad;
         *more = 1;
-        p->needed = *op->layer->args == '(';
+        p->needed = vae__has(op, VAE__OPENS);
         if (p->needed) {
             p->open[p->depth] = index;
             p->shape[p->depth++] = op->in;
@@ -6464,27 +6527,18 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
 }
 
-/* ---- a compiled string ---- */
+/* ---- walking the ops ---- */
 
-typedef struct vae__net {
-    const char *what;  /* "encoder" or "decoder" */
-    vae__op *ops;
-    size_t count;
-    char *text;        /* canonical spelling, with its zero */
-    size_t text_size;
-} vae__net;
-
-/* Ops from .. to - 1, forward; x is the input of the net, `out` (in place of the last op's y)
- * unless NULL its output; both begin at row c->first. */
-VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *out) {
+/* Ops from .. to - 1, forward. x is the input of op `from`, NULL: what the op before it left; it
+ * begins at row c->first. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
     size_t i;
-    if (from) x = net->ops[from - 1].y + c->first * net->ops[from - 1].pitch;
+    if (!x && from < to) x = ops[from - 1].y + c->first * ops[from - 1].pitch;
     for (i = from; i < to; i++) {
-        const vae__op *op = &net->ops[i];
+        const vae__op *op = &ops[i];
         const size_t at = c->first * op->pitch;
-        float *y = out && i + 1 == net->count ? out : op->y + at;
-        float *made = op->pre ? op->pre + at : y;
+        float *y = op->y + at, *made = op->pre ? op->pre + at : y;
         op->layer->fwd(c, op, c->params + op->weights, x, made);
         if (op->act != VAE_ACT_IDENTITY)
             c->k->map((int)op->act, c->rows * op->out.dim, made, y);
@@ -6493,11 +6547,13 @@ VAE__PRIVATE void vae__net_fwd(const vae__walk *c, const vae__net *net, size_t f
 }
 
 /* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of the input x, unless NULL. */
-VAE__PRIVATE void vae__net_bwd(const vae__walk *c, const vae__net *net, size_t from, size_t to,
-                               const float *x, float *dx) {
+ * 2 i takes it to the op before. Op `first` is where the rows come from: its input is x, whose
+ * gradient goes to dx unless NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+                               size_t first, const float *x, float *dx) {
     while (from-- > to) {
-        const vae__op *op = &net->ops[from / 2], *before = from / 2 ? op - 1 : NULL;
+        const size_t i = from / 2;
+        const vae__op *op = &ops[i], *before = i > first ? op - 1 : NULL;
         const size_t at = c->first * op->pitch;
         float *down = before ? before->dy + c->first * before->pitch : dx;
         if (from & 1) {
@@ -6535,6 +6591,14 @@ typedef struct vae__position {
     double best;                         /* the lowest test loss */
 } vae__position;
 
+/* The ops of one string, in the array of all. */
+typedef struct vae__net {
+    const char *what;  /* "encoder" or "decoder" */
+    size_t first, count;
+    char *text;        /* canonical spelling, with its zero */
+    size_t text_size;
+} vae__net;
+
 struct vae {
     vae_desc desc;
     vae_report report;
@@ -6542,6 +6606,9 @@ struct vae {
     void *block;           /* to be released; NULL in the caller's memory */
     size_t block_size, activations;
     vae__shape input;
+    char *input_text;      /* of it, canonical */
+    vae__op *ops;          /* from the pixels to the decoder's output */
+    size_t count;
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -6811,123 +6878,177 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__is_layer(op, "label") &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
-/* Compiles one string and its head, `head` outputs wide. Without an arena it counts: ops, tensors,
- * the length of the canonical spelling, the widest row. With one it takes the activations from it,
- * and fills in what there is memory for. */
-VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
-                                      size_t head, size_t rows, vae__arena *arena,
-                                      vae_report *report) {
+/* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
+ * tensors, floats, the length of the canonical spelling), with memory it places what it counted. */
+typedef struct vae__planner {
+    vae *m;
+    vae__net *net;
+    size_t head;         /* numbers that the string must give for a row */
+    size_t each;         /* rows for an image */
+    vae__arena *arena;   /* where the activations stand; NULL: they are left out */
     vae__parser p;
-    vae__op op, last;
-    vae__sink spell;
-    int more = 1, headed = 0;
-    memset(&last, 0, sizeof last);
-    memset(&spell, 0, sizeof spell);
-    memset(&p, 0, sizeof p);
-    spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    spell.block = net->text, spell.room = net->text_size;
-    p.what = net->what, p.text = p.at = text, p.report = report;
-    for (net->count = 0; more; net->count++, in = op.out, last = op) {
-        vae__tensor tensors[4];
-        int i, final = 0;
-        memset(&op, 0, sizeof op);
-        memset(tensors, 0, sizeof tensors);
-        op.in = in;
-        if (!headed) {
-            vae_status bad = vae__read_item(&p, &op, net->count, &more);
-            if (bad) return bad;
+    vae__sink spell;     /* the canonical spelling */
+    vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
+    int state;           /* what the op at work is: */
+    int final;           /* it is the decoder's last and gives what the likelihood needs */
+} vae__planner;
+enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_END };
+
+/* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
+ * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
+ * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
+VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
+    const int decoder = w->net == &w->m->dec;
+    vae__op *op = &w->op;
+    w->final = 0;
+    if (w->state == VAE__AT_ITEMS) {
+        int more;
+        const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
+        if (bad) return bad;
+        if (more) {
+            if (w->net->count && !vae__has(&w->last, VAE__OPENS) && op->layer != VAE__LAYER_CLOSE)
+                vae__putf(&w->spell, ", ");
+            vae__spell_item(&w->spell, op);
+            w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
+            return VAE_OK;
         }
-        if (more && !headed) {
-            const int inside = last.layer && *last.layer->args == '(';
-            if (net->count && !inside && op.layer != VAE__LAYER_CLOSE) vae__putf(&spell, ", ");
-            vae__spell_item(&spell, &op);
-            final = net == &m->dec && !*p.at && vae__is_head(&op, head) && !p.depth;
-        } else if (headed) { /* the end of an encoder whose head is not mu and log variance */
-            op.layer = VAE__LAYER_SPREAD;
-            op.n = (int)m->desc.head, op.kh = (int)m->desc.code;
-            op.out = in;
-            more = 0;
-        } else { /* the end: a head, unless the decoder's last layer is one already */
-            if (net == &m->dec && last.layer && vae__is_head(&last, head)) break;
-            op.layer = VAE__LAYER_DENSE;
-            op.n = (int)head;
-            vae__shape_flat(&op.out, head);
-            headed = 1;
-            more = net == &m->enc && vae__spreads(&m->desc);
-            final = net == &m->dec;
-        }
-        op.tensor = m->slot_count;
-        op.weights = m->parameters;
-        op.tensor_count = op.layer->tensors ? op.layer->tensors(&op, tensors) : 0;
-        op.pitch = m->desc.inference ? m->widest : op.out.dim;
-        op.rows = rows;
-        op.holes = last.layer ? last.act == VAE_ACT_RELU : net == &m->enc;
-        if (!op.grad_block) op.grad_block = VAE__GRAD_BLOCK;
-        if (strchr(op.layer->args, 'p') || strchr(op.layer->args, 'q'))
-            op.number = ++m->random_layers;
-        if (vae__is_layer(&op, "label")) {
-            if (m->classes && m->classes != op.n)
-                return vae__fail(report, VAE_ERR_SHAPE, "%s: a layer label %d beside one of %d "
-                                 "classes", p.what, op.n, m->classes);
-            m->classes = op.n;
-        }
-        if (op.number && m->views > 1 && net == &m->enc)
-            return vae__fail(report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
-                             "it goes together with neither dropout nor noise there");
-        if (op.number > 255)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
-                             p.what);
-        if (final) m->visible_count = 0;
-        for (i = 0; i < op.tensor_count; i++) {
-            const vae__tensor *t = &tensors[i];
-            const size_t wide = t->shape[t->rank - 1];
-            const size_t before = m->parameters;
-            if (final && i == 1) m->visible_bias = m->parameters, m->visible_count = wide;
-            if (!vae__add_slot(m, net->what, &op, net->count, headed, t))
-                return vae__fail(report, VAE_ERR_SIZE, "%s: the network is too large", p.what);
-            if (!t->fixed) { /* a bias is one row */
-                const size_t count = m->parameters - before;
-                const size_t piece = vae__min(op.grad_block, count / wide) * wide;
-                m->piece_floats = vae__max(m->piece_floats, piece);
-                m->tensor_floats = vae__max(m->tensor_floats, count);
-                m->tensor_wide = vae__max(m->tensor_wide, wide);
-            }
-        }
-        if (net->count >= VAE__MAX_ITEMS)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", p.what,
-                             (int)VAE__MAX_ITEMS);
-        if (op.out.dim > m->widest) m->widest = op.out.dim;
-        if (op.room > m->room_floats) m->room_floats = op.room;
-        if (op.layer == VAE__LAYER_ACT && last.layer && last.act == VAE_ACT_IDENTITY && m->tensors)
-            for (i = 0; i < last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
-                m->tensors[last.tensor + (size_t)i].relu = vae__act_is_relu(op.act);
-        if (!arena) continue;
-        op.own = vae__push_floats(arena, op.own_floats);
-        op.kept = vae__push_rows(arena, rows, op.row_floats);
-        if (!m->desc.inference) {
-            /* another shape of the same numbers needs no copy of them */
-            const int same = last.layer && !final && op.layer->fwd == vae__pass_fwd &&
-                             op.layer->bwd == vae__pass_bwd && op.act == VAE_ACT_IDENTITY;
-            op.y = same ? last.y : vae__push_rows(arena, rows, op.out.dim);
-            op.dy = same ? last.dy : final ? op.y : vae__push_rows(arena, rows, op.out.dim);
-        } else if (*op.layer->args == '(') { /* wanted again at the end of the group */
-            op.y = vae__push_rows(arena, rows, m->widest);
-        } else {
-            op.y = m->turn[net->count & 1];
-        }
-        if (vae__act_keeps_input(op.act) && !m->desc.inference)
-            op.pre = vae__push_rows(arena, rows, op.out.dim);
-        if (net->ops) {
-            net->ops[net->count] = op;
-            if (op.layer == VAE__LAYER_CLOSE) net->ops[net->count - op.pair].pair = op.pair;
+        w->state = VAE__AT_HEAD;
+        if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
+    } else {
+        const int spread = !decoder && w->state == VAE__AT_HEAD && vae__spreads(&w->m->desc);
+        w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
+    }
+    op->out = op->in;
+    if (w->state == VAE__AT_HEAD) {
+        op->layer = VAE__LAYER_DENSE;
+        op->n = (int)w->head;
+        vae__shape_flat(&op->out, w->head);
+        w->final = decoder;
+    } else if (w->state == VAE__AT_SPREAD) {
+        op->layer = VAE__LAYER_SPREAD;
+        op->n = (int)w->m->desc.head, op->kh = (int)w->m->desc.code;
+    }
+    return VAE_OK;
+}
+
+/* What the op asks of the whole model: a number for its random numbers, the classes of images. */
+VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    if (vae__has(op, VAE__DRAWS)) op->number = ++m->random_layers;
+    if (vae__has(op, VAE__CLASS)) {
+        if (m->classes && m->classes != op->n)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "%s: a layer %s %d beside one of %d "
+                             "classes", w->p.what, op->layer->name, op->n, m->classes);
+        m->classes = op->n;
+    }
+    if (op->number && m->views > 1 && w->net == &m->enc)
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
+                         "it goes together with neither dropout nor noise there");
+    if (op->number > 255)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
+                         w->p.what);
+    return VAE_OK;
+}
+
+/* The op's tensors, in file order, and the largest pieces that their gradients are made in. */
+VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    vae__tensor tensors[4];
+    int i;
+    memset(tensors, 0, sizeof tensors);
+    op->tensor = m->slot_count;
+    op->weights = m->parameters;
+    op->tensor_count = op->layer->tensors ? op->layer->tensors(op, tensors) : 0;
+    if (w->final) m->visible_count = 0;
+    for (i = 0; i < op->tensor_count; i++) {
+        const vae__tensor *t = &tensors[i];
+        const size_t wide = t->shape[t->rank - 1], before = m->parameters;
+        if (w->final && i == 1) m->visible_bias = before, m->visible_count = wide;
+        if (!vae__add_slot(m, op->net, op, w->net->count, w->state == VAE__AT_HEAD, t))
+            return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: the network is too large", w->p.what);
+        if (!t->fixed) { /* a bias is one row */
+            const size_t count = m->parameters - before;
+            const size_t piece = vae__min(op->grad_block, count / wide) * wide;
+            m->piece_floats = vae__max(m->piece_floats, piece);
+            m->tensor_floats = vae__max(m->tensor_floats, count);
+            m->tensor_wide = vae__max(m->tensor_wide, wide);
         }
     }
-    vae__put(&spell, "", 1);
-    net->text_size = spell.count;
+    if (op->layer == VAE__LAYER_ACT && w->last.layer && w->last.act == VAE_ACT_IDENTITY &&
+        m->tensors)
+        for (i = 0; i < w->last.tensor_count; i++) /* "dense 8, relu" is "dense 8 relu" */
+            m->tensors[w->last.tensor + (size_t)i].relu = vae__act_is_relu(op->act);
+    return VAE_OK;
+}
+
+/* The op's buffers. In training each op has its own, so that backward finds what forward left.
+ * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
+ * which is wanted once more at the end of the group. */
+VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int train = !m->desc.inference, use = !train;
+    /* numbers that only pass stay where they are; the gradient of the last op takes the place of
+     * its output, which the likelihood has read by then */
+    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
+                     op->act == VAE_ACT_IDENTITY;
+    const int group = use && vae__has(op, VAE__OPENS);
+    const size_t rows = op->rows, wide = op->out.dim;
+    VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
+    VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
+    if (same) op->y = w->last.y, op->dy = w->last.dy;
+    if (train && w->final) op->dy = op->y;
+    if (use && !group) op->y = m->turn[w->net->count & 1];
+}
+
+/* Compiles one string and its head. */
+VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
+                                      size_t head, size_t each, vae__arena *arena,
+                                      vae_report *report) {
+    vae__planner w;
+    memset(&w, 0, sizeof w);
+    w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
+    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
+    w.spell.block = net->text, w.spell.room = net->text_size;
+    net->first = m->count;
+    for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
+        vae__op *op = &w.op;
+        vae_status bad;
+        memset(op, 0, sizeof *op);
+        op->in = in, op->net = net->what, op->each = each, op->rows = m->rows * each;
+        bad = vae__next_op(&w);
+        if (bad) return bad;
+        if (w.state == VAE__AT_END) break;
+        op->pitch = m->desc.inference ? m->widest : op->out.dim;
+        op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
+        if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+        bad = vae__plan_flags(&w);
+        if (!bad) bad = vae__plan_tensors(&w);
+        if (bad) return bad;
+        if (net->count >= VAE__MAX_ITEMS)
+            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", net->what,
+                             (int)VAE__MAX_ITEMS);
+        m->widest = vae__max(m->widest, op->out.dim);
+        m->room_floats = vae__max(m->room_floats, op->room);
+        if (arena) vae__plan_buffers(&w);
+        if (m->ops) {
+            m->ops[m->count] = *op;
+            if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
+        }
+    }
+    vae__put(&w.spell, "", 1);
+    net->text_size = w.spell.count;
     return VAE_OK;
 }
 
@@ -6940,15 +7061,16 @@ VAE__INLINE int vae__learns_scale(const vae_desc *d) {
 /* Both strings and what the likelihood adds: the tensors in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
+    const size_t draws = d->inference ? 1 : (size_t)d->samples;
     vae__shape z;
     vae_status bad;
-    m->slot_count = m->parameters = 0;
+    m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, m->rows * (size_t)m->views,
-                        arena, report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, (size_t)m->views, arena,
+                        report);
     if (!bad)
-        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, m->z_rows, arena, report);
+        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, draws, arena, report);
     if (!bad && vae__learns_scale(d)) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
@@ -7007,6 +7129,65 @@ VAE__INLINE int vae__has_curve(vae_act act) {
            act == VAE_ACT_SIGMOID;
 }
 
+/* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
+VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
+    const size_t n = m->parameters;
+    char *block = NULL;
+    VAE__PUSH(a, m->ops, vae__op, m->count, 1, 1);
+    VAE__PUSH(a, m->tensors, vae__slot, m->slot_count, 1, 1);
+    VAE__PUSH(a, m->enc.text, char, m->enc.text_size, 1, 1);
+    VAE__PUSH(a, m->dec.text, char, m->dec.text_size, 1, 1);
+    VAE__PUSH(a, m->input_text, char, VAE__SHAPE_TEXT, 1, 1);
+    VAE__PUSH(a, m->w, float, n, 1, !borrowed);
+    VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
+    VAE__PUSH(a, m->m, float, n, 1, train);
+    VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
+    if (pool) m->pool = (vae_pool *)(void *)block;
+}
+
+/* What a batch needs, before the buffers of the ops. */
+VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference;
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
+    VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->eps, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, m->recon, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
+    VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
+    VAE__PUSH(a, m->dlogvar, float, m->z_rows, 1, train);
+    VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
+    VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->turn[1], float, m->rows, m->widest, !train);
+    VAE__PUSH(a, m->room, float, m->rows ? (size_t)m->parts : 0, m->room_floats, 1);
+}
+
+/* Small ones come last: before the activations they made a convolutional step 10 % slower, by
+ * moving those to where they want the same lines of the cache. */
+VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
+    const vae_desc *d = &m->desc;
+    const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t latent = (size_t)d->latent;
+    VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, 2 * latent, 1);
+    VAE__PUSH(a, m->keep, float, latent, 1, 1);
+    VAE__PUSH(a, m->unit, double, 3, latent, 1);
+    VAE__PUSH(a, m->weight, float, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->logw, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, m->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, m->bound, double, m->rows, 1, train);
+    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
+    VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
+}
+
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
  * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
  * parameters lie elsewhere. */
@@ -7014,7 +7195,6 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
     int exact; /* `contract` in closed form */
-    char *input;
     size_t place;
     vae__parser p;
     vae_status bad;
@@ -7045,67 +7225,19 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         m->parallel.run = vae__pool_run, m->parallel.parts = d->threads;
     vae__plan_parts(m);
 
-    m->enc.ops = (vae__op *)vae__push(arena, m->enc.count, sizeof(vae__op));
-    m->dec.ops = (vae__op *)vae__push(arena, m->dec.count, sizeof(vae__op));
-    m->tensors = (vae__slot *)vae__push(arena, m->slot_count, sizeof(vae__slot));
-    m->enc.text = (char *)vae__push(arena, m->enc.text_size, 1);
-    m->dec.text = (char *)vae__push(arena, m->dec.text_size, 1);
-    input = (char *)vae__push(arena, VAE__SHAPE_TEXT, 1);
-    if (!borrowed) m->w = vae__push_floats(arena, m->parameters);
-    if (train) {
-        if (d->keep_gradients || d->clip > 0) m->g = vae__push_floats(arena, m->parameters);
-        m->m = vae__push_floats(arena, m->parameters);
-        if (d->optimizer != VAE_OPTIMIZER_SGD) m->v = vae__push_floats(arena, m->parameters);
-    }
-    if (d->ema > 0) m->average = vae__push_floats(arena, m->parameters);
-    if (d->threads > 1 && !d->parallel.run)
-        m->pool = (vae_pool *)vae__push(arena, 1, vae__pool_size(d->threads));
-
+    vae__lay_parameters(m, arena, borrowed);
     place = vae__mark(arena);
-    m->x = vae__push_rows(arena, m->rows, m->input.dim);
-    m->index = (uint32_t *)vae__push(arena, m->rows, sizeof(uint32_t));
-    m->eps = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->z = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-    m->recon = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    m->kl = vae__push_floats(arena, m->rows);
-    if (train) {
-        if (d->visible_bias == VAE_BIAS_MEAN)
-            m->mean = (double *)vae__push(arena, m->input.dim, sizeof(double));
-        m->dz = vae__push_rows(arena, m->z_rows, (size_t)d->latent);
-        m->dlogvar = vae__push_floats(arena, m->z_rows);
-        m->piece = vae__push_floats(arena, m->piece_all);
-    } else {
-        m->turn[0] = vae__push_rows(arena, m->rows, m->widest);
-        m->turn[1] = vae__push_rows(arena, m->rows, m->widest);
-    }
-    m->room = vae__push_rows(arena, m->rows ? (size_t)m->parts : 0, m->room_floats);
+    vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
-    /* small ones come last: before the activations they made a convolutional step 10 % slower, by
-     * moving those to where they want the same lines of the cache */
-    m->labels = (int32_t *)vae__push(arena, m->rows, sizeof(int32_t));
-    m->heads = vae__push_rows(arena, m->rows, 2 * (size_t)d->latent);
-    m->keep = vae__push_floats(arena, (size_t)d->latent);
-    m->unit = (double *)vae__push(arena, 3 * (size_t)d->latent, sizeof(double));
-    m->weight = vae__push_floats(arena, m->z_rows);
-    m->logw = (double *)vae__push(arena, m->z_rows, sizeof(double));
-    if (train) {
-        m->penalty = (double *)vae__push(arena, m->rows, sizeof(double));
-        m->bound = (double *)vae__push(arena, m->rows, sizeof(double));
-        if (m->views > 1 || d->corrupt)
-            m->seen = vae__push_rows(arena, m->rows * (size_t)m->views, m->input.dim);
-        if (exact && d->contract > 0) {
-            m->norm = vae__push_floats(arena, (size_t)d->latent);
-            m->mass = vae__push_floats(arena, (size_t)d->latent);
-        }
-    }
+    vae__lay_small(m, arena, exact);
     m->activations = vae__mark(arena) - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
     if (arena->base) {
-        vae__spell_shape(&m->input, input);
-        m->desc.input = input, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+        vae__spell_shape(&m->input, m->input_text);
+        m->desc.input = m->input_text, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
     }
     return VAE_OK;
 }
@@ -7434,7 +7566,7 @@ VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t 
     if (vae__in_unit(m)) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__is_layer(m->enc.ops, "noise")))
+                      !vae__has(m->ops, VAE__BEYOND)))
             return 0;
     }
     return m->k->within(n, VAE__PIXEL_MAX, x);
@@ -7463,7 +7595,7 @@ typedef struct vae__pass {
     uint32_t first, time;  /* of the binarisation */
     size_t rows;
     int parts, backward, fresh; /* fresh: the first stage, which reads the pixels */
-    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops of both nets, half steps back */
+    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
     float inverse;         /* of the variance, now */
@@ -7533,7 +7665,7 @@ VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
 VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     const float *mu = code->y + i * (size_t)m->views * 2 * latent;
     double sum = 0;
     size_t j;
@@ -7561,8 +7693,8 @@ VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dm
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->enc.ops[0].in.dim;
-    const float *w = m->w + m->enc.ops[0].weights;
+    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim;
+    const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7575,7 +7707,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *mu = m->enc.ops[m->enc.count - 1].y;
+    const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
@@ -7611,8 +7743,8 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
 VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
-    const float *head = m->enc.ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const float *head = m->ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
+    const vae__op *last = &m->ops[m->count - 1];
     size_t j;
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
@@ -7631,7 +7763,7 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
 VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1];
     double counted = 0;
     size_t i, j;
     for (j = 0; j < latent; j++) m->unit[j] = 0;
@@ -7682,7 +7814,17 @@ VAE__INLINE float *vae__part_room(const vae *m, int part) {
     return m->room ? m->room + (size_t)part * m->room_floats : NULL;
 }
 
-/* One stage of a pass. Ops are counted through both nets; half steps are those of vae__net_bwd. */
+/* What the encoder is given, and the input of op i. */
+VAE__PRIVATE const float *vae__seen(const vae__pass *p) {
+    const vae *m = p->m;
+    return m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
+}
+VAE__PRIVATE const float *vae__input(const vae__pass *p, size_t i) {
+    const vae *m = p->m;
+    return i == m->dec.first ? m->z : i ? m->ops[i - 1].y : vae__seen(p);
+}
+
+/* One stage of a pass; half steps are those of vae__ops_bwd. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
@@ -7690,19 +7832,18 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent, dim = m->input.dim;
     const size_t samples = (size_t)d->samples, views = (size_t)m->views;
-    const size_t turn = m->enc.count, end = turn + m->dec.count; /* where the latents stand */
+    const size_t turn = m->dec.first, end = m->count; /* where the latents stand */
     const int draws = p->fwd_from < turn && p->fwd_to >= turn;
     const int ends = p->fwd_from < end && p->fwd_to == end;
     const int back = p->bwd_from > 2 * turn;
     const int crosses = p->bwd_from >= 2 * turn && p->bwd_to < 2 * turn;
     const int weighs = vae__weighs(m);
     const int penalties = d->sparse > 0 || d->contract > 0;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     const float share = (float)vae__div_d(1, (double)(p->rows * (weighs ? 1 : samples)));
     const float scale = d->no_recon ? 0 : share;
     const float factor = (float)vae__div_d(p->beta, (double)p->rows);
-    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-    const float *seen = m->seen ? m->seen : x;
+    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x, *seen = vae__seen(p);
     const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
@@ -7714,8 +7855,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->fwd_from < turn)
-        vae__net_fwd(&c, &m->enc, p->fwd_from, vae__min(p->fwd_to, turn), seen + from * views * dim,
-                     NULL);
+        vae__ops_fwd(&c, m->ops, p->fwd_from, vae__min(p->fwd_to, turn),
+                     p->fwd_from ? NULL : seen + from * views * dim);
     for (i = from; draws && i < to; i++) {
         m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
         m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
@@ -7735,8 +7876,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         }
         c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
-            vae__net_fwd(&c, &m->dec, p->fwd_from > turn ? p->fwd_from - turn : 0,
-                         p->fwd_to - turn, m->z + row * latent, NULL);
+            vae__ops_fwd(&c, m->ops, vae__max(p->fwd_from, turn), p->fwd_to,
+                         p->fwd_from > turn ? NULL : m->z + row * latent);
         for (i = row; ends && i < row + n; i++)
             m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
                                          x + i / samples * dim, scale,
@@ -7744,9 +7885,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
                                          m->dlogvar + i);
         for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
         if (back)
-            vae__net_bwd(&c, &m->dec, p->bwd_from - 2 * turn,
-                         p->bwd_to > 2 * turn ? p->bwd_to - 2 * turn : 0, m->z + row * latent,
-                         m->dz + row * latent);
+            vae__ops_bwd(&c, m->ops, p->bwd_from, vae__max(p->bwd_to, 2 * turn), turn,
+                         m->z + row * latent, m->dz + row * latent);
     }
     for (i = from; crosses && i < to; i++) {
         const float *head = code->y + i * views * 2 * latent;
@@ -7767,7 +7907,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
     c.labels = m->labels + from;
     if (p->bwd_to < 2 * turn)
-        vae__net_bwd(&c, &m->enc, vae__min(p->bwd_from, 2 * turn), p->bwd_to,
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, 2 * turn), p->bwd_to, 0,
                      seen + from * views * dim, NULL);
 }
 
@@ -7775,13 +7915,9 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
-    const int decoder = p->meet >= m->dec.ops && p->meet < m->dec.ops + m->dec.count;
-    const vae__net *net = decoder ? &m->dec : &m->enc;
-    const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-    const vae__walk c = vae__train_walk(m, p->rows * draws, draws);
+    const vae__walk c = vae__train_walk(m, p->rows * p->meet->each, p->meet->each);
+    const float *x = vae__input(p, (size_t)(p->meet - m->ops));
     size_t from, to;
-    const float *x = p->meet > net->ops ? p->meet[-1].y : decoder ? m->z : m->seen ? m->seen :
-                     m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
     vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
     if (from < to)
         p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
@@ -7794,10 +7930,9 @@ VAE__PRIVATE void vae__meet(vae__pass *p, const vae__op *op, int when) {
     p->parts = parts;
 }
 
-/* Op number i of both nets; NULL when rows do not meet there. */
+/* Op number i; NULL when rows do not meet there. */
 VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
-    const vae__op *op = i < m->enc.count ? &m->enc.ops[i] : &m->dec.ops[i - m->enc.count];
-    return op->layer->batch ? op : NULL;
+    return m->ops[i].layer->batch ? &m->ops[i] : NULL;
 }
 
 #ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
@@ -7807,16 +7942,13 @@ VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
 /* The next stage of the way back: to where the rows meet or enough has gathered. */
 VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     vae *m = p->m;
-    const size_t turn = m->enc.count;
     size_t i = p->bwd_to / 2, floats = 0;
     p->bwd_from = p->bwd_to;
     while (i && !vae__meeting(m, i - 1) && floats < VAE__STAGE_FLOATS) {
-        const int decoder = --i >= turn;
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        floats += p->rows * (size_t)(decoder ? m->desc.samples : m->views) *
-                  (op->in.dim + op->out.dim);
+        const vae__op *op = &m->ops[--i];
+        floats += p->rows * op->each * (op->in.dim + op->out.dim);
         /* the gradient of the KL must know the batch's */
-        if (m->desc.free_bits > 0 && i == turn) break;
+        if (m->desc.free_bits > 0 && i == m->dec.first) break;
     }
     p->bwd_to = i && vae__meeting(m, i - 1) ? 2 * i - 1 : 2 * i;
 }
@@ -7825,7 +7957,7 @@ VAE__PRIVATE void vae__stage_back(vae__pass *p) {
  * be. */
 VAE__PRIVATE int vae__run_stages(vae__pass *p) {
     vae *m = p->m;
-    const size_t end = m->enc.count + m->dec.count;
+    const size_t end = m->count;
     size_t i;
     int part;
     p->fwd_from = p->bwd_from = p->bwd_to = 0;
@@ -7867,7 +7999,7 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
 VAE__PRIVATE void vae__keep_batch(vae__pass *p) {
     vae *m = p->m;
     size_t i;
-    for (i = 0; i < m->enc.count + m->dec.count; i++)
+    for (i = 0; i < m->count; i++)
         if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
     for (i = 0; m->average && i < m->slot_count; i++)
         if (m->tensors[i].fixed)
@@ -7896,12 +8028,10 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
     if (!vae__run_stages(p)) return 0;
     for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
-    for (i = 0; i < m->enc.count; i++) { /* what meets the pixels first */
-        const vae__op *op = &m->enc.ops[i];
-        if (!vae__is_layer(op, "flatten") && !vae__is_layer(op, "label")) break;
-    }
+    for (i = 0; i < m->enc.count; i++) /* what meets the pixels first */
+        if (!vae__has(&m->ops[i], VAE__SHOWS)) break;
     if (i < m->enc.count)
-        m->enc.ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
+        m->ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
     for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, m->penalty[i]);
@@ -8054,8 +8184,8 @@ VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t 
 typedef struct vae__gradients {
     vae *m;
     const vae__rule *rule;
-    const float *x;
-    size_t rows, from, to; /* ops of both nets */
+    const vae__pass *pass;
+    size_t rows, from, to; /* ops */
     size_t pitch;          /* floats of m->piece for a part */
     int parts, stored;
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
@@ -8064,7 +8194,7 @@ typedef struct vae__gradients {
 /* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
     const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->enc.ops[0].weights + from * 2 * latent;
+    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
     size_t i, j;
     for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
         for (j = 0; j < latent; j++)
@@ -8089,7 +8219,7 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
         to = vae__min(end, from + block);
         count = (to - from) * wide;
         if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
-        if (!g->stored && m->mass && op == m->enc.ops && !tensor)
+        if (!g->stored && m->mass && op == m->ops && !tensor)
             vae__pull(m, from, to, dw);
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -8101,19 +8231,16 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
     vae *m = g->m;
-    const size_t turn = m->enc.count;
     size_t i;
     int tensor;
     for (i = g->to; i-- > g->from;) {
-        const int decoder = i >= turn;
-        const size_t draws = (size_t)(decoder ? m->desc.samples : m->views);
-        const vae__op *op = decoder ? &m->dec.ops[i - turn] : &m->enc.ops[i];
-        vae__walk c = vae__train_walk(m, g->rows * draws, draws);
+        const vae__op *op = &m->ops[i];
+        vae__walk c = vae__train_walk(m, g->rows * op->each, op->each);
         c.room = vae__part_room(m, part);
         for (tensor = 0; tensor < op->tensor_count; tensor++)
             if (!m->tensors[op->tensor + (size_t)tensor].fixed)
                 vae__gradients_of(g, part, &c, op, tensor,
-                                  i == turn ? m->z : i ? op[-1].y : g->x);
+                                  g->pass ? vae__input(g->pass, i) : NULL);
     }
 }
 
@@ -8125,11 +8252,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
     size_t bad = SIZE_MAX, i;
     int part;
     memset(&g, 0, sizeof g);
-    g.m = m, g.rule = rule, g.stored = !p, g.to = m->enc.count + m->dec.count;
-    if (p) {
-        g.x = m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-        g.rows = p->rows;
-    }
+    g.m = m, g.rule = rule, g.stored = !p, g.to = m->count;
+    if (p) g.pass = p, g.rows = p->rows;
     g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
     if (g.parts > m->piece_parts) g.parts = m->piece_parts;
     g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
@@ -8222,18 +8346,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const size_t draws = p->rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
-    const vae__net *nets[2];
-    size_t i, n;
+    size_t i;
     vae__walk c = vae__train_walk(m, draws, (size_t)m->desc.samples);
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z, NULL); /* its last y was used up */
-    nets[0] = &m->enc, nets[1] = &m->dec;
-    for (n = 0; n < 2 && !name; n++) {
-        for (i = 0; i < nets[n]->count && !name; i++) {
-            const vae__op *op = &nets[n]->ops[i];
-            const size_t cells = (n ? draws : p->rows * (size_t)m->views) * op->out.dim;
-            if (op->tensor_count && !m->k->within(cells, FLT_MAX, op->y))
-                name = m->tensors[op->tensor].name;
-        }
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z); /* its last y was used up */
+    for (i = 0; i < m->count && !name; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
+            name = m->tensors[op->tensor].name;
     }
     return vae__step_failed(m, p, m->step > 0, "the loss is not finite; it began at ",
                             name ? name : "the latents or the likelihood", "");
@@ -8748,13 +8867,13 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent;
-    const vae__op *last = &m->enc.ops[m->enc.count - 1];
+    const vae__op *last = &m->ops[m->enc.count - 1];
     size_t from, to, i, j;
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     c = vae__use_walk(u, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, u->in + (u->at + from) * m->input.dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
     if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
     for (i = from; i < to; i++) {
         const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
@@ -8842,7 +8961,7 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
-    const vae__op *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *last = &m->ops[m->count - 1];
     size_t from, to, at, n;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     for (at = from; at < to; at += n) {
@@ -8852,8 +8971,8 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
         c = vae__use_walk(u, part, from, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->dec, 0, m->dec.count,
-                     u->in + (u->at + at) * (size_t)m->desc.latent, NULL);
+        vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
+                     u->in + (u->at + at) * (size_t)m->desc.latent);
         if (!vae__use_finite(u, part, at, n, y)) return;
         if (u->draw) {
             vae__address place = *u->draw;
@@ -8980,7 +9099,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m, u->batch), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1;
     double logvar = 0;
     size_t i, from, to;
@@ -8989,7 +9108,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     if (from == to) return;
     x = vae__use_pixels(u, from, to);
     c = vae__use_walk(u, part, from, to - from);
-    vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + from * dim, NULL);
+    vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
@@ -8997,7 +9116,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
         if (eps) vae__code_noise(m, u->batch, u->at + i, 1, 0, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
-    vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + from * latent, NULL);
+    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
     if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
         vae__variance_now(m, params, &inverse, &logvar);
     for (i = from; i < to; i++) {
@@ -9042,7 +9161,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m, u->batch), *x;
-    const vae__op *code = &m->enc.ops[m->enc.count - 1], *last = &m->dec.ops[m->dec.count - 1];
+    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1, mean;
     double logvar = 0;
     size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
@@ -9056,7 +9175,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         n = vae__min(to - at, room);
         c = vae__use_walk(u, part, base, n);
         c.labels = m->labels + at;
-        vae__net_fwd(&c, &m->enc, 0, m->enc.count, x + at * dim, NULL);
+        vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
                n * 2 * latent * sizeof(float));
     }
@@ -9076,7 +9195,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
                 m->logw[base + j] =
                     (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
             }
-            vae__net_fwd(&c, &m->dec, 0, m->dec.count, m->z + base * latent, NULL);
+            vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + base * latent);
             for (j = 0; j < n; j++) {
                 const float *out = last->y + base * last->pitch + j * m->outputs;
                 const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
@@ -9252,8 +9371,8 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 }
 
 /* ======================================================================================
- * >>io       files: whole reads, atomic writes, safetensors, models
- * uses: >>model >>arena              tests: tests/test_io.c, tests/test_safetensors.c
+ * >>files    whole reads, locks, and writes that replace a file whole or not at all
+ * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
@@ -9294,6 +9413,11 @@ int fchown(int, uid_t, gid_t);
 #endif
 typedef int vae__file;
 #define VAE__CLOSE close
+#define VAE__RENAME rename
+/* Calls that a signal interrupted are made again. */
+#define VAE__RETRY(result, call) \
+    do (result) = (call); \
+    while ((result) < 0 && errno == EINTR)
 #else
 #ifdef _WIN32
 #include <io.h>
@@ -9313,6 +9437,13 @@ __declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, u
 #endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
+#ifdef _WIN32
+#define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
+#define VAE__RENAME(from, to) (MoveFileExA(from, to, 1 | 8) ? 0 : (errno = EACCES, -1))
+#else
+#define VAE__SYNC(file) 0
+#define VAE__RENAME rename
+#endif
 #endif
 
 #define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
@@ -9345,12 +9476,11 @@ VAE__PRIVATE const char *vae__errno_text(int code) {
 }
 
 #ifdef VAE__POSIX
-/* Descriptors 0, 1 and 2 are left to the streams they belong to, even where the program was started
- * without them: what somebody prints must not end in a model. */
+/* Never returns descriptor 0, 1 or 2, even where the program was started without them: what is
+ * printed to a standard stream must not end in a model. */
 VAE__PRIVATE int vae__open(const char *path, int flags, int mode) {
     int file, code;
-    do file = open(path, flags | VAE__CLOEXEC, mode);
-    while (file < 0 && errno == EINTR);
+    VAE__RETRY(file, open(path, flags | VAE__CLOEXEC, mode));
     if (file > 2 || file < 0) return file;
     mode = file;
 #ifdef F_DUPFD_CLOEXEC
@@ -9360,21 +9490,21 @@ VAE__PRIVATE int vae__open(const char *path, int flags, int mode) {
 #endif
     code = errno;
     close(mode);
-    if (file < 0 && flags & O_EXCL) (void)unlink(path); /* just made, and of no use */
+    if (file < 0 && flags & O_EXCL) (void)unlink(path); /* this call created it */
     errno = code;
     return file;
 }
 
 VAE__PRIVATE int vae__sync(int file) {
     int bad;
-    do bad = fsync(file);
-    while (bad && errno == EINTR);
+    VAE__RETRY(bad, fsync(file));
     return bad;
 }
+#define VAE__SYNC vae__sync
 #endif
 
-/* Reads, or writes, `count` bytes; `moved` is less only at the end of the file or on a failure,
- * whose errno it returns. */
+/* Reads or writes `count` bytes. `moved` is less only at the end of the file or after a failure.
+ * Returns 0 or the errno of the failure. */
 VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_it, size_t *moved) {
     errno = 0;
     for (*moved = 0; *moved < count;) {
@@ -9413,51 +9543,53 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* Where bytes come from, front to back. */
+/* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
-    const char *name;           /* stands in messages */
-    size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: how many were read */
-    const unsigned char *bytes; /* a block of memory; NULL: the file */
+    /* reads `want` bytes; `got` is less only at the end */
+    vae_status (*read)(struct vae__reader *r, void *to, size_t want, size_t *got);
+    vae__source from;
+    const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
+    size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
+    const unsigned char *bytes; /* the block of memory */
 #ifndef VAE_NO_STDIO
     vae__file file;
 #endif
 } vae__reader;
 
-/* Reads `want` bytes; `got` is less only at the end. */
-VAE__PRIVATE vae_status vae__read(vae__reader *r, void *to, size_t want, size_t *got,
-                                  vae_report *report) {
-    if (r->bytes) {
-        *got = vae__min(want, r->size - r->at);
-        memcpy(to, r->bytes + r->at, *got);
-#ifndef VAE_NO_STDIO
-    } else {
-        const int code = vae__move(r->file, to, want, 0, got);
-        if (code)
-            return vae__fail(report, VAE_ERR_READ, "%s: cannot be read at byte %z: %s", r->name,
-                             r->at + *got, vae__errno_text(code));
-#endif
-    }
-    (void)report;
+VAE__PRIVATE vae_status vae__read_block(vae__reader *r, void *to, size_t want, size_t *got) {
+    *got = vae__min(want, r->size - r->at);
+    memcpy(to, r->bytes + r->at, *got);
     r->at += *got;
     return VAE_OK;
 }
 
-VAE__PRIVATE vae__reader vae__read_block(const void *bytes, size_t size, const char *name) {
+VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const char *name,
+                                        vae_report *report) {
     vae__reader r;
     memset(&r, 0, sizeof r);
-    r.name = vae__tail(name), r.bytes = (const unsigned char *)bytes, r.size = size;
+    r.read = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
+    r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
 
 #ifndef VAE_NO_STDIO
 
-/* `plain`: nothing but a plain file will do. The system then is not to wait for the other end of a
- * FIFO, and what a device does when it is read is left alone. */
+VAE__PRIVATE vae_status vae__read_file(vae__reader *r, void *to, size_t want, size_t *got) {
+    const int code = vae__move(r->file, to, want, 0, got);
+    r->at += *got;
+    if (!code) return VAE_OK;
+    return vae__fail_in(&r->from, VAE_ERR_READ, "cannot be read at byte %z: %s", r->at,
+                        vae__errno_text(code));
+}
+
+/* With `plain` only a plain file is opened: the system does not wait for the other end of a FIFO,
+ * and no device is read. */
 VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int plain,
                                        vae_report *report) {
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
-    *r = vae__read_block(NULL, SIZE_MAX, path);
+    *r = vae__reader_of(NULL, SIZE_MAX, path, report);
+    r->read = vae__read_file;
     errno = 0;
 #ifdef VAE__POSIX
     r->file = vae__open(path, plain ? O_RDONLY | O_NONBLOCK : O_RDONLY, 0);
@@ -9481,57 +9613,61 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
     }
 #endif
     if (code)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be opened: %s", r->name,
-                         vae__errno_text(code));
+        return vae__fail_in(&r->from, VAE_ERR_OPEN, "cannot be opened: %s", vae__errno_text(code));
     if (!plain || r->size != SIZE_MAX) return VAE_OK;
     VAE__CLOSE(r->file);
-    return vae__fail(report, VAE_ERR_READ, "%s: expected a plain file, found a pipe, a device or "
-                     "something else without an end", r->name);
+    return vae__fail_in(&r->from, VAE_ERR_READ, "expected a plain file, found a pipe, a device or "
+                        "something else without an end");
 }
 
 /* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
  *
- * Whoever writes `path` holds the lock file "<path>.vae-lock", which names its process P, and
- * writes "<path>.vae-P", which is flushed to the disk and then renamed to `path`. Both are always
- * made anew (O_EXCL), so nothing that stands there, be it a link, a pipe or somebody's file, is
- * opened for writing. The lock is a lock of the system on that file: it ends with its process, and
- * what a kill leaves behind is removed by the next writer. */
+ * A writer of `path` holds the lock file "<path>.vae-lock", which contains the number P of its
+ * process. It writes "<path>.vae-P", flushes that to the disk and renames it to `path`. Both files
+ * are created with O_EXCL: whatever has that name already, be it a link, a pipe or somebody's file,
+ * is not opened for writing. The lock is a lock of the system on the lock file, so it ends with the
+ * process; the next writer removes what a killed one left. */
 
-enum { VAE__MAX_PATH = 4096 };
+enum {
+    VAE__MAX_PATH = 4096,
+    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path: its temporary has a longer name */
+};
 #define VAE__TEMP "%s.vae-%u" /* path, process */
+#define VAE__LOCK_FILE "%s.vae-lock"
 
-/* A name beside `path`, by a format that begins with %s; 0 when it is too long. */
-VAE__PRIVATE int vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
-    vae__sink s;
+/* A name beside `path`, by a format that begins with %s. */
+VAE__PRIVATE void vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
+    vae__sink s = vae__sink_of(out, VAE__MAX_PATH);
     va_list args;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = out, s.room = VAE__MAX_PATH;
     va_start(args, format);
     vae__putv(&s, format, args);
     va_end(args);
     vae__put(&s, "", 1);
-    return !s.failed;
+    if (s.failed) *out = 0; /* vae_claim_take allows no path so long */
+}
+
+VAE__PRIVATE vae_status vae__cannot_write(const vae__source *s, vae_status status, int code) {
+    return vae__fail_in(s, status, "cannot be written: %s", vae__errno_text(code));
 }
 
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
 
-/* Locks a file without waiting. NFS locks only files open for writing: there it is opened anew. */
+/* Locks a file without waiting. NFS locks only files that are open for writing: there the file is
+ * opened again. */
 VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     int bad, again;
-    do bad = flock(*file, LOCK_EX | LOCK_NB);
-    while (bad && errno == EINTR);
+    VAE__RETRY(bad, flock(*file, LOCK_EX | LOCK_NB));
     if (!bad || errno != EBADF) return bad;
     again = vae__open(name, O_RDWR | O_NONBLOCK | VAE__NOFOLLOW, 0);
     if (again < 0) return -1;
     close(*file);
     *file = again;
-    do bad = flock(again, LOCK_EX | LOCK_NB);
-    while (bad && errno == EINTR);
+    VAE__RETRY(bad, flock(again, LOCK_EX | LOCK_NB));
     return bad;
 }
 
-/* Whether an open file still has this name: 1 or 0; -1 when the system does not tell. */
+/* Whether an open file still has this name: 1 or 0; -1 when the system does not say. */
 VAE__PRIVATE int vae__is_named(int file, const char *name) {
     struct stat ours, named;
     if (stat(name, &named)) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
@@ -9539,9 +9675,9 @@ VAE__PRIVATE int vae__is_named(int file, const char *name) {
     return ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
 }
 
-/* What an existing lock file means: VAE__LOCKED with the holder's process; VAE__AGAIN after what a
- * kill left behind was removed, with its temporary; VAE__FOREIGN for a file that is not ours. It
- * is only read: it might be anything. */
+/* What an existing lock file means: VAE__LOCKED, and *holder is the process that writes; VAE__AGAIN
+ * after the lock and the temporary of a killed process were removed; VAE__FOREIGN for a file that
+ * is not ours. The file is only read: it might be anything. */
 VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
@@ -9556,9 +9692,10 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
         answer = VAE__LOCKED;
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (vae__try_lock(&file, lock) == 0) {
-            answer = VAE__AGAIN; /* nobody's; unless somebody else has removed it by now */
-            if (vae__is_named(file, lock) == 1) {
-                if (process && vae__beside(temp, VAE__TEMP, path, process)) (void)unlink(temp);
+            answer = VAE__AGAIN;
+            if (vae__is_named(file, lock) == 1) { /* else another writer has removed it by now */
+                vae__beside(temp, VAE__TEMP, path, process);
+                if (process) (void)unlink(temp);
                 (void)unlink(lock);
             }
         } else if (errno != EWOULDBLOCK) {
@@ -9570,14 +9707,14 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Makes the lock file and locks it: 0, an errno, or one of the answers above. A file system that
- * has no locks leaves the file itself: whoever made it has the lock. */
+/* Creates the lock file and locks it: 0, an errno, or one of the answers above. On a file system
+ * without locks the file itself is the lock: who created it has it. */
 VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
     int tries, answer = VAE__AGAIN;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
         char text[32];
-        vae__sink s;
+        vae__sink s = vae__sink_of(text, sizeof text);
         size_t moved;
         if (file < 0 && errno != EEXIST) return VAE__ERRNO;
         if (file < 0) {
@@ -9586,62 +9723,62 @@ VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, ui
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            memset(&s, 0, sizeof s);
-            s.put = vae__put_block, s.block = text, s.room = sizeof text;
             vae__putf(&s, "vae %u\n", (uint64_t)getpid());
             (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
             *out = file;
             return 0;
         }
-        /* 0: somebody took it for one that a kill had left, and is ahead of us */
+        /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
     return answer;
 }
+
+VAE__PRIVATE vae_status vae__lock_refused(const vae__source *s, int code, const char *lock,
+                                          uint64_t holder) {
+    if (code > 0) return vae__cannot_write(s, VAE_ERR_OPEN, code);
+    if (code == VAE__FOREIGN)
+        return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
+                            "lock file of yours", vae__tail(lock));
+    if (code == VAE__NO_LOCKS)
+        return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
+                            "%s", holder, vae__tail(lock));
+    return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
+                                                : "another process is writing it", holder);
+}
 #endif
 
 VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report *report) {
+    const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
-    int code = 0;
     if (!path || !claim)
         return vae__fail(report, VAE_ERR_NULL, "the %s is NULL", path ? "claim" : "path");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
-    if (strlen(path) > VAE__MAX_PATH - 40 || !vae__beside(lock, "%s.vae-lock", path))
+    if (strlen(path) > VAE__LONGEST)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
-                         strlen(path), VAE__MAX_PATH - 40);
-    errno = 0;
+                         strlen(path), (int)VAE__LONGEST);
+    vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
     {
         uint64_t holder = 0;
-        int file = -1;
+        int file = -1, code;
+        errno = 0;
         code = vae__lock_take(path, lock, &file, &holder);
-        if (code == VAE__FOREIGN)
-            return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s is in the way, and "
-                             "is not a lock file of yours", vae__tail(path), vae__tail(lock));
-        if (code == VAE__NO_LOCKS)
-            return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it, or was killed: "
-                             "then remove %s", vae__tail(path), holder, vae__tail(lock));
-        if (code < 0 && holder)
-            return vae__fail(report, VAE_ERR_OPEN, "%s: process %u is writing it",
-                             vae__tail(path), holder);
-        if (code < 0)
-            return vae__fail(report, VAE_ERR_OPEN, "%s: another process is writing it",
-                             vae__tail(path));
-        if (!code) claim->lock = file;
+        if (code) return vae__lock_refused(&s, code, lock, holder);
+        claim->lock = file;
     }
 #elif defined(_WIN32)
-    { /* shared with nobody (0), made anew (2), gone with its last handle (0x04000000) */
+    { /* shared with nobody (0), created anew (2), deleted with its last handle (0x04000000) */
         void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
         if (handle == (void *)(intptr_t)-1)
-            return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: the folder refuses, or "
-                             "another process is writing it", vae__tail(path));
+            return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
+                                "another process is writing it");
         claim->lock = (intptr_t)handle;
     }
+#else
+    (void)s;
 #endif
-    if (code)
-        return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(path),
-                         vae__errno_text(code));
     claim->path = path;
     return VAE_OK;
 }
@@ -9651,10 +9788,9 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
 #ifdef VAE__POSIX
     {
         char lock[VAE__MAX_PATH];
-        if (vae__beside(lock, "%s.vae-lock", claim->path) &&
-            vae__is_named((int)claim->lock, lock) != 0)
-            (void)unlink(lock);
-        close((int)claim->lock); /* the name goes first: nobody may lock a file that is going */
+        vae__beside(lock, VAE__LOCK_FILE, claim->path);
+        if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
+        close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
     }
 #elif defined(_WIN32)
     (void)CloseHandle((void *)claim->lock);
@@ -9664,12 +9800,13 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
 
 typedef struct vae__writer {
     vae__sink sink; /* first: the sink's `put` casts back */
+    vae__source to;
     int code;       /* errno of the first failure */
     vae__file file;
     const char *path;
     vae_claim claim; /* taken for this write alone; otherwise zero */
+    size_t fill;     /* of the buffer */
     char temp[VAE__MAX_PATH];
-    size_t fill; /* of the buffer */
     char buffer[16384];
 } vae__writer;
 
@@ -9692,8 +9829,9 @@ VAE__PRIVATE int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* The file itself, with the owner and the mode of the one it replaces. Where the group cannot be
- * kept, it has no more rights than everybody. Rights are given last: until then it is private. */
+/* Creates the temporary file, with the owner and the mode of the file it replaces. Where the group
+ * cannot be kept, the group gets no more rights than everybody. Rights are set last: until then the
+ * file is private. */
 VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #ifdef VAE__POSIX
     struct stat old;
@@ -9703,12 +9841,12 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
     int i;
     if (!found && errno != ENOENT && errno != ENOTDIR && errno != ELOOP) return VAE__ERRNO;
     if (found && !replaces) return S_ISDIR(old.st_mode) ? EISDIR : ENODEV;
-    (void)vae__beside(w->temp, VAE__TEMP, path, process);
+    vae__beside(w->temp, VAE__TEMP, path, process);
     for (i = 0; i < 100; i++) {
         w->file = vae__open(w->temp, O_WRONLY | O_CREAT | O_EXCL | VAE__NOFOLLOW,
                             replaces ? 0600 : 0666);
-        if (w->file >= 0 || errno != EEXIST) break; /* else it is somebody's: another name */
-        (void)vae__beside(w->temp, VAE__TEMP ".%d", path, process, i);
+        if (w->file >= 0 || errno != EEXIST) break;
+        vae__beside(w->temp, VAE__TEMP ".%d", path, process, i); /* the name is taken */
     }
     if (w->file < 0) return VAE__ERRNO;
     if (replaces) {
@@ -9719,7 +9857,7 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
     }
     return 0;
 #else
-    (void)vae__beside(w->temp, "%s.vae-tmp", w->path);
+    vae__beside(w->temp, "%s.vae-tmp", w->path);
     w->file = fopen(w->temp, "wb");
     return w->file ? 0 : VAE__ERRNO;
 #endif
@@ -9730,10 +9868,10 @@ VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, c
                                         vae_report *report) {
     vae_status bad = VAE_OK;
     int code;
-    memset(&w->sink, 0, sizeof w->sink);
-    memset(&w->claim, 0, sizeof w->claim);
+    memset(w, 0, offsetof(vae__writer, temp));
     w->sink.put = vae__put_file;
-    w->code = 0, w->fill = 0, w->path = held ? held->path : path;
+    w->path = held ? held->path : path;
+    w->to = vae__source_of(w->path, report);
     if (held && !held->path) return vae__fail(report, VAE_ERR_NULL, "the claim holds nothing");
     if (!held) bad = vae_claim_take(path, &w->claim, report);
     if (bad) return bad;
@@ -9741,13 +9879,12 @@ VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, c
     code = vae__open_temporary(w);
     if (!code) return VAE_OK;
     vae_claim_drop(&w->claim);
-    return vae__fail(report, VAE_ERR_OPEN, "%s: cannot be written: %s", vae__tail(w->path),
-                     vae__errno_text(code));
+    return vae__cannot_write(&w->to, VAE_ERR_OPEN, code);
 }
 
 #ifdef VAE__POSIX
-/* A name is only safe from a power cut once its folder is on the disk. Some file systems cannot do
- * it; the data itself is safe by then. Cuts the name off the path. */
+/* Flushes the folder of a path: only then is the name safe from a power cut. Some file systems
+ * cannot do that; the data itself is safe by then. Cuts the name off the path. */
 VAE__PRIVATE void vae__sync_folder(char *path) {
     size_t n = strlen(path);
     int folder;
@@ -9760,32 +9897,19 @@ VAE__PRIVATE void vae__sync_folder(char *path) {
 }
 #endif
 
-/* Ends the write: the file gets its name, or the temporary goes and the first failure is told. */
-VAE__PRIVATE vae_status vae__close_write(vae__writer *w, vae_report *report) {
+/* Ends the write: renames the temporary, or removes it and reports the first failure. */
+VAE__PRIVATE vae_status vae__close_write(vae__writer *w) {
     int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
-#ifdef VAE__POSIX
-    if (!code && vae__sync(w->file) != 0 && errno != EINVAL) code = VAE__ERRNO;
-    if (close(w->file) != 0 && !code && errno != EINTR) code = VAE__ERRNO;
-#else
-#ifdef _WIN32
-    if (!code && (fflush(w->file) || _commit(_fileno(w->file)))) code = VAE__ERRNO;
-#endif
-    if (fclose(w->file) != 0 && !code) code = VAE__ERRNO;
-#endif
-#ifdef _WIN32
-    if (!code && !MoveFileExA(w->temp, w->path, 1 | 8)) code = EACCES;
-#else
-    if (!code && rename(w->temp, w->path) != 0) code = VAE__ERRNO;
-#endif
+    if (!code && VAE__SYNC(w->file) && errno != EINVAL) code = VAE__ERRNO;
+    if (VAE__CLOSE(w->file) && !code && errno != EINTR) code = VAE__ERRNO;
+    if (!code && VAE__RENAME(w->temp, w->path)) code = VAE__ERRNO;
     if (code) remove(w->temp);
 #ifdef VAE__POSIX
     else vae__sync_folder(w->temp);
 #endif
     vae_claim_drop(&w->claim);
-    if (!code) return VAE_OK;
-    return vae__fail(report, VAE_ERR_WRITE, "%s: cannot be written: %s", vae__tail(w->path),
-                     vae__errno_text(code));
+    return code ? vae__cannot_write(&w->to, VAE_ERR_WRITE, code) : VAE_OK;
 }
 
 VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path, const void *bytes,
@@ -9796,7 +9920,7 @@ VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path,
     bad = vae__open_write(&w, held, path, report);
     if (bad) return bad;
     vae__put(&w.sink, bytes, size);
-    return vae__close_write(&w, report);
+    return vae__close_write(&w);
 }
 VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
                                   vae_report *report) {
@@ -9810,25 +9934,14 @@ VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t siz
 
 #endif /* VAE_NO_STDIO */
 
-/* ---- numbers as text ---- */
-
-/* "1f 8b 08": `text` has room for 3 * count characters. */
-VAE__PRIVATE const char *vae__hex(char *text, const unsigned char *bytes, size_t count) {
-    size_t i;
-    for (i = 0; i < count; i++) {
-        text[3 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        text[3 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        text[3 * i + 2] = ' ';
-    }
-    text[count ? 3 * count - 1 : 0] = 0;
-    return text;
-}
-
-/* ---- safetensors: a header's length in 8 bytes, a JSON header, the bytes of the tensors ----
+/* ======================================================================================
+ * >>safetensors  a header's length in 8 bytes, a JSON header, the bytes of the tensors
+ * uses: >>status >>arena             tests: tests/test_safetensors.c, tests/fuzz_safetensors.c
  *
- * vae__st_open checks all of it once, in time n log n of the header whatever stands in it, and
- * keeps a sorted index of the names, so that a look-up takes log n; the functions after it trust
- * the text. The file stays in the caller's memory: all else are pointers into it. */
+ * vae__st_open checks the header once, in time n log n whatever it contains, and keeps a sorted
+ * index of the names, so that a look-up takes log n. The functions after it trust the text. The
+ * file stays in the caller's memory: everything else points into it.
+ * ==================================================================================== */
 
 #define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
 #define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
@@ -9838,13 +9951,12 @@ VAE__PRIVATE const char *vae__hex(char *text, const unsigned char *bytes, size_t
 typedef struct vae__st_entry {
     uint64_t key;
     uint32_t at;  /* of the name, in the header */
-    uint32_t use; /* 0: a tensor that nobody has asked for; 1: it was looked up; 2: no tensor */
+    uint32_t use; /* 0: a tensor that was never looked up; 1: one that was; 2: no tensor */
 } vae__st_entry;
 
 typedef struct vae__st {
+    vae__source from;
     const unsigned char *bytes;
-    size_t size;
-    const char *name; /* stands in messages */
     size_t header_at, header_size, data_at, data_size, tensors;
     vae__st_entry *index; /* names and metadata keys, sorted: `names` of them */
     size_t names;
@@ -9857,17 +9969,9 @@ typedef struct vae__st_tensor {
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* Where UTF-8 breaks off; `count` when it is whole. */
-VAE__PRIVATE size_t vae__utf8_bad(const unsigned char *p, size_t count) {
-    size_t i, n;
-    for (i = 0; i < count; i += n)
-        if ((n = vae__utf8(p + i, count - i)) == 0) break;
-    return i;
-}
-
-/* A walk through the header. It ends at the first failure: `at` tells where, and either `expected`
- * what should have stood there or `problem` what is wrong with what does. From then on nothing is
- * found any more: no character, empty strings, zeros. */
+/* A walk through the header. It ends at the first failure: `at` is its place, and either `expected`
+ * says what should be there or `problem` what is wrong with what is there. After a failure all
+ * functions find nothing: no character, empty strings, zeros. */
 typedef struct vae__st_scan {
     const unsigned char *text;
     size_t at, size;
@@ -9904,8 +10008,8 @@ VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char 
     return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
 }
 
-/* Length of the escape that begins at p with a backslash, and what it stands for; 0 when JSON has
- * none such. Half a surrogate pair is none. */
+/* Length of the escape that begins at p with a backslash, and the character it stands for; 0 when
+ * JSON has no such escape. Half a surrogate pair is no escape. */
 VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
@@ -9924,7 +10028,7 @@ VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     return 12;
 }
 
-/* A string: its first character. Its closing quote ends every later walk. */
+/* A string: its first character. Later walks end at its closing quote. */
 VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     static const unsigned char none[] = "\"";
     const int open = vae__st_take(s, '"', "a string");
@@ -9943,48 +10047,44 @@ VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     return none;
 }
 
-/* The bytes that a checked string stands for, one by one, -1 after the last. */
+/* Reads a checked string without its escapes, or a C string, byte by byte. */
 typedef struct vae__st_cursor {
-    const unsigned char *p;
-    uint32_t later; /* of a character begun, the next byte lowest */
+    const void *at;
+    int json;       /* 0: a C string */
+    uint32_t later; /* the bytes of an escaped character that are still to come, lowest first */
 } vae__st_cursor;
 
+/* The next byte; -1 after the last. */
 VAE__PRIVATE int vae__st_byte(vae__st_cursor *c) {
+    const unsigned char *p = (const unsigned char *)c->at;
     uint32_t code = c->later & 0xFF;
     int n, i;
     c->later >>= 8;
     if (code) return (int)code;
-    if (*c->p == '"') return -1;
-    if (*c->p != '\\') return *c->p++;
-    c->p += vae__st_escape((const char *)c->p, 12, &code);
+    if (*p == (c->json ? '"' : 0)) return -1;
+    c->at = p + 1;
+    if (!c->json || *p != '\\') return *p;
+    c->at = p + vae__st_escape((const char *)p, 12, &code);
     if (code < 0x80) return (int)code;
     n = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
     for (i = 0; i < n; i++, code >>= 6) c->later = c->later << 8 | 0x80 | (code & 0x3F);
     return (int)((0xF0u << (3 - n) & 0xFF) | code);
 }
 
-/* Order of two strings by what they stand for. */
-VAE__PRIVATE int vae__st_compare(const unsigned char *a, const unsigned char *b) {
-    vae__st_cursor x = {a, 0}, y = {b, 0};
+/* Order of a string and another, or a C string. */
+VAE__PRIVATE int vae__st_compare(const unsigned char *a, const void *b, int json) {
+    vae__st_cursor x = {a, 1, 0}, y = {b, json, 0};
     int p, q;
     do p = vae__st_byte(&x), q = vae__st_byte(&y); while (p == q && p >= 0);
     return p - q;
 }
-
-/* The same with a C string in the second place. */
-VAE__PRIVATE int vae__st_against(const unsigned char *string, const char *word) {
-    vae__st_cursor x = {string, 0};
-    int p, q;
-    do p = vae__st_byte(&x), q = *word ? (unsigned char)*word++ : -1; while (p == q && p >= 0);
-    return p - q;
-}
 VAE__INLINE int vae__st_is(const unsigned char *string, const char *word) {
-    return vae__st_against(string, word) == 0;
+    return vae__st_compare(string, word, 0) == 0;
 }
 
 /* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
 VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
-    vae__st_cursor c = {string, 0};
+    vae__st_cursor c = {string, 1, 0};
     size_t n = 0;
     int b;
     if (!room) return -2;
@@ -9993,7 +10093,7 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For %q in messages: the beginning of the string as it stands in the file. */
+/* For %q in messages: the beginning of the string as it is in the file. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
     size_t n = 0;
@@ -10064,12 +10164,12 @@ VAE__PRIVATE void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
 enum { VAE__ST_END, VAE__ST_TENSOR, VAE__ST_METADATA, VAE__ST_PAIR };
 
 typedef struct vae__st_item {
-    const unsigned char *key, *value; /* a value only in a pair of __metadata__, */
-    size_t length;                    /* of so many bytes, before escapes are read */
+    const unsigned char *key, *value; /* value: of a pair of __metadata__ */
+    size_t length;                    /* of the value, with its escapes */
     vae__st_tensor tensor;
 } vae__st_item;
 
-/* One member of the header, in order; the pairs of __metadata__ follow it one by one. */
+/* The next member of the header; the pairs of __metadata__ follow it one by one. */
 VAE__PRIVATE int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
@@ -10097,7 +10197,7 @@ VAE__PRIVATE vae__st_scan vae__st_scan_of(const vae__st *st) {
     vae__st_scan s;
     memset(&s, 0, sizeof s);
     s.text = st->bytes + st->header_at, s.size = st->header_size;
-    s.at = 1; /* behind the brace */
+    s.at = 1; /* after the brace */
     return s;
 }
 
@@ -10119,66 +10219,64 @@ VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
 }
 
 /* Do shape, dtype and data_offsets agree? */
-VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item,
-                                      vae_report *report) {
+VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item) {
     const vae__st_tensor *t = &item->tensor;
+    const vae__source *from = &st->from;
     const size_t bits = vae__st_bits(t->dtype), offset = (size_t)(item->key - st->bytes);
     size_t product = bits;
     char name[VAE__ST_QUOTE];
     int i, fits = 1;
     vae__st_quote(item->key, name);
     if (t->begin > t->end)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: data_offsets of %q end at %z, "
-                         "before they begin at %z", st->name, offset, name, t->end, t->begin);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: data_offsets of %q end at %z, before "
+                            "they begin at %z", offset, name, t->end, t->begin);
     if (t->end > st->data_size)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q ends at %z of the data, but the "
-                         "file is incomplete or wrong and has only %z bytes of it", st->name,
-                         offset, name, t->end, st->data_size);
-    if (!bits) return VAE_OK; /* a type from the future: nobody can ask for this tensor */
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: %q ends at %z of the data, but the "
+                            "file is incomplete or wrong and has only %z bytes of it", offset,
+                            name, t->end, st->data_size);
+    if (!bits) return VAE_OK; /* a type from the future: nothing here looks it up */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the shape of %q is so large that "
-                         "its size overflows", st->name, offset, name);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the shape of %q is so large that its "
+                            "size overflows", offset, name);
     if (product % 8 || product / 8 != t->end - t->begin)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q needs %z bits by shape and "
-                         "dtype %s, its data_offsets hold %z bytes", st->name, offset, name,
-                         product, t->dtype, t->end - t->begin);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: %q needs %z bits by shape and dtype "
+                            "%s, its data_offsets hold %z bytes", offset, name, product, t->dtype,
+                            t->end - t->begin);
     return VAE_OK;
 }
 
 /* A failed scan as a sentence. */
-VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s, vae_report *report) {
+VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s) {
     char found[12] = "byte 0x";
     const size_t offset = st->header_at + s->at;
-    const char *what = found;
+    const unsigned c = s->at < s->size ? s->text[s->at] : 0;
     if (s->problem)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the JSON header holds %s",
-                         st->name, offset, s->problem);
-    if (s->at >= s->size) what = "the end of the header";
-    else if (s->text[s->at] < 0x20 || s->text[s->at] > 0x7E)
-        vae__hex(found + 7, s->text + s->at, 1);
-    else found[0] = found[2] = '\'', found[1] = (char)s->text[s->at], found[3] = 0;
-    return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected %s in the JSON header, "
-                     "found %s", st->name, offset, s->expected, what);
+        return vae__fail_in(&st->from, VAE_ERR_FORMAT, "byte %z: the JSON header holds %s", offset,
+                            s->problem);
+    found[7] = vae__hex_digits[c >> 4], found[8] = vae__hex_digits[c & 15];
+    if (c >= 0x20 && c <= 0x7E) found[0] = found[2] = '\'', found[1] = (char)c, found[3] = 0;
+    return vae__fail_in(&st->from, VAE_ERR_FORMAT, "byte %z: expected %s in the JSON header, "
+                        "found %s", offset, s->expected,
+                        s->at < s->size ? found : "the end of the header");
 }
 
-/* Tensors by their place, or names, which are compared with all others. */
+/* Order of two entries: by keys, then, unless these are places, by names. */
 VAE__PRIVATE int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                                const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
-    return tiles ? 0 : vae__st_compare(text + a->at, text + b->at);
+    return tiles ? 0 : vae__st_compare(text + a->at, text + b->at, 1);
 }
 
-/* Fills the index and sorts it. A heap sort: no order of a hostile file makes it slow. */
+/* Fills the index and sorts it, with a heap sort: no hostile file makes it slow. */
 VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
     size_t n = 0, i, end;
     int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        vae__st_cursor c = {item.key, 0};
-        /* names and keys are two worlds: different beginnings keep their hashes apart */
-        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR);
+        vae__st_cursor c = {item.key, 1, 0};
+        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR); /* a tensor may be named as a key is */
         if (tiles && step != VAE__ST_TENSOR) continue;
         if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
         else
@@ -10189,7 +10287,7 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     for (i = n / 2, end = n; end > 1;) {
         vae__st_entry x;
         size_t at = 0, child;
-        if (i) x = e[at = --i]; /* building the heap, then taking off its largest */
+        if (i) x = e[at = --i]; /* first build the heap, then remove its largest */
         else x = e[--end], e[end] = e[0];
         while ((child = 2 * at + 1) < end) {
             if (child + 1 < end && vae__st_order(s.text, tiles, e + child, e + child + 1) < 0)
@@ -10202,9 +10300,9 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     return n;
 }
 
-/* The tensors tile the data: no hole, no overlap, nothing behind the last. And no name twice: the
- * index is left sorted by names. */
-VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st, vae_report *report) {
+/* The tensors tile the data: no hole, no overlap, nothing after the last. No name is there twice.
+ * Afterwards the index is sorted by names. */
+VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_entry *e = st->index;
     vae__st_item item;
@@ -10214,21 +10312,21 @@ VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st, vae_report *repor
         s.at = e[i].at - 1, s.comma = 0;
         (void)vae__st_step(&s, &item);
         if (item.tensor.begin != at)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: %q begins at %z of the data, "
-                             "expected %z: %s", st->name, st->header_at + e[i].at,
-                             vae__st_quote(item.key, name), item.tensor.begin, at,
-                             item.tensor.begin > at ? "there is a hole" : "tensors overlap");
+            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "byte %z: %q begins at %z of the data, "
+                                "expected %z: %s", st->header_at + e[i].at,
+                                vae__st_quote(item.key, name), item.tensor.begin, at,
+                                item.tensor.begin > at ? "there is a hole" : "tensors overlap");
     }
     if (at != st->data_size)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: expected the end of the file "
-                         "behind the last tensor, found %z trailing bytes", st->name,
-                         st->data_at + at, st->data_size - at);
+        return vae__fail_in(&st->from, VAE_ERR_FORMAT, "byte %z: expected the end of the file "
+                            "after the last tensor, found %z trailing bytes", st->data_at + at,
+                            st->data_size - at);
     n = vae__st_index(st, 0, e);
     for (i = 1; i < n; i++)
         if (!vae__st_order(s.text, 0, e + i - 1, e + i)) {
             at = vae__max(e[i].at, e[i - 1].at);
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the name %q is given twice",
-                             st->name, st->header_at + at, vae__st_quote(s.text + at, name));
+            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "byte %z: the name %q is given twice",
+                                st->header_at + at, vae__st_quote(s.text + at, name));
         }
     return VAE_OK;
 }
@@ -10238,59 +10336,71 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
+/* Where header and data are; nothing inside them is checked. */
+VAE__PRIVATE vae_status vae__st_parts(vae__st *st, size_t size) {
+    const vae__source *from = &st->from;
+    uint64_t length;
+    size_t at = 0, n;
+    if (size < 8)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
+                            "file is truncated after %z", size);
+    length = vae__get_le32(st->bytes) | (uint64_t)vae__get_le32(st->bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
+                            "expected a safetensors file, at most 100000000", length);
+    if (length > size - 8)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
+                            "the file is truncated %z bytes after its start", length, size - 8);
+    st->header_at = 8, st->header_size = (size_t)length;
+    st->data_at = 8 + st->header_size, st->data_size = size - st->data_at;
+    for (; at < st->header_size; at += n) {
+        n = vae__utf8(st->bytes + 8 + at, st->header_size - at);
+        if (!n)
+            return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
+                                8 + at);
+    }
+    return VAE_OK;
+}
+
+/* Reads all of the header, and counts tensors and names. */
+VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
+    vae__st_scan s = vae__st_scan_of(st);
+    vae__st_item item;
+    int step;
+    if (!s.size || s.text[0] != '{') vae__st_bad(&s, 0, "'{'", NULL);
+    for (; (step = vae__st_step(&s, &item)) != VAE__ST_END; st->names++) {
+        vae_status bad = VAE_OK;
+        if (step == VAE__ST_TENSOR && !s.failed) bad = vae__st_check(st, &item);
+        if (bad) return bad;
+        st->tensors += step == VAE__ST_TENSOR;
+    }
+    while (!s.failed && s.at < s.size && s.text[s.at] == ' ') s.at++;
+    if (s.at < s.size) vae__st_bad(&s, s.at, "nothing but spaces after the last brace", NULL);
+    return s.failed ? vae__st_fail(st, &s) : VAE_OK;
+}
+
 /* Checks a file in memory and remembers where its parts are.
- *   name  stands in messages (NULL: "memory"); must live as long as `st`, like the bytes
- * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close gives back.
+ *   name  in messages (NULL: "memory"); must live as long as `st`, like the bytes and the report
+ * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close releases.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
     vae__st file;
-    vae__st_scan s;
-    vae__st_item item;
-    vae_status status = VAE_OK;
-    size_t bad;
-    uint64_t length;
-    int step;
+    vae_status bad;
     memset(&file, 0, sizeof file);
-    name = vae__tail(name);
-    if (!st || !bytes) return vae__fail(report, VAE_ERR_NULL, "%s: no bytes", name);
-    file.bytes = (const unsigned char *)bytes, file.size = size, file.name = name;
-    if (size < 8)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: expected a header's length in 8 bytes, but "
-                         "the file is truncated after %z", name, size);
-    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
-    if (length > VAE__ST_HEADER_MAX)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: a header of %u bytes is too large: "
-                         "expected a safetensors file, at most 100000000", name, length);
-    if (length > size - 8)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte 0: the header should have %u bytes, "
-                         "but the file is truncated %z bytes after its start", name, length,
-                         size - 8);
-    file.header_at = 8, file.header_size = (size_t)length;
-    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
-    s = vae__st_scan_of(&file);
-    bad = vae__utf8_bad(s.text, s.size);
-    if (bad < s.size)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: byte %z: the header is not valid UTF-8",
-                         name, 8 + bad);
-    if (!s.size || s.text[0] != '{') vae__st_bad(&s, 0, "'{'", NULL);
-    while (!status && (step = vae__st_step(&s, &item)) != VAE__ST_END) {
-        if (step == VAE__ST_TENSOR && !s.failed) status = vae__st_check(&file, &item, report);
-        file.tensors += step == VAE__ST_TENSOR;
-        file.names++;
-    }
-    while (!s.failed && s.at < s.size && s.text[s.at] == ' ') s.at++;
-    if (s.at < s.size) vae__st_bad(&s, s.at, "nothing but spaces behind the last brace", NULL);
-    if (!status && s.failed) status = vae__st_fail(&file, &s, report);
-    if (status) return status;
-    file.index = (vae__st_entry *)vae__alloc(a, file.names * sizeof *file.index); /* < 3 * 10^8 */
-    if (!file.index)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for an index of %z bytes", name,
-                         file.names * sizeof *file.index);
-    status = vae__st_compare_all(&file, report);
-    if (status) vae__st_close(&file, a);
+    file.from = vae__source_of(name, report);
+    if (!st || !bytes) return vae__fail_in(&file.from, VAE_ERR_NULL, "no bytes");
+    file.bytes = (const unsigned char *)bytes;
+    bad = vae__st_parts(&file, size);
+    if (!bad) bad = vae__st_walk(&file);
+    if (bad) return bad;
+    /* less than 3 * 10^8 bytes */
+    file.index = (vae__st_entry *)vae__alloc_for(&file.from, a, file.names * sizeof *file.index);
+    if (!file.index) return VAE_ERR_MEMORY;
+    bad = vae__st_compare_all(&file);
+    if (bad) vae__st_close(&file, a);
     else *st = file;
-    return status;
+    return bad;
 }
 
 /* A tensor by its name, or the pair of __metadata__ with that key: 1 if it is there. */
@@ -10303,7 +10413,7 @@ VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
         const size_t middle = (low + high) / 2;
         vae__st_entry *e = &st->index[middle];
         const int order = e->key != key ? (e->key < key ? -1 : 1)
-                                        : vae__st_against(s.text + e->at, name);
+                                        : vae__st_compare(s.text + e->at, name, 0);
         if (!order) {
             s.at = e->at - 1, s.comma = 0, s.in_metadata = kind == VAE__ST_PAIR;
             if (!e->use) e->use = 1;
@@ -10329,6 +10439,11 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
     if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
     return vae__st_copy(item.value, text, room);
 }
+
+/* ======================================================================================
+ * >>io       models as files
+ * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
  * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
@@ -10467,7 +10582,7 @@ VAE__PRIVATE int vae__sections(const vae *m, int flags, vae__section out[4]) {
     return n;
 }
 
-/* The JSON header, padded with blanks so that the data begins at a multiple of 64. */
+/* The JSON header, padded with blanks so that the data begins at a multiple of 64 bytes. */
 VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section *sections,
                                   int count, uint64_t data_hash) {
     const size_t begin = s->count;
@@ -10509,12 +10624,13 @@ VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
 VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
+    vae__sink header = vae__sink_of(NULL, 0);
     uint64_t hash = VAE__FNV;
-    size_t size = 0, t;
+    size_t t;
     int i;
     for (i = 0; i < count; i++) hash = vae__hash_floats(hash, sections[i].values, m->parameters);
-    (void)vae_save_size(m, flags, &size);
-    vae__put_le(s, size - (size_t)count * m->parameters * 4 - 8, 8);
+    vae__put_header(&header, m, sections, count, hash);
+    vae__put_le(s, header.count, 8);
     vae__put_header(s, m, sections, count, hash);
     VAE_ASSERT(s->count % 64 == 0);
     for (i = 0; i < count; i++) {
@@ -10547,11 +10663,9 @@ VAE__PRIVATE vae_status vae__can_save(vae *m, int flags) {
 
 VAE__PRIVATE vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     vae__section sections[4];
-    vae__sink s;
+    vae__sink s = vae__sink_of(NULL, 0);
     int count;
     if (!m || !size) return VAE_ERR_NULL;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
     count = vae__sections(m, flags, sections);
     vae__put_header(&s, m, sections, count, 0);
     *size = 8 + s.count + (size_t)count * m->parameters * 4;
@@ -10562,18 +10676,16 @@ VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
 }
 
 VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
-    vae__sink s;
+    vae__sink s = vae__sink_of(bytes, size);
     size_t need = 0;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     if (!bytes) return vae__fail(&m->report, VAE_ERR_NULL, "bytes is NULL");
     bad = vae__can_save(m, flags);
     if (bad) return bad;
-    (void)vae_save_size(m, flags, &need);
+    (void)vae__do_save_size(m, flags, &need);
     if (size < need)
         return vae__fail(&m->report, VAE_ERR_SIZE, "%z bytes, the file needs %z", size, need);
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = (char *)bytes, s.room = size;
     vae__put_model(&s, m, flags);
     return VAE_OK;
 }
@@ -10597,59 +10709,24 @@ VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const ch
     return *p ? -1 : 1;
 }
 
-/* The description in a file; `line` is the block its strings point into. */
-VAE__PRIVATE vae_status vae__st_desc(const vae__st *st, const vae_load_options *o,
-                                     const vae_allocator *a, vae_desc *d, char **line,
-                                     size_t *line_size, vae_report *report) {
-    uint64_t format = 0;
-    const int known = vae__st_numbers_of(st, "vae.format", "u", &format);
-    vae__st_item item;
-    vae_status bad;
-    if (!known)
-        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a safetensors file, but not a model of "
-                         "vae.h: it has no vae.format", st->name);
-    if (known < 0 || format != 1)
-        return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.format is not 1", st->name);
-    if (!vae__st_look_up(st, VAE__ST_PAIR, "vae.desc", &item))
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc is missing", st->name);
-    *line_size = item.length + 1; /* unescaped it is no longer */
-    *line = (char *)vae__alloc(a, *line_size);
-    if (!*line)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name,
-                         *line_size);
-    if (vae__st_copy(item.value, *line, *line_size) != (ptrdiff_t)strlen(*line))
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc holds a zero byte", st->name);
-    bad = vae__read_desc(*line, d, st->name, report);
-    d->inference = o->inference;
-    if (o->batch) d->batch = o->batch;
-    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
-    d->threads = o->threads, d->parallel = o->parallel;
-    d->isa = o->isa;
-    d->allocator = o->allocator;
-    return bad;
-}
-
-/* "F32 [4,4,1,32]" into a block of that size, which it fits for 4 dimensions and for any dtype. */
+/* "F32 [4,4,1,32]" into a block of that size, which has room for every dtype and shape. */
 enum { VAE__ST_KIND = 12 + VAE_MAX_RANK * 21 + 4 };
 VAE__PRIVATE const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
                                       const size_t *shape) {
-    vae__sink s;
+    vae__sink s = vae__sink_of(text, VAE__ST_KIND);
     int j;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = text, s.room = VAE__ST_KIND;
     vae__putf(&s, "%s [", dtype);
     for (j = 0; j < rank; j++) vae__putf(&s, "%s%z", j ? "," : "", shape[j]);
     vae__put(&s, "]", 2);
     return text;
 }
 
-/* All floats of one section, in the model's order whatever the file's is: their hash goes on in
- * *hash, and `values` of the section gets them unless it is NULL. The tensors must be there with
- * the model's shapes. A section other than the parameters may be missing as a whole: *found is 0
- * then. */
+/* Reads the floats of one section in the model's order, whatever the file's is. Continues *hash
+ * over them and copies them to `values` of the section (NULL: nowhere). The tensors must be there
+ * with the model's shapes; but a section other than the parameters may be missing as a whole: then
+ * *found is 0. */
 VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
-                                        const vae__section *section, uint64_t *hash, int *found,
-                                        vae_report *report) {
+                                        const vae__section *section, uint64_t *hash, int *found) {
     size_t t, i;
     *found = 0;
     for (t = 0; t < m->slot_count; t++) {
@@ -10662,15 +10739,14 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
         (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
         if (!vae__st_find(st, name.text, &tensor)) {
             if (*section->prefix && !t) return VAE_OK;
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is missing", st->name,
-                             name.text);
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name.text);
         }
         *found = 1;
         vae__st_kind(is, tensor.dtype, tensor.rank, tensor.shape);
         vae__st_kind(want, "F32", slot->rank, slot->shape);
         if (strcmp(is, want))
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %s is %s, expected %s",
-                             st->name, name.text, is, want);
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
+                                name.text, is, want);
         from = st->bytes + st->data_at + tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* they stay where they are */
@@ -10681,21 +10757,21 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
     return VAE_OK;
 }
 
-/* A tensor that nobody has asked for: the file was made by something else. */
-VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st, vae_report *report) {
+/* A tensor that was never looked up does not belong to the model. */
+VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
     char name[VAE__ST_QUOTE];
     size_t at = SIZE_MAX, i;
     for (i = 0; i < st->names; i++)
         if (!st->index[i].use && st->index[i].at < at) at = st->index[i].at;
     if (at == SIZE_MAX) return VAE_OK;
-    return vae__fail(report, VAE_ERR_MISMATCH, "%s: the tensor %q is not part of the model that "
-                     "vae.desc tells of", st->name,
-                     vae__st_quote(st->bytes + st->header_at + at, name));
+    return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %q is not part of the model that "
+                        "vae.desc describes", vae__st_quote(st->bytes + st->header_at + at, name));
 }
 
-/* The position in training, the optimiser's products, the checksum of the data, which is `hash`. */
-VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash,
-                                      vae_report *report) {
+/* Reads the position in training and the powers of Adam's betas; checks the checksum of the data,
+ * which is `hash`. */
+VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash) {
+    const vae__source *from = &st->from;
     const vae__position *at = &m->at;
     uint64_t told = 0, u[6];
     int good = vae__st_numbers_of(st, "vae.data_hash", "x", &told) == 1, sane = 1, i, j;
@@ -10713,31 +10789,31 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         else if (i != VAE__SEED) good = good && known == 1;
     }
     if (!good)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: one of vae.step, vae.epoch, vae.position, "
-                         "vae.adam, vae.data_hash is missing or cannot be read", st->name);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "one of vae.step, vae.epoch, vae.position, "
+                            "vae.adam, vae.data_hash is missing or cannot be read");
     if (hash != told)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: the checksum of the data does not match: the "
-                         "file is damaged", st->name);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "the checksum of the data does not match: the "
+                            "file is damaged");
     m->weights_only = !has_optimizer;
-    if (!has_optimizer || m->desc.inference) m->b1t = m->b2t = 1; /* no moments, no products */
+    if (!has_optimizer || m->desc.inference) m->b1t = m->b2t = 1; /* the moments begin anew */
     if (!vae__finite_d(at->best)) m->at.best = 0, m->at.best_epoch = 0; /* 0.1 kept such a loss */
     if (at->epoch > VAE__MAX_EPOCHS)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.epoch is %u; it must lie from 0 to %d",
-                         st->name, at->epoch, (int)VAE__MAX_EPOCHS);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "vae.epoch is %u; it must lie from 0 to %d",
+                            at->epoch, (int)VAE__MAX_EPOCHS);
     if (at->cuts > VAE__MAX_CUTS)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.course tells of %u cuts of the learning "
-                         "rate; there may be %d", st->name, at->cuts, (int)VAE__MAX_CUTS);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "vae.course has %u cuts of the learning rate; "
+                            "there may be %d", at->cuts, (int)VAE__MAX_CUTS);
     if (!sane || at->images > at->total || at->total > UINT32_MAX || at->step > at->images ||
         at->step > m->step || m->step >> 62 || (at->step != 0) != (at->images != 0) ||
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.step, vae.position, vae.course or "
-                         "vae.adam makes no sense", st->name);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
+                            "makes no sense");
     return VAE_OK;
 }
 
-/* All that a model just made is to hold. What it has no room for is checked all the same. */
-VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *report) {
+/* Fills a new model. What the model does not keep (moments, for inference) is checked too. */
+VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
     vae__section sections[] = {{"", NULL}, {"optim.m.", NULL}, {"optim.v.", NULL}, {"ema.", NULL}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
@@ -10749,25 +10825,25 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m, vae_report *repo
         const char *wrong;
         if (i == 2 && m->desc.optimizer == VAE_OPTIMIZER_SGD) continue;
         if (i == 3 && !m->average) continue;
-        bad = vae__st_section(st, m, section, &hash, &found[i], report);
+        bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: of the optimiser's tensors only a "
-                             "part is there", st->name);
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
+                                "part is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
-            return vae__fail(report, VAE_ERR_NONFINITE, "%s: %s%s holds numbers that are not "
-                             "finite", st->name, section->prefix, wrong);
+            return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
+                                "finite", section->prefix, wrong);
     }
     if (m->v && !m->k->none_negative(m->parameters, m->v))
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: optim.v holds negative numbers", st->name);
-    bad = vae__st_stranger(st, report);
-    return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash, report);
+        return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
+    bad = vae__st_stranger(st);
+    return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash);
 }
 
-/* Memory for the time of a call: a little on the stack, then the caller's allocator, so that small
- * models load without a heap. What was taken last is given back first. */
+/* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
+ * small models load without a heap. Blocks are released in the reverse order. */
 typedef struct vae__scratch {
     const vae_allocator *heap;
     size_t used;
@@ -10788,32 +10864,71 @@ VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
     else s->used = (size_t)(at - s->room);
 }
 
-/* Where the parameters lie in the file, if they can be used there: in the model's order, without
- * holes, aligned, in this machine's byte order. *place stays NULL otherwise (another tool may
- * have reordered them). `plan` is a measured model; its tensors are listed in a temporary block. */
-VAE__PRIVATE vae_status vae__st_in_place(const vae__st *st, vae *plan, const vae_allocator *a,
-                                         const float **place, vae_report *report) {
+/* One call that loads. */
+typedef struct vae__loader {
+    vae__st st;
+    vae_load_options o;
+    vae_allocator temporary; /* over `scratch` */
+    vae__scratch scratch;
+    vae_desc desc;
+    char *line; /* vae.desc, into which the texts of `desc` point */
+    size_t line_size;
+    const float *in_place; /* the parameters in the file, when the model can use them there */
+} vae__loader;
+
+/* The description in the file, with the caller's options. */
+VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
+    const vae__source *from = &l->st.from;
+    const vae_load_options *o = &l->o;
+    vae_desc *d = &l->desc;
+    uint64_t format = 0;
+    const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
+    vae__st_item item;
+    vae_status bad;
+    if (!known)
+        return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
+                            "it has no vae.format");
+    if (known < 0 || format != 1)
+        return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.format is not 1");
+    if (!vae__st_look_up(&l->st, VAE__ST_PAIR, "vae.desc", &item))
+        return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc is missing");
+    l->line_size = item.length + 1; /* without its escapes it is not longer */
+    l->line = (char *)vae__alloc_for(from, &l->temporary, l->line_size);
+    if (!l->line) return VAE_ERR_MEMORY;
+    if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
+        return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
+    bad = vae__read_desc(l->line, d, from->name, from->report);
+    d->inference = o->inference;
+    if (o->batch) d->batch = o->batch;
+    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
+    d->threads = o->threads, d->parallel = o->parallel;
+    d->isa = o->isa;
+    d->allocator = o->allocator;
+    return bad;
+}
+
+/* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
+ * aligned, in this machine's byte order. Another tool may have reordered them. `plan` is a measured
+ * model; its list of tensors is a temporary block. */
+VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
-    const unsigned char *at = st->bytes + st->data_at;
+    const unsigned char *at = l->st.bytes + l->st.data_at;
     vae__st_tensor tensor;
     size_t t = 0, begin = 0;
     if (VAE__BIG_ENDIAN) return VAE_OK;
-    plan->tensors = (vae__slot *)vae__alloc(a, size);
-    if (!plan->tensors)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", st->name, size);
-    (void)vae__plan(plan, NULL, NULL); /* went well before */
-    for (; t < plan->slot_count && vae__st_find(st, plan->tensors[t].name, &tensor); t++) {
+    plan->tensors = (vae__slot *)vae__alloc_for(&l->st.from, &l->temporary, size);
+    if (!plan->tensors) return VAE_ERR_MEMORY;
+    (void)vae__plan(plan, NULL, NULL); /* the measuring call has succeeded */
+    for (; t < plan->slot_count && vae__st_find(&l->st, plan->tensors[t].name, &tensor); t++) {
         if (!t) begin = tensor.begin;
         if (tensor.begin != begin + plan->tensors[t].offset * 4) break;
     }
-    vae__release(a, plan->tensors, size);
+    vae__release(&l->temporary, plan->tensors, size);
     plan->tensors = NULL;
     if (t == plan->slot_count && ((uintptr_t)(at + begin) & 3) == 0)
-        *place = (const float *)(const void *)(at + begin);
+        l->in_place = (const float *)(const void *)(at + begin);
     return VAE_OK;
 }
-
-enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* Bytes that a model may take, out of a file of `size` bytes. */
 VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
@@ -10822,74 +10937,65 @@ VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
     return o->memory || size > (SIZE_MAX - base) / 16 ? SIZE_MAX : base + 16 * size;
 }
 
-/* The sentence of a description or a model that is refused, with the file's name. */
-VAE__PRIVATE vae_status vae__st_blame(const vae__st *st, vae_status bad, const vae_report *why,
-                                      vae_report *report) {
-    return bad ? vae__fail(report, bad, "%s: %s", st->name, why->text) : VAE_OK;
+/* The bytes that the model takes. */
+VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *need) {
+    const vae__source *from = &l->st.from;
+    vae plan;
+    vae_report why;
+    vae_status bad = vae__measure(&l->desc, 0, &plan, need, &why);
+    if (bad) return vae__fail_in(from, bad, "%s", why.text);
+    /* no memory for a description that claims more than the file holds */
+    if (plan.parameters > l->st.data_size / 4)
+        return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.desc has %z parameters, the file holds %z "
+                            "floats", plan.parameters, l->st.data_size / 4);
+    if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &plan);
+    if (bad) return bad;
+    if (l->in_place) (void)vae__measure(&l->desc, 1, &plan, need, NULL);
+    if (*need > limit)
+        return vae__fail_in(from, VAE_ERR_SIZE, "the model needs %z bytes of memory, more than the "
+                            "%z that are allowed (max_memory; a smaller batch needs less)", *need,
+                            limit);
+    return VAE_OK;
 }
 
-/* Checks the file and finds the description in it; `line` holds its strings. */
-VAE__PRIVATE vae_status vae__load_desc(vae__st *st, const void *bytes, size_t size,
-                                       const char *name, const vae_load_options *o,
-                                       const vae_allocator *a, vae_desc *d, char **line,
-                                       size_t *line_size, vae_report *report) {
-    vae_status bad;
-    if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
-        vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
-        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
-                         "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
-    bad = vae__st_open(st, bytes, size, name, a, report);
-    return bad ? bad : vae__st_desc(st, o, a, d, line, line_size, report);
+VAE__PRIVATE vae_status vae__load_make(vae__loader *l, vae **model) {
+    vae *m = NULL;
+    vae_report why;
+    vae_status bad = vae__make(&l->desc, l->o.memory, l->o.memory_size, l->in_place, &m, &why);
+    if (bad) return vae__fail_in(&l->st.from, bad, "%s", why.text);
+    bad = vae__st_fill(&l->st, m);
+    if (bad) vae_destroy(m);
+    else *model = m;
+    return bad;
 }
+
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* All loaders: *need or *model, whichever is not NULL. */
 VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *name,
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
-    vae_load_options o;
-    vae_desc d;
-    vae__st st;
-    vae plan, *m = NULL;
-    vae_report why;
-    const float *borrowed = NULL;
-    vae__scratch scratch;
-    vae_allocator temporary;
-    char *line = NULL;
-    size_t line_size = 0, total = 0, limit;
+    vae__loader l;
+    size_t total = 0;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
-    memset(&o, 0, sizeof o);
-    memset(&d, 0, sizeof d);
-    memset(&st, 0, sizeof st);
-    if (options) o = *options;
-    limit = vae__load_limit(&o, size);
-    scratch.heap = &o.allocator, scratch.used = 0;
-    temporary.alloc = vae__scratch_alloc, temporary.release = vae__scratch_release;
-    temporary.user = &scratch;
-    bad = vae__load_desc(&st, bytes, size, name, &o, &temporary, &d, &line, &line_size, report);
-    if (!bad) bad = vae__st_blame(&st, vae__measure(&d, 0, &plan, &total, &why), &why, report);
-    /* a description that claims more than the file holds asks for memory in vain */
-    if (!bad && plan.parameters > st.data_size / 4)
-        bad = vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has %z parameters, the file holds "
-                        "%z floats", st.name, plan.parameters, st.data_size / 4);
-    if (!bad && o.borrow && o.inference)
-        bad = vae__st_in_place(&st, &plan, &temporary, &borrowed, report);
-    if (borrowed) (void)vae__measure(&d, 1, &plan, &total, NULL);
-    if (!bad && total > limit)
-        bad = vae__fail(report, VAE_ERR_SIZE, "%s: the model needs %z bytes of memory, more than "
-                        "the %z that are allowed (max_memory; a smaller batch needs less)",
-                        st.name, total, limit);
+    if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
+        vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
+        return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
+                         "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
+    memset(&l, 0, sizeof l);
+    if (options) l.o = *options;
+    l.scratch.heap = &l.o.allocator;
+    l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
+    l.temporary.user = &l.scratch;
+    bad = vae__st_open(&l.st, bytes, size, name, &l.temporary, report);
+    if (!bad) bad = vae__load_desc(&l);
+    if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
-    if (!bad && model) {
-        bad = vae__st_blame(&st, vae__make(&d, o.memory, o.memory_size, borrowed, &m, &why), &why,
-                            report);
-        if (!bad) bad = vae__st_fill(&st, m, report);
-        if (bad) vae_destroy(m);
-        else *model = m;
-    }
-    vae__release(&temporary, line, line_size);
-    vae__st_close(&st, &temporary);
+    if (!bad && model) bad = vae__load_make(&l, model);
+    vae__release(&l.temporary, l.line, l.line_size);
+    vae__st_close(&l.st, &l.temporary);
     return bad;
 }
 
@@ -10917,7 +11023,7 @@ VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const cha
     if (!bad) bad = vae__open_write(&w, held, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);
-    return vae__close_write(&w, &m->report);
+    return vae__close_write(&w);
 }
 VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
     if (!m) return VAE_ERR_NULL;
@@ -10933,15 +11039,14 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
 VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
-                                     unsigned char **block, size_t *room, vae_report *report) {
-    unsigned char *more = (unsigned char *)vae__alloc(a, want);
+                                     unsigned char **block, size_t *room) {
+    unsigned char *more = (unsigned char *)vae__alloc_for(&r->from, a, want);
     size_t got = 0;
-    if (!more)
-        return vae__fail(report, VAE_ERR_MEMORY, "%s: out of memory for %z bytes", r->name, want);
+    if (!more) return VAE_ERR_MEMORY;
     if (r->at) memcpy(more, *block, r->at);
     vae__release(a, *block, *room);
     *block = more, *room = want;
-    return vae__read(r, more + r->at, want - r->at, &got, report);
+    return r->read(r, more + r->at, want - r->at, &got);
 }
 
 VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
@@ -10954,16 +11059,16 @@ VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *o
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
     memset(&o, 0, sizeof o);
     if (options) o = *options;
-    o.borrow = 0; /* the bytes go when this returns */
+    o.borrow = 0; /* the bytes are released before this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
     /* the header first: what is no model, or too large, is refused before all of it is read */
-    bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room, report);
+    bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room);
     head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
     head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
-    if (!bad) bad = vae__read_to(&r, head, &o.allocator, &bytes, &room, report);
+    if (!bad) bad = vae__read_to(&r, head, &o.allocator, &bytes, &room);
     if (!bad) bad = vae__load(bytes, r.at < head ? r.at : r.size, path, &o, &need, NULL, report);
-    if (!bad) bad = vae__read_to(&r, r.size, &o.allocator, &bytes, &room, report);
+    if (!bad) bad = vae__read_to(&r, r.size, &o.allocator, &bytes, &room);
     VAE__CLOSE(r.file);
     if (!bad) bad = vae__load(bytes, r.at, path, &o, NULL, model, report);
     vae__release(&o.allocator, bytes, room);
@@ -10977,7 +11082,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>io >>arena                 tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
@@ -10989,8 +11094,8 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 enum {
     VAE__GZ_IN = 65536,
     VAE__GZ_WINDOW = 32768,             /* how far back a match may lie */
-    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* fill of the output at which it is handed on */
-    VAE__GZ_PAD = 32,                   /* zeros behind the last byte, for reading ahead */
+    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* with so many bytes the output is handed on */
+    VAE__GZ_PAD = 32,                   /* zeros after the last byte, for reading ahead */
     VAE__GZ_LIT_BITS = 11,              /* first step of a table look-up */
     VAE__GZ_DIST_BITS = 9,
     /* A code longer than the first step shares its beginning with at least one other, and each
@@ -10999,7 +11104,7 @@ enum {
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
 };
 
-/* What comes next; in a raw deflate stream, without header and trailer. */
+/* What comes next. A raw deflate stream has no header and no trailer. */
 enum {
     VAE__GZ_HEADER, VAE__GZ_BLOCK, VAE__GZ_STORED, VAE__GZ_CODES, VAE__GZ_TRAILER, VAE__GZ_DONE
 };
@@ -11017,19 +11122,26 @@ enum {
     VAE__GZ_KIND = 7 << 12
 };
 
+/* Input as bits, the lowest of a byte first. */
+typedef struct vae__bits {
+    const unsigned char *in;
+    size_t at, end; /* the next byte; the end of the input with its padding */
+    uint64_t hold;  /* `count` bits that were read and not yet used, lowest first */
+    unsigned count;
+} vae__bits;
+
 typedef struct vae__gzip {
-    vae__reader *reader;
-    vae_report *report;
-    vae_status status;   /* of the first failure: all that is read after it is zero */
+    vae__reader reader;  /* of what is unpacked; first: its `read` casts back */
+    vae__reader *packed;
+    vae_status status;   /* the first failure: everything read after it is zero */
     int next, raw;       /* what comes next; raw: deflate alone */
-    int last;            /* the block at work is the last one */
+    int last;            /* this block is the last one */
     size_t left;         /* bytes of a stored block */
     uint64_t base;       /* offset in the file of in[0] */
-    uint64_t hold;       /* `bits` bits that were read and not yet used, lowest first */
-    unsigned bits;
-    int ended;           /* the reader has no more */
+    vae__bits b;
+    size_t real;         /* end of what was read, in `in` */
+    int ended;           /* `packed` has no more */
     int fixed;           /* the tables are those of a fixed block */
-    size_t at, real, end; /* in `in`: next byte, end of what was read, the same with padding */
     size_t pos, done;    /* in `out`: next byte, how much was handed on */
     uint32_t crc, length, head_crc; /* of this member's output, of its header */
     uint32_t crc_table[8][256];
@@ -11039,7 +11151,7 @@ typedef struct vae__gzip {
     unsigned char out[VAE__GZ_FULL + 320];
 } vae__gzip;
 
-/* Row k advances a byte that stands k bytes before the end, so eight bytes are one step. */
+/* Row k is for the byte k places before the last of a step of eight bytes. */
 VAE__PRIVATE void vae__crc_init(uint32_t table[8][256]) {
     uint32_t i, k, c;
     for (i = 0; i < 256; i++) {
@@ -11064,82 +11176,101 @@ VAE__PRIVATE uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsig
     return ~c;
 }
 
-/* Has more been used than there was? */
+/* The byte that the next bit is in. */
+VAE__PRIVATE size_t vae__gz_at(const vae__gzip *g) { return g->b.at - (g->b.count >> 3); }
+
+/* Whether more was used than there was. */
 VAE__PRIVATE int vae__gz_overrun(const vae__gzip *g) {
-    return g->ended && g->at - (g->bits >> 3) > g->real;
+    return g->ended && vae__gz_at(g) > g->real;
 }
 
-/* What is wrong, `back` bytes before the place reached. Running off the end comes first: the zeros
- * read there may look like any other fault. */
+/* Reports what is wrong `back` bytes before the current place. The end of the file has precedence:
+ * the zeros after it may look like any other fault. */
 VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
-    uint64_t at = g->base + g->at - (g->bits >> 3) - back;
+    uint64_t at = g->base + vae__gz_at(g) - back;
     if (g->status) return;
     if (vae__gz_overrun(g)) {
         at = g->base + g->real;
         problem = "the file is truncated in the middle of packed data";
     }
-    g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: %s", g->reader->name, at,
-                          problem);
+    g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: %s", at, problem);
 }
 
-/* Reads on. Once the reader has ended, zeros follow its last byte, more than reading ahead can
- * reach; so a second call after the end means that those were used. */
+/* Reads on. After the last byte of the file come zeros, more than reading ahead can reach; so a
+ * second call after the end means that zeros were used. */
 VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
-    size_t from = g->at - (g->bits >> 3), got = 0; /* bytes in `hold` may be given back */
+    const size_t from = vae__gz_at(g); /* whole bytes in `hold` may be given back */
+    size_t got = 0;
     if (g->ended) {
-        g->at = g->real + 1, g->bits = 0;
+        g->b.at = g->real + 1, g->b.count = 0;
         vae__gz_fail(g, 0, "");
         return;
     }
     memmove(g->in, g->in + from, g->real - from);
-    g->base += from, g->at -= from, g->real -= from;
-    g->status = vae__read(g->reader, g->in + g->real, VAE__GZ_IN - g->real, &got, g->report);
+    g->base += from, g->b.at -= from, g->real -= from;
+    g->status = g->packed->read(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
-    g->end = g->real + (g->ended ? VAE__GZ_PAD : 0);
+    g->b.end = g->real + (g->ended ? VAE__GZ_PAD : 0);
     if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
 }
 
-/* At least 56 bits in `hold`. Those above `bits` are right too, only not counted: the next refill
- * lays the same ones over them. Looks at 8 bytes and takes up to 7. */
-#define VAE__GZ_REFILL(in, at, hold, bits) \
-    do { \
-        (hold) |= ((uint64_t)vae__get_le32((in) + (at)) | \
-                   (uint64_t)vae__get_le32((in) + (at) + 4) << 32) << (bits); \
-        (at) += (63 - (bits)) >> 3; \
-        (bits) |= 56; \
-    } while (0)
-
-VAE__PRIVATE int vae__gz_need(vae__gzip *g, unsigned count) {
-    if (g->bits < count && g->end - g->at < 16) vae__gz_more(g);
-    if (g->bits < count && !g->status) VAE__GZ_REFILL(g->in, g->at, g->hold, g->bits);
-    return !g->status;
+/* At least 56 bits in `hold`. The bits above `count` are right too, only not counted: the next
+ * refill adds the same ones. Looks at 8 bytes and takes up to 7. */
+VAE__INLINE void vae__gz_refill(vae__bits *b) {
+    b->hold |= ((uint64_t)vae__get_le32(b->in + b->at) |
+                (uint64_t)vae__get_le32(b->in + b->at + 4) << 32) << b->count;
+    b->at += (63 - b->count) >> 3;
+    b->count |= 56;
 }
 
-/* The next `count` bits, at most 32. */
-VAE__PRIVATE uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
-    uint32_t u;
-    if (!vae__gz_need(g, count)) return 0;
-    u = (uint32_t)(g->hold & (((uint64_t)1 << count) - 1));
-    g->hold >>= count, g->bits -= count;
+/* The next bits, of those that are there; at most 32. */
+VAE__INLINE uint32_t vae__gz_take(vae__bits *b, unsigned count) {
+    const uint32_t u = (uint32_t)(b->hold & (((uint64_t)1 << count) - 1));
+    b->hold >>= count, b->count -= count;
     return u;
 }
 
-/* Gives whole bytes back and drops the rest of the one begun. */
-VAE__PRIVATE void vae__gz_align(vae__gzip *g) {
-    g->at -= g->bits >> 3;
-    g->hold = 0, g->bits = 0;
+/* The table entry of the next code. The first step of the look-up has `first` bits. */
+VAE__INLINE uint32_t vae__gz_symbol(vae__bits *b, const uint32_t *table, unsigned first) {
+    uint32_t e = table[b->hold & ((1u << first) - 1)];
+    if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
+        e = table[(e >> 16) + (b->hold >> first & (0x7FFFu >> first))];
+    (void)vae__gz_take(b, e & 15);
+    return e;
 }
 
-/* Bytes of a header or trailer: between vae__gz_align and the next bits; the lowest first. */
+/* A length or a distance: its base and the bits after the code. */
+VAE__INLINE size_t vae__gz_value(vae__bits *b, uint32_t e) {
+    return (e >> 16) + vae__gz_take(b, e >> 8 & 15);
+}
+
+VAE__PRIVATE int vae__gz_need(vae__gzip *g, unsigned count) {
+    if (g->b.count < count && g->b.end - g->b.at < 16) vae__gz_more(g);
+    if (g->b.count < count && !g->status) vae__gz_refill(&g->b);
+    return !g->status;
+}
+
+/* The next bits; 0 after a failure. */
+VAE__PRIVATE uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
+    return vae__gz_need(g, count) ? vae__gz_take(&g->b, count) : 0;
+}
+
+/* Gives whole bytes back and drops the rest of the current one. */
+VAE__PRIVATE void vae__gz_align(vae__gzip *g) {
+    g->b.at = vae__gz_at(g);
+    g->b.hold = 0, g->b.count = 0;
+}
+
+/* Bytes of a header or trailer, the lowest first; only after vae__gz_align. */
 VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     uint32_t u = 0;
     unsigned i;
     for (i = 0; i < count; i++) {
-        while (g->at >= g->real && !g->status) vae__gz_more(g);
+        while (g->b.at >= g->real && !g->status) vae__gz_more(g);
         if (g->status) return 0;
-        g->head_crc = vae__crc(g->crc_table, g->head_crc, g->in + g->at, 1);
-        u |= (uint32_t)g->in[g->at++] << 8 * i;
+        g->head_crc = vae__crc(g->crc_table, g->head_crc, g->in + g->b.at, 1);
+        u |= (uint32_t)g->in[g->b.at++] << 8 * i;
     }
     return u;
 }
@@ -11160,9 +11291,9 @@ VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
     return (base + (lits ? 3 : 1)) << 16 | VAE__GZ_BASE | extra << 8;
 }
 
-/* Turns code lengths into a look-up table whose first step has `bits` bits. 0 when they are no
- * prefix code, or an incomplete one: only a single code of one bit, or none at all, may be (a
- * block with one distance or without any). */
+/* Makes a look-up table out of code lengths; its first step has `bits` bits. 0 when they are no
+ * prefix code, or an incomplete one. Only a single code of one bit, or no code at all, may be
+ * incomplete: a block with one distance or none. */
 VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
                                const unsigned char *lens, size_t count) {
     unsigned number[16] = {0}, next[16], code = 0, len;
@@ -11211,14 +11342,13 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     if (lits > 286 || dists > 30) return "a deflate block has too many codes";
     memset(g->lens, 0, 19);
     for (i = 0; i < codes; i++) g->lens[order[i]] = (unsigned char)vae__gz_bits(g, 3);
-    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* not needed yet for its own */
+    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* a place that is free */
         return "a deflate block has a wrong table of code lengths";
     for (i = 0; i < lits + dists;) {
         uint32_t symbol, repeat = 1;
         unsigned char value;
-        if (!vae__gz_need(g, 14)) return NULL; /* 7 for a code, 7 behind it */
-        symbol = g->dist[g->hold & 127] >> 16;
-        (void)vae__gz_bits(g, g->dist[g->hold & 127] & 15);
+        if (!vae__gz_need(g, 14)) return NULL; /* 7 for a code, 7 after it */
+        symbol = vae__gz_symbol(&g->b, g->dist, 7) >> 16;
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
@@ -11249,37 +11379,40 @@ VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
     g->fixed = 1;
 }
 
-/* The symbols of a block, until it ends or the output is full. One round needs 48 bits at most:
- * 15 + 5 for a length, 15 + 13 for a distance; 56 are there. */
+/* Copies `length` bytes from `back` bytes before. May write 7 bytes too many: there is room, and
+ * they are overwritten. */
+VAE__INLINE void vae__gz_copy(unsigned char *to, size_t back, size_t length) {
+    const unsigned char *stop = to + length;
+    if (back >= 8) do memcpy(to, to - back, 8), to += 8; while (to < stop);
+    else if (back == 1) memset(to, to[-1], length);
+    else do *to = *(to - back); while (++to < stop);
+}
+
+/* The symbols of a block, until it ends or the output is full. A length and its distance need 48
+ * bits at most: 15 + 5 and 15 + 13. */
 VAE__PRIVATE void vae__gz_codes(vae__gzip *g) {
-    const uint32_t *lit = g->lit, *dist = g->dist;
-    const unsigned char *in = g->in;
+    const uint32_t *lit = g->lit, first = (1u << VAE__GZ_LIT_BITS) - 1;
+    vae__bits b = g->b; /* a copy, which the compiler keeps in registers */
     unsigned char *out = g->out;
-    uint64_t hold = g->hold;
-    size_t at = g->at, end = g->end, pos = g->pos;
-    unsigned bits = g->bits;
+    size_t pos = g->pos;
     const char *problem = NULL;
     while (pos <= VAE__GZ_FULL) {
-        uint32_t e;
         size_t length, back;
-        unsigned char *to, *stop;
+        uint32_t e;
         int n;
-        if (end - at < 16) {
-            g->hold = hold, g->bits = bits, g->at = at;
+        if (b.end - b.at < 16) {
+            g->b = b;
             vae__gz_more(g);
             if (g->status) return;
-            at = g->at, end = g->end;
+            b = g->b;
         }
-        VAE__GZ_REFILL(in, at, hold, bits);
-        e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
-        for (n = 0; n < 3 && !(e & VAE__GZ_KIND); n++) { /* 3 literals of 11 bits, then a look */
-            out[pos++] = (unsigned char)(e >> 16), hold >>= e & 15, bits -= e & 15;
-            e = lit[hold & ((1u << VAE__GZ_LIT_BITS) - 1)];
+        vae__gz_refill(&b);
+        for (n = 0; n < 3 && !((e = lit[b.hold & first]) & VAE__GZ_KIND); n++) {
+            (void)vae__gz_take(&b, e & 15);
+            out[pos++] = (unsigned char)(e >> 16);
         }
-        VAE__GZ_REFILL(in, at, hold, bits);
-        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
-            e = lit[(e >> 16) + (hold >> VAE__GZ_LIT_BITS & (0x7FFFu >> VAE__GZ_LIT_BITS))];
-        hold >>= e & 15, bits -= e & 15;
+        vae__gz_refill(&b);
+        e = vae__gz_symbol(&b, lit, VAE__GZ_LIT_BITS);
         if (!(e & VAE__GZ_KIND)) {
             out[pos++] = (unsigned char)(e >> 16);
             continue;
@@ -11289,47 +11422,33 @@ VAE__PRIVATE void vae__gz_codes(vae__gzip *g) {
             g->next = VAE__GZ_BLOCK;
             break;
         }
-        length = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
-        hold >>= e >> 8 & 15, bits -= e >> 8 & 15;
-        e = dist[hold & ((1u << VAE__GZ_DIST_BITS) - 1)];
-        if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
-            e = dist[(e >> 16) + (hold >> VAE__GZ_DIST_BITS & (0x7FFFu >> VAE__GZ_DIST_BITS))];
-        hold >>= e & 15, bits -= e & 15;
-        back = (e >> 16) + (size_t)(hold & (((uint32_t)1 << (e >> 8 & 15)) - 1));
-        hold >>= e >> 8 & 15, bits -= e >> 8 & 15;
+        length = vae__gz_value(&b, e);
+        e = vae__gz_symbol(&b, g->dist, VAE__GZ_DIST_BITS);
+        back = vae__gz_value(&b, e);
         if ((e & VAE__GZ_KIND) != VAE__GZ_BASE || back > pos) {
             problem = back > pos ? "a deflate block copies from before the first byte"
                                  : "a deflate block holds a wrong distance";
             break;
         }
-        to = out + pos, stop = to + length, pos += length;
-        if (back >= 8) { /* may write 7 bytes too many: there is room, and they are overwritten */
-            do memcpy(to, to - back, 8), to += 8; while (to < stop);
-        } else if (back == 1) {
-            memset(to, to[-1], length);
-        } else {
-            do *to = *(to - back); while (++to < stop);
-        }
+        vae__gz_copy(out + pos, back, length);
+        pos += length;
     }
-    g->hold = hold, g->bits = bits, g->at = at, g->pos = pos;
+    g->b = b, g->pos = pos;
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
 VAE__PRIVATE void vae__gz_stored(vae__gzip *g) {
     while (g->left && g->pos <= VAE__GZ_FULL && !g->status) {
-        if (g->at >= g->real) {
-            vae__gz_more(g);
-        } else {
-            const size_t run = vae__min(vae__min(g->left, g->real - g->at),
-                                        sizeof g->out - g->pos);
-            memcpy(g->out + g->pos, g->in + g->at, run);
-            g->pos += run, g->at += run, g->left -= run;
-        }
+        const size_t there = g->b.at < g->real ? g->real - g->b.at : 0;
+        const size_t run = vae__min(vae__min(g->left, there), sizeof g->out - g->pos);
+        memcpy(g->out + g->pos, g->in + g->b.at, run);
+        g->pos += run, g->b.at += run, g->left -= run;
+        if (!there) vae__gz_more(g);
     }
     if (!g->left) g->next = VAE__GZ_BLOCK;
 }
 
-/* The head of the next block, or the whole byte behind the last one. */
+/* The head of the next block; after the last one, what follows the blocks. */
 VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
     const char *problem = NULL;
     uint32_t type;
@@ -11377,7 +11496,6 @@ VAE__PRIVATE void vae__gz_header(vae__gzip *g) {
 
 VAE__PRIVATE void vae__gz_trailer(vae__gzip *g) {
     unsigned char is[8], want[8];
-    char text[2][3 * 4];
     uint32_t i;
     for (i = 0; i < 8; i++) {
         is[i] = (unsigned char)vae__gz_bytes(g, 1);
@@ -11385,30 +11503,29 @@ VAE__PRIVATE void vae__gz_trailer(vae__gzip *g) {
     }
     for (i = 0; i < 8 && !g->status; i += 4)
         if (memcmp(is + i, want + i, 4))
-            g->status = vae__fail(g->report, VAE_ERR_FORMAT, "%s: byte %u: the gzip %s is %s, but "
-                                  "the data give %s", g->reader->name, g->base + g->at - 8 + i,
-                                  i ? "length" : "CRC", vae__hex(text[0], is + i, 4),
-                                  vae__hex(text[1], want + i, 4));
+            g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: the gzip %s is "
+                                     "%h, but the data give %h", g->base + g->b.at - 8 + i,
+                                     i ? "length" : "CRC", is + i, (size_t)4, want + i, (size_t)4);
     i = 0; /* zeros up to the end are padding, as gzip takes it; nothing may follow them */
-    while (!g->status && (g->at < g->real || !g->ended)) {
-        if (g->at >= g->real) vae__gz_more(g);
-        else if (!g->in[g->at]) g->at++, i = 1;
+    while (!g->status && (g->b.at < g->real || !g->ended)) {
+        if (g->b.at >= g->real) vae__gz_more(g);
+        else if (!g->in[g->b.at]) g->b.at++, i = 1;
         else break;
     }
-    if (i && g->at < g->real)
-        vae__gz_fail(g, 0, "expected zeros up to the end behind the last gzip member, found "
+    if (i && g->b.at < g->real)
+        vae__gz_fail(g, 0, "expected zeros up to the end after the last gzip member, found "
                      "trailing bytes");
-    g->next = g->at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
+    g->next = g->b.at < g->real ? VAE__GZ_HEADER : VAE__GZ_DONE;
 }
 
-/* Unpacks `want` bytes; `got` is less only at the end. */
-VAE__PRIVATE vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t *got) {
+VAE__PRIVATE vae_status vae__gz_read(vae__reader *r, void *to, size_t want, size_t *got) {
+    vae__gzip *g = (vae__gzip *)r;
     for (*got = 0;;) {
         const size_t run = vae__min(want - *got, g->pos - g->done);
         if (run) memcpy((unsigned char *)to + *got, g->out + g->done, run);
         *got += run, g->done += run;
         if (*got == want || g->status || g->next == VAE__GZ_DONE) return g->status;
-        if (g->pos > 2 * VAE__GZ_WINDOW) { /* all is handed on: keep what a match can reach */
+        if (g->pos > 2 * VAE__GZ_WINDOW) { /* everything is handed on: keep the window */
             memmove(g->out, g->out + g->pos - VAE__GZ_WINDOW, VAE__GZ_WINDOW);
             g->pos = g->done = VAE__GZ_WINDOW;
         }
@@ -11425,21 +11542,20 @@ VAE__PRIVATE vae_status vae__gz_read(vae__gzip *g, void *to, size_t want, size_t
     }
 }
 
-/* A reader of what is packed in another; `begin` holds the `count` bytes that were read of it
- * already. NULL when there is no memory. */
-VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *reader, const unsigned char *begin, size_t count,
-                                     int raw, const vae_allocator *allocator, vae_report *report) {
-    vae__gzip *g = (vae__gzip *)vae__alloc(allocator, sizeof(vae__gzip));
-    if (!g) {
-        (void)vae__fail(report, VAE_ERR_MEMORY, "%s: no memory for unpacking: %z bytes",
-                        reader->name, sizeof(vae__gzip));
-        return NULL;
-    }
+/* A reader of what is packed in another; `begin` holds the `count` bytes already read from it. NULL
+ * when there is no memory. */
+VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *begin, size_t count,
+                                     int raw, const vae_allocator *allocator) {
+    vae__gzip *g = (vae__gzip *)vae__alloc_for(&packed->from, allocator, sizeof(vae__gzip));
+    if (!g) return NULL;
     memset(g, 0, offsetof(vae__gzip, in));
-    g->reader = reader, g->report = report;
+    g->reader = vae__reader_of(NULL, SIZE_MAX, NULL, NULL);
+    g->reader.read = vae__gz_read;
+    g->reader.from = packed->from, g->reader.of = " of the unpacked data";
+    g->packed = packed;
     g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
     if (count) memcpy(g->in, begin, count);
-    g->real = g->end = count;
+    g->b.in = g->in, g->real = g->b.end = count;
     vae__crc_init(g->crc_table);
     return g;
 }
@@ -11488,100 +11604,98 @@ VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
         }
 }
 
-/* An IDX file on its way in. */
-typedef struct vae__idx {
-    vae__reader *reader;
-    vae__gzip *gzip;   /* NULL: a plain file */
-    const char *where; /* offsets are of the file, or of what it unpacks to */
-    vae_data data;
-    vae_report *report;
-} vae__idx;
-
-VAE__PRIVATE vae_status vae__idx_read(vae__idx *x, void *to, size_t want, size_t *got) {
-    return x->gzip ? vae__gz_read(x->gzip, to, want, got)
-                   : vae__read(x->reader, to, want, got, x->report);
-}
-
-VAE__PRIVATE vae_status vae__idx_short(const vae__idx *x, size_t place, size_t have, size_t want,
-                                       const char *what) {
-    return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %z%s: expected %z bytes of %s, the file "
-                     "is truncated: %z are missing", x->reader->name, place + have, x->where, want,
-                     what, want - have);
+VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size_t have,
+                                       size_t want, const char *what) {
+    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %z%s: expected %z bytes of %s, the file "
+                        "is truncated: %z are missing", place + have, in->of, want, what,
+                        want - have);
 }
 
 /* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
-VAE__PRIVATE vae_status vae__idx_part(vae__idx *x, void *to, size_t place, size_t have, size_t want,
-                                      const char *what) {
+VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
+                                      size_t want, const char *what) {
     size_t got = 0;
-    vae_status bad = vae__idx_read(x, (unsigned char *)to + have, want - have, &got);
-    return bad || have + got == want ? bad : vae__idx_short(x, place, have + got, want, what);
+    vae_status bad = in->read(in, (unsigned char *)to + have, want - have, &got);
+    return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
-/* All of the file. Nothing is allocated for what cannot come. */
-VAE__PRIVATE vae_status vae__idx_load(vae__idx *x) {
-    unsigned char head[4 + 4 * VAE_MAX_RANK], extra;
-    char text[3 * sizeof head];
-    const char *name = x->reader->name, *problem;
-    const size_t size = x->reader->size;
-    size_t have = 0, need = 4, total = 0, rest, i;
-    vae_data *d = &x->data;
-    vae_status bad = vae__read(x->reader, head, 4, &have, x->report);
-    if (bad) return bad;
-    if (have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
-        x->gzip = vae__gz_open(x->reader, head, have, 0, &d->allocator, x->report);
-        if (!x->gzip) return VAE_ERR_MEMORY;
-        x->where = " of the unpacked data", have = 0;
-    }
-    bad = vae__idx_part(x, head, 0, have, need, "an IDX header");
+enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
+
+/* The header, of which `have` bytes are there: its length and that of the data. */
+VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
+                                      size_t have, vae_data *d, size_t *length, size_t *total) {
+    const char *problem;
+    size_t need = 4, i;
+    vae_status bad = vae__idx_part(in, head, 0, have, need, "an IDX header");
     if (bad) return bad;
     if (head[0] || head[1])
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 0%s: expected an IDX file (00 00 "
-                         "type rank)%s, found %s", name, x->where,
-                         x->gzip ? "" : " or gzip (1f 8b)", vae__hex(text, head, 4));
+        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
+                            "rank)%s, found %h", in->of, *in->of ? "" : " or gzip (1f 8b)", head,
+                            need);
+    *total = 0;
     problem = vae__kind_problem(head[2], head[3]);
     if (!problem) {
         need += 4 * (size_t)head[3];
-        bad = vae__idx_part(x, head, 0, 4, need, "an IDX header");
+        bad = vae__idx_part(in, head, 0, 4, need, "an IDX header");
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
         for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
-        total = vae__data_shape(d, &problem);
+        *total = vae__data_shape(d, &problem);
     }
-    if (!total)
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte %d%s: the IDX header %s has %s",
-                         name, need == 4 ? 2 : 4, x->where, vae__hex(text, head, need), problem);
-    rest = size == SIZE_MAX || x->gzip ? SIZE_MAX : size > need ? size - need : 0;
-    if (x->gzip && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail(x->report, VAE_ERR_FORMAT, "%s: byte 4%s: the IDX header asks for %z "
-                         "bytes, more than a gzip file of %z bytes can hold", name, x->where,
-                         total, size);
-    if (rest < total) return vae__idx_short(x, need, rest, total, "data");
-    d->block = vae__alloc(&d->allocator, total);
-    if (!d->block)
-        return vae__fail(x->report, VAE_ERR_MEMORY, "%s: no memory for its %z bytes", name, total);
+    *length = need;
+    if (*total) return VAE_OK;
+    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
+                        need == 4 ? 2 : 4, in->of, head, need, problem);
+}
+
+/* The data after the header. `size` is that of the file, packed or not. Nothing is allocated for
+ * what the file cannot hold. */
+VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
+                                      vae_data *d) {
+    const int packed = *in->of != 0;
+    const size_t rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
+    unsigned char extra;
+    size_t more = 0;
+    vae_status bad;
+    if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
+        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
+                            " more than a gzip file of %z bytes can hold", in->of, total, size);
+    if (rest < total) return vae__idx_short(in, need, rest, total, "data");
+    d->block = vae__alloc_for(&in->from, &d->allocator, total);
+    if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
-    bad = vae__idx_part(x, d->block, need, 0, total, "data");
-    if (!bad) bad = vae__idx_read(x, &extra, 1, &have);
-    if (!bad && have)
-        bad = vae__fail(x->report, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
-                        "%s: byte %z%s: expected the end after %z bytes of data, found trailing "
-                        "bytes" : "%s: byte %z%s: expected the end after %z bytes of data, found "
-                        "%z trailing bytes", name, need + total, x->where, total, rest - total);
-    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
+    bad = vae__idx_part(in, d->block, need, 0, total, "data");
+    if (!bad) bad = in->read(in, &extra, 1, &more);
+    if (!bad && more)
+        bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
+                           "byte %z%s: expected the end after %z bytes of data, found trailing "
+                           "bytes" : "byte %z%s: expected the end after %z bytes of data, found %z "
+                           "trailing bytes", need + total, in->of, total, rest - total);
+    if (!bad)
+        vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width((int)d->type));
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__data_from(vae__reader *reader, const vae_allocator *allocator,
-                                       vae_data *data, vae_report *report) {
-    vae__idx x;
-    vae_status bad;
-    memset(&x, 0, sizeof x);
-    if (allocator) x.data.allocator = *allocator;
-    x.reader = reader, x.where = "", x.report = report;
-    bad = vae__idx_load(&x);
-    vae__release(&x.data.allocator, x.gzip, sizeof(vae__gzip));
-    if (!bad) *data = x.data;
-    else vae__release(&x.data.allocator, x.data.block, x.data.block_size);
+VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *allocator,
+                                       vae_data *data) {
+    unsigned char head[VAE__IDX_HEAD];
+    vae__reader *in = file;
+    vae__gzip *g = NULL;
+    vae_data d;
+    size_t have = 0, need = 0, total = 0;
+    vae_status bad = file->read(file, head, 4, &have);
+    memset(&d, 0, sizeof d);
+    if (allocator) d.allocator = *allocator;
+    if (!bad && have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {
+        g = vae__gz_open(file, head, have, 0, &d.allocator);
+        if (!g) return VAE_ERR_MEMORY;
+        in = &g->reader, have = 0;
+    }
+    if (!bad) bad = vae__idx_head(in, head, have, &d, &need, &total);
+    if (!bad) bad = vae__idx_data(in, file->size, need, total, &d);
+    vae__release(&d.allocator, g, sizeof(vae__gzip));
+    if (!bad) *data = d;
+    else vae__release(&d.allocator, d.block, d.block_size);
     return bad;
 }
 
@@ -11590,34 +11704,33 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *reader, const vae_allocator 
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report) {
-    vae__reader reader = vae__read_block(bytes, size, name);
+    vae__reader reader = vae__reader_of(bytes, size, name, report);
     if (!bytes || !data)
         return vae__fail(report, VAE_ERR_NULL, "vae_data_from_memory: %s is NULL",
                          bytes ? "data" : "bytes");
-    return vae__data_from(&reader, allocator, data, report);
+    return vae__data_from(&reader, allocator, data);
 }
 
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report) {
-    vae__reader reader = vae__read_block(bytes, size, name);
+    vae__reader reader = vae__reader_of(bytes, size, name, report);
     vae__gzip *g;
     vae_status bad;
     unsigned char extra;
     size_t got = 0, more = 0;
     if (!bytes || (!out && out_size))
         return vae__fail(report, VAE_ERR_NULL, "vae_inflate: %s is NULL", bytes ? "out" : "bytes");
-    g = vae__gz_open(&reader, NULL, 0, 1, allocator, report);
+    g = vae__gz_open(&reader, NULL, 0, 1, allocator);
     if (!g) return VAE_ERR_MEMORY;
-    bad = vae__gz_read(g, out, out_size, &got);
-    if (!bad) bad = vae__gz_read(g, &extra, 1, &more);
+    bad = vae__gz_read(&g->reader, out, out_size, &got);
+    if (!bad) bad = vae__gz_read(&g->reader, &extra, 1, &more);
     if (!bad && more)
-        bad = vae__fail(report, VAE_ERR_SIZE, "%s: unpacks to more than %z bytes", reader.name,
-                        out_size);
+        bad = vae__fail_in(&reader.from, VAE_ERR_SIZE, "unpacks to more than %z bytes", out_size);
     if (!bad && got < out_size)
-        bad = vae__fail(report, VAE_ERR_FORMAT, "%s: unpacks to %z bytes instead of %z",
-                        reader.name, got, out_size);
-    if (!bad && used) *used = (size_t)(g->base + g->at);
+        bad = vae__fail_in(&reader.from, VAE_ERR_FORMAT, "unpacks to %z bytes instead of %z", got,
+                           out_size);
+    if (!bad && used) *used = (size_t)(g->base + g->b.at);
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
 }
@@ -11750,13 +11863,13 @@ VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocato
                          path ? "data" : "path");
     bad = vae__open_read(&reader, path, 0, report);
     if (bad) return bad;
-    bad = vae__data_from(&reader, allocator, data, report);
+    bad = vae__data_from(&reader, allocator, data);
     VAE__CLOSE(reader.file);
     return bad;
 }
 
 VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_report *report) {
-    unsigned char head[4 + 4 * VAE_MAX_RANK] = {0}, chunk[4096];
+    unsigned char head[VAE__IDX_HEAD] = {0}, chunk[4096];
     vae__writer writer;
     vae_data d;
     const char *problem = NULL;
@@ -11784,7 +11897,7 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
         vae__swap(chunk, n / width, width);
         vae__put(&writer.sink, chunk, n);
     }
-    return vae__close_write(&writer, report);
+    return vae__close_write(&writer);
 }
 
 #endif /* VAE_NO_STDIO */

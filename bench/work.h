@@ -28,7 +28,7 @@ RACE_FN work work_of(vae *m) {
     for (n = 0; n < 2; n++) {
         const vae__net *net = n ? &m->dec : &m->enc;
         for (i = 0; i < net->count; i++) {
-            const vae__op *op = &net->ops[i];
+            const vae__op *op = &m->ops[net->first + i];
             const vae__slot *weight = &m->tensors[op->tensor];
             /* a window's weight is used at each pixel of the smaller image */
             const size_t in = op->in.h * op->in.w, out = op->out.h * op->out.w;

@@ -26,6 +26,12 @@
 #include "test_io.c"
 #include "test_safetensors.c"
 #include "test_objectives.c"
+#include "test_iwae.c"
+#include "test_labels.c"
+#include "test_stopping.c"
+#include "test_penalties.c"
+#include "test_codes.c"
+#include "test_linear.c"
 #include "test_data.c"
 #include "test_shapes.c"
 #include "test_images.c"
@@ -59,6 +65,12 @@ int main(int argc, char **argv) {
     ROOM(io);
     ROOM(safetensors);
     ROOM(objectives);
+    ROOM(iwae);
+    ROOM(labels);
+    ROOM(stopping);
+    ROOM(penalties);
+    ROOM(codes);
+    ROOM(linear);
     ROOM(data);
     ROOM(shapes);
     ROOM(images);

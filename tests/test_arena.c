@@ -125,7 +125,7 @@ TEST(sizes_beyond_the_address_space_are_refused_even_when_only_counting) {
     vae__push(&a, (size_t)PTRDIFF_MAX / 2, 1);
     CHECK(a.failed);
     memset(&a, 0, sizeof a);
-    vae__push_floats(&a, SIZE_MAX / 4 + 2); /* 4 x this wraps to a small number */
+    (void)vae__push(&a, SIZE_MAX / 4 + 2, sizeof(float)); /* 4 x this wraps to a small number */
     CHECK(a.failed);
 }
 
@@ -146,16 +146,16 @@ TEST(a_mark_gives_scratch_back_and_the_high_water_stays) {
     vae__arena a;
     size_t mark;
     memset(&a, 0, sizeof a);
-    vae__push_floats(&a, 10);
+    (void)vae__push(&a, 10, sizeof(float));
     mark = vae__mark(&a);
     CHECK_EQ(mark, 64);
-    vae__push_rows(&a, 3, 100);
+    (void)vae__push(&a, 3, 100 * sizeof(float));
     CHECK_EQ(a.used, 64 + 1216);
     CHECK_EQ(a.high, 64 + 1216);
     vae__reset(&a, mark);
     CHECK_EQ(a.used, 64);
     CHECK_EQ(a.high, 64 + 1216);
-    vae__push_floats(&a, 1);
+    (void)vae__push(&a, 1, sizeof(float));
     CHECK_EQ(a.used, 128);
     CHECK_EQ(a.high, 64 + 1216);
 }

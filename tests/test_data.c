@@ -360,7 +360,7 @@ TEST(load_reports_each_allocation_that_fails) {
         status = vae_data_from_memory(data_gz_fixed, sizeof data_gz_fixed, "x", &a, &d, &r);
         if (k < 3) {
             CHECK_STATUS(status, VAE_ERR_MEMORY);
-            CHECK_SAYS(r, "no memory");
+            CHECK_SAYS(r, "out of memory");
         } else { /* two requests are all there are */
             CHECK_STATUS(status, VAE_OK);
             CHECK_EQ(c.requests, 2);
@@ -691,7 +691,7 @@ TEST(a_file_that_grows_or_shrinks_while_it_is_read_is_refused) {
         CHECK_STATUS(vae__open_read(&reader, DATA_FILE, 0, &r), VAE_OK);
         CHECK_EQ(reader.size, list[i].after);
         reader.size = list[i].before;
-        CHECK_STATUS(vae__data_from(&reader, NULL, &d, &r),
+        CHECK_STATUS(vae__data_from(&reader, NULL, &d),
                      list[i].says ? VAE_ERR_FORMAT : VAE_OK);
         if (list[i].says) CHECK_SAYS(r, list[i].says);
         else vae_data_free(&d);
@@ -1076,7 +1076,7 @@ TEST(inflate_refuses_what_it_cannot_do) {
     CHECK_STATUS(vae_inflate(none, 0, NULL, NULL, out, 4, NULL, &r), VAE_ERR_FORMAT);
     c.fail_at = 1;
     CHECK_STATUS(vae_inflate(none, 2, "x", &a, out, 0, NULL, &r), VAE_ERR_MEMORY);
-    CHECK_SAYS(r, "no memory");
+    CHECK_SAYS(r, "out of memory");
     CHECK_STATUS(vae_inflate(none, 2, "x", &a, out, 0, NULL, &r), VAE_OK);
     CHECK(c.largest <= 210000);
     CHECK_EQ(c.blocks, 0);

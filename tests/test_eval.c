@@ -1,4 +1,5 @@
 /* >>eval: encode, decode, sample, score. */
+#include "models.h"
 
 /* The same figures whether rows come alone, in odd portions or all at once. */
 TEST(results_do_not_depend_on_the_size_of_the_batch) {

@@ -1,5 +1,6 @@
 /* The golden runs: their hashes are the same for every instruction set, compiler, flag set and byte
  * order, and move only on purpose. tests/golden.txt holds them for scripts. */
+#include "models.h"
 static const uint64_t golden[3] = {0x91f4cdf46c362df2u, 0x1843809526c56af7u,
                                   0x00bb1e05f3305e42u};
 

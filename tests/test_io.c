@@ -1,4 +1,5 @@
 /* >>io: model files. Files of the tests lie in one folder under TMPDIR and are removed. */
+#include "models.h"
 #include <limits.h>
 #include <time.h>
 #if defined(__unix__)
@@ -19,24 +20,6 @@ static const char *temp_path(const char *name) {
     }
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
-}
-
-/* A model a few steps into training, and its file in memory (free it). */
-static vae *trained_model(const vae_desc *d) {
-    float x[8 * 30];
-    vae *m = NULL;
-    int i;
-    small_images(x, 8, 30);
-    CHECK_STATUS(vae_create(d, &m, NULL), VAE_OK);
-    for (i = 0; i < 3; i++) CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
-    return m;
-}
-static unsigned char *file_of(vae *m, int flags, size_t *size) {
-    unsigned char *bytes;
-    CHECK_STATUS(vae_save_size(m, flags, size), VAE_OK);
-    bytes = (unsigned char *)malloc(*size);
-    CHECK_STATUS(vae_save_memory(m, flags, bytes, *size), VAE_OK);
-    return bytes;
 }
 
 TEST(a_model_file_keeps_every_setting_and_every_bit) {
@@ -216,19 +199,6 @@ TEST(a_flipped_bit_is_found_or_harmless) {
     }
     free(bytes);
     vae_destroy(m);
-}
-
-/* Replaces the first `from` in the header by `to`, of the same length. */
-static void patch(unsigned char *bytes, size_t size, const char *from, const char *to) {
-    const size_t n = strlen(from);
-    size_t i;
-    for (i = 0; i + n <= size; i++) {
-        if (!memcmp(bytes + i, from, n)) {
-            memcpy(bytes + i, to, n);
-            return;
-        }
-    }
-    CHECK(!"the text to patch is there");
 }
 
 TEST(files_of_another_making_are_refused_with_the_reason) {
@@ -516,7 +486,7 @@ TEST(two_writers_of_one_path_do_not_mix_and_the_second_is_told_who_is_first) {
     vae__putf(&w.sink, "whole");
     CHECK(child_is_refused(path, who));
     CHECK_STATUS(vae_file_save(path, "x", 1, &r), VAE_ERR_OPEN); /* as a second thread would be */
-    CHECK_STATUS(vae__close_write(&w, NULL), VAE_OK);
+    CHECK_STATUS(vae__close_write(&w), VAE_OK);
     CHECK(file_holds(path, "whole"));
     CHECK_EQ(beside(path), 0);
 

@@ -1,6 +1,6 @@
 /* Architecture strings: what they mean, how they are spelled back, what is said about a bad one;
  * and the tensors that come of them. */
-#include "reference.h"
+#include "models.h"
 
 static vae_desc layers_desc(const char *input, const char *encoder, const char *decoder) {
     vae_desc d;
@@ -528,7 +528,7 @@ static uint64_t layers_conv_case(const layers_conv *l, int turned, vae_isa isa) 
     if (l->pad >= 0) sprintf(text + strlen(text), " pad %d", l->pad);
     m = layers_model(l->input, text, "", isa);
     if (!m) return 0;
-    op = &m->enc.ops[0];
+    op = &m->ops[0];
     CHECK_EQ(op->out.h, layers_size(turned, (long)op->in.h, l->kh, l->stride, l->pad, &by));
     CHECK_EQ(op->out.w, layers_size(turned, (long)op->in.w, l->kw, l->stride, l->pad, &bx));
     CHECK_EQ(op->out.c, l->n);
@@ -644,7 +644,7 @@ TEST(convt_is_the_backward_pass_of_conv_bit_for_bit) {
             a = layers_model(pairs[i].big, conv, "", k->isa);
             b = layers_model(pairs[i].small, convt, "", k->isa);
             if (a && b) {
-                const vae__op *p = a->enc.ops, *q = b->enc.ops;
+                const vae__op *p = a->ops, *q = b->ops;
                 const vae__walk c = vae__train_walk(a, LAYERS_ROWS, 1);
                 const size_t n_big = LAYERS_ROWS * p->in.dim, n_small = LAYERS_ROWS * q->in.dim;
                 const size_t n = a->tensors[0].count;
@@ -704,7 +704,7 @@ TEST(pools_and_upsampling_match_naive_loops_and_the_first_of_equals_gets_the_gra
                 sprintf(text, "%s %d", names[kind], (int)n);
                 m = layers_model(sizes[i].input, text, "", k->isa);
                 if (!m) return;
-                op = &m->enc.ops[0], s = ahead ? &op->in : &op->out; /* the small image */
+                op = &m->ops[0], s = ahead ? &op->in : &op->out; /* the small image */
                 CHECK_EQ(op->out.h, ahead ? op->in.h * n : op->in.h / n);
                 CHECK_EQ(op->out.w, ahead ? op->in.w * n : op->in.w / n);
                 CHECK_EQ(op->out.c, op->in.c);
@@ -756,11 +756,11 @@ TEST(reshape_and_flatten_pass_numbers) {
     if (m) {
         layers_pass(m, x, 2);
         for (i = 0; i < 4; i++) {
-            const vae__op *op = &m->enc.ops[i];
+            const vae__op *op = &m->ops[i];
             CHECK(op->out.h == shapes[i][0] && op->out.w == shapes[i][1] &&
                   op->out.c == shapes[i][2] && op->out.dim == 30);
             layers_equal("forward", 60, op->y, x);
-            layers_equal("backward", 60, op->dy, m->enc.ops[3].dy);
+            layers_equal("backward", 60, op->dy, m->ops[3].dy);
         }
     }
     vae_destroy(m);
@@ -770,7 +770,7 @@ TEST(reshape_and_flatten_pass_numbers) {
 enum { LAYERS_RES = 6 };
 /* y = x + g(x + tanh'ed inner group), as the string of the next test says. */
 static void layers_res(const vae *m, const double *x, double *y) {
-    const vae__op *o = m->enc.ops;
+    const vae__op *o = m->ops;
     double *w = layers_doubles(m->w, m->parameters), a[7], b[7], t[7];
     size_t i;
     ref_dense_fwd(1, LAYERS_RES, 7, x, w + o[1].weights, w + o[1].weights + 42, a);
@@ -801,11 +801,11 @@ TEST(a_group_adds_its_input_also_inside_another_group) {
         if (!m) return;
         CHECK_EQ(m->enc.count, 9);
         layers_pass(m, x, 6);
-        end = &m->enc.ops[7];
+        end = &m->ops[7];
         ref_fill_normal(&state, end->dy, 6 * LAYERS_RES, 1);
         layers_same_bits(k, vae__hash_floats(VAE__FNV, end->y, 6 * LAYERS_RES), &portable);
         c = vae__train_walk(m, 6, 1);
-        vae__net_bwd(&c, &m->enc, 2 * 8, 0, x, dx);
+        vae__ops_bwd(&c, m->ops, 2 * 8, 0, 0, x, dx);
         for (r = 0; r < 6; r++) {
             double in[LAYERS_RES], y[LAYERS_RES], more[LAYERS_RES], less[LAYERS_RES];
             for (i = 0; i < LAYERS_RES; i++) in[i] = (double)x[r * LAYERS_RES + i];
@@ -882,7 +882,7 @@ TEST(norms_match_the_double_formulas_forward_and_backward) {
             float *x, *w, *g;
             double *x64, *dy, *y, *dx, *dgain, *dbias, mean, variance;
             if (!m) return;
-            op = &m->enc.ops[1];
+            op = &m->ops[1];
             n = 6 * op->in.dim, c = op->in.c;
             w = m->w + op->weights, g = m->g + op->weights;
             x = layers_normals(&state, n);
@@ -912,12 +912,12 @@ TEST(norms_match_the_double_formulas_forward_and_backward) {
             /* x - mean keeps 24 bits of x, which is at most some 100 deviations from 0 (of channel
              * 0, by 0.1 wide, at most 5); gradients relative to their largest */
             layers_near(cases[i].encoder, n, op->y, y, NULL, 2e-5);
-            layers_near("dx", n, m->enc.ops[0].dy, dx, NULL, 2e-5 * variance);
+            layers_near("dx", n, m->ops[0].dy, dx, NULL, 2e-5 * variance);
             for (t = 0; t < 2; t++)
                 layers_near(t ? "dbias" : "dgain", c, g + t * c, t ? dbias : dgain, NULL,
                             1e-6 * (double)(n / c) * mean);
             hash = vae__hash_floats(hash, op->y, n);
-            hash = vae__hash_floats(hash, m->enc.ops[0].dy, n);
+            hash = vae__hash_floats(hash, m->ops[0].dy, n);
             layers_same_bits(k, vae__hash_floats(hash, g, 2 * c), &portable);
             free(x), free(x64), free(dy), free(y), free(dx), free(dgain), free(dbias);
             vae_destroy(m);
@@ -938,7 +938,7 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
         double mean[5] = {0, 0, 0, 0, 0}, variance[5] = {1, 1, 1, 1, 1}; /* where it starts */
         size_t i, j, step, rows;
         if (!m) return;
-        op = &m->enc.ops[1];
+        op = &m->ops[1];
         w = m->w + op->weights;
         for (step = 0; step < 4; step++) {
             rows = step == 2 ? 1 : step == 3 ? 4 : 6; /* smaller batches too */
@@ -1213,7 +1213,7 @@ TEST(dropout_and_noise_are_addressed_by_layer_step_image_and_draw_and_off_in_eva
         if (!m) break;
         m->step = 7;
         for (n = 0; n < sizeof cases / sizeof cases[0]; n++) {
-            const vae__op *op = (cases[n].decoder ? m->dec.ops : m->enc.ops) + cases[n].op;
+            const vae__op *op = m->ops + (cases[n].decoder ? m->dec.first : 0) + cases[n].op;
             const size_t draws = cases[n].decoder ? 2 : 1;
             const double p = cases[n].p;
             const float scale = (float)(1 / (1 - p));
@@ -1268,7 +1268,7 @@ TEST(dropout_drops_its_part_and_keeps_the_mean) {
             float *x = ref_floats(60000), *y = ref_floats(60000);
             const vae__walk c = vae__train_walk(m, 6, 1);
             for (j = 0; j < 60000; j++) x[j] = 1;
-            m->enc.ops[0].layer->fwd(&c, &m->enc.ops[0], m->w, x, y);
+            m->ops[0].layer->fwd(&c, &m->ops[0], m->w, x, y);
             for (j = 0; j < 60000; j++) zeros += y[j] == 0, sum += (double)y[j];
             CHECK_NEAR(zeros / 60000, parts[i], 5 * sqrt(parts[i] * (1 - parts[i]) / 60000));
             CHECK_NEAR(sum / 60000, 1, 5 * sqrt(parts[i] / (1 - parts[i]) / 60000));
@@ -1348,7 +1348,7 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
             d.head = (vae_head)head, d.latent = LATENT, d.isa = k->isa;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             if (!m) return;
-            op = &m->enc.ops[m->enc.count - 1];
+            op = &m->ops[m->enc.count - 1];
             c = vae__train_walk(m, ROWS, 1);
             for (i = 0; i < N; i++) { /* away from the kink, on both sides */
                 x[i] = (float)ref_uniform(&state, 0.05, 6);

@@ -1,5 +1,6 @@
 /* >>shim, elementary functions: error bounds over all floats, special values, equal bits on every
  * instruction set, tails, and the portable fused multiply-add. */
+#include "test.h"
 
 static int math_is_nan(uint32_t u) { return (u & 0x7fffffffu) > 0x7f800000u; }
 static uint32_t math_bits(float x) { /* one NaN for all */

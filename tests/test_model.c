@@ -1,53 +1,5 @@
 /* >>model: descriptions, memory, initial weights. */
-
-/* An allocator that counts, can fail at the n-th call, and checks the sizes given back. */
-typedef struct counting {
-    size_t live, calls, fail_at; /* fail_at 0: never; else that call and all after it */
-    size_t most;                 /* refuses more bytes than this at once; 0: never */
-} counting;
-static void *counting_alloc(size_t size, void *user) {
-    counting *c = (counting *)user;
-    size_t *p;
-    if (++c->calls >= c->fail_at && c->fail_at) return NULL;
-    if (c->most && size > c->most) return NULL;
-    p = (size_t *)malloc(size + 16);
-    p[0] = size;
-    c->live += size;
-    return (char *)p + 16;
-}
-static void counting_release(void *ptr, size_t size, void *user) {
-    size_t *p = (size_t *)(void *)((char *)ptr - 16);
-    CHECK_EQ(p[0], size);
-    ((counting *)user)->live -= size;
-    free(p);
-}
-static vae_allocator counting_allocator(counting *c) {
-    vae_allocator a;
-    memset(c, 0, sizeof *c);
-    a.alloc = counting_alloc, a.release = counting_release, a.user = c;
-    return a;
-}
-
-/* A small model that most tests here use. */
-static vae_desc small_desc(void) {
-    vae_desc d;
-    memset(&d, 0, sizeof d);
-    d.input = "6x5x1", d.encoder = "dense 12 tanh", d.decoder = "dense 9 relu";
-    d.latent = 3, d.batch = 8, d.seed = 5;
-    return d;
-}
-static vae *small_model(void) {
-    vae_desc d = small_desc();
-    vae *m = NULL;
-    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    return m;
-}
-static void small_images(float *x, size_t rows, size_t dim) {
-    vae_stream s;
-    memset(&s, 0, sizeof s);
-    s.purpose = VAE_PURPOSE_USER, s.seed = 77;
-    vae_random_uniform(&s, 0, rows * dim, x);
-}
+#include "models.h"
 
 TEST(zero_description_gets_the_documented_defaults) {
     vae_desc d, got;

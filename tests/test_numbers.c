@@ -1,5 +1,6 @@
 /* Which numbers may come in, what comes out of those that may not, and the host's floating-point
  * environment: every public call that takes or gives floats. */
+#include "models.h"
 
 /* ---- the environment ---- */
 

@@ -297,7 +297,7 @@ TEST(open_refuses_holes_overlaps_and_trailing_bytes) {
         {"{" ST("a", "U8", "[2]", 0, 2) "," ST("b", "U8", "[0]", 1, 1) "}", "tensors overlap", 2},
         {"{" ST("a", "U8", "[0]", 1, 1) "}", "there is a hole", 1},
         {"{" ST("a", "U8", "[1]", 0, 1) "}", "found 1 trailing", 2},
-        {"{}", "byte 10: expected the end of the file behind the last tensor, found 1", 1},
+        {"{}", "byte 10: expected the end of the file after the last tensor, found 1", 1},
     };
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++)
@@ -489,7 +489,7 @@ TEST(open_refuses_null_and_reports_a_failed_allocation) {
     vae__st_close(&st, &a);
     CHECK_EQ(st_blocks, 0);
     CHECK_STATUS(vae__st_open(&st, file, 84, "x", &a, &r), VAE_ERR_MEMORY);
-    CHECK_SAYS(r, "no memory");
+    CHECK_SAYS(r, "out of memory");
     CHECK_EQ(st_blocks, 0);
 }
 

@@ -1,14 +1,8 @@
 /* tests of >>threads: the bits do not know how many there are, the pool sleeps, wakes and ends */
+#include "models.h"
 #ifdef VAE__THREADS
 #include <unistd.h>
 #endif
-
-/* A hook that runs parts backwards, on the calling thread. */
-static int threads_calls;
-static void threads_backwards(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
-    threads_calls += *(const int *)user;
-    while (parts--) job(arg, parts);
-}
 
 static vae_desc threads_desc(void) {
     vae_desc d;
