@@ -4803,12 +4803,17 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
  * >>threads  dividing work, and a pool of threads to do it
  * uses: >>dispatch >>arena           tests: tests/test_threads.c
  *
- * A job is cut into parts by what it computes: rows of a batch, rows of a gradient, columns of a
- * product. No number depends on how many parts there are, nor on who computes which.
+ * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
+ * No result depends on the number of parts, nor on which thread computes which.
  * ==================================================================================== */
 
+VAE__PRIVATE void vae__run_alone(void (*job)(void *arg, int part), void *arg, int parts) {
+    int part;
+    for (part = 0; part < parts; part++) job(arg, part);
+}
+
 #ifdef VAE__THREADS
-#ifndef VAE__WORKER_STACK /* 64 KB are ours; the rest: the program's TLS. Tests set less */
+#ifndef VAE__WORKER_STACK /* 64 KB for this library, the rest for the program's TLS */
 #define VAE__WORKER_STACK ((size_t)512 << 10)
 #endif
 #ifdef _WIN32
@@ -4851,7 +4856,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__WAKE_ALL(cond) pthread_cond_broadcast(cond)
 #define VAE__MUTEX_END(x) pthread_mutex_destroy(x)
 #define VAE__COND_END(x) pthread_cond_destroy(x)
-/* Before 2.34 glibc kept threads in a library of their own: without it these are NULL. */
+/* glibc before 2.34 has threads in a library of their own: without it these functions are NULL. */
 #if defined(__GLIBC__) && (__GLIBC__ < 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ < 34))
 #pragma weak pthread_create
 #pragma weak pthread_join
@@ -4865,7 +4870,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__CLOCK 1
 int clock_gettime(int, struct timespec *);
 #endif
-/* Of a clock that is never set; always 0 where there is none. */
+/* The time of a monotonic clock; always 0 where there is none. */
 VAE__PRIVATE int64_t vae__nanoseconds(void) {
 #ifdef VAE__CLOCK
     struct timespec now;
@@ -4894,33 +4899,35 @@ typedef struct vae__worker {
     int index;         /* from 1: the caller is 0 */
 } vae__worker;
 
-/* The caller opens the parts of a job. Who closes a part does it, worker or caller, and only one
- * can. The job is over when all parts have ended. So job and arg do not change while somebody has
- * a part, and a thread that has none does not read them. The caller never waits for a worker that
- * has not begun: it does what is open itself, and who comes late finds nothing open.
+/* The caller opens the parts of a job. A thread, worker or caller, closes a part and computes it;
+ * only one thread can close it. The job is over when all parts have ended. So `job` and `arg` do
+ * not change while a thread has a part, and a thread without one does not read them. The caller
+ * never waits for a worker that has not begun: it computes open parts itself, and a late worker
+ * finds none.
  * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
  * `ended` up releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
     vae_allocator allocator;
-    size_t size;       /* of the block it lies in, its own; 0: somebody else's */
-    int threads;       /* the caller's counted */
-    int locks;         /* mutex, wake and done are there */
+    size_t size;       /* of its block; 0: the block is not its own */
+    int threads;       /* with the caller's */
+    int locks;         /* whether mutex, wake and done exist */
     vae__worker *workers; /* threads - 1 */
     void (*job)(void *arg, int part);
     void *arg;
-    int parts, left, ended; /* atomic: all parts, those that are open, those that have ended */
-    int busy;          /* atomic: somebody is in vae__pool_run */
-    int asleep, waiting; /* atomic: workers that sleep; the caller does */
+    int parts, left, ended; /* atomic: how many parts there are, are open, have ended */
+    int busy;          /* atomic: a thread is in vae__pool_run */
+    int asleep, waiting; /* atomic: sleeping workers; whether the caller sleeps */
     int stop;          /* atomic */
     int open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
     /* see vae__pool_book; nanoseconds */
-    int64_t credit, earned; /* of the last jobs, old ones count less; since work was last divided */
+    int64_t credit;    /* time won in the last jobs; older ones count less */
+    int64_t earned;    /* the same since workers were last asked again */
     int64_t caution;
     int64_t took[VAE_MAX_THREADS]; /* by each part */
     int alone;         /* atomic: the caller works alone ... */
-    uint32_t alone_until; /* atomic: ... until then, in milliseconds */
+    uint32_t alone_until; /* atomic: ... until this time in milliseconds */
 };
 
 VAE__INLINE void vae__pause(void) {
@@ -4933,8 +4940,7 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
-/* Waits awake, but not for long: until *x is `value`, or with `wanted` 0 until it is not. 0: it
- * took too long. */
+/* A busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
@@ -4948,9 +4954,9 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     return 1;
 }
 
-/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread takes
- * its own parts first, which are the same in every job: its cache may still hold what they need.
- * Then it takes those of the thread before it, from the last one on. */
+/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread first
+ * takes its own parts, the same in every job: its cache may still have their data. Then it takes
+ * those of the thread before it, beginning with the last. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
@@ -4968,8 +4974,8 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
 }
 
 /* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
- * who wakes has written one of these and then reads `asleep`. The order is the same for all
- * (SEQ_CST), so one of the two sees what the other wrote. */
+ * the caller of this function has written one of these and then reads `asleep`. All threads see the
+ * same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
     if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
@@ -5012,7 +5018,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     }
 }
 
-/* Whether workers are to be asked now: not for a while after they have cost time. */
+/* Whether workers are asked now: not for a while after they have cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
@@ -5023,13 +5029,13 @@ VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
 
 enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
 enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
-enum { VAE__MOST_LOSS = 20000000 /* of one job, in ns: more is a program that was stopped */ };
+enum { VAE__MOST_LOSS = 20000000 /* ns in one job: a larger loss means a stopped program */ };
 
-/* Whether it paid: compares a job's time, `wall`, with the sum of its parts, which the caller
- * would have needed alone. No part counts more than twice the shortest: it may have lost its
- * processor. When jobs have lately lost more than they gained, the caller works alone for
- * VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer when the next
- * attempt gains nothing either. No result depends on it: nothing but the number of parts does. */
+/* Books whether dividing a job saved time: compares its time, `wall`, with the sum of its parts,
+ * the time the caller would have needed alone. No part counts more than twice the shortest: its
+ * thread may have lost its processor. When the last jobs lost more than they gained, the caller
+ * works alone for VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer
+ * when the next attempt gains nothing either. Only the number of parts depends on it, no result. */
 VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
@@ -5049,7 +5055,7 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
     p->credit = VAE__GRACE_NS, p->earned = 0;
 }
 
-/* Until all parts have ended. */
+/* Waits until all parts have ended. */
 VAE__PRIVATE void vae__pool_wait(vae_pool *p, int parts) {
     if (vae__look(&p->ended, parts, 1)) return;
     VAE__LOCK(&p->mutex);
@@ -5063,13 +5069,10 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
                                 void *user) {
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
-    int part;
-    if (parts < 2 || p->threads < 2 || __atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE)) {
-        for (part = 0; part < parts; part++) job(arg, part);
-        return;
-    }
-    while (parts > VAE_MAX_THREADS) job(arg, --parts);
-    if (vae__pool_pays(p)) {
+    int part, mine; /* whether the pool is this call's: a job inside a job finds it busy */
+    mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
+    while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
+    if (mine && vae__pool_pays(p)) {
         begin = vae__nanoseconds();
         p->job = job, p->arg = arg;
         __atomic_store_n(&p->ended, 0, __ATOMIC_RELAXED);
@@ -5085,9 +5088,9 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
         end = vae__nanoseconds();
         vae__pool_book(p, parts, end - begin, end);
     } else {
-        for (part = 0; part < parts; part++) job(arg, part);
+        vae__run_alone(job, arg, parts);
     }
-    __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
+    if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
 }
 
 /* Bytes of a pool, and its start in a block of that size. */
@@ -5102,7 +5105,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
-    p->threads = 1; /* nobody reads it now */
+    p->threads = 1; /* no other thread reads it now */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -5119,8 +5122,8 @@ VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
     return 0;
 }
 
-/* With `fewer` nothing that the system refuses is an error: the pool has the threads that it got.
- * After an error there is nothing to stop. */
+/* With `fewer` the pool takes the threads that the system grants, and nothing is an error. After an
+ * error there is nothing to stop. */
 VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     vae_status bad = VAE_OK;
     memset(p, 0, vae__pool_size(threads));
@@ -5157,9 +5160,8 @@ struct vae_pool {
 };
 VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts,
                                 void *user) {
-    int part;
     (void)user;
-    for (part = 0; part < parts; part++) job(arg, part);
+    vae__run_alone(job, arg, parts);
 }
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) { (void)p; return 1; }
 VAE__PRIVATE size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
@@ -5233,7 +5235,7 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-/* On a thread that may round as it likes. */
+/* One part, on a thread whose floating-point environment may be another. */
 VAE__PRIVATE void vae__task_part(void *task, int part) {
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
@@ -5246,15 +5248,14 @@ VAE__PRIVATE void vae__task_part(void *task, int part) {
 VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part), void *arg,
                               int parts) {
     vae__task task;
-    int part;
     task.job = job, task.arg = arg;
     if (parts > 1 && p->run) p->run(vae__task_part, &task, parts, p->user);
-    else for (part = 0; part < parts; part++) job(arg, part);
+    else vae__run_alone(job, arg, parts);
 }
 
-/* Into how many parts `count` things go at most: one a thread with `least` or more. A pool gets up
- * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
- * threads that are slower than others, or lose their processor, then hold up less. */
+/* The most parts for `count` things: one for each thread, with at least `least` things. A pool gets
+ * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are inefficient.
+ * With more parts than threads the others wait less for a thread that is slow. */
 enum { VAE__PIECES = 2 };
 VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
@@ -5263,7 +5264,7 @@ VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t lea
     if (parts < threads) return parts ? (int)parts : 1;
     return (int)(pieces > 1 && threads > 1 ? threads * pieces : threads);
 }
-/* And now. */
+/* The same for a job that begins now. */
 VAE__PRIVATE int vae__parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     if (p->run == vae__pool_run && !vae__pool_pays((vae_pool *)p->user)) return 1;
     return vae__most_parts(p, count, least, fine);
@@ -9546,7 +9547,7 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
 /* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
-    vae_status (*read)(struct vae__reader *r, void *to, size_t want, size_t *got);
+    vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
     const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
@@ -9567,7 +9568,7 @@ VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const ch
                                         vae_report *report) {
     vae__reader r;
     memset(&r, 0, sizeof r);
-    r.read = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
+    r.pull = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
     r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
@@ -9589,7 +9590,7 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     *r = vae__reader_of(NULL, SIZE_MAX, path, report);
-    r->read = vae__read_file;
+    r->pull = vae__read_file;
     errno = 0;
 #ifdef VAE__POSIX
     r->file = vae__open(path, plain ? O_RDONLY | O_NONBLOCK : O_RDONLY, 0);
@@ -11046,7 +11047,7 @@ VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allo
     if (r->at) memcpy(more, *block, r->at);
     vae__release(a, *block, *room);
     *block = more, *room = want;
-    return r->read(r, more + r->at, want - r->at, &got);
+    return r->pull(r, more + r->at, want - r->at, &got);
 }
 
 VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
@@ -11131,7 +11132,7 @@ typedef struct vae__bits {
 } vae__bits;
 
 typedef struct vae__gzip {
-    vae__reader reader;  /* of what is unpacked; first: its `read` casts back */
+    vae__reader reader;  /* of what is unpacked; first: its `pull` casts back */
     vae__reader *packed;
     vae_status status;   /* the first failure: everything read after it is zero */
     int next, raw;       /* what comes next; raw: deflate alone */
@@ -11208,7 +11209,7 @@ VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     }
     memmove(g->in, g->in + from, g->real - from);
     g->base += from, g->b.at -= from, g->real -= from;
-    g->status = g->packed->read(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
+    g->status = g->packed->pull(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
     g->b.end = g->real + (g->ended ? VAE__GZ_PAD : 0);
@@ -11550,7 +11551,7 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
     if (!g) return NULL;
     memset(g, 0, offsetof(vae__gzip, in));
     g->reader = vae__reader_of(NULL, SIZE_MAX, NULL, NULL);
-    g->reader.read = vae__gz_read;
+    g->reader.pull = vae__gz_read;
     g->reader.from = packed->from, g->reader.of = " of the unpacked data";
     g->packed = packed;
     g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
@@ -11615,7 +11616,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
-    vae_status bad = in->read(in, (unsigned char *)to + have, want - have, &got);
+    vae_status bad = in->pull(in, (unsigned char *)to + have, want - have, &got);
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
@@ -11665,7 +11666,7 @@ VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need,
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->read(in, &extra, 1, &more);
+    if (!bad) bad = in->pull(in, &extra, 1, &more);
     if (!bad && more)
         bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
@@ -11683,7 +11684,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__gzip *g = NULL;
     vae_data d;
     size_t have = 0, need = 0, total = 0;
-    vae_status bad = file->read(file, head, 4, &have);
+    vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
     if (!bad && have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {

@@ -107,6 +107,7 @@ TEST(text_and_whole_numbers_are_spelled_out) {
     SAYS("0000000000000000", "%x", (uint64_t)0);
     SAYS("0123456789abcdef", "%x", (uint64_t)0x0123456789abcdefu);
     SAYS("ffffffffffffffff", "%x", UINT64_MAX);
+    SAYS("1f 8b 00||ff", "%h|%h|%h", "\x1f\x8b\0", (size_t)3, "", (size_t)0, "\xff", (size_t)1);
     SAYS("a1b-2c3d4e0000000000000005f0.5g", "%s%d%c%d%s%z%s%u%s%x%s%f%s", "a", 1, 'b', -2, "c",
          (size_t)3, "d", (uint64_t)4, "e", (uint64_t)5, "f", 0.5, "g");
     if (sizeof(size_t) == 8) SAYS("18446744073709551615", "%z", SIZE_MAX);
