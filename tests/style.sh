@@ -64,6 +64,22 @@ check "every test is run" "$(
     sed -n 's/^TEST(\([a-z0-9_]*\)).*/\1/p' tests/test_*.c | while read -r name; do
         grep -q -e "RUN($name)" tests/test_*.c || echo "$name"
     done)"
+# rooms of the command: those with a line "uses:" in the banner at their top
+check "every room of tools/ includes what its banner says it uses" "$(
+    for room in tools/*.h; do
+        [ "$(sed -n '2s/^ \* \([a-z_]*\.h\)  .*/\1/p' "$room")" = "${room#tools/}" ] || continue
+        says=$(sed -n 's/^ \* uses: //p' "$room" | tr ' ' '\n' | grep '\.h$' | grep -v '^vae\.h$')
+        does=$(sed -n 's/^#include "\([a-z_]*\.h\)"$/\1/p' "$room")
+        [ "$says" = "$does" ] || echo "$room says" $says, but includes $does
+        grep -q '^ \* tests: ' "$room" || echo "$room does not say where its tests are"
+    done)"
+check "no room of tools/ has more than 1000 lines, no function more than 60" "$(
+    for file in tools/*.[ch]; do
+        awk '/^[a-zA-Z].*\(/ { name = $0 } /^\{/ { begun = FNR } /^\}/ {
+                if (begun && FNR - begun + 1 > 60) print FILENAME ": " FNR - begun + 1 " lines: " name
+                begun = 0
+            } END { if (FNR > 1000) print FILENAME ": " FNR " lines" }' "$file"
+    done)"
 [ ! -e README.md ] || check "README.md and tests/golden.txt agree" "$(
     grep -q -F -e "$(head -n 1 tests/golden.txt)" README.md ||
         echo "README.md does not hold $(head -n 1 tests/golden.txt)")"
