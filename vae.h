@@ -1095,11 +1095,6 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus) || defined(_MSC_VER)
-#define VAE__RESTRICT __restrict
-#else
-#define VAE__RESTRICT restrict
-#endif
 #if defined(VAE__CLANG)
 #define VAE__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(VAE__GCC)
@@ -1894,24 +1889,21 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
  * checked once at the end. */
 typedef struct vae__arena {
     char *base;
-    size_t size, used, high;
+    size_t size, used;
     int failed;
 } vae__arena;
 
 VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
+    const size_t begin = a->used;
     size_t bytes, end;
-    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+    if (!vae__size_mul(count, width, &bytes) || !vae__size_add(bytes, 63, &bytes) ||
+        !vae__size_add(begin, bytes & ~(size_t)63, &end) || end > PTRDIFF_MAX ||
+        (a->base && end > a->size)) {
         a->failed = 1;
         return NULL;
     }
-    bytes = (bytes + 63) & ~(size_t)63;
-    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
-        a->failed = 1;
-        return NULL;
-    }
-    end = a->used, a->used += bytes;
-    if (a->used > a->high) a->high = a->used;
-    return a->base ? a->base + end : NULL;
+    a->used = end;
+    return a->base ? a->base + begin : NULL;
 }
 
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
@@ -1920,10 +1912,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     do {                                                                                         \
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
     } while (0)
-
-/* Scratch: take a mark, push, go back to the mark in the same function. */
-VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
-VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
 
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -7850,11 +7838,11 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__plan_parts(m);
 
     vae__lay_parameters(m, arena, borrowed);
-    place = vae__mark(arena);
+    place = arena->used;
     vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
     vae__lay_small(m, arena, exact);
-    m->activations = vae__mark(arena) - place;
+    m->activations = arena->used - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
