@@ -5104,7 +5104,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
- * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ * uses: >>status >>arena >>dispatch  tests: tests/test_threads.c
  *
  * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
  * No result depends on the number of parts, nor on which thread computes which.
@@ -9975,7 +9975,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
- * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
+ * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
@@ -11017,7 +11017,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors   tests: tests/test_io.c, tests/fuzz_model.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -11599,7 +11599,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
