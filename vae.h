@@ -42,7 +42,9 @@
  *     vae_data x;  vae_data_load("train-images-idx3-ubyte.gz", NULL, &x, NULL);
  *     vae_fit(m, &x, NULL, NULL, NULL);              ten epochs
  *     float digits[64 * 784];
- *     vae_sample_prior(m, 1, 0, 64, digits);         64 new ones
+ *     vae_batch b = {0};
+ *     b.rows = 64;
+ *     vae_sample_prior(m, &b, 1, digits);            64 new ones, of seed 1
  *     vae_save(m, "digits.safetensors", 0);
  *
  * ---- the network --------------------------------------------------------------------
@@ -89,7 +91,7 @@
  *     all numbers of an image, gain and bias per channel.
  *   - label: N planes beside the channels, 1 in that of the image's class and 0 in the others. With
  *     "flatten, label 10, dense 400 relu" and "label 10, dense 400 relu" both nets know the class:
- *     a conditional VAE. Classes come by vae_data.labels and vae_condition.
+ *     a conditional VAE. Classes come by vae_data.labels and vae_batch.labels.
  *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
  *     training. In evaluation a row never depends on other rows.
  *
@@ -300,8 +302,10 @@
  *
  * Words: an image is one row of `input_dim` floats; a batch is `rows` of them, row-major and
  * contiguous. Figures are nats per image: summed over pixels and latents, averaged over images.
- * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model); a
- * function without one puts the sentence into the caller's vae_report (which may be NULL).
+ * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model). With
+ * a NULL model it returns ERR_NULL; one that returns no status then does nothing, and returns 0 or
+ * NULL. A function without a model puts the sentence into the caller's vae_report (which may be
+ * NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
  * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise`, a
@@ -643,7 +647,8 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
  * fine. */
 VAE_API void vae_destroy(vae *model);
 
-/* The sentence of the last call on this model that failed; status VAE_OK when none has. */
+/* The sentence of the last call on this model that failed; status VAE_OK when none has. NULL for a
+ * NULL model. */
 VAE_API const vae_report *vae_last_report(const vae *model);
 
 /* The description with every default resolved; its strings, in canonical spelling, live as long as
@@ -692,6 +697,31 @@ typedef struct vae_tensor {
  * parameters gives pointers into the caller's bytes: write there only if those may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* ---- rows for a call ---- */
+
+/* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
+ * default of every field but `rows` and `x`. Nothing of it stays in use after the call, and nothing
+ * of it is written to.
+ *
+ * Noise is addressed by the numbers of the rows: row r is number index[r], or first + r (modulo
+ * 2^32). The same number has the same noise in a batch of any size.
+ * Labels matter to networks with layers `label` alone, which then need them: row r is of class
+ * labels[r % label_count], so one label is enough for all rows.
+ * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
+ * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
+ * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+typedef struct vae_batch {
+    const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
+                               latent). vae_prior, vae_sample_prior: ignored */
+    size_t rows;            /* any number; of a training step 1 to desc.batch */
+    uint32_t first;         /* number of row 0, in the data set or of the draw */
+    const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
+    const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
+    size_t label_count;
+    const float *eps;       /* (rows * draws of each, latent) noise of the code; NULL: addressed */
+    int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
+} vae_batch;
+
 /* ---- training ---- */
 
 typedef struct vae_stats {
@@ -707,27 +737,17 @@ typedef struct vae_stats {
 
 /* One step on a batch: forward, backward, optimiser.
  *
- *   x      (rows, input_dim)  pixels; in [0,1] unless the likelihood is a gaussian; 1 <= rows <=
- *                             desc.batch
- *   index  (rows)             number of each image in the data set: with the step it addresses the
- *                             binarisation noise. NULL: step * batch + row
- *   stats  out                means over the batch, before the update; may be NULL
+ *   batch  x (rows, input_dim), 1 <= rows <= desc.batch. The numbers of the images address, with
+ *          the step, the binarisation noise; with index NULL they are step * desc.batch + row, and
+ *          `first` must be 0. eps (rows * samples, latent): an image's draws side by side. no_ema
+ *          is ignored: training uses the weights themselves
+ *   stats  out, means over the batch, before the update; may be NULL
  *
- * Errors: ERR_VALUE (rows, a pixel out of range), ERR_STATE (a model for inference, or invalid),
- * ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient that is
- * not marks the model invalid, and the report names tensor and step. */
-VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
-                                  vae_stats *stats);
-
-/* For networks with `label` layers: the classes of rows in the calls to come, until the next such
- * call. Row r of a call has classes[r % count], so one class is enough for all. The array is the
- * caller's and stays in use; vae_fit and vae_evaluate take data->labels instead.
- * Errors: ERR_STATE (no such layers), ERR_VALUE (a class outside 0 .. vae_info.classes - 1). */
-VAE_API vae_status vae_condition(vae *model, const int32_t *classes, size_t count);
-
-/* The noise of the next vae_train_step alone, in place of what its address would give: eps (rows *
- * samples, latent), an image's draws side by side; the caller's, and left alone. NULL: none. */
-VAE_API vae_status vae_set_noise(vae *model, const float *eps);
+ * Errors: ERR_NULL, ERR_VALUE (rows, first, a label or a pixel out of range), ERR_STATE (a model
+ * for inference, an invalid one, labels that are missing, eps with desc.no_noise), ERR_NONFINITE: a
+ * pixel, noise or loss that is not finite leaves the model as it was; a gradient that is not
+ * marks the model invalid, and the report names tensor and step. */
+VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats *stats);
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
@@ -789,59 +809,64 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
  * way), wrong gradients give 0.1 to 1.
- * Parameters are put back. Allocates three copies of them for the time of the call. */
-VAE_API vae_status vae_check_gradients(vae *model, const float *x, size_t rows, int directions,
+ * The batch is one of vae_train_step. Parameters are put back. Allocates three copies of them for
+ * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg,
+ * ERR_MEMORY. */
+VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
 
 /* ---- using a model: any number of rows; nothing here changes the parameters ----
- * With desc.ema set these use the averaged weights; vae_use_ema(model, 0) turns that off. */
+ *
+ * Rows pass through the model's buffers in portions, divided among its threads; nothing is
+ * allocated. With desc.ema set these calls use the averaged weights unless batch.no_ema says
+ * otherwise. No rows are no error. Errors of all of them: ERR_NULL; ERR_NONFINITE and ERR_VALUE for
+ * numbers that come in, and for labels; ERR_STATE for labels that are missing, and for a model made
+ * to be looked at; ERR_NONFINITE for numbers that the network makes. */
 
-VAE_API void vae_use_ema(vae *model, int on);
+/* q(z|x): mu (rows, latent), logvar (rows, latent), either may be NULL. logvar is as the network
+ * gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
+VAE_API vae_status vae_encode(vae *model, const vae_batch *batch, float *mu, float *logvar);
 
-/* q(z|x): x (rows, input_dim) -> mu (rows, latent), logvar (rows, latent), either may be NULL.
- * logvar is as the network gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
-VAE_API vae_status vae_encode(vae *model, const float *x, size_t rows, float *mu, float *logvar);
+/* z ~ q(z|x), what the decoder is given: z = mu + exp(logvar / 2) eps, (rows, latent); may be
+ * batch.eps itself. eps NULL: the noise of vae_score, by the number of the image. The same eps
+ * gives the same z as in training, bit for bit. With desc.no_noise z = mu. */
+VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 
-/* z = mu + exp(logvar / 2) eps, what the decoder is given: eps, z (rows, latent); may be the same.
- * As in training, the same eps gives the same z bit for bit. With desc.no_noise z = mu. */
-VAE_API vae_status vae_posterior(vae *model, const float *x, size_t rows, const float *eps,
-                                 float *z);
+/* E[x|z]: batch.x holds z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The
+ * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
+ */
+VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
+VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
-/* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second gives
- * what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs). */
-VAE_API vae_status vae_decode(vae *model, const float *z, size_t rows, float *x);
-VAE_API vae_status vae_decode_logits(vae *model, const float *z, size_t rows, float *logits);
+/* x ~ p(x|z): batch.x holds z (rows, latent) -> x (rows, input_dim). The number of a row is that of
+ * its draw, of this seed. */
+VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* x ~ p(x|z), draws number `first` onward of this seed: z (rows, latent) -> x (rows, input_dim). */
-VAE_API vae_status vae_draw(vae *model, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                            float *x);
+/* Decodes the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
+VAE_API vae_status vae_reconstruct(vae *model, const vae_batch *batch, float *out);
 
-/* Decodes the mean of q(z|x): x (rows, input_dim) -> out (rows, input_dim); may be the same. */
-VAE_API vae_status vae_reconstruct(vae *model, const float *x, size_t rows, float *out);
-
-/* z ~ N(0, I), draws number `first` onward of this seed: z (rows, latent). Draw 17 is the same
- * whether it is asked for alone or among a thousand. */
-VAE_API vae_status vae_prior(vae *model, uint64_t seed, uint32_t first, size_t rows, float *z);
+/* z ~ N(0, I): z (rows, latent). The number of a row is that of its draw, of this seed: draw 17 is
+ * the same whether it is asked for alone or among a thousand. batch.x is ignored. */
+VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, float *z);
 
 /* The same, decoded: x (rows, input_dim) holds E[x|z]. */
-VAE_API vae_status vae_sample_prior(vae *model, uint64_t seed, uint32_t first, size_t rows,
-                                    float *x);
+VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* ELBO of each image from one draw of z, addressed by the image's number: the same figure whatever
- * the batch. For anomaly detection -elbo is the score: higher means stranger.
- *   x (rows, input_dim), numbered first, first + 1, ...
- *   elbo, recon, kl (rows)  out, each may be NULL */
-VAE_API vae_status vae_score(vae *model, const float *x, size_t rows, uint32_t first, float *elbo,
-                             float *recon, float *kl);
+/* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
+ * latent)): the same figure whatever the batch. For anomaly detection -elbo is the score: higher
+ * means stranger.
+ *   elbo, recon, kl (rows)  out, nats; each may be NULL */
+VAE_API vae_status vae_score(vae *model, const vae_batch *batch, float *elbo, float *recon,
+                             float *kl);
 
 /* The importance-weighted bound of each image, log 1/k sum p(x,z)/q(z|x) over k draws of z, which
  * rises with k towards log p(x) (Burda et al. 2016): with 5000 draws -bound is what papers call
- * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's;
- * they pass through the model's buffers, whatever k. Divided among threads by images.
- *   x (rows, input_dim), numbered first, first + 1, ...;  k 1 to 65536;  bound (rows)  out, nats
+ * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's
+ * (or batch.eps (rows * k, latent), an image's draws side by side); they pass through the model's
+ * buffers, whatever k. Divided among threads by images.
+ *   k 1 to 65536;  bound (rows)  out, nats
  * Errors: those of vae_score; ERR_VALUE for k; ERR_STATE with desc.no_noise. */
-VAE_API vae_status vae_bound(vae *model, const float *x, size_t rows, uint32_t first, int k,
-                             float *bound);
+VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *bound);
 
 /* Means of vae_score's over a data set. */
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
@@ -1023,27 +1048,29 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* ---- the matrix product, for its own sake ---- */
 
-enum {
-    VAE_GEMM_TRANS_A = 1,   /* A is stored (k, m) */
-    VAE_GEMM_TRANS_B = 2,   /* B is stored (n, k) */
-    VAE_GEMM_ADD = 4        /* C += A B instead of C = A B */
-};
+/* A product C (m, n) = act(A (m, k) B (k, n) + bias (n)). Plain data; zero is the default of every
+ * field but the sizes and a, b, c. Matrices are row-major. */
+typedef struct vae_gemm_desc {
+    size_t m, n, k;
+    const float *a, *b; /* not read when k is 0: an empty sum */
+    float *c;           /* must not overlap the others */
+    size_t lda, ldb, ldc; /* floats from one stored row to the next. 0: packed */
+    int trans_a;        /* 1: A is stored (k, m) */
+    int trans_b;        /* 1: B is stored (n, k) */
+    int add;            /* 1: C + A B in place of A B + bias */
+    const float *bias;  /* (n); NULL: zeros. Not with `add` */
+    vae_act act;        /* 0: identity */
+    vae_isa isa;        /* 0: the best there is */
+    vae_parallel parallel; /* with `run` set: who does the work */
+} vae_gemm_desc;
 
-/* C (m, n) = act(A (m, k) B (k, n) + bias (n)), row-major, ld* floats between rows. Each output is
- * one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and finished by
- * adding +0: the same bits on every instruction set; NaN is always 0x7fc00000. `bias` may be NULL;
- * not with VAE_GEMM_ADD.
- * C must not overlap A or B. Uses at most 40 KB of stack. Errors: ERR_NULL, ERR_VALUE,
- * ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED. */
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc);
-
-/* The same on several threads: each computes some of the rows or columns, with the same bits. */
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda,
-                                     const float *b, size_t ldb, const float *bias, vae_act act,
-                                     float *c, size_t ldc);
+/* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
+ * finished by adding +0: the same bits on every instruction set and any number of threads; NaN is
+ * always 0x7fc00000. Threads divide rows or columns. Allocates nothing; uses at most 40 KB of
+ * stack. Safe from different threads on different C.
+ * Errors: ERR_NULL, ERR_VALUE, ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED; C is
+ * then as it was. */
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 #endif /* VAE_H_INCLUDED */
 
@@ -2132,7 +2159,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
  * transposed B; ldc is n. */
-enum { VAE__GEMM_SKIP = 8 };
+enum {
+    VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
+    VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
+    VAE__GEMM_ADD = 4,     /* C += A B */
+    VAE__GEMM_SKIP = 8
+};
 
 /* Functions of one argument: the activations, then the rest of the family. */
 enum {
@@ -3696,9 +3728,9 @@ VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const fl
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
                           size_t ldc) {
-    const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
-    const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
-    const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
+    const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
+    const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
+    const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
     const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
     const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
     union {
@@ -3709,7 +3741,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     size_t i0, j, rows, cols;
     if (!m) return;
     if (m == 1 && !transposed && n) {
-        const float *from = flags & VAE_GEMM_ADD ? c : bias;
+        const float *from = flags & VAE__GEMM_ADD ? c : bias;
         const int skip = (flags & VAE__GEMM_SKIP) != 0;
         if (n <= VAE__ROW_VECS * VAE__W || (VAE__CHEAP_LANES && n * k <= 1 << 18 && !skip))
             VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
@@ -3751,7 +3783,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                 p.m = rows, p.n = cols, p.bias = bias ? bias + j : NULL;
                 p.a = rows_a + k0 * k_step, p.row_step = row_step, p.b = from;
                 p.c = c + i0 * ldc + j, p.ldc = ldc;
-                p.first = k0 == 0 && !(flags & VAE_GEMM_ADD);
+                p.first = k0 == 0 && !(flags & VAE__GEMM_ADD);
                 p.next = next, p.next_step = ldb;
                 p.next_vecs = ahead ? (transposed ? run / VAE__W : vecs) : 0;
                 VAE__FN(panels)[kind](&p);
@@ -5603,13 +5635,13 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     size_t from, to;
     if (p.by_columns) {
         vae__share(p.n, 16, p.parts, part, &from, &to);
-        p.b += p.flags & VAE_GEMM_TRANS_B ? from * p.ldb : from;
+        p.b += p.flags & VAE__GEMM_TRANS_B ? from * p.ldb : from;
         if (p.bias) p.bias += from;
         p.c += from;
         p.n = to - from;
     } else {
         vae__share(p.m, 4, p.parts, part, &from, &to);
-        p.a += p.flags & VAE_GEMM_TRANS_A ? from : from * p.lda;
+        p.a += p.flags & VAE__GEMM_TRANS_A ? from : from * p.lda;
         p.c += from * p.ldc;
         p.m = to - from;
     }
@@ -5625,47 +5657,53 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
-                                              size_t m, size_t n, size_t k, const float *a,
-                                              size_t lda, const float *b, size_t ldb,
-                                              const float *bias, vae_act act, float *c,
-                                              size_t ldc) {
-    vae_parallel alone;
-    vae__product p;
-    memset(&alone, 0, sizeof alone);
-    if (!parallel) parallel = &alone;
-    p.kernels = vae__kernels_of(isa);
-    if (!p.kernels) return VAE_ERR_UNSUPPORTED;
-    if (!m || !n) return VAE_OK;
-    if (!c || (k && (!a || !b))) return VAE_ERR_NULL;
-    if (flags & ~7 || (unsigned)act >= VAE_ACT_COUNT || (bias && flags & VAE_GEMM_ADD))
-        return VAE_ERR_VALUE;
-    if (lda < (flags & VAE_GEMM_TRANS_A ? m : k) || ldb < (flags & VAE_GEMM_TRANS_B ? k : n) ||
-        ldc < n)
-        return VAE_ERR_SHAPE;
-    if (!k) a = b = c; /* never read; arithmetic on NULL is undefined */
-    p.flags = flags, p.m = m, p.n = n, p.k = k, p.lda = lda, p.ldb = ldb, p.ldc = ldc;
-    p.a = a, p.b = b, p.bias = bias, p.act = act, p.c = c;
-    /* rows, unless they are few or turning B over would be done twice */
-    p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
-    p.parts = p.by_columns ? vae__parts(parallel, n, 48, 192) : vae__parts(parallel, m, 4, 64);
-    if (m * n * k / 65536 < (size_t)p.parts) /* too small */
-        p.parts = 1 + (int)(m * n * k / 65536);
-    vae__divide(parallel, vae__product_part, &p, p.parts);
-    return VAE_OK;
-}
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda, const float *b,
-                                     size_t ldb, const float *bias, vae_act act, float *c,
-                                     size_t ldc) {
-    VAE__GUARDED(vae__do_gemm_parallel(parallel, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c,
-                                       ldc));
+/* A leading dimension: as given, or packed. */
+VAE__PRIVATE vae_status vae__leading(const char *name, size_t given, size_t width, size_t *ld,
+                                     vae_report *report) {
+    *ld = given ? given : width;
+    if (*ld >= width) return VAE_OK;
+    return vae__fail(report, VAE_ERR_SHAPE, "ld%s is %z, but a stored row of %s has %z numbers: "
+                     "give at least that, or 0", name, given, name, width);
 }
 
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc) {
-    return vae_gemm_parallel(NULL, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c, ldc);
+VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report) {
+    vae__product p;
+    vae_status bad;
+    size_t work;
+    if (!d) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
+    memset(&p, 0, sizeof p);
+    p.m = d->m, p.n = d->n, p.k = d->k, p.a = d->a, p.b = d->b, p.c = d->c, p.bias = d->bias;
+    p.act = d->act, p.kernels = vae__kernels_of(d->isa);
+    if (d->trans_a) p.flags |= VAE__GEMM_TRANS_A;
+    if (d->trans_b) p.flags |= VAE__GEMM_TRANS_B;
+    if (d->add) p.flags |= VAE__GEMM_ADD;
+    if (!p.kernels)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "isa is %d: this build or this processor has "
+                         "no such instruction set", (int)d->isa);
+    if ((unsigned)d->act >= VAE_ACT_COUNT)
+        return vae__fail(report, VAE_ERR_VALUE, "act is %d, which is no activation", (int)d->act);
+    if (d->bias && d->add)
+        return vae__fail(report, VAE_ERR_VALUE, "bias and add exclude each other: C is what is "
+                         "added to");
+    if (!p.m || !p.n) return VAE_OK;
+    if (!p.c || (p.k && (!p.a || !p.b)))
+        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", p.c ? p.a ? "b" : "a" : "c");
+    bad = vae__leading("a", d->lda, d->trans_a ? p.m : p.k, &p.lda, report);
+    if (!bad) bad = vae__leading("b", d->ldb, d->trans_b ? p.k : p.n, &p.ldb, report);
+    if (!bad) bad = vae__leading("c", d->ldc, p.n, &p.ldc, report);
+    if (bad) return bad;
+    if (!p.k) p.a = p.b = p.c; /* never read; arithmetic on NULL is undefined */
+    /* rows, unless they are few or turning B over would be done twice */
+    p.by_columns = p.n >= 96 && (p.m < 96 || (d->trans_b && p.m < 4 * p.n));
+    p.parts = p.by_columns ? vae__parts(&d->parallel, p.n, 48, 192)
+                           : vae__parts(&d->parallel, p.m, 4, 64);
+    work = p.m * p.n * p.k / 65536;
+    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* too small for more */
+    vae__divide(&d->parallel, vae__product_part, &p, p.parts);
+    return VAE_OK;
+}
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
+    VAE__GUARDED(vae__do_gemm(desc, report));
 }
 
 /* ======================================================================================
@@ -5952,14 +5990,14 @@ VAE__PRIVATE void vae__dense_bwd(const vae__walk *c, const vae__op *op, const fl
                                  const float *x, const float *dy, float *dx) {
     const size_t in = op->in.dim, out = op->out.dim;
     (void)x;
-    c->k->gemm(VAE_GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
                in);
 }
 VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
                                   size_t to, const float *x, const float *dy, float *dw) {
     const size_t in = op->in.dim, out = op->out.dim;
     if (tensor) c->k->bias_bwd(c->rows, out, dy, dw);
-    else c->k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
+    else c->k->gemm(VAE__GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
                     x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
 }
 
@@ -7408,9 +7446,6 @@ struct vae {
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
-    const int32_t *condition; /* vae_condition: the caller's, and how many */
-    size_t conditions;
-    const float *noise;    /* vae_set_noise */
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
@@ -7418,7 +7453,7 @@ struct vae {
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
-    int use_ema, invalid, weights_only;
+    int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x, *eps, *z, *dz; /* (rows, input.dim), then (z_rows, latent) */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
@@ -7911,7 +7946,6 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     }
     m->k = vae__kernels_of(m->desc.isa);
     if (m->pool) m->parallel = vae_pool_parallel(m->pool);
-    m->use_ema = m->average != NULL;
     m->b1t = m->b2t = 1;
     if (borrowed) {
         /* nothing writes to the parameters of a model for inference */
@@ -8030,11 +8064,15 @@ VAE_API void vae_destroy(vae *model) {
     }
 }
 
-VAE_API const vae_report *vae_last_report(const vae *model) { return &model->report; }
-VAE_API void vae_get_desc(const vae *model, vae_desc *desc) { *desc = model->desc; }
+VAE_API const vae_report *vae_last_report(const vae *model) {
+    return model ? &model->report : NULL;
+}
+VAE_API void vae_get_desc(const vae *model, vae_desc *desc) {
+    if (model && desc) *desc = model->desc;
+}
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
-    return vae__hash_floats(VAE__FNV, model->w, model->parameters);
+    return model ? vae__hash_floats(VAE__FNV, model->w, model->parameters) : 0;
 }
 
 VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
@@ -8063,8 +8101,17 @@ VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     return VAE_OK;
 }
 
-VAE_API void vae_use_ema(vae *m, int on) { m->use_ema = on && m->average; }
-VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->average : m->w; }
+/* The weights that a call uses. */
+VAE__INLINE const float *vae__weights(const vae *m, const vae_batch *b) {
+    return m->average && !b->no_ema ? m->average : m->w;
+}
+/* The class of row `row` of a batch, and its number. */
+VAE__INLINE int32_t vae__label(const vae_batch *b, size_t row) {
+    return b->labels[row % b->label_count];
+}
+VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
+    return b->index ? b->index[row] : b->first + (uint32_t)row;
+}
 
 /* ======================================================================================
  * >>losses   reconstruction, KL and their gradients for a batch
@@ -8222,7 +8269,7 @@ typedef struct vae__pass {
     int when;
     float inverse;         /* of the variance, now */
     double logvar, beta, counted; /* counted: KL that free bits leave */
-    const float *eps;      /* the caller's noise; NULL: drawn */
+    const vae_batch *batch; /* the caller's: labels and noise, unless `data` has them */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
 } vae__pass;
@@ -8420,7 +8467,7 @@ VAE__PRIVATE void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t t
         if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
         p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
         if (m->classes)
-            m->labels[i] = p->data ? p->data->labels[image] : m->condition[i % m->conditions];
+            m->labels[i] = p->data ? p->data->labels[image] : vae__label(p->batch, i);
     }
 }
 
@@ -8488,7 +8535,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = m->stages > 1 ? to * samples - row : vae__min(to * samples - row, whole);
         for (i = row; draws && i < row + n; i++) {
             float *eps = d->no_noise ? NULL : m->eps + i * latent;
-            if (eps && p->eps) memcpy(eps, p->eps + i * latent, latent * sizeof(float));
+            if (eps && p->batch->eps)
+                memcpy(eps, p->batch->eps + i * latent, latent * sizeof(float));
             else if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
@@ -8717,6 +8765,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    if (!model || !info) return;
     vae__fp_enter(&env);
     memset(info, 0, sizeof *info);
     info->input_dim = model->input.dim;
@@ -8979,11 +9028,33 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
 }
 
 /* Layers `label` need to be told. */
-VAE__PRIVATE vae_status vae__has_classes(vae *m) {
-    if (m->classes && !m->condition)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: "
-                         "vae_condition says which classes");
+VAE__PRIVATE vae_status vae__check_labels(vae *m, const vae_batch *b) {
+    size_t i;
+    if (!m->classes) return VAE_OK;
+    if (!b->labels || !b->label_count)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: give labels "
+                         "and label_count with the batch");
+    for (i = 0; i < b->rows && i < b->label_count; i++)
+        if (b->labels[i] < 0 || b->labels[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "row %z: class %d; the networks know 0 to "
+                             "%d", i, (int)b->labels[i], m->classes - 1);
     return VAE_OK;
+}
+
+/* A caller's batch is there, and so is what it must hold: `x` says what batch.x is, NULL where that
+ * is ignored; `out` names an output that is missing, NULL when none is. */
+VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char *x,
+                                         const char *out) {
+    if (!b) return vae__fail(&m->report, VAE_ERR_NULL, "the batch is NULL");
+    if (x && !b->x) return vae__fail(&m->report, VAE_ERR_NULL, "batch.x (%s) is NULL", x);
+    if (out) return vae__fail(&m->report, VAE_ERR_NULL, "%s is NULL", out);
+    return VAE_OK;
+}
+
+/* The caller's noise of a call that uses it: `draws` of each row. */
+VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
+    if (!b->eps) return VAE_OK;
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
 }
 
 VAE__PRIVATE vae_status vae__can_train(vae *m) {
@@ -8995,30 +9066,30 @@ VAE__PRIVATE vae_status vae__can_train(vae *m) {
     return VAE_OK;
 }
 
-/* One step on x, or, with `data`, on its images index[..], which are read into m->x. */
-VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const float *x,
-                                  const uint32_t *index, uint32_t time, size_t rows,
+/* A pass over a caller's batch, or, with `data`, over its images b->index[..], which are read into
+ * m->x. */
+VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, const vae_batch *b,
+                                  uint32_t time) {
+    memset(p, 0, sizeof *p);
+    p->m = m, p->data = data, p->batch = b, p->x = data ? m->x : b->x, p->index = b->index;
+    p->first = (uint32_t)(m->step * m->rows), p->time = time, p->rows = b->rows;
+}
+
+/* One step on such a batch. */
+VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
+    const size_t rows = b->rows;
     vae__pass pass;
     vae__rule rule;
     vae_stats s;
     const char *name;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.data = data, pass.x = data ? m->x : x, pass.index = index;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = time;
-    pass.rows = rows, pass.backward = 1;
-    if (!data) pass.eps = m->noise, m->noise = NULL;
-    if (pass.eps) {
-        const vae_status bad = vae__check_rows(m, "the noise", pass.eps, 0,
-                                               rows * (size_t)m->desc.samples,
-                                               (size_t)m->desc.latent);
-        if (bad) return bad;
-    }
+    vae__pass_begin(&pass, m, data, b, time);
+    pass.backward = 1;
     if (!vae__run_pass(&pass, &s)) {
         size_t i; /* a part that met the pixel did not read on */
         for (i = 0; data && i < rows; i++)
-            (void)vae_data_read(data, index[i], 1, m->x + i * m->input.dim);
-        return vae__check_pixels(m, "", 0, pass.x, rows, data ? index : NULL, 0);
+            (void)vae_data_read(data, b->index[i], 1, m->x + i * m->input.dim);
+        return vae__check_pixels(m, "", 0, pass.x, rows, data ? b->index : NULL, 0);
     }
     if (!vae__finite_d(s.loss) || !vae__finite_d(s.recon))
         return vae__loss_failed(m, &pass);
@@ -9043,47 +9114,31 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const float *x,
     return VAE_OK;
 }
 
-VAE__PRIVATE vae_status vae__do_train_step(vae *m, const float *x, const uint32_t *index,
-                                           size_t rows, vae_stats *stats) {
+/* A batch that training can use. */
+VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
+    vae_status bad = vae__can_train(m);
+    if (bad) return bad;
+    if (b->rows < 1 || b->rows > m->rows)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", b->rows,
+                         m->rows);
+    if (b->first && !b->index)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
+                         "* batch + row: give 0, or index", (size_t)b->first);
+    if (b->eps && m->desc.no_noise)
+        return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
+    bad = vae__check_labels(m, b);
+    return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
+}
+
+VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats *stats) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__can_train(m);
-    if (bad) return bad;
-    if (rows < 1 || rows > m->rows)
-        return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
-    bad = vae__has_classes(m);
-    if (bad) return bad;
-    bad = vae__step(m, NULL, x, index, (uint32_t)m->step, rows, stats);
-    return bad;
+    bad = vae__check_given(m, b, "pixels", NULL);
+    if (!bad) bad = vae__check_training(m, b);
+    return bad ? bad : vae__step(m, NULL, b, (uint32_t)m->step, stats);
 }
-VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
-                                  vae_stats *stats) {
-    VAE__GUARDED(vae__do_train_step(m, x, index, rows, stats));
-}
-
-VAE_API vae_status vae_condition(vae *m, const int32_t *classes, size_t count) {
-    size_t i;
-    if (!m) return VAE_ERR_NULL;
-    if (!classes || !count)
-        return vae__fail(&m->report, VAE_ERR_NULL, "classes must be given, at least one");
-    if (!m->classes)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have no layer `label`");
-    for (i = 0; i < count; i++)
-        if (classes[i] < 0 || classes[i] >= m->classes)
-            return vae__fail(&m->report, VAE_ERR_VALUE, "class number %z is %d; the networks know "
-                             "0 to %d", i, (int)classes[i], m->classes - 1);
-    m->condition = classes, m->conditions = count;
-    return VAE_OK;
-}
-
-VAE_API vae_status vae_set_noise(vae *m, const float *eps) {
-    if (!m) return VAE_ERR_NULL;
-    if (eps && (m->desc.inference || m->desc.no_noise))
-        return vae__fail(&m->report, VAE_ERR_STATE, "the model %s",
-                         m->desc.no_noise ? "has no noise" : "was made for inference");
-    m->noise = eps;
-    return VAE_OK;
+VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
+    VAE__GUARDED(vae__do_train_step(m, batch, stats));
 }
 
 VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
@@ -9263,9 +9318,12 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
             const size_t left = (size_t)(at->total - at->images);
             const size_t rows = left < m->rows ? left : m->rows;
             size_t i;
+            vae_batch b;
+            memset(&b, 0, sizeof b);
+            b.rows = rows, b.index = m->index;
             for (i = 0; i < rows; i++)
                 m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
-            bad = vae__step(m, train, NULL, m->index, (uint32_t)at->epoch, rows, &s);
+            bad = vae__step(m, train, &b, (uint32_t)at->epoch, &s);
             if (bad) break;
             at->step++;
             at->images += rows;
@@ -9304,8 +9362,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 /* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
  * drown in rounding, and a direction without r would not see what the gradient misses. Returns
  * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
-VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *slot,
-                               float *copy, int q, double loss) {
+VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
+                               int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
     const float *g = m->g + slot->offset;
     const size_t n = slot->count;
@@ -9314,9 +9372,7 @@ VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__s
     vae_stats s;
     size_t i;
     int side;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
+    vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
@@ -9344,7 +9400,7 @@ VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__s
     return gap / rr;
 }
 
-VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t rows, int directions,
+VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int directions,
                                                 double *worst) {
     vae_status bad;
     vae_stats s;
@@ -9356,27 +9412,23 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
     size_t t;
     int q;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !worst) return vae__fail(&m->report, VAE_ERR_NULL, "x and worst must be given");
-    bad = vae__can_train(m);
+    bad = vae__check_given(m, b, "pixels", worst ? NULL : "worst");
+    if (!bad) bad = vae__check_training(m, b);
     if (bad) return bad;
-    if (rows < 1 || rows > m->rows || directions < 1)
-        return vae__fail(&m->report, VAE_ERR_VALUE, "rows must lie from 1 to %z, directions from 1",
-                         m->rows);
+    if (directions < 1)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "directions is %d; at least 1", directions);
     if (m->desc.objective == VAE_OBJECTIVE_DREG && m->desc.samples > 1)
         return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "dreg's gradient is the bound's in the "
                          "mean over the noise only: check that of iwae");
-    bad = vae__has_classes(m);
-    if (bad) return bad;
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
                          size);
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
+    vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
+    pass.backward = 1;
     stored = m->g;
     if (!m->g) m->g = copy + 2 * m->parameters;
-    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, "", 0, x, rows, NULL, 0);
+    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, "", 0, b->x, b->rows, NULL, 0);
     else if (!vae__finite_d(s.loss)) bad = vae__loss_failed(m, &pass);
     else {
         name = vae__run_gradients(m, &pass, NULL);
@@ -9388,7 +9440,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
         for (t = 0; t < m->slot_count; t++) {
             double diff;
             if (m->tensors[t].fixed) continue;
-            diff = vae__probe(m, x, rows, &m->tensors[t], copy, q, s.loss);
+            diff = vae__probe(m, b, &m->tensors[t], copy, q, s.loss);
             if (!(diff <= most)) most = diff;
         }
     }
@@ -9397,9 +9449,9 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
     if (!bad) *worst = most;
     return bad;
 }
-VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int directions,
+VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
-    VAE__GUARDED(vae__do_check_gradients(m, x, rows, directions, worst));
+    VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
 }
 
 /* ======================================================================================
@@ -9412,18 +9464,18 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
 /* Rows of something for a model to work on, in portions of the buffers, divided among parts. */
 typedef struct vae__use {
     vae *m;
+    const vae_batch *batch; /* the caller's: labels, numbers, noise, which weights */
+    size_t base;         /* row of it that is row 0 here */
     const float *in;
     float *out, *logvar; /* logvar: encode's second output */
-    size_t at, rows;     /* the portion: `rows` of them, the first is number `at` */
-    size_t base;         /* of a larger call: where this one's rows begin, for classes */
+    size_t at, rows;     /* the portion: `rows` of them, the first is row `at` */
     int parts, mean;
-    const vae__address *draw; /* decode: draws from here on; NULL: none */
-    size_t draws;        /* bound: of each image */
-    uint32_t first;      /* score: number of the first image of all */
+    const vae__address *draw; /* decode: draws of this seed; NULL: none */
+    size_t draws;        /* score, bound: of each image */
     float *elbo, *recon, *kl;
     size_t *bad;         /* (parts): the first number, of `width` a row, that is not finite */
     size_t width;
-    const char *what;    /* those numbers; NULL: one for an image, numbered from `first` */
+    const char *what;    /* those numbers; NULL: one for an image, told by its number */
 } vae__use;
 
 /* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
@@ -9446,14 +9498,13 @@ VAE__PRIVATE vae_status vae__use_failed(const vae__use *u, size_t bad) {
                          "the numbers given or the weights are too large", u->base + u->at + row,
                          bad % u->width, u->what);
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: its loss is not finite: its numbers "
-                     "or the weights are too large", u->first + u->at + row);
+                     "or the weights are too large",
+                     (size_t)vae__number(u->batch, u->base + u->at + row));
 }
 
 VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
                                      void (*after)(vae__use *u)) {
     size_t i, places[VAE_MAX_THREADS], first = SIZE_MAX;
-    const vae_status bad = vae__has_classes(u->m);
-    if (bad) return bad;
     if (!u->m->rows)
         return vae__fail(&u->m->report, VAE_ERR_STATE, "the model was made to be looked at "
                          "(inference 2) and has no memory for activations");
@@ -9461,7 +9512,7 @@ VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void
     for (u->at = 0; u->at < rows; u->at += u->rows) {
         u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
         for (i = 0; u->m->classes && i < u->rows; i++)
-            u->m->labels[i] = u->m->condition[(u->base + u->at + i) % u->m->conditions];
+            u->m->labels[i] = vae__label(u->batch, u->base + u->at + i);
         u->parts = vae__model_parts(u->m, u->rows, VAE__PART_ROWS);
         for (i = 0; i < (size_t)u->parts; i++) places[i] = SIZE_MAX;
         vae__divide(&u->m->parallel, part, u, u->parts);
@@ -9473,10 +9524,11 @@ VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void
 }
 
 /* A walk that changes nothing and forgets at once. */
-VAE__PRIVATE vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
+VAE__PRIVATE vae__walk vae__use_walk(const vae__use *u, int part, size_t first, size_t rows) {
+    const vae *m = u->m;
     vae__walk c = vae__train_walk(m, rows, 1);
-    c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__part_room(m, part);
-    c.labels = m->labels + first;
+    c.params = vae__weights(m, u->batch), c.first = first, c.train = 0;
+    c.room = vae__part_room(m, part), c.labels = m->labels + first;
     return c;
 }
 
@@ -9489,7 +9541,7 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
-    c = vae__use_walk(m, part, from, to - from);
+    c = vae__use_walk(u, part, from, to - from);
     vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
     if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
     for (i = from; i < to; i++) {
@@ -9500,31 +9552,39 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, float *mu,
-                                    float *logvar) {
+/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward. */
+VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
+                                    size_t rows, float *mu, float *logvar) {
     vae__use u;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
+    u.m = m, u.batch = b, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
     u.what = "the encoder's output", u.width = 2 * (size_t)m->desc.latent;
     return vae__use_all(&u, rows, vae__encode_part, NULL);
 }
 
-VAE__PRIVATE vae_status vae__do_encode(vae *m, const float *x, size_t rows, float *mu,
-                                       float *logvar) {
-    vae_status bad;
-    if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    return bad ? bad : vae__encode(m, x, 0, rows, mu, logvar);
-}
-VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
-    VAE__GUARDED(vae__do_encode(m, x, rows, mu, logvar));
+/* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
+ * vae__check_given. */
+VAE__PRIVATE vae_status vae__check_images(vae *m, const vae_batch *b, int seen, const char *out) {
+    vae_status bad = vae__check_given(m, b, "pixels", out);
+    if (!bad) bad = vae__check_pixels(m, "", seen, b->x, b->rows, b->index, b->first);
+    return bad ? bad : vae__check_labels(m, b);
 }
 
-/* mu and log variance of x (rows, input.dim), which fit into the buffers, side by side in heads. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t rows) {
+VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_images(m, b, 1, NULL);
+    return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
+}
+VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
+    VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
+}
+
+/* mu and log variance of such rows, which fit into the buffers, side by side in heads. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, const float *x, size_t base,
+                                          size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae_status bad = vae__encode(m, x, base, rows, m->z, m->eps);
+    const vae_status bad = vae__encode(m, b, x, base, rows, m->z, m->eps);
     size_t i;
     for (i = 0; i < rows && !bad; i++) {
         memcpy(m->heads + 2 * i * latent, m->z + i * latent, latent * sizeof(float));
@@ -9533,30 +9593,36 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, s
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
-                                          float *z) {
+/* Noise of the code for draw number `draw` of `draws` of a row of a batch. */
+VAE__PRIVATE void vae__code_noise(const vae *m, const vae_batch *b, size_t row, size_t draws,
+                                  size_t draw, float *eps) {
+    const size_t latent = (size_t)m->desc.latent;
+    if (b->eps) memcpy(eps, b->eps + (row * draws + draw) * latent, latent * sizeof(float));
+    else vae__noise(m, VAE_PURPOSE_EVAL, 0, vae__number(b, row), (uint32_t)draw, latent, eps);
+}
+
+VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae_status bad = VAE_OK;
+    vae_status bad;
     size_t at, i, run;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !eps || !z)
-        return vae__fail(&m->report, VAE_ERR_NULL, "x, eps and z must be given");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    if (!bad && !m->desc.no_noise) bad = vae__check_rows(m, "eps", eps, 0, rows, latent);
-    for (at = 0; at < rows && !bad; at += run) {
-        run = vae__min(rows - at, m->rows);
-        bad = vae__encode_heads(m, x + at * m->input.dim, at, run);
-        for (i = 0; i < run && !bad; i++)
-            m->k->latent_fwd(latent, m->heads + 2 * i * latent,
-                             m->desc.no_noise ? NULL : eps + (at + i) * latent,
-                             m->z + i * latent);
+    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__encode_heads(m, b, b->x + at * m->input.dim, at, run);
+        for (i = 0; i < run && !bad; i++) {
+            float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
+            if (eps) vae__code_noise(m, b, at + i, 1, 0, eps);
+            m->k->latent_fwd(latent, m->heads + 2 * i * latent, eps, m->z + i * latent);
+        }
         if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
     return bad;
 }
-VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
-    VAE__GUARDED(vae__do_posterior(m, x, rows, eps, z));
+VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
+    VAE__GUARDED(vae__do_posterior(m, batch, z));
 }
 
 /* rows of z -> means, outputs or draws, once the decoder's output is known to be finite. */
@@ -9572,15 +9638,19 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
         float *out = u->out + (u->at + at) * dim;
         vae__walk c;
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
-        c = vae__use_walk(m, part, from, n);
+        c = vae__use_walk(u, part, from, n);
         c.labels = m->labels + at;
         vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
                      u->in + (u->at + at) * (size_t)m->desc.latent);
         if (!vae__use_finite(u, part, at, n, y)) return;
         if (u->draw) {
             vae__address place = *u->draw;
-            place.counter[0] += (uint32_t)(u->at + at);
-            vae__observe(m, c.params, y, n, &place, m->x + from * dim, out);
+            size_t i;
+            for (i = 0; i < n; i++) {
+                place.counter[0] = vae__number(u->batch, u->base + u->at + at + i);
+                vae__observe(m, c.params, y + i * m->outputs, 1, &place, m->x + from * dim,
+                             out + i * dim);
+            }
         } else if (u->mean) {
             vae__observe(m, c.params, y, n, NULL, NULL, out);
         } else {
@@ -9589,87 +9659,93 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, float *out,
-                                    int mean, const vae__address *draw) {
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
+                                    size_t rows, float *out, int mean, const vae__address *draw) {
     vae__use u;
-    vae_status bad;
-    if (!m) return VAE_ERR_NULL;
-    if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
-    bad = vae__check_rows(m, "z", z, 0, rows, (size_t)m->desc.latent);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, (size_t)m->desc.latent);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
+    u.m = m, u.batch = b, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
     u.what = "the decoder's output", u.width = m->outputs;
     return vae__use_all(&u, rows, vae__decode_part, NULL);
 }
 
-VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
-    VAE__GUARDED(vae__decode(m, z, 0, rows, x, 1, NULL));
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
+                                       const vae__address *draw) {
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    if (!bad) bad = vae__check_labels(m, b);
+    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
 }
-VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
-    VAE__GUARDED(vae__decode(m, z, 0, rows, logits, 0, NULL));
+VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
+    VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
 }
-VAE__PRIVATE vae_status vae__do_draw(vae *m, uint64_t seed, uint32_t first, const float *z,
-                                     size_t rows, float *x) {
-    const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
-    return vae__decode(m, z, 0, rows, x, 0, &at);
+VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
+    VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
 }
-VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                            float *x) {
-    VAE__GUARDED(vae__do_draw(m, seed, first, z, rows, x));
+VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
+    return vae__do_decode(m, b, x, 0, &at);
+}
+VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
+    VAE__GUARDED(vae__do_draw(m, batch, seed, x));
 }
 
-VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const float *x, size_t rows, float *out) {
-    size_t at;
-    vae_status bad = VAE_OK;
+VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *out) {
+    size_t at, run;
+    vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !out) return vae__fail(&m->report, VAE_ERR_NULL, "x and out must be given");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    for (at = 0; at < rows && !bad;) { /* portion by portion, so that out may be x */
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        bad = vae__encode(m, x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, m->z, at, run, out + at * m->input.dim, 1, NULL);
-        at += run;
+    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
+        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
     }
     return bad;
 }
-VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
-    VAE__GUARDED(vae__do_reconstruct(m, x, rows, out));
+VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
+    VAE__GUARDED(vae__do_reconstruct(m, batch, out));
 }
 
-VAE__PRIVATE vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
-                                      float *z) {
-    size_t i, latent;
-    if (!m) return VAE_ERR_NULL;
-    if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
-    latent = (size_t)m->desc.latent;
+/* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
+VAE__PRIVATE void vae__prior(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
+                             size_t rows, float *z) {
+    const size_t latent = (size_t)m->desc.latent;
+    size_t i;
     for (i = 0; i < rows; i++) {
         const vae__address at =
-            vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, first + (uint32_t)i, 0);
+            vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
         m->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, z + i * latent);
     }
-    return VAE_OK;
-}
-VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
-    VAE__GUARDED(vae__do_prior(m, seed, first, rows, z));
 }
 
-VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
-                                             float *x) {
-    size_t at;
-    vae_status bad = VAE_OK;
+VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
+    vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    for (at = 0; at < rows && !bad;) {
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        bad = vae_prior(m, seed, first + (uint32_t)at, run, m->z);
-        if (!bad) bad = vae__decode(m, m->z, at, run, x + at * m->input.dim, 1, NULL);
-        at += run;
+    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    if (!bad) vae__prior(m, b, seed, 0, b->rows, z);
+    return bad;
+}
+VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
+    VAE__GUARDED(vae__do_prior(m, batch, seed, z));
+}
+
+VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    size_t at, run;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_given(m, b, NULL, x ? NULL : "x");
+    if (!bad) bad = vae__check_labels(m, b);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        vae__prior(m, b, seed, at, run, m->z);
+        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
     }
     return bad;
 }
-VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *x) {
-    VAE__GUARDED(vae__do_sample_prior(m, seed, first, rows, x));
+VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
+    VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
 }
 
 /* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
@@ -9681,7 +9757,7 @@ VAE__PRIVATE const float *vae__use_pixels(const vae__use *u, size_t from, size_t
     size_t i;
     if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
     for (i = from; i < to; i++)
-        vae__binarize(m, x + i * dim, 0xffffffffu, u->first + (uint32_t)(u->at + i),
+        vae__binarize(m, x + i * dim, 0xffffffffu, vae__number(u->batch, u->at + i),
                       m->x + i * dim);
     return m->x;
 }
@@ -9691,7 +9767,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *x;
+    const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1;
     double logvar = 0;
@@ -9700,14 +9776,13 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     x = vae__use_pixels(u, from, to);
-    c = vae__use_walk(m, part, from, to - from);
+    c = vae__use_walk(u, part, from, to - from);
     vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
         m->kl[i] = m->k->kl(latent, head, 0, NULL, NULL);
-        if (eps)
-            vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
+        if (eps) vae__code_noise(m, u->batch, u->at + i, 1, 0, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
     vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
@@ -9731,21 +9806,21 @@ VAE__PRIVATE void vae__score_after(vae__use *u) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_score(vae *m, const float *x, size_t rows, uint32_t first,
-                                      float *elbo, float *recon, float *kl) {
+VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, float *recon,
+                                      float *kl) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__check_pixels(m, "", 0, x, rows, NULL, first);
+    bad = vae__check_images(m, b, 0, NULL);
+    if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.first = first, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
-    return vae__use_all(&u, rows, vae__score_part, vae__score_after);
+    u.m = m, u.batch = b, u.in = b->x, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
+    return vae__use_all(&u, b->rows, vae__score_part, vae__score_after);
 }
-VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
-                             float *recon, float *kl) {
-    VAE__GUARDED(vae__do_score(m, x, rows, first, elbo, recon, kl));
+VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
+                             float *kl) {
+    VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
 }
 
 /* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
@@ -9754,7 +9829,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *x;
+    const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1, mean;
     double logvar = 0;
@@ -9767,7 +9842,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     x = vae__use_pixels(u, from, to);
     for (at = from; at < to; at += n) {
         n = vae__min(to - at, room);
-        c = vae__use_walk(m, part, base, n);
+        c = vae__use_walk(u, part, base, n);
         c.labels = m->labels + at;
         vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
@@ -9780,12 +9855,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         double top = 0, sum = 0;
         for (at = 0; at < u->draws; at += n) {
             n = vae__min(u->draws - at, room);
-            c = vae__use_walk(m, part, base, n);
+            c = vae__use_walk(u, part, base, n);
             c.draws = n, c.labels = m->labels + i;
             for (j = 0; j < n; j++) {
                 float *eps = m->eps + (base + j) * latent;
-                vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i),
-                           (uint32_t)(at + j), latent, eps);
+                vae__code_noise(m, u->batch, u->at + i, u->draws, at + j, eps);
                 m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
                 m->logw[base + j] =
                     (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
@@ -9820,56 +9894,53 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                                      float *bound) {
+VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *bound) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !bound) return vae__fail(&m->report, VAE_ERR_NULL, "x and bound must be given");
+    bad = vae__check_given(m, b, "pixels", bound ? NULL : "bound");
+    if (bad) return bad;
     if (k < 1 || k > 65536)
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
-    bad = vae__check_pixels(m, "", 0, x, rows, NULL, first);
+    bad = vae__check_images(m, b, 0, NULL);
+    if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.first = first, u.out = bound, u.draws = (size_t)k, u.width = 1;
-    return vae__use_all(&u, rows, vae__bound_part, NULL);
+    u.m = m, u.batch = b, u.in = b->x, u.out = bound, u.draws = (size_t)k, u.width = 1;
+    return vae__use_all(&u, b->rows, vae__bound_part, NULL);
 }
-VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                             float *bound) {
-    VAE__GUARDED(vae__do_bound(m, x, rows, first, k, bound));
+VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
+    VAE__GUARDED(vae__do_bound(m, batch, k, bound));
 }
 
-/* Reads images at .. of the data and their classes; how many. */
-VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, size_t *run) {
-    vae_status bad;
-    *run = vae__min(data->count - at, m->rows);
-    (void)vae_data_read(data, at, *run, m->x);
-    bad = vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, *run, NULL, at) : VAE_OK;
-    if (!bad && m->classes) bad = vae_condition(m, data->labels + at, *run);
-    return bad;
+/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
+    memset(b, 0, sizeof *b);
+    b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
+    if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
+    (void)vae_data_read(data, at, b->rows, m->x);
+    return vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, b->rows, NULL, at) : VAE_OK;
 }
 
 /* The same, and what the encoder makes of them as evaluation sees them, into m->heads. */
-VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, size_t *run) {
+VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const size_t dim = m->input.dim;
-    const vae_status bad = vae__read_portion(m, data, at, run);
+    const vae_status bad = vae__read_portion(m, data, at, b);
     size_t i;
     if (bad) return bad;
-    for (i = 0; i < *run && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
+    for (i = 0; i < b->rows && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
         vae__binarize(m, m->x + i * dim, 0xffffffffu, (uint32_t)(at + i), m->x + i * dim);
-    if (m->classes) m->condition = data->labels, m->conditions = data->count;
-    return vae__encode_heads(m, m->x, at, *run);
+    return vae__encode_heads(m, b, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     float low = VAE_LOGVAR_MIN, zero = 0;
     vae_status bad;
-    size_t at, i, j, run = 0;
+    vae_batch b;
+    size_t at, i, j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !count)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
@@ -9877,15 +9948,14 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     if (bad) return bad;
     if (m->desc.head != VAE_HEAD_LOGVAR) m->k->spread(VAE_HEAD_RELU, 1, &zero, &low);
     for (j = 0; j < latent; j++) m->unit[j] = 0;
-    for (at = 0; at < data->count && !bad; at += run) {
-        bad = vae__portion_heads(m, data, at, &run);
-        for (i = 0; i < run * latent && !bad; i++) {
+    for (at = 0; at < data->count && !bad; at += b.rows) {
+        bad = vae__portion_heads(m, data, at, &b);
+        for (i = 0; i < b.rows * latent && !bad; i++) {
             const float logvar = m->heads[(2 * (i / latent) + 1) * latent + i % latent];
             if (logvar <= low || logvar >= VAE_LOGVAR_MAX) m->unit[i % latent] += 1;
         }
     }
     for (j = 0; j < latent && !bad; j++) count[j] = (uint64_t)m->unit[j];
-    m->condition = condition, m->conditions = conditions;
     return bad;
 }
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -9894,10 +9964,9 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
-    size_t at, i, j, run = 0;
+    vae_batch b;
+    size_t at, i, j;
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
@@ -9905,9 +9974,9 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     if (bad) return bad;
     for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
-        for (at = 0; at < data->count && !bad; at += run) {
-            bad = vae__portion_heads(m, data, at, &run);
-            for (i = 0; i < run && !bad; i++) {
+        for (at = 0; at < data->count && !bad; at += b.rows) {
+            bad = vae__portion_heads(m, data, at, &b);
+            for (i = 0; i < b.rows && !bad; i++) {
                 const float *head = m->heads + 2 * i * latent;
                 if (turn) m->k->kl_terms(latent, head, m->keep);
                 for (j = 0; j < latent; j++) {
@@ -9927,7 +9996,6 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
         if (variance) variance[j] = m->unit[latent + j];
         if (kl) kl[j] = m->unit[2 * latent + j];
     }
-    m->condition = condition, m->conditions = conditions;
     return bad;
 }
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
@@ -9935,30 +10003,28 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 }
 
 VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
     vae_stats s;
     vae__use u;
+    vae_batch b;
     double recon = 0, kl = 0;
-    size_t at, i, run = 0;
+    size_t at, i;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    for (at = 0; at < data->count && !bad; at += run) {
-        bad = vae__read_portion(m, data, at, &run);
+    for (at = 0; at < data->count && !bad; at += b.rows) {
+        bad = vae__read_portion(m, data, at, &b);
         if (bad) break;
         memset(&u, 0, sizeof u);
-        u.m = m, u.in = m->x, u.first = (uint32_t)at, u.width = 1;
-        bad = vae__use_all(&u, run, vae__score_part, NULL);
-        for (i = 0; i < run && !bad; i++) {
+        u.m = m, u.batch = &b, u.in = m->x, u.width = 1;
+        bad = vae__use_all(&u, b.rows, vae__score_part, NULL);
+        for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->recon[i]);
             kl = vae__add_d(kl, (double)m->kl[i]);
         }
     }
-    m->condition = condition, m->conditions = conditions;
     memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
     s.kl = vae__div_d(kl, (double)data->count);
