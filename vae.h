@@ -1119,11 +1119,6 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus) || defined(_MSC_VER)
-#define VAE__RESTRICT __restrict
-#else
-#define VAE__RESTRICT restrict
-#endif
 #if defined(VAE__CLANG)
 #define VAE__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(VAE__GCC)
@@ -1172,9 +1167,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(_WIN32)
+#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
+#endif
+#if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #define VAE__LEAN 1
@@ -1190,11 +1187,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifdef VAE__NOMINMAX
 #undef NOMINMAX
 #endif
-#elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
-#define VAE__THREADS 1
+#elif defined(VAE__THREADS)
 #include <pthread.h>
 #include <time.h>
-#endif
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
@@ -1460,8 +1455,8 @@ VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     return s;
 }
 
-/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
- * no overlong forms, no surrogates, nothing above 10FFFF. */
+/* Length of the UTF-8 character at p, out of `count` bytes; 0 when there is none. Overlong forms,
+ * surrogates and values above 10FFFF are no characters. */
 VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -1474,10 +1469,10 @@ VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     return n;
 }
 
-/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
- * in a report. A character is shown as it is unless it could do something to a terminal or hide
- * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
- * that are not UTF-8, one byte is the piece, shown as \x1b. */
+/* Splits foreign text for a report: returns the bytes of the next piece; `width` is how many it
+ * takes in the report. A piece is a character, shown as it is. Control characters, invisible ones
+ * and marks of direction could act on a terminal or mislead a reader: of these, and of bytes that
+ * are not UTF-8, a piece is one byte, shown as \x1b. */
 VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
@@ -1795,7 +1790,7 @@ VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+/* For reports: makes any text printable, and cuts it between two characters. */
 VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
@@ -1847,7 +1842,7 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
-/* A long path would push the reason out of the report; its last part tells the file. */
+/* The last part of a long path: the whole path would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
@@ -1918,29 +1913,26 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     }
 }
 
-/* Hands out 64-byte aligned pieces of a block, one behind another. With base NULL it only counts:
- * the plan and the real thing run through the same code, so they cannot disagree. Overflow and
- * shortage set `failed` once and for all, to be looked at in one place at the end. */
+/* Divides a block into 64-byte aligned pieces. With base NULL it only counts: measuring and
+ * dividing are the same code, so they cannot disagree. Overflow and shortage set `failed`, which is
+ * checked once at the end. */
 typedef struct vae__arena {
     char *base;
-    size_t size, used, high;
+    size_t size, used;
     int failed;
 } vae__arena;
 
 VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
+    const size_t begin = a->used;
     size_t bytes, end;
-    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+    if (!vae__size_mul(count, width, &bytes) || !vae__size_add(bytes, 63, &bytes) ||
+        !vae__size_add(begin, bytes & ~(size_t)63, &end) || end > PTRDIFF_MAX ||
+        (a->base && end > a->size)) {
         a->failed = 1;
         return NULL;
     }
-    bytes = (bytes + 63) & ~(size_t)63;
-    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
-        a->failed = 1;
-        return NULL;
-    }
-    end = a->used, a->used += bytes;
-    if (a->used > a->high) a->high = a->used;
-    return a->base ? a->base + end : NULL;
+    a->used = end;
+    return a->base ? a->base + begin : NULL;
 }
 
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
@@ -1950,10 +1942,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
     } while (0)
 
-/* Scratch: take a mark, push, go back to the mark in the same function. */
-VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
-VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
-
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -1961,7 +1949,7 @@ VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
     return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
 }
 
-/* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
+/* FNV-1a, 64 bit. The first `hash` is VAE__FNV, a later one continues. */
 #define VAE__FNV 0xcbf29ce484222325u
 VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
@@ -1986,8 +1974,8 @@ VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t cou
  * uses: >>compiler                   tests: tests/test_rng.c
  *
  * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
- * nothing else. The bulk draws (words, uniforms, normals) stand in >>kernels; the addressing and
- * what is drawn one at a time stand here.
+ * nothing else. Addresses and single draws are here; draws in bulk (words, uniforms, normals) are
+ * kernels.
  *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
  * ==================================================================================== */
 
@@ -2063,7 +2051,7 @@ VAE__INLINE uint32_t vae__mix(uint32_t x) {
 }
 
 /* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
- * walked until it lands inside. Any place can be asked alone, and no array is kept. */
+ * applied until the result is below n. Each position can be computed alone; there is no array. */
 typedef struct vae__order {
     uint64_t n;
     int half; /* bits of one half */
@@ -5160,7 +5148,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
- * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ * uses: >>status >>arena >>dispatch  tests: tests/test_threads.c
  *
  * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
  * No result depends on the number of parts, nor on which thread computes which.
@@ -8531,11 +8519,11 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__plan_parts(m);
 
     vae__lay_parameters(m, arena, borrowed);
-    place = vae__mark(arena);
+    place = arena->used;
     vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
     vae__lay_small(m, arena, exact);
-    m->activations = vae__mark(arena) - place;
+    m->activations = arena->used - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
@@ -10608,13 +10596,13 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
- * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
+ * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
 
-/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
- * elsewhere through stdio. */
+/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
+ * feature macro; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -10655,34 +10643,21 @@ typedef int vae__file;
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
 #else
-#ifdef _WIN32
-#include <io.h>
-#include <process.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
-__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-__declspec(dllimport) int __stdcall CloseHandle(void *);
-struct _SECURITY_ATTRIBUTES;
-__declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, unsigned long,
-                                                  struct _SECURITY_ATTRIBUTES *, unsigned long,
-                                                  unsigned long, void *);
-#ifdef __cplusplus
-}
-#endif
-#endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
 #ifdef _WIN32
+#include <io.h>
 #define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) (MoveFileExA(from, to, 1 | 8) ? 0 : (errno = EACCES, -1))
+#define VAE__RENAME(from, to) \
+    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
+         ? 0 : (errno = EACCES, -1))
 #else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
 #endif
 #endif
 
-#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
+#define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
 VAE__PRIVATE const char *vae__errno_text(int code) {
@@ -10768,7 +10743,7 @@ typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
-    const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
+    const char *of;             /* follows offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
     const unsigned char *bytes; /* the block of memory */
 #ifndef VAE_NO_STDIO
@@ -10989,9 +10964,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         claim->lock = file;
     }
 #elif defined(_WIN32)
-    { /* shared with nobody (0), created anew (2), deleted with its last handle (0x04000000) */
-        void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
-        if (handle == (void *)(intptr_t)-1)
+    {
+        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
+        if (handle == INVALID_HANDLE_VALUE)
             return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
                                 "another process is writing it");
         claim->lock = (intptr_t)handle;
@@ -11013,7 +10989,7 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
         close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
     }
 #elif defined(_WIN32)
-    (void)CloseHandle((void *)claim->lock);
+    (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
 }
@@ -11221,7 +11197,7 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Is there another member before `close`? Takes the comma before it, or `close`. */
+/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
@@ -11438,7 +11414,7 @@ VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
     return 0;
 }
 
-/* Do shape, dtype and data_offsets agree? */
+/* Checks that shape, dtype and data_offsets agree. */
 VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item) {
     const vae__st_tensor *t = &item->tensor;
     const vae__source *from = &st->from;
@@ -11662,7 +11638,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -11721,8 +11697,8 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], va
     return VAE_OK;
 }
 
-/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
- * the average ---- */
+/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
+ * average ---- */
 
 /* One metadata entry of numbers between blanks: their forms, and their places in a model. */
 typedef struct vae__fact {
@@ -12159,7 +12135,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     vae__loader l;
     size_t total = 0;
     vae_status bad;
-    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
@@ -12180,15 +12156,9 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_load_size(const void *bytes, size_t size,
-                                          const vae_load_options *options, size_t *need,
-                                          vae_report *report) {
-    if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
-    return vae__load(bytes, size, "model", options, need, NULL, report);
-}
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
                                  size_t *need, vae_report *report) {
-    VAE__GUARDED(vae__do_load_size(bytes, size, options, need, report));
+    VAE__GUARDED(vae__load(bytes, size, "model", options, need, NULL, report));
 }
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
@@ -12263,14 +12233,14 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
- * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
- * and length of each member. */
+ * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
+ * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -12549,11 +12519,9 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
 }
 
 VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
+    int i;
     if (g->fixed) return;
-    memset(g->lens, 8, 144);
-    memset(g->lens + 144, 9, 112);
-    memset(g->lens + 256, 7, 24);
-    memset(g->lens + 280, 8, 8);
+    for (i = 0; i < 288; i++) g->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
     (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, 288);
     memset(g->lens, 5, 32);
     (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens, 32);
@@ -12792,7 +12760,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
                         want - have);
 }
 
-/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+/* Reads the rest of a part of `want` bytes that begins at `place`; `have` bytes are there. */
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
@@ -12802,7 +12770,7 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
 
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 
-/* The header, of which `have` bytes are there: its length and that of the data. */
+/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
 VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
                                       size_t have, vae_data *d, size_t *length, size_t *total) {
     const char *problem;
@@ -12829,8 +12797,8 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
                         need == 4 ? 2 : 4, in->of, head, need, problem);
 }
 
-/* The data after the header. `size` is that of the file, packed or not. Nothing is allocated for
- * what the file cannot hold. */
+/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
+ * for what the file cannot hold. */
 VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
                                       vae_data *d) {
     const int packed = *in->of != 0;
@@ -12932,16 +12900,16 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* x / (2^b - 1) in binary is x, written in b digits, again and again: for 64 of them x is
- * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
- * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
- * neither flags nor the rounding mode can touch it. */
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, the first of them adding 1 to the exponent; half or more behind them rounds up */
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -12953,8 +12921,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
- * reason: -Ofast programs start with subnormal results flushed to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -12972,7 +12940,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;
