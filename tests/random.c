@@ -49,8 +49,9 @@ static int large; /* 1: widths and batches that are divided among threads in man
 enum { TEXT_ROOM = 400 };
 
 typedef struct setup {
-    vae_desc d;             /* its texts are the three below, see `settle` */
+    vae_desc d;             /* its texts are those below, see `settle` */
     char input[TEXT_ROOM], encoder[TEXT_ROOM], decoder[TEXT_ROOM];
+    char likelihood[TEXT_ROOM], posterior[TEXT_ROOM]; /* "": not given */
     int images, tests;      /* of the data; tests 0: no test set */
     int type;               /* vae_type of the data */
     int rows;               /* of encode and its kind */
@@ -65,6 +66,8 @@ static setup *settle(setup *s) {
     s->d.input = s->input;
     s->d.encoder = s->encoder[0] == '?' ? NULL : s->encoder; /* '?': not given */
     s->d.decoder = s->decoder[0] == '?' ? NULL : s->decoder;
+    s->d.likelihood = s->likelihood[0] ? s->likelihood : NULL;
+    s->d.posterior = s->posterior[0] ? s->posterior : NULL;
     return s;
 }
 
@@ -234,6 +237,32 @@ static void choose_field(vae_desc *d, const vae__field *f) {
     }
 }
 
+/* The first word of a row of a table. */
+static void add_kind(char *text, vae_table table) {
+    const char *syntax;
+    int count = 0;
+    while (vae_kind_syntax(table, count, NULL)) count++;
+    syntax = vae_kind_syntax(table, below(count), NULL);
+    add(text, "%.*s", (int)strcspn(syntax, " "), syntax);
+}
+static void choose_kinds(setup *s) {
+    if (chance(40)) {
+        add_kind(s->likelihood, VAE_TABLE_LIKELIHOOD);
+        if (!strcmp(s->likelihood, "categorical")) add(s->likelihood, " %d", between(2, 8));
+        else if (strcmp(s->likelihood, "bernoulli") && !strchr(s->likelihood, 'p') && chance(50) &&
+                 s->likelihood[0] != 'c')
+            add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
+    }
+    if (chance(40)) {
+        add_kind(s->posterior, VAE_TABLE_POSTERIOR);
+        if (chance(50)) add(s->posterior, " %s", vae__deviation_names[between(1, 3)]);
+        if (chance(50)) {
+            add(s->posterior, " code");
+            add_act(s->posterior, 100);
+        }
+    }
+}
+
 /* Settings that exclude each other would be refused most of the time. */
 static void reconcile(vae_desc *d) {
     int i;
@@ -249,7 +278,6 @@ static void reconcile(vae_desc *d) {
             d->stages[i].steps = (uint64_t)between(1, 9), d->stages[i].lr = unit() / 50;
     }
     if (d->lr > 0.1 && chance(80)) d->lr /= 100; /* seldom a run that diverges */
-    if (d->categories > 8 || !d->categories) d->categories = between(2, 8);
 }
 
 static double strange_real(void) {
@@ -277,6 +305,9 @@ static void spoil(setup *s) {
     const vae__field *f = &vae__fields[below(VAE__STORED_COUNT)];
     const int odd = chance(30) ? (int)(uint32_t)rng() : ints[below(8)];
     switch (f->kind) {
+    case VAE__KIND:
+        spoil_text(chance(50) ? s->likelihood : s->posterior);
+        break;
     case VAE__TEXT:
         spoil_text(chance(50) ? s->encoder : chance(50) ? s->decoder : s->input);
         break;
@@ -316,6 +347,7 @@ static void choose(uint64_t seed, setup *s) {
     choose_shape(s, &image);
     for (i = 0; i < VAE__STORED_COUNT; i++)
         if (vae__fields[i].kind != VAE__TEXT && chance(22)) choose_field(&s->d, &vae__fields[i]);
+    choose_kinds(s);
     reconcile(&s->d);
     s->d.latent = size_up_to(12);
     g = image;
@@ -358,7 +390,7 @@ static void print_field(const vae_desc *desc, const vae__field *f) {
     vae_desc d = *desc;
     int i;
     switch (f->kind) {
-    case VAE__TEXT:
+    case VAE__TEXT: case VAE__KIND:
         if (!*vae__field_text(&d, f)) break;
         printf("    d.%s = ", f->name);
         print_string(*vae__field_text(&d, f));
@@ -452,8 +484,7 @@ static void compare(const char *way, const outcome *want, const outcome *got) {
 
 static void make_data(const setup *s, vae_data *data, int count, size_t item, uint64_t seed,
                       int classes) {
-    const int wide = s->d.likelihood >= VAE_LIKELIHOOD_GAUSSIAN &&
-                     s->d.likelihood <= VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int wide = !strncmp(s->likelihood, "gaussian", 8);
     const size_t n = (size_t)count * item, dims[2] = {(size_t)count, item};
     int32_t *labels = (int32_t *)malloc(((size_t)count + 1) * sizeof *labels);
     double *block = (double *)malloc((n + 1) * sizeof *block); /* wide enough for every type */
@@ -538,6 +569,14 @@ static int on_progress(vae *m, const vae_progress *p, void *user) {
     return ++w->calls == w->stop_at;
 }
 
+/* All rows of x with the classes of the set, numbered from `first`. */
+static vae_batch of(const sets *t, const float *x, uint32_t first) {
+    vae_batch b;
+    memset(&b, 0, sizeof b);
+    b.x = x, b.rows = t->rows, b.first = first, b.labels = t->labels, b.label_count = t->rows;
+    return b;
+}
+
 /* Trains to the end, or to the stop. A model that has begun goes on. */
 static vae_status train(const setup *s, sets *t, vae *m, watch *w) {
     vae_status status = VAE_OK;
@@ -550,11 +589,13 @@ static vae_status train(const setup *s, sets *t, vae *m, watch *w) {
     for (step = info.step; !status && step < (uint64_t)s->steps; step++) {
         const size_t rows = 1 + (size_t)(step * 7) % most;
         uint32_t index[256];
+        vae_batch b;
         vae_stats stats;
         size_t i;
         for (i = 0; i < rows; i++) index[i] = (uint32_t)(step * 5 + i * i);
-        if (t->classes && vae_condition(m, t->labels, t->rows)) fail("train", "train: condition");
-        status = vae_train_step(m, t->x, step & 1 ? index : NULL, rows, &stats);
+        b = of(t, t->x, 0);
+        b.rows = rows, b.index = step & 1 ? index : NULL;
+        status = vae_train_step(m, &b, &stats);
         if (!status) w->hash = mix_stats(w->hash, &stats);
         if (++w->calls == w->stop_at) return VAE_STOPPED;
     }
@@ -585,12 +626,15 @@ static float *blank(float *out, size_t n) {
 
 static void use_latents(vae *m, const sets *t, outcome *o, float *z, float *out) {
     const size_t rows = t->rows, n = rows * t->input;
-    vae_status status = vae_prior(m, 5, 77, rows, z);
+    vae_batch b = of(t, NULL, 77);
+    vae_status status = vae_prior(m, &b, 5, z);
+    b.x = z;
     if (status) fail("use", "use: vae_prior: %s", vae_last_report(m)->text);
-    note_floats(o, "decode", vae_decode(m, z, rows, blank(out, n)), out, n);
-    note_floats(o, "draw", vae_draw(m, 9, 3, z, rows, blank(out, n)), out, n);
-    note_floats(o, "sample", vae_sample_prior(m, 5, 77, rows, blank(out, n)), out, n);
-    status = vae_decode_logits(m, z, rows, blank(out, rows * t->outputs));
+    note_floats(o, "decode", vae_decode(m, &b, blank(out, n)), out, n);
+    note_floats(o, "sample", vae_sample_prior(m, &b, 5, blank(out, n)), out, n);
+    b.first = 3;
+    note_floats(o, "draw", vae_draw(m, &b, 9, blank(out, n)), out, n);
+    status = vae_decode_logits(m, &b, blank(out, rows * t->outputs));
     note_floats(o, "logits", status, out, rows * t->outputs);
 }
 
@@ -598,19 +642,22 @@ static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) 
     const size_t rows = t->rows, n = rows * t->latent;
     float *mu = blank(out, 2 * n), *logvar = mu + n, *elbo, *kl;
     size_t i;
-    vae_status status = vae_encode(m, t->x, rows, mu, logvar);
+    vae_batch b = of(t, t->x, 40);
+    vae_status status = vae_encode(m, &b, mu, logvar);
     note_floats(o, "mu", status, mu, n);
     note_floats(o, "logvar", status, logvar, n);
     for (i = 0; i < n; i++) z[i] = (float)(i % 7) - 3;
-    note_floats(o, "posterior", vae_posterior(m, t->x, rows, z, blank(out, n)), out, n);
-    status = vae_reconstruct(m, t->x, rows, blank(out, rows * t->input));
+    b.eps = z;
+    note_floats(o, "posterior", vae_posterior(m, &b, blank(out, n)), out, n);
+    b.eps = NULL;
+    status = vae_reconstruct(m, &b, blank(out, rows * t->input));
     note_floats(o, "reconstruct", status, out, rows * t->input);
     elbo = blank(out, 3 * rows), kl = elbo + 2 * rows;
-    status = vae_score(m, t->x, rows, 40, elbo, elbo + rows, kl);
+    status = vae_score(m, &b, elbo, elbo + rows, kl);
     note_floats(o, "elbo", status, elbo, rows);
     note_floats(o, "recon", status, elbo + rows, rows);
     note_floats(o, "kl", status, kl, rows);
-    note_floats(o, "bound", vae_bound(m, t->x, rows, 40, 3, blank(out, rows)), out, rows);
+    note_floats(o, "bound", vae_bound(m, &b, 3, blank(out, rows)), out, rows);
 }
 
 /* Everything that a model is asked after training. */
@@ -621,14 +668,13 @@ static void use(const setup *s, sets *t, vae *m, outcome *o) {
     vae_stats stats;
     vae_status status;
     note(o, "params_hash", vae_params_hash(m));
-    if (t->classes && vae_condition(m, t->labels, t->rows)) fail("use", "use: vae_condition");
     use_latents(m, t, o, z, out);
     use_images(m, t, o, z, out);
     if (s->d.ema > 0) {
-        vae_use_ema(m, 0);
-        status = vae_sample_prior(m, 6, 0, t->rows, blank(out, t->rows * t->input));
+        vae_batch b = of(t, NULL, 0);
+        b.no_ema = 1;
+        status = vae_sample_prior(m, &b, 6, blank(out, t->rows * t->input));
         note_floats(o, "sample without average", status, out, t->rows * t->input);
-        vae_use_ema(m, 1);
     }
     status = vae_evaluate(m, s->tests ? &t->test : &t->train, &stats);
     note(o, "evaluate", status ? (uint64_t)status : mix_stats(VAE__FNV, &stats));
@@ -817,9 +863,11 @@ static void run_loaded(const setup *s, sets *t, const outcome *want, const unsig
         options.memory = block, options.memory_size = need;
         if (vae_load_memory(own, size, &options, &m, &r)) fail(way, "%s: %s", way, r.text);
         if (m) {
+            vae_batch b = of(t, t->x, 0);
+            b.rows = 1;
             use(s, t, m, &o);
             compare(way, want, &o);
-            if (vae_train_step(m, t->x, NULL, 1, NULL) != VAE_ERR_STATE)
+            if (vae_train_step(m, &b, NULL) != VAE_ERR_STATE)
                 fail(way, "%s: a model for use trains", way);
         }
         vae_destroy(m);
@@ -835,6 +883,7 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
     vae *m = NULL, *other = NULL;
     vae_report r;
     outcome o;
+    vae_batch b;
     float one[3], *z = (float *)malloc(2 * t->rows * t->latent * sizeof *z);
     float *mu = z + t->rows * t->latent;
     size_t size2, i;
@@ -844,14 +893,15 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
         free(save(m, 0, &size2, &o));
         compare("again", want, &o);
         if (s->file) through_file(m, bytes, size, &other);
-        if (t->classes) (void)vae_condition(m, t->labels, t->rows);
-        if (vae_encode(m, t->x, t->rows, mu, NULL)) mu = NULL;
+        b = of(t, t->x, 40);
+        if (vae_encode(m, &b, mu, NULL)) mu = NULL;
         for (i = 0; mu && i < t->rows; i++) {
-            if (t->classes) (void)vae_condition(m, t->labels + i, 1);
-            if (vae_encode(m, t->x + i * t->input, 1, z, NULL) ||
+            b.x = t->x + i * t->input, b.rows = 1, b.first = 40 + (uint32_t)i;
+            b.labels = t->labels + i, b.label_count = 1;
+            if (vae_encode(m, &b, z, NULL) ||
                 memcmp(z, mu + i * t->latent, t->latent * sizeof *z))
                 fail("one", "one: image %d alone has another code than among others", (int)i);
-            if (vae_score(m, t->x + i * t->input, 1, 40 + (uint32_t)i, one, one + 1, one + 2))
+            if (vae_score(m, &b, one, one + 1, one + 2))
                 fail("one", "one: score: %s", vae_last_report(m)->text);
         }
     }
@@ -1049,6 +1099,9 @@ static int smaller_text(char *text, int k) {
                 splice(text, at, 4, "");
                 return 1;
             }
+        } else if (!strncmp(text + at, " pad ", 5) && k-- == 0) { /* with its number */
+            splice(text, at, 5 + strspn(text + at + 5, "0123456789"), "");
+            return 1;
         } else if (strchr(", x", text[at])) { /* what follows, up to the next one */
             for (n = at + 1; text[n] && !strchr(" ,()x", text[n]); n++) {}
             if (k-- == 0) {
@@ -1081,7 +1134,7 @@ static int smaller_int(int *value, int least, int k) {
 
 static int smaller_field(setup *s, const vae__field *f, int k) {
     switch (f->kind) {
-    case VAE__TEXT: return 0;
+    case VAE__TEXT: case VAE__KIND: return 0;
     case VAE__U64:
         if (k > 1) return 0;
         if (*vae__field_u64(&s->d, f) > (uint64_t)k) *vae__field_u64(&s->d, f) = (uint64_t)k;
@@ -1106,11 +1159,11 @@ static int smaller(setup *s, int k) {
     int *const numbers[] = {&s->images, &s->tests, &s->rows, &s->stop, &s->steps, &s->threads,
                             &s->parts, &s->load_batch, &s->file};
     static const int least[] = {1, 0, 1, 1, 0, 2, 1, 0, 0};
-    char *const texts[] = {s->encoder, s->decoder, s->input};
-    enum { PER_TEXT = 200, PER_NUMBER = 4 };
+    char *const texts[] = {s->encoder, s->decoder, s->input, s->likelihood, s->posterior};
+    enum { PER_TEXT = 200, PER_NUMBER = 4, TEXTS = sizeof texts / sizeof *texts };
     int i;
-    if (k < 3 * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
-    k -= 3 * PER_TEXT;
+    if (k < TEXTS * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
+    k -= TEXTS * PER_TEXT;
     i = k / PER_NUMBER;
     if (i < VAE__STORED_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
     i -= VAE__STORED_COUNT;
@@ -1124,8 +1177,10 @@ static int smaller(setup *s, int k) {
 static int same_setup(const setup *a, const setup *b) {
     vae_desc x = a->d, y = b->d;
     x.input = x.encoder = x.decoder = y.input = y.encoder = y.decoder = NULL;
+    x.likelihood = x.posterior = y.likelihood = y.posterior = NULL;
     return !memcmp(&x, &y, sizeof x) && !strcmp(a->input, b->input) &&
            !strcmp(a->encoder, b->encoder) && !strcmp(a->decoder, b->decoder) &&
+           !strcmp(a->likelihood, b->likelihood) && !strcmp(a->posterior, b->posterior) &&
            !memcmp(&a->images, &b->images, sizeof *a - offsetof(setup, images));
 }
 

@@ -28,8 +28,8 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     unsigned char *bytes, *again;
     vae *m, *loaded = NULL;
     int i;
-    d.encoder = "dense 12  tanh,dense 5", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
-    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
+    d.encoder = "dense 12  tanh,dense 5", d.likelihood = "gaussian_learned 0.1";
+    d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 1.0 / 3, d.beta1 = 0.85, d.clip = 5, d.ema = 0.99;
     d.schedule = VAE_SCHEDULE_STAGES, d.stage_count = 2, d.stages[0].steps = 3;
     d.stages[0].lr = 1e-4, d.stages[1].steps = 9, d.stages[1].lr = 1e-5, d.epochs = 77;
@@ -43,7 +43,9 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     CHECK(!strcmp(a.decoder, b.decoder) && !strcmp(a.input, b.input));
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
         const vae__field *f = &vae__fields[i];
-        if (f->kind == VAE__TEXT) continue;
+        if (f->kind == VAE__KIND)
+            CHECK(!strcmp(*vae__field_text(&a, f), *vae__field_text(&b, f)));
+        if (f->kind == VAE__TEXT || f->kind == VAE__KIND) continue;
         CHECK(!memcmp((char *)&a + f->offset, (char *)&b + f->offset,
                       f->kind == VAE__U64 || f->kind == VAE__REAL ? 8 : 4));
     }
@@ -122,7 +124,7 @@ TEST(parameters_are_used_in_place_when_asked_and_aligned) {
     size_t size, need, need_copy, shift;
     unsigned char *bytes = file_of(m, 0, &size), *block = (unsigned char *)malloc(size + 64);
     float z[3] = {1, 0, -1}, want[30], got[30];
-    CHECK_STATUS(vae_decode(m, z, 1, want), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 1), want), VAE_OK);
     for (shift = 0; shift < 8; shift++) {
         vae_load_options o;
         vae *loaded = NULL;
@@ -146,10 +148,10 @@ TEST(parameters_are_used_in_place_when_asked_and_aligned) {
         } else {
             CHECK_EQ(need, need_copy);
         }
-        CHECK_STATUS(vae_decode(loaded, z, 1, got), VAE_OK);
+        CHECK_STATUS(vae_decode(loaded, BATCH(z, 1), got), VAE_OK);
         CHECK(!memcmp(want, got, sizeof want));
         CHECK(vae_params_hash(loaded) == vae_params_hash(m));
-        CHECK_STATUS(vae_train_step(loaded, want, NULL, 1, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_train_step(loaded, BATCH(want, 1), NULL), VAE_ERR_STATE);
         CHECK_STATUS(vae_set_visible_bias(loaded, want), VAE_ERR_STATE);
         vae_destroy(loaded);
         CHECK(!memcmp(block + shift, bytes, size));
@@ -420,7 +422,7 @@ TEST(a_full_disk_leaves_the_old_file) {
     snprintf(path, sizeof path, "%s", temp_path("full.safetensors"));
     CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
     small_images(x, 8, 30);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
     fflush(stdout);
     child = fork(); /* the limit must not stay with the tests */
     if (child == 0) {
@@ -801,8 +803,8 @@ static void same_after_resave(vae *m, const resave *how, int in_place) {
         free(again);
         small_images(x, 8, 30);
         for (i = 0; i < 2; i++) {
-            CHECK_STATUS(vae_train_step(a, x, NULL, 8, NULL), VAE_OK);
-            CHECK_STATUS(vae_train_step(b, x, NULL, 8, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(a, BATCH(x, 8), NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(b, BATCH(x, 8), NULL), VAE_OK);
         }
         again = file_of(b, 0, &size3);
         free(bytes);
@@ -817,8 +819,8 @@ static void same_after_resave(vae *m, const resave *how, int in_place) {
     CHECK_STATUS(vae_load_memory(file, size2, &o, &b, &r), VAE_OK);
     if (b) {
         CHECK_EQ(b->borrowed, in_place && !VAE__BIG_ENDIAN);
-        CHECK_STATUS(vae_decode(m, z, 1, want), VAE_OK);
-        CHECK_STATUS(vae_decode(b, z, 1, got), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(z, 1), want), VAE_OK);
+        CHECK_STATUS(vae_decode(b, BATCH(z, 1), got), VAE_OK);
         CHECK(!memcmp(want, got, sizeof want));
         vae_destroy(b);
     }
@@ -831,7 +833,7 @@ TEST(a_file_with_its_tensors_in_any_order_is_the_same_model) {
         vae_desc d = small_desc();
         vae *m;
         d.optimizer = i & 1 ? VAE_OPTIMIZER_SGD : VAE_OPTIMIZER_ADAM, d.ema = i & 2 ? 0.9 : 0;
-        d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+        d.likelihood = "gaussian_learned";
         m = trained_model(&d);
         for (order = AS_IT_IS; order < SHUFFLED + 10; order++) {
             resave how;
@@ -1008,7 +1010,20 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"encoder=dense 12 tanh", "encoder=dense 12 \\u202e", "'\\xe2\\x80\\xae'",
          VAE_ERR_SYNTAX},
         {"6x5x1", "6x5x1\\n\\u009b2J", "\\xc2\\x9b", VAE_ERR_SYNTAX},
-        {"likelihood=bernoulli", "likelihood=\\u0007", "'likelihood'", VAE_ERR_FORMAT},
+        {"likelihood=bernoulli", "likelihood=\\u0007", "likelihood, column 1: expected a "
+         "likelihood, found '\\x07'", VAE_ERR_SYNTAX},
+        {"variance=3ff0000000000000", "variance=one", "'variance'", VAE_ERR_FORMAT},
+        {"categories=256", "categories=many", "'categories'", VAE_ERR_FORMAT},
+        {"head=logvar", "head=sigma", "'head'", VAE_ERR_FORMAT},
+        {"code=identity", "code=", "'code'", VAE_ERR_FORMAT},
+        {"head=logvar", "head=logvar; head=abs", "'head'", VAE_ERR_FORMAT},
+        {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
+         "c000000000000000", "a variance must lie from 1e-12 to 1e+12", VAE_ERR_SYNTAX},
+        {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
+         "0000000000000000; posterior=spread", "posterior, column 1: expected a posterior, found "
+         "'spread'", VAE_ERR_SYNTAX},
+        {"code=identity", "code=identity; prior=normal 3", "prior, column 8: expected the end",
+         VAE_ERR_SYNTAX},
         {"\"vae.format\":\"1\"", "\"vae.format\":\"\\u001b[2J\"", "vae.format is not 1",
          VAE_ERR_MISMATCH},
         {"\"encoder.0.weight\":{\"dtype\":\"F32\"",
@@ -1196,19 +1211,19 @@ TEST(a_model_to_look_at_takes_its_parameters_and_no_more) {
         }
         CHECK_STATUS(vae_save_size(loaded, VAE_SAVE_WEIGHTS_ONLY, &size2), VAE_OK);
         CHECK_STATUS(vae_data_wrap(VAE_F32, 2, dims, x, &data, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(loaded, x, 1, out, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_encode(loaded, BATCH(x, 1), out, NULL), VAE_ERR_STATE);
         CHECK_SAYS(*vae_last_report(loaded), "looked at");
-        CHECK_STATUS(vae_posterior(loaded, x, 1, z, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_decode(loaded, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_decode_logits(loaded, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_draw(loaded, 1, 0, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_reconstruct(loaded, x, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_sample_prior(loaded, 1, 0, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_score(loaded, x, 1, 0, out, NULL, NULL), VAE_ERR_STATE);
-        CHECK_STATUS(vae_bound(loaded, x, 1, 0, 3, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_posterior(loaded, BATCH(x, 1, .eps = z), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_decode(loaded, BATCH(z, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_decode_logits(loaded, BATCH(z, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_draw(loaded, BATCH(z, 1), 1, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_reconstruct(loaded, BATCH(x, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_sample_prior(loaded, BATCH(NULL, 1), 1, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_score(loaded, BATCH(x, 1), out, NULL, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_bound(loaded, BATCH(x, 1), 3, out), VAE_ERR_STATE);
         CHECK_STATUS(vae_evaluate(loaded, &data, &stats), VAE_ERR_STATE);
         CHECK_STATUS(vae_units(loaded, &data, kl, NULL), VAE_ERR_STATE);
-        CHECK_STATUS(vae_train_step(loaded, x, NULL, 1, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_train_step(loaded, BATCH(x, 1), NULL), VAE_ERR_STATE);
         CHECK_STATUS(vae_fit(loaded, &data, NULL, NULL, NULL), VAE_ERR_STATE);
         vae_destroy(loaded);
         loaded = NULL;

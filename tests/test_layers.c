@@ -1,5 +1,6 @@
 /* Architecture strings: what they mean, how they are spelled back, what is said about a bad one;
  * and the tensors that come of them. */
+#include "../tools/shapes.h"
 #include "models.h"
 
 static vae_desc layers_desc(const char *input, const char *encoder, const char *decoder) {
@@ -368,9 +369,9 @@ TEST(a_learned_variance_is_the_last_tensor) {
         {"encoder.head.weight", 6, 6}, {"encoder.head.bias", 6, 0},
         {"decoder.head.weight", 3, 6}, {"decoder.head.bias", 6, 0}, {"decoder.logvar", 1, 0}};
     vae_desc d = layers_desc("6", "", "");
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.likelihood = "gaussian";
     layers_check_tensors(&d, want, 4);
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    d.likelihood = "gaussian_learned";
     layers_check_tensors(&d, want, 5);
 }
 
@@ -399,7 +400,7 @@ static vae *layers_model(const char *input, const char *encoder, const char *dec
     vae_report r;
     vae *m = NULL;
     memset(&r, 0, sizeof r);
-    d.batch = 6, d.isa = isa, d.keep_gradients = 1, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.batch = 6, d.isa = isa, d.keep_gradients = 1, d.likelihood = "gaussian";
     if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "\"%s\": %s", encoder, r.text);
     return m;
 }
@@ -447,7 +448,7 @@ static void layers_pass(vae *m, const float *x, size_t rows) {
     vae__pass pass;
     vae_stats s;
     memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    pass.m = m, pass.x = x, pass.rows = rows, pass.batch = BATCH(x, rows), pass.backward = 1;
     CHECK(vae__run_pass(&pass, &s));
     CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
@@ -826,8 +827,8 @@ TEST(a_group_adds_its_input_also_inside_another_group) {
         vae_get_desc(m, &d); /* where activations take turns in two buffers: the same bits */
         d.inference = 1;
         CHECK_STATUS(vae_create(&d, &use, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
-        if (use) CHECK_STATUS(vae_encode(use, x, 6, alone, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 6), mu, NULL), VAE_OK);
+        if (use) CHECK_STATUS(vae_encode(use, BATCH(x, 6), alone, NULL), VAE_OK);
         layers_equal("inference", 18, alone, mu);
         vae_destroy(use), vae_destroy(m), free(x);
     }
@@ -951,7 +952,7 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
                 mean[j] = 0.9 * mean[j] + 0.1 * sum;
                 variance[j] = 0.9 * variance[j] + 0.1 * squares / (double)(n - 1); /* unbiased */
             }
-            CHECK_STATUS(vae_train_step(m, x, NULL, rows, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, rows), NULL), VAE_OK);
             layers_near("running_mean", 5, w + LAYERS_BN_MEAN * 5, mean, NULL, 1e-6);
             layers_near("running_var", 5, w + LAYERS_BN_VAR * 5, variance, NULL, 2e-6);
         }
@@ -966,8 +967,8 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
         }
         layers_same_bits(k, vae__hash_floats(vae_params_hash(m), y, 6 * 30), &portable);
         /* row 5 among others and alone */
-        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(m, x + 5 * 30, 1, again, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 6), mu, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x + 5 * 30, 1), again, NULL), VAE_OK);
         layers_equal("evaluation alone", 3, again, mu + 15);
         layers_pass(m, x, 6); /* in training the others count */
         memcpy(y, op->y, sizeof y);
@@ -1015,7 +1016,7 @@ static const char layers_all_decoder[] =
 
 static vae_desc layers_all(void) {
     vae_desc d = layers_desc("8x8x2", layers_all_encoder, layers_all_decoder);
-    d.latent = 4, d.batch = 13, d.samples = 2, d.head = VAE_HEAD_SOFTPLUS, d.seed = 9;
+    d.latent = 4, d.batch = 13, d.samples = 2, d.posterior = "normal softplus", d.seed = 9;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 3e-3;
     return d;
 }
@@ -1030,7 +1031,7 @@ static double layers_train(vae *m, const float *x, int from, int to) {
     vae_stats s;
     s.loss = 0;
     for (; from < to; from++)
-        CHECK_STATUS(vae_train_step(m, x + from * 128, NULL, from % 3 == 2 ? 9 : 13, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x + from * 128, from % 3 == 2 ? 9 : 13), &s), VAE_OK);
     return s.loss;
 }
 
@@ -1056,8 +1057,8 @@ TEST(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_
                 CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
                 if (!m) break;
                 loss = layers_train(m, x, 0, 5);
-                CHECK_STATUS(vae_encode(m, x, 40, mu, NULL), VAE_OK);
-                CHECK_STATUS(vae_encode(m, x + 39 * 128, 1, mu_lone, NULL), VAE_OK);
+                CHECK_STATUS(vae_encode(m, BATCH(x, 40), mu, NULL), VAE_OK);
+                CHECK_STATUS(vae_encode(m, BATCH(x + 39 * 128, 1), mu_lone, NULL), VAE_OK);
                 layers_equal("alone", 4, mu_lone, mu + 39 * 4); /* in evaluation */
                 hash = vae__hash(vae_params_hash(m), &loss, sizeof loss);
                 hash = vae__hash_floats(hash, mu, 40 * 4);
@@ -1118,20 +1119,19 @@ TEST(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers) {
     uint64_t before;
     vae *m = NULL;
     float *average;
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.ema = 0.5;
+    d.likelihood = "gaussian", d.ema = 0.5;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return;
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2), NULL), VAE_OK);
     average = ref_floats(m->parameters);
     memcpy(average, m->average, m->parameters * sizeof(float));
     before = vae_params_hash(m);
     CHECK((size_t)d.latent * 2 <= 8);
     for (i = 0; i < 8; i++) huge[i] = i % 3 ? 3.4e38f : -3.4e38f;
-    CHECK_STATUS(vae_set_noise(m, huge), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2, .eps = huge), NULL), VAE_ERR_NONFINITE);
     CHECK(vae_params_hash(m) == before);
     layers_equal("ema", m->parameters, m->average, average);
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2), NULL), VAE_OK);
     CHECK(vae_params_hash(m) != before);
     free(average);
     vae_destroy(m);
@@ -1143,11 +1143,11 @@ TEST(one_number_alone_has_no_variance_for_batchnorm_to_remember) {
     vae *m = NULL;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (m) {
-        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 2), NULL), VAE_OK);
         memcpy(before, m->w + 12, sizeof before);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 1, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 1), NULL), VAE_OK);
         CHECK(!memcmp(before, m->w + 12, sizeof before));
-        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 2), NULL), VAE_OK);
         CHECK(memcmp(before, m->w + 12, sizeof before));
     }
     vae_destroy(m);
@@ -1300,24 +1300,24 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
     size_t i;
     int kind;
     for (i = 0; i < sizeof nets / sizeof nets[0]; i++) {
-        for (kind = 0; kind < VAE_LIKELIHOOD_COUNT; kind++) {
+        for (kind = 0; kind < REF_LIKELIHOODS; kind++) {
             vae_desc d = layers_desc("4x4x2", nets[i].encoder, nets[i].decoder);
             const int softplus = kind % 2; /* smooth heads in turn */
             vae_report r;
             vae *m = NULL;
             double worst = 1;
             memset(&r, 0, sizeof r);
-            d.batch = 6, d.samples = 1 + kind % 3, d.categories = 5;
-            d.likelihood = (vae_likelihood)kind;
-            d.head = softplus ? VAE_HEAD_SOFTPLUS : VAE_HEAD_LOGVAR;
+            d.batch = 6, d.samples = 1 + kind % 3;
+            d.likelihood = ref_kind((ref_likelihood)kind, kind == REF_CATEGORICAL ? 5 : 0);
+            d.posterior = softplus ? "normal softplus" : "normal";
             if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "%s", r.text);
             if (!m) continue;
-            CHECK_STATUS(vae_check_gradients(m, x, 6, 2, &worst), VAE_OK);
+            CHECK_STATUS(vae_check_gradients(m, BATCH(x, 6), 2, &worst), VAE_OK);
             /* a logistic's loss, 5.5 nats a number, leaves small slopes fewer digits */
             if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2
-                           : kind == VAE_LIKELIHOOD_LOGISTIC ? 2e-2 : 1e-2)))
+                           : kind == REF_LOGISTIC ? 2e-2 : 1e-2)))
                 test_report(__FILE__, __LINE__, "network %d, %s: worst is %g", (int)i,
-                            vae_choice_name(VAE_CHOICE_LIKELIHOOD, kind), worst);
+                            ref_kind((ref_likelihood)kind, 0), worst);
             if (worst > most) most = worst;
             vae_destroy(m);
         }
@@ -1327,8 +1327,8 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
 }
 
 /* log s^2 of s = max(0.001, |a|, a or softplus a) */
-static double layers_spread(vae_head head, double a) {
-    const double s = head == VAE_HEAD_ABS ? fabs(a) : head == VAE_HEAD_RELU ? a : ref_softplus(a);
+static double layers_spread(int head, double a) {
+    const double s = head == VAE__SPREAD_ABS ? fabs(a) : head == VAE__SPREAD_RELU ? a : ref_softplus(a);
     return 2 * log(s > 0.001 ? s : 0.001);
 }
 TEST(heads_make_log_variances_and_their_slopes_match_differences) {
@@ -1336,7 +1336,7 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
     const vae__kernels *k;
     int head;
     size_t i;
-    for (head = VAE_HEAD_ABS; head <= VAE_HEAD_SOFTPLUS; head++) {
+    for (head = VAE__SPREAD_ABS; head <= VAE__SPREAD_SOFTPLUS; head++) {
         uint64_t portable = 0;
         for (k = NULL; (k = ref_next_isa(k));) {
             enum { N = ROWS * 2 * LATENT };
@@ -1346,7 +1346,7 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
             vae *m = NULL;
             const vae__op *op;
             vae__walk c;
-            d.head = (vae_head)head, d.latent = LATENT, d.isa = k->isa;
+            d.posterior = ref_posterior(head, VAE_ACT_IDENTITY), d.latent = LATENT, d.isa = k->isa;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             if (!m) return;
             op = &m->ops[m->enc.count - 1];
@@ -1365,9 +1365,9 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
                 if (i % (2 * LATENT) < LATENT) { /* mu passes */
                     CHECK(ref_same(y[i], x[i]) && ref_same(dx[i], dy[i]));
                 } else { /* of a few roundings, relative; slopes are up to 2 / 0.05 */
-                    const double slope = (layers_spread(d.head, a + h) -
-                                          layers_spread(d.head, a - h)) / (2 * h);
-                    CHECK_NEAR((double)y[i], layers_spread(d.head, a), 3e-6);
+                    const double slope = (layers_spread(head, a + h) -
+                                          layers_spread(head, a - h)) / (2 * h);
+                    CHECK_NEAR((double)y[i], layers_spread(head, a), 3e-6);
                     CHECK_NEAR((double)dx[i], (double)dy[i] * slope,
                                1e-6 * fabs((double)dy[i]) * (1 + fabs(slope)));
                 }
@@ -1559,7 +1559,8 @@ TEST(any_row_of_layers_is_refused_or_trains) {
             }
         }
         memset(&r, 0, sizeof r);
-        d.head = (vae_head)ref_pick(&state, VAE_HEAD_COUNT), d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+        d.posterior = ref_posterior((int)ref_pick(&state, 4), VAE_ACT_IDENTITY);
+        d.likelihood = "gaussian";
         s = vae_size(&d, &size, &r);
         refused += s != VAE_OK;
         CHECK(s == VAE_OK || s == VAE_ERR_SYNTAX || s == VAE_ERR_SHAPE);
@@ -1572,10 +1573,10 @@ TEST(any_row_of_layers_is_refused_or_trains) {
             if (!m) break;
             vae_get_desc(m, &got);
             CHECK(!strcmp(got.encoder, text[0]) && !strcmp(got.decoder, text[1]));
-            s = vae_train_step(m, x, NULL, 2, NULL);
+            s = vae_train_step(m, BATCH(x, 2), NULL);
             if (s) test_report(__FILE__, __LINE__, "\"%s\", \"%s\": %s", text[0], text[1],
                                vae_last_report(m)->text);
-            CHECK_STATUS(vae_encode(m, x, 2, mu, NULL), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x, 2), mu, NULL), VAE_OK);
             hash[side] = vae__hash_floats(vae_params_hash(m), mu, 6);
             vae_destroy(m);
         }

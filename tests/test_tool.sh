@@ -355,11 +355,25 @@ acts() { # FLAGS...: they change what is learnt
 }
 for flags in "--objective iwae --k 5" "--objective dreg --k 5" "--objective ae" \
     "--objective recon" "--objective kl" "--k 5" "--free-bits 1" "--warmup 1" "--sparse 1" \
-    "--contract 1" "--corrupt mask" "--corrupt gaussian" "--corrupt salt_pepper" "--code tanh" \
+    "--contract 1" "--corrupt mask" "--corrupt gaussian" "--corrupt salt_pepper" \
     "--optimizer adam_iwae" "--labels auto" "--schedule iwae" "--validate 32"; do
     check "acts:_$flags" acts $flags
 done
+check acts:_posterior acts --posterior "normal code tanh"
+check acts:_likelihood acts --likelihood "gaussian 0.1"
 same() { [ "$(hash_with $1)" = "$(hash_with $2)" ]; }
+check settings_have_the_names_of_the_library same "--warmup 1 --beta 0.5" "--warmup-steps 3 --beta=0.5"
+check no_noise_is_noise_off same "--noise off" "--no-noise 1"
+check no_kl_is_beta_0 same "--beta 0" "--no-kl 1"
+check corruption_is_the_number_of_corrupt same "--corrupt mask:0.5" "--corrupt mask --corruption 0.5"
+refused two_names_of_one_setting 2 "--warmup and --warmup-steps are one setting" \
+    train $tiny --warmup 1 --warmup-steps 3
+refused a_default_in_disguise 2 "--latent: 0 stands for the default, which is 20" \
+    train --data digits --latent 0
+refused a_value_that_is_none 2 "--optimizer: expected one of adam, adamw, sgd, adam_iwae, found 'best'" \
+    train $tiny --optimizer best
+refused the_spelling_of_before 2 '--variance is now part of another flag, as in --likelihood "gaussian 0.1"' \
+    train $tiny --variance 0.1
 differ() { ! same "$1" "$2"; }
 check iwae_is_not_dreg differ "--objective iwae --k 5" "--objective dreg --k 5"
 check the_strength_of_corruption_acts differ "--corrupt mask" "--corrupt mask:0.5"
@@ -377,7 +391,7 @@ check schedule_iwae_is_its_stages same "--schedule iwae" \
 number=0
 for flags in "objective iwae --k 5" "objective dreg --k 5" "objective ae" "objective recon" \
     "objective kl" "free-bits 0.25" "sparse 0.5" "contract 0.5" "corrupt gaussian:0.7" \
-    "corrupt mask:0.3" "code sigmoid" "cycle 1.5 --warmup 0.5" "schedule plateau --plateau 3" \
+    "corrupt mask:0.3" "posterior normal" "cycle 1.5 --warmup 0.5" "schedule plateau --plateau 3" \
     "lr-factor 0.3 --plateau 3" "patience 7" "noise off" "beta 0"; do
     number=$((number + 1))
     small_net $tiny --$flags --model r$number.st
@@ -390,6 +404,17 @@ for flags in "objective iwae --k 5" "objective dreg --k 5" "objective ae" "objec
         check "info_tells_$1_$2" holds r$number.info "^$1  *$2\$"
     fi
 done
+small_net $tiny --likelihood "gaussian 0.1" --posterior "normal code tanh" --model kinds.st
+"$vae" train --data digits --images 96 --test-images 32 --epochs 3 --quiet --resume --model kinds.st \
+    --likelihood "gaussian  1e-1" --posterior "normal code tanh"
+check resume_knows_kinds_by_any_spelling [ $? -eq 0 ]
+"$vae" info kinds.st >kinds.info
+check info_tells_the_likelihood holds kinds.info '^likelihood  *gaussian 0.1$'
+check info_tells_the_posterior holds kinds.info '^posterior  *normal code tanh$'
+refused resume_with_another_likelihood 2 "--likelihood gaussian 0.2 contradicts kinds.st" \
+    train $tiny --likelihood "gaussian 0.2" --resume --model kinds.st
+refused resume_with_another_setting_by_its_name 2 "--warmup-steps 5 contradicts kinds.st" \
+    train $tiny --warmup-steps 5 --resume --model kinds.st
 check info_tells_cycles_in_steps holds r12.info '^cycle  *5 (steps)$'
 check info_of_beta_0_says_recon holds r17.info '^objective  *recon$'
 refused resume_with_another_objective 2 "--objective elbo contradicts r3.st, which was made with 'ae'" \

@@ -125,9 +125,17 @@ static char *value_text(const options *o, const flag *f)
 NORETURN static void unknown_flag(const command *c, const char *name, const command *all,
                                   size_t count)
 {
+    static const char *const gone[][2] = {
+        {"--variance", "--likelihood \"gaussian 0.1\""},
+        {"--categories", "--likelihood \"categorical 16\""},
+        {"--head", "--posterior \"normal softplus\""},
+        {"--code", "--posterior \"normal code sigmoid\""}};
     const char *best = NULL;
     const flag *f;
     size_t distance = 99;
+    for (size_t i = 0; i < sizeof gone / sizeof *gone && c->bit == TRAIN; i++)
+        if (strcmp(name, gone[i][0]) == 0)
+            die(MISUSED, "%s is now part of another flag, as in %s", name, gone[i][1]);
     for (size_t i = 0; i < count; i++)
         if (find_flag(all[i].bit, name))
             die(MISUSED, "%s is a flag of 'vae %s', not of 'vae %s'", name, all[i].name, c->name);

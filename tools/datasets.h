@@ -202,15 +202,34 @@ static void check_axes(const dataset *d)
             dims[grey ? 2 : 1], dims[grey ? 3 : 2], dims[grey ? 1 : 3]);
 }
 
+/* The first word of a likelihood: "gaussian" of "gaussian 0.1". */
+static const char *kind_name(const char *kind, char name[40])
+{
+    size_t n;
+    kind += strspn(kind, " ");
+    n = strcspn(kind, " ");
+    snprintf(name, 40, "%.*s", n < 40 ? (int)n : 39, kind);
+    return name;
+}
+
+/* Whether it is one of some words. */
+static int is_likelihood(const vae_desc *d, const char *words)
+{
+    char name[40], word[40];
+    kind_name(d->likelihood, name);
+    while (next_piece(&words, '|', word, sizeof word))
+        if (strcmp(word, name) == 0) return 1;
+    return 0;
+}
+
 /* Numbers that the library would refuse in the middle of the work are told here, by file, image and
  * place. Integers become what it takes. `seen`: only an encoder sees them, which may have been
  * trained with noise. */
 static void check_values(const dataset *d, const vae_desc *desc, int seen)
 {
     const size_t item = d->images.item;
-    const int gaussian = desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int gaussian = is_likelihood(desc, "gaussian|gaussian_learned|gaussian_pixel");
+    char name[40];
     const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
     const int unit = !gaussian && !(seen && noisy);
     float *x;
@@ -227,7 +246,7 @@ static void check_values(const dataset *d, const vae_desc *desc, int seen)
             if (unit)
                 die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1",
                     d->name, i, k, number,
-                    vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+                    kind_name(desc->likelihood, name));
             die(FAILED, "%s: image %zu: number %zu is %.9g, which is too large: at most 1e18 (is "
                 "it a fill value?)", d->name, i, k, number);
         }

@@ -264,10 +264,6 @@ static int acts(const options *o, const flag *f)
     const int stages = d->schedule == VAE_SCHEDULE_STAGES;
     const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
     const struct { const char *name; int acts; } rows[] = {
-        {"--variance", d->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                       || d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                       || d->likelihood == VAE_LIKELIHOOD_LOGISTIC},
-        {"--categories", d->likelihood == VAE_LIKELIHOOD_CATEGORICAL},
         {"--beta", !no_kl}, {"--warmup", !d->no_kl}, {"--free-bits", !d->no_kl},
         {"--cycle", d->warmup_steps > 0}, {"--noise", o->objective != OBJECTIVE_AE},
         {"--samples", !d->no_noise}, {"--lr", !stages}, {"--stages", stages},

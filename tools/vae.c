@@ -74,8 +74,8 @@ static const command commands[] = {
      "  vae train --data digits --objective ae --corrupt mask:0.5 \\\n"
      "      --model dae.safetensors\n"
      "  # contractive autoencoder\n"
-     "  vae train --data digits --objective ae --encoder \"\" --code sigmoid \\\n"
-     "      --contract 0.1 --model cae.safetensors\n"
+     "  vae train --data digits --objective ae --encoder \"\" --contract 0.1 \\\n"
+     "      --posterior \"normal code sigmoid\" --model cae.safetensors\n"
      "  # VAE\n"
      "  vae train --data digits --model digits.safetensors\n"
      "  # beta-VAE\n"
@@ -182,39 +182,65 @@ static void help_flag(const options *standard, const flag *f, size_t width)
     print_wrapped(words, 24, width);
 }
 
-static int help_layers(void)
+/* The library's tables of kinds: `vae help layers` and so on. */
+static const struct {
+    const char *word;
+    vae_table table;
+    const char *before, *after;
+} tables[] = {
+    {"layers", VAE_TABLE_LAYER,
+     "An encoder or decoder is a list of layers with ',' between them. A layer may be followed by an "
+     "activation, or an activation may stand alone. Shapes are height x width x channels.",
+     "The encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to what "
+     "the likelihood needs, unless its last layer has no activation and exactly that many outputs.\n"
+     "\nExamples\n"
+     "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
+     "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, \n"
+     "             convt 32 4x4/2 relu, convt 1 4x4/2\"\n"
+     "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n"},
+    {"likelihoods", VAE_TABLE_LIKELIHOOD,
+     "The likelihood is the density of an image given its latents. What stands in brackets may be "
+     "left out.",
+     "The decoder ends in the numbers that the likelihood needs: one for each number of the image. "
+     "gaussian_pixel and logistic_pixel need two: for each pixel the means of the channels, then "
+     "the others. categorical K needs K.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n"
+     "  --likelihood logistic\n"},
+    {"posteriors", VAE_TABLE_POSTERIOR,
+     "The posterior is the density of the latents given an image; the encoder's head gives its "
+     "parameters.",
+     "Examples\n  --posterior \"normal softplus\"\n  --posterior \"normal code sigmoid\"\n"},
+    {"priors", VAE_TABLE_PRIOR,
+     "The prior is the density that latents are drawn from for new images.", ""},
+};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+/* Prints paragraphs: lines that begin with a blank, and empty ones, as they stand. */
+static void print_paragraphs(const char *words, size_t width)
 {
-    static const char *const densities[] = {
-        "1 or 0 with the probability sigmoid(a); grey pixels are weighed, which is no density",
-        "normal, its variance the same everywhere: --variance",
-        "the same, the variance one learned number",
-        "normal, a mean and a log variance for each number",
-        "on [0,1], the density that grey pixels want in place of bernoulli",
-        "a logistic cut into the 256 levels of a byte, one learned scale: bits per dimension",
-        "the same, a mean and a scale for each number",
-        "one of --categories levels of each number, any distribution over them",
-    };
+    char line[700];
+    while (next_piece(&words, '\n', line, sizeof line)) {
+        if (line[0] == ' ' || !line[0]) printf("%s%s", line, words ? "\n" : "");
+        else print_wrapped(line, 0, width);
+    }
+}
+
+static int help_table(int which, size_t width)
+{
     const char *syntax, *rule, *name;
-    printf("An encoder or decoder is a list of layers with ',' between them. A layer may be followed "
-           "by an\nactivation, or an activation may stand alone. Shapes are height x width x "
-           "channels.\n\nLayers\n");
-    for (int i = 0; (syntax = vae_layer_syntax(i, &rule)) != NULL; i++)
-        printf("  %-24s %s\n", syntax, rule);
-    printf("\nActivations\n ");
-    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
-    printf("\n\nLikelihoods (--likelihood)\n");
-    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_LIKELIHOOD, i)) != NULL; i++)
-        printf("  %-24s %s\n", name,
-               (size_t)i < sizeof densities / sizeof *densities ? densities[i] : "");
-    printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
-           "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
-           "outputs: one\nfor each number, two for gaussian_pixel and logistic_pixel (per pixel: first "
-           "means of the channels,\nthen the others), --categories of them for categorical.\n\n"
-           "Examples\n"
-           "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
-           "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, convt 32 4x4/2 relu, "
-           "convt 1 4x4/2\"\n"
-           "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n");
+    print_paragraphs(tables[which].before, width);
+    printf("\n");
+    for (int i = 0; (syntax = vae_kind_syntax(tables[which].table, i, &rule)) != NULL; i++) {
+        int n = printf("  %s", syntax);
+        printf(n > 28 ? "\n%*s" : "%*s", n > 28 ? 30 : 30 - n, "");
+        print_wrapped(rule, 30, width);
+    }
+    if (tables[which].table == VAE_TABLE_LAYER) {
+        printf("\nActivations\n ");
+        for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
+        printf("\n");
+    }
+    if (tables[which].after[0]) printf("\n");
+    print_paragraphs(tables[which].after, width);
     return 0;
 }
 
@@ -263,7 +289,10 @@ static int help(options *o)
         if (strcmp(commands[i].name, o->operand) == 0) c = &commands[i];
         consider(o->operand, commands[i].name, &best, &distance);
     }
-    if (o->operand && !strcmp(o->operand, "layers")) return help_layers();
+    for (int i = 0; i < TABLES && o->operand; i++) {
+        if (strcmp(tables[i].word, o->operand) == 0) return help_table(i, width);
+        consider(o->operand, tables[i].word, &best, &distance);
+    }
     if (o->operand && !strcmp(o->operand, "recipes")) return help_recipes(width);
     if (o->operand && !c)
         die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",

@@ -22,28 +22,28 @@ static void network(int i, vae_desc *d) {
     case 1:
         d->encoder = "conv 8 3x3/2 relu, batchnorm, conv 16 3x3/2 sigmoid, dropout 0.2";
         d->decoder = "dense 64 softplus, reshape 2x2x16, convt 8 3x3/2 leaky_relu, convt 1 3x3/2";
-        d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED, d->clip = 1, d->ema = 0.9;
+        d->likelihood = "gaussian_learned", d->clip = 1, d->ema = 0.9;
         break;
     case 2:
         d->encoder = "noise 0.1, maxpool 2, flatten, res(layernorm, dense 16 tanh)";
         d->decoder = "dense 16 relu, reshape 4x4x1, upsample 2";
-        d->likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL, d->head = VAE_HEAD_SOFTPLUS, d->sparse = 0.1;
+        d->likelihood = "logistic_pixel", d->posterior = "normal softplus", d->sparse = 0.1;
         break;
     case 3:
-        d->likelihood = VAE_LIKELIHOOD_CATEGORICAL, d->categories = 7, d->contract = 0.1;
+        d->likelihood = "categorical 7", d->contract = 0.1;
         d->corrupt = VAE_CORRUPT_GAUSSIAN, d->optimizer = VAE_OPTIMIZER_SGD, d->momentum = 0.5;
         break;
     case 4:
-        d->likelihood = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, d->samples = 3;
-        d->objective = VAE_OBJECTIVE_IWAE, d->head = VAE_HEAD_ABS;
+        d->likelihood = "continuous_bernoulli", d->samples = 3;
+        d->objective = VAE_OBJECTIVE_IWAE, d->posterior = "normal abs";
         break;
     case 5:
-        d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d->samples = 3;
+        d->likelihood = "gaussian_pixel", d->samples = 3;
         d->objective = VAE_OBJECTIVE_DREG, d->optimizer = VAE_OPTIMIZER_ADAMW;
         d->corrupt = VAE_CORRUPT_SALT_PEPPER;
         break;
     default:
-        d->likelihood = VAE_LIKELIHOOD_LOGISTIC, d->visible_bias = VAE_BIAS_MEAN;
+        d->likelihood = "logistic", d->visible_bias = VAE_BIAS_MEAN;
         d->encoder = "", d->decoder = "dense 400 relu", d->no_noise = d->no_kl = 1;
     }
 }
@@ -71,15 +71,21 @@ static vae_status all_gemms(vae_isa isa) {
     vae_status bad = VAE_OK;
     int i, flags;
     for (i = 0; i < 4; i++)
-        for (flags = 0; flags < 8; flags++)
-            bad = bad ? bad : vae_gemm(isa, flags, sizes[i][0], sizes[i][1], sizes[i][2], a, 150, b, 150,
-                                       flags & VAE_GEMM_ADD ? NULL : a,
-                                       (vae_act)((i * 8 + flags) % VAE_ACT_COUNT), c, 150);
+        for (flags = 0; flags < 8; flags++) {
+            vae_gemm_desc d;
+            memset(&d, 0, sizeof d);
+            d.m = sizes[i][0], d.n = sizes[i][1], d.k = sizes[i][2], d.a = a, d.b = b, d.c = c;
+            d.lda = d.ldb = d.ldc = 150, d.isa = isa;
+            d.trans_a = flags & 1, d.trans_b = flags & 2, d.add = flags & 4;
+            if (!d.add) d.bias = a;
+            d.act = (vae_act)((i * 8 + flags) % VAE_ACT_COUNT);
+            bad = bad ? bad : vae_gemm(&d, NULL);
+        }
     return bad;
 }
-static vae_status scores(vae *m) {
-    vae_status bad = vae_score(m, x, ROWS, 0, elbo, NULL, NULL);
-    if (!bad && !m->desc.no_noise) bad = vae_bound(m, x, ROWS, 0, 3, elbo);
+static vae_status scores(vae *m, const vae_batch *images) {
+    vae_status bad = vae_score(m, images, elbo, NULL, NULL);
+    if (!bad && !m->desc.no_noise) bad = vae_bound(m, images, 3, elbo);
     return bad;
 }
 static vae_status memory(vae *m) {
@@ -110,19 +116,23 @@ VAE__NOINLINE static vae_status call(void) {
     vae *m = now.model;
     vae_stats stats;
     vae_data data;
+    vae_batch images, codes;
     vae_status bad = vae_data_wrap(VAE_F32, 4, dims, x, &data, NULL);
     if (bad) return bad;
+    memset(&images, 0, sizeof images);
+    images.x = x, images.rows = ROWS;
+    codes = images, codes.x = z;
     switch (now.kind) {
     case MAKE: return vae_create(&now.desc, &now.model, NULL);
-    case TRAIN: return vae_train_step(m, x, NULL, ROWS, &stats);
+    case TRAIN: return vae_train_step(m, &images, &stats);
     case FIT:
         bad = vae_fit(m, &data, &data, NULL, NULL);
         return bad ? bad : vae_evaluate(m, &data, &stats);
-    case ENCODE: return vae_encode(m, x, ROWS, z, logvar);
+    case ENCODE: return vae_encode(m, &images, z, logvar);
     case DECODE:
-        bad = vae_decode(m, z, ROWS, y);
-        return bad ? bad : vae_sample_prior(m, 1, 0, ROWS, y);
-    case SCORE: return scores(m);
+        bad = vae_decode(m, &codes, y);
+        return bad ? bad : vae_sample_prior(m, &codes, 1, y);
+    case SCORE: return scores(m, &images);
     case MEMORY: return memory(m);
     case FILES: return files(m, &data);
     default: return all_gemms(now.desc.isa);

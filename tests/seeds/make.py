@@ -260,11 +260,13 @@ MODELS = r"""
 #include <string.h>
 int main(int argc, char **argv) {
     static const float x[2] = {0, 1};
+    vae_batch batch;
     vae_desc d;
     vae *m;
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof d), memset(&batch, 0, sizeof batch);
+    batch.x = x, batch.rows = 1;
     d.input = "2", d.encoder = d.decoder = "dense 1 tanh", d.latent = 1, d.ema = 0.5f, d.batch = 1;
-    if (argc != 3 || vae_create(&d, &m, NULL) || vae_train_step(m, x, NULL, 1, NULL)) return 1;
+    if (argc != 3 || vae_create(&d, &m, NULL) || vae_train_step(m, &batch, NULL)) return 1;
     if (vae_save(m, argv[1], 0)) return 1;
     vae_destroy(m);
     d.ema = 0, d.encoder = d.decoder = "";
@@ -421,7 +423,7 @@ ARGS = {
     "recipe2": "train|--data|d|--recipe|pytorch-example|--lr|0.01|--input|28x28",
     "plateau": "train|--data|d|--plateau|3|--lr-factor|0.1|--validate|5|--patience|9|--best|b",
     "labels": "train|--data|d|--labels|auto|--decoder|label 10, dense 5|--quiet|--clip|1|--ema|.9",
-    "density": "train|--data|d|--likelihood|logistic|--variance|1e-3|--head|softplus|--code|tanh",
+    "density": "train|--data|d|--likelihood|logistic 1e-3|--posterior|normal softplus code tanh|--warmup-steps|9",
     "seeds": "train|--data|d|--seed|18446744073709551615|--batch|7|--free-bits|.1|--init|he",
     "sample": "sample|m|--out|a.png|--count|9|--columns|3|--zoom|2|--seed|3",
     "eval": "eval|m|--data|digits|--draws|1,50|--json|-|--factors|auto",
