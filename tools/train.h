@@ -74,7 +74,8 @@ static void print_samples(vae *model)
     count = columns < 4 ? 2 * columns : columns;
     x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
-    b.rows = b.label_count = count, b.labels = classes;
+    b.rows = count;
+    if (at.classes) b.labels = classes, b.label_count = count;
     if (vae_sample_prior(model, &b, d.seed, x) == VAE_OK) {
         say("\n");
         picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
