@@ -8115,7 +8115,6 @@ VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
     const char *word;
     int i;
     switch (f->kind) {
-    case VAE__TEXT: break;
     case VAE__FLAG: vae__putf(s, "0 or 1"); break;
     case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
     case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
@@ -8128,9 +8127,11 @@ VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
         for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
             vae__putf(s, i ? ", %s" : "%s", word);
         break;
-    default:
+    case VAE__STAGES:
         vae__putf(s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
                   "most %d of them", f->high, VAE_MAX_STAGES);
+        break;
+    default: break;
     }
 }
 

@@ -316,6 +316,7 @@ TEST(defaults_and_rules_are_told_for_help_texts) {
     vae_destroy(model);
     CHECK(vae_desc_rule("latent", rule, sizeof rule, &report) == VAE_OK);
     CHECK(!strcmp(rule, "1 to 16777216"));
+    CHECK(vae_desc_rule("likelihood", rule, sizeof rule, &report) == VAE_OK && !rule[0]);
     CHECK(vae_desc_rule("optimizer", rule, sizeof rule, &report) == VAE_OK);
     CHECK(!strcmp(rule, "adam, adamw, sgd, adam_iwae"));
     CHECK(vae_desc_rule("encoder", rule, sizeof rule, &report) == VAE_OK && !rule[0]);

@@ -16,19 +16,20 @@ static void set_setting(options *o, const flag *f, const char *typed)
 {
     vae_desc defaults;
     vae_report report;
-    char name[40], standard[40];
-    double zero = 1, other = 0;
+    char name[40], standard[40], now[40];
+    double value, usual;
     setting_name(f, name);
     vae_desc_defaults(&defaults);
     if (vae_desc_set(&o->desc, name, typed, &report) != VAE_OK) {
         const char *rest = strchr(report.text, ':');
         die(MISUSED, "%s%s", f->name, rest ? rest : report.text);
     }
-    if (!read_real(typed, &zero) || zero > 0 || zero < 0) return;
-    if (vae_desc_get(&defaults, name, standard, sizeof standard, NULL) != VAE_OK
-        || !read_real(standard, &other) || !(other > 0)) return;
+    if (vae_desc_get(&o->desc, name, now, sizeof now, NULL) != VAE_OK
+        || vae_desc_get(&defaults, name, standard, sizeof standard, NULL) != VAE_OK
+        || !read_real(now, &value) || value > 0 || value < 0
+        || !read_real(standard, &usual) || !(usual > 0)) return;
     if (strcmp(name, "beta1") != 0 && strcmp(name, "beta2") != 0)
-        die(MISUSED, "%s: 0 stands for the default, which is %s", f->name, standard);
+        die(MISUSED, "%s: '%s' is 0, which stands for the default, %s", f->name, typed, standard);
     vae_desc_set(&o->desc, name, "1e-30", NULL); /* as good as 0 */
 }
 

@@ -89,8 +89,8 @@ static void open_model(use *u, const options *o)
     }
 }
 
-/* Rows without images: z (rows, latent) to decode, or z NULL to draw. `label` is the class of all of
- * them, which a conditional model must be told; NULL: none is known. */
+/* Rows without images: z (rows, latent) to decode, or z NULL to draw. `label` is their class, which
+ * a conditional model must be told; NULL: none is known. */
 static vae_batch rows_of_class(const use *u, const options *o, const float *z, size_t rows,
                                const int32_t *label)
 {

@@ -113,222 +113,236 @@ typedef struct flag {
 static flag flags[MOST_FLAGS] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
-     "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
-     "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
-     "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
-     "size (PNG, PGM, PPM; in the order of their names); or one file: IDX, NPY (uint8 or "
-     "float32) or a picture. The axes of IDX and NPY are images, height, width and, for colour, "
-     "channels last; channels first, as PyTorch has them, are refused: save x.transpose(0, 2, 3, "
-     "1). Integers become numbers from 0 to 1; floats must lie there already, but for the "
-     "gaussian likelihoods"},
+     "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
+     "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
+     "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
+     "pictures of one size (PNG, PGM, PPM; in the order of their names). Or one file: IDX, NPY "
+     "(uint8 or float32) or a picture. The axes of IDX and NPY are images, height, width and, for "
+     "colour, channels last. Channels first, as PyTorch saves them, are refused: save "
+     "x.transpose(0, 2, 3, 1). Integers are scaled to 0 .. 1. Floats must lie from 0 to 1 already, "
+     "except for the gaussian likelihoods"},
     {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
-     "images to test on, from a folder or file like those of --data"},
+     "test images: a folder or a file, as for --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
-     "which part of a folder or a built-in set; auto: test images if there are some"},
+     "which part of a folder or of a built-in set. auto: the test images if there are any"},
     {TRAIN | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
-     "at most the first N images (default: all; built-in: 10000 for training, 2000 for testing)"},
-    {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
+     "use the first N images at most (default: all of a file or folder; of a built-in set 10000 "
+     "for training, 2000 for testing)"},
+    {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000",
+     "number of training images"},
     {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
-     "at most the first N test images; 0: none (default: all; built-in: 2000)"},
+     "use the first N test images at most; 0: none (default: all; of a built-in set 2000)"},
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
-     "hold out the last N training images: they, not the test images, are what is looked at after "
-     "each epoch; the test images then wait for the end"},
+     "hold out the last N training images. They are tested after each epoch; the test images then "
+     "are tested once, at the end"},
     {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
-     "a conditional VAE, told the class of each image: an IDX file of labels, or the word auto: "
-     "those of a built-in set, of CIFAR-10, or of the standard file beside the images. Where "
-     "neither network has a layer label N, both begin with one"},
+     "train a conditional VAE, which knows the class of each image. WHERE is an IDX file of "
+     "labels, or the word auto: the labels of a built-in set, of CIFAR-10, or of the standard file "
+     "beside the images. If neither network has a layer label N, one is put in front of both"},
     {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
-     "labels of the test images, likewise"},
+     "labels of the test images, as for --labels"},
     {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
-     "classes of the images, for a conditional model: an IDX file of labels, or auto: those that "
-     "come with the images"},
+     "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
+     "word auto: the labels that come with the images"},
     {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
-     "what the images were drawn from, for the mutual information gap (Chen et al. 2018): the file "
-     "that vae digits or vae shapes writes, a table in NPY or IDX with a row for each image; or "
-     "the word auto for a built-in set. Each mu, and a factor of more than 64 values, is cut into "
-     "20 bins of equal width"},
+     "the factors that the images were drawn from; with them eval prints the mutual information "
+     "gap (Chen et al. 2018). WHERE is a table in NPY or IDX with a row for each image, such as "
+     "vae digits and vae shapes write, or the word auto for a built-in set. Each mu is cut into 20 "
+     "bins of equal width; so is a factor with more than 64 values"},
     {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
-     "images for testing"},
-    {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, other images"},
-    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, another order"},
+     "number of test images"},
+    {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives other images"},
+    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives another order"},
     {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
-     "also write what each image was drawn from (label, slant, scale, thickness, x, y) as IDX of "
-     "int32"},
+     "also write the factors of each image as IDX of int32: label, slant, scale, thickness, x, y"},
     {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
-     "also write what each image was drawn from as NPY: columns shape (3 values), size (6), angle "
-     "(16), x (16), y (16), hue (12), each counted from 0"},
+     "also write the factors of each image as NPY, with the columns shape (3 values), size (6), "
+     "angle (16), x (16), y (16), hue (12), each counted from 0"},
     {TRAIN | SETTING, "--input", SET, "HxWxC", NO_DEFAULT, 0, 0, NULL,
-     "shape of an image, or one number (default: as the data say)"},
+     "shape of an image, or one number (default: the shape of the data)"},
     SETS("--binarize", "WORD",
-         "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"),
+         "how grey pixels are used. none: as they are. dynamic: each becomes 1 or 0 at random, "
+         "anew at every use, and is 1 with the probability that its value is"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
     SETS("--encoder", "LAYERS",
-         "layers from the image to the head that gives mu and logvar; \"\": only the head. All "
-         "layers: vae help layers"),
-    SETS("--decoder", "LAYERS", "layers from the latents to the head that gives the image"),
+         "layers between the image and the head, which gives mu and logvar; \"\": the head alone. "
+         "'vae help layers' lists them"),
+    SETS("--decoder", "LAYERS", "layers between the latents and the head, which gives the image"),
     SETS("--latent", "N", "number of latents"),
-    SETS("--likelihood", "KIND", "of the pixels given the latents: vae help likelihoods"),
-    SETS("--posterior", "KIND", "of the latents given an image: vae help posteriors"),
-    SETS("--prior", "KIND", "of the latents: vae help priors"),
+    SETS("--likelihood", "KIND", "density of the pixels given the latents: 'vae help likelihoods'"),
+    SETS("--posterior", "KIND", "density of the latents given an image: 'vae help posteriors'"),
+    SETS("--prior", "KIND", "density of the latents of new images: 'vae help priors'"),
     SETS("--init", "WORD",
-         "of the weights at the start; auto: He after relu kinds, Glorot otherwise"),
+         "initial weights. auto: he before ReLU-like activations, glorot before others"),
     SETS("--visible-bias", "WORD",
-         "the decoder's last bias at the start; mean: what gives the mean training image"),
+         "initial bias of the decoder's last layer. mean: what gives the mean training image"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
     {TRAIN | SETTING, "--objective", CHOICE, "ae|recon|kl|", AT(objective),
      1 + VAE_CHOICE_OBJECTIVE, 0, "elbo",
-     "iwae: the bound of --k importance weights; dreg: the same with doubly reparameterised "
-     "gradients; ae: an autoencoder, no noise and no KL; recon: noise, but no KL; kl: only the KL"},
-    SETS("--samples", "L", "draws of the latents per image in training"),
+     "what is minimised. iwae: the bound of --k importance weights. dreg: the same bound with "
+     "doubly reparameterised gradients. ae: an autoencoder, without noise and KL. recon: no KL. "
+     "kl: the KL alone"},
+    SETS("--samples", "L", "how many times the latents of an image are drawn in a training step"),
     {TRAIN, "--k", INTEGER, "N", AT(desc.samples), 1, MOST_DRAWS, NULL,
-     "another name of --samples, as importance weights are counted"},
-    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e6, "1", "weight of the KL; 0: none"},
+     "another name of --samples: the number of importance weights"},
+    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e6, "1",
+     "weight of the KL; 0: no KL"},
     {TRAIN | SETTING, "--warmup", REAL, "EPOCHS", AT(warmup), 0, 1e6, "0",
-     "over which beta rises from 0; may be a fraction"},
+     "let beta rise from 0 over so many epochs; may be a fraction"},
     {TRAIN | SETTING, "--cycle", REAL, "EPOCHS", AT(cycle), 0, 1e6, "0",
-     "after which the warm-up begins anew; 0: never"},
+     "begin the warm-up again after so many epochs; 0: never"},
     SETS("--free-bits", "F", "nats of each latent's KL that cost nothing"),
     {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
-     "of the latents in training; off: decode mu itself"},
-    SETS("--sparse", "W", "weight of the sum of |mu| of an image"),
-    SETS("--contract", "W", "weight of the squared derivatives of mu by the pixels"),
+     "noise of the latents in training. off: decode mu itself"},
+    SETS("--sparse", "W", "weight of a penalty: the sum of |mu| of an image"),
+    SETS("--contract", "W",
+         "weight of a penalty: the sum of the squared derivatives of mu by the pixels"),
     {TRAIN | SETTING, "--corrupt", TEXT, "KIND[:S]", AT(corrupt), 0, 0, "none",
-     "what the encoder sees in training, while the decoder must give the clean image: gaussian "
-     "(noise of deviation S), mask or salt_pepper (of a part S of the pixels); S: 0.3 unless "
-     "given"},
+     "corrupt what the encoder sees in training; the decoder must still give the clean image. "
+     "gaussian:S adds noise of standard deviation S. mask:S and salt_pepper:S replace the part S "
+     "of the pixels. S is 0.3 unless given"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
     SETS("--optimizer", "WORD", "how gradients become steps"),
     SETS("--lr", "RATE", "learning rate"),
     {TRAIN | SETTING, "--schedule", CHOICE, "iwae|", AT(schedule), 1 + VAE_CHOICE_SCHEDULE, 0,
      "constant",
-     "of the learning rate; cosine falls to 0 at the end of the run; plateau: cut when the test "
-     "loss falls no more; iwae: the stages of Burda et al. 2016, 3280 epochs in all"},
+     "the learning rate over the run. cosine: it falls to 0 at the end. stages: see --stages. "
+     "plateau: it is cut when the test loss no longer falls. iwae: the stages of Burda et al. "
+     "2016, 3280 epochs in all"},
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
-     "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
-     "stages"},
+     "learning rate R for E epochs, then the next; the last for the rest of the run. Implies "
+     "--schedule stages"},
     SETS("--plateau", "EPOCHS",
-         "without a lower test loss before the rate is cut. Implies --schedule plateau"),
-    SETS("--lr-factor", "F", "plateau: what a cut multiplies the rate by"),
-    SETS("--beta1", "B", "adam: decay of the mean gradient"),
-    SETS("--beta2", "B", "adam: decay of the mean square"),
-    SETS("--adam-eps", "E", "adam: added to the root"),
+         "cut the learning rate after so many epochs without a lower test loss. Implies --schedule "
+         "plateau"),
+    SETS("--lr-factor", "F", "with --plateau: a cut multiplies the learning rate by F"),
+    SETS("--beta1", "B", "of adam: decay of the mean of gradients"),
+    SETS("--beta2", "B", "of adam: decay of the mean of squared gradients"),
+    SETS("--adam-eps", "E", "of adam: added to the root of that mean"),
     SETS("--momentum", "M", "of sgd"),
-    SETS("--weight-decay", "W", "adamw: decoupled; adam and sgd: added to the gradient"),
-    SETS("--clip", "NORM", "largest norm of the whole gradient; 0: no limit"),
-    SETS("--ema", "DECAY", "use a running average of the weights, with this decay; 0: none"),
+    SETS("--weight-decay", "W",
+         "weight decay: with adamw decoupled, with adam and sgd added to the gradient"),
+    SETS("--clip", "NORM", "scale the whole gradient down to this norm; 0: never"),
+    SETS("--ema", "DECAY",
+         "keep a running average of the weights with this decay, and use it outside of training; "
+         "0: none"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Run"},
     {TRAIN, "--recipe", CHOICE, RECIPE_LIST(RECIPE_WORD), AT(recipe), 0, 0, NULL,
-     "set the flags of a published experiment as though they were typed, but for those that are; "
-     "'vae help recipes' shows them"},
+     "set the flags of a published experiment; flags that are typed too win. 'vae help recipes' "
+     "shows them"},
     SETS("--batch", "N", "images per step"),
-    {TRAIN, "--epochs", SET, "N", 0, 0, 0, NULL,
-     "passes over the images"},
-    SETS("--patience", "EPOCHS", "end after so many without a lower test loss; 0: go on"),
-    SETS("--seed", "N", "of everything random"),
+    {TRAIN, "--epochs", SET, "N", 0, 0, 0, NULL, "passes over the training images"},
+    SETS("--patience", "EPOCHS",
+         "end the run after so many epochs without a lower test loss; 0: never"),
+    SETS("--seed", "N", "seed of everything random"),
     {TRAIN, "--isa", SET, "WORD", 0, 0, 0, NULL,
-     "instruction set; the results are the same, bit by bit"},
+     "instruction set; all give the same results, bit by bit"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
     {TRAIN, "--model", TARGET, "FILE", AT(model), 0, 0, NULL,
-     "where the model is kept, with all that is needed to go on: at the end, at checkpoints and "
-     "on Ctrl-C (default: nowhere)"},
+     "file of the model, with everything that --resume needs. It is written at checkpoints, at the "
+     "end and on Ctrl-C (default: the model is not kept)"},
     {TRAIN, "--checkpoint-every", INTEGER, "EPOCHS", AT(checkpoint_every), 1, 1e6, "1",
-     "how often to write it"},
+     "write --model after so many epochs"},
     {TRAIN, "--resume", SWITCH, "", AT(resume), 0, 0, NULL,
-     "go on from the file of --model, with its settings; start anew if it is not there"},
+     "go on from the file of --model, with its settings; begin a new run if the file is not there"},
     {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
-     "also keep the model here whenever its test loss is the lowest so far"},
+     "also write the model here whenever its test loss is the lowest so far"},
     {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
-     "a row of figures for each epoch. --resume goes on with it. The file is replaced whole after "
-     "each epoch: watch it with tail -F"},
+     "a table of figures with a row for each epoch; --resume adds to it. The file is replaced "
+     "after each epoch: watch it with tail -F"},
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
-     "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
-     "fresh optimiser"},
+     "leave the optimiser out of the finished file. It is smaller, and --resume from it starts "
+     "with a fresh optimiser"},
 
-    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Settings by the names that the library and files have"},
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},
     SETS("--warmup-steps", "STEPS", "--warmup in steps"),
     SETS("--cycle-steps", "STEPS", "--cycle in steps"),
-    SETS("--lr-steps", "STEPS", "cosine: after which the rate is 0 (0: at the end of the run)"),
-    SETS("--plateau-epochs", "EPOCHS", "--plateau, without choosing the schedule"),
-    SETS("--no-kl", "0|1", "1: leave the KL out, as --beta 0 does"),
-    SETS("--no-recon", "0|1", "1: leave the reconstruction out, as --objective kl does"),
-    SETS("--no-noise", "0|1", "1: decode mu itself, as --noise off does"),
-    SETS("--corruption", "S", "the number of --corrupt KIND:S"),
+    SETS("--lr-steps", "STEPS", "--schedule cosine: steps until the rate is 0; 0: the whole run"),
+    SETS("--plateau-epochs", "EPOCHS", "as --plateau, but does not choose the schedule"),
+    SETS("--no-kl", "0|1", "1: no KL, as with --beta 0"),
+    SETS("--no-recon", "0|1", "1: no reconstruction, as with --objective kl"),
+    SETS("--no-noise", "0|1", "1: decode mu itself, as with --noise off"),
+    SETS("--corruption", "S", "the number S of --corrupt KIND:S"),
 
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
-     "of a conditional model: the class of what is drawn, counted from 0"},
+     "for a conditional model: the class of the images, counted from 0"},
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
-     "also the bound of K importance weights; it rises with K towards log p(x), and with 5000 "
-     "draws it is what papers call the NLL"},
-    {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "how many samples"},
+     "also estimate the bound of K importance weights, for each K. It rises with K towards log "
+     "p(x); with 5000 it is what papers call the NLL"},
+    {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "number of samples"},
     {SAMPLE, "--draw", SWITCH, "", AT(draw), 0, 0, NULL,
-     "draw each pixel from its density too, in place of showing its mean"},
-    {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "how many images"},
+     "draw each pixel from its density; without it the picture shows the means"},
+    {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "number of images"},
     {INTERPOLATE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8",
-     "how many pairs, from the first images on"},
+     "number of pairs: images 0 and 1, 2 and 3, and so on"},
     {MANIFOLD, "--count", INTEGER, "N", AT(count), 1, 1000, "20", "images along each side"},
-    {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "how many latents at most"},
+    {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "number of latents at most"},
     {DECODE, "--count", INTEGER, "N", AT(count), 1, 1e5, "400",
-     "how many images at most in a picture"},
-    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "of the latents drawn"},
+     "number of images at most in a picture"},
+    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "seed of the latents"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
-     "the first image, counted from 0"},
+     "first image, counted from 0"},
     {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
-     "together with --to: one pair, these two images, counted from 0"},
+     "with --to: one pair, image I and the image of --to, counted from 0"},
     {INTERPOLATE, "--to", WHOLE, "I", AT(to), 0, MOST, NULL, "see --from"},
     {INTERPOLATE, "--path", CHOICE, "linear|spherical|", AT(path), 0, 0, "linear",
-     "between the two mu: straight, or along an arc around 0"},
+     "path between the two mu: a straight line, or an arc around 0"},
     {INTERPOLATE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11",
-     "images decoded along the way; of a conditional model with the class of the nearer end"},
+     "images decoded along the path. A conditional model decodes each with the class of the nearer "
+     "end"},
     {TRAVERSE, "--latents", TEXT, "I,I...", AT(latents), 0, 0, NULL,
-     "which latents, counted from 0 (default: those whose mu varies most on --data, else the "
-     "first)"},
+     "which latents, counted from 0 (default: those whose mu varies most on --data; without "
+     "--data, the first)"},
     {TRAVERSE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11", "images along each row"},
-    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "from -R to R"},
+    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "a latent goes from -R to R"},
     {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
-     "around the mu of this image of --data, counted from 0 (default: around 0)"},
+     "the other latents are the mu of image I of --data, counted from 0 (default: they are 0)"},
     {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
     {USES | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
-     "the picture: rows of images, below each its reconstruction"},
+     "the picture: rows of images, and under each row its reconstructions"},
     {INTERPOLATE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "interpolations.png",
-     "the picture: a row per pair, with the two images themselves at its ends"},
+     "the picture: a row for each pair, with the two images themselves at its ends"},
     {MANIFOLD, "--out", TARGET, "FILE.png", AT(out), 0, 0, "manifold.png",
-     "the picture: equally likely steps of latent 0 to the right and of latent 1 upwards"},
+     "the picture: latent 0 rises to the right, latent 1 upwards, in equally likely steps"},
     {TRAVERSE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "traversal.png",
-     "the picture: a row per latent"},
+     "the picture: a row for each latent"},
     {ENCODE, "--out", TARGET, "FILE.npy", AT(out), 1, 0, "codes.npy",
-     "mu, float32 (images, latents)"},
-    {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL, "logvar, likewise"},
+     "mu: float32 (images, latents); -: stdout"},
+    {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL,
+     "logvar: float32 (images, latents); -: stdout"},
     {DECODE, "--out", TARGET, "FILE", AT(out), 1, 0, "decoded.png",
-     "a picture, or with a name in .npy float32 (images, pixels)"},
+     "a picture if the name ends in .png; a table of float32 (images, pixels) if it ends in .npy; "
+     "-: the table to stdout"},
     {SCORE, "--out", TARGET, "FILE", AT(out), 1, 0, "-", "-ELBO of each image; -: stdout"},
     {SCORE, "--format", CHOICE, "auto|text|csv|npy|", AT(format), 0, 0, "auto",
-     "text: a number per line; csv and npy: -ELBO, recon and KL; auto: as the name of --out ends"},
+     "text: a number per line. csv and npy: -ELBO, recon and KL of each image. auto: csv or npy if "
+     "--out ends in it, else text"},
     {LAYS_OUT, "--columns", INTEGER, "N", AT(columns), 1, 1e4, NULL,
-     "images side by side (default: what makes the picture about square)"},
+     "images side by side (default: the picture becomes about square)"},
     {DRAWS, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
      "size of a pixel (default: small images are enlarged)"},
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
-     "the figures as one JSON object; -: stdout. elbo and bound are negative; seconds is the whole "
-     "run, images_per_second the steps of training (or evaluation) alone"},
+     "write the figures as one JSON object; -: stdout. elbo and bound are negative. seconds is the "
+     "whole run; images_per_second counts training steps (or evaluation) alone"},
     {USES, "--isa", SET, "WORD", 0, 0, 0, NULL,
-     "instruction set; the results are the same, bit by bit"},
+     "instruction set; all give the same results, bit by bit"},
     {TRAIN | USES, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
-     "threads that compute (default: one for each processor, 16 at most); the results are the "
-     "same"},
+     "number of threads; the results are the same with any (1 to 256; default: one for each "
+     "processor, 16 at most)"},
     {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
      "(default: 2G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
-     "print nothing but errors"},
+     "print errors only"},
 };
 static size_t flag_count;
 

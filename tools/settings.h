@@ -70,14 +70,16 @@ static void settle_stages(options *o, double steps_per_epoch)
     }
 }
 
-/* Writes into vae_desc what is typed in epochs, and what is one flag here but two settings there. */
+/* Writes into vae_desc what is typed in epochs, and what is one flag but two settings. */
 static void settle(options *o, double steps_per_epoch)
 {
     vae_desc *d = &o->desc;
     settle_objective(o);
     settle_corruption(o);
-    if (!given(o, "--warmup-steps")) d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
-    if (!given(o, "--cycle-steps")) d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
+    if (!given(o, "--warmup-steps"))
+        d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    if (!given(o, "--cycle-steps"))
+        d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
     if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
         die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
     d->schedule = (vae_schedule)o->schedule;
@@ -166,7 +168,8 @@ static void check_spellings(options *o)
 {
     for (int i = 0; i < SPELLINGS; i++)
         if (given(o, related[i][0]) && given(o, related[i][1]))
-            die(MISUSED, "%s and %s are one setting; give one of them", related[i][0], related[i][1]);
+            die(MISUSED, "%s and %s are one setting; give one of them", related[i][0],
+                related[i][1]);
     if (given(o, "--k")) imply(o, "--samples", o->typed[find_flag(TRAIN, "--k") - flags]);
     if (o->schedule == SCHEDULE_IWAE) {
         if (o->stages) die(MISUSED, "--schedule iwae has stages of its own; leave --stages out");

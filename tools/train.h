@@ -1,6 +1,7 @@
 /* ======================================================================================
  * train.h   the command train
- * uses: platform.h screen.h text.h targets.h options.h command_line.h datasets.h picture.h settings.h models.h report.h progress.h
+ * uses: platform.h screen.h text.h targets.h options.h command_line.h datasets.h picture.h
+ * uses: settings.h models.h report.h progress.h
  * tests: tests/test_tool_runs.sh, tests/golden.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_TRAIN_H
@@ -115,6 +116,8 @@ static void begin_labels(options *o, dataset *images, dataset *test, int known)
     if (test->name) check_labels(test, classes);
     o->desc.encoder = keep(o, with_label(o->desc.encoder, classes, 1));
     o->desc.decoder = keep(o, with_label(o->desc.decoder, classes, 0));
+    if (given(o, "--encoder")) imply(o, "--encoder", o->desc.encoder);
+    if (given(o, "--decoder")) imply(o, "--decoder", o->desc.decoder);
 }
 
 /* With --resume: schedules in epochs, and test losses to be compared with, are those of the images
@@ -193,6 +196,21 @@ static void check_continued(const options *o, vae *model, const dataset *images)
     check_same_images(o, &d, &at, images);
 }
 
+/* Where the words that a string of settings may have are listed. */
+static const char *help_for(const vae_report *report)
+{
+    static const char *const lists[][2] = {
+        {"encoder", "; 'vae help layers' lists them"},
+        {"decoder", "; 'vae help layers' lists them"},
+        {"likelihood", "; 'vae help likelihoods' lists them"},
+        {"posterior", "; 'vae help posteriors' lists them"},
+        {"prior", "; 'vae help priors' lists them"}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && report->status == VAE_ERR_SYNTAX; i++)
+        if (strncmp(report->text, lists[i][0], strlen(lists[i][0])) == 0
+            && strstr(report->text, "expected a ")) return lists[i][1];
+    return "";
+}
+
 static vae *new_model(options *o, const dataset *images)
 {
     char shape[80];
@@ -207,8 +225,8 @@ static vae *new_model(options *o, const dataset *images)
         die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
     settle(o, steps_per_epoch(images, o->desc.batch));
     o->desc.threads = threads_of(o);
-    if (vae_create(&o->desc, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
-    return model;
+    if (vae_create(&o->desc, &model, &report) == VAE_OK) return model;
+    die(FAILED, "%s%s", report.text, help_for(&report));
 }
 
 /* Dies where the images do not fit the model, or where test losses are asked for and none come. */
@@ -282,7 +300,7 @@ static vae *begin_model(options *o, sets *s)
     vae_desc known = o->desc;
     begin_classes(o, s, model);
     if (resumed) vae_get_desc(model, &known);
-    check_values(&s->images, &known, 0); /* before some are held out: they are counted in the file */
+    check_values(&s->images, &known, 0); /* before some are held out: it counts as the file does */
     if (s->test.name) check_values(&s->test, &known, 0);
     if (o->validate) hold_out(&s->images, (size_t)o->validate, &s->held);
     if (resumed) check_continued(o, model, &s->images);

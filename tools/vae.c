@@ -189,10 +189,11 @@ static const struct {
     const char *before, *after;
 } tables[] = {
     {"layers", VAE_TABLE_LAYER,
-     "An encoder or decoder is a list of layers with ',' between them. A layer may be followed by an "
-     "activation, or an activation may stand alone. Shapes are height x width x channels.",
+     "An encoder or decoder is a list of layers with ',' between them. A layer may be followed by "
+     "an activation, or an activation may stand alone. Shapes are height x width x channels.",
      "The encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to what "
-     "the likelihood needs, unless its last layer has no activation and exactly that many outputs.\n"
+     "the likelihood needs, unless its last layer has no activation and exactly that many "
+     "outputs.\n"
      "\nExamples\n"
      "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
      "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, \n"
@@ -236,7 +237,8 @@ static int help_table(int which, size_t width)
     }
     if (tables[which].table == VAE_TABLE_LAYER) {
         printf("\nActivations\n ");
-        for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
+        for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++)
+            printf(" %s", name);
         printf("\n");
     }
     if (tables[which].after[0]) printf("\n");
@@ -246,14 +248,16 @@ static int help_table(int which, size_t width)
 
 static int help_recipes(size_t width)
 {
-    printf("A recipe sets the flags of a published experiment; those that are typed too win.\n");
+    printf("A recipe sets the flags of a published experiment. Flags that are typed too win.\n");
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         printf("\n%s\n    ", recipes[i].name);
         print_wrapped(recipes[i].line, 4, width);
     }
-    printf("\niwae-*: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, as the paper says "
-           "and as\nits code does; with --objective iwae --k 50, or --k 50 for the VAE beside it.\n"
-           "pytorch-example: the program examples/vae of PyTorch.\n");
+    printf("\n");
+    print_wrapped("iwae-paper, iwae-code: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, as "
+                  "the paper and as its code describe it. Add --objective iwae --k 50, or --k 50 "
+                  "alone for the VAE beside it.", 0, width);
+    print_wrapped("pytorch-example: the program examples/vae of PyTorch.", 0, width);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* ======================================================================================
  * verdicts.h   the commands that judge: eval and score
- * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h models.h report.h
+ * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h
+ * uses: models.h report.h
  * tests: tests/test_tool.sh, tests/test_tool_data.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_VERDICTS_H
