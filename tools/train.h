@@ -336,7 +336,7 @@ static int end_fit(run *r, vae *model, vae_status status)
     if (status == VAE_OK) return 0;
     say("stopped after step %llu; ", (ull)at.step);
     if (o->model) say("%s is saved: the same command with --resume goes on\n", o->model);
-    else say("nothing is kept, for want of --model\n");
+    else say("nothing is kept: there was no --model\n");
     return 128 + interrupted;
 }
 

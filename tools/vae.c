@@ -94,7 +94,7 @@ static const command commands[] = {
      "  # reconstruction only; KL only\n"
      "  vae train --data digits --objective recon --model recon.safetensors\n"
      "  vae train --data digits --objective kl --model kl.safetensors\n"},
-    {EVAL, "eval", "MODEL", "--data", eval, "how good a model is on a data set, in many figures",
+    {EVAL, "eval", "MODEL", "--data", eval, "measure how good a model is on a data set",
      "  vae eval m.safetensors --data mnist/\n"
      "  vae eval m.safetensors --data mnist/ --split train --json -\n"
      "  vae eval m.safetensors --data mnist/ --samples 1,50,5000\n"
@@ -103,25 +103,25 @@ static const command commands[] = {
      "  vae sample m.safetensors --count 100 --seed 7 --out samples.png\n"
      "  vae sample cvae.safetensors --class 3\n"},
     {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
-     "images beside what becomes of them",
+     "draw images and their reconstructions",
      "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
-    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate, "walk from one image to another",
+    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate, "draw the way from one image to another",
      "  vae interpolate m.safetensors --data digits\n"
      "  vae interpolate m.safetensors --data mnist/ --from 3 --to 18 --path spherical\n"},
-    {MANIFOLD, "manifold", "MODEL", NULL, manifold, "the whole plane of a model with two latents",
+    {MANIFOLD, "manifold", "MODEL", NULL, manifold, "draw the plane of a model with two latents",
      "  vae manifold m2.safetensors --count 25 --out manifold.png\n"},
-    {TRAVERSE, "traverse", "MODEL", NULL, traverse, "what each latent does",
+    {TRAVERSE, "traverse", "MODEL", NULL, traverse, "draw what each latent changes",
      "  vae traverse m.safetensors --data mnist/ --image 4\n"
      "  vae traverse m.safetensors --latents 0,3,5 --range 2 --out three.png\n"},
-    {ENCODE, "encode", "MODEL", "--data", encode, "images to latents (NPY)",
+    {ENCODE, "encode", "MODEL", "--data", encode, "turn images into latents (NPY)",
      "  vae encode m.safetensors --data mnist/ --split train --out codes.npy\n"},
-    {DECODE, "decode", "MODEL", "--in", decode, "latents (NPY) to images",
+    {DECODE, "decode", "MODEL", "--in", decode, "turn latents (NPY) into images",
      "  vae decode m.safetensors --in codes.npy --out decoded.png\n"
      "  vae decode m.safetensors --in codes.npy --out decoded.npy\n"},
-    {SCORE, "score", "MODEL", "--data", score, "how strange each image is: its -ELBO",
+    {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
-    {INFO, "info", "MODEL", NULL, info, "what a model file holds",
+    {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
     {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",
      "  vae digits data/digits\n"
@@ -129,7 +129,8 @@ static const command commands[] = {
     {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
      "  vae shapes data/shapes\n"
      "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
-    {0, "help", "[COMMAND]", NULL, help, "explain a command and its flags, layers or recipes",
+    {0, "help", "[TOPIC]", NULL, help,
+     "explain a command or another topic",
      "  vae help train\n  vae help layers\n  vae help recipes\n"},
     {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
 };
@@ -298,15 +299,17 @@ static int help(options *o)
         consider(o->operand, tables[i].word, &best, &distance);
     }
     if (o->operand && !strcmp(o->operand, "recipes")) return help_recipes(width);
+    if (o->operand) consider(o->operand, "recipes", &best, &distance);
     if (o->operand && !c)
-        die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
+        die(MISUSED, "there is no help on '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
             best ? best : "", best ? "?" : "");
     if (!c) {
         printf("vae %s: variational autoencoders\n\nusage: vae COMMAND ...\n\n", VAE_VERSION_TEXT);
         for (size_t i = 0; i < COMMANDS; i++)
             printf("  %-12s %-10s %s\n", commands[i].name,
                    commands[i].operand ? commands[i].operand : "", commands[i].help);
-        printf("\nTo begin with:\n"
+        printf("\nOther topics of help: layers, likelihoods, posteriors, priors, recipes\n"
+               "\nTo begin with:\n"
                "  vae train --data digits --model digits.safetensors\n"
                "  vae sample digits.safetensors --out samples.png\n");
         return 0;
@@ -336,12 +339,34 @@ static void fill_descriptors(void)
 #endif
 }
 
+/* The command of that name; dies if there is none. */
+static const command *find_command(const char *name)
+{
+    const char *best = NULL;
+    size_t distance = 99;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+        consider(name, commands[i].name, &best, &distance);
+    }
+    if (best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
+    die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+}
+
+/* Whether a person is watching, and likes colours. */
+static void begin_screen(void)
+{
+    const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+#ifdef HAVE_POSIX
+    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
+#endif
+    screen.colour = screen.terminal && !(plain && plain[0]);
+    (void)term;
+}
+
 int main(int argc, char **argv)
 {
-    const command *c = NULL;
-    const char *name = argc > 1 ? argv[1] : "", *best = NULL, *term = getenv("TERM");
-    const char *plain = getenv("NO_COLOR");
-    size_t distance = 99;
+    const command *c;
+    const char *name = argc > 1 ? argv[1] : "";
     int wants_help = 0, status;
     options o;
     screen.out = stdout;
@@ -350,30 +375,21 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like others */
 #endif
     atexit(release_targets);
+    if (argc < 2) die(MISUSED, "no command; 'vae help' lists them");
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name) == 0) c = &commands[i];
-        consider(name, commands[i].name, &best, &distance);
-    }
-    if (argc < 2) die(MISUSED, "no command; 'vae help' lists them");
-    if (!c && best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
-    if (!c) die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+    c = find_command(name);
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) wants_help = 1;
     if (wants_help) {
         memset(&o, 0, sizeof o);
         o.operand = c->name;
-        c = &commands[COMMANDS - 2];
+        c = find_command("help");
     } else {
         parse(&o, c, commands, COMMANDS, argc - 2, argv + 2);
         claim_targets(&o);
     }
-#ifdef HAVE_POSIX
-    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
-#endif
-    screen.colour = screen.terminal && !(plain && plain[0]);
-    (void)term;
+    begin_screen();
     status = c->run(&o);
     forget(&o);
     if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
@@ -383,4 +399,3 @@ int main(int argc, char **argv)
         die(FAILED, "the output cannot be written: %s", strerror(errno));
     return status;
 }
-
