@@ -813,6 +813,35 @@ refused factors_that_are_not_finite 1 "holds a number in row 1 that is not finit
     eval e.st --data digits --images 3 --factors nan.npy
 refused constant_factors 1 "has one value only" eval e.st --data digits --images 50 --factors zeros
 
+# ---- every setting of the library is a flag ----
+
+"$vae" help train >help.out
+settings=$(sed -n 's/^    VAE__[A-Z0-9]*_ROW(\([a-z0-9_]*\),.*/\1/p' "$root/vae.h" | tr _ -)
+check settings_are_found [ "$(echo "$settings" | wc -l)" -ge 40 ]
+for name in $settings; do
+    case $name in inference | keep-gradients) continue ;; esac
+    check "--${name}_is_a_flag" holds help.out "^  --$name "
+done
+check ranges_and_defaults_are_told holds help.out '(1 to 16777216; default 128)'
+# a setting that the command has never heard of
+mkdir -p later/tools
+cp "$root"/tools/*.[ch] later/tools
+sed 's/^    int patience; .*/    int toy_setting;\n&/; s/^    VAE__INT_ROW(patience,.*/    VAE__INT_ROW(toy_setting, 5, 1, 9),\n&/' \
+    "$root/vae.h" >later/vae.h
+if "${CC:-cc}" -O0 -DVAE_ONLY_PORTABLE later/tools/vae.c -o later/vae; then
+    later/vae help train >later.out
+    check a_new_setting_is_a_flag_at_once holds later.out '^  --toy-setting VALUE .*(1 to 9; default 5)$'
+    later/vae train $tiny --encoder "" --decoder "" --toy-setting 7 --model later.st
+    later/vae info later.st >later.info
+    check and_is_kept holds later.info '^toy-setting  *7$'
+    later/vae train $tiny --toy-setting 10 2>later.err
+    check and_has_its_range holds later.err 'toy-setting: expected a whole number from 1 to 9'
+    later/vae train $tiny --toy-setting 8 --resume --model later.st 2>later.err
+    check and_is_compared_on_resume holds later.err '^vae: --toy-setting 8 contradicts later.st'
+else
+    echo "skipped a_new_setting_is_a_flag_at_once: no compiler"
+fi
+
 # ---- wrong command lines ----
 
 refused no_command 2 "vae help"
