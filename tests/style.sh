@@ -79,6 +79,8 @@ check "every room of tools/ includes what its banner says it uses" "$(
         [ "$says" = "$does" ] || echo "$room says" $says, but includes $does
         grep -q '^ \* tests: ' "$room" || echo "$room does not say where its tests are"
     done)"
+check "lines of tools/ have at most 100 columns" \
+    "$(awk 'length > 100 { print FILENAME ":" FNR ": " length }' tools/*.[ch])"
 check "no room of tools/ has more than 1000 lines, no function more than 60" "$(
     for file in tools/*.[ch]; do
         awk '/^[a-zA-Z].*\(/ { name = $0 } /^\{/ { begun = FNR } /^\}/ {

@@ -136,7 +136,7 @@ static flag flags[MOST_FLAGS] = {
      "hold out the last N training images. They are tested after each epoch; the test images then "
      "are tested once, at the end"},
     {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
-     "train a conditional VAE, which knows the class of each image. WHERE is an IDX file of "
+     "train a conditional VAE, which is told the class of each image. WHERE is an IDX file of "
      "labels, or the word auto: the labels of a built-in set, of CIFAR-10, or of the standard file "
      "beside the images. If neither network has a layer label N, one is put in front of both"},
     {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
@@ -259,16 +259,6 @@ static flag flags[MOST_FLAGS] = {
      "leave the optimiser out of the finished file. It is smaller, and --resume from it starts "
      "with a fresh optimiser"},
 
-    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},
-    SETS("--warmup-steps", "STEPS", "--warmup in steps"),
-    SETS("--cycle-steps", "STEPS", "--cycle in steps"),
-    SETS("--lr-steps", "STEPS", "--schedule cosine: steps until the rate is 0; 0: the whole run"),
-    SETS("--plateau-epochs", "EPOCHS", "as --plateau, but does not choose the schedule"),
-    SETS("--no-kl", "0|1", "1: no KL, as with --beta 0"),
-    SETS("--no-recon", "0|1", "1: no reconstruction, as with --objective kl"),
-    SETS("--no-noise", "0|1", "1: decode mu itself, as with --noise off"),
-    SETS("--corruption", "S", "the number S of --corrupt KIND:S"),
-
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
      "for a conditional model: the class of the images, counted from 0"},
@@ -343,6 +333,16 @@ static flag flags[MOST_FLAGS] = {
      "(default: 2G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print errors only"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},
+    SETS("--warmup-steps", "STEPS", "--warmup in steps"),
+    SETS("--cycle-steps", "STEPS", "--cycle in steps"),
+    SETS("--lr-steps", "STEPS", "--schedule cosine: steps until the rate is 0; 0: the whole run"),
+    SETS("--plateau-epochs", "EPOCHS", "as --plateau, but does not choose the schedule"),
+    SETS("--no-kl", "0|1", "1: no KL, as with --beta 0"),
+    SETS("--no-recon", "0|1", "1: no reconstruction, as with --objective kl"),
+    SETS("--no-noise", "0|1", "1: decode mu itself, as with --noise off"),
+    SETS("--corruption", "S", "the number S of --corrupt KIND:S"),
 };
 static size_t flag_count;
 

@@ -83,7 +83,7 @@ static void settle(options *o, double steps_per_epoch)
     if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
         die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
     d->schedule = (vae_schedule)o->schedule;
-    if (!given(o, "--lr-steps"))
+    if (!given(o, "--lr-steps") || !d->lr_steps)
         d->lr_steps = d->schedule != VAE_SCHEDULE_COSINE ? 0
                     : (uint64_t)(d->epochs * steps_per_epoch + 0.5);
     settle_stages(o, steps_per_epoch);

@@ -16,7 +16,8 @@ static size_t times(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MA
 static void *need(size_t count, size_t size)
 {
     void *block = count < SIZE_MAX ? calloc(count ? count : 1, size) : NULL;
-    if (!block && count == SIZE_MAX) die(FAILED, "out of memory: more bytes than this system can address");
+    if (!block && count == SIZE_MAX)
+        die(FAILED, "out of memory: more bytes than this system can address");
     if (!block) die(FAILED, "out of memory: %zu times %zu bytes", count, size);
     return block;
 }

@@ -105,7 +105,8 @@ static const command commands[] = {
     {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
      "draw images and their reconstructions",
      "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
-    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate, "draw the way from one image to another",
+    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate,
+     "draw the way from one image to another",
      "  vae interpolate m.safetensors --data digits\n"
      "  vae interpolate m.safetensors --data mnist/ --from 3 --to 18 --path spherical\n"},
     {MANIFOLD, "manifold", "MODEL", NULL, manifold, "draw the plane of a model with two latents",
@@ -164,7 +165,7 @@ static void describe_values(const options *standard, const flag *f, char *out, s
         snprintf(strrchr(rule, ' '), 12, " 2^64 - 1");
     if (f->kind == CHOICE) find_choice(f, "", rule, sizeof rule);
     if (f->kind == REAL && f->commands & SETTING)
-        snprintf(rule, sizeof rule, "%g to %g", f->lo, f->hi);
+        snprintf(rule, sizeof rule, "%.9g to %.9g", f->lo, f->hi);
     if (f->kind == SET && f->at != NO_DEFAULT) usual = value_text(standard, f);
     if (f->standard) usual = joined(f->standard, "", "");
     snprintf(out, size, "%s%s%s", rule, rule[0] && usual ? "; " : "", usual ? "default " : "");
@@ -255,8 +256,8 @@ static int help_recipes(size_t width)
         print_wrapped(recipes[i].line, 4, width);
     }
     printf("\n");
-    print_wrapped("iwae-paper, iwae-code: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, as "
-                  "the paper and as its code describe it. Add --objective iwae --k 50, or --k 50 "
+    print_wrapped("iwae-paper, iwae-code: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, "
+                  "as the paper and as its code describe it. Add --objective iwae --k 50, or --k 50 "
                   "alone for the VAE beside it.", 0, width);
     print_wrapped("pytorch-example: the program examples/vae of PyTorch.", 0, width);
     return 0;
