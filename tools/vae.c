@@ -257,8 +257,8 @@ static int help_recipes(size_t width)
     }
     printf("\n");
     print_wrapped("iwae-paper, iwae-code: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, "
-                  "as the paper and as its code describe it. Add --objective iwae --k 50, or --k 50 "
-                  "alone for the VAE beside it.", 0, width);
+                  "as the paper and as its code describe it. Add --objective iwae --k 50, or --k "
+                  "50 alone for the VAE beside it.", 0, width);
     print_wrapped("pytorch-example: the program examples/vae of PyTorch.", 0, width);
     return 0;
 }
