@@ -11083,7 +11083,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>settings >>model >>optim >>files >>safetensors   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -11397,7 +11397,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
-                            "makes no sense");
+                            "holds impossible numbers");
     return VAE_OK;
 }
 
@@ -11417,8 +11417,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
-                                "part is there");
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "only a part of the optimiser's "
+                                "tensors is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
@@ -11935,7 +11935,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
-            if (!i) return "a deflate block repeats what is not there";
+            if (!i) return "a deflate block repeats a code length before the first";
             value = g->lens[i - 1];
         }
         if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
@@ -12046,11 +12046,11 @@ VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
         vae__gz_align(g);
         g->left = vae__gz_bytes(g, 2);
         if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
-            problem = "a stored deflate block contradicts its own length";
+            problem = "the two lengths of a stored deflate block differ";
     }
     if (type == 1) vae__gz_fixed(g);
     if (type == 2) problem = vae__gz_dynamic(g);
-    if (type == 3) problem = "a deflate block of a type that is none";
+    if (type == 3) problem = "a deflate block of a type that does not exist";
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
