@@ -214,7 +214,7 @@ TEST(files_of_another_making_are_refused_with_the_reason) {
         {"\"vae.format\":\"1\"", "\"vae.formal\":\"1\"", "no vae.format", VAE_ERR_MISMATCH},
         {"latent=3", "latent=x", "latent", VAE_ERR_FORMAT},
         {"latent=3", "latin_=3", "latin_", VAE_ERR_MISMATCH},
-        {"batch=8", "beta1=8", "cannot be read", VAE_ERR_FORMAT},
+        {"batch=8", "beta1=8", "the setting beta1 is given twice", VAE_ERR_FORMAT},
         {"decoder.head.bias\"", "decoder.head.bios\"", "decoder.head.bias is missing",
          VAE_ERR_MISMATCH},
         {"\"F32\"", "\"I32\"", "is I32 [30,12], expected F32 [30,12]", VAE_ERR_MISMATCH},
@@ -994,29 +994,36 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"\"vae.position\":\"0 0 0 ", "\"vae.position\":\"3 5 9 ", "", VAE_OK},
         {"\"vae.step\":\"3\"", "\"vae.step\":\"18446744073709551615\"", "impossible numbers",
          VAE_ERR_FORMAT},
-        {"epochs=10", "epochs=2147483647", "x: epochs is 2147483647; it must lie from 1 to",
-         VAE_ERR_VALUE},
-        {"epochs=10", "epochs=99999999999999999999", "'epochs'", VAE_ERR_FORMAT},
+        {"epochs=10", "epochs=2147483647", "x: vae.desc: epochs: expected a whole number from 1 to "
+         "1000000000, found '2147483647'", VAE_ERR_FORMAT},
+        {"epochs=10", "epochs=99999999999999999999", "epochs: expected a whole number from 1 to "
+         "1000000000, found '99999999999999999999'", VAE_ERR_FORMAT},
         {"epochs=10", "epochs=1000000000", "", VAE_OK},
-        {"latent=3", "latent=2000000000", "latent is 2000000000", VAE_ERR_VALUE},
+        {"latent=3", "latent=2000000000", "latent: expected a whole number from 1 to 16777216, "
+         "found '2000000000'", VAE_ERR_FORMAT},
         {"batch=8", "batch=16777216", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
         {"encoder=dense 12 tanh", "encoder=upsample 700, avgpool 700, upsample 700, avgpool 700, "
          "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147",
          VAE_ERR_SIZE},
-        {"seed=5", "seed=5; \\u001b]0;owned\\u0007=1", "'\\x1b]0;owned\\x07'", VAE_ERR_MISMATCH},
-        {"seed=5", "seed=\\u001b[2J", "'seed'", VAE_ERR_FORMAT},
+        {"seed=5", "seed=5; \\u001b]0;owned\\u0007=1", "'\\x1b]0', which version", VAE_ERR_MISMATCH},
+        {"seed=5", "seed=\\u001b[2J", "seed: expected a whole number from 0 to "
+         "18446744073709551615, found '\\x1b[2J'", VAE_ERR_FORMAT},
         {"seed=5", "seed=5\\u0000; lr=7", "zero byte", VAE_ERR_FORMAT},
         {"encoder=dense 12 tanh", "encoder=dense 12 \\u001b[2J", "'\\x1b'", VAE_ERR_SYNTAX},
         {"encoder=dense 12 tanh", "encoder=dense 12 \\u202e", "'\\xe2\\x80\\xae'",
          VAE_ERR_SYNTAX},
-        {"6x5x1", "6x5x1\\n\\u009b2J", "\\xc2\\x9b", VAE_ERR_SYNTAX},
+        {"6x5x1", "6x5x1\\u009b2J", "\\xc2\\x9b", VAE_ERR_SYNTAX},
+        {"6x5x1", "6x5x1\\n\\u009b2J", "'\\xc2\\x9b2J', which version", VAE_ERR_MISMATCH},
+        {"6x5x1", "6x5x1; latent", "expected name=value with semicolons between settings, found "
+         "'latent'", VAE_ERR_FORMAT},
         {"likelihood=bernoulli", "likelihood=\\u0007", "likelihood, column 1: expected a "
          "likelihood, found '\\x07'", VAE_ERR_SYNTAX},
-        {"variance=3ff0000000000000", "variance=one", "'variance'", VAE_ERR_FORMAT},
-        {"categories=256", "categories=many", "'categories'", VAE_ERR_FORMAT},
-        {"head=logvar", "head=sigma", "'head'", VAE_ERR_FORMAT},
-        {"code=identity", "code=", "'code'", VAE_ERR_FORMAT},
-        {"head=logvar", "head=logvar; head=abs", "'head'", VAE_ERR_FORMAT},
+        {"variance=3ff0000000000000", "variance=one", "setting variance cannot be read",
+         VAE_ERR_FORMAT},
+        {"categories=256", "categories=many", "setting categories cannot be read", VAE_ERR_FORMAT},
+        {"head=logvar", "head=sigma", "setting head cannot be read", VAE_ERR_FORMAT},
+        {"code=identity", "code=", "setting code cannot be read", VAE_ERR_FORMAT},
+        {"head=logvar", "head=logvar; head=abs", "setting head is given twice", VAE_ERR_FORMAT},
         {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
          "c000000000000000", "a variance must lie from 1e-12 to 1e+12", VAE_ERR_SYNTAX},
         {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
