@@ -7233,8 +7233,9 @@ typedef struct vae__terms {
     int value;               /* of the likelihood nothing but the value is wanted */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
-    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
-    double each;             /* and an image's penalties */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -9409,7 +9410,7 @@ struct vae__pass {
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
-    double beta, counted;   /* counted: KL that free bits leave */
+    double beta;            /* what the KL counts now */
     void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
     size_t grain;           /* rows of a part are a multiple of this many */
     /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
@@ -9426,7 +9427,7 @@ struct vae__pass {
     size_t from, to;
     /* the stage: ops forward, half steps back (see vae__ops_bwd) */
     size_t fwd_from, fwd_to, bwd_from, bwd_to;
-    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    size_t chunk;           /* images that go from the code to the end at a time */
     int parts, fresh;       /* fresh: the first stage, which reads the pixels */
     size_t meet;            /* between two stages: the op whose rows meet, and when */
     int when;
@@ -9689,9 +9690,11 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
     const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
     const size_t draws = p->train ? (size_t)m->desc.samples : 1;
-    /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
-    p->chunk = vae__max(p->chunk / draws, 1);
+    p->chunk = p->rows;
+    /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
+     * once they are decoded. It holds whole images: their draws are weighed together. */
+    if (back || (!p->train && p->from > m->at_code))
+        p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
     p->fwd_from = p->fwd_to;
