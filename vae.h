@@ -6,26 +6,29 @@
  * Compile with any C99 to C23 or C++11 to C++20 compiler: no flags, no libraries, not even -lm.
  * Public domain or MIT-0, as you like: see the end of the file.
  *
- * What it promises, and tests hold:
- *   - Same seed, same bits: training, sampling and decoding give identical bytes on every
+ * What it promises (the tests check each promise):
+ *   - Same seed, same bits. Training, sampling and decoding give identical bytes on every
  *     instruction set, compiler, optimisation level (-O0 to -Ofast), number of threads, byte order.
- *   - Memory you own: a model is one block of a size known before; nothing is allocated afterwards.
- *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: no input, however
- *     hostile, does more than return an error that says what is wrong and where.
+ *   - Memory you own. A model is one block of memory, and its size is known before it is made.
+ *     Nothing is allocated afterwards.
+ *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: a bad input gives an
+ *     error that says what is wrong and where, and does nothing else.
  *
  * The file in rooms, in order; `grep '>>' vae.h` lists them:
  *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>codes     posteriors and priors
- *   >>rng       random numbers by address        >>likelihoods   p(x|z)
- *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
- *               (functions of one argument       >>model     memory, initial weights
- *               follow it)                       >>step      a batch's way, gradients
- *                                                >>optim     learning rate, update
- *                                                >>train     steps and epochs
+ *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
+ *               (functions of one argument       >>settings  of a description: ranges, text
+ *               follow it)                       >>model     memory, initial weights
+ *                                                >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -75,29 +78,32 @@
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
- * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
- * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
- * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at
- * least 0.001; with `code` mu is that activation of it). After the decoder's last item comes a
- * dense head to what the likelihood needs, unless the last item is a layer without activation that
- * has exactly that many outputs already.
- * Tensors are named by place, every item and both ends of a group counted: encoder.0.weight,
- * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
- *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
- *     goes behind. convt without it grows by S. `pad P` pads P pixels on each side: (H + 2P - K)/S
- *     + 1, rounded down, and (H - 1)S + K - 2P. convt is the adjoint of the conv whose weight has
- *     its shape. Windows of pools do not overlap and must divide the image.
- *   - batchnorm: mean and variance of each channel over rows and pixels, eps 1e-5; in use it takes
- *     running averages instead (0.9 old + 0.1 new, variance unbiased), which change once a step
- *     whose loss is finite (one number alone has no variance and is not counted). layernorm: over
- *     all numbers of an image, gain and bias per channel.
- *   - label: N planes beside the channels, 1 in that of the image's class and 0 in the others. With
- *     "flatten, label 10, dense 400 relu" and "label 10, dense 400 relu" both nets know the class:
- *     a conditional VAE. Classes come by vae_data.labels and vae_batch.labels.
- *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
- *     training. In evaluation a row never depends on other rows.
+ * Blanks have no meaning. The input is "HxWxC", "HxW" or "N". An image is stored row by row, the
+ * channels of a pixel side by side.
+ *   - The encoder ends with a dense head of 2 x latent outputs: mu, then the log variance. The
+ *     posterior's string can change what they mean (see below).
+ *   - The decoder ends with a dense head of as many outputs as the likelihood needs. There is no
+ *     such head when the last item is a layer without activation and has that size already.
+ *   - A tensor is named by the place of its layer: encoder.0.weight, encoder.head.bias,
+ *     decoder.2.weight. Places count every item, and both ends of a group. An empty string stands
+ *     for no layers: the head alone, a linear map.
+ *   - conv without `pad` pads so that the image shrinks by the factor S, rounded up; when the
+ *     padding is odd, the extra pixel is behind the image. convt without `pad` grows by the factor
+ *     S. `pad P` adds P pixels on each side: conv then gives (H + 2P - K)/S + 1, rounded down, and
+ *     convt (H - 1)S + K - 2P. convt is the adjoint of the conv whose weight has the same shape.
+ *   - The windows of a pool do not overlap, and must divide the image.
+ *   - batchnorm normalises each channel over rows and pixels, with eps 1e-5. Outside training it
+ *     uses running averages (0.9 old + 0.1 new, unbiased variance). They change once in a step
+ *     whose loss is finite. layernorm normalises all numbers of an image; gain and bias are per
+ *     channel.
+ *   - label adds N planes to the channels: 1 in the plane of the image's class, 0 in the others. A
+ *     conditional VAE has it in both nets: "flatten, label 10, dense 400 relu" and "label 10,
+ *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
+ *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
+ *     times a standard normal. Both act in training only.
+ *   - Outside training a row never depends on other rows.
  *
- * A layer of one's own is one row of the table vae__layers and its functions. This one doubles:
+ * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
  *
  *     static void vae__twice(const vae__walk *c, const vae__op *op, const float *w,
  *                            const float *x, float *y) {
@@ -117,20 +123,21 @@
  *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
  *     loss  = recon + beta * kl + penalties  (what training minimises)
  *
- *     setting               what it makes of that
- *     samples               L draws of z for each image, recon their mean
+ *     setting               what it changes
+ *     samples               L draws of z for each image; recon is their mean
  *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log q(z_s|x)/p(z_s))) of
- *                           k = `samples` draws, and its gradient (Burda et al. 2016). With k = 1
- *                           it is the ELBO, whose KL is known exactly: the same bits as elbo
- *     objective dreg        the same loss; the encoder's gradient in its doubly reparameterised
- *                           form, which has less noise (Tucker et al. 2019)
+ *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is the ELBO
+ *                           with its exact KL, and the bits are those of objective elbo
+ *     objective dreg        the same loss; the encoder's gradient is doubly reparameterised and
+ *                           has less variance (Tucker et al. 2019)
  *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
  *     cycle_steps           `cycle_steps` steps
- *     free_bits             sum over latents of max(free_bits, mean of its KL over the batch) in
- *                           place of kl: below that a latent's KL is not pushed down
- *     no_kl, no_recon       reconstruction only, KL only
- *     no_noise              z = mu. With no_kl: an autoencoder; linear where both strings are ""
- *     sparse                + sparse sum |mu_j|; no pull at 0
+ *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
+ *                           over the batch): a latent below that limit is not pushed down
+ *     no_kl, no_recon       loss without the KL, loss without the reconstruction
+ *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
+ *                           strings are ""
+ *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
  *                           encoder is the head alone (with `code` identity, relu, tanh or
  *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
@@ -139,8 +146,8 @@
  *                           masked (0), or salted and peppered (1 or 0), each with probability
  *                           corruption, in training only; recon is of the clean x: a denoising
  *                           autoencoder or VAE (Vincent et al. 2010)
- *     The penalties are means over images of weights times sums. `elbo`, `recon` and `kl` of
- *     vae_stats are what they are above under every setting; `bound` and `loss` differ.
+ *     Penalties are averaged over images. In vae_stats `elbo`, `recon` and `kl` always have the
+ *     meaning above, whatever the settings; `bound` and `loss` are what the settings make of them.
  *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
@@ -159,37 +166,41 @@
  *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
  *                           the nearest of the levels 0, 1/(K-1), .. 1
  *
- *     Where a number has two parameters the decoder gives, pixel by pixel, the first of all its
- *     channels, then the second. vae_decode gives means, vae_draw draws.
+ *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
+ *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
+ *     p(x|z), vae_draw samples from it.
  *
- *     How good a model is: vae_evaluate gives the ELBO from one draw for each image; vae_bound the
- *     bound of k draws, by 5000 of which papers estimate log p(x); vae_units which latents work.
+ *     How good is a model? vae_evaluate gives the ELBO, from one draw of z per image. vae_bound
+ *     gives the bound of k draws; with k = 5000 papers call it log p(x). vae_units tells which
+ *     latents are active.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
- * Every instruction set computes the same function, because the function is specified:
- *   - A product's output is one chain of fused multiply-adds over the reduction index, ascending,
- *     from the bias (or 0), finished by adding +0. Inside a network the terms of a zero may be left
- *     out: that moves no bit, as weights are finite (creating, loading and training see to it).
- *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
- *     input gradient and convt are per tap a chain over the channels of the smaller image, and
- *     these are added up onto the bias (or 0), pixels of the smaller image ascending: products are
- *     large and only their results are added up (3.4 -> 0.6 ms for a last layer of one channel).
- *   - Statistics of batchnorm, and gradients of gains and biases of norms: double, rows ascending,
- *     about the mean rounded to float.
- *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
- *     a tree 8-4-2-1. Sums over rows run in double, ascending.
- *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere (>>shim
- *     states the largest error of each). Division and square root are IEEE's. libm is never called.
- *   - max(a, b) is a > b ? a : b, min likewise, NaN and zeros included.
- *   - Adam is PyTorch's; sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is rounded once a step,
- *     where PyTorch divides: the divider is what the update waits for.
- *   - Every public call that touches floats sets round-to-nearest without flush to zero and masks
- *     all exceptions, and puts back what it found (gcc and clang on x86 and AArch64; elsewhere the
- *     program must leave the IEEE default alone).
- *   - NaN, infinities and numbers that cannot be are refused where they come in; a number that the
- *     network itself makes infinite or NaN is an error, not an output.
- * Random numbers are Philox4x32-10 with an address in place of a state: key = seed, counter =
- * (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
+ * Every instruction set computes the same function, because the arithmetic is specified:
+ *   - An output of a product is one chain of fused multiply-adds over the reduction index, in
+ *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network the
+ *     terms of a zero may be left out. That moves no bit, because weights are finite: creating,
+ *     loading and training check it.
+ *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
+ *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
+ *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
+ *     ascending order.
+ *   - The statistics of batchnorm, and the gradients of gains and biases of norms, are computed in
+ *     double, rows in ascending order, about the mean rounded to float.
+ *   - A sum along a row (recon, KL) consists of 16 interleaved partial sums, element i in sum
+ *     i mod 16, which a tree 8-4-2-1 adds up. Sums over rows are in double, in ascending order.
+ *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere; beside each
+ *     stands its largest error. Division and square root are those of IEEE 754. libm is never
+ *     called.
+ *   - max(a, b) is a > b ? a : b, and min likewise, also for NaN and zeros.
+ *   - Adam is PyTorch's with one difference: sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is
+ *     rounded once a step, where PyTorch divides. The update is faster without that division.
+ *   - Every public call that touches floats sets round-to-nearest, turns flush-to-zero off, masks
+ *     all exceptions, and restores what it found. That works with gcc and clang on x86 and AArch64;
+ *     elsewhere the program must keep the IEEE default.
+ *   - NaN, infinities and impossible numbers are refused on input. A number that the network itself
+ *     makes infinite or NaN is an error, not an output.
+ * Random numbers are Philox4x32-10, with an address in place of a state: the key is the seed, the
+ * counter (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
  *
  *     purpose        time          sample                   replica
  *     INIT           0             tensor                   0
@@ -206,48 +217,55 @@
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
- * PROBE (of the gradient check) has the direction as time and the tensor as sample. GUMBEL is
- * reserved. A number is dropped when its word < round(P * 2^32). Gradients are not divided into
- * shards in this version.
- *
- * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
- * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
- * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
- * epoch e can be asked alone (vae_shuffle).
- * KL warm-up: beta * min(1, step / warmup_steps), step from 0.
- * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
- * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
- * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
- * for more draws; a weight below e^-30 of the largest so far counts as nothing. adam_iwae is Adam
- * as the code of Burda et al. has it: v begins at 1, eps stands beside the uncorrected root,
- * gradients are sums over the batch.
+ * The gradient check uses PROBE: the direction is the time, the tensor the sample. GUMBEL is
+ * reserved. Gradients are not divided into shards in this version.
+ *   - A uniform float is made of the top 24 bits of its word. (All 32 bits could round to 1.)
+ *   - Dropout drops a number when its word < round(P * 2^32). Binarisation sets a pixel to 1 when
+ *     its word < round(x * 2^32).
+ *   - Normals are made by the Box-Muller method in Random123's convention; the radius uses all 32
+ *     bits.
+ *   - The order of an epoch is a Feistel permutation: vae_shuffle gives position i of epoch e
+ *     alone.
+ *   - KL warm-up: beta * min(1, step / warmup_steps), steps counted from 0.
+ *   - Importance weights: the largest log weight is subtracted in double, the rest rounded to
+ *     float, and its exp taken. The sum is in double, draws in ascending order. A draw's gradient
+ *     is computed first, then multiplied by its weight.
+ *   - vae_bound keeps the largest log weight so far, and rescales its sum when that grows. So more
+ *     draws need no more memory. A weight below e^-30 of the largest so far counts as 0.
+ *   - adam_iwae is Adam as in the code of Burda et al.: v begins at 1, eps is added to the
+ *     uncorrected root, gradients are sums over the batch.
  *
  * ---- files --------------------------------------------------------------------------
- * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
- * program order, then optim.m.*, optim.v.*, ema.* when there; data begins at a multiple of 64 and
- * the parameters lie packed, so a model for inference can use them in place. __metadata__ holds
- * vae.format "1", vae.desc (every setting on one line; reals as hex bits of the double), vae.step,
- * vae.epoch, vae.position, vae.course, vae.adam, vae.seed, vae.params_hash and vae.data_hash
- * (FNV-1a, 64 bit, over the little-endian bytes of the tensors in program order, in whichever order
- * the file has them: another tool may write the file anew, sorted by name say, with more metadata).
- * The bytes depend on nothing but the content; a setting that a file does not name has its default.
+ * Models are safetensors files, which Python reads without this library.
+ *   - The tensors are F32, weights [in, out], in the order of the program. Then follow optim.m.*,
+ *     optim.v.* and ema.*, if the model has them.
+ *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
+ *     therefore use them in place.
+ *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
+ *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
+ *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
+ *     the program, whatever their order in the file. So another tool may write the file anew, for
+ *     example sorted by name and with more metadata.
+ *   - The bytes of a file depend on its content alone: there is no date in it.
  *
  * ---- threads, signals, errors ---------------------------------------------------------
- * `threads` of a description gives a model a pool of threads, `parallel` lets the program's own job
- * system do the work; either way outputs are divided and sums are not, so the bits are those of one
- * thread. A training step has two regions: rows of the batch go from pixels to the gradient of
- * every activation, then rows of each weight gradient are made and used up by the optimiser while
- * they are in the cache. Large networks alternate: after 2^19 activations on the way back their
- * weights follow at once. Different models may be used from different threads at once, and may
- * share a pool. There is no global state but the detected processor. No call prints, exits or
- * aborts. Stack: at most 64 KB in any call.
+ * With `threads` a model has a pool of threads of its own. With `parallel` the program's job system
+ * does the work. Both divide outputs and never a sum, so the bits are those of one thread.
+ * A training step has two parts. First, rows of the batch go from the pixels to the gradient of
+ * every activation. Then rows of each weight gradient are computed, and the optimiser uses them
+ * while they are in the cache. In a large network the parts alternate: after 2^19 activations on
+ * the way back, the weights of that part follow at once.
+ * Different models may be used from different threads at the same time, and may share a pool. The
+ * detected processor is the only global state. No call prints, exits or aborts. No call uses more
+ * than 64 KB of stack.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
- * The kernels are compiled once per instruction set by way of target pragmas, so no -march is
- * needed, and chosen at run time. gcc compiles them at -O2 even in a -O0 build; clang cannot be
- * told to, and its -O0 runs about 50 times slower (with the same bits). tcc and other compilers get
- * the portable pass. A precompiled header may hold the header half only: gcc's pragmas do not
- * survive in one.
+ * Target pragmas compile the kernels once for each instruction set, so no -march is needed. The
+ * program chooses when it runs. gcc compiles the kernels at -O2 even in a -O0 build. clang cannot
+ * be told to: its -O0 runs about 50 times slower, with the same bits. tcc and other compilers get
+ * the portable pass. A precompiled header may hold the header half only, because gcc's pragmas are
+ * lost in one.
  */
 
 #ifndef VAE__PASS /* guard A: seen by the user, ends with the passes */
@@ -5721,12 +5739,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
 }
 
 /* ======================================================================================
- * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
+ * >>layers   what a layer is, and the functions of each
+ * uses: >>rng >>arena                tests: tests/test_layers.c
  *
- * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
- * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
- * functions, nothing else.
+ * A layer is one row of vae__layers (>>program): adding one touches that row and its functions,
+ * nothing else. An op is a layer at work, with its arguments and its places in the arena.
  * ==================================================================================== */
 
 typedef struct vae__shape {
@@ -6691,6 +6708,15 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
+/* ======================================================================================
+ * >>program  the table of layers, strings to ops, walking them
+ * uses: >>layers                     tests: tests/test_layers.c
+ *
+ * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
+ * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
+ * reverse. What is special about a layer stands in its row: nothing else names one.
+ * ==================================================================================== */
+
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
@@ -6980,7 +7006,7 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7223,8 +7249,9 @@ typedef struct vae__terms {
     int value;               /* of the likelihood nothing but the value is wanted */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
-    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
-    double each;             /* and an image's penalties */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -7394,7 +7421,7 @@ static const vae__layer vae__code_layer = {
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
- * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * A likelihood is one row and its functions: adding one touches nothing else.
  * ==================================================================================== */
@@ -8321,7 +8348,8 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -9040,8 +9068,161 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 }
 
 /* ======================================================================================
+ * >>numbers  images of any type, as floats
+ * uses: >>arena                      tests: tests/test_data.c
+ * ==================================================================================== */
+
+VAE__PRIVATE size_t vae__type_width(int type) {
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
+}
+
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report) {
+    vae_data d;
+    const char *problem = NULL;
+    if (!dims || !bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
+                         !dims ? "dims" : !bytes ? "bytes" : "data");
+    memset(&d, 0, sizeof d);
+    d.type = type, d.rank = rank, d.bytes = bytes;
+    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
+    if (!vae__data_shape(&d, &problem))
+        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
+    *data = d;
+    return VAE_OK;
+}
+
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
+VAE__PRIVATE float vae__unit(uint64_t w) {
+    uint32_t exponent = 126, shift;
+    if (!w) return 0.0f;
+    for (shift = 32; shift; shift >>= 1)
+        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
+}
+
+#define VAE__U8(n) (float)((n) / 255.0)
+#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
+#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
+#define VAE__U8_64(n) \
+    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
+static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
+                                        VAE__U8_64(192)};
+
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
+VAE__PRIVATE float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
+    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
+    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
+    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
+    if (e > 127) return vae__float_of(sign | 0x7F800000u);
+    if (e < -150) return vae__float_of(sign);
+    m |= (uint64_t)1 << 52;
+    drop = e >= -126 ? 29 : -97 - e;
+    half = (uint64_t)1 << (drop - 1);
+    rest = m & (2 * half - 1);
+    keep = (uint32_t)(m >> drop);
+    keep += rest > half || (rest == half && (keep & 1));
+    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
+    return vae__float_of(sign | keep);
+}
+
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
+VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
+VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
+                                          float *out) {
+    const unsigned char *p;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
+    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
+    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
+        if (n) memcpy(out, p, 4 * n);
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
+        for (i = 0; i < n; i++) {
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
+        }
+    }
+    return VAE_OK;
+}
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    VAE__GUARDED(vae__do_data_read(data, first, count, out));
+}
+
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
+}
+
+VAE_API void vae_data_free(vae_data *data) {
+    if (!data) return;
+    vae__release(&data->allocator, data->block, data->block_size);
+    memset(data, 0, sizeof *data);
+}
+
+/* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>model >>likelihoods >>codes >>layers >>threads   tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9238,7 +9419,7 @@ struct vae__pass {
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
-    double beta, counted;   /* counted: KL that free bits leave */
+    double beta;            /* what the KL counts now */
     void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
     size_t grain;           /* rows of a part are a multiple of this many */
     /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
@@ -9255,7 +9436,7 @@ struct vae__pass {
     size_t from, to;
     /* the stage: ops forward, half steps back (see vae__ops_bwd) */
     size_t fwd_from, fwd_to, bwd_from, bwd_to;
-    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    size_t chunk;           /* images that go from the code to the end at a time */
     int parts, fresh;       /* fresh: the first stage, which reads the pixels */
     size_t meet;            /* between two stages: the op whose rows meet, and when */
     int when;
@@ -9518,9 +9699,11 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
     const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
     const size_t draws = p->train ? (size_t)m->desc.samples : 1;
-    /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
-    p->chunk = vae__max(p->chunk / draws, 1);
+    p->chunk = p->rows;
+    /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
+     * once they are decoded. It holds whole images: their draws are weighed together. */
+    if (back || (!p->train && p->from > m->at_code))
+        p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
     p->fwd_from = p->fwd_to;
@@ -9836,7 +10019,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
 
 /* ======================================================================================
  * >>optim    learning rate, the step's rule
- * uses: >>step                       tests: tests/test_optim.c
+ * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
@@ -9934,7 +10117,7 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>step >>optim >>rng >>data  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10420,7 +10603,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>step >>train >>likelihoods >>codes   tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
@@ -12921,36 +13104,6 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-VAE__PRIVATE size_t vae__type_width(int type) {
-    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
-    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
-}
-
-VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
-    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
-    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
-}
-
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
-    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
-    int i;
-    *problem = vae__kind_problem((int)d->type, d->rank);
-    if (*problem) return 0;
-    *problem = "a size of zero";
-    for (i = 0; i < d->rank; i++)
-        if (!d->dims[i]) return 0;
-    *problem = "sizes whose product overflows";
-    for (i = 1; i < d->rank; i++)
-        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
-    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
-    *problem = "more images than 32 bits can number";
-    if ((uint64_t)d->dims[0] >> 32) return 0;
-    d->count = d->dims[0];
-    d->item = item / width;
-    return bytes;
-}
-
 /* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
@@ -13092,124 +13245,6 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     if (!bad && used) *used = (size_t)(g->base + g->b.at);
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
-}
-
-VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
-                                 vae_data *data, vae_report *report) {
-    vae_data d;
-    const char *problem = NULL;
-    if (!dims || !bytes || !data)
-        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
-                         !dims ? "dims" : !bytes ? "bytes" : "data");
-    memset(&d, 0, sizeof d);
-    d.type = type, d.rank = rank, d.bytes = bytes;
-    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
-    if (!vae__data_shape(&d, &problem))
-        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
-    *data = d;
-    return VAE_OK;
-}
-
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
-VAE__PRIVATE float vae__unit(uint64_t w) {
-    uint32_t exponent = 126, shift;
-    if (!w) return 0.0f;
-    for (shift = 32; shift; shift >>= 1)
-        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
-    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
-}
-
-#define VAE__U8(n) (float)((n) / 255.0)
-#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
-#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
-#define VAE__U8_64(n) \
-    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
-static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
-                                        VAE__U8_64(192)};
-
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
-VAE__PRIVATE float vae__narrow(uint64_t u) {
-    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
-    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
-    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
-    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
-    if (e > 127) return vae__float_of(sign | 0x7F800000u);
-    if (e < -150) return vae__float_of(sign);
-    m |= (uint64_t)1 << 52;
-    drop = e >= -126 ? 29 : -97 - e;
-    half = (uint64_t)1 << (drop - 1);
-    rest = m & (2 * half - 1);
-    keep = (uint32_t)(m >> drop);
-    keep += rest > half || (rest == half && (keep & 1));
-    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
-    return vae__float_of(sign | keep);
-}
-
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
-VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
-    const size_t width = vae__type_width((int)data->type);
-    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
-    uint64_t u;
-    uint32_t word;
-    uint16_t half;
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return *p ^ 0x80u;
-    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
-    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
-    default: memcpy(&u, p, 8); return u;
-    }
-}
-
-VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
-                                          float *out) {
-    const unsigned char *p;
-    size_t n, i, width;
-    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
-    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
-    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    width = vae__type_width((int)data->type);
-    if (!width) return VAE_ERR_VALUE;
-    first *= data->item, n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * width;
-    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
-    if (data->type == VAE_F32) {
-        if (n) memcpy(out, p, 4 * n);
-    } else if (width == 1) {
-        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
-    } else {
-        for (i = 0; i < n; i++) {
-            const uint64_t u = vae__data_bits(data, first + i);
-            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
-        }
-    }
-    return VAE_OK;
-}
-VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
-    VAE__GUARDED(vae__do_data_read(data, first, count, out));
-}
-
-VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    int64_t u;
-    if (!data || !data->bytes || index >= data->count || element >= data->item ||
-        data->type > VAE_I32 || !vae__type_width((int)data->type))
-        return 0;
-    u = (int64_t)vae__data_bits(data, index * data->item + element);
-    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
-    return (int32_t)u;
-}
-
-VAE_API void vae_data_free(vae_data *data) {
-    if (!data) return;
-    vae__release(&data->allocator, data->block, data->block_size);
-    memset(data, 0, sizeof *data);
 }
 
 #ifndef VAE_NO_STDIO
