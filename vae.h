@@ -6791,6 +6791,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
+        vae__skip(p);
         i = vae__act_of(p->at, vae__word(p));
         if (i < 0) return vae__expected(p, "an activation");
         p->at += vae__word(p);
