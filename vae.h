@@ -11717,15 +11717,10 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For %q in messages: the beginning of the string as it is in the file. */
+/* The beginning of a string, for %q in messages. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
-    size_t n = 0;
-    for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
-        text[n++] = (char)*string;
-        if (*string == '\\') text[n++] = (char)*++string;
-    }
-    text[n] = 0;
+    (void)vae__st_copy(string, text, VAE__ST_QUOTE);
     return text;
 }
 
@@ -12388,25 +12383,22 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
 }
 
 /* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. Blocks are released in the reverse order. */
+ * small models load without a heap. */
 typedef struct vae__scratch {
+    vae__arena arena; /* over `room` */
     const vae_allocator *heap;
-    size_t used;
     uint64_t room[1024];
 } vae__scratch;
 
 VAE__PRIVATE void *vae__scratch_alloc(size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if (words > 1024 - s->used) return vae__alloc(s->heap, size);
-    s->used += words;
-    return s->room + s->used - words;
+    void *block = vae__push(&s->arena, size, 1);
+    return block ? block : vae__alloc(s->heap, size);
 }
 VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
-    vae__scratch *s = (vae__scratch *)user;
-    uint64_t *at = (uint64_t *)ptr;
-    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
-    else s->used = (size_t)(at - s->room);
+    const vae__scratch *s = (const vae__scratch *)user;
+    const char *at = (const char *)ptr;
+    if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
 /* One call that loads. */
@@ -12536,6 +12528,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
+    l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
     l.temporary.user = &l.scratch;
