@@ -24,7 +24,8 @@ static void add_codes(use *u, const float *x, size_t first, size_t rows, void *u
     codes *c = (codes *)user;
     size_t n = rows * u->info.latent;
     float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, logvar));
+    check_on(u->data.name, first, u->model,
+             vae_encode(u->model, rows_of(u, x, rows, 0), mu, logvar));
     text_npy_rows(&c->mu, mu, n);
     if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
@@ -71,7 +72,8 @@ static int decode(options *o)
         text_npy_head(&t, rows, dim);
         for (size_t first = 0; first < rows; first += most) {
             size_t n = rows - first < most ? rows - first : most;
-            check_on(o->in, first, u.model, vae_decode(u.model, z + first * cols, n, x));
+            check_on(o->in, first, u.model,
+                     vae_decode(u.model, rows_of(&u, z + first * cols, n, 0), x));
             text_npy_rows(&t, x, n * dim);
         }
         text_save(&t, o->out);

@@ -24,7 +24,7 @@ static int sample(options *o)
     draw_class(&u, o, class_given(o, &label));
     s = plan_sheet(&u, o, count, columns_for(o, count));
     z = floats(count, u.info.latent);
-    check(u.model, vae_prior(u.model, o->seed, 0, count, z));
+    check(u.model, vae_prior(u.model, rows_of(&u, NULL, count, 0), o->seed, z));
     save_decoded(&u, o, z, &s);
     free(z);
     return close_use(&u);
@@ -50,7 +50,7 @@ static int reconstruct(options *o)
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         read_image(&u, o->first + i, above);
         check_on(u.data.name, (size_t)o->first + i, u.model,
-                 vae_reconstruct(u.model, above, 1, above + columns * dim));
+                 vae_reconstruct(u.model, rows_of(&u, above, 1, 0), above + columns * dim));
     }
     save_pictures(o, y, &s);
     free(x);
@@ -103,16 +103,18 @@ static int interpolate(options *o)
         read_image(&u, a, line);
         read_image(&u, b, last);
         check_on(u.data.name, (size_t)b, u.model,
-                 vae_encode(u.model, last, 1, mu + latent, NULL));
+                 vae_encode(u.model, rows_of(&u, last, 1, 0), mu + latent, NULL));
         read_image(&u, a, line);
-        check_on(u.data.name, (size_t)a, u.model, vae_encode(u.model, line, 1, mu, NULL));
+        check_on(u.data.name, (size_t)a, u.model,
+                 vae_encode(u.model, rows_of(&u, line, 1, 0), mu, NULL));
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
         for (size_t k = 0; k < 2; k++) { /* with the class of the nearer end */
             size_t half = (steps + 1) / 2, at = k ? half : 0;
             condition_on(&u, (size_t)(k ? b : a), 1);
-            check(u.model, vae_decode(u.model, z + at * latent, k ? steps - half : half,
+            check(u.model, vae_decode(u.model, rows_of(&u, z + at * latent,
+                                                       k ? steps - half : half, 0),
                                       line + (1 + at) * dim));
         }
     }
@@ -155,7 +157,7 @@ static void add_moments(use *u, const float *x, size_t first, size_t rows, void 
     double *sums = (double *)user;
     size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
@@ -221,7 +223,7 @@ static int traverse(options *o)
         float *x = floats(u.info.input_dim, 1);
         read_image(&u, o->image, x);
         check_on(u.data.name, (size_t)o->image, u.model,
-                 vae_encode(u.model, x, 1, around, NULL));
+                 vae_encode(u.model, rows_of(&u, x, 1, 0), around, NULL));
         if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
         free(x);
     }

@@ -62,7 +62,15 @@ typedef struct use {
     vae_desc desc;
     vae_info info;
     dataset data;
+    vae_batch batch; /* of the next call; its labels stay until others are chosen */
 } use;
+
+/* Rows x for a call, numbered from `first`. */
+static const vae_batch *rows_of(use *u, const float *x, size_t rows, size_t first)
+{
+    u->batch.x = x, u->batch.rows = rows, u->batch.first = (uint32_t)first;
+    return &u->batch;
+}
 
 /* With buffers of `batch` rows; 0: as the library thinks best. */
 static void load_model(use *u, const options *o, int batch)
@@ -96,7 +104,7 @@ static void draw_class(use *u, const options *o, const int32_t *label)
     if (!label)
         die(MISUSED, "%s draws one of %d classes: say which with --class 0 to %d", o->operand,
             u->info.classes, u->info.classes - 1);
-    check(u->model, vae_condition(u->model, label, 1));
+    u->batch.labels = label, u->batch.label_count = 1;
 }
 
 /* The class of --class, or NULL. */
@@ -142,7 +150,7 @@ static int close_use(use *u)
 /* What is computed next is of images first .. first + count - 1 of the data. */
 static void condition_on(use *u, size_t first, size_t count)
 {
-    if (u->info.classes) check(u->model, vae_condition(u->model, u->data.labels + first, count));
+    if (u->info.classes) u->batch.labels = u->data.labels + first, u->batch.label_count = count;
 }
 
 /* Image `index` of the data: x (input_dim); it is what is computed next. */

@@ -82,8 +82,8 @@ static void save_decoded(use *u, const options *o, const float *z, const sheet *
 {
     float *x = floats(s->count, u->info.input_dim);
     check_on(o->in ? o->in : o->operand, 0, u->model,
-             o->draw ? vae_draw(u->model, o->seed, 0, z, s->count, x)
-                     : vae_decode(u->model, z, s->count, x));
+             o->draw ? vae_draw(u->model, rows_of(u, z, s->count, 0), o->seed, x)
+                     : vae_decode(u->model, rows_of(u, z, s->count, 0), x));
     save_pictures(o, x, s);
     free(x);
 }

@@ -65,6 +65,7 @@ static void print_samples(vae *model)
     size_t columns, count;
     int32_t classes[8];
     float *x;
+    vae_batch b = {0};
     vae_get_desc(model, &d);
     vae_get_info(model, &at);
     columns = (screen_width() - 1) / (at.width + 1);
@@ -73,8 +74,8 @@ static void print_samples(vae *model)
     count = columns < 4 ? 2 * columns : columns;
     x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
-    if (at.classes) check(model, vae_condition(model, classes, count));
-    if (vae_sample_prior(model, d.seed, 0, count, x) == VAE_OK) {
+    b.rows = b.label_count = count, b.labels = classes;
+    if (vae_sample_prior(model, &b, d.seed, x) == VAE_OK) {
         say("\n");
         picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
     }

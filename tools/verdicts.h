@@ -89,7 +89,7 @@ static void find_bounds(use *u, verdict *v)
             vae_data_read(&u->data.images, first, rows, x);
             condition_on(u, first, rows);
             check_on(u->data.name, 0, u->model,
-                     vae_bound(u->model, x, rows, (uint32_t)first, v->draws[b], bound));
+                     vae_bound(u->model, rows_of(u, x, rows, first), v->draws[b], bound));
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -110,7 +110,8 @@ static void find_bounds(use *u, verdict *v)
 static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
 {
     check_on(u->data.name, 0, u->model,
-             vae_score(u->model, x, rows, (uint32_t)first, parts, parts + rows, parts + 2 * rows));
+             vae_score(u->model, rows_of(u, x, rows, first), parts, parts + rows,
+                       parts + 2 * rows));
 }
 
 static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
@@ -119,7 +120,7 @@ static void add_parts(use *u, const float *x, size_t first, size_t rows, void *u
     const size_t dim = u->info.input_dim;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_rows(u, x, first, rows, parts);
-    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, x, rows, y));
+    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, rows_of(u, x, rows, 0), y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
@@ -144,7 +145,7 @@ static void add_bins(use *u, const float *x, size_t first, size_t rows, void *us
     binned *b = (binned *)user;
     const size_t latent = u->info.latent;
     float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, x, rows, mu, NULL));
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
     for (size_t i = 0; i < rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
