@@ -19,11 +19,13 @@
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
  *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>settings  of a description: ranges, text
- *   >>rng       random numbers by address        >>model     memory, initial weights
- *   >>shim      one vector vocabulary            >>losses    likelihoods, KL, a batch's gradients
- *               (functions of one argument       >>optim     learning rate, update
- *               follow it)                       >>train     steps and epochs
+ *   >>arena     sizes, blocks                    >>codes     posteriors and priors
+ *   >>rng       random numbers by address        >>likelihoods   p(x|z)
+ *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
+ *               (functions of one argument       >>model     memory, initial weights
+ *               follow it)                       >>losses    a batch's gradients
+ *                                                >>optim     learning rate, update
+ *                                                >>train     steps and epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -452,7 +454,8 @@ typedef enum vae_act {
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
     VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
-    VAE_CHOICE_COUNT, VAE_CHOICE_IS_INT = 0x7fffffff
+    VAE_CHOICE_COUNT,
+    VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -619,9 +622,10 @@ VAE_API const char *vae_desc_name(int i);
 
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
- * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
- * file; what files do not hold (threads, isa, inference, keep_gradients) keeps its default unless
- * the line says otherwise. Memory comes from VAE_MALLOC.
+ * Every name of vae_desc_set may stand in it, once, and the settings `variance`, `categories`,
+ * `head` and `code` as model files have them: the line `vae.desc` of a file is such a line. What
+ * files do not hold (threads, isa, inference, keep_gradients) keeps its default unless the line
+ * says otherwise. Memory comes from VAE_MALLOC.
  * Errors: ERR_NULL, those of vae_desc_set and vae_create. */
 VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report);
 
@@ -1115,11 +1119,6 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus) || defined(_MSC_VER)
-#define VAE__RESTRICT __restrict
-#else
-#define VAE__RESTRICT restrict
-#endif
 #if defined(VAE__CLANG)
 #define VAE__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(VAE__GCC)
@@ -1168,9 +1167,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(_WIN32)
+#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
+#endif
+#if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #define VAE__LEAN 1
@@ -1186,11 +1187,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifdef VAE__NOMINMAX
 #undef NOMINMAX
 #endif
-#elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
-#define VAE__THREADS 1
+#elif defined(VAE__THREADS)
 #include <pthread.h>
 #include <time.h>
-#endif
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
@@ -1394,10 +1393,10 @@ static const vae__choice vae__words[] = {
 };
 enum {
     VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
-    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_INIT_COUNT +
-                       (int)VAE_BIAS_COUNT + (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
-                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT +
-                       (int)VAE_OBJECTIVE_COUNT + (int)VAE_CORRUPT_COUNT
+    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_INIT_COUNT + (int)VAE_BIAS_COUNT +
+                       (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
+                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_OBJECTIVE_COUNT +
+                       (int)VAE_CORRUPT_COUNT
 };
 typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
@@ -1456,8 +1455,8 @@ VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     return s;
 }
 
-/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
- * no overlong forms, no surrogates, nothing above 10FFFF. */
+/* Length of the UTF-8 character at p, out of `count` bytes; 0 when there is none. Overlong forms,
+ * surrogates and values above 10FFFF are no characters. */
 VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -1470,10 +1469,10 @@ VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     return n;
 }
 
-/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
- * in a report. A character is shown as it is unless it could do something to a terminal or hide
- * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
- * that are not UTF-8, one byte is the piece, shown as \x1b. */
+/* Splits foreign text for a report: returns the bytes of the next piece; `width` is how many it
+ * takes in the report. A piece is a character, shown as it is. Control characters, invisible ones
+ * and marks of direction could act on a terminal or mislead a reader: of these, and of bytes that
+ * are not UTF-8, a piece is one byte, shown as \x1b. */
 VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
@@ -1637,6 +1636,17 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
     return (size_t)(at - p);
 }
 
+/* The real number at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
+ * decimal. Its length, 0 when there is none. */
+VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
+    uint64_t bits;
+    if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16])))
+        return vae__read_decimal(p, out);
+    (void)vae__read_number(p, 16, 16, &bits);
+    *out = vae__double_of(bits);
+    return 16;
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
@@ -1780,7 +1790,7 @@ VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+/* For reports: makes any text printable, and cuts it between two characters. */
 VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
@@ -1832,7 +1842,7 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
-/* A long path would push the reason out of the report; its last part tells the file. */
+/* The last part of a long path: the whole path would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
@@ -1903,29 +1913,26 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     }
 }
 
-/* Hands out 64-byte aligned pieces of a block, one behind another. With base NULL it only counts:
- * the plan and the real thing run through the same code, so they cannot disagree. Overflow and
- * shortage set `failed` once and for all, to be looked at in one place at the end. */
+/* Divides a block into 64-byte aligned pieces. With base NULL it only counts: measuring and
+ * dividing are the same code, so they cannot disagree. Overflow and shortage set `failed`, which is
+ * checked once at the end. */
 typedef struct vae__arena {
     char *base;
-    size_t size, used, high;
+    size_t size, used;
     int failed;
 } vae__arena;
 
 VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
+    const size_t begin = a->used;
     size_t bytes, end;
-    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+    if (!vae__size_mul(count, width, &bytes) || !vae__size_add(bytes, 63, &bytes) ||
+        !vae__size_add(begin, bytes & ~(size_t)63, &end) || end > PTRDIFF_MAX ||
+        (a->base && end > a->size)) {
         a->failed = 1;
         return NULL;
     }
-    bytes = (bytes + 63) & ~(size_t)63;
-    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
-        a->failed = 1;
-        return NULL;
-    }
-    end = a->used, a->used += bytes;
-    if (a->used > a->high) a->high = a->used;
-    return a->base ? a->base + end : NULL;
+    a->used = end;
+    return a->base ? a->base + begin : NULL;
 }
 
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
@@ -1935,10 +1942,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
     } while (0)
 
-/* Scratch: take a mark, push, go back to the mark in the same function. */
-VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
-VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
-
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -1946,7 +1949,7 @@ VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
     return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
 }
 
-/* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
+/* FNV-1a, 64 bit. The first `hash` is VAE__FNV, a later one continues. */
 #define VAE__FNV 0xcbf29ce484222325u
 VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
@@ -1971,8 +1974,8 @@ VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t cou
  * uses: >>compiler                   tests: tests/test_rng.c
  *
  * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
- * nothing else. The bulk draws (words, uniforms, normals) stand in >>kernels; the addressing and
- * what is drawn one at a time stand here.
+ * nothing else. Addresses and single draws are here; draws in bulk (words, uniforms, normals) are
+ * kernels.
  *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
  * ==================================================================================== */
 
@@ -2048,7 +2051,7 @@ VAE__INLINE uint32_t vae__mix(uint32_t x) {
 }
 
 /* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
- * walked until it lands inside. Any place can be asked alone, and no array is kept. */
+ * applied until the result is below n. Each position can be computed alone; there is no array. */
 typedef struct vae__order {
     uint64_t n;
     int half; /* bits of one half */
@@ -5145,7 +5148,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
- * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ * uses: >>status >>arena >>dispatch  tests: tests/test_threads.c
  *
  * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
  * No result depends on the number of parts, nor on which thread computes which.
@@ -5917,23 +5920,13 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     return VAE_OK;
 }
 
-/* A real at the start of a text: exactly 16 hexadecimal digits are the bits of a double, all else
- * is a decimal. Its length; 0: there is none. */
-VAE__PRIVATE size_t vae__real_at(const char *text, double *out) {
-    uint64_t u;
-    if (vae__read_number(text, 17, 16, &u) != 16 || vae__is_word(text[16]) || text[16] == '.')
-        return vae__read_decimal(text, out);
-    *out = vae__double_of(u);
-    return 16;
-}
-
-/* A real number from `least` to `most`. */
+/* A real number from `least` to `most`; vae__read_real says how it may be written. */
 VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
                                             double most, double *out) {
     double value;
     size_t n;
     vae__skip(p);
-    n = vae__real_at(p->at, &value);
+    n = vae__read_real(p->at, &value);
     if (!n) return vae__expected(p, expected);
     if (!vae__finite_d(value) || value < least || value > most)
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from %f to %f",
@@ -6741,7 +6734,7 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
     const size_t n = vae__word(p);
     double value;
-    const int number = vae__real_at(p->at, &value) > 0;
+    const int number = vae__read_real(p->at, &value) > 0;
     int i;
     switch (letter) {
     case 'v':
@@ -7417,7 +7410,7 @@ VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape
 
 /* ======================================================================================
  * >>settings everything in a vae_desc by its name: defaults, ranges, text
- * uses: >>status >>dispatch >>threads >>likelihoods  tests: tests/test_desc.c
+ * uses: >>likelihoods >>codes >>layers >>threads >>dispatch  tests: tests/test_desc.c
  * ==================================================================================== */
 
 enum { VAE__TEXT, VAE__KIND, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
@@ -7511,6 +7504,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
 }
+VAE__INLINE int vae__is_text(const vae__field *f) {
+    return f->kind == VAE__TEXT || f->kind == VAE__KIND;
+}
+/* What a text that is NULL stands for; NULL: it must be given. */
+VAE__PRIVATE const char *vae__field_default(const vae__field *f) {
+    return f->kind == VAE__KIND ? vae__kind_at(vae__kinds_of[f->choice], 0)->name : f->text;
+}
 
 /* Files keep the names that these settings had first, so that every build reads them. */
 static const char *const vae__stored_names[][2] = {
@@ -7555,15 +7555,11 @@ VAE__PRIVATE vae_status vae__settle_stages(const vae_desc *d, vae_report *report
 /* Fills in the default of one setting and checks it. What a pointer points to is left alone. */
 VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report *report) {
     switch (f->kind) {
-    case VAE__TEXT:
-        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = f->text;
+    case VAE__TEXT: case VAE__KIND:
+        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = vae__field_default(f);
         if (!*vae__field_text(d, f))
             return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image, "
                              "such as \"28x28x1\" or \"784\"", f->name);
-        break;
-    case VAE__KIND:
-        if (!*vae__field_text(d, f))
-            *vae__field_text(d, f) = vae__kind_at(vae__kinds_of[f->choice], 0)->name;
         break;
     case VAE__INT: case VAE__FLAG: {
         int *value = vae__field_int(d, f);
@@ -7602,32 +7598,16 @@ VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int b
     else vae__put_real(s, *value);
 }
 
-/* Whether a kind can be read; `spelled` is its canonical spelling. */
-VAE__PRIVATE vae_status vae__check_kind(const vae_desc *desc, const vae__field *f,
-                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
-    const vae__kinds *kinds = vae__kinds_of[f->choice];
-    vae_desc d = *desc;
-    const char *text = *vae__field_text(&d, f);
-    const vae__kind *row;
-    vae__op op;
-    return vae__read_kind(kinds, text ? text : vae__kind_at(kinds, 0)->name, &row, &op, spelled,
-                          report);
-}
-
 /* The value of a setting that vae__settle has passed. bits: as files have it. */
 VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__field *f,
                                  int bits) {
     vae_desc d = *desc;
-    char spelled[VAE__KIND_TEXT];
     const char *text;
     int i;
     switch (f->kind) {
-    case VAE__TEXT:
-        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : f->text;
+    case VAE__TEXT: case VAE__KIND:
+        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : vae__field_default(f);
         vae__putf(s, "%s", text ? text : "");
-        break;
-    case VAE__KIND:
-        if (!vae__check_kind(&d, f, spelled, NULL)) vae__putf(s, "%s", spelled);
         break;
     case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
     case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
@@ -7643,17 +7623,6 @@ VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__
     }
 }
 
-/* A real at *at, which ends at a comma or the end: exactly 16 hexadecimal digits are the bits of a
- * double, all else is a decimal. */
-VAE__PRIVATE int vae__read_real(const char **at, double *value) {
-    const size_t n = strcspn(*at, ",");
-    uint64_t u;
-    if (n == 16 && vae__read_number(*at, 16, 16, &u) == 16) *value = vae__double_of(u);
-    else if (!n || vae__read_decimal(*at, value) != n) return 0;
-    *at += n;
-    return 1;
-}
-
 VAE__PRIVATE int vae__read_int_field(const char *text, int *value) {
     const int minus = *text == '-';
     uint64_t u;
@@ -7667,10 +7636,13 @@ VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
     memset(d->stages, 0, sizeof d->stages);
     for (d->stage_count = 0; *p; d->stage_count++) {
         vae_lr_stage *stage = &d->stages[d->stage_count];
+        size_t n;
         if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
-            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
-            !vae__read_real(&p, &stage->lr))
+            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':')
             return 0;
+        n = vae__read_real(p, &stage->lr);
+        if (!n) return 0;
+        p += n;
     }
     return 1;
 }
@@ -7678,16 +7650,171 @@ VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
 /* All of `text` as a value, whatever its range: 0 when it is none. */
 VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, const char *text) {
     const char *p = text;
+    size_t n;
     switch (f->kind) {
     case VAE__TEXT: case VAE__KIND: *vae__field_text(d, f) = text; return 1;
     case VAE__CHOICE:
         *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
         return *vae__field_int(d, f) >= 0;
     case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
-    case VAE__REAL: return vae__read_real(&p, vae__field_real(d, f)) && !*p;
+    case VAE__REAL:
+        n = vae__read_real(text, vae__field_real(d, f));
+        return n && !text[n];
     case VAE__STAGES: return vae__read_stages(text, d);
     default: return vae__read_int_field(text, vae__field_int(d, f));
     }
+}
+
+/* ---- lines of settings ---- */
+
+/* What was a setting of its own in 0.1 and is an argument of a kind now. Files keep the settings,
+ * so that every build reads the files of all networks it knows. */
+static const struct {
+    const char *name;
+    int table;
+    char letter; /* see vae__read_args */
+} vae__old_settings[] = {{"variance", VAE_TABLE_LIKELIHOOD, 'v'},
+                         {"categories", VAE_TABLE_LIKELIHOOD, 'l'},
+                         {"head", VAE_TABLE_POSTERIOR, 'o'},
+                         {"code", VAE_TABLE_POSTERIOR, 'c'}};
+enum { VAE__OLD_COUNT = sizeof vae__old_settings / sizeof vae__old_settings[0] };
+
+VAE__PRIVATE int vae__old_of(char letter) {
+    int i;
+    for (i = 0; i < VAE__OLD_COUNT && vae__old_settings[i].letter != letter; i++) {}
+    return i;
+}
+
+/* "; likelihood=gaussian; variance=3fb999999999999a; categories=256": the kind with the arguments
+ * that have no setting, then the settings, also those that this kind has no use for. A posterior
+ * or prior that says nothing is left out, as 0.1 knew of none. */
+VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    char text[VAE__KIND_TEXT], args[8];
+    const char *a;
+    const vae__kind *row;
+    vae__op op;
+    vae__sink t;
+    size_t n = 0;
+    int i;
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
+    for (a = row->args; *a && n + 1 < sizeof args; a++)
+        if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
+    args[n] = 0;
+    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
+    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    vae__putf(&t, "%s", row->name);
+    vae__spell_args(&t, args, &op);
+    if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
+        vae__putf(s, "; %s=%s", f->name, text);
+    for (i = 0; i < VAE__OLD_COUNT; i++) {
+        const char letter = vae__old_settings[i].letter;
+        const int has = strchr(row->args, letter) != NULL;
+        const double real = has ? op.real : 1;
+        if (vae__old_settings[i].table != f->choice) continue;
+        vae__putf(s, "; %s=", vae__old_settings[i].name);
+        if (letter == 'v') vae__put_bits(s, "", 'x', &real);
+        if (letter == 'l') vae__putf(s, "%d", has ? op.n : 256);
+        if (letter == 'o') vae__putf(s, "%s", has && op.n ? vae__deviation_names[op.n] : "logvar");
+        if (letter == 'c') vae__putf(s, "%s", vae_choice_name(VAE_CHOICE_ACT, has ? op.kh : 0));
+    }
+}
+
+/* The value of an old setting as it stands in a kind, after what is in the sink; 0: it is no such
+ * value. What was the default is left out. */
+VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
+    const char letter = vae__old_settings[setting].letter, *p = value;
+    uint64_t u = 0;
+    double real;
+    size_t n;
+    int i = VAE__SPREAD_SOFTPLUS;
+    switch (letter) {
+    case 'v':
+        n = vae__read_real(value, &real);
+        if (!n || value[n]) return 0;
+        if (vae__bits_d(real) << 1) vae__putf(s, " %s", value);
+        return 1;
+    case 'l':
+        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
+        if (u) vae__putf(s, " %s", value);
+        return 1;
+    case 'o':
+        if (!strcmp(value, "logvar")) return 1;
+        while (i && strcmp(value, vae__deviation_names[i])) i--;
+        if (i) vae__putf(s, " %s", value);
+        return i;
+    default: /* 'c' */
+        i = vae_choice_find(VAE_CHOICE_ACT, value);
+        if (i > 0) vae__putf(s, " code %s", value);
+        return i >= 0;
+    }
+}
+
+/* A kind with its old settings put behind it, in `room`. `old` has the values, or NULL. The number
+ * of a setting that cannot be read; VAE__OLD_COUNT: none. */
+VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *const *old,
+                                char room[VAE__KIND_TEXT]) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    const char **text = vae__field_text(d, f);
+    const vae__kind *row;
+    vae__sink s, none;
+    size_t n = 0, k = 0;
+    int i;
+    if (!*text) *text = vae__kind_at(kinds, 0)->name;
+    while (vae__is_word((*text)[n])) n++;
+    do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
+    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
+    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
+    none = s, none.put = vae__put_nowhere;
+    vae__putf(&s, "%s", *text);
+    for (i = 0; i < VAE__OLD_COUNT; i++)
+        if (old[i] && vae__old_settings[i].table == f->choice &&
+            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
+                          old[i]))
+            return i;
+    if (s.count < VAE__KIND_TEXT) *text = room; /* longer ones are no kinds: their error says so */
+    return i;
+}
+
+/* What has been read of a line of settings. */
+typedef struct vae__line {
+    vae_desc *d;
+    uint64_t seen;
+    const char *old[VAE__OLD_COUNT];
+} vae__line;
+enum { VAE__TAKEN, VAE__UNKNOWN, VAE__TWICE, VAE__UNREAD };
+enum { VAE__LINE_ROOM = 3 * VAE__KIND_TEXT };
+
+/* One setting of a line: of the first `known` of the table, or an old one. value NULL: no '='. */
+VAE__PRIVATE int vae__take(vae__line *l, const char *name, const char *value, int known) {
+    const vae__field *f = vae__find_field(name);
+    uint64_t mask;
+    int i;
+    for (i = 0; i < VAE__OLD_COUNT; i++)
+        if (!strcmp(name, vae__old_settings[i].name)) {
+            if (l->old[i]) return VAE__TWICE;
+            l->old[i] = value;
+            return value ? VAE__TAKEN : VAE__UNREAD;
+        }
+    if (!f || f - vae__fields >= known) return VAE__UNKNOWN;
+    mask = (uint64_t)1 << (f - vae__fields);
+    if (l->seen & mask) return VAE__TWICE;
+    l->seen |= mask;
+    return value && vae__read_field(l->d, f, value) ? VAE__TAKEN : VAE__UNREAD;
+}
+
+/* The end of a line: old settings are joined to their kinds, in `room`. The name of one that cannot
+ * be read; NULL: all is well. */
+VAE__PRIVATE const char *vae__line_end(vae__line *l, char room[VAE__LINE_ROOM]) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        int bad;
+        if (vae__fields[i].kind != VAE__KIND) continue;
+        bad = vae__join_kind(l->d, &vae__fields[i], l->old, room);
+        if (bad < VAE__OLD_COUNT) return vae__old_settings[bad].name;
+        room += VAE__KIND_TEXT;
+    }
+    return NULL;
 }
 
 /* Ends a text before `end` and the blanks in front of that. */
@@ -7714,133 +7841,6 @@ VAE__PRIVATE int vae__next_setting(char **line, char **name, char **value) {
     return 1;
 }
 
-/* ---- settings of 0.1 that are arguments of kinds ---- */
-
-/* What was a setting of its own in 0.1 and is an argument of a kind now. Files keep the settings,
- * so that every build reads the files of all networks it knows. */
-static const struct {
-    const char *name;
-    int table;
-    char letter; /* see vae__read_args */
-} vae__old_settings[] = {{"variance", VAE_TABLE_LIKELIHOOD, 'v'},
-                         {"categories", VAE_TABLE_LIKELIHOOD, 'l'},
-                         {"head", VAE_TABLE_POSTERIOR, 'o'},
-                         {"code", VAE_TABLE_POSTERIOR, 'c'}};
-enum { VAE__OLD_COUNT = sizeof vae__old_settings / sizeof vae__old_settings[0] };
-
-/* The number of an old setting, by the letter of its argument or its name; VAE__OLD_COUNT: none. */
-VAE__PRIVATE int vae__old_of(char letter) {
-    int i;
-    for (i = 0; i < VAE__OLD_COUNT && vae__old_settings[i].letter != letter; i++) {}
-    return i;
-}
-VAE__PRIVATE int vae__old_named(const char *name) {
-    int i;
-    for (i = 0; i < VAE__OLD_COUNT && strcmp(vae__old_settings[i].name, name); i++) {}
-    return i;
-}
-
-/* What a line says of kinds in old settings, and room for the kinds with these put behind them. */
-typedef struct vae__old {
-    const char *values[VAE__OLD_COUNT];
-    char kinds[VAE_TABLE_COUNT][VAE__KIND_TEXT];
-} vae__old;
-
-/* "; likelihood=gaussian; variance=3fb999999999999a; categories=256": the kind with the arguments
- * that have no setting, then the settings, also those that this kind has no use for. A posterior
- * or prior that says nothing is left out, as 0.1 knew of none. */
-VAE__PRIVATE void vae__put_kind(vae__sink *s, const vae_desc *desc, const vae__field *f) {
-    vae_desc d = *desc;
-    const vae__kinds *kinds = vae__kinds_of[f->choice];
-    char text[VAE__KIND_TEXT], args[8];
-    const char *a;
-    const vae__kind *row;
-    vae__op op;
-    vae__sink t;
-    size_t n = 0;
-    int i;
-    (void)vae__read_kind(kinds, *vae__field_text(&d, f), &row, &op, text, NULL);
-    for (a = row->args; *a && n + 1 < sizeof args; a++)
-        if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
-    args[n] = 0;
-    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
-    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
-    vae__putf(&t, "%s", row->name);
-    vae__spell_args(&t, args, &op);
-    if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
-        vae__putf(s, "; %s=%s", f->name, text);
-    for (i = 0; i < VAE__OLD_COUNT; i++) {
-        const char letter = vae__old_settings[i].letter;
-        const int has = strchr(row->args, letter) != NULL;
-        const double real = has ? op.real : 1;
-        if (vae__old_settings[i].table != f->choice) continue;
-        vae__putf(s, "; %s=", vae__old_settings[i].name);
-        if (letter == 'v') vae__put_bits(s, "", 'x', &real);
-        if (letter == 'l') vae__putf(s, "%d", has ? op.n : 256);
-        if (letter == 'o') vae__putf(s, "%s", has && op.n ? vae__deviation_names[op.n] : "logvar");
-        if (letter == 'c')
-            vae__putf(s, "%s", vae_choice_name(VAE_CHOICE_ACT, has ? op.kh : VAE_ACT_IDENTITY));
-    }
-}
-
-/* The value of an old setting as it stands in a kind, after what is in the sink; 0: it is no such
- * value. What was the default is left out. */
-VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
-    const char letter = vae__old_settings[setting].letter, *p = value;
-    uint64_t u = 0;
-    double real;
-    int i = VAE__SPREAD_SOFTPLUS;
-    switch (letter) {
-    case 'v':
-        if (!vae__read_real(&p, &real) || *p) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " %s", value);
-        return 1;
-    case 'l':
-        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
-        if (u) vae__putf(s, " %s", value);
-        return 1;
-    case 'o':
-        if (!strcmp(value, "logvar")) return 1;
-        while (i && strcmp(value, vae__deviation_names[i])) i--;
-        if (i) vae__putf(s, " %s", value);
-        return i;
-    default: /* 'c' */
-        i = vae_choice_find(VAE_CHOICE_ACT, value);
-        if (i > 0) vae__putf(s, " code %s", value);
-        return i >= 0;
-    }
-}
-
-/* Puts old settings behind the kinds that have such arguments. The number of a setting that cannot
- * be read; VAE__OLD_COUNT: none. */
-VAE__PRIVATE int vae__join_kinds(vae_desc *d, vae__old *old) {
-    int j, i;
-    for (j = 0; j < VAE__FIELD_COUNT; j++) {
-        const vae__field *f = &vae__fields[j];
-        const vae__kinds *kinds = vae__kinds_of[f->kind == VAE__KIND ? f->choice : 0];
-        const char **text = kinds ? vae__field_text(d, f) : NULL;
-        const vae__kind *row;
-        vae__sink s, none;
-        size_t n = 0, k = 0;
-        if (!kinds) continue;
-        if (!*text) *text = vae__kind_at(kinds, 0)->name;
-        while (vae__is_word((*text)[n])) n++;
-        do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
-        memset(&s, 0, sizeof s), memset(old->kinds[f->choice], 0, VAE__KIND_TEXT);
-        s.put = vae__put_cut, s.block = old->kinds[f->choice], s.room = VAE__KIND_TEXT - 1;
-        none = s, none.put = vae__put_nowhere;
-        vae__putf(&s, "%s", *text);
-        for (i = 0; i < VAE__OLD_COUNT; i++) {
-            const int takes = row && strchr(row->args, vae__old_settings[i].letter) != NULL;
-            if (old->values[i] && vae__old_settings[i].table == f->choice &&
-                !vae__put_old(takes ? &s : &none, i, old->values[i]))
-                return i;
-        }
-        if (s.count < VAE__KIND_TEXT) *text = s.block; /* longer ones are none: reading says so */
-    }
-    return VAE__OLD_COUNT;
-}
-
 /* ---- settings by name, for callers ---- */
 
 /* The fewest insertions, deletions and replacements that turn one word into another. */
@@ -7863,10 +7863,7 @@ VAE__PRIVATE int vae__distance(const char *a, const char *b) {
 
 VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *report) {
     const char *nearest = NULL;
-    int best = 3, i = vae__old_named(name); /* two slips of the keyboard */
-    if (i < VAE__OLD_COUNT)
-        return vae__fail(report, VAE_ERR_VALUE, "%s is an argument of the %s", name,
-                         vae__kinds_of[vae__old_settings[i].table]->what);
+    int best = 3, i; /* two slips of the keyboard */
     for (i = 0; i < VAE__FIELD_COUNT && strlen(name) < 32; i++) {
         const int distance = vae__distance(name, vae__fields[i].name);
         if (distance < best && distance < (int)strlen(name))
@@ -7908,12 +7905,7 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
 VAE__PRIVATE vae_status vae__set_field(vae_desc *desc, const vae__field *f, const char *value,
                                        vae_report *report) {
     vae_desc read = *desc, settled;
-    char spelled[VAE__KIND_TEXT];
     if (!vae__read_field(&read, f, value)) return vae__not_a_value(f, value, report);
-    if (f->kind == VAE__KIND) {
-        const vae_status bad = vae__check_kind(&read, f, spelled, report);
-        if (bad) return bad;
-    }
     settled = read;
     if (vae__settle(&settled, f, NULL)) return vae__not_a_value(f, value, report);
     *desc = read;
@@ -7943,10 +7935,8 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
     f = vae__find_field(name);
     if (!f) return vae__no_such_setting(name, report);
     settled = *desc;
-    if (f->kind != VAE__TEXT) {
-        char spelled[VAE__KIND_TEXT];
-        const vae_status bad = f->kind == VAE__KIND ? vae__check_kind(desc, f, spelled, report)
-                                                    : vae__settle(&settled, f, report);
+    if (!vae__is_text(f)) {
+        const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
     memset(&s, 0, sizeof s);
@@ -7965,44 +7955,35 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
-VAE__PRIVATE vae_status vae__set_line(char *line, vae__old *old, vae_desc *d,
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
+ * it does into `room`. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
                                       vae_report *report) {
-    uint64_t seen = 0;
+    vae__line l;
     char *name, *value;
-    int i;
-    memset(old, 0, sizeof *old);
+    const char *unread;
+    memset(&l, 0, sizeof l);
+    l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const uint64_t mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
-        vae_status bad;
+        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        vae_desc settled = *d;
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
-        i = vae__old_named(name);
-        if (i < VAE__OLD_COUNT && !old->values[i]) {
-            old->values[i] = value;
-            continue;
-        }
-        if (!f) return vae__no_such_setting(name, report);
-        if (seen & mask)
-            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
-        seen |= mask;
-        bad = vae__set_field(d, f, value, report);
-        if (bad) return bad;
+        if (taken == VAE__UNKNOWN) return vae__no_such_setting(name, report);
+        if (taken == VAE__TWICE)
+            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice",
+                             f ? f->name : name);
+        if (f && (taken == VAE__UNREAD || vae__settle(&settled, f, NULL)))
+            return vae__not_a_value(f, value, report);
     }
-    i = vae__join_kinds(d, old);
-    if (i < VAE__OLD_COUNT)
-        return vae__fail(report, VAE_ERR_VALUE, "%s: %q is no value of this setting",
-                         vae__old_settings[i].name, old->values[i]);
-    return VAE_OK;
+    unread = vae__line_end(&l, room);
+    return unread ? vae__fail(report, VAE_ERR_VALUE, "the setting %s cannot be read", unread)
+                  : VAE_OK;
 }
 
 /* ---- all settings: defaults, ranges, and what does not go together ---- */
-
-VAE__INLINE int vae__is_text(const vae__field *f) {
-    return f->kind == VAE__TEXT || f->kind == VAE__KIND;
-}
 
 /* Everything but texts first: memory that nobody initialised shows in its numbers, and its pointers
  * must not be followed. One wrong setting is a mistake; of several the reason is another. */
@@ -8538,11 +8519,11 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__plan_parts(m);
 
     vae__lay_parameters(m, arena, borrowed);
-    place = vae__mark(arena);
+    place = arena->used;
     vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
     vae__lay_small(m, arena, exact);
-    m->activations = vae__mark(arena) - place;
+    m->activations = arena->used - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
@@ -8697,8 +8678,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
 
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
                                             vae_report *report) {
-    const size_t size = settings ? strlen(settings) + 1 : 0;
-    vae__old old;
+    const size_t count = settings ? strlen(settings) + 1 : 0, size = count + VAE__LINE_ROOM;
     vae_desc d;
     vae_status bad;
     char *line;
@@ -8708,8 +8688,8 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     line = (char *)vae__alloc(&d.allocator, size);
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
-    memcpy(line, settings, size);
-    bad = vae__set_line(line, &old, &d, report);
+    memcpy(line, settings, count);
+    bad = vae__set_line(line, line + count, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -10283,7 +10263,7 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
 }
 
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
-VAE__PRIVATE void vae__draw_prior(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
+VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
     const size_t latent = (size_t)m->desc.latent;
     size_t i;
@@ -10298,7 +10278,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, z ? NULL : "z");
-    if (!bad) vae__draw_prior(m, b, seed, 0, b->rows, z);
+    if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
@@ -10313,7 +10293,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     if (!bad) bad = vae__check_labels(m, b);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
-        vae__draw_prior(m, b, seed, at, run, m->z);
+        vae__draw_codes(m, b, seed, at, run, m->z);
         bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
     }
     return bad;
@@ -10616,13 +10596,13 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
- * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
+ * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
 
-/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
- * elsewhere through stdio. */
+/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
+ * feature macro; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -10663,34 +10643,21 @@ typedef int vae__file;
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
 #else
-#ifdef _WIN32
-#include <io.h>
-#include <process.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
-__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-__declspec(dllimport) int __stdcall CloseHandle(void *);
-struct _SECURITY_ATTRIBUTES;
-__declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, unsigned long,
-                                                  struct _SECURITY_ATTRIBUTES *, unsigned long,
-                                                  unsigned long, void *);
-#ifdef __cplusplus
-}
-#endif
-#endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
 #ifdef _WIN32
+#include <io.h>
 #define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) (MoveFileExA(from, to, 1 | 8) ? 0 : (errno = EACCES, -1))
+#define VAE__RENAME(from, to) \
+    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
+         ? 0 : (errno = EACCES, -1))
 #else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
 #endif
 #endif
 
-#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
+#define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
 VAE__PRIVATE const char *vae__errno_text(int code) {
@@ -10776,7 +10743,7 @@ typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
-    const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
+    const char *of;             /* follows offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
     const unsigned char *bytes; /* the block of memory */
 #ifndef VAE_NO_STDIO
@@ -10997,9 +10964,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         claim->lock = file;
     }
 #elif defined(_WIN32)
-    { /* shared with nobody (0), created anew (2), deleted with its last handle (0x04000000) */
-        void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
-        if (handle == (void *)(intptr_t)-1)
+    {
+        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
+        if (handle == INVALID_HANDLE_VALUE)
             return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
                                 "another process is writing it");
         claim->lock = (intptr_t)handle;
@@ -11021,7 +10989,7 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
         close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
     }
 #elif defined(_WIN32)
-    (void)CloseHandle((void *)claim->lock);
+    (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
 }
@@ -11229,7 +11197,7 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Is there another member before `close`? Takes the comma before it, or `close`. */
+/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
@@ -11446,7 +11414,7 @@ VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
     return 0;
 }
 
-/* Do shape, dtype and data_offsets agree? */
+/* Checks that shape, dtype and data_offsets agree. */
 VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item) {
     const vae__st_tensor *t = &item->tensor;
     const vae__source *from = &st->from;
@@ -11670,70 +11638,67 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
  * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
-VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *d) {
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
+    vae_desc d = *desc;
     int i;
     for (i = 0; i < VAE__STORED_COUNT; i++) {
-        if (vae__fields[i].kind == VAE__KIND) {
-            vae__put_kind(s, d, &vae__fields[i]);
+        const vae__field *f = &vae__fields[i];
+        if (f->kind == VAE__KIND) {
+            vae__put_kind(s, &d, f);
             continue;
         }
-        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(&vae__fields[i]));
-        vae__put_field(s, d, &vae__fields[i], 1);
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
+        vae__put_field(s, &d, f, 1);
     }
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
- * to, as it does into `old`. A setting that is not there has its default: it is newer than the
+ * to, as it does into `room`. A setting that is not there has its default: it is newer than the
  * file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, vae__old *old, vae_desc *d, const char *name,
-                                       vae_report *report) {
-    uint64_t seen = 0;
-    int i;
-    memset(d, 0, sizeof *d), memset(old, 0, sizeof *old);
+VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
+                                       const char *name, vae_report *report) {
+    vae__line l;
+    const char *unread;
+    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
+    l.d = d;
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
-        uint64_t mask;
         vae_desc settled;
         vae_report why;
         vae_status bad;
+        int taken;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
-        i = vae__old_named(key);
-        if (i < VAE__OLD_COUNT && value && !old->values[i]) {
-            old->values[i] = value;
-            continue;
-        }
-        f = vae__find_field(key);
-        if (i == VAE__OLD_COUNT && (!f || f >= vae__fields + VAE__STORED_COUNT))
+        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
+        if (taken == VAE__UNKNOWN)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
-        if (!value || !f || seen & mask || !vae__read_field(d, f, value))
+        if (taken != VAE__TAKEN)
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= mask;
         settled = *d;
-        bad = vae__settle(&settled, f, &why);
+        f = vae__find_field(key);
+        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
         if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
     }
-    i = vae__join_kinds(d, old);
-    if (i < VAE__OLD_COUNT)
+    unread = vae__line_end(&l, room);
+    if (unread)
         return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
-                         name, vae__old_settings[i].name);
+                         name, unread);
     return VAE_OK;
 }
 
-/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
- * the average ---- */
+/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
+ * average ---- */
 
 /* One metadata entry of numbers between blanks: their forms, and their places in a model. */
 typedef struct vae__fact {
@@ -12063,7 +12028,7 @@ typedef struct vae__loader {
     vae__scratch scratch;
     vae_desc desc;
     char *line; /* vae.desc, into which the texts of `desc` point, */
-    vae__old old; /* or into this */
+    char kinds[VAE__LINE_ROOM]; /* or into this */
     size_t line_size;
     const float *in_place; /* the parameters in the file, when the model can use them there */
 } vae__loader;
@@ -12089,7 +12054,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, &l->old, d, from->name, from->report);
+    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
@@ -12170,7 +12135,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     vae__loader l;
     size_t total = 0;
     vae_status bad;
-    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
@@ -12191,15 +12156,9 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_load_size(const void *bytes, size_t size,
-                                          const vae_load_options *options, size_t *need,
-                                          vae_report *report) {
-    if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
-    return vae__load(bytes, size, "model", options, need, NULL, report);
-}
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
                                  size_t *need, vae_report *report) {
-    VAE__GUARDED(vae__do_load_size(bytes, size, options, need, report));
+    VAE__GUARDED(vae__load(bytes, size, "model", options, need, NULL, report));
 }
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
@@ -12274,14 +12233,14 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
- * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
- * and length of each member. */
+ * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
+ * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -12560,11 +12519,9 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
 }
 
 VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
+    int i;
     if (g->fixed) return;
-    memset(g->lens, 8, 144);
-    memset(g->lens + 144, 9, 112);
-    memset(g->lens + 256, 7, 24);
-    memset(g->lens + 280, 8, 8);
+    for (i = 0; i < 288; i++) g->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
     (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, 288);
     memset(g->lens, 5, 32);
     (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens, 32);
@@ -12803,7 +12760,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
                         want - have);
 }
 
-/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+/* Reads the rest of a part of `want` bytes that begins at `place`; `have` bytes are there. */
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
@@ -12813,7 +12770,7 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
 
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 
-/* The header, of which `have` bytes are there: its length and that of the data. */
+/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
 VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
                                       size_t have, vae_data *d, size_t *length, size_t *total) {
     const char *problem;
@@ -12840,8 +12797,8 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
                         need == 4 ? 2 : 4, in->of, head, need, problem);
 }
 
-/* The data after the header. `size` is that of the file, packed or not. Nothing is allocated for
- * what the file cannot hold. */
+/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
+ * for what the file cannot hold. */
 VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
                                       vae_data *d) {
     const int packed = *in->of != 0;
@@ -12943,16 +12900,16 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* x / (2^b - 1) in binary is x, written in b digits, again and again: for 64 of them x is
- * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
- * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
- * neither flags nor the rounding mode can touch it. */
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, the first of them adding 1 to the exponent; half or more behind them rounds up */
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -12964,8 +12921,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
- * reason: -Ofast programs start with subnormal results flushed to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -12983,7 +12940,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;

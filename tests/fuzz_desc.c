@@ -107,7 +107,7 @@ static void by_name(void) {
 }
 
 static void by_line(void) {
-    static char line[4200], cut[4200];
+    static char line[4200], cut[4200], room[VAE__LINE_ROOM];
     vae_desc d;
     vae *m = NULL;
     vae_report r;
@@ -116,7 +116,7 @@ static void by_line(void) {
     fuzz_line(line, sizeof line);
     memset(&d, 0, sizeof d);
     strcpy(cut, line);
-    status = vae__set_line(cut, &d, &r);
+    status = vae__set_line(cut, room, &d, &r);
     if (!status) status = vae_size(&d, &need, &r);
     if (status) fuzz_refused(status, &r);
     else if (need > fuzz_room / 2 || d.threads > 3 || d.threads < -3) return;

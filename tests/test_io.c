@@ -1012,7 +1012,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"6x5x1", "6x5x1\\n\\u009b2J", "\\xc2\\x9b", VAE_ERR_SYNTAX},
         {"likelihood=bernoulli", "likelihood=\\u0007", "likelihood, column 1: expected a "
          "likelihood, found '\\x07'", VAE_ERR_SYNTAX},
-        {"variance=3ff0000000000000", "variance=much", "'variance'", VAE_ERR_FORMAT},
+        {"variance=3ff0000000000000", "variance=one", "'variance'", VAE_ERR_FORMAT},
         {"categories=256", "categories=many", "'categories'", VAE_ERR_FORMAT},
         {"head=logvar", "head=sigma", "'head'", VAE_ERR_FORMAT},
         {"code=identity", "code=", "'code'", VAE_ERR_FORMAT},
