@@ -1624,12 +1624,12 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
- * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: a number halfway between two doubles
+ * has at most 768, so of the digits after the 800th it only matters whether any is not 0. */
 enum { VAE__DIGITS = 800 };
 typedef struct vae__decimal {
     int count, point;
-    int more; /* digits other than 0 were left out behind the last */
+    int more; /* whether digits other than 0 follow the last */
     unsigned char digit[VAE__DIGITS];
 } vae__decimal;
 
@@ -1736,7 +1736,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         seen = 1;
         if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
         else d.more |= digit != 0;
-        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        /* each digit before the point moves it, and so does each leading zero after it */
         if (!dot && (digit || d.count)) d.point += d.point < 100000000;
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
@@ -1767,13 +1767,19 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+    vae__put(s, digits + n, sizeof digits - n);
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
     const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
-    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
-    char tail[3];
+    const unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
     int i;
     if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
     for (i = 0; i < d->count || i < whole; i++) {
@@ -1782,9 +1788,9 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
         vae__put(s, &digit, 1);
     }
     if (fixed) return;
-    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
-    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
-    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+    vae__put_text(s, d->point > 0 ? "e+" : "e-");
+    if (e < 10) vae__put(s, "0", 1);
+    vae__put_decimal(s, e);
 }
 
 /* The exact digits of a number above 0. */
@@ -1828,13 +1834,6 @@ VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
 }
 
 /* ---- formats ---- */
-
-VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
-    char digits[20];
-    size_t n = sizeof digits;
-    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-    vae__put(s, digits + n, sizeof digits - n);
-}
 
 VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     const size_t length = strlen(text);
