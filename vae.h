@@ -12048,32 +12048,6 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Where header and data are; nothing inside them is checked. */
-VAE__PRIVATE vae_status vae__st_parts(vae__st *st, size_t size) {
-    const vae__source *from = &st->from;
-    uint64_t length;
-    size_t at = 0, n;
-    if (size < 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
-                            "file is truncated after %z", size);
-    length = vae__get_le32(st->bytes) | (uint64_t)vae__get_le32(st->bytes + 4) << 32;
-    if (length > VAE__ST_HEADER_MAX)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
-                            "expected a safetensors file, at most 100000000", length);
-    if (length > size - 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
-                            "the file is truncated %z bytes after its start", length, size - 8);
-    st->header_at = 8, st->header_size = (size_t)length;
-    st->data_at = 8 + st->header_size, st->data_size = size - st->data_at;
-    for (; at < st->header_size; at += n) {
-        n = vae__utf8(st->bytes + 8 + at, st->header_size - at);
-        if (!n)
-            return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
-                                8 + at);
-    }
-    return VAE_OK;
-}
-
 /* Reads all of the header, and counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -12097,17 +12071,34 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
+    const vae__source from = vae__source_of(name, report);
     vae__st file;
     vae_status bad;
+    uint64_t length;
+    size_t at, n;
     memset(&file, 0, sizeof file);
-    file.from = vae__source_of(name, report);
-    if (!st || !bytes) return vae__fail_in(&file.from, VAE_ERR_NULL, "no bytes");
-    file.bytes = (const unsigned char *)bytes;
-    bad = vae__st_parts(&file, size);
-    if (!bad) bad = vae__st_walk(&file);
+    if (!st || !bytes) return vae__fail_in(&from, VAE_ERR_NULL, "no bytes");
+    file.from = from, file.bytes = (const unsigned char *)bytes;
+    if (size < 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
+                            "file is truncated after %z", size);
+    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
+                            "expected a safetensors file, at most 100000000", length);
+    if (length > size - 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
+                            "the file is truncated %z bytes after its start", length, size - 8);
+    file.header_at = 8, file.header_size = (size_t)length;
+    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
+    for (at = 8; at < file.data_at; at += n)
+        if ((n = vae__utf8(file.bytes + at, file.data_at - at)) == 0)
+            return vae__fail_in(&from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
+                                at);
+    bad = vae__st_walk(&file);
     if (bad) return bad;
     /* less than 3 * 10^8 bytes */
-    file.index = (vae__st_entry *)vae__alloc_for(&file.from, a, file.names * sizeof *file.index);
+    file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
     if (bad) vae__st_close(&file, a);
@@ -12593,17 +12584,6 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     return VAE_OK;
 }
 
-VAE__PRIVATE vae_status vae__load_make(vae__loader *l, vae **model) {
-    vae *m = NULL;
-    vae_report why;
-    vae_status bad = vae__make(&l->desc, l->o.memory, l->o.memory_size, l->in_place, &m, &why);
-    if (bad) return vae__fail_in(&l->st.from, bad, "%s", why.text);
-    bad = vae__st_fill(&l->st, m);
-    if (bad) vae_destroy(m);
-    else *model = m;
-    return bad;
-}
-
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* All loaders: *need or *model, whichever is not NULL. */
@@ -12611,6 +12591,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
     vae__loader l;
+    vae *m = NULL;
+    vae_report why;
     size_t total = 0;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
@@ -12629,7 +12611,13 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_desc(&l);
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
-    if (!bad && model) bad = vae__load_make(&l, model);
+    if (!bad && model) {
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size, l.in_place, &m, &why);
+        if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
+        else bad = vae__st_fill(&l.st, m);
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
     vae__release(&l.temporary, l.line, l.line_size);
     vae__st_close(&l.st, &l.temporary);
     return bad;
@@ -13217,20 +13205,22 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
+/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
+ * Nothing is allocated for what the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
-
-/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
-VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
-                                      size_t have, vae_data *d, size_t *length, size_t *total) {
+VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
+                                      size_t have, vae_data *d) {
+    const vae__source *from = &in->from;
+    const int packed = *in->of != 0;
     const char *problem;
-    size_t need = 4, i;
+    unsigned char extra;
+    size_t need = 4, total = 0, rest, i;
     vae_status bad = vae__idx_part(in, head, 0, have, need, "an IDX header");
     if (bad) return bad;
     if (head[0] || head[1])
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
-                            "rank)%s, found %h", in->of, *in->of ? "" : " or gzip (1f 8b)", head,
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
+                            "rank)%s, found %h", in->of, packed ? "" : " or gzip (1f 8b)", head,
                             need);
-    *total = 0;
     problem = vae__kind_problem(head[2], head[3]);
     if (!problem) {
         need += 4 * (size_t)head[3];
@@ -13238,39 +13228,27 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
         for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
-        *total = vae__data_shape(d, &problem);
+        total = vae__data_shape(d, &problem);
     }
-    *length = need;
-    if (*total) return VAE_OK;
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
-                        need == 4 ? 2 : 4, in->of, head, need, problem);
-}
-
-/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
- * for what the file cannot hold. */
-VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
-                                      vae_data *d) {
-    const int packed = *in->of != 0;
-    const size_t rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    unsigned char extra;
-    size_t more = 0;
-    vae_status bad;
+    if (!total)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
+                            need == 4 ? 2 : 4, in->of, head, need, problem);
+    rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
-                            " more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
+                            "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
-    d->block = vae__alloc_for(&in->from, &d->allocator, total);
+    d->block = vae__alloc_for(from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->pull(in, &extra, 1, &more);
-    if (!bad && more)
-        bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
+    if (!bad) bad = in->pull(in, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail_in(from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
                            "bytes" : "byte %z%s: expected the end after %z bytes of data, found %z "
                            "trailing bytes", need + total, in->of, total, rest - total);
-    if (!bad)
-        vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width((int)d->type));
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
     return bad;
 }
 
@@ -13280,7 +13258,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__reader *in = file;
     vae__gzip *g = NULL;
     vae_data d;
-    size_t have = 0, need = 0, total = 0;
+    size_t have = 0;
     vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
@@ -13289,8 +13267,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
         if (!g) return VAE_ERR_MEMORY;
         in = &g->reader, have = 0;
     }
-    if (!bad) bad = vae__idx_head(in, head, have, &d, &need, &total);
-    if (!bad) bad = vae__idx_data(in, file->size, need, total, &d);
+    if (!bad) bad = vae__idx_load(in, file->size, head, have, &d);
     vae__release(&d.allocator, g, sizeof(vae__gzip));
     if (!bad) *data = d;
     else vae__release(&d.allocator, d.block, d.block_size);
