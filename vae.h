@@ -5720,7 +5720,7 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
 
 /* ======================================================================================
  * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
+ * uses: >>kernels >>arena >>rng      tests: tests/test_layers.c
  *
  * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
  * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
