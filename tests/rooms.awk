@@ -95,6 +95,7 @@ pass == 1 && (head != "" || /^[A-Za-z]/) {
     }
 }
 pass == 2 && room != "" {
+    gsub(/struct vae__[a-z_]+/, "", line) # only named: a pointer to what it does not know
     gsub(/k->[a-z_]+\(/, "&VAE__FN(", line) # a call through a table of kernels:
     while (match(line, /k->[a-z_]+\(VAE__FN\(/)) {
         called = substr(line, RSTART + 3, RLENGTH - 12)
