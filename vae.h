@@ -120,7 +120,7 @@
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
- *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
+ *     recon = -log p(x|z)        kl = KL(q(z|x) || p(z))           elbo = -(recon + kl)
  *     loss  = recon + beta * kl + penalties  (what training minimises)
  *
  *     setting               what it changes
@@ -139,8 +139,8 @@
  *                           strings are ""
  *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
- *                           encoder is the head alone (with `code` identity, relu, tanh or
- *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
+ *                           encoder is the head alone (its mu plain, or with the code relu, tanh
+ *                           or sigmoid); otherwise by a second view x + 0.01 u, u normal:
  *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
  *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
  *                           masked (0), or salted and peppered (1 or 0), each with probability
@@ -149,30 +149,108 @@
  *     Penalties are averaged over images. In vae_stats `elbo`, `recon` and `kl` always have the
  *     meaning above, whatever the settings; `bound` and `loss` are what the settings make of them.
  *
+ * ---- likelihoods, posteriors, priors ------------------------------------------------
+ * Each is a string: a name, and behind it its arguments. What stands in [ ] may be left out.
+ *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
  *                           usual loss but no likelihood: binarise when the number matters
- *     gaussian              1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
- *     gaussian_learned      the same, log s^2 one learned number, decoder.logvar
+ *     gaussian [V]          1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2, the variance s^2 = V (1)
+ *     gaussian_learned [V]  the same, log s^2 one learned number, decoder.logvar; s^2 begins at V
  *     gaussian_pixel        the same, m and log s^2 (clamped to [-30, 20]) for each number
  *     continuous_bernoulli  log((e^a - 1) / a) - x a: bernoulli's with its normaliser; x in [0,1]
  *                           (Loaiza-Ganem & Cunningham 2019)
- *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
+ *     logistic [V]          -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
  *                           to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels. l is
- *                           one learned number, decoder.logscale (Kingma et al. 2016). Bits per
- *                           dimension: nats / (numbers of an image x log 2)
+ *                           one learned number, decoder.logscale, which begins at the variance V
+ *                           (Kingma et al. 2016). Bits per dimension: nats / (numbers of an image
+ *                           x log 2)
  *     logistic_pixel        the same, m and l for each number. Mind that where l is small gradients
  *                           are large: exact backgrounds can drown everything else for long
- *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
- *                           the nearest of the levels 0, 1/(K-1), .. 1
+ *     categorical [K]       log sum e^a - a[level of x]: K logits (256) for each number, x the
+ *                           nearest of the levels 0, 1/(K-1), .. 1
  *
  *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
  *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
- *     p(x|z), vae_draw samples from it.
+ *     p(x|z), vae_draw samples from it. V lies from 1e-12 to 1e12, K from 2 to 256.
  *
- *     How good is a model? vae_evaluate gives the ELBO, from one draw of z per image. vae_bound
- *     gives the bound of k draws; with k = 5000 papers call it log p(x). vae_units tells which
- *     latents are active.
+ *     posterior             q(z|x), of which training takes z = mu + exp(logvar / 2) eps
+ *     normal                the head gives mu, then log variance (clamped to [-30, 20])
+ *     normal abs            ... in place of log variance a number whose abs, relu or softplus is
+ *     normal relu           the deviation, at least 0.001
+ *     normal softplus
+ *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
+ *                           the bounded codes of autoencoders, "normal softplus code tanh"
+ *
+ *     prior                 p(z)
+ *     normal                N(0, I)
+ *
+ * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
+ * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
+ *
+ *     static double vae__laplace(const vae__density *l, const float *out, const float *x,
+ *                                float scale, float *dout, float *dlearned) {
+ *         double sum = vae__mul_d((double)l->numbers, 0.69314718055994531); // log 2
+ *         size_t i;
+ *         (void)dlearned;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const float off = out[i] - x[i];
+ *             sum = vae__add_d(sum, off < 0 ? -(double)off : (double)off);
+ *             if (dout) dout[i] = off < 0 ? -scale : scale;
+ *         }
+ *         return sum;
+ *     }
+ *     static void vae__laplace_observe(const vae__density *l, const float *out, const float *u,
+ *                                      float *x) {
+ *         size_t i;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const int above = u && u[i] >= 0.5f;
+ *             float t = !u ? 1 : above ? 2 - 2 * u[i] : 2 * u[i] + 1e-9f;
+ *             l->k->map(VAE__FN_LOG, 1, &t, &t);
+ *             x[i] = above ? out[i] - t : out[i] + t;
+ *         }
+ *     }
+ *
+ *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+ *
+ * This prior is N(P, 1) for each latent. Its functions subtract P and call those of N(0, 1):
+ *
+ *     static float *vae__shifted(const vae__code *c, const float *v, size_t n) {
+ *         size_t i; // the first `latent` of n numbers, mu or z, are shifted
+ *         for (i = 0; i < n; i++)
+ *             c->room[i] = i < c->latent ? v[i] - (float)c->n / 1e6f : v[i];
+ *         return c->room;
+ *     }
+ *     static float vae__shifted_kl(const vae__code *c, const float *head, float scale,
+ *                                  const float *keep, float *dhead) {
+ *         return vae__normal_kl(c, vae__shifted(c, head, 2 * c->latent), scale, keep, dhead);
+ *     }
+ *     static void vae__shifted_kl_terms(const vae__code *c, const float *head, float *kl) {
+ *         vae__normal_kl_terms(c, vae__shifted(c, head, 2 * c->latent), kl);
+ *     }
+ *     static float vae__shifted_ratio(const vae__code *c, const float *head, const float *eps,
+ *                                     const float *z) {
+ *         return vae__normal_ratio(c, head, eps, vae__shifted(c, z, c->latent));
+ *     }
+ *     static void vae__shifted_ratio_bwd(const vae__code *c, vae_objective objective,
+ *                                        const float *head, const float *eps, const float *dz,
+ *                                        float pull, float weight, float *dhead) {
+ *         vae__normal_ratio_bwd(c, objective, vae__shifted(c, head, 2 * c->latent), eps, dz, pull,
+ *                               weight, dhead);
+ *     }
+ *     static void vae__shifted_draw(const vae__code *c, const vae__address *at, float *z) {
+ *         size_t i;
+ *         vae__normal_draw(c, at, z);
+ *         for (i = 0; i < c->latent; i++) z[i] += (float)c->n / 1e6f;
+ *     }
+ *
+ *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, 2, vae__shifted_kl,
+ *      vae__shifted_kl_terms, vae__shifted_ratio, vae__shifted_ratio_bwd, vae__shifted_draw},
+ *
+ * ---- judging a model ----------------------------------------------------------------
+ * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
+ * with k = 5000 papers call it log p(x). vae_units tells which latents are active.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the arithmetic is specified:
@@ -470,8 +548,15 @@ typedef enum vae_act {
 
 /* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
-    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE_CHOICE_ISA,
+    VAE_CHOICE_INIT,
+    VAE_CHOICE_BIAS, /* visible_bias */
+    VAE_CHOICE_BINARIZE,
+    VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE,
+    VAE_CHOICE_ACT,
+    VAE_CHOICE_OBJECTIVE,
+    VAE_CHOICE_CORRUPT,
     VAE_CHOICE_COUNT,
     VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
@@ -617,7 +702,8 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 /* ---- settings by their names: for bindings, flags, files of settings ---- */
 
 /* One member of a description, by its name, from text and to text:
- *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   texts     as they are, which vae_create checks. vae_desc_set keeps the pointer: the text must
+ *             outlive vae_create
  *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
  *             are the bits of a double instead. No locale changes that
  *   choices   their words: "adamw"
@@ -675,7 +761,7 @@ typedef struct vae_info {
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic_pixel, `categories` times for categorical */
+                           gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -766,7 +852,12 @@ VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats 
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
-    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E,
+    VAE_U8 = 0x08, /* the numbers are those of IDX files */
+    VAE_I8 = 0x09,
+    VAE_I16 = 0x0B,
+    VAE_I32 = 0x0C,
+    VAE_F32 = 0x0D,
+    VAE_F64 = 0x0E,
     VAE_TYPE_IS_INT = 0x7fffffff
 } vae_type;
 
@@ -892,7 +983,8 @@ VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *sta
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
- * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or with desc.head the least deviation. count (latent).
+ * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or the least deviation of "normal abs" and so on.
+ * count (latent).
  * A latent that is there for every image no longer learns its deviation. */
 VAE_API vae_status vae_units_clamped(vae *model, const vae_data *data, uint64_t *count);
 
@@ -1455,13 +1547,15 @@ VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+    if (!s->block) return 1;
     if (s->count > s->room || count > s->room - s->count) return 0;
     memcpy(s->block + s->count, bytes, count);
     return 1;
 }
 
-VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
-    (void)s; (void)bytes; (void)count;
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room)
+        memcpy(s->block + s->count, bytes, count < s->room - s->count ? count : s->room - s->count);
     return 1;
 }
 
@@ -1469,7 +1563,15 @@ VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count)
 VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     vae__sink s;
     memset(&s, 0, sizeof s);
-    s.put = block ? vae__put_block : vae__put_nowhere, s.block = (char *)block, s.room = room;
+    s.put = vae__put_block, s.block = (char *)block, s.room = room;
+    return s;
+}
+
+/* Into a text of `size` bytes: what does not fit is cut off, and the text always ends. */
+VAE__PRIVATE vae__sink vae__sink_text(char *text, size_t size) {
+    vae__sink s = vae__sink_of(text, size - 1);
+    s.put = vae__put_cut;
+    memset(text, 0, size);
     return s;
 }
 
@@ -1798,14 +1900,6 @@ VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_start(args, format);
     vae__putv(s, format, args);
     va_end(args);
-}
-
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room) {
-        size_t fit = s->room - s->count;
-        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
-    }
-    return 1;
 }
 
 /* For reports: makes any text printable, and cuts it between two characters. */
@@ -6766,7 +6860,7 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 
 /* An argument that may be left out. */
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
-    const size_t n = vae__word(p);
+    size_t n = vae__word(p);
     double value;
     const int number = vae__read_real(p->at, &value) > 0;
     int i;
@@ -6789,9 +6883,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        i = vae__act_of(p->at, vae__word(p));
+        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
-        p->at += vae__word(p);
+        p->at += n;
         op->kh = i;
         return VAE_OK;
     }
@@ -7164,6 +7259,8 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, f
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
 }
 
+/* ---- the table of priors ---- */
+
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
      vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
@@ -7195,13 +7292,11 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
-    vae__sink s;
+    vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
     vae_status bad;
     size_t n, i = 0;
     memset(&p, 0, sizeof p);
-    memset(&s, 0, sizeof s);
     memset(op, 0, sizeof *op);
-    memset(spelled, 0, VAE__KIND_TEXT);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
@@ -7211,7 +7306,6 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end");
-    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
     vae__putf(&s, "%s", (*row)->name);
     vae__spell_args(&s, (*row)->args, op);
     return VAE_OK;
@@ -7938,8 +8032,7 @@ VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) 
     for (a = row->args; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
-    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    t = vae__sink_text(text, sizeof text);
     vae__putf(&t, "%s", row->name);
     vae__spell_args(&t, args, &op);
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
@@ -8000,9 +8093,7 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     if (!*text) *text = vae__kind_at(kinds, 0)->name;
     while (vae__is_word((*text)[n])) n++;
     do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
-    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
-    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
-    none = s, none.put = vae__put_nowhere;
+    s = vae__sink_text(room, VAE__KIND_TEXT), none = vae__sink_of(NULL, 0);
     vae__putf(&s, "%s", *text);
     for (i = 0; i < VAE__OLD_COUNT; i++)
         if (old[i] && vae__old_settings[i].table == f->choice &&
@@ -8115,11 +8206,8 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
     char text[200];
     const char *word;
-    vae__sink s;
+    vae__sink s = vae__sink_text(text, sizeof text);
     int i;
-    memset(&s, 0, sizeof s);
-    memset(text, 0, sizeof text);
-    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
     switch (f->kind) {
     case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
     case VAE__INT:
@@ -8176,13 +8264,12 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
+    s = vae__sink_of(NULL, 0);
     vae__put_field(&s, desc, f, 0);
     if (s.count >= size)
         return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
                          s.count + 1, size);
-    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    s = vae__sink_of(text, size);
     vae__put_field(&s, desc, f, 0);
     vae__put(&s, "", 1);
     return VAE_OK;
@@ -8192,10 +8279,11 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
- * it does into `room`. */
-VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                      vae_report *report) {
+/* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
+ * the description then points to, as it does into `room`. A setting that the line does not have
+ * keeps its value. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], int known,
+                                      vae_desc *d, vae_report *report) {
     vae__line l;
     char *name, *value;
     const char *unread;
@@ -8203,8 +8291,11 @@ VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae
     l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        const int taken = vae__take(&l, name, value, known);
         vae_desc settled = *d;
+        if (taken == VAE__UNKNOWN && known < VAE__FIELD_COUNT)
+            return vae__fail(report, VAE_ERR_MISMATCH, "the setting %q, which version "
+                             VAE_VERSION_TEXT " does not know", name);
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
@@ -8448,8 +8539,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
     vae__sink s;
     int i;
     memset(slot, 0, sizeof *slot);
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_cut, s.block = slot->name, s.room = sizeof slot->name - 1;
+    s = vae__sink_text(slot->name, sizeof slot->name);
     if (!op) vae__putf(&s, "%s.%s", net, t->name);
     else if (head) vae__putf(&s, "%s.head.%s", net, t->name);
     else vae__putf(&s, "%s.%z.%s", net, item, t->name);
@@ -8615,8 +8705,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
-    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    w.spell.block = net->text, w.spell.room = net->text_size;
+    w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
         vae__op *op = &w.op;
@@ -8706,9 +8795,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
 /* A shape in one spelling. */
 enum { VAE__SHAPE_TEXT = 32 };
 VAE__PRIVATE void vae__spell_shape(const vae__shape *shape, char *text) {
-    vae__sink s;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
+    vae__sink s = vae__sink_of(text, VAE__SHAPE_TEXT);
     if (shape->h * shape->w > 1) vae__putf(&s, "%zx%zx%z", shape->h, shape->w, shape->c);
     else vae__putf(&s, "%z", shape->c);
     vae__put(&s, "", 1);
@@ -9008,7 +9095,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
     memcpy(line, settings, count);
-    bad = vae__set_line(line, line + count, &d, report);
+    bad = vae__set_line(line, line + count, VAE__FIELD_COUNT, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -12093,45 +12180,6 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     }
 }
 
-/* The line back into a description; cuts `line` into its pieces, which the description then points
- * to, as it does into `room`. A setting that is not there has its default: it is newer than the
- * file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                       const char *name, vae_report *report) {
-    vae__line l;
-    const char *unread;
-    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
-    l.d = d;
-    while (*line) {
-        char *key = line, *value, *end = strstr(line, "; ");
-        const vae__field *f;
-        vae_desc settled;
-        vae_report why;
-        vae_status bad;
-        int taken;
-        line = end ? end + 2 : line + strlen(line);
-        if (end) *end = 0;
-        value = strchr(key, '=');
-        if (value) *value++ = 0;
-        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
-        if (taken == VAE__UNKNOWN)
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
-                             "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (taken != VAE__TAKEN)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
-                             "read", name, key);
-        settled = *d;
-        f = vae__find_field(key);
-        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
-        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
-    }
-    unread = vae__line_end(&l, room);
-    if (unread)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
-                         name, unread);
-    return VAE_OK;
-}
-
 /* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
  * average ---- */
 
@@ -12399,7 +12447,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
-                            "makes no sense");
+                            "holds impossible numbers");
     return VAE_OK;
 }
 
@@ -12419,8 +12467,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
-                                "part is there");
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "only a part of the optimiser's "
+                                "tensors is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
@@ -12476,6 +12524,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
     vae__st_item item;
+    vae_report why;
     vae_status bad;
     if (!known)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
@@ -12489,14 +12538,17 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
+    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &why);
+    if (bad)
+        return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
+                            why.text);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
-    return bad;
+    return VAE_OK;
 }
 
 /* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
@@ -12938,7 +12990,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
-            if (!i) return "a deflate block repeats what is not there";
+            if (!i) return "a deflate block repeats a code length before the first";
             value = g->lens[i - 1];
         }
         if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
@@ -13049,11 +13101,11 @@ VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
         vae__gz_align(g);
         g->left = vae__gz_bytes(g, 2);
         if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
-            problem = "a stored deflate block contradicts its own length";
+            problem = "the two lengths of a stored deflate block differ";
     }
     if (type == 1) vae__gz_fixed(g);
     if (type == 2) problem = vae__gz_dynamic(g);
-    if (type == 3) problem = "a deflate block of a type that is none";
+    if (type == 3) problem = "a deflate block of a type that does not exist";
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
