@@ -29,7 +29,8 @@ static void set_setting(options *o, const flag *f, const char *typed)
         || !read_real(now, &value) || value > 0 || value < 0
         || !read_real(standard, &usual) || !(usual > 0)) return;
     if (strcmp(name, "beta1") != 0 && strcmp(name, "beta2") != 0)
-        die(MISUSED, "%s: '%s' is not possible: 0 stands for the default, %s", f->name, typed, standard);
+        die(MISUSED, "%s: '%s' is not possible: 0 stands for the default, %s", f->name, typed,
+            standard);
     vae_desc_set(&o->desc, name, "1e-30", NULL); /* as good as 0 */
 }
 
