@@ -225,8 +225,9 @@ static vae *new_model(options *o, const dataset *images)
         die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
     settle(o, steps_per_epoch(images, o->desc.batch));
     o->desc.threads = threads_of(o);
-    if (vae_create(&o->desc, &model, &report) == VAE_OK) return model;
-    die(FAILED, "%s%s", report.text, help_for(&report));
+    if (vae_create(&o->desc, &model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text, help_for(&report));
+    return model;
 }
 
 /* Dies where the images do not fit the model, or where test losses are asked for and none come. */

@@ -351,6 +351,7 @@ static const command *find_command(const char *name)
     }
     if (best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
     die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+    return NULL;
 }
 
 /* Whether a person is watching, and likes colours. */
