@@ -32,6 +32,7 @@
 #include "test_penalties.c"
 #include "test_codes.c"
 #include "test_linear.c"
+#include "test_share.c"
 #include "test_data.c"
 #include "test_shapes.c"
 #include "test_images.c"
@@ -71,6 +72,7 @@ int main(int argc, char **argv) {
     ROOM(penalties);
     ROOM(codes);
     ROOM(linear);
+    ROOM(share);
     ROOM(data);
     ROOM(shapes);
     ROOM(images);
