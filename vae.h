@@ -19,11 +19,12 @@
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
  *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>model     defaults, memory, initial weights
- *   >>rng       random numbers by address        >>losses    likelihoods, KL, a batch's gradients
- *   >>shim      one vector vocabulary            >>optim     learning rate, update
- *               (functions of one argument       >>train     steps and epochs
- *               follow it)                       >>eval      encode, decode, sample, score
+ *   >>arena     sizes, blocks                    >>settings  of a description: ranges, text
+ *   >>rng       random numbers by address        >>model     memory, initial weights
+ *   >>shim      one vector vocabulary            >>losses    likelihoods, KL, a batch's gradients
+ *               (functions of one argument       >>optim     learning rate, update
+ *               follow it)                       >>train     steps and epochs
+ *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
@@ -316,35 +317,30 @@
  * and its report alone. See vae_share.
  * ==================================================================================== */
 
-/* The last value makes an enum as large as an int also under -fshort-enums, the default of
- * arm-none-eabi: objects and programs that disagree about the flag still fit together. */
-#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
+/* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
+ * of arm-none-eabi), so that objects and programs that disagree about the flag fit together. */
 
 /* ---- status ---- */
 
-#define VAE_STATUS_LIST(X) \
-    X(OK, "ok") \
-    X(ERR_NULL, "a pointer that must be given is NULL") \
-    X(ERR_VALUE, "a value lies outside its range") \
-    X(ERR_SYNTAX, "an architecture string cannot be read") \
-    X(ERR_SHAPE, "shapes do not fit together") \
-    X(ERR_SIZE, "a size overflows, or a memory block is too small") \
-    X(ERR_MEMORY, "out of memory") \
-    X(ERR_STATE, "the model cannot do this in its present state") \
-    X(ERR_OPEN, "a file cannot be opened") \
-    X(ERR_READ, "a file cannot be read") \
-    X(ERR_WRITE, "a file cannot be written") \
-    X(ERR_FORMAT, "a file is not what it should be") \
-    X(ERR_MISMATCH, "a file does not belong to this model or data") \
-    X(ERR_UNSUPPORTED, "this build or this processor cannot do it") \
-    X(ERR_NONFINITE, "a number became infinite or NaN") \
-    X(STOPPED, "stopped by the progress callback")
-
 typedef enum vae_status {
-#define VAE__X(name, text) VAE_##name,
-    VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    VAE__ENUM_END(STATUS)
+    VAE_OK,
+    VAE_ERR_NULL,        /* a pointer that must be given is NULL */
+    VAE_ERR_VALUE,       /* a value lies outside its range */
+    VAE_ERR_SYNTAX,      /* an architecture string cannot be read */
+    VAE_ERR_SHAPE,       /* shapes do not fit together */
+    VAE_ERR_SIZE,        /* a size overflows, or a memory block is too small */
+    VAE_ERR_MEMORY,      /* out of memory */
+    VAE_ERR_STATE,       /* the model cannot do this in its present state */
+    VAE_ERR_OPEN,        /* a file cannot be opened */
+    VAE_ERR_READ,        /* a file cannot be read */
+    VAE_ERR_WRITE,       /* a file cannot be written */
+    VAE_ERR_FORMAT,      /* a file is not what it should be */
+    VAE_ERR_MISMATCH,    /* a file does not belong to this model or data */
+    VAE_ERR_UNSUPPORTED, /* this build or this processor cannot do it */
+    VAE_ERR_NONFINITE,   /* a number became infinite or NaN */
+    VAE_STOPPED,         /* stopped by the progress callback */
+    VAE_STATUS_COUNT,
+    VAE_STATUS_IS_INT = 0x7fffffff
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
@@ -355,36 +351,20 @@ typedef struct vae_report {
     char text[300];
 } vae_report;
 
+/* VAE_VERSION of the implementation: of the library that runs, not of the header. */
+VAE_API int vae_version(void);
+
 /* The general meaning of a status, a constant string; "unknown status" outside the list. */
 VAE_API const char *vae_status_text(vae_status status);
 
-/* ---- choices: each list gives the enum and the word used in files and on the command line ---- */
+/* ---- choices; vae_choice_name gives the word that files and the command line have ---- */
 
-#define VAE_ISA_LIST(X) \
-    X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
+#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
 #define VAE_LIKELIHOOD_LIST(X) \
     X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
     X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
     X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
 #define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
-#define VAE_INIT_LIST(X) \
-    X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
-#define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
-#define VAE_BINARIZE_LIST(X) X(NONE, "none") X(DYNAMIC, "dynamic")
-#define VAE_OBJECTIVE_LIST(X) X(ELBO, "elbo") X(IWAE, "iwae") X(DREG, "dreg")
-#define VAE_CORRUPT_LIST(X) \
-    X(NONE, "none") X(GAUSSIAN, "gaussian") X(MASK, "mask") X(SALT_PEPPER, "salt_pepper")
-#define VAE_OPTIMIZER_LIST(X) \
-    X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd") X(ADAM_IWAE, "adam_iwae")
-#define VAE_SCHEDULE_LIST(X) \
-    X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages") X(PLATEAU, "plateau")
-#define VAE_ACT_LIST(X) \
-    X(IDENTITY, "identity") X(RELU, "relu") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") \
-    X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
-
-#define VAE__X(name, text) VAE_ISA_##name,
-typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE__ENUM_END(ISA) } vae_isa;
-#undef VAE__X
 #define VAE__X(name, text) VAE_LIKELIHOOD_##name,
 typedef enum vae_likelihood {
     VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
@@ -393,35 +373,103 @@ typedef enum vae_likelihood {
 #define VAE__X(name, text) VAE_HEAD_##name,
 typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
 #undef VAE__X
-#define VAE__X(name, text) VAE_INIT_##name,
-typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE__ENUM_END(INIT) } vae_init;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BIAS_##name,
-typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE__ENUM_END(BIAS) } vae_bias;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BINARIZE_##name,
-typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE__ENUM_END(BINARIZE) } vae_binarize;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OBJECTIVE_##name,
-typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE__ENUM_END(OBJECTIVE) } vae_objective;
-#undef VAE__X
-#define VAE__X(name, text) VAE_CORRUPT_##name,
-typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE__ENUM_END(CORRUPT) } vae_corrupt;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OPTIMIZER_##name,
-typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE__ENUM_END(OPTIMIZER) } vae_optimizer;
-#undef VAE__X
-#define VAE__X(name, text) VAE_SCHEDULE_##name,
-typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE__ENUM_END(SCHEDULE) } vae_schedule;
-#undef VAE__X
-#define VAE__X(name, text) VAE_ACT_##name,
-typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE__ENUM_END(ACT) } vae_act;
-#undef VAE__X
 
+/* Instruction sets of the kernels; all give the same bits. */
+typedef enum vae_isa {
+    VAE_ISA_AUTO,     /* the best that this build and this processor have */
+    VAE_ISA_PORTABLE, /* plain C */
+    VAE_ISA_AVX2,     /* x86 with AVX2 and FMA: vectors of 8 floats */
+    VAE_ISA_AVX512,   /* x86 with AVX-512 F, DQ, BW and VL: 16 floats */
+    VAE_ISA_NEON,     /* AArch64: 4 floats */
+    VAE_ISA_COUNT,
+    VAE_ISA_IS_INT = 0x7fffffff
+} vae_isa;
+
+/* Initial weights. Biases begin at 0, but for VAE_INIT_PYTORCH. */
+typedef enum vae_init {
+    VAE_INIT_AUTO,    /* he before ReLU-like activations, glorot otherwise */
+    VAE_INIT_GLOROT,  /* uniform within sqrt(6 / (fan_in + fan_out)): Glorot & Bengio 2010 */
+    VAE_INIT_HE,      /* uniform within sqrt(6 / fan_in): He et al. 2015 */
+    VAE_INIT_PYTORCH, /* weights and biases uniform within 1 / sqrt(fan_in): PyTorch's default */
+    VAE_INIT_ZERO,    /* all 0 */
+    VAE_INIT_COUNT,
+    VAE_INIT_IS_INT = 0x7fffffff
+} vae_init;
+
+/* Where the decoder's last bias begins. */
+typedef enum vae_bias {
+    VAE_BIAS_ZERO,
+    VAE_BIAS_MEAN, /* vae_fit sets what gives the mean image of the data: vae_set_visible_bias */
+    VAE_BIAS_COUNT,
+    VAE_BIAS_IS_INT = 0x7fffffff
+} vae_bias;
+
+/* What becomes of grey pixels. */
+typedef enum vae_binarize {
+    VAE_BINARIZE_NONE,
+    VAE_BINARIZE_DYNAMIC, /* each pixel x is 1 with probability x, drawn anew at every use:
+                             Salakhutdinov & Murray 2008 */
+    VAE_BINARIZE_COUNT,
+    VAE_BINARIZE_IS_INT = 0x7fffffff
+} vae_binarize;
+
+/* The bound of log p(x) that training raises. */
+typedef enum vae_objective {
+    VAE_OBJECTIVE_ELBO, /* the evidence lower bound: Kingma & Welling 2014 */
+    VAE_OBJECTIVE_IWAE, /* importance weights of `samples` draws: Burda et al. 2016 */
+    VAE_OBJECTIVE_DREG, /* the same bound, doubly reparameterised gradient: Tucker et al. 2019 */
+    VAE_OBJECTIVE_COUNT,
+    VAE_OBJECTIVE_IS_INT = 0x7fffffff
+} vae_objective;
+
+/* What training does to the encoder's input: Vincent et al. 2010. */
+typedef enum vae_corrupt {
+    VAE_CORRUPT_NONE,
+    VAE_CORRUPT_GAUSSIAN,    /* adds normal noise */
+    VAE_CORRUPT_MASK,        /* some numbers become 0 */
+    VAE_CORRUPT_SALT_PEPPER, /* some numbers become 0 or 1 */
+    VAE_CORRUPT_COUNT,
+    VAE_CORRUPT_IS_INT = 0x7fffffff
+} vae_corrupt;
+
+typedef enum vae_optimizer {
+    VAE_OPTIMIZER_ADAM,      /* Kingma & Ba 2015 */
+    VAE_OPTIMIZER_ADAMW,     /* Adam with decoupled weight decay: Loshchilov & Hutter 2019 */
+    VAE_OPTIMIZER_SGD,       /* gradient descent, with `momentum` if set */
+    VAE_OPTIMIZER_ADAM_IWAE, /* Adam as the code of Burda et al. 2016 has it: see the manual */
+    VAE_OPTIMIZER_COUNT,
+    VAE_OPTIMIZER_IS_INT = 0x7fffffff
+} vae_optimizer;
+
+/* The learning rate over the run. */
+typedef enum vae_schedule {
+    VAE_SCHEDULE_CONSTANT,
+    VAE_SCHEDULE_COSINE,  /* half a cosine, 0 after `lr_steps`: Loshchilov & Hutter 2017 */
+    VAE_SCHEDULE_STAGES,  /* a list of rates, each for some steps */
+    VAE_SCHEDULE_PLATEAU, /* cut after `plateau_epochs` epochs without a lower test loss */
+    VAE_SCHEDULE_COUNT,
+    VAE_SCHEDULE_IS_INT = 0x7fffffff
+} vae_schedule;
+
+typedef enum vae_act {
+    VAE_ACT_IDENTITY,   /* x */
+    VAE_ACT_RELU,       /* max(x, 0) */
+    VAE_ACT_LEAKY_RELU, /* x, or 0.01 x below 0: Maas et al. 2013 */
+    VAE_ACT_ELU,        /* x, or e^x - 1 below 0: Clevert et al. 2016 */
+    VAE_ACT_TANH,
+    VAE_ACT_SIGMOID,    /* 1 / (1 + e^-x) */
+    VAE_ACT_SOFTPLUS,   /* log(1 + e^x) */
+    VAE_ACT_SILU,       /* x sigmoid(x): Elfwing et al. 2018 */
+    VAE_ACT_GELU,       /* x Phi(x), Phi exact by erf: Hendrycks & Gimpel 2016 */
+    VAE_ACT_COUNT,
+    VAE_ACT_IS_INT = 0x7fffffff
+} vae_act;
+
+/* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
     VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE__ENUM_END(CHOICE)
+    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT, VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -553,6 +601,38 @@ typedef struct vae vae;
 /* Layer number i of an architecture string: its syntax, and in words (unless NULL) its rule of
  * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
 VAE_API const char *vae_layer_syntax(int i, const char **rule);
+
+/* ---- settings by their names: for bindings, flags, files of settings ---- */
+
+/* One member of a description, by its name, from text and to text:
+ *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
+ *             are the bits of a double instead. No locale changes that
+ *   choices   their words: "adamw"
+ *   flags     "0" or "1"
+ *   stages    "steps:rate,steps:rate", which are `stages` and `stage_count` together
+ * As in the description itself, 0 is the default: "beta" of "0" is 1. The names that model files
+ * have (`warmup`, `cycle`, `plateau`) are understood too. `parallel` and `allocator` have no text.
+ *   text      (size)  out: the value as it stands in the description, not resolved, and a zero
+ *                     byte; the shortest decimal that gives the same double; the default of a text
+ *                     that is NULL. At most 800 bytes but for texts.
+ * Errors: ERR_NULL; ERR_VALUE: no such name (the report has the nearest), or no such value (the
+ * report says what was expected); ERR_SIZE: `text` is too small. */
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report);
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report);
+
+/* Name number i of the settings, counted from 0; NULL behind the last. */
+VAE_API const char *vae_desc_name(int i);
+
+/* A model from a line of settings, with semicolons (or ends of lines) between them:
+ *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
+ * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
+ * file; what files do not hold (threads, isa, inference, keep_gradients) keeps its default unless
+ * the line says otherwise. Memory comes from VAE_MALLOC.
+ * Errors: ERR_NULL, those of vae_desc_set and vae_create. */
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report);
 
 /* Bytes that a model of this description needs, exactly; also the way to check a description. */
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
@@ -941,15 +1021,23 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 /* ---- random numbers: every draw has an address, nothing is consumed ---- */
 
-#define VAE_PURPOSE_LIST(X) \
-    X(INIT, 1) X(SHUFFLE, 2) X(BINARIZE, 3) X(EPS, 4) X(DROPOUT, 5) X(NOISE, 6) X(PRIOR_Z, 7) \
-    X(DRAW_X, 8) X(EVAL, 9) X(GUMBEL, 10) X(DIGITS, 11) X(PROBE, 12) X(USER, 128)
-
+/* What a stream of random numbers is for. The manual says which place of a run stands in which
+ * member of vae_stream. */
 typedef enum vae_purpose {
-#define VAE__X(name, code) VAE_PURPOSE_##name = code,
-    VAE_PURPOSE_LIST(VAE__X)
-#undef VAE__X
-    VAE_PURPOSE_LAST = 255, /* 128 to 255 are free for callers */
+    VAE_PURPOSE_INIT = 1,     /* initial weights */
+    VAE_PURPOSE_SHUFFLE = 2,  /* the order of the images in an epoch */
+    VAE_PURPOSE_BINARIZE = 3, /* pixels that are drawn as 0 or 1 */
+    VAE_PURPOSE_EPS = 4,      /* noise of the code in training */
+    VAE_PURPOSE_DROPOUT = 5,  /* layers dropout */
+    VAE_PURPOSE_NOISE = 6,    /* layers noise, corrupted input, the second view of `contract` */
+    VAE_PURPOSE_PRIOR_Z = 7,  /* z of vae_prior and vae_sample_prior */
+    VAE_PURPOSE_DRAW_X = 8,   /* x of vae_draw */
+    VAE_PURPOSE_EVAL = 9,     /* noise of the code in vae_score, vae_bound and test figures */
+    VAE_PURPOSE_GUMBEL = 10,  /* reserved */
+    VAE_PURPOSE_DIGITS = 11,  /* images of the built-in data sets */
+    VAE_PURPOSE_PROBE = 12,   /* directions of vae_check_gradients */
+    VAE_PURPOSE_USER = 128,   /* the first that is free for callers */
+    VAE_PURPOSE_LAST = 255,
     VAE_PURPOSE_IS_INT = 0x7fffffff
 } vae_purpose;
 
@@ -1056,11 +1144,6 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus) || defined(_MSC_VER)
-#define VAE__RESTRICT __restrict
-#else
-#define VAE__RESTRICT restrict
-#endif
 #if defined(VAE__CLANG)
 #define VAE__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(VAE__GCC)
@@ -1109,9 +1192,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(_WIN32)
+#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
+#endif
+#if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #define VAE__LEAN 1
@@ -1127,11 +1212,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifdef VAE__NOMINMAX
 #undef NOMINMAX
 #endif
-#elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
-#define VAE__THREADS 1
+#elif defined(VAE__THREADS)
 #include <pthread.h>
 #include <time.h>
-#endif
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
@@ -1260,45 +1343,107 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
 
+static const char *const vae__status_texts[] = {
+    "ok",
+    "a pointer that must be given is NULL",
+    "a value lies outside its range",
+    "an architecture string cannot be read",
+    "shapes do not fit together",
+    "a size overflows, or a memory block is too small",
+    "out of memory",
+    "the model cannot do this in its present state",
+    "a file cannot be opened",
+    "a file cannot be read",
+    "a file cannot be written",
+    "a file is not what it should be",
+    "a file does not belong to this model or data",
+    "this build or this processor cannot do it",
+    "a number became infinite or NaN",
+    "stopped by the progress callback",
+};
+typedef char vae__each_status_has_a_text
+    [sizeof vae__status_texts / sizeof *vae__status_texts == VAE_STATUS_COUNT ? 1 : -1];
+
+VAE_API int vae_version(void) { return VAE_VERSION; }
+
 VAE_API const char *vae_status_text(vae_status status) {
-    static const char *const text[] = {
-#define VAE__X(name, text) text,
-        VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    };
-    return (unsigned)status < VAE_STATUS_COUNT ? text[status] : "unknown status";
+    return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
 }
 
-#define VAE__X(name, text) text,
-static const char *const vae__isa_names[] = {VAE_ISA_LIST(VAE__X) NULL};
-static const char *const vae__likelihood_names[] = {VAE_LIKELIHOOD_LIST(VAE__X) NULL};
-static const char *const vae__init_names[] = {VAE_INIT_LIST(VAE__X) NULL};
-static const char *const vae__bias_names[] = {VAE_BIAS_LIST(VAE__X) NULL};
-static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL};
-static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
-static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
-static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
-static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
-static const char *const vae__objective_names[] = {VAE_OBJECTIVE_LIST(VAE__X) NULL};
-static const char *const vae__corrupt_names[] = {VAE_CORRUPT_LIST(VAE__X) NULL};
+/* The word of each value of each choice. */
+typedef struct vae__choice {
+    vae_choice choice;
+    int value;
+    const char *word;
+} vae__choice;
+static const vae__choice vae__words[] = {
+    {VAE_CHOICE_ISA, VAE_ISA_AUTO, "auto"},
+    {VAE_CHOICE_ISA, VAE_ISA_PORTABLE, "portable"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX2, "avx2"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX512, "avx512"},
+    {VAE_CHOICE_ISA, VAE_ISA_NEON, "neon"},
+#define VAE__X(name, text) {VAE_CHOICE_LIKELIHOOD, VAE_LIKELIHOOD_##name, text},
+    VAE_LIKELIHOOD_LIST(VAE__X)
 #undef VAE__X
-static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
-    vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
-    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
-    vae__head_names,     vae__objective_names,  vae__corrupt_names};
+    {VAE_CHOICE_INIT, VAE_INIT_AUTO, "auto"},
+    {VAE_CHOICE_INIT, VAE_INIT_GLOROT, "glorot"},
+    {VAE_CHOICE_INIT, VAE_INIT_HE, "he"},
+    {VAE_CHOICE_INIT, VAE_INIT_PYTORCH, "pytorch"},
+    {VAE_CHOICE_INIT, VAE_INIT_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_MEAN, "mean"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_NONE, "none"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_DYNAMIC, "dynamic"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM, "adam"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAMW, "adamw"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_SGD, "sgd"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM_IWAE, "adam_iwae"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_CONSTANT, "constant"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_COSINE, "cosine"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_STAGES, "stages"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_PLATEAU, "plateau"},
+    {VAE_CHOICE_ACT, VAE_ACT_IDENTITY, "identity"},
+    {VAE_CHOICE_ACT, VAE_ACT_RELU, "relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_LEAKY_RELU, "leaky_relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_ELU, "elu"},
+    {VAE_CHOICE_ACT, VAE_ACT_TANH, "tanh"},
+    {VAE_CHOICE_ACT, VAE_ACT_SIGMOID, "sigmoid"},
+    {VAE_CHOICE_ACT, VAE_ACT_SOFTPLUS, "softplus"},
+    {VAE_CHOICE_ACT, VAE_ACT_SILU, "silu"},
+    {VAE_CHOICE_ACT, VAE_ACT_GELU, "gelu"},
+#define VAE__X(name, text) {VAE_CHOICE_HEAD, VAE_HEAD_##name, text},
+    VAE_HEAD_LIST(VAE__X)
+#undef VAE__X
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_ELBO, "elbo"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_IWAE, "iwae"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_DREG, "dreg"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_NONE, "none"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_GAUSSIAN, "gaussian"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_MASK, "mask"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_SALT_PEPPER, "salt_pepper"},
+};
+enum {
+    VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
+    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_LIKELIHOOD_COUNT + (int)VAE_INIT_COUNT +
+                       (int)VAE_BIAS_COUNT + (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
+                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_HEAD_COUNT +
+                       (int)VAE_OBJECTIVE_COUNT + (int)VAE_CORRUPT_COUNT
+};
+typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || value < 0) return NULL;
-    for (i = 0; i < value && vae__choices[choice][i]; i++) {}
-    return vae__choices[choice][i];
+    for (i = 0; i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && vae__words[i].value == value)
+            return vae__words[i].word;
+    return NULL;
 }
 
 VAE_API int vae_choice_find(vae_choice choice, const char *name) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || !name) return -1;
-    for (i = 0; vae__choices[choice][i]; i++)
-        if (!strcmp(vae__choices[choice][i], name)) return i;
+    for (i = 0; name && i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && !strcmp(vae__words[i].word, name))
+            return vae__words[i].value;
     return -1;
 }
 
@@ -1341,8 +1486,8 @@ VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     return s;
 }
 
-/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
- * no overlong forms, no surrogates, nothing above 10FFFF. */
+/* Length of the UTF-8 character at p, out of `count` bytes; 0 when there is none. Overlong forms,
+ * surrogates and values above 10FFFF are no characters. */
 VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -1355,10 +1500,10 @@ VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     return n;
 }
 
-/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
- * in a report. A character is shown as it is unless it could do something to a terminal or hide
- * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
- * that are not UTF-8, one byte is the piece, shown as \x1b. */
+/* Splits foreign text for a report: returns the bytes of the next piece; `width` is how many it
+ * takes in the report. A piece is a character, shown as it is. Control characters, invisible ones
+ * and marks of direction could act on a terminal or mislead a reader: of these, and of bytes that
+ * are not UTF-8, a piece is one byte, shown as \x1b. */
 VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
@@ -1371,6 +1516,218 @@ VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *wid
     *width = bad ? 4 : n;
     return bad ? 1 : n;
 }
+
+/* ---- numbers as text, both ways exact, without locale and without arithmetic on doubles ---- */
+
+/* Digits of `base` at p, at most `most` of them: how many, 0 when there is none or it overflows. */
+VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
+
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
+ * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+enum { VAE__DIGITS = 800 };
+typedef struct vae__decimal {
+    int count, point;
+    int more; /* digits other than 0 were left out behind the last */
+    unsigned char digit[VAE__DIGITS];
+} vae__decimal;
+
+/* Times 2^k, 0 <= k <= 60, from the last digit on: a digit times 2^60 and a carry fit 64 bits. */
+VAE__PRIVATE void vae__decimal_double(vae__decimal *d, int k) {
+    unsigned char front[20];
+    uint64_t carry = 0;
+    int i, n = 0, keep;
+    for (i = d->count; i-- > 0; carry /= 10) {
+        carry += (uint64_t)d->digit[i] << k;
+        d->digit[i] = (unsigned char)(carry % 10);
+    }
+    for (; carry; carry /= 10) front[n++] = (unsigned char)(carry % 10);
+    keep = d->count < VAE__DIGITS - n ? d->count : VAE__DIGITS - n;
+    for (i = keep; i < d->count; i++) d->more |= d->digit[i] != 0;
+    memmove(d->digit + n, d->digit, (size_t)keep);
+    for (i = 0; i < n; i++) d->digit[i] = front[n - 1 - i];
+    for (d->count = keep + n; d->count && !d->digit[d->count - 1]; d->count--) {}
+    d->point += n;
+}
+
+/* Divided by 2^k, 0 <= k <= 60: long division from the first digit on. */
+VAE__PRIVATE void vae__decimal_halve(vae__decimal *d, int k) {
+    const uint64_t below = ((uint64_t)1 << k) - 1;
+    uint64_t rest = 0;
+    int i, n = 0;
+    for (i = 0; i < d->count || rest; i++) {
+        unsigned char digit;
+        rest = rest * 10 + (i < d->count ? d->digit[i] : 0u);
+        digit = (unsigned char)(rest >> k), rest &= below;
+        if (!n && !digit) d->point--;
+        else if (n < VAE__DIGITS) d->digit[n++] = digit;
+        else d->more |= digit != 0;
+    }
+    d->count = n;
+}
+
+/* The first `n` digits as a whole number, n <= 19, rounded to the nearest, halves to even. */
+VAE__PRIVATE uint64_t vae__decimal_round(const vae__decimal *d, int n) {
+    uint64_t u = 0;
+    int i, up;
+    if (n < 0) return 0;
+    for (i = 0; i < n; i++) u = u * 10 + (i < d->count ? d->digit[i] : 0u);
+    up = n < d->count && d->digit[n] >= 5;
+    if (up && d->digit[n] == 5 && !d->more && !(u & 1)) {
+        for (i = n + 1; i < d->count && !d->digit[i]; i++) {}
+        up = i < d->count;
+    }
+    return u + (uint64_t)up;
+}
+
+/* The nearest double of a number > 0, halves to even; infinity when it is too large. */
+VAE__PRIVATE double vae__decimal_value(vae__decimal *d) {
+    uint64_t bits;
+    int e = 0, k; /* the number is *d x 2^e */
+    if (d->point > 310) return vae__double_of((uint64_t)0x7ff << 52);
+    if (d->point < -330) return 0;
+    for (; d->point > 0; e += k) { /* to less than 1 */
+        k = d->point > 18 ? 60 : d->point > 1 ? 3 * (d->point - 1) : 1;
+        vae__decimal_halve(d, k);
+    }
+    for (; d->point < 0 || d->digit[0] < 5; e -= k) { /* to at least a half, and less than 1 */
+        k = d->point < -18 ? 60 : d->point < 0 ? -3 * d->point : 1;
+        vae__decimal_double(d, k);
+    }
+    for (; e < -1021; e += k) { /* subnormal: units of 2^-1074 */
+        k = -1021 - e < 60 ? -1021 - e : 60;
+        vae__decimal_halve(d, k);
+    }
+    vae__decimal_double(d, 53);
+    /* the leading bit of 53 adds 1 to the exponent, and so does the carry of rounding up to 2^53 */
+    bits = vae__decimal_round(d, d->point) + ((uint64_t)(e + 1021) << 52);
+    return vae__double_of(bits >> 52 < 0x7ff ? bits : (uint64_t)0x7ff << 52);
+}
+
+/* A whole number, without zeros at the end. */
+VAE__PRIVATE void vae__decimal_set(vae__decimal *d, uint64_t u) {
+    uint64_t rest;
+    int i;
+    d->count = d->more = 0;
+    for (rest = u; rest; rest /= 10) d->count++;
+    d->point = d->count;
+    for (i = d->count; i-- > 0; u /= 10) d->digit[i] = (unsigned char)(u % 10);
+    while (d->count && !d->digit[d->count - 1]) d->count--;
+}
+
+/* A decimal number such as -12, .5 or 1e-3 at p, correctly rounded: its length, 0 when there is
+ * none. What is too large for a double becomes infinity. */
+VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
+    const char *at = p;
+    const int minus = *at == '-';
+    vae__decimal d;
+    uint64_t bits;
+    int seen = 0, dot = 0, e = 0;
+    d.count = d.point = d.more = 0;
+    if (*at == '-' || *at == '+') at++;
+    for (;; at++) {
+        const unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (*at == '.' && !dot) {
+            dot = 1;
+            continue;
+        }
+        if (digit > 9) break;
+        seen = 1;
+        if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
+        else d.more |= digit != 0;
+        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        if (!dot && (digit || d.count)) d.point += d.point < 100000000;
+        else if (dot && !d.count) d.point -= d.point > -100000000;
+    }
+    if (!seen) return 0;
+    if (*at == 'e' || *at == 'E') {
+        const char *q = at + 1;
+        const int down = *q == '-';
+        if (*q == '-' || *q == '+') q++;
+        if (*q >= '0' && *q <= '9') {
+            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+            d.point += down ? -e : e;
+            at = q;
+        }
+    }
+    bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
+    *out = vae__double_of(bits | (uint64_t)minus << 63);
+    return (size_t)(at - p);
+}
+
+/* Digits as people read them, without an exponent where the point lies at most `wide` digits from
+ * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
+VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
+    const int fixed = d->point > -4 && d->point <= wide;
+    const int whole = fixed ? d->point : 1; /* digits in front of the point */
+    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
+    char tail[3];
+    int i;
+    if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
+    for (i = 0; i < d->count || i < whole; i++) {
+        const char digit = (char)('0' + (i < d->count ? d->digit[i] : 0));
+        if (i == whole && i) vae__put(s, ".", 1);
+        vae__put(s, &digit, 1);
+    }
+    if (fixed) return;
+    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
+    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
+    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+}
+
+/* The exact digits of a number above 0. */
+VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
+    const uint64_t bits = vae__bits_d(value);
+    const int biased = (int)(bits >> 52);
+    int e = (biased ? biased : 1) - 1075, k;
+    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
+}
+
+/* A double rounded to n significant digits: n from `least` until they read as the same double, and
+ * at most `most`. Zeros at the end are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
+    vae__decimal d, digits, again;
+    int n;
+    if (bits > (uint64_t)0x7ff << 52) {
+        vae__put(s, "NaN", 3);
+        return;
+    }
+    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
+    if (!bits || bits == (uint64_t)0x7ff << 52) {
+        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
+        return;
+    }
+    vae__decimal_of(&d, vae__double_of(bits));
+    for (n = least;; n++) {
+        vae__decimal_set(&digits, vae__decimal_round(&d, n));
+        digits.point += d.point - n;
+        again = digits;
+        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    }
+    vae__put_digits(s, &digits, wide);
+}
+
+/* The shortest decimal that reads as the same double. */
+VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
+    vae__put_double(s, value, 1, 17, 15);
+}
+
+/* ---- formats ---- */
 
 VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     char digits[20];
@@ -1389,38 +1746,6 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     vae__put_text(s, n < length ? "'.." : "'");
 }
 
-/* For people only: in files a real is the hex bits of the double. */
-VAE__PRIVATE void vae__put_rounded(vae__sink *s, double d) {
-    char digits[6];
-    size_t n = 6;
-    uint64_t u;
-    int e = 0, i;
-    if (!vae__finite_d(d)) {
-        vae__put_text(s, vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf");
-        return;
-    }
-    if (d < 0) vae__put(s, "-", 1), d = -d;
-    while (d >= 9.999995) d /= 10, e++;
-    while (d > 0 && d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
-    u = (uint64_t)(d * 100000 + 0.5);
-    for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
-    while (n > 1 && digits[n - 1] == '0') n--;
-    if (e >= 0 && e < 6) {
-        const size_t whole = (size_t)e + 1;
-        vae__put(s, digits, whole);
-        if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
-    } else if (e < 0 && e > -5) {
-        vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
-    } else {
-        vae__put(s, digits, 1);
-        if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
-        vae__put_text(s, e < 0 ? "e-" : "e+");
-        if (e < 0) e = -e;
-        if (e < 10) vae__put(s, "0", 1);
-        vae__put_decimal(s, (uint64_t)e);
-    }
-}
-
 /* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
@@ -1435,7 +1760,7 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_rounded(s, va_arg(args, double)); break;
+        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
         case 'c': {
             const char c = (char)va_arg(args, int);
             vae__put(s, &c, 1);
@@ -1485,7 +1810,7 @@ VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+/* For reports: makes any text printable, and cuts it between two characters. */
 VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
@@ -1537,7 +1862,7 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
-/* A long path would push the reason out of the report; its last part tells the file. */
+/* The last part of a long path: the whole path would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
@@ -1545,6 +1870,23 @@ VAE__PRIVATE const char *vae__tail(const char *name) {
     for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
     for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
     return (const char *)p;
+}
+
+/* Eight bytes as a whole number ('u') or as the 16 hexadecimal digits of a double ('x'). */
+VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+    uint64_t u;
+    memcpy(&u, from, 8);
+    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
+}
+
+VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
+    uint64_t u = 0;
+    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
+                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
+    if (!n || (form == 'x' && n != 16)) return 0;
+    *at += n;
+    memcpy(to, &u, 8);
+    return 1;
 }
 
 VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
@@ -1591,29 +1933,26 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     }
 }
 
-/* Hands out 64-byte aligned pieces of a block, one behind another. With base NULL it only counts:
- * the plan and the real thing run through the same code, so they cannot disagree. Overflow and
- * shortage set `failed` once and for all, to be looked at in one place at the end. */
+/* Divides a block into 64-byte aligned pieces. With base NULL it only counts: measuring and
+ * dividing are the same code, so they cannot disagree. Overflow and shortage set `failed`, which is
+ * checked once at the end. */
 typedef struct vae__arena {
     char *base;
-    size_t size, used, high;
+    size_t size, used;
     int failed;
 } vae__arena;
 
 VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
+    const size_t begin = a->used;
     size_t bytes, end;
-    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+    if (!vae__size_mul(count, width, &bytes) || !vae__size_add(bytes, 63, &bytes) ||
+        !vae__size_add(begin, bytes & ~(size_t)63, &end) || end > PTRDIFF_MAX ||
+        (a->base && end > a->size)) {
         a->failed = 1;
         return NULL;
     }
-    bytes = (bytes + 63) & ~(size_t)63;
-    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
-        a->failed = 1;
-        return NULL;
-    }
-    end = a->used, a->used += bytes;
-    if (a->used > a->high) a->high = a->used;
-    return a->base ? a->base + end : NULL;
+    a->used = end;
+    return a->base ? a->base + begin : NULL;
 }
 
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
@@ -1623,10 +1962,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
     } while (0)
 
-/* Scratch: take a mark, push, go back to the mark in the same function. */
-VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
-VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
-
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -1634,7 +1969,7 @@ VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
     return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
 }
 
-/* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
+/* FNV-1a, 64 bit. The first `hash` is VAE__FNV, a later one continues. */
 #define VAE__FNV 0xcbf29ce484222325u
 VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
@@ -1659,8 +1994,8 @@ VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t cou
  * uses: >>compiler                   tests: tests/test_rng.c
  *
  * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
- * nothing else. The bulk draws (words, uniforms, normals) stand in >>kernels; the addressing and
- * what is drawn one at a time stand here.
+ * nothing else. Addresses and single draws are here; draws in bulk (words, uniforms, normals) are
+ * kernels.
  *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
  * ==================================================================================== */
 
@@ -1736,7 +2071,7 @@ VAE__INLINE uint32_t vae__mix(uint32_t x) {
 }
 
 /* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
- * walked until it lands inside. Any place can be asked alone, and no array is kept. */
+ * applied until the result is below n. Each position can be computed alone; there is no array. */
 typedef struct vae__order {
     uint64_t n;
     int half; /* bits of one half */
@@ -4835,7 +5170,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
- * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ * uses: >>status >>arena >>dispatch  tests: tests/test_threads.c
  *
  * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
  * No result depends on the number of parts, nor on which thread computes which.
@@ -5620,7 +5955,7 @@ VAE__INLINE int vae__same(const char *word, size_t n, const char *name) {
 VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     int i;
     for (i = 0; i < VAE_ACT_COUNT; i++)
-        if (vae__same(word, n, vae__act_names[i])) return i;
+        if (vae__same(word, n, vae_choice_name(VAE_CHOICE_ACT, i))) return i;
     return -1;
 }
 
@@ -6559,7 +6894,8 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         }
     }
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
-        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
+        vae__putf(s, "%s%s", *op->layer->name ? " " : "",
+                  vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
 }
 
 /* ---- walking the ops ---- */
@@ -6603,8 +6939,501 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t fr
 }
 
 /* ======================================================================================
- * >>model    from description to memory: defaults, layout, initial weights
- * uses: >>layers >>arena >>rng       tests: tests/test_model.c
+ * >>settings everything in a vae_desc by its name: defaults, ranges, text
+ * uses: >>status >>dispatch >>threads      tests: tests/test_desc.c
+ * ==================================================================================== */
+
+enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+
+enum {
+    VAE__MAX_EPOCHS = 1000000000,
+    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
+};
+
+typedef struct vae__field {
+    const char *name;
+    int kind, choice;
+    size_t offset;
+    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
+    const char *text;           /* what a text that is NULL becomes */
+} vae__field;
+
+#define VAE__ROW(name, kind, choice, standard, low, high, text) \
+    {#name, VAE__##kind, choice, offsetof(vae_desc, name), standard, low, high, text}
+#define VAE__TEXT_ROW(name, text) VAE__ROW(name, TEXT, 0, 0, 0, 0, text)
+#define VAE__CHOICE_ROW(name, choice) VAE__ROW(name, CHOICE, choice, 0, 0, 0, NULL)
+#define VAE__FLAG_ROW(name) VAE__ROW(name, FLAG, 0, 0, 0, 1, NULL)
+#define VAE__INT_ROW(name, standard, low, high) VAE__ROW(name, INT, 0, standard, low, high, NULL)
+#define VAE__REAL_ROW(name, standard, low, high) VAE__ROW(name, REAL, 0, standard, low, high, NULL)
+#define VAE__U64_ROW(name, standard) VAE__ROW(name, U64, 0, standard, 0, 0, NULL)
+static const vae__field vae__fields[] = {
+    VAE__TEXT_ROW(input, NULL),
+    VAE__TEXT_ROW(encoder, "dense 400 relu"),
+    VAE__TEXT_ROW(decoder, "dense 400 relu"),
+    VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
+    VAE__CHOICE_ROW(likelihood, VAE_CHOICE_LIKELIHOOD),
+    VAE__REAL_ROW(variance, 1, 1e-12, 1e12),
+    VAE__INT_ROW(categories, 256, 2, 256),
+    VAE__CHOICE_ROW(head, VAE_CHOICE_HEAD),
+    VAE__CHOICE_ROW(code, VAE_CHOICE_ACT),
+    VAE__CHOICE_ROW(init, VAE_CHOICE_INIT),
+    VAE__CHOICE_ROW(visible_bias, VAE_CHOICE_BIAS),
+    VAE__CHOICE_ROW(objective, VAE_CHOICE_OBJECTIVE),
+    VAE__REAL_ROW(beta, 1, 0, 1e6),
+    VAE__FLAG_ROW(no_kl),
+    VAE__FLAG_ROW(no_recon),
+    VAE__FLAG_ROW(no_noise),
+    VAE__INT_ROW(samples, 1, 1, 65536),
+    VAE__U64_ROW(warmup_steps, 0),
+    VAE__U64_ROW(cycle_steps, 0),
+    VAE__REAL_ROW(free_bits, 0, 0, 1e6),
+    VAE__REAL_ROW(sparse, 0, 0, 1e6),
+    VAE__REAL_ROW(contract, 0, 0, 1e6),
+    VAE__CHOICE_ROW(corrupt, VAE_CHOICE_CORRUPT),
+    VAE__REAL_ROW(corruption, 0.3, 1e-9, 1e6),
+    VAE__CHOICE_ROW(binarize, VAE_CHOICE_BINARIZE),
+    VAE__CHOICE_ROW(optimizer, VAE_CHOICE_OPTIMIZER),
+    VAE__REAL_ROW(lr, 1e-3, 0, 1e30),
+    VAE__REAL_ROW(beta1, 0.9, 0, 0.9999999),
+    VAE__REAL_ROW(beta2, 0.999, 0, 0.9999999),
+    VAE__REAL_ROW(adam_eps, 1e-8, 1e-37, 1),
+    VAE__REAL_ROW(momentum, 0, 0, 0.9999999),
+    VAE__REAL_ROW(weight_decay, 0, 0, 1e6),
+    VAE__REAL_ROW(clip, 0, 0, 1e30),
+    VAE__REAL_ROW(ema, 0, 0, 0.9999999),
+    VAE__CHOICE_ROW(schedule, VAE_CHOICE_SCHEDULE),
+    VAE__U64_ROW(lr_steps, 0),
+    VAE__ROW(stages, STAGES, 0, 0, 0, 1e30, NULL),
+    VAE__INT_ROW(plateau_epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__REAL_ROW(lr_factor, 0.5, 1e-9, 1),
+    VAE__INT_ROW(batch, 128, 1, VAE_MAX_DIM),
+    VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
+    VAE__U64_ROW(seed, 1),
+    /* from here on not in files */
+    VAE__INT_ROW(inference, 0, 0, 2),
+    VAE__FLAG_ROW(keep_gradients),
+    VAE__INT_ROW(threads, 1, -VAE_MAX_THREADS, VAE_MAX_THREADS),
+    VAE__CHOICE_ROW(isa, VAE_CHOICE_ISA),
+};
+enum {
+    VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+};
+
+typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
+typedef char vae__enum_is_int[sizeof(vae_optimizer) == sizeof(int) ? 1 : -1]; /* all are */
+VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
+    return (int *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
+    return (uint64_t *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
+    return (double *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
+    return (const char **)(void *)((char *)d + f->offset);
+}
+
+/* Files keep the names that these settings had first, so that every build reads them. */
+static const char *const vae__stored_names[][2] = {
+    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
+
+VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
+    size_t i;
+    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
+        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
+    return f->name;
+}
+
+/* The setting of that name, or of that name in files; NULL: there is none. */
+VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
+            return &vae__fields[i];
+    return NULL;
+}
+
+VAE_API const char *vae_desc_name(int i) {
+    return i >= 0 && i < VAE__FIELD_COUNT ? vae__fields[i].name : NULL;
+}
+
+/* ---- one setting: its default, its range ---- */
+
+/* Stages have two members; both are looked at here. */
+VAE__PRIVATE vae_status vae__settle_stages(const vae_desc *d, vae_report *report) {
+    int i;
+    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
+        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
+                         d->stage_count, VAE_MAX_STAGES);
+    for (i = 0; i < d->stage_count; i++)
+        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
+            d->stages[i].lr > 1e30)
+            return vae__fail(report, VAE_ERR_VALUE, "stage %d of stage_count %d needs steps > 0 "
+                             "and lr from 0 to 1e30", i, d->stage_count);
+    return VAE_OK;
+}
+
+/* Fills in the default of one setting and checks it. What a pointer points to is left alone. */
+VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report *report) {
+    switch (f->kind) {
+    case VAE__TEXT:
+        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = f->text;
+        if (!*vae__field_text(d, f))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image, "
+                             "such as \"28x28x1\" or \"784\"", f->name);
+        break;
+    case VAE__INT: case VAE__FLAG: {
+        int *value = vae__field_int(d, f);
+        if (!*value) *value = (int)f->standard;
+        if (*value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
+                             f->name, *value, (int)f->low, (int)f->high);
+        break;
+    }
+    case VAE__U64:
+        if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
+        break;
+    case VAE__REAL: {
+        double *value = vae__field_real(d, f);
+        if (!(vae__bits_d(*value) << 1)) *value = f->standard;
+        if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
+                             f->name, *value, f->low, f->high);
+        break;
+    }
+    case VAE__CHOICE:
+        if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
+                             f->name, *vae__field_int(d, f));
+        break;
+    default: return vae__settle_stages(d, report);
+    }
+    return VAE_OK;
+}
+
+/* ---- one setting as text ---- */
+
+/* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
+VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
+    if (bits) vae__put_bits(s, "", 'x', value);
+    else vae__put_real(s, *value);
+}
+
+/* The value of a setting that vae__settle has passed. bits: as files have it. */
+VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__field *f,
+                                 int bits) {
+    vae_desc d = *desc;
+    const char *text;
+    int i;
+    switch (f->kind) {
+    case VAE__TEXT:
+        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : f->text;
+        vae__putf(s, "%s", text ? text : "");
+        break;
+    case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
+    case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
+    case VAE__REAL: vae__put_setting_real(s, vae__field_real(&d, f), bits); break;
+    case VAE__CHOICE:
+        vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
+        break;
+    default:
+        for (i = 0; i < d.stage_count; i++) {
+            vae__putf(s, "%s%u:", i ? "," : "", d.stages[i].steps);
+            vae__put_setting_real(s, &d.stages[i].lr, bits);
+        }
+    }
+}
+
+/* A real at *at, which ends at a comma or the end: exactly 16 hexadecimal digits are the bits of a
+ * double, all else is a decimal. */
+VAE__PRIVATE int vae__read_real(const char **at, double *value) {
+    const size_t n = strcspn(*at, ",");
+    uint64_t u;
+    if (n == 16 && vae__read_number(*at, 16, 16, &u) == 16) *value = vae__double_of(u);
+    else if (!n || vae__read_decimal(*at, value) != n) return 0;
+    *at += n;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_int_field(const char *text, int *value) {
+    const int minus = *text == '-';
+    uint64_t u;
+    const size_t n = vae__read_number(text + minus, SIZE_MAX, 10, &u);
+    if (!n || text[(size_t)minus + n] || u > INT_MAX) return 0;
+    *value = minus ? -(int)u : (int)u;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
+    memset(d->stages, 0, sizeof d->stages);
+    for (d->stage_count = 0; *p; d->stage_count++) {
+        vae_lr_stage *stage = &d->stages[d->stage_count];
+        if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
+            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
+            !vae__read_real(&p, &stage->lr))
+            return 0;
+    }
+    return 1;
+}
+
+/* All of `text` as a value, whatever its range: 0 when it is none. */
+VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, const char *text) {
+    const char *p = text;
+    switch (f->kind) {
+    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
+        return *vae__field_int(d, f) >= 0;
+    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
+    case VAE__REAL: return vae__read_real(&p, vae__field_real(d, f)) && !*p;
+    case VAE__STAGES: return vae__read_stages(text, d);
+    default: return vae__read_int_field(text, vae__field_int(d, f));
+    }
+}
+
+/* Ends a text before `end` and the blanks in front of that. */
+VAE__PRIVATE void vae__end_text(const char *text, char *end) {
+    while (end > text && strchr(" \t\r", end[-1])) end--;
+    *end = 0;
+}
+
+/* Cuts the next "name = value" off a line, up to a semicolon or an end of line; blanks around both
+ * are left out. `value` is NULL where there is no '='. 0 at the end of the text. */
+VAE__PRIVATE int vae__next_setting(char **line, char **name, char **value) {
+    char *p = *line + strspn(*line, "; \t\r\n"), *end = p + strcspn(p, ";\n");
+    if (!*p) return 0;
+    *line = end + (*end != 0);
+    *end = 0;
+    *name = p;
+    *value = strchr(p, '=');
+    if (*value) {
+        vae__end_text(p, *value);
+        *value += 1 + strspn(*value + 1, " \t\r");
+        p = *value;
+    }
+    vae__end_text(p, end);
+    return 1;
+}
+
+/* ---- settings by name, for callers ---- */
+
+/* The fewest insertions, deletions and replacements that turn one word into another. */
+VAE__PRIVATE int vae__distance(const char *a, const char *b) {
+    int row[32], i, k;
+    const int n = (int)strlen(b);
+    for (k = 0; k <= n; k++) row[k] = k;
+    for (i = 1; *a; i++, a++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (k = 1; k <= n; k++) {
+            const int replaced = diagonal + (*a != b[k - 1]);
+            const int other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+            diagonal = row[k];
+            row[k] = replaced < other ? replaced : other;
+        }
+    }
+    return row[n];
+}
+
+VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *report) {
+    const char *nearest = NULL;
+    int best = 3, i; /* two slips of the keyboard */
+    for (i = 0; i < VAE__FIELD_COUNT && strlen(name) < 32; i++) {
+        const int distance = vae__distance(name, vae__fields[i].name);
+        if (distance < best && distance < (int)strlen(name))
+            best = distance, nearest = vae__fields[i].name;
+    }
+    return vae__fail(report, VAE_ERR_VALUE, nearest ? "there is no setting %q; did you mean %s?" :
+                     "there is no setting %q", name, nearest);
+}
+
+/* "latent: expected a whole number from 1 to 16777216, found 'many'" */
+VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
+                                         vae_report *report) {
+    char text[200];
+    const char *word;
+    vae__sink s;
+    int i;
+    memset(&s, 0, sizeof s);
+    memset(text, 0, sizeof text);
+    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
+    case VAE__INT:
+        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
+        break;
+    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(&s, i ? ", %s" : "one of %s", word);
+        break;
+    default:
+        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+    }
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+}
+
+/* One setting from text into a description; on failure it stays as it was. */
+VAE__PRIVATE vae_status vae__set_field(vae_desc *desc, const vae__field *f, const char *value,
+                                       vae_report *report) {
+    vae_desc read = *desc, settled;
+    if (!vae__read_field(&read, f, value)) return vae__not_a_value(f, value, report);
+    settled = read;
+    if (vae__settle(&settled, f, NULL)) return vae__not_a_value(f, value, report);
+    *desc = read;
+    return VAE_OK;
+}
+
+VAE__PRIVATE vae_status vae__do_desc_set(vae_desc *desc, const char *name, const char *value,
+                                         vae_report *report) {
+    const vae__field *f;
+    if (!desc || !name || !value)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and value must be given");
+    f = vae__find_field(name);
+    return f ? vae__set_field(desc, f, value, report) : vae__no_such_setting(name, report);
+}
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
+                                         size_t size, vae_report *report) {
+    const vae__field *f;
+    vae_desc settled;
+    vae__sink s;
+    if (!desc || !name || !text)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
+    f = vae__find_field(name);
+    if (!f) return vae__no_such_setting(name, report);
+    settled = *desc;
+    if (f->kind != VAE__TEXT) {
+        const vae_status bad = vae__settle(&settled, f, report);
+        if (bad) return bad;
+    }
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    vae__put_field(&s, desc, f, 0);
+    if (s.count >= size)
+        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                         s.count + 1, size);
+    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    vae__put_field(&s, desc, f, 0);
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
+VAE__PRIVATE vae_status vae__set_line(char *line, vae_desc *d, vae_report *report) {
+    uint64_t seen = 0;
+    char *name, *value;
+    while (vae__next_setting(&line, &name, &value)) {
+        const vae__field *f = vae__find_field(name);
+        const uint64_t mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
+        vae_status bad;
+        if (!value)
+            return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
+                             "settings, found %q", name);
+        if (!f) return vae__no_such_setting(name, report);
+        if (seen & mask)
+            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
+        seen |= mask;
+        bad = vae__set_field(d, f, value, report);
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* ---- all settings: defaults, ranges, and what does not go together ---- */
+
+/* Everything but texts first: memory that nobody initialised shows in its numbers, and its pointers
+ * must not be followed. One wrong setting is a mistake; of several the reason is another. */
+VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
+    const vae__field *wrong[2] = {NULL, NULL};
+    vae_status bad;
+    int i, count = 0;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (vae__fields[i].kind != VAE__TEXT && vae__settle(d, &vae__fields[i], NULL)) {
+            if (count < 2) wrong[count] = &vae__fields[i];
+            count++;
+        }
+    if (count > 1)
+        return vae__fail(report, VAE_ERR_VALUE, "%d settings are impossible, %s and %s among "
+                         "them: the description is not initialised: write vae_desc d = {0};", count,
+                         wrong[0]->name, wrong[1]->name);
+    if (count) return vae__settle(d, wrong[0], report);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        bad = vae__fields[i].kind == VAE__TEXT ? vae__settle(d, &vae__fields[i], report) : VAE_OK;
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* Settings that do not go together. `word` stands in the sentence where it has %s. */
+VAE__PRIVATE vae_status vae__check_rules(const vae_desc *d, vae_report *report) {
+    const char *objective = vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective);
+    const char *corrupt = vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt);
+    const struct {
+        int broken;
+        const char *sentence, *word;
+    } rules[] = {
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0),
+         "objective %s weighs draws of z: it goes together with none of no_noise, no_kl, no_recon, "
+         "free_bits", objective},
+        {d->no_recon && d->no_kl, "no_recon and no_kl together leave no objective", ""},
+        {d->free_bits > 0 && d->no_kl, "free_bits are of the KL, which no_kl leaves out", ""},
+        {d->cycle_steps && !d->warmup_steps,
+         "cycle_steps needs warmup_steps, the length of its rise", ""},
+        {d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1,
+         "corruption is above 1; of %s it is a probability", corrupt},
+        {d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps,
+         "a cosine schedule needs lr_steps, its length", ""},
+        {(d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0),
+         "a schedule of stages and stage_count > 0 go together", ""},
+    };
+    size_t i;
+    for (i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, rules[i].word);
+    return VAE_OK;
+}
+
+/* Threads and kernels, as this machine has them. */
+VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
+    const vae_status bad = vae__thread_count(&d->threads, report);
+    if (bad) return bad;
+    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
+        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
+                         d->parallel.parts, VAE_MAX_THREADS);
+    if (!vae_isa_available(d->isa))
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
+                         "build or this processor lacks it)",
+                         vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
+    d->isa = vae__kernels_of(d->isa)->isa;
+    return VAE_OK;
+}
+
+/* Fills in the defaults and checks what can be checked without the network. */
+VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    vae_status bad = vae__settle_all(d, report);
+    if (!bad) bad = vae__check_rules(d, report);
+    if (!bad) bad = vae__resolve_machine(d, report);
+    return bad;
+}
+
+/* ======================================================================================
+ * >>model    from description to memory: layout, initial weights
+ * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -6705,189 +7534,6 @@ VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
     if (env->held) m->busy = 0;
 #endif
     env->held = 0;
-}
-
-/* ---- settings: one table for defaults, ranges, files ---- */
-
-enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
-
-enum {
-    VAE__MAX_EPOCHS = 1000000000,
-    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
-};
-
-typedef struct vae__field {
-    const char *name;
-    int kind, choice;
-    size_t offset;
-    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
-} vae__field;
-
-#define VAE__AT(field) offsetof(vae_desc, field)
-static const vae__field vae__fields[] = {
-    {"input", VAE__TEXT, 0, VAE__AT(input), 0, 0, 0},
-    {"encoder", VAE__TEXT, 0, VAE__AT(encoder), 0, 0, 0},
-    {"decoder", VAE__TEXT, 0, VAE__AT(decoder), 0, 0, 0},
-    {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
-    {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
-    {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
-    {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
-    {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
-    {"code", VAE__CHOICE, VAE_CHOICE_ACT, VAE__AT(code), 0, 0, 0},
-    {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
-    {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
-    {"objective", VAE__CHOICE, VAE_CHOICE_OBJECTIVE, VAE__AT(objective), 0, 0, 0},
-    {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
-    {"no_kl", VAE__FLAG, 0, VAE__AT(no_kl), 0, 0, 1},
-    {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
-    {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
-    {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
-    {"warmup_steps", VAE__U64, 0, VAE__AT(warmup_steps), 0, 0, 0},
-    {"cycle_steps", VAE__U64, 0, VAE__AT(cycle_steps), 0, 0, 0},
-    {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
-    {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
-    {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
-    {"corrupt", VAE__CHOICE, VAE_CHOICE_CORRUPT, VAE__AT(corrupt), 0, 0, 0},
-    {"corruption", VAE__REAL, 0, VAE__AT(corruption), 0.3, 1e-9, 1e6},
-    {"binarize", VAE__CHOICE, VAE_CHOICE_BINARIZE, VAE__AT(binarize), 0, 0, 0},
-    {"optimizer", VAE__CHOICE, VAE_CHOICE_OPTIMIZER, VAE__AT(optimizer), 0, 0, 0},
-    {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
-    {"beta1", VAE__REAL, 0, VAE__AT(beta1), 0.9, 0, 0.9999999},
-    {"beta2", VAE__REAL, 0, VAE__AT(beta2), 0.999, 0, 0.9999999},
-    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 1e-37, 1},
-    {"momentum", VAE__REAL, 0, VAE__AT(momentum), 0, 0, 0.9999999},
-    {"weight_decay", VAE__REAL, 0, VAE__AT(weight_decay), 0, 0, 1e6},
-    {"clip", VAE__REAL, 0, VAE__AT(clip), 0, 0, 1e30},
-    {"ema", VAE__REAL, 0, VAE__AT(ema), 0, 0, 0.9999999},
-    {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
-    {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
-    {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau_epochs", VAE__INT, 0, VAE__AT(plateau_epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
-    {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
-    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, VAE__MAX_EPOCHS},
-    {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
-};
-enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
-
-/* Files keep the names that these settings had first, so that every build reads them. */
-static const char *const vae__stored_names[][2] = {
-    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
-
-VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
-    size_t i;
-    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
-        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
-    return f->name;
-}
-
-/* The setting of that name, or of that name in files; NULL: there is none. */
-VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
-    int i;
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
-        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
-            return &vae__fields[i];
-    return NULL;
-}
-
-typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
-typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
-VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
-    return (int *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
-    return (uint64_t *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
-    return (double *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
-    return (const char **)(void *)((char *)d + f->offset);
-}
-
-/* Fills in the defaults and checks what can be checked without the network. */
-VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
-    vae_status bad;
-    int i;
-    if (!d->encoder) d->encoder = "dense 400 relu";
-    if (!d->decoder) d->decoder = "dense 400 relu";
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        switch (f->kind) {
-        case VAE__TEXT:
-            if (!*vae__field_text(d, f))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image,"
-                                 " such as \"28x28x1\" or \"784\"", f->name);
-            break;
-        case VAE__INT: case VAE__FLAG: {
-            int *value = vae__field_int(d, f);
-            if (!*value) *value = (int)f->standard;
-            if (*value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
-                                 f->name, *value, (int)f->low, (int)f->high);
-            break;
-        }
-        case VAE__U64:
-            if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
-            break;
-        case VAE__REAL: {
-            double *value = vae__field_real(d, f);
-            if (!(vae__bits_d(*value) << 1)) *value = f->standard;
-            if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
-                                 f->name, *value, f->low, f->high);
-            break;
-        }
-        case VAE__CHOICE:
-            if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
-                                 f->name, *vae__field_int(d, f));
-            break;
-        default: break;
-        }
-    }
-    if (d->objective != VAE_OBJECTIVE_ELBO &&
-        (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "objective %s weighs draws of z: it goes together "
-                         "with none of no_noise, no_kl, no_recon, free_bits",
-                         vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective));
-    if (d->no_recon && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
-    if (d->free_bits > 0 && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
-    if (d->cycle_steps && !d->warmup_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "cycle_steps needs warmup_steps, the length "
-                         "of its rise");
-    if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
-        return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
-                         d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
-    if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "a cosine schedule needs lr_steps, its length");
-    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
-        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
-                         d->stage_count, VAE_MAX_STAGES);
-    if ((d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "a schedule of stages and stage_count > 0 go "
-                         "together");
-    for (i = 0; i < d->stage_count; i++)
-        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
-            d->stages[i].lr > 1e30)
-            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
-                             "1e30", i);
-    if (!d->threads) d->threads = 1;
-    bad = vae__thread_count(&d->threads, report);
-    if (bad) return bad;
-    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
-        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
-                         d->parallel.parts, VAE_MAX_THREADS);
-    if (!vae_isa_available(d->isa)) {
-        const char *name = vae_choice_name(VAE_CHOICE_ISA, (int)d->isa);
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)", name ? name : "asked for");
-    }
-    d->isa = vae__kernels_of(d->isa)->isa;
-    return VAE_OK;
 }
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
@@ -7285,11 +7931,11 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__plan_parts(m);
 
     vae__lay_parameters(m, arena, borrowed);
-    place = vae__mark(arena);
+    place = arena->used;
     vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
     vae__lay_small(m, arena, exact);
-    m->activations = vae__mark(arena) - place;
+    m->activations = arena->used - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
@@ -7493,6 +8139,28 @@ VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *
 VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
                              vae_report *report) {
     VAE__GUARDED(vae__do_share(owner, options, model, report));
+}
+
+VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
+                                            vae_report *report) {
+    const size_t size = settings ? strlen(settings) + 1 : 0;
+    vae_desc d;
+    vae_status bad;
+    char *line;
+    memset(&d, 0, sizeof d);
+    if (!settings || !model)
+        return vae__fail(report, VAE_ERR_NULL, "settings and model must be given");
+    line = (char *)vae__alloc(&d.allocator, size);
+    if (!line)
+        return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
+    memcpy(line, settings, size);
+    bad = vae__set_line(line, &d, report);
+    if (!bad) bad = vae__create(&d, NULL, 0, model, report);
+    vae__release(&d.allocator, line, size);
+    return bad;
+}
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report) {
+    VAE__GUARDED(vae__do_create_text(settings, model, report));
 }
 
 VAE_API void vae_destroy(vae *model) {
@@ -9486,13 +10154,13 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
- * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
+ * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
 
-/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
- * elsewhere through stdio. */
+/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
+ * feature macro; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -9533,34 +10201,21 @@ typedef int vae__file;
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
 #else
-#ifdef _WIN32
-#include <io.h>
-#include <process.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
-__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-__declspec(dllimport) int __stdcall CloseHandle(void *);
-struct _SECURITY_ATTRIBUTES;
-__declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, unsigned long,
-                                                  struct _SECURITY_ATTRIBUTES *, unsigned long,
-                                                  unsigned long, void *);
-#ifdef __cplusplus
-}
-#endif
-#endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
 #ifdef _WIN32
+#include <io.h>
 #define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) (MoveFileExA(from, to, 1 | 8) ? 0 : (errno = EACCES, -1))
+#define VAE__RENAME(from, to) \
+    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
+         ? 0 : (errno = EACCES, -1))
 #else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
 #endif
 #endif
 
-#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
+#define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
 VAE__PRIVATE const char *vae__errno_text(int code) {
@@ -9641,28 +10296,12 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
 
 #endif /* VAE_NO_STDIO */
 
-/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
-VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
-    uint64_t u = 0;
-    size_t n;
-    for (n = 0; n < most; n++) {
-        const unsigned c = (unsigned char)p[n], low = c | 0x20;
-        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
-                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
-        if (digit >= base) break;
-        if (u > (UINT64_MAX - digit) / base) return 0;
-        u = u * base + digit;
-    }
-    *out = u;
-    return n;
-}
-
 /* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
-    const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
+    const char *of;             /* follows offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
     const unsigned char *bytes; /* the block of memory */
 #ifndef VAE_NO_STDIO
@@ -9883,9 +10522,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         claim->lock = file;
     }
 #elif defined(_WIN32)
-    { /* shared with nobody (0), created anew (2), deleted with its last handle (0x04000000) */
-        void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
-        if (handle == (void *)(intptr_t)-1)
+    {
+        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
+        if (handle == INVALID_HANDLE_VALUE)
             return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
                                 "another process is writing it");
         claim->lock = (intptr_t)handle;
@@ -9907,7 +10547,7 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
         close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
     }
 #elif defined(_WIN32)
-    (void)CloseHandle((void *)claim->lock);
+    (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
 }
@@ -10115,7 +10755,7 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Is there another member before `close`? Takes the comma before it, or `close`. */
+/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
@@ -10332,7 +10972,7 @@ VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
     return 0;
 }
 
-/* Do shape, dtype and data_offsets agree? */
+/* Checks that shape, dtype and data_offsets agree. */
 VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item) {
     const vae__st_tensor *t = &item->tensor;
     const vae__source *from = &st->from;
@@ -10556,75 +11196,17 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
+ * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
-VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
-    uint64_t u;
-    memcpy(&u, from, 8);
-    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
-}
-
-VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
-    uint64_t u = 0;
-    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
-                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
-    if (!n || (form == 'x' && n != 16)) return 0;
-    *at += n;
-    memcpy(to, &u, 8);
-    return 1;
-}
-
-VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
-    vae_desc d = *desc;
-    int i, j;
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
-        switch (f->kind) {
-        case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
-        case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
-        case VAE__U64: vae__put_bits(s, "", 'u', vae__field_u64(&d, f)); break;
-        case VAE__REAL: vae__put_bits(s, "", 'x', vae__field_real(&d, f)); break;
-        case VAE__CHOICE:
-            vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
-            break;
-        default:
-            for (j = 0; j < d.stage_count; j++) {
-                vae__put_bits(s, j ? "," : "", 'u', &d.stages[j].steps);
-                vae__put_bits(s, ":", 'x', &d.stages[j].lr);
-            }
-        }
-    }
-}
-
-/* One value, all of `text`. */
-VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
-    const char *p = text;
-    uint64_t u;
-    switch (f->kind) {
-    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
-    case VAE__CHOICE:
-        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
-        return *vae__field_int(d, f) >= 0;
-    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
-    case VAE__REAL: return vae__read_bits(&p, 'x', vae__field_real(d, f)) && !*p;
-    case VAE__STAGES:
-        for (; *p; d->stage_count++) {
-            vae_lr_stage *stage = &d->stages[d->stage_count];
-            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
-                !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
-                !vae__read_bits(&p, 'x', &stage->lr))
-                return 0;
-        }
-        return 1;
-    default:
-        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
-        *vae__field_int(d, f) = (int)u;
-        return 1;
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *d) {
+    int i;
+    for (i = 0; i < VAE__STORED_COUNT; i++) {
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(&vae__fields[i]));
+        vae__put_field(s, d, &vae__fields[i], 1);
     }
 }
 
@@ -10637,26 +11219,32 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
-        uint64_t bit;
+        uint64_t mask;
+        vae_desc settled;
+        vae_report why;
+        vae_status bad;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
         f = vae__find_field(key);
-        if (!f)
+        if (!f || f >= vae__fields + VAE__STORED_COUNT)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        bit = (uint64_t)1 << (f - vae__fields);
-        if (!value || seen & bit || !vae__read_field(d, f, value))
+        mask = (uint64_t)1 << (f - vae__fields);
+        if (!value || seen & mask || !vae__read_field(d, f, value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= bit;
+        seen |= mask;
+        settled = *d;
+        bad = vae__settle(&settled, f, &why);
+        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
     }
     return VAE_OK;
 }
 
-/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
- * the average ---- */
+/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
+ * average ---- */
 
 /* One metadata entry of numbers between blanks: their forms, and their places in a model. */
 typedef struct vae__fact {
@@ -11088,7 +11676,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     vae__loader l;
     size_t total = 0;
     vae_status bad;
-    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
@@ -11109,15 +11697,9 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_load_size(const void *bytes, size_t size,
-                                          const vae_load_options *options, size_t *need,
-                                          vae_report *report) {
-    if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
-    return vae__load(bytes, size, "model", options, need, NULL, report);
-}
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
                                  size_t *need, vae_report *report) {
-    VAE__GUARDED(vae__do_load_size(bytes, size, options, need, report));
+    VAE__GUARDED(vae__load(bytes, size, "model", options, need, NULL, report));
 }
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
@@ -11192,14 +11774,14 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
- * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
- * and length of each member. */
+ * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
+ * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -11478,11 +12060,9 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
 }
 
 VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
+    int i;
     if (g->fixed) return;
-    memset(g->lens, 8, 144);
-    memset(g->lens + 144, 9, 112);
-    memset(g->lens + 256, 7, 24);
-    memset(g->lens + 280, 8, 8);
+    for (i = 0; i < 288; i++) g->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
     (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, 288);
     memset(g->lens, 5, 32);
     (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens, 32);
@@ -11721,7 +12301,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
                         want - have);
 }
 
-/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+/* Reads the rest of a part of `want` bytes that begins at `place`; `have` bytes are there. */
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
@@ -11731,7 +12311,7 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
 
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 
-/* The header, of which `have` bytes are there: its length and that of the data. */
+/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
 VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
                                       size_t have, vae_data *d, size_t *length, size_t *total) {
     const char *problem;
@@ -11758,8 +12338,8 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
                         need == 4 ? 2 : 4, in->of, head, need, problem);
 }
 
-/* The data after the header. `size` is that of the file, packed or not. Nothing is allocated for
- * what the file cannot hold. */
+/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
+ * for what the file cannot hold. */
 VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
                                       vae_data *d) {
     const int packed = *in->of != 0;
@@ -11861,16 +12441,16 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* x / (2^b - 1) in binary is x, written in b digits, again and again: for 64 of them x is
- * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
- * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
- * neither flags nor the rounding mode can touch it. */
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, the first of them adding 1 to the exponent; half or more behind them rounds up */
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -11882,8 +12462,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
- * reason: -Ofast programs start with subnormal results flushed to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -11901,7 +12481,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;

@@ -274,7 +274,7 @@ static void spoil_text(char *text) {
 /* One field made strange: most of these must be refused. */
 static void spoil(setup *s) {
     static const int ints[] = {-1, 2, 77777, 16777217, 2147483647, -2147483647 - 1, 257, 65537};
-    const vae__field *f = &vae__fields[below(VAE__FIELD_COUNT)];
+    const vae__field *f = &vae__fields[below(VAE__STORED_COUNT)];
     const int odd = chance(30) ? (int)(uint32_t)rng() : ints[below(8)];
     switch (f->kind) {
     case VAE__TEXT:
@@ -314,7 +314,7 @@ static void choose(uint64_t seed, setup *s) {
     memset(s, 0, sizeof *s);
     large = chance(12);
     choose_shape(s, &image);
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
+    for (i = 0; i < VAE__STORED_COUNT; i++)
         if (vae__fields[i].kind != VAE__TEXT && chance(22)) choose_field(&s->d, &vae__fields[i]);
     reconcile(&s->d);
     s->d.latent = size_up_to(12);
@@ -393,7 +393,7 @@ static void print_field(const vae_desc *desc, const vae__field *f) {
 static void print_setup(const setup *s) {
     int i;
     printf("    vae_desc d = {0};\n");
-    for (i = 0; i < VAE__FIELD_COUNT; i++) print_field(&s->d, &vae__fields[i]);
+    for (i = 0; i < VAE__STORED_COUNT; i++) print_field(&s->d, &vae__fields[i]);
     printf("    /* %d images of type 0x%02x, %d test images, %d rows; ", s->images, s->type,
            s->tests, s->rows);
     if (s->steps) printf("%d calls of vae_train_step; ", s->steps);
@@ -1131,8 +1131,8 @@ static int smaller(setup *s, int k) {
     if (k < 3 * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
     k -= 3 * PER_TEXT;
     i = k / PER_NUMBER;
-    if (i < VAE__FIELD_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
-    i -= VAE__FIELD_COUNT;
+    if (i < VAE__STORED_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
+    i -= VAE__STORED_COUNT;
     if (i < (int)(sizeof least / sizeof *least))
         return smaller_int(numbers[i], least[i], k % PER_NUMBER) ? 1 : 2;
     if (i > (int)(sizeof least / sizeof *least)) return 0;

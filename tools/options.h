@@ -151,7 +151,7 @@ static const flag flags[] = {
      "(16), x (16), y (16), hue (12), each counted from 0"},
     {TRAIN | SETTING, "--input", TEXT, "HxWxC", AT(desc.input), 0, 0, NULL,
      "shape of an image, or one number (default: as the data say)"},
-    {TRAIN | SETTING, "--binarize", CHOICE, VAE_BINARIZE_LIST(WORD), AT(desc.binarize), 0, 0,
+    {TRAIN | SETTING, "--binarize", CHOICE, "none|dynamic|", AT(desc.binarize), 0, 0,
      "none", "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
@@ -171,15 +171,16 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
      "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
      "is the deviation"},
-    {TRAIN | SETTING, "--code", CHOICE, VAE_ACT_LIST(WORD), AT(desc.code), 0, 0, "identity",
+    {TRAIN | SETTING, "--code", CHOICE,
+     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(desc.code), 0, 0, "identity",
      "activation of mu itself"},
-    {TRAIN | SETTING, "--init", CHOICE, VAE_INIT_LIST(WORD), AT(desc.init), 0, 0, "auto",
+    {TRAIN | SETTING, "--init", CHOICE, "auto|glorot|he|pytorch|zero|", AT(desc.init), 0, 0, "auto",
      "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
-    {TRAIN | SETTING, "--visible-bias", CHOICE, VAE_BIAS_LIST(WORD), AT(desc.visible_bias), 0, 0,
+    {TRAIN | SETTING, "--visible-bias", CHOICE, "zero|mean|", AT(desc.visible_bias), 0, 0,
      "zero", "the decoder's last bias at the start; mean: what gives the mean training image"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
-    {TRAIN | SETTING, "--objective", CHOICE, VAE_OBJECTIVE_LIST(WORD) "ae|recon|kl|",
+    {TRAIN | SETTING, "--objective", CHOICE, "elbo|iwae|dreg|ae|recon|kl|",
      AT(objective), 0, 0, "elbo",
      "iwae: the bound of --k importance weights; dreg: the same with doubly reparameterised "
      "gradients; ae: an autoencoder, no noise and no KL; recon: noise, but no KL; kl: only the KL"},
@@ -206,10 +207,10 @@ static const flag flags[] = {
      "given"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
-    {TRAIN | SETTING, "--optimizer", CHOICE, VAE_OPTIMIZER_LIST(WORD), AT(desc.optimizer), 0, 0,
+    {TRAIN | SETTING, "--optimizer", CHOICE, "adam|adamw|sgd|adam_iwae|", AT(desc.optimizer), 0, 0,
      "adam", "how gradients become steps"},
     {TRAIN | SETTING, "--lr", REAL, "RATE", AT(desc.lr), 1e-30, 1e9, "1e-3", "learning rate"},
-    {TRAIN | SETTING, "--schedule", CHOICE, VAE_SCHEDULE_LIST(WORD) "iwae|", AT(desc.schedule), 0,
+    {TRAIN | SETTING, "--schedule", CHOICE, "constant|cosine|stages|plateau|iwae|", AT(desc.schedule), 0,
      0, "constant",
      "of the learning rate; cosine falls to 0 at the end of the run; plateau: cut when the test "
      "loss falls no more; iwae: the stages of Burda et al. 2016, 3280 epochs in all"},
@@ -243,7 +244,7 @@ static const flag flags[] = {
     {TRAIN | SETTING, "--patience", INTEGER, "EPOCHS", AT(desc.patience), 0, 1e6, "0",
      "end after so many without a lower test loss; 0: go on"},
     {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
-    {TRAIN, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
+    {TRAIN, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
@@ -323,7 +324,7 @@ static const flag flags[] = {
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "the figures as one JSON object; -: stdout. elbo and bound are negative; seconds is the whole "
      "run, images_per_second the steps of training (or evaluation) alone"},
-    {USES, "--isa", CHOICE, VAE_ISA_LIST(WORD), AT(desc.isa), 0, 0, "auto",
+    {USES, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
      "instruction set; the results are the same, bit by bit"},
     {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
      "threads that compute (default: one for each processor, 16 at most); the results are the same"},
