@@ -200,7 +200,8 @@
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
  *     PRIOR_Z, DRAW_X 0            number of the draw       0
- *     EVAL           0             image in the data set    draw: 0 of vae_score, 0 .. k-1
+ *     EVAL           0             image in the data set    draw: 0 of vae_score and
+ *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
@@ -237,8 +238,8 @@
  * every activation, then rows of each weight gradient are made and used up by the optimiser while
  * they are in the cache. Large networks alternate: after 2^19 activations on the way back their
  * weights follow at once. Different models may be used from different threads at once, and may
- * share a pool. There is no global state but the detected processor. No call prints, exits or
- * aborts. Stack: at most 64 KB in any call.
+ * share a pool, and their weights (vae_share). There is no global state but the detected processor.
+ * No call prints, exits or aborts. Stack: at most 64 KB in any call.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
  * The kernels are compiled once per instruction set by way of target pragmas, so no -march is
