@@ -20,11 +20,11 @@ static int share_case(int n, vae_desc *d) {
     case 3:
         d->encoder = "flatten, label 3, dense 7 silu", d->decoder = "label 3, dense 9 gelu";
         return 1;
-    case 4: d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED, d->samples = 3; return 1;
+    case 4: d->likelihood = "gaussian_learned", d->samples = 3; return 1;
     case 5:
         d->binarize = VAE_BINARIZE_DYNAMIC, d->encoder = "maxpool 2, noise 0.1, dense 8 elu";
         return 1;
-    case 6: d->likelihood = VAE_LIKELIHOOD_CATEGORICAL, d->categories = 4, d->no_noise = 1; return 1;
+    case 6: d->likelihood = "categorical 4", d->no_noise = 1; return 1;
     default: return 0;
     }
 }
