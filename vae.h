@@ -19,14 +19,16 @@
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>codes     posteriors and priors
- *   >>rng       random numbers by address        >>likelihoods   p(x|z)
- *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
- *               (functions of one argument       >>model     memory, initial weights
- *               follow it)                       >>step      a batch's way, gradients
- *                                                >>optim     learning rate, update
- *                                                >>train     steps and epochs
+ *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
+ *               (functions of one argument       >>settings  of a description: ranges, text
+ *               follow it)                       >>model     memory, initial weights
+ *                                                >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -5770,12 +5772,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
 }
 
 /* ======================================================================================
- * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
+ * >>layers   what a layer is, and the functions of each
+ * uses: >>rng >>arena                tests: tests/test_layers.c
  *
- * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
- * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
- * functions, nothing else.
+ * A layer is one row of vae__layers (>>program): adding one touches that row and its functions,
+ * nothing else. An op is a layer at work, with its arguments and its places in the arena.
  * ==================================================================================== */
 
 typedef struct vae__shape {
@@ -6740,6 +6741,15 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
+/* ======================================================================================
+ * >>program  the table of layers, strings to ops, walking them
+ * uses: >>layers                     tests: tests/test_layers.c
+ *
+ * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
+ * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
+ * reverse. What is special about a layer stands in its row: nothing else names one.
+ * ==================================================================================== */
+
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
@@ -7028,7 +7038,7 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7274,8 +7284,9 @@ typedef struct vae__terms {
     int value;               /* of the likelihood nothing but the value is wanted */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
-    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
-    double each;             /* and an image's penalties */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -7445,7 +7456,7 @@ static const vae__layer vae__code_layer = {
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
- * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * A likelihood is one row and its functions: adding one touches nothing else.
  * ==================================================================================== */
@@ -8375,7 +8386,8 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -9171,8 +9183,161 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 }
 
 /* ======================================================================================
+ * >>numbers  images of any type, as floats
+ * uses: >>arena                      tests: tests/test_data.c
+ * ==================================================================================== */
+
+VAE__PRIVATE size_t vae__type_width(int type) {
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
+}
+
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report) {
+    vae_data d;
+    const char *problem = NULL;
+    if (!dims || !bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
+                         !dims ? "dims" : !bytes ? "bytes" : "data");
+    memset(&d, 0, sizeof d);
+    d.type = type, d.rank = rank, d.bytes = bytes;
+    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
+    if (!vae__data_shape(&d, &problem))
+        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
+    *data = d;
+    return VAE_OK;
+}
+
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
+VAE__PRIVATE float vae__unit(uint64_t w) {
+    uint32_t exponent = 126, shift;
+    if (!w) return 0.0f;
+    for (shift = 32; shift; shift >>= 1)
+        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
+}
+
+#define VAE__U8(n) (float)((n) / 255.0)
+#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
+#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
+#define VAE__U8_64(n) \
+    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
+static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
+                                        VAE__U8_64(192)};
+
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
+VAE__PRIVATE float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
+    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
+    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
+    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
+    if (e > 127) return vae__float_of(sign | 0x7F800000u);
+    if (e < -150) return vae__float_of(sign);
+    m |= (uint64_t)1 << 52;
+    drop = e >= -126 ? 29 : -97 - e;
+    half = (uint64_t)1 << (drop - 1);
+    rest = m & (2 * half - 1);
+    keep = (uint32_t)(m >> drop);
+    keep += rest > half || (rest == half && (keep & 1));
+    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
+    return vae__float_of(sign | keep);
+}
+
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
+VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
+VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
+                                          float *out) {
+    const unsigned char *p;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
+    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
+    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
+        if (n) memcpy(out, p, 4 * n);
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
+        for (i = 0; i < n; i++) {
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
+        }
+    }
+    return VAE_OK;
+}
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    VAE__GUARDED(vae__do_data_read(data, first, count, out));
+}
+
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
+}
+
+VAE_API void vae_data_free(vae_data *data) {
+    if (!data) return;
+    vae__release(&data->allocator, data->block, data->block_size);
+    memset(data, 0, sizeof *data);
+}
+
+/* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>model >>likelihoods >>codes >>layers >>threads   tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9369,7 +9534,7 @@ struct vae__pass {
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
-    double beta, counted;   /* counted: KL that free bits leave */
+    double beta;            /* what the KL counts now */
     void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
     size_t grain;           /* rows of a part are a multiple of this many */
     /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
@@ -9386,7 +9551,7 @@ struct vae__pass {
     size_t from, to;
     /* the stage: ops forward, half steps back (see vae__ops_bwd) */
     size_t fwd_from, fwd_to, bwd_from, bwd_to;
-    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    size_t chunk;           /* images that go from the code to the end at a time */
     int parts, fresh;       /* fresh: the first stage, which reads the pixels */
     size_t meet;            /* between two stages: the op whose rows meet, and when */
     int when;
@@ -9649,9 +9814,11 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
     const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
     const size_t draws = p->train ? (size_t)m->desc.samples : 1;
-    /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
-    p->chunk = vae__max(p->chunk / draws, 1);
+    p->chunk = p->rows;
+    /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
+     * once they are decoded. It holds whole images: their draws are weighed together. */
+    if (back || (!p->train && p->from > m->at_code))
+        p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
     p->fwd_from = p->fwd_to;
@@ -9967,7 +10134,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
 
 /* ======================================================================================
  * >>optim    learning rate, the step's rule
- * uses: >>step                       tests: tests/test_optim.c
+ * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
@@ -10065,7 +10232,7 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>step >>optim >>rng >>data  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10555,7 +10722,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>step >>train >>likelihoods >>codes   tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
@@ -13087,36 +13254,6 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-VAE__PRIVATE size_t vae__type_width(int type) {
-    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
-    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
-}
-
-VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
-    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
-    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
-}
-
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
-    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
-    int i;
-    *problem = vae__kind_problem((int)d->type, d->rank);
-    if (*problem) return 0;
-    *problem = "a size of zero";
-    for (i = 0; i < d->rank; i++)
-        if (!d->dims[i]) return 0;
-    *problem = "sizes whose product overflows";
-    for (i = 1; i < d->rank; i++)
-        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
-    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
-    *problem = "more images than 32 bits can number";
-    if ((uint64_t)d->dims[0] >> 32) return 0;
-    d->count = d->dims[0];
-    d->item = item / width;
-    return bytes;
-}
-
 /* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
@@ -13258,124 +13395,6 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     if (!bad && used) *used = (size_t)(g->base + g->b.at);
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
-}
-
-VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
-                                 vae_data *data, vae_report *report) {
-    vae_data d;
-    const char *problem = NULL;
-    if (!dims || !bytes || !data)
-        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
-                         !dims ? "dims" : !bytes ? "bytes" : "data");
-    memset(&d, 0, sizeof d);
-    d.type = type, d.rank = rank, d.bytes = bytes;
-    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
-    if (!vae__data_shape(&d, &problem))
-        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
-    *data = d;
-    return VAE_OK;
-}
-
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
-VAE__PRIVATE float vae__unit(uint64_t w) {
-    uint32_t exponent = 126, shift;
-    if (!w) return 0.0f;
-    for (shift = 32; shift; shift >>= 1)
-        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
-    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
-}
-
-#define VAE__U8(n) (float)((n) / 255.0)
-#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
-#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
-#define VAE__U8_64(n) \
-    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
-static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
-                                        VAE__U8_64(192)};
-
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
-VAE__PRIVATE float vae__narrow(uint64_t u) {
-    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
-    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
-    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
-    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
-    if (e > 127) return vae__float_of(sign | 0x7F800000u);
-    if (e < -150) return vae__float_of(sign);
-    m |= (uint64_t)1 << 52;
-    drop = e >= -126 ? 29 : -97 - e;
-    half = (uint64_t)1 << (drop - 1);
-    rest = m & (2 * half - 1);
-    keep = (uint32_t)(m >> drop);
-    keep += rest > half || (rest == half && (keep & 1));
-    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
-    return vae__float_of(sign | keep);
-}
-
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
-VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
-    const size_t width = vae__type_width((int)data->type);
-    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
-    uint64_t u;
-    uint32_t word;
-    uint16_t half;
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return *p ^ 0x80u;
-    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
-    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
-    default: memcpy(&u, p, 8); return u;
-    }
-}
-
-VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
-                                          float *out) {
-    const unsigned char *p;
-    size_t n, i, width;
-    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
-    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
-    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    width = vae__type_width((int)data->type);
-    if (!width) return VAE_ERR_VALUE;
-    first *= data->item, n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * width;
-    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
-    if (data->type == VAE_F32) {
-        if (n) memcpy(out, p, 4 * n);
-    } else if (width == 1) {
-        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
-    } else {
-        for (i = 0; i < n; i++) {
-            const uint64_t u = vae__data_bits(data, first + i);
-            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
-        }
-    }
-    return VAE_OK;
-}
-VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
-    VAE__GUARDED(vae__do_data_read(data, first, count, out));
-}
-
-VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    int64_t u;
-    if (!data || !data->bytes || index >= data->count || element >= data->item ||
-        data->type > VAE_I32 || !vae__type_width((int)data->type))
-        return 0;
-    u = (int64_t)vae__data_bits(data, index * data->item + element);
-    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
-    return (int32_t)u;
-}
-
-VAE_API void vae_data_free(vae_data *data) {
-    if (!data) return;
-    vae__release(&data->allocator, data->block, data->block_size);
-    memset(data, 0, sizeof *data);
 }
 
 #ifndef VAE_NO_STDIO

@@ -30,8 +30,8 @@ check "every macro of >>config has a file in tests/compile" "$(
         grep -q -w -e "$macro" tests/compile/*.c || echo "$macro"
     done)"
 check "every room has its banner" "$(
-    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers codes \
-        likelihoods settings model step optim train eval files safetensors io data; do
+    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers program codes \
+        likelihoods settings model numbers step optim train eval files safetensors io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"
 # the symbols of an object file say the same; here also what a compiler might expand inline
