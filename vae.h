@@ -1478,13 +1478,15 @@ VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+    if (!s->block) return 1;
     if (s->count > s->room || count > s->room - s->count) return 0;
     memcpy(s->block + s->count, bytes, count);
     return 1;
 }
 
-VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
-    (void)s; (void)bytes; (void)count;
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room)
+        memcpy(s->block + s->count, bytes, count < s->room - s->count ? count : s->room - s->count);
     return 1;
 }
 
@@ -1492,7 +1494,15 @@ VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count)
 VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     vae__sink s;
     memset(&s, 0, sizeof s);
-    s.put = block ? vae__put_block : vae__put_nowhere, s.block = (char *)block, s.room = room;
+    s.put = vae__put_block, s.block = (char *)block, s.room = room;
+    return s;
+}
+
+/* Into a text of `size` bytes: what does not fit is cut off, and the text always ends. */
+VAE__PRIVATE vae__sink vae__sink_text(char *text, size_t size) {
+    vae__sink s = vae__sink_of(text, size - 1);
+    s.put = vae__put_cut;
+    memset(text, 0, size);
     return s;
 }
 
@@ -1821,14 +1831,6 @@ VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_start(args, format);
     vae__putv(s, format, args);
     va_end(args);
-}
-
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room) {
-        size_t fit = s->room - s->count;
-        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
-    }
-    return 1;
 }
 
 /* For reports: makes any text printable, and cuts it between two characters. */
@@ -7230,13 +7232,11 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
-    vae__sink s;
+    vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
     vae_status bad;
     size_t n, i = 0;
     memset(&p, 0, sizeof p);
-    memset(&s, 0, sizeof s);
     memset(op, 0, sizeof *op);
-    memset(spelled, 0, VAE__KIND_TEXT);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
@@ -7246,7 +7246,6 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end");
-    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
     vae__putf(&s, "%s", (*row)->name);
     vae__spell_args(&s, (*row)->args, op);
     return VAE_OK;
@@ -7973,8 +7972,7 @@ VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) 
     for (a = row->args; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
-    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    t = vae__sink_text(text, sizeof text);
     vae__putf(&t, "%s", row->name);
     vae__spell_args(&t, args, &op);
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
@@ -8035,9 +8033,7 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     if (!*text) *text = vae__kind_at(kinds, 0)->name;
     while (vae__is_word((*text)[n])) n++;
     do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
-    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
-    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
-    none = s, none.put = vae__put_nowhere;
+    s = vae__sink_text(room, VAE__KIND_TEXT), none = vae__sink_of(NULL, 0);
     vae__putf(&s, "%s", *text);
     for (i = 0; i < VAE__OLD_COUNT; i++)
         if (old[i] && vae__old_settings[i].table == f->choice &&
@@ -8150,11 +8146,8 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
     char text[200];
     const char *word;
-    vae__sink s;
+    vae__sink s = vae__sink_text(text, sizeof text);
     int i;
-    memset(&s, 0, sizeof s);
-    memset(text, 0, sizeof text);
-    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
     switch (f->kind) {
     case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
     case VAE__INT:
@@ -8211,13 +8204,12 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
+    s = vae__sink_of(NULL, 0);
     vae__put_field(&s, desc, f, 0);
     if (s.count >= size)
         return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
                          s.count + 1, size);
-    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    s = vae__sink_of(text, size);
     vae__put_field(&s, desc, f, 0);
     vae__put(&s, "", 1);
     return VAE_OK;
@@ -8227,10 +8219,11 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
- * it does into `room`. */
-VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                      vae_report *report) {
+/* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
+ * the description then points to, as it does into `room`. A setting that the line does not have
+ * keeps its value. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], int known,
+                                      vae_desc *d, vae_report *report) {
     vae__line l;
     char *name, *value;
     const char *unread;
@@ -8238,8 +8231,11 @@ VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae
     l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        const int taken = vae__take(&l, name, value, known);
         vae_desc settled = *d;
+        if (taken == VAE__UNKNOWN && known < VAE__FIELD_COUNT)
+            return vae__fail(report, VAE_ERR_MISMATCH, "the setting %q, which version "
+                             VAE_VERSION_TEXT " does not know", name);
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
@@ -8504,8 +8500,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
     vae__sink s;
     int i;
     memset(slot, 0, sizeof *slot);
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_cut, s.block = slot->name, s.room = sizeof slot->name - 1;
+    s = vae__sink_text(slot->name, sizeof slot->name);
     if (!op) vae__putf(&s, "%s.%s", net, t->name);
     else if (head) vae__putf(&s, "%s.head.%s", net, t->name);
     else vae__putf(&s, "%s.%z.%s", net, item, t->name);
@@ -8671,8 +8666,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
-    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    w.spell.block = net->text, w.spell.room = net->text_size;
+    w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
         vae__op *op = &w.op;
@@ -8762,9 +8756,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
 /* A shape in one spelling. */
 enum { VAE__SHAPE_TEXT = 32 };
 VAE__PRIVATE void vae__spell_shape(const vae__shape *shape, char *text) {
-    vae__sink s;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
+    vae__sink s = vae__sink_of(text, VAE__SHAPE_TEXT);
     if (shape->h * shape->w > 1) vae__putf(&s, "%zx%zx%z", shape->h, shape->w, shape->c);
     else vae__putf(&s, "%z", shape->c);
     vae__put(&s, "", 1);
@@ -9116,7 +9108,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
     memcpy(line, settings, count);
-    bad = vae__set_line(line, line + count, &d, report);
+    bad = vae__set_line(line, line + count, VAE__FIELD_COUNT, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -12205,45 +12197,6 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     }
 }
 
-/* The line back into a description; cuts `line` into its pieces, which the description then points
- * to, as it does into `room`. A setting that is not there has its default: it is newer than the
- * file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                       const char *name, vae_report *report) {
-    vae__line l;
-    const char *unread;
-    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
-    l.d = d;
-    while (*line) {
-        char *key = line, *value, *end = strstr(line, "; ");
-        const vae__field *f;
-        vae_desc settled;
-        vae_report why;
-        vae_status bad;
-        int taken;
-        line = end ? end + 2 : line + strlen(line);
-        if (end) *end = 0;
-        value = strchr(key, '=');
-        if (value) *value++ = 0;
-        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
-        if (taken == VAE__UNKNOWN)
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
-                             "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (taken != VAE__TAKEN)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
-                             "read", name, key);
-        settled = *d;
-        f = vae__find_field(key);
-        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
-        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
-    }
-    unread = vae__line_end(&l, room);
-    if (unread)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
-                         name, unread);
-    return VAE_OK;
-}
-
 /* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
  * average ---- */
 
@@ -12511,7 +12464,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
-                            "makes no sense");
+                            "holds impossible numbers");
     return VAE_OK;
 }
 
@@ -12531,8 +12484,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
-                                "part is there");
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "only a part of the optimiser's "
+                                "tensors is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
@@ -12588,6 +12541,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
     vae__st_item item;
+    vae_report why;
     vae_status bad;
     if (!known)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
@@ -12601,9 +12555,12 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
+    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &why);
+    if (bad)
+        return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
+                            why.text);
     vae__choose(d, o);
-    return bad;
+    return VAE_OK;
 }
 
 /* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
@@ -13046,7 +13003,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
-            if (!i) return "a deflate block repeats what is not there";
+            if (!i) return "a deflate block repeats a code length before the first";
             value = g->lens[i - 1];
         }
         if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
@@ -13157,11 +13114,11 @@ VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
         vae__gz_align(g);
         g->left = vae__gz_bytes(g, 2);
         if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
-            problem = "a stored deflate block contradicts its own length";
+            problem = "the two lengths of a stored deflate block differ";
     }
     if (type == 1) vae__gz_fixed(g);
     if (type == 2) problem = vae__gz_dynamic(g);
-    if (type == 3) problem = "a deflate block of a type that is none";
+    if (type == 3) problem = "a deflate block of a type that does not exist";
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
