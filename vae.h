@@ -473,8 +473,15 @@ typedef enum vae_act {
 
 /* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
-    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE_CHOICE_ISA,
+    VAE_CHOICE_INIT,
+    VAE_CHOICE_BIAS, /* visible_bias */
+    VAE_CHOICE_BINARIZE,
+    VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE,
+    VAE_CHOICE_ACT,
+    VAE_CHOICE_OBJECTIVE,
+    VAE_CHOICE_CORRUPT,
     VAE_CHOICE_COUNT,
     VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
@@ -620,7 +627,8 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 /* ---- settings by their names: for bindings, flags, files of settings ---- */
 
 /* One member of a description, by its name, from text and to text:
- *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   texts     as they are, which vae_create checks. vae_desc_set keeps the pointer: the text must
+ *             outlive vae_create
  *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
  *             are the bits of a double instead. No locale changes that
  *   choices   their words: "adamw"
@@ -769,7 +777,12 @@ VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats 
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
-    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E,
+    VAE_U8 = 0x08, /* the numbers are those of IDX files */
+    VAE_I8 = 0x09,
+    VAE_I16 = 0x0B,
+    VAE_I32 = 0x0C,
+    VAE_F32 = 0x0D,
+    VAE_F64 = 0x0E,
     VAE_TYPE_IS_INT = 0x7fffffff
 } vae_type;
 
@@ -6803,7 +6816,7 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 
 /* An argument that may be left out. */
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
-    const size_t n = vae__word(p);
+    size_t n = vae__word(p);
     double value;
     const int number = vae__read_real(p->at, &value) > 0;
     int i;
@@ -6826,9 +6839,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        i = vae__act_of(p->at, vae__word(p));
+        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
-        p->at += vae__word(p);
+        p->at += n;
         op->kh = i;
         return VAE_OK;
     }
