@@ -10866,13 +10866,13 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 /* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `check`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int check,
+ * evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
                                           const float *x, size_t base, size_t rows) {
     vae__use u;
     vae__encode_begin(&u, m, b, binarize);
     u.heads = 1;
-    if (!check) u.pass.width = 0;
+    if (!checked) u.pass.width = 0;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
