@@ -12298,7 +12298,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
+ * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -12854,7 +12854,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>files              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
