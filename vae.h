@@ -19,14 +19,16 @@
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>codes     posteriors and priors
- *   >>rng       random numbers by address        >>likelihoods   p(x|z)
- *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
- *               (functions of one argument       >>model     memory, initial weights
- *               follow it)                       >>step      a batch's way, gradients
- *                                                >>optim     learning rate, update
- *                                                >>train     steps and epochs
+ *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
+ *               (functions of one argument       >>settings  of a description: ranges, text
+ *               follow it)                       >>model     memory, initial weights
+ *                                                >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -147,7 +149,7 @@
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
- *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
+ *     recon = -log p(x|z)        kl = KL(q(z|x) || p(z))           elbo = -(recon + kl)
  *     loss  = recon + beta * kl + penalties  (what training minimises)
  *
  *     setting               what it changes
@@ -166,8 +168,8 @@
  *                           strings are ""
  *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
- *                           encoder is the head alone (with `code` identity, relu, tanh or
- *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
+ *                           encoder is the head alone (its mu plain, or with the code relu, tanh
+ *                           or sigmoid); otherwise by a second view x + 0.01 u, u normal:
  *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
  *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
  *                           masked (0), or salted and peppered (1 or 0), each with probability
@@ -176,30 +178,108 @@
  *     Penalties are averaged over images. In vae_stats `elbo`, `recon` and `kl` always have the
  *     meaning above, whatever the settings; `bound` and `loss` are what the settings make of them.
  *
+ * ---- likelihoods, posteriors, priors ------------------------------------------------
+ * Each is a string: a name, and behind it its arguments. What stands in [ ] may be left out.
+ *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
  *                           usual loss but no likelihood: binarise when the number matters
- *     gaussian              1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
- *     gaussian_learned      the same, log s^2 one learned number, decoder.logvar
+ *     gaussian [V]          1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2, the variance s^2 = V (1)
+ *     gaussian_learned [V]  the same, log s^2 one learned number, decoder.logvar; s^2 begins at V
  *     gaussian_pixel        the same, m and log s^2 (clamped to [-30, 20]) for each number
  *     continuous_bernoulli  log((e^a - 1) / a) - x a: bernoulli's with its normaliser; x in [0,1]
  *                           (Loaiza-Ganem & Cunningham 2019)
- *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
+ *     logistic [V]          -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
  *                           to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels. l is
- *                           one learned number, decoder.logscale (Kingma et al. 2016). Bits per
- *                           dimension: nats / (numbers of an image x log 2)
+ *                           one learned number, decoder.logscale, which begins at the variance V
+ *                           (Kingma et al. 2016). Bits per dimension: nats / (numbers of an image
+ *                           x log 2)
  *     logistic_pixel        the same, m and l for each number. Mind that where l is small gradients
  *                           are large: exact backgrounds can drown everything else for long
- *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
- *                           the nearest of the levels 0, 1/(K-1), .. 1
+ *     categorical [K]       log sum e^a - a[level of x]: K logits (256) for each number, x the
+ *                           nearest of the levels 0, 1/(K-1), .. 1
  *
  *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
  *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
- *     p(x|z), vae_draw samples from it.
+ *     p(x|z), vae_draw samples from it. V lies from 1e-12 to 1e12, K from 2 to 256.
  *
- *     How good is a model? vae_evaluate gives the ELBO, from one draw of z per image. vae_bound
- *     gives the bound of k draws; with k = 5000 papers call it log p(x). vae_units tells which
- *     latents are active.
+ *     posterior             q(z|x), of which training takes z = mu + exp(logvar / 2) eps
+ *     normal                the head gives mu, then log variance (clamped to [-30, 20])
+ *     normal abs            ... in place of log variance a number whose abs, relu or softplus is
+ *     normal relu           the deviation, at least 0.001
+ *     normal softplus
+ *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
+ *                           the bounded codes of autoencoders, "normal softplus code tanh"
+ *
+ *     prior                 p(z)
+ *     normal                N(0, I)
+ *
+ * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
+ * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
+ *
+ *     static double vae__laplace(const vae__density *l, const float *out, const float *x,
+ *                                float scale, float *dout, float *dlearned) {
+ *         double sum = vae__mul_d((double)l->numbers, 0.69314718055994531); // log 2
+ *         size_t i;
+ *         (void)dlearned;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const float off = out[i] - x[i];
+ *             sum = vae__add_d(sum, off < 0 ? -(double)off : (double)off);
+ *             if (dout) dout[i] = off < 0 ? -scale : scale;
+ *         }
+ *         return sum;
+ *     }
+ *     static void vae__laplace_observe(const vae__density *l, const float *out, const float *u,
+ *                                      float *x) {
+ *         size_t i;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const int above = u && u[i] >= 0.5f;
+ *             float t = !u ? 1 : above ? 2 - 2 * u[i] : 2 * u[i] + 1e-9f;
+ *             l->k->map(VAE__FN_LOG, 1, &t, &t);
+ *             x[i] = above ? out[i] - t : out[i] + t;
+ *         }
+ *     }
+ *
+ *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+ *
+ * This prior is N(P, 1) for each latent. Its functions subtract P and call those of N(0, 1):
+ *
+ *     static float *vae__shifted(const vae__code *c, const float *v, size_t n) {
+ *         size_t i; // the first `latent` of n numbers, mu or z, are shifted
+ *         for (i = 0; i < n; i++)
+ *             c->room[i] = i < c->latent ? v[i] - (float)c->n / 1e6f : v[i];
+ *         return c->room;
+ *     }
+ *     static float vae__shifted_kl(const vae__code *c, const float *head, float scale,
+ *                                  const float *keep, float *dhead) {
+ *         return vae__normal_kl(c, vae__shifted(c, head, 2 * c->latent), scale, keep, dhead);
+ *     }
+ *     static void vae__shifted_kl_terms(const vae__code *c, const float *head, float *kl) {
+ *         vae__normal_kl_terms(c, vae__shifted(c, head, 2 * c->latent), kl);
+ *     }
+ *     static float vae__shifted_ratio(const vae__code *c, const float *head, const float *eps,
+ *                                     const float *z) {
+ *         return vae__normal_ratio(c, head, eps, vae__shifted(c, z, c->latent));
+ *     }
+ *     static void vae__shifted_ratio_bwd(const vae__code *c, vae_objective objective,
+ *                                        const float *head, const float *eps, const float *dz,
+ *                                        float pull, float weight, float *dhead) {
+ *         vae__normal_ratio_bwd(c, objective, vae__shifted(c, head, 2 * c->latent), eps, dz, pull,
+ *                               weight, dhead);
+ *     }
+ *     static void vae__shifted_draw(const vae__code *c, const vae__address *at, float *z) {
+ *         size_t i;
+ *         vae__normal_draw(c, at, z);
+ *         for (i = 0; i < c->latent; i++) z[i] += (float)c->n / 1e6f;
+ *     }
+ *
+ *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, 2, vae__shifted_kl,
+ *      vae__shifted_kl_terms, vae__shifted_ratio, vae__shifted_ratio_bwd, vae__shifted_draw},
+ *
+ * ---- judging a model ----------------------------------------------------------------
+ * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
+ * with k = 5000 papers call it log p(x). vae_units tells which latents are active.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the arithmetic is specified:
@@ -497,8 +577,15 @@ typedef enum vae_act {
 
 /* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
-    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE_CHOICE_ISA,
+    VAE_CHOICE_INIT,
+    VAE_CHOICE_BIAS, /* visible_bias */
+    VAE_CHOICE_BINARIZE,
+    VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE,
+    VAE_CHOICE_ACT,
+    VAE_CHOICE_OBJECTIVE,
+    VAE_CHOICE_CORRUPT,
     VAE_CHOICE_COUNT,
     VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
@@ -644,7 +731,8 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 /* ---- settings by their names: for bindings, flags, files of settings ---- */
 
 /* One member of a description, by its name, from text and to text:
- *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   texts     as they are, which vae_create checks. vae_desc_set keeps the pointer: the text must
+ *             outlive vae_create
  *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
  *             are the bits of a double instead. No locale changes that
  *   choices   their words: "adamw"
@@ -702,7 +790,7 @@ typedef struct vae_info {
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic_pixel, `categories` times for categorical */
+                           gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -793,7 +881,12 @@ VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats 
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
-    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E,
+    VAE_U8 = 0x08, /* the numbers are those of IDX files */
+    VAE_I8 = 0x09,
+    VAE_I16 = 0x0B,
+    VAE_I32 = 0x0C,
+    VAE_F32 = 0x0D,
+    VAE_F64 = 0x0E,
     VAE_TYPE_IS_INT = 0x7fffffff
 } vae_type;
 
@@ -919,7 +1012,8 @@ VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *sta
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
- * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or with desc.head the least deviation. count (latent).
+ * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or the least deviation of "normal abs" and so on.
+ * count (latent).
  * A latent that is there for every image no longer learns its deviation. */
 VAE_API vae_status vae_units_clamped(vae *model, const vae_data *data, uint64_t *count);
 
@@ -1482,13 +1576,15 @@ VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+    if (!s->block) return 1;
     if (s->count > s->room || count > s->room - s->count) return 0;
     memcpy(s->block + s->count, bytes, count);
     return 1;
 }
 
-VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
-    (void)s; (void)bytes; (void)count;
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room)
+        memcpy(s->block + s->count, bytes, count < s->room - s->count ? count : s->room - s->count);
     return 1;
 }
 
@@ -1496,7 +1592,15 @@ VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count)
 VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     vae__sink s;
     memset(&s, 0, sizeof s);
-    s.put = block ? vae__put_block : vae__put_nowhere, s.block = (char *)block, s.room = room;
+    s.put = vae__put_block, s.block = (char *)block, s.room = room;
+    return s;
+}
+
+/* Into a text of `size` bytes: what does not fit is cut off, and the text always ends. */
+VAE__PRIVATE vae__sink vae__sink_text(char *text, size_t size) {
+    vae__sink s = vae__sink_of(text, size - 1);
+    s.put = vae__put_cut;
+    memset(text, 0, size);
     return s;
 }
 
@@ -1549,12 +1653,12 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
- * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: a number halfway between two doubles
+ * has at most 768, so of the digits after the 800th it only matters whether any is not 0. */
 enum { VAE__DIGITS = 800 };
 typedef struct vae__decimal {
     int count, point;
-    int more; /* digits other than 0 were left out behind the last */
+    int more; /* whether digits other than 0 follow the last */
     unsigned char digit[VAE__DIGITS];
 } vae__decimal;
 
@@ -1661,7 +1765,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         seen = 1;
         if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
         else d.more |= digit != 0;
-        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        /* each digit before the point moves it, and so does each leading zero after it */
         if (!dot && (digit || d.count)) d.point += d.point < 100000000;
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
@@ -1692,13 +1796,19 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+    vae__put(s, digits + n, sizeof digits - n);
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
     const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
-    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
-    char tail[3];
+    const unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
     int i;
     if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
     for (i = 0; i < d->count || i < whole; i++) {
@@ -1707,9 +1817,9 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
         vae__put(s, &digit, 1);
     }
     if (fixed) return;
-    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
-    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
-    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+    vae__put_text(s, d->point > 0 ? "e+" : "e-");
+    if (e < 10) vae__put(s, "0", 1);
+    vae__put_decimal(s, e);
 }
 
 /* The exact digits of a number above 0. */
@@ -1753,13 +1863,6 @@ VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
 }
 
 /* ---- formats ---- */
-
-VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
-    char digits[20];
-    size_t n = sizeof digits;
-    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-    vae__put(s, digits + n, sizeof digits - n);
-}
 
 VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     const size_t length = strlen(text);
@@ -1825,14 +1928,6 @@ VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_start(args, format);
     vae__putv(s, format, args);
     va_end(args);
-}
-
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room) {
-        size_t fit = s->room - s->count;
-        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
-    }
-    return 1;
 }
 
 /* For reports: makes any text printable, and cuts it between two characters. */
@@ -5764,12 +5859,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
 }
 
 /* ======================================================================================
- * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
+ * >>layers   what a layer is, and the functions of each
+ * uses: >>rng >>arena                tests: tests/test_layers.c
  *
- * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
- * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
- * functions, nothing else.
+ * A layer is one row of vae__layers (>>program): adding one touches that row and its functions,
+ * nothing else. An op is a layer at work, with its arguments and its places in the arena.
  * ==================================================================================== */
 
 typedef struct vae__shape {
@@ -6734,6 +6828,15 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
+/* ======================================================================================
+ * >>program  the table of layers, strings to ops, walking them
+ * uses: >>layers                     tests: tests/test_layers.c
+ *
+ * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
+ * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
+ * reverse. What is special about a layer stands in its row: nothing else names one.
+ * ==================================================================================== */
+
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
@@ -6785,7 +6888,7 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 
 /* An argument that may be left out. */
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
-    const size_t n = vae__word(p);
+    size_t n = vae__word(p);
     double value;
     const int number = vae__read_real(p->at, &value) > 0;
     int i;
@@ -6808,9 +6911,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        i = vae__act_of(p->at, vae__word(p));
+        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
-        p->at += vae__word(p);
+        p->at += n;
         op->kh = i;
         return VAE_OK;
     }
@@ -7022,7 +7126,7 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7183,6 +7287,8 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, f
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
 }
 
+/* ---- the table of priors ---- */
+
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
      vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
@@ -7214,13 +7320,11 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
-    vae__sink s;
+    vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
     vae_status bad;
     size_t n, i = 0;
     memset(&p, 0, sizeof p);
-    memset(&s, 0, sizeof s);
     memset(op, 0, sizeof *op);
-    memset(spelled, 0, VAE__KIND_TEXT);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
@@ -7230,7 +7334,6 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end");
-    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
     vae__putf(&s, "%s", (*row)->name);
     vae__spell_args(&s, (*row)->args, op);
     return VAE_OK;
@@ -7268,8 +7371,9 @@ typedef struct vae__terms {
     int value;               /* of the likelihood nothing but the value is wanted */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
-    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
-    double each;             /* and an image's penalties */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -7439,7 +7543,7 @@ static const vae__layer vae__code_layer = {
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
- * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * A likelihood is one row and its functions: adding one touches nothing else.
  * ==================================================================================== */
@@ -7956,8 +8060,7 @@ VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) 
     for (a = row->args; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
-    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    t = vae__sink_text(text, sizeof text);
     vae__putf(&t, "%s", row->name);
     vae__spell_args(&t, args, &op);
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
@@ -8018,9 +8121,7 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     if (!*text) *text = vae__kind_at(kinds, 0)->name;
     while (vae__is_word((*text)[n])) n++;
     do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
-    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
-    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
-    none = s, none.put = vae__put_nowhere;
+    s = vae__sink_text(room, VAE__KIND_TEXT), none = vae__sink_of(NULL, 0);
     vae__putf(&s, "%s", *text);
     for (i = 0; i < VAE__OLD_COUNT; i++)
         if (old[i] && vae__old_settings[i].table == f->choice &&
@@ -8133,11 +8234,8 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
     char text[200];
     const char *word;
-    vae__sink s;
+    vae__sink s = vae__sink_text(text, sizeof text);
     int i;
-    memset(&s, 0, sizeof s);
-    memset(text, 0, sizeof text);
-    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
     switch (f->kind) {
     case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
     case VAE__INT:
@@ -8194,13 +8292,12 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
+    s = vae__sink_of(NULL, 0);
     vae__put_field(&s, desc, f, 0);
     if (s.count >= size)
         return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
                          s.count + 1, size);
-    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    s = vae__sink_of(text, size);
     vae__put_field(&s, desc, f, 0);
     vae__put(&s, "", 1);
     return VAE_OK;
@@ -8210,10 +8307,11 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
- * it does into `room`. */
-VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                      vae_report *report) {
+/* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
+ * the description then points to, as it does into `room`. A setting that the line does not have
+ * keeps its value. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], int known,
+                                      vae_desc *d, vae_report *report) {
     vae__line l;
     char *name, *value;
     const char *unread;
@@ -8221,8 +8319,11 @@ VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae
     l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        const int taken = vae__take(&l, name, value, known);
         vae_desc settled = *d;
+        if (taken == VAE__UNKNOWN && known < VAE__FIELD_COUNT)
+            return vae__fail(report, VAE_ERR_MISMATCH, "the setting %q, which version "
+                             VAE_VERSION_TEXT " does not know", name);
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
@@ -8369,7 +8470,8 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -8465,8 +8567,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
     vae__sink s;
     int i;
     memset(slot, 0, sizeof *slot);
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_cut, s.block = slot->name, s.room = sizeof slot->name - 1;
+    s = vae__sink_text(slot->name, sizeof slot->name);
     if (!op) vae__putf(&s, "%s.%s", net, t->name);
     else if (head) vae__putf(&s, "%s.head.%s", net, t->name);
     else vae__putf(&s, "%s.%z.%s", net, item, t->name);
@@ -8548,7 +8649,8 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     return VAE_OK;
 }
 
-/* What the op asks of the whole model: a number for its random numbers, the classes of images. */
+/* What the op asks of the whole model, by its flags: a number for the addresses of its random
+ * numbers, the classes of images. */
 VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -8568,7 +8670,8 @@ VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's tensors, in file order, and the largest pieces that their gradients are made in. */
+/* The op's tensors, in file order: they lie one behind another in the array of parameters. The
+ * scratch of a gradient is as large as the largest block of any tensor, see vae__gradients_of. */
 VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -8578,7 +8681,7 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     op->tensor = m->slot_count;
     op->weights = m->parameters;
     op->tensor_count = op->layer->tensors ? op->layer->tensors(op, tensors) : 0;
-    if (w->final) m->visible_count = 0;
+    if (w->final) m->visible_count = 0; /* the bias of the decoder's last layer, if it has one */
     for (i = 0; i < op->tensor_count; i++) {
         const vae__tensor *t = &tensors[i];
         const size_t wide = t->shape[t->rank - 1], before = m->parameters;
@@ -8632,8 +8735,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
-    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    w.spell.block = net->text, w.spell.room = net->text_size;
+    w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
         vae__op *op = &w.op;
@@ -8667,7 +8769,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     return VAE_OK;
 }
 
-/* The op behind the encoder's, and the last one; NULL: only counted. */
+/* The next op of those that no string names: the code and the likelihood. */
 VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_t out) {
     vae__op *op = m->ops ? &m->ops[m->count] : NULL;
     m->count++;
@@ -8723,9 +8825,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
 /* A shape in one spelling. */
 enum { VAE__SHAPE_TEXT = 32 };
 VAE__PRIVATE void vae__spell_shape(const vae__shape *shape, char *text) {
-    vae__sink s;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
+    vae__sink s = vae__sink_of(text, VAE__SHAPE_TEXT);
     if (shape->h * shape->w > 1) vae__putf(&s, "%zx%zx%z", shape->h, shape->w, shape->c);
     else vae__putf(&s, "%z", shape->c);
     vae__put(&s, "", 1);
@@ -8741,7 +8841,8 @@ VAE__PRIVATE int vae__model_parts(const vae *m, size_t count, size_t least, size
     const int parts = vae__parts(&m->parallel, count, least, fine);
     return parts < m->parts ? parts : m->parts;
 }
-/* How many that is, once rows, parameters and `parallel` are known. */
+/* How many that is, once rows, parameters and `parallel` are known. Each part has scratch for the
+ * layers; each part of a job that makes gradients a piece of `piece` too. */
 VAE__PRIVATE void vae__plan_parts(vae *m) {
     size_t share;
     m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
@@ -8754,7 +8855,10 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
-/* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
+/* The three parts of a model's block, each a table: what, of what type, how many, when.
+ *
+ * First what a model has without any batch: the ops, the texts, the parameters, the optimiser's. A
+ * model that borrows its parameters has the rest. */
 VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
@@ -8774,7 +8878,9 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     if (pool) m->pool = (vae_pool *)(void *)block;
 }
 
-/* What a batch needs, before the buffers of the ops. */
+/* Then what a batch needs; the buffers of the ops follow. Those of one row for an image and one for
+ * a draw stand apart: only the latter grow with `samples`. Without training two buffers of the
+ * widest row are all that the ops have. */
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
@@ -9025,7 +9131,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
     memcpy(line, settings, count);
-    bad = vae__set_line(line, line + count, &d, report);
+    bad = vae__set_line(line, line + count, VAE__FIELD_COUNT, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -9092,8 +9198,161 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 }
 
 /* ======================================================================================
+ * >>numbers  images of any type, as floats
+ * uses: >>arena                      tests: tests/test_data.c
+ * ==================================================================================== */
+
+VAE__PRIVATE size_t vae__type_width(int type) {
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
+}
+
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report) {
+    vae_data d;
+    const char *problem = NULL;
+    if (!dims || !bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
+                         !dims ? "dims" : !bytes ? "bytes" : "data");
+    memset(&d, 0, sizeof d);
+    d.type = type, d.rank = rank, d.bytes = bytes;
+    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
+    if (!vae__data_shape(&d, &problem))
+        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
+    *data = d;
+    return VAE_OK;
+}
+
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
+VAE__PRIVATE float vae__unit(uint64_t w) {
+    uint32_t exponent = 126, shift;
+    if (!w) return 0.0f;
+    for (shift = 32; shift; shift >>= 1)
+        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
+}
+
+#define VAE__U8(n) (float)((n) / 255.0)
+#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
+#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
+#define VAE__U8_64(n) \
+    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
+static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
+                                        VAE__U8_64(192)};
+
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
+VAE__PRIVATE float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
+    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
+    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
+    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
+    if (e > 127) return vae__float_of(sign | 0x7F800000u);
+    if (e < -150) return vae__float_of(sign);
+    m |= (uint64_t)1 << 52;
+    drop = e >= -126 ? 29 : -97 - e;
+    half = (uint64_t)1 << (drop - 1);
+    rest = m & (2 * half - 1);
+    keep = (uint32_t)(m >> drop);
+    keep += rest > half || (rest == half && (keep & 1));
+    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
+    return vae__float_of(sign | keep);
+}
+
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
+VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
+VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
+                                          float *out) {
+    const unsigned char *p;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
+    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
+    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
+        if (n) memcpy(out, p, 4 * n);
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
+        for (i = 0; i < n; i++) {
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
+        }
+    }
+    return VAE_OK;
+}
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    VAE__GUARDED(vae__do_data_read(data, first, count, out));
+}
+
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
+}
+
+VAE_API void vae_data_free(vae_data *data) {
+    if (!data) return;
+    vae__release(&data->allocator, data->block, data->block_size);
+    memset(data, 0, sizeof *data);
+}
+
+/* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>model >>likelihoods >>codes >>layers >>threads   tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9290,7 +9549,7 @@ struct vae__pass {
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
-    double beta, counted;   /* counted: KL that free bits leave */
+    double beta;            /* what the KL counts now */
     void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
     size_t grain;           /* rows of a part are a multiple of this many */
     /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
@@ -9307,7 +9566,7 @@ struct vae__pass {
     size_t from, to;
     /* the stage: ops forward, half steps back (see vae__ops_bwd) */
     size_t fwd_from, fwd_to, bwd_from, bwd_to;
-    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    size_t chunk;           /* images that go from the code to the end at a time */
     int parts, fresh;       /* fresh: the first stage, which reads the pixels */
     size_t meet;            /* between two stages: the op whose rows meet, and when */
     int when;
@@ -9479,7 +9738,8 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
     return vae__add_d(top, (double)mean);
 }
 
-/* Images whose draws have been decoded: the weights of their draws, and their bounds. */
+/* Images whose draws have been decoded: the importance weights p(x, z) / q(z|x) of the draws,
+ * divided by their sum, and the bound, the log of their mean (Burda et al. 2016). */
 VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     const vae__terms *t = &p->terms;
     const size_t k = (size_t)p->m->desc.samples;
@@ -9502,13 +9762,19 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     return (p->from ? p->x : vae__seen(p)) + at * (p->train ? op->each : 1) * op->in.dim;
 }
 
-/* A part's rows of a stage. Up to the code all of them go together; from the code on, as few at a
- * time as the cache holds, forward and at once back. */
+/* A part's rows of a stage, forward and back.
+ *
+ * Up to the code all rows of the part go together: there is one for each image, and few numbers
+ * are left of it at the end. From the code on an image has as many rows as draws, and each is as
+ * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
+ * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
+ * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
     const size_t code = p->m->at_code;
-    const int given = p->fwd_from == p->from; /* the stage begins with the rows that came in */
+    /* the stage begins with the rows that came in, not with what an earlier stage left */
+    const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
@@ -9520,7 +9786,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     for (at = from; at < to && (p->fwd_to > code || p->bwd_from > 2 * code); at += n) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
-        if (p->from > code && !p->train) c.place = from; /* what is behind them is not wanted */
+        /* decoded rows are taken at once, so the next chunk may stand where this one stood */
+        if (p->from > code && !p->train) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (p->terms.weighs && p->fwd_from < p->fwd_to && p->fwd_to == p->m->count)
@@ -9570,16 +9837,19 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
     const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
     const size_t draws = p->train ? (size_t)m->desc.samples : 1;
-    /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
-    p->chunk = vae__max(p->chunk / draws, 1);
+    p->chunk = p->rows;
+    /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
+     * once they are decoded. It holds whole images: their draws are weighed together. */
+    if (back || (!p->train && p->from > m->at_code))
+        p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
     p->fwd_from = p->fwd_to;
     return vae__stage_status(p);
 }
 
-/* Where the rows of the batch meet: channels of the op are divided. */
+/* Where the rows of the batch meet: channels of the op are divided, not rows, so that each sum has
+ * one order, whatever the parts. */
 VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
@@ -9605,7 +9875,10 @@ VAE__INLINE int vae__meets(const vae *m, size_t i, int when) { return m->ops[i].
 #define VAE__STAGE_FLOATS ((size_t)1 << 19)
 #endif
 
-/* The next stage of the way back: to where the rows meet or enough has gathered. */
+/* The next stage of the way back: to where the rows meet, or enough has gathered. The gradients of
+ * the weights are made between two stages, so a stage should leave no more activations behind than
+ * a cache holds. An op whose rows meet backward is cut in two: its activation belongs to the stage
+ * before (half step 2 i - 1 is the last), and the rest needs to know all rows. */
 VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     const vae *m = p->m;
     size_t i = p->bwd_to / 2, floats = 0;
@@ -9617,7 +9890,8 @@ VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     p->bwd_to = i && vae__meets(m, i - 1, VAE__BATCH_BACKWARD) ? 2 * i - 1 : 2 * i;
 }
 
-/* The stages of a portion, forward and the first one back; mostly they are one. */
+/* The stages of a portion, forward and the first one back; mostly they are one: pixels to gradients
+ * in one job. Before an op whose rows meet, a stage ends, so that all rows are there. */
 VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
     size_t i;
     p->fresh = !p->from;
@@ -9647,7 +9921,8 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
     return 1;
 }
 
-/* Of how many parts the portion is. */
+/* Into how many parts the portion is divided. Rows that are decoded count, for they are the work;
+ * but a part has whole images. */
 VAE__PRIVATE int vae__pass_parts(const vae__pass *p) {
     const vae *m = p->m;
     const size_t rows = p->rows * (p->train ? (size_t)m->desc.samples : 1);
@@ -9670,7 +9945,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
                          "(inference 2) and has no memory for activations");
     p->from = from, p->to = to, p->base = base;
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
-        p->rows = vae__min(rows - p->at, m->rows);
+        p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
         p->x = x + p->at * m->ops[from].in.dim;
         for (i = 0; m->classes && i < p->rows; i++)
             m->labels[i] = p->data ? p->data->labels[vae__row_number(p, i)] :
@@ -9804,7 +10079,8 @@ VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t 
     return finite;
 }
 
-/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is
+/* The weight gradients of a stage: rows of every tensor are divided, so a gradient is one sum over
+ * all rows of the batch, in their order, made by one part. With a rule each piece is
  * used up while it is in the cache; without one they are stored in m->g. With a rule and no pass
  * those in m->g are used up. */
 typedef struct vae__gradients {
@@ -9817,7 +10093,9 @@ typedef struct vae__gradients {
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
 
-/* One tensor: rows of its gradient, seen as (.., last dimension). */
+/* One tensor: a part's rows of its gradient, seen as (.., last dimension), a block at a time. A
+ * block is small enough that the update finds it in the cache, and its rows are whole tiles of the
+ * product that makes it. */
 VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c,
                                     const vae__op *op, int tensor) {
     vae *m = g->m;
@@ -9875,6 +10153,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
     g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
     for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
     do {
+        /* the ops that this stage passed have their dy; the next stage follows when it is used */
         g.from = p ? (p->bwd_to + 1) / 2 : 0;
         if (p && !g.from && m->mass) vae__slopes(m, p->rows);
         vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
@@ -9888,7 +10167,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
 
 /* ======================================================================================
  * >>optim    learning rate, the step's rule
- * uses: >>step                       tests: tests/test_optim.c
+ * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
@@ -9986,7 +10265,7 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>step >>optim >>rng >>data  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10472,7 +10751,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>step >>train >>likelihoods >>codes   tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
@@ -10529,13 +10808,13 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 /* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `check`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int check,
+ * evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
                                           const float *x, size_t base, size_t rows) {
     vae__use u;
     vae__encode_begin(&u, m, b, binarize);
     u.heads = 1;
-    if (!check) u.pass.width = 0;
+    if (!checked) u.pass.width = 0;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
@@ -11586,15 +11865,10 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For %q in messages: the beginning of the string as it is in the file. */
+/* The beginning of a string, for %q in messages. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
-    size_t n = 0;
-    for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
-        text[n++] = (char)*string;
-        if (*string == '\\') text[n++] = (char)*++string;
-    }
-    text[n] = 0;
+    (void)vae__st_copy(string, text, VAE__ST_QUOTE);
     return text;
 }
 
@@ -11829,32 +12103,6 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Where header and data are; nothing inside them is checked. */
-VAE__PRIVATE vae_status vae__st_parts(vae__st *st, size_t size) {
-    const vae__source *from = &st->from;
-    uint64_t length;
-    size_t at = 0, n;
-    if (size < 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
-                            "file is truncated after %z", size);
-    length = vae__get_le32(st->bytes) | (uint64_t)vae__get_le32(st->bytes + 4) << 32;
-    if (length > VAE__ST_HEADER_MAX)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
-                            "expected a safetensors file, at most 100000000", length);
-    if (length > size - 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
-                            "the file is truncated %z bytes after its start", length, size - 8);
-    st->header_at = 8, st->header_size = (size_t)length;
-    st->data_at = 8 + st->header_size, st->data_size = size - st->data_at;
-    for (; at < st->header_size; at += n) {
-        n = vae__utf8(st->bytes + 8 + at, st->header_size - at);
-        if (!n)
-            return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
-                                8 + at);
-    }
-    return VAE_OK;
-}
-
 /* Reads all of the header, and counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -11878,17 +12126,34 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
+    const vae__source from = vae__source_of(name, report);
     vae__st file;
     vae_status bad;
+    uint64_t length;
+    size_t at, n;
     memset(&file, 0, sizeof file);
-    file.from = vae__source_of(name, report);
-    if (!st || !bytes) return vae__fail_in(&file.from, VAE_ERR_NULL, "no bytes");
-    file.bytes = (const unsigned char *)bytes;
-    bad = vae__st_parts(&file, size);
-    if (!bad) bad = vae__st_walk(&file);
+    if (!st || !bytes) return vae__fail_in(&from, VAE_ERR_NULL, "no bytes");
+    file.from = from, file.bytes = (const unsigned char *)bytes;
+    if (size < 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
+                            "file is truncated after %z", size);
+    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
+                            "expected a safetensors file, at most 100000000", length);
+    if (length > size - 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
+                            "the file is truncated %z bytes after its start", length, size - 8);
+    file.header_at = 8, file.header_size = (size_t)length;
+    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
+    for (at = 8; at < file.data_at; at += n)
+        if ((n = vae__utf8(file.bytes + at, file.data_at - at)) == 0)
+            return vae__fail_in(&from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
+                                at);
+    bad = vae__st_walk(&file);
     if (bad) return bad;
     /* less than 3 * 10^8 bytes */
-    file.index = (vae__st_entry *)vae__alloc_for(&file.from, a, file.names * sizeof *file.index);
+    file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
     if (bad) vae__st_close(&file, a);
@@ -11935,7 +12200,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
+ * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -11953,45 +12218,6 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }
-}
-
-/* The line back into a description; cuts `line` into its pieces, which the description then points
- * to, as it does into `room`. A setting that is not there has its default: it is newer than the
- * file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                       const char *name, vae_report *report) {
-    vae__line l;
-    const char *unread;
-    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
-    l.d = d;
-    while (*line) {
-        char *key = line, *value, *end = strstr(line, "; ");
-        const vae__field *f;
-        vae_desc settled;
-        vae_report why;
-        vae_status bad;
-        int taken;
-        line = end ? end + 2 : line + strlen(line);
-        if (end) *end = 0;
-        value = strchr(key, '=');
-        if (value) *value++ = 0;
-        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
-        if (taken == VAE__UNKNOWN)
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
-                             "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (taken != VAE__TAKEN)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
-                             "read", name, key);
-        settled = *d;
-        f = vae__find_field(key);
-        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
-        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
-    }
-    unread = vae__line_end(&l, room);
-    if (unread)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
-                         name, unread);
-    return VAE_OK;
 }
 
 /* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
@@ -12261,7 +12487,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
-                            "makes no sense");
+                            "holds impossible numbers");
     return VAE_OK;
 }
 
@@ -12281,8 +12507,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
-                                "part is there");
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "only a part of the optimiser's "
+                                "tensors is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
@@ -12296,25 +12522,22 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
 }
 
 /* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. Blocks are released in the reverse order. */
+ * small models load without a heap. */
 typedef struct vae__scratch {
+    vae__arena arena; /* over `room` */
     const vae_allocator *heap;
-    size_t used;
     uint64_t room[1024];
 } vae__scratch;
 
 VAE__PRIVATE void *vae__scratch_alloc(size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if (words > 1024 - s->used) return vae__alloc(s->heap, size);
-    s->used += words;
-    return s->room + s->used - words;
+    void *block = vae__push(&s->arena, size, 1);
+    return block ? block : vae__alloc(s->heap, size);
 }
 VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
-    vae__scratch *s = (vae__scratch *)user;
-    uint64_t *at = (uint64_t *)ptr;
-    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
-    else s->used = (size_t)(at - s->room);
+    const vae__scratch *s = (const vae__scratch *)user;
+    const char *at = (const char *)ptr;
+    if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
 /* One call that loads. */
@@ -12338,6 +12561,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
     vae__st_item item;
+    vae_report why;
     vae_status bad;
     if (!known)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
@@ -12351,14 +12575,17 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
+    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &why);
+    if (bad)
+        return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
+                            why.text);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
-    return bad;
+    return VAE_OK;
 }
 
 /* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
@@ -12412,17 +12639,6 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     return VAE_OK;
 }
 
-VAE__PRIVATE vae_status vae__load_make(vae__loader *l, vae **model) {
-    vae *m = NULL;
-    vae_report why;
-    vae_status bad = vae__make(&l->desc, l->o.memory, l->o.memory_size, l->in_place, &m, &why);
-    if (bad) return vae__fail_in(&l->st.from, bad, "%s", why.text);
-    bad = vae__st_fill(&l->st, m);
-    if (bad) vae_destroy(m);
-    else *model = m;
-    return bad;
-}
-
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* All loaders: *need or *model, whichever is not NULL. */
@@ -12430,6 +12646,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
     vae__loader l;
+    vae *m = NULL;
+    vae_report why;
     size_t total = 0;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
@@ -12440,6 +12658,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
+    l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
     l.temporary.user = &l.scratch;
@@ -12447,7 +12666,13 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_desc(&l);
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
-    if (!bad && model) bad = vae__load_make(&l, model);
+    if (!bad && model) {
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size, l.in_place, &m, &why);
+        if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
+        else bad = vae__st_fill(&l.st, m);
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
     vae__release(&l.temporary, l.line, l.line_size);
     vae__st_close(&l.st, &l.temporary);
     return bad;
@@ -12530,7 +12755,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>files              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
@@ -12800,7 +13025,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
-            if (!i) return "a deflate block repeats what is not there";
+            if (!i) return "a deflate block repeats a code length before the first";
             value = g->lens[i - 1];
         }
         if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
@@ -12911,11 +13136,11 @@ VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
         vae__gz_align(g);
         g->left = vae__gz_bytes(g, 2);
         if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
-            problem = "a stored deflate block contradicts its own length";
+            problem = "the two lengths of a stored deflate block differ";
     }
     if (type == 1) vae__gz_fixed(g);
     if (type == 2) problem = vae__gz_dynamic(g);
-    if (type == 3) problem = "a deflate block of a type that is none";
+    if (type == 3) problem = "a deflate block of a type that does not exist";
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
@@ -13008,36 +13233,6 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-VAE__PRIVATE size_t vae__type_width(int type) {
-    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
-    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
-}
-
-VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
-    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
-    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
-}
-
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
-    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
-    int i;
-    *problem = vae__kind_problem((int)d->type, d->rank);
-    if (*problem) return 0;
-    *problem = "a size of zero";
-    for (i = 0; i < d->rank; i++)
-        if (!d->dims[i]) return 0;
-    *problem = "sizes whose product overflows";
-    for (i = 1; i < d->rank; i++)
-        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
-    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
-    *problem = "more images than 32 bits can number";
-    if ((uint64_t)d->dims[0] >> 32) return 0;
-    d->count = d->dims[0];
-    d->item = item / width;
-    return bytes;
-}
-
 /* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
@@ -13065,20 +13260,22 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
+/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
+ * Nothing is allocated for what the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
-
-/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
-VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
-                                      size_t have, vae_data *d, size_t *length, size_t *total) {
+VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
+                                      size_t have, vae_data *d) {
+    const vae__source *from = &in->from;
+    const int packed = *in->of != 0;
     const char *problem;
-    size_t need = 4, i;
+    unsigned char extra;
+    size_t need = 4, total = 0, rest, i;
     vae_status bad = vae__idx_part(in, head, 0, have, need, "an IDX header");
     if (bad) return bad;
     if (head[0] || head[1])
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
-                            "rank)%s, found %h", in->of, *in->of ? "" : " or gzip (1f 8b)", head,
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
+                            "rank)%s, found %h", in->of, packed ? "" : " or gzip (1f 8b)", head,
                             need);
-    *total = 0;
     problem = vae__kind_problem(head[2], head[3]);
     if (!problem) {
         need += 4 * (size_t)head[3];
@@ -13086,39 +13283,27 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
         for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
-        *total = vae__data_shape(d, &problem);
+        total = vae__data_shape(d, &problem);
     }
-    *length = need;
-    if (*total) return VAE_OK;
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
-                        need == 4 ? 2 : 4, in->of, head, need, problem);
-}
-
-/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
- * for what the file cannot hold. */
-VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
-                                      vae_data *d) {
-    const int packed = *in->of != 0;
-    const size_t rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    unsigned char extra;
-    size_t more = 0;
-    vae_status bad;
+    if (!total)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
+                            need == 4 ? 2 : 4, in->of, head, need, problem);
+    rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
-                            " more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
+                            "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
-    d->block = vae__alloc_for(&in->from, &d->allocator, total);
+    d->block = vae__alloc_for(from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->pull(in, &extra, 1, &more);
-    if (!bad && more)
-        bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
+    if (!bad) bad = in->pull(in, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail_in(from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
                            "bytes" : "byte %z%s: expected the end after %z bytes of data, found %z "
                            "trailing bytes", need + total, in->of, total, rest - total);
-    if (!bad)
-        vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width((int)d->type));
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
     return bad;
 }
 
@@ -13128,7 +13313,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__reader *in = file;
     vae__gzip *g = NULL;
     vae_data d;
-    size_t have = 0, need = 0, total = 0;
+    size_t have = 0;
     vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
@@ -13137,8 +13322,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
         if (!g) return VAE_ERR_MEMORY;
         in = &g->reader, have = 0;
     }
-    if (!bad) bad = vae__idx_head(in, head, have, &d, &need, &total);
-    if (!bad) bad = vae__idx_data(in, file->size, need, total, &d);
+    if (!bad) bad = vae__idx_load(in, file->size, head, have, &d);
     vae__release(&d.allocator, g, sizeof(vae__gzip));
     if (!bad) *data = d;
     else vae__release(&d.allocator, d.block, d.block_size);
@@ -13179,124 +13363,6 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     if (!bad && used) *used = (size_t)(g->base + g->b.at);
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
-}
-
-VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
-                                 vae_data *data, vae_report *report) {
-    vae_data d;
-    const char *problem = NULL;
-    if (!dims || !bytes || !data)
-        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
-                         !dims ? "dims" : !bytes ? "bytes" : "data");
-    memset(&d, 0, sizeof d);
-    d.type = type, d.rank = rank, d.bytes = bytes;
-    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
-    if (!vae__data_shape(&d, &problem))
-        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
-    *data = d;
-    return VAE_OK;
-}
-
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
-VAE__PRIVATE float vae__unit(uint64_t w) {
-    uint32_t exponent = 126, shift;
-    if (!w) return 0.0f;
-    for (shift = 32; shift; shift >>= 1)
-        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
-    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
-}
-
-#define VAE__U8(n) (float)((n) / 255.0)
-#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
-#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
-#define VAE__U8_64(n) \
-    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
-static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
-                                        VAE__U8_64(192)};
-
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
-VAE__PRIVATE float vae__narrow(uint64_t u) {
-    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
-    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
-    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
-    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
-    if (e > 127) return vae__float_of(sign | 0x7F800000u);
-    if (e < -150) return vae__float_of(sign);
-    m |= (uint64_t)1 << 52;
-    drop = e >= -126 ? 29 : -97 - e;
-    half = (uint64_t)1 << (drop - 1);
-    rest = m & (2 * half - 1);
-    keep = (uint32_t)(m >> drop);
-    keep += rest > half || (rest == half && (keep & 1));
-    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
-    return vae__float_of(sign | keep);
-}
-
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
-VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
-    const size_t width = vae__type_width((int)data->type);
-    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
-    uint64_t u;
-    uint32_t word;
-    uint16_t half;
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return *p ^ 0x80u;
-    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
-    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
-    default: memcpy(&u, p, 8); return u;
-    }
-}
-
-VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
-                                          float *out) {
-    const unsigned char *p;
-    size_t n, i, width;
-    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
-    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
-    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    width = vae__type_width((int)data->type);
-    if (!width) return VAE_ERR_VALUE;
-    first *= data->item, n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * width;
-    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
-    if (data->type == VAE_F32) {
-        if (n) memcpy(out, p, 4 * n);
-    } else if (width == 1) {
-        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
-    } else {
-        for (i = 0; i < n; i++) {
-            const uint64_t u = vae__data_bits(data, first + i);
-            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
-        }
-    }
-    return VAE_OK;
-}
-VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
-    VAE__GUARDED(vae__do_data_read(data, first, count, out));
-}
-
-VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    int64_t u;
-    if (!data || !data->bytes || index >= data->count || element >= data->item ||
-        data->type > VAE_I32 || !vae__type_width((int)data->type))
-        return 0;
-    u = (int64_t)vae__data_bits(data, index * data->item + element);
-    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
-    return (int32_t)u;
-}
-
-VAE_API void vae_data_free(vae_data *data) {
-    if (!data) return;
-    vae__release(&data->allocator, data->block, data->block_size);
-    memset(data, 0, sizeof *data);
 }
 
 #ifndef VAE_NO_STDIO
