@@ -35,6 +35,35 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
+ * One training step, from top to bottom, with the room of each line:
+ *
+ *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
+ *     vae__step: one batch
+ *       beta = weight of the KL at this step                                        >>step
+ *       vae__forward: threads divide the rows of the batch; each takes its rows
+ *         pixels:      x, binarised or corrupted where the model says so
+ *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
+ *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
+ *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
+ *         decoder:     for each op, z = act(z W + b)                                >>layers
+ *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
+ *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
+ *       and back through the same ops, the last first
+ *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         code:        dmu = dz + beta mu                                           >>codes
+ *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
+ *         encoder:     as the decoder                                               >>layers
+ *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
+ *       rate and bias corrections of this step                                      >>optim
+ *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
+ *         dW = x' dy                                                                >>layers
+ *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
+ *                W = W - rate m / (sqrt(v) inv_bias + eps)
+ *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *
+ * examples/the_algorithm.c is the same in plain loops: read that first.
+ *
  * ======================================================================================
  * >>manual
  * ======================================================================================
