@@ -49,7 +49,7 @@ vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim
 vae_random_uniform vae_random_normal vae_get_info " '
         /^VAE_API / { head = "" }
         /^VAE_API /, /[;{]/ { head = head " " $0 }
-        wait { if ($0 !~ /^    VAE__GUARDED\(/) print name " (vae.h:" NR ") is not VAE__GUARDED"; wait = 0 }
+        wait { if ($0 !~ /^    VAE__(GUARDED|COMPUTES)\(/) print name " (vae.h:" NR ") is not VAE__GUARDED"; wait = 0 }
         head ~ /\{/ {
             name = head; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
             if (head ~ /\{$/ && !index(none, " " name " ")) wait = 1
