@@ -11449,41 +11449,39 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Creates the lock file and locks it: 0, an errno, or one of the answers above. On a file system
- * without locks the file itself is the lock: who created it has it. */
-VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
+/* Creates the lock file and locks it. On a file system without locks the file itself is the lock:
+ * who created it has it. */
+VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
+                                       intptr_t *out) {
+    uint64_t holder = 0;
     int tries, answer = VAE__AGAIN;
+    errno = 0;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
         char text[32];
-        vae__sink s = vae__sink_of(text, sizeof text);
+        vae__sink line = vae__sink_of(text, sizeof text);
         size_t moved;
-        if (file < 0 && errno != EEXIST) return VAE__ERRNO;
+        if (file < 0 && errno != EEXIST) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
         if (file < 0) {
-            answer = vae__lock_met(path, lock, holder);
+            answer = vae__lock_met(path, lock, &holder);
             continue;
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            vae__putf(&s, "vae %u\n", (uint64_t)getpid());
-            (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
+            vae__putf(&line, "vae %u\n", (uint64_t)getpid());
+            (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
             *out = file;
-            return 0;
+            return VAE_OK;
         }
         /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
-    return answer;
-}
-
-VAE__PRIVATE vae_status vae__lock_refused(const vae__source *s, int code, const char *lock,
-                                          uint64_t holder) {
-    if (code > 0) return vae__cannot_write(s, VAE_ERR_OPEN, code);
-    if (code == VAE__FOREIGN)
+    if (answer > 0) return vae__cannot_write(s, VAE_ERR_OPEN, answer);
+    if (answer == VAE__FOREIGN)
         return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
                             "lock file of yours", vae__tail(lock));
-    if (code == VAE__NO_LOCKS)
+    if (answer == VAE__NO_LOCKS)
         return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
                             "%s", holder, vae__tail(lock));
     return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
@@ -11503,12 +11501,8 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
     {
-        uint64_t holder = 0;
-        int file = -1, code;
-        errno = 0;
-        code = vae__lock_take(path, lock, &file, &holder);
-        if (code) return vae__lock_refused(&s, code, lock, holder);
-        claim->lock = file;
+        const vae_status bad = vae__lock_take(&s, path, lock, &claim->lock);
+        if (bad) return bad;
     }
 #elif defined(_WIN32)
     {
