@@ -11493,7 +11493,7 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
     if (!path || !claim)
-        return vae__fail(report, VAE_ERR_NULL, "the %s is NULL", path ? "claim" : "path");
+        return vae__fail(report, VAE_ERR_NULL, "the path or the claim is NULL");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
     if (strlen(path) > VAE__LONGEST)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
@@ -11661,7 +11661,6 @@ VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path,
 }
 VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
                                   vae_report *report) {
-    if (!claim) return vae__fail(report, VAE_ERR_NULL, "the claim is NULL");
     return vae__save_bytes(claim, NULL, bytes, size, report);
 }
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
@@ -12657,22 +12656,17 @@ VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_loa
 VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const char *path,
                                         int flags) {
     vae__writer w;
-    vae_status bad = vae__can_save(m, flags);
+    vae_status bad = m ? vae__can_save(m, flags) : VAE_ERR_NULL;
     if (!bad) bad = vae__open_write(&w, held, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w);
 }
-VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    if (!m) return VAE_ERR_NULL;
-    if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
-    return vae__save_model(m, claim, NULL, flags);
-}
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__GUARDED(vae__do_claim_save_model(claim, m, flags));
+    VAE__GUARDED(vae__save_model(m, claim, NULL, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__GUARDED(m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
+    VAE__GUARDED(vae__save_model(m, NULL, path, flags));
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
