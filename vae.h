@@ -35,6 +35,35 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
+ * One training step, from top to bottom, with the room of each line:
+ *
+ *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
+ *     vae__step: one batch
+ *       beta = weight of the KL at this step                                        >>step
+ *       vae__forward: threads divide the rows of the batch; each takes its rows
+ *         pixels:      x, binarised or corrupted where the model says so
+ *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
+ *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
+ *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
+ *         decoder:     for each op, z = act(z W + b)                                >>layers
+ *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
+ *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
+ *       and back through the same ops, the last first
+ *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         code:        dmu = dz + beta mu                                           >>codes
+ *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
+ *         encoder:     as the decoder                                               >>layers
+ *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
+ *       rate and bias corrections of this step                                      >>optim
+ *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
+ *         dW = x' dy                                                                >>layers
+ *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
+ *                W = W - rate m / (sqrt(v) inv_bias + eps)
+ *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *
+ * examples/the_algorithm.c is the same in plain loops: read that first.
+ *
  * ======================================================================================
  * >>manual
  * ======================================================================================
@@ -291,7 +320,8 @@
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
  *     PRIOR_Z, DRAW_X 0            number of the draw       0
- *     EVAL           0             image in the data set    draw: 0 of vae_score, 0 .. k-1
+ *     EVAL           0             image in the data set    draw: 0 of vae_score and
+ *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
@@ -334,9 +364,9 @@
  * every activation. Then rows of each weight gradient are computed, and the optimiser uses them
  * while they are in the cache. In a large network the parts alternate: after 2^19 activations on
  * the way back, the weights of that part follow at once.
- * Different models may be used from different threads at the same time, and may share a pool. The
- * detected processor is the only global state. No call prints, exits or aborts. No call uses more
- * than 64 KB of stack.
+ * Different models may be used from different threads at the same time. They may share a pool, and
+ * models for inference may share weights (vae_share). The detected processor is the only global
+ * state. No call prints, exits or aborts. No call uses more than 64 KB of stack.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
  * Target pragmas compile the kernels once for each instruction set, so no -march is needed. The
@@ -410,7 +440,9 @@
  * contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE, with the image and the place.
  * Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the network itself
  * made: rows other than the one named may then hold their results. Different models
- * may be used from different threads at once; one model from one thread at a time.
+ * may be used from different threads at once; one model from one thread at a time: a call that
+ * computes with a model that another call is computing with returns ERR_STATE and leaves the model
+ * and its report alone. See vae_share.
  * ==================================================================================== */
 
 /* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
@@ -724,6 +756,17 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
 /* Name number i of the settings, counted from 0; NULL behind the last. */
 VAE_API const char *vae_desc_name(int i);
 
+/* For help texts. The values that a setting may have, other than the 0 that stands for its default:
+ * "1 to 16777216", "0 or 1", the words of a choice as in "adam, adamw, sgd, adam_iwae"; nothing for
+ * texts, whose parsers say what they take.
+ *   text      (size)  out, with a zero byte; 300 bytes are enough
+ * Errors: ERR_NULL, ERR_VALUE (no such name), ERR_SIZE. */
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report);
+
+/* A description in which every setting has the value of its default: `latent` is 20, where {0}
+ * has 0 in its place. `input` has no default and is NULL. */
+VAE_API void vae_desc_defaults(vae_desc *desc);
+
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
  * Every name of vae_desc_set may stand in it, once, and the settings `variance`, `categories`,
@@ -1023,6 +1066,26 @@ VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_
                                  size_t *need, vae_report *report);
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report);
+
+/* A second model for inference with the weights of `owner`, for another thread: it has buffers, a
+ * report and threads of its own, and no copy of the parameters. The bits are those of the owner.
+ * `options` as for loading (borrow is ignored, max_memory 0 is no limit); NULL: one thread, buffers
+ * of the owner's batch, 128 rows at most. Takes microseconds: once for each thread of a server, or
+ * once for each request.
+ *
+ *     vae *own;                                    in each thread
+ *     vae_share(model, NULL, &own, NULL);
+ *     vae_decode(own, &batch, images);
+ *     vae_destroy(own);
+ *
+ * Several threads may share one owner at once, and the owner may itself be used meanwhile for what
+ * does not change it. It must outlive the models that share it, and must not train, get another
+ * visible bias or be written to while one of them computes; what it learned before a call, the call
+ * sees. vae_info of a shared model tells the step and epoch at which it was made.
+ * Allocates one block (vae_info.memory bytes), or uses options->memory.
+ * Errors: ERR_NULL, ERR_SIZE, ERR_MEMORY, and those of vae_create for what the options choose. */
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report);
 
 /* The file as bytes: how many, and into a block of at least that size. */
 VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
@@ -5192,6 +5255,7 @@ VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL
  * lists the others. */
 typedef struct vae__fpenv {
     uint64_t saved;
+    int held; /* of a call on a model: its flag `busy` is this call's */
 } vae__fpenv;
 
 VAE__INLINE void vae__fp_enter(vae__fpenv *env) {
@@ -8200,29 +8264,42 @@ VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *repor
                      "there is no setting %q", name, nearest);
 }
 
+/* "1 to 16777216": what vae_desc_rule says. */
+VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
+    const char *word;
+    int i;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(s, "0 or 1"); break;
+    case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
+    case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL:
+        vae__put_setting_real(s, &f->low, 0);
+        vae__putf(s, " to ");
+        vae__put_setting_real(s, &f->high, 0);
+        break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(s, i ? ", %s" : "%s", word);
+        break;
+    case VAE__STAGES:
+        vae__putf(s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+        break;
+    default: break;
+    }
+}
+
 /* "latent: expected a whole number from 1 to 16777216, found 'many'" */
 VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
+    const char *noun = f->kind == VAE__INT || f->kind == VAE__U64 ? "a whole number from " :
+                       f->kind == VAE__REAL ? "a number from " :
+                       f->kind == VAE__CHOICE ? "one of " : "";
     char text[200];
-    const char *word;
     vae__sink s = vae__sink_text(text, sizeof text);
-    int i;
-    switch (f->kind) {
-    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
-    case VAE__INT:
-        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
-        break;
-    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
-    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
-    case VAE__CHOICE:
-        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
-            vae__putf(&s, i ? ", %s" : "one of %s", word);
-        break;
-    default:
-        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
-                  "most %d of them", f->high, VAE_MAX_STAGES);
-    }
-    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+    vae__put_rule(&s, f);
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s%s, found %q", f->name, noun, text,
+                     found);
 }
 
 /* One setting from text into a description; on failure it stays as it was. */
@@ -8249,11 +8326,27 @@ VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *va
     VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
 }
 
+/* The value of a setting in a description, or its rule where desc is NULL, as a text. */
+VAE__PRIVATE vae_status vae__field_as_text(const vae_desc *desc, const vae__field *f, char *text,
+                                           size_t size, vae_report *report) {
+    vae__sink s = vae__sink_of(NULL, 0);
+    int pass;
+    for (pass = 0; pass < 2; pass++) {
+        if (desc) vae__put_field(&s, desc, f, 0);
+        else vae__put_rule(&s, f);
+        if (!pass && s.count >= size)
+            return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                             s.count + 1, size);
+        if (!pass) s = vae__sink_of(text, size);
+    }
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+
 VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
                                          size_t size, vae_report *report) {
     const vae__field *f;
     vae_desc settled;
-    vae__sink s;
     if (!desc || !name || !text)
         return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
     f = vae__find_field(name);
@@ -8263,19 +8356,32 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    s = vae__sink_of(NULL, 0);
-    vae__put_field(&s, desc, f, 0);
-    if (s.count >= size)
-        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
-                         s.count + 1, size);
-    s = vae__sink_of(text, size);
-    vae__put_field(&s, desc, f, 0);
-    vae__put(&s, "", 1);
-    return VAE_OK;
+    return vae__field_as_text(desc, f, text, size, report);
 }
+
 VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
                                 vae_report *report) {
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_rule(const char *name, char *text, size_t size,
+                                          vae_report *report) {
+    const vae__field *f;
+    if (!name || !text) return vae__fail(report, VAE_ERR_NULL, "name and text must be given");
+    f = vae__find_field(name);
+    return f ? vae__field_as_text(NULL, f, text, size, report) :
+               vae__no_such_setting(name, report);
+}
+
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report) {
+    VAE__GUARDED(vae__do_desc_rule(name, text, size, report));
+}
+
+VAE_API void vae_desc_defaults(vae_desc *desc) {
+    int i;
+    if (!desc) return;
+    memset(desc, 0, sizeof *desc);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
 
 /* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
@@ -8498,7 +8604,8 @@ struct vae {
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
-    int borrowed;          /* w lies in the caller's bytes, read-only */
+    int borrowed;          /* w lies elsewhere, read-only: in the caller's bytes, in the owner */
+    int busy;              /* atomic: a call computes with it */
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
@@ -8523,6 +8630,37 @@ struct vae {
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
 };
+
+/* A call takes the model, and gives it back. A NULL model is the call's to report. Without atomics
+ * only a call from within a call is noticed. */
+VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
+#else
+    env->held = m && !m->busy;
+    if (m) m->busy = 1;
+#endif
+    return env->held || !m;
+}
+VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
+#else
+    if (env->held) m->busy = 0;
+#endif
+    env->held = 0;
+}
+
+/* VAE__GUARDED of a call that computes with model m: it is refused while another one does. */
+#define VAE__COMPUTES(m, call) \
+    vae__fpenv vae__host; \
+    vae_status vae__got; \
+    if (!vae__enter(m, &vae__host)) return VAE_ERR_STATE; \
+    vae__fp_enter(&vae__host); \
+    vae__got = call; \
+    vae__fp_leave(&vae__host); \
+    vae__leave(m, &vae__host); \
+    return vae__got
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
@@ -8826,6 +8964,9 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
+/* What of a model lies elsewhere: nothing, the parameters, or their average too. */
+enum { VAE__OWN, VAE__BORROWED, VAE__SHARED };
+
 /* The three parts of a model's block, each a table: what, of what type, how many, when.
  *
  * First what a model has without any batch: the ops, the texts, the parameters, the optimiser's. A
@@ -8844,7 +8985,7 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
     VAE__PUSH(a, m->m, float, n, 1, train);
     VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
-    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0 && borrowed != VAE__SHARED);
     VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
     if (pool) m->pool = (vae_pool *)(void *)block;
 }
@@ -8893,8 +9034,8 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
 }
 
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
- * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
- * parameters lie elsewhere. */
+ * arena->used is the size of the block; both ways run through the same lines. `borrowed`: what lies
+ * elsewhere. */
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
@@ -8967,15 +9108,16 @@ VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m,
     return VAE_OK;
 }
 
-/* Makes a model without initial weights. memory NULL: from the allocator. */
-VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room,
-                                  const float *borrowed, vae **model, vae_report *report) {
+/* Makes a model without initial weights. memory NULL: from the allocator. `place`: where the
+ * parameters lie, unless they are its own. */
+VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room, int borrowed,
+                                  const float *place, vae **model, vae_report *report) {
     vae plan, *m;
     vae__arena arena;
     vae_status bad;
     void *block = NULL;
     size_t size, shift;
-    bad = vae__measure(desc, borrowed != NULL, &plan, &size, report);
+    bad = vae__measure(desc, borrowed, &plan, &size, report);
     if (bad) return bad;
     if (!memory) {
         memory = block = vae__alloc(&desc->allocator, size);
@@ -8991,12 +9133,13 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     arena.base = (char *)memory + shift;
     arena.size = size - shift;
     m = (vae *)vae__push(&arena, 1, sizeof(vae));
-    memset(arena.base, 0, arena.size);
+    /* buffers are written before they are read; zeros would cost a shared model its time */
+    memset(arena.base, 0, borrowed == VAE__SHARED ? size - 63 - plan.activations : arena.size);
     m->desc = *desc;
     m->block = block;
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
-    if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
+    if (!bad) bad = vae__lay_out(m, &arena, borrowed, report);
     if (!bad && m->pool) {
         bad = vae__pool_start(m->pool, m->desc.threads, desc->threads < 0, report);
         m->desc.threads = m->pool->threads;
@@ -9011,7 +9154,7 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     if (borrowed) {
         /* nothing writes to the parameters of a model for inference */
         union { const float *in; float *out; } alias;
-        alias.in = borrowed;
+        alias.in = place;
         m->w = alias.out;
         m->borrowed = 1;
     }
@@ -9057,7 +9200,7 @@ VAE__PRIVATE vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_rep
     vae plan;
     vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
-    bad = vae__measure(desc, 0, &plan, size, report);
+    bad = vae__measure(desc, VAE__OWN, &plan, size, report);
     return bad;
 }
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
@@ -9069,7 +9212,7 @@ VAE__PRIVATE vae_status vae__create(const vae_desc *desc, void *memory, size_t s
     vae *m = NULL;
     vae_status bad;
     if (!desc || !model) return vae__fail(report, VAE_ERR_NULL, "desc and model must be given");
-    bad = vae__make(desc, memory, size, NULL, &m, report);
+    bad = vae__make(desc, memory, size, VAE__OWN, NULL, &m, report);
     if (!bad) vae__init_weights(m);
     if (!bad) *model = m;
     return bad;
@@ -9087,6 +9230,53 @@ VAE__PRIVATE vae_status vae__do_create_in(const vae_desc *desc, void *memory, si
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report) {
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
+}
+
+/* What is chosen when a model is loaded or shared. */
+VAE__PRIVATE void vae__choose(vae_desc *d, const vae_load_options *o) {
+    d->inference = o->inference;
+    if (o->batch) d->batch = o->batch;
+    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
+    d->threads = o->threads, d->parallel = o->parallel;
+    d->isa = o->isa;
+    d->allocator = o->allocator;
+}
+
+VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *options,
+                                      vae **model, vae_report *report) {
+    vae_load_options o;
+    vae_desc d;
+    vae *m = NULL;
+    vae_status bad;
+    if (!owner || !model) return vae__fail(report, VAE_ERR_NULL, "owner and model must be given");
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    if (!o.inference) o.inference = 1;
+    d = owner->desc;
+    d.keep_gradients = 0;
+    vae__choose(&d, &o);
+    if (o.max_memory) {
+        vae plan;
+        size_t size;
+        bad = vae__measure(&d, VAE__SHARED, &plan, &size, report);
+        if (bad) return bad;
+        if (size > o.max_memory)
+            return vae__fail(report, VAE_ERR_SIZE, "the shared model needs %z bytes of memory, "
+                             "more than the %z that are allowed (max_memory)", size,
+                             o.max_memory);
+    }
+    bad = vae__make(&d, o.memory, o.memory_size, VAE__SHARED, owner->w, &m, report);
+    if (bad) return bad;
+    m->average = owner->average;
+    m->step = owner->step, m->at = owner->at; /* what it saves is what the owner would */
+    m->b1t = owner->b1t, m->b2t = owner->b2t;
+    m->invalid = owner->invalid, m->weights_only = owner->weights_only;
+    *model = m;
+    return VAE_OK;
+}
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report) {
+    VAE__GUARDED(vae__do_share(owner, options, model, report));
 }
 
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
@@ -10339,7 +10529,7 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
 }
 
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
-    VAE__GUARDED(vae__do_train_step(m, batch, stats));
+    VAE__COMPUTES(m, vae__do_train_step(m, batch, stats));
 }
 
 VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
@@ -10377,7 +10567,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
 }
 
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
-    VAE__GUARDED(vae__do_set_visible_bias(m, mean));
+    VAE__COMPUTES(m, vae__do_set_visible_bias(m, mean));
 }
 
 /* Mean image, summed in double over images ascending. */
@@ -10391,7 +10581,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
         for (j = 0; j < n; j++) sum[j] = vae__add_d(sum[j], (double)m->x[j]);
     }
     for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
-    return vae_set_visible_bias(m, m->x);
+    return vae__do_set_visible_bias(m, m->x);
 }
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
@@ -10452,7 +10642,7 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     return VAE_OK;
 }
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    VAE__GUARDED(vae__do_evaluate(m, data, stats));
+    VAE__COMPUTES(m, vae__do_evaluate(m, data, stats));
 }
 
 /* ---- epochs ---- */
@@ -10493,12 +10683,15 @@ VAE__PRIVATE int vae__waited(const vae *m) {
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment. */
+/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
+ * the model to another thread the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
     vae__fp_leave(guard);
+    vae__leave(m, guard);
     stop = progress(m, now, user);
+    if (!vae__enter(m, guard)) stop = 1;
     vae__fp_enter(guard);
     return stop;
 }
@@ -10611,6 +10804,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
     while (!bad && vae__goes_on(m)) {
         f.stop = 0;
         bad = vae__fit_epoch(m, &f);
+        if (!host->held) return VAE_ERR_STATE;
         if (f.stop && !bad && vae__goes_on(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
@@ -10619,7 +10813,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
 }
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
-    VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
+    VAE__COMPUTES(m, vae__do_fit(m, train, test, progress, user, &vae__host));
 }
 
 /* ---- checking gradients ---- */
@@ -10717,7 +10911,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
 
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
-    VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
+    VAE__COMPUTES(m, vae__do_check_gradients(m, batch, directions, worst));
 }
 
 /* ======================================================================================
@@ -10797,7 +10991,7 @@ VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, fl
 }
 
 VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
-    VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
+    VAE__COMPUTES(m, vae__do_encode(m, batch, mu, logvar));
 }
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
@@ -10820,7 +11014,7 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
     return bad;
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
-    VAE__GUARDED(vae__do_posterior(m, batch, z));
+    VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
 }
 
 /* ---- decode ---- */
@@ -10868,11 +11062,11 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, i
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -10881,7 +11075,7 @@ VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, 
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_draw(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_draw(m, batch, seed, x));
 }
 
 VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *out) {
@@ -10898,7 +11092,7 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
 }
 
 VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
-    VAE__GUARDED(vae__do_reconstruct(m, batch, out));
+    VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
@@ -10922,7 +11116,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
 }
 
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
-    VAE__GUARDED(vae__do_prior(m, batch, seed, z));
+    VAE__COMPUTES(m, vae__do_prior(m, batch, seed, z));
 }
 
 VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -10940,7 +11134,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
 }
 
 VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_sample_prior(m, batch, seed, x));
 }
 
 /* ---- score: all ops, one draw ---- */
@@ -10966,7 +11160,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
 }
 VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
                              float *kl) {
-    VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
+    VAE__COMPUTES(m, vae__do_score(m, batch, elbo, recon, kl));
 }
 
 /* ---- bound: the ops from the code on, for many draws of each image ---- */
@@ -11057,7 +11251,7 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     return bad;
 }
 VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
-    VAE__GUARDED(vae__do_bound(m, batch, k, bound));
+    VAE__COMPUTES(m, vae__do_bound(m, batch, k, bound));
 }
 
 /* ---- what latents do ---- */
@@ -11094,7 +11288,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
 }
 
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    VAE__GUARDED(vae__do_units_clamped(m, data, count));
+    VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
@@ -11138,7 +11332,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
 }
 
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    VAE__GUARDED(vae__do_units(m, data, kl, variance));
+    VAE__COMPUTES(m, vae__do_units(m, data, kl, variance));
 }
 
 /* ======================================================================================
@@ -12315,7 +12509,7 @@ VAE__PRIVATE vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     return VAE_OK;
 }
 VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
-    VAE__GUARDED(vae__do_save_size(m, flags, size));
+    VAE__COMPUTES(m, vae__do_save_size(m, flags, size));
 }
 
 VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
@@ -12333,7 +12527,7 @@ VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size
     return VAE_OK;
 }
 VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
-    VAE__GUARDED(vae__do_save_memory(m, flags, bytes, size));
+    VAE__COMPUTES(m, vae__do_save_memory(m, flags, bytes, size));
 }
 
 /* ---- loading ---- */
@@ -12543,12 +12737,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (bad)
         return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
                             why.text);
-    d->inference = o->inference;
-    if (o->batch) d->batch = o->batch;
-    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
-    d->threads = o->threads, d->parallel = o->parallel;
-    d->isa = o->isa;
-    d->allocator = o->allocator;
+    vae__choose(d, o);
     return VAE_OK;
 }
 
@@ -12587,7 +12776,7 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     const vae__source *from = &l->st.from;
     vae plan;
     vae_report why;
-    vae_status bad = vae__measure(&l->desc, 0, &plan, need, &why);
+    vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
     if (bad) return vae__fail_in(from, bad, "%s", why.text);
     /* no memory for a description that claims more than the file holds */
     if (plan.parameters > l->st.data_size / 4)
@@ -12595,7 +12784,7 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
                             "floats", plan.parameters, l->st.data_size / 4);
     if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &plan);
     if (bad) return bad;
-    if (l->in_place) (void)vae__measure(&l->desc, 1, &plan, need, NULL);
+    if (l->in_place) (void)vae__measure(&l->desc, VAE__BORROWED, &plan, need, NULL);
     if (*need > limit)
         return vae__fail_in(from, VAE_ERR_SIZE, "the model needs %z bytes of memory, more than the "
                             "%z that are allowed (max_memory; a smaller batch needs less)", *need,
@@ -12631,7 +12820,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
     if (!bad && model) {
-        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size, l.in_place, &m, &why);
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size,
+                        l.in_place ? VAE__BORROWED : VAE__OWN, l.in_place, &m, &why);
         if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
         else bad = vae__st_fill(&l.st, m);
         if (bad) vae_destroy(m);
@@ -12663,10 +12853,10 @@ VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const cha
     return vae__close_write(&w);
 }
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__GUARDED(vae__save_model(m, claim, NULL, flags));
+    VAE__COMPUTES(m, vae__save_model(m, claim, NULL, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__GUARDED(vae__save_model(m, NULL, path, flags));
+    VAE__COMPUTES(m, vae__save_model(m, NULL, path, flags));
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
