@@ -35,6 +35,35 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
+ * One training step, from top to bottom, with the room of each line:
+ *
+ *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
+ *     vae__step: one batch
+ *       beta = weight of the KL at this step                                        >>step
+ *       vae__forward: threads divide the rows of the batch; each takes its rows
+ *         pixels:      x, binarised or corrupted where the model says so
+ *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
+ *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
+ *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
+ *         decoder:     for each op, z = act(z W + b)                                >>layers
+ *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
+ *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
+ *       and back through the same ops, the last first
+ *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         code:        dmu = dz + beta mu                                           >>codes
+ *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
+ *         encoder:     as the decoder                                               >>layers
+ *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
+ *       rate and bias corrections of this step                                      >>optim
+ *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
+ *         dW = x' dy                                                                >>layers
+ *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
+ *                W = W - rate m / (sqrt(v) inv_bias + eps)
+ *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *
+ * examples/the_algorithm.c is the same in plain loops: read that first.
+ *
  * ======================================================================================
  * >>manual
  * ======================================================================================
@@ -291,7 +320,8 @@
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
  *     PRIOR_Z, DRAW_X 0            number of the draw       0
- *     EVAL           0             image in the data set    draw: 0 of vae_score, 0 .. k-1
+ *     EVAL           0             image in the data set    draw: 0 of vae_score and
+ *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
@@ -334,9 +364,9 @@
  * every activation. Then rows of each weight gradient are computed, and the optimiser uses them
  * while they are in the cache. In a large network the parts alternate: after 2^19 activations on
  * the way back, the weights of that part follow at once.
- * Different models may be used from different threads at the same time, and may share a pool. The
- * detected processor is the only global state. No call prints, exits or aborts. No call uses more
- * than 64 KB of stack.
+ * Different models may be used from different threads at the same time. They may share a pool, and
+ * models for inference may share weights (vae_share). The detected processor is the only global
+ * state. No call prints, exits or aborts. No call uses more than 64 KB of stack.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
  * Target pragmas compile the kernels once for each instruction set, so no -march is needed. The
@@ -410,7 +440,9 @@
  * contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE, with the image and the place.
  * Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the network itself
  * made: rows other than the one named may then hold their results. Different models
- * may be used from different threads at once; one model from one thread at a time.
+ * may be used from different threads at once; one model from one thread at a time: a call that
+ * computes with a model that another call is computing with returns ERR_STATE and leaves the model
+ * and its report alone. See vae_share.
  * ==================================================================================== */
 
 /* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
@@ -724,6 +756,17 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
 /* Name number i of the settings, counted from 0; NULL behind the last. */
 VAE_API const char *vae_desc_name(int i);
 
+/* For help texts. The values that a setting may have, other than the 0 that stands for its default:
+ * "1 to 16777216", "0 or 1", the words of a choice as in "adam, adamw, sgd, adam_iwae"; nothing for
+ * texts, whose parsers say what they take.
+ *   text      (size)  out, with a zero byte; 300 bytes are enough
+ * Errors: ERR_NULL, ERR_VALUE (no such name), ERR_SIZE. */
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report);
+
+/* A description in which every setting has the value of its default: `latent` is 20, where {0}
+ * has 0 in its place. `input` has no default and is NULL. */
+VAE_API void vae_desc_defaults(vae_desc *desc);
+
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
  * Every name of vae_desc_set may stand in it, once, and the settings `variance`, `categories`,
@@ -1023,6 +1066,26 @@ VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_
                                  size_t *need, vae_report *report);
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report);
+
+/* A second model for inference with the weights of `owner`, for another thread: it has buffers, a
+ * report and threads of its own, and no copy of the parameters. The bits are those of the owner.
+ * `options` as for loading (borrow is ignored, max_memory 0 is no limit); NULL: one thread, buffers
+ * of the owner's batch, 128 rows at most. Takes microseconds: once for each thread of a server, or
+ * once for each request.
+ *
+ *     vae *own;                                    in each thread
+ *     vae_share(model, NULL, &own, NULL);
+ *     vae_decode(own, &batch, images);
+ *     vae_destroy(own);
+ *
+ * Several threads may share one owner at once, and the owner may itself be used meanwhile for what
+ * does not change it. It must outlive the models that share it, and must not train, get another
+ * visible bias or be written to while one of them computes; what it learned before a call, the call
+ * sees. vae_info of a shared model tells the step and epoch at which it was made.
+ * Allocates one block (vae_info.memory bytes), or uses options->memory.
+ * Errors: ERR_NULL, ERR_SIZE, ERR_MEMORY, and those of vae_create for what the options choose. */
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report);
 
 /* The file as bytes: how many, and into a block of at least that size. */
 VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
@@ -1624,12 +1687,12 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
- * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: a number halfway between two doubles
+ * has at most 768, so of the digits after the 800th it only matters whether any is not 0. */
 enum { VAE__DIGITS = 800 };
 typedef struct vae__decimal {
     int count, point;
-    int more; /* digits other than 0 were left out behind the last */
+    int more; /* whether digits other than 0 follow the last */
     unsigned char digit[VAE__DIGITS];
 } vae__decimal;
 
@@ -1736,7 +1799,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         seen = 1;
         if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
         else d.more |= digit != 0;
-        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        /* each digit before the point moves it, and so does each leading zero after it */
         if (!dot && (digit || d.count)) d.point += d.point < 100000000;
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
@@ -1767,13 +1830,19 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+    vae__put(s, digits + n, sizeof digits - n);
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
     const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
-    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
-    char tail[3];
+    const unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
     int i;
     if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
     for (i = 0; i < d->count || i < whole; i++) {
@@ -1782,9 +1851,9 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
         vae__put(s, &digit, 1);
     }
     if (fixed) return;
-    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
-    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
-    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+    vae__put_text(s, d->point > 0 ? "e+" : "e-");
+    if (e < 10) vae__put(s, "0", 1);
+    vae__put_decimal(s, e);
 }
 
 /* The exact digits of a number above 0. */
@@ -1828,13 +1897,6 @@ VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
 }
 
 /* ---- formats ---- */
-
-VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
-    char digits[20];
-    size_t n = sizeof digits;
-    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-    vae__put(s, digits + n, sizeof digits - n);
-}
 
 VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     const size_t length = strlen(text);
@@ -5193,6 +5255,7 @@ VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL
  * lists the others. */
 typedef struct vae__fpenv {
     uint64_t saved;
+    int held; /* of a call on a model: its flag `busy` is this call's */
 } vae__fpenv;
 
 VAE__INLINE void vae__fp_enter(vae__fpenv *env) {
@@ -8205,29 +8268,42 @@ VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *repor
                      "there is no setting %q", name, nearest);
 }
 
+/* "1 to 16777216": what vae_desc_rule says. */
+VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
+    const char *word;
+    int i;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(s, "0 or 1"); break;
+    case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
+    case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL:
+        vae__put_setting_real(s, &f->low, 0);
+        vae__putf(s, " to ");
+        vae__put_setting_real(s, &f->high, 0);
+        break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(s, i ? ", %s" : "%s", word);
+        break;
+    case VAE__STAGES:
+        vae__putf(s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+        break;
+    default: break;
+    }
+}
+
 /* "latent: expected a whole number from 1 to 16777216, found 'many'" */
 VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
+    const char *noun = f->kind == VAE__INT || f->kind == VAE__U64 ? "a whole number from " :
+                       f->kind == VAE__REAL ? "a number from " :
+                       f->kind == VAE__CHOICE ? "one of " : "";
     char text[200];
-    const char *word;
     vae__sink s = vae__sink_text(text, sizeof text);
-    int i;
-    switch (f->kind) {
-    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
-    case VAE__INT:
-        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
-        break;
-    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
-    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
-    case VAE__CHOICE:
-        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
-            vae__putf(&s, i ? ", %s" : "one of %s", word);
-        break;
-    default:
-        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
-                  "most %d of them", f->high, VAE_MAX_STAGES);
-    }
-    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+    vae__put_rule(&s, f);
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s%s, found %q", f->name, noun, text,
+                     found);
 }
 
 /* One setting from text into a description; on failure it stays as it was. */
@@ -8254,11 +8330,27 @@ VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *va
     VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
 }
 
+/* The value of a setting in a description, or its rule where desc is NULL, as a text. */
+VAE__PRIVATE vae_status vae__field_as_text(const vae_desc *desc, const vae__field *f, char *text,
+                                           size_t size, vae_report *report) {
+    vae__sink s = vae__sink_of(NULL, 0);
+    int pass;
+    for (pass = 0; pass < 2; pass++) {
+        if (desc) vae__put_field(&s, desc, f, 0);
+        else vae__put_rule(&s, f);
+        if (!pass && s.count >= size)
+            return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                             s.count + 1, size);
+        if (!pass) s = vae__sink_of(text, size);
+    }
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+
 VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
                                          size_t size, vae_report *report) {
     const vae__field *f;
     vae_desc settled;
-    vae__sink s;
     if (!desc || !name || !text)
         return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
     f = vae__find_field(name);
@@ -8268,19 +8360,32 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    s = vae__sink_of(NULL, 0);
-    vae__put_field(&s, desc, f, 0);
-    if (s.count >= size)
-        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
-                         s.count + 1, size);
-    s = vae__sink_of(text, size);
-    vae__put_field(&s, desc, f, 0);
-    vae__put(&s, "", 1);
-    return VAE_OK;
+    return vae__field_as_text(desc, f, text, size, report);
 }
+
 VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
                                 vae_report *report) {
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_rule(const char *name, char *text, size_t size,
+                                          vae_report *report) {
+    const vae__field *f;
+    if (!name || !text) return vae__fail(report, VAE_ERR_NULL, "name and text must be given");
+    f = vae__find_field(name);
+    return f ? vae__field_as_text(NULL, f, text, size, report) :
+               vae__no_such_setting(name, report);
+}
+
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report) {
+    VAE__GUARDED(vae__do_desc_rule(name, text, size, report));
+}
+
+VAE_API void vae_desc_defaults(vae_desc *desc) {
+    int i;
+    if (!desc) return;
+    memset(desc, 0, sizeof *desc);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
 
 /* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
@@ -8503,7 +8608,8 @@ struct vae {
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
-    int borrowed;          /* w lies in the caller's bytes, read-only */
+    int borrowed;          /* w lies elsewhere, read-only: in the caller's bytes, in the owner */
+    int busy;              /* atomic: a call computes with it */
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
@@ -8528,6 +8634,37 @@ struct vae {
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
 };
+
+/* A call takes the model, and gives it back. A NULL model is the call's to report. Without atomics
+ * only a call from within a call is noticed. */
+VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
+#else
+    env->held = m && !m->busy;
+    if (m) m->busy = 1;
+#endif
+    return env->held || !m;
+}
+VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
+#else
+    if (env->held) m->busy = 0;
+#endif
+    env->held = 0;
+}
+
+/* VAE__GUARDED of a call that computes with model m: it is refused while another one does. */
+#define VAE__COMPUTES(m, call) \
+    vae__fpenv vae__host; \
+    vae_status vae__got; \
+    if (!vae__enter(m, &vae__host)) return VAE_ERR_STATE; \
+    vae__fp_enter(&vae__host); \
+    vae__got = call; \
+    vae__fp_leave(&vae__host); \
+    vae__leave(m, &vae__host); \
+    return vae__got
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
@@ -8831,6 +8968,9 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
+/* What of a model lies elsewhere: nothing, the parameters, or their average too. */
+enum { VAE__OWN, VAE__BORROWED, VAE__SHARED };
+
 /* The three parts of a model's block, each a table: what, of what type, how many, when.
  *
  * First what a model has without any batch: the ops, the texts, the parameters, the optimiser's. A
@@ -8849,7 +8989,7 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
     VAE__PUSH(a, m->m, float, n, 1, train);
     VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
-    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0 && borrowed != VAE__SHARED);
     VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
     if (pool) m->pool = (vae_pool *)(void *)block;
 }
@@ -8899,8 +9039,8 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
 }
 
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
- * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
- * parameters lie elsewhere. */
+ * arena->used is the size of the block; both ways run through the same lines. `borrowed`: what lies
+ * elsewhere. */
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
@@ -8973,15 +9113,16 @@ VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m,
     return VAE_OK;
 }
 
-/* Makes a model without initial weights. memory NULL: from the allocator. */
-VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room,
-                                  const float *borrowed, vae **model, vae_report *report) {
+/* Makes a model without initial weights. memory NULL: from the allocator. `place`: where the
+ * parameters lie, unless they are its own. */
+VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room, int borrowed,
+                                  const float *place, vae **model, vae_report *report) {
     vae plan, *m;
     vae__arena arena;
     vae_status bad;
     void *block = NULL;
     size_t size, shift;
-    bad = vae__measure(desc, borrowed != NULL, &plan, &size, report);
+    bad = vae__measure(desc, borrowed, &plan, &size, report);
     if (bad) return bad;
     if (!memory) {
         memory = block = vae__alloc(&desc->allocator, size);
@@ -8997,12 +9138,13 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     arena.base = (char *)memory + shift;
     arena.size = size - shift;
     m = (vae *)vae__push(&arena, 1, sizeof(vae));
-    memset(arena.base, 0, arena.size);
+    /* buffers are written before they are read; zeros would cost a shared model its time */
+    memset(arena.base, 0, borrowed == VAE__SHARED ? size - 63 - plan.activations : arena.size);
     m->desc = *desc;
     m->block = block;
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
-    if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
+    if (!bad) bad = vae__lay_out(m, &arena, borrowed, report);
     if (!bad && m->pool) {
         bad = vae__pool_start(m->pool, m->desc.threads, desc->threads < 0, report);
         m->desc.threads = m->pool->threads;
@@ -9017,7 +9159,7 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     if (borrowed) {
         /* nothing writes to the parameters of a model for inference */
         union { const float *in; float *out; } alias;
-        alias.in = borrowed;
+        alias.in = place;
         m->w = alias.out;
         m->borrowed = 1;
     }
@@ -9063,7 +9205,7 @@ VAE__PRIVATE vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_rep
     vae plan;
     vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
-    bad = vae__measure(desc, 0, &plan, size, report);
+    bad = vae__measure(desc, VAE__OWN, &plan, size, report);
     return bad;
 }
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
@@ -9075,7 +9217,7 @@ VAE__PRIVATE vae_status vae__create(const vae_desc *desc, void *memory, size_t s
     vae *m = NULL;
     vae_status bad;
     if (!desc || !model) return vae__fail(report, VAE_ERR_NULL, "desc and model must be given");
-    bad = vae__make(desc, memory, size, NULL, &m, report);
+    bad = vae__make(desc, memory, size, VAE__OWN, NULL, &m, report);
     if (!bad) vae__init_weights(m);
     if (!bad) *model = m;
     return bad;
@@ -9093,6 +9235,53 @@ VAE__PRIVATE vae_status vae__do_create_in(const vae_desc *desc, void *memory, si
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report) {
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
+}
+
+/* What is chosen when a model is loaded or shared. */
+VAE__PRIVATE void vae__choose(vae_desc *d, const vae_load_options *o) {
+    d->inference = o->inference;
+    if (o->batch) d->batch = o->batch;
+    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
+    d->threads = o->threads, d->parallel = o->parallel;
+    d->isa = o->isa;
+    d->allocator = o->allocator;
+}
+
+VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *options,
+                                      vae **model, vae_report *report) {
+    vae_load_options o;
+    vae_desc d;
+    vae *m = NULL;
+    vae_status bad;
+    if (!owner || !model) return vae__fail(report, VAE_ERR_NULL, "owner and model must be given");
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    if (!o.inference) o.inference = 1;
+    d = owner->desc;
+    d.keep_gradients = 0;
+    vae__choose(&d, &o);
+    if (o.max_memory) {
+        vae plan;
+        size_t size;
+        bad = vae__measure(&d, VAE__SHARED, &plan, &size, report);
+        if (bad) return bad;
+        if (size > o.max_memory)
+            return vae__fail(report, VAE_ERR_SIZE, "the shared model needs %z bytes of memory, "
+                             "more than the %z that are allowed (max_memory)", size,
+                             o.max_memory);
+    }
+    bad = vae__make(&d, o.memory, o.memory_size, VAE__SHARED, owner->w, &m, report);
+    if (bad) return bad;
+    m->average = owner->average;
+    m->step = owner->step, m->at = owner->at; /* what it saves is what the owner would */
+    m->b1t = owner->b1t, m->b2t = owner->b2t;
+    m->invalid = owner->invalid, m->weights_only = owner->weights_only;
+    *model = m;
+    return VAE_OK;
+}
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report) {
+    VAE__GUARDED(vae__do_share(owner, options, model, report));
 }
 
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
@@ -10346,7 +10535,7 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
 }
 
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
-    VAE__GUARDED(vae__do_train_step(m, batch, stats));
+    VAE__COMPUTES(m, vae__do_train_step(m, batch, stats));
 }
 
 VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
@@ -10384,7 +10573,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
 }
 
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
-    VAE__GUARDED(vae__do_set_visible_bias(m, mean));
+    VAE__COMPUTES(m, vae__do_set_visible_bias(m, mean));
 }
 
 /* Mean image, summed in double over images ascending. */
@@ -10398,7 +10587,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
         for (j = 0; j < n; j++) sum[j] = vae__add_d(sum[j], (double)m->x[j]);
     }
     for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
-    return vae_set_visible_bias(m, m->x);
+    return vae__do_set_visible_bias(m, m->x);
 }
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
@@ -10459,7 +10648,7 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     return VAE_OK;
 }
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    VAE__GUARDED(vae__do_evaluate(m, data, stats));
+    VAE__COMPUTES(m, vae__do_evaluate(m, data, stats));
 }
 
 /* ---- epochs ---- */
@@ -10500,12 +10689,15 @@ VAE__PRIVATE int vae__waited(const vae *m) {
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment. */
+/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
+ * the model to another thread the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
     vae__fp_leave(guard);
+    vae__leave(m, guard);
     stop = progress(m, now, user);
+    if (!vae__enter(m, guard)) stop = 1;
     vae__fp_enter(guard);
     return stop;
 }
@@ -10618,6 +10810,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
     while (!bad && vae__goes_on(m)) {
         f.stop = 0;
         bad = vae__fit_epoch(m, &f);
+        if (!host->held) return VAE_ERR_STATE;
         if (f.stop && !bad && vae__goes_on(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
@@ -10626,7 +10819,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
 }
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
-    VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
+    VAE__COMPUTES(m, vae__do_fit(m, train, test, progress, user, &vae__host));
 }
 
 /* ---- checking gradients ---- */
@@ -10724,7 +10917,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
 
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
-    VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
+    VAE__COMPUTES(m, vae__do_check_gradients(m, batch, directions, worst));
 }
 
 /* ======================================================================================
@@ -10804,7 +10997,7 @@ VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, fl
 }
 
 VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
-    VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
+    VAE__COMPUTES(m, vae__do_encode(m, batch, mu, logvar));
 }
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
@@ -10827,7 +11020,7 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
     return bad;
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
-    VAE__GUARDED(vae__do_posterior(m, batch, z));
+    VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
 }
 
 /* ---- decode ---- */
@@ -10875,11 +11068,11 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, i
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -10888,7 +11081,7 @@ VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, 
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_draw(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_draw(m, batch, seed, x));
 }
 
 VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *out) {
@@ -10905,7 +11098,7 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
 }
 
 VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
-    VAE__GUARDED(vae__do_reconstruct(m, batch, out));
+    VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
@@ -10929,7 +11122,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
 }
 
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
-    VAE__GUARDED(vae__do_prior(m, batch, seed, z));
+    VAE__COMPUTES(m, vae__do_prior(m, batch, seed, z));
 }
 
 VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -10947,7 +11140,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
 }
 
 VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_sample_prior(m, batch, seed, x));
 }
 
 /* ---- score: all ops, one draw ---- */
@@ -10973,7 +11166,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
 }
 VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
                              float *kl) {
-    VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
+    VAE__COMPUTES(m, vae__do_score(m, batch, elbo, recon, kl));
 }
 
 /* ---- bound: the ops from the code on, for many draws of each image ---- */
@@ -11064,7 +11257,7 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     return bad;
 }
 VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
-    VAE__GUARDED(vae__do_bound(m, batch, k, bound));
+    VAE__COMPUTES(m, vae__do_bound(m, batch, k, bound));
 }
 
 /* ---- what latents do ---- */
@@ -11101,7 +11294,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
 }
 
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    VAE__GUARDED(vae__do_units_clamped(m, data, count));
+    VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
@@ -11145,7 +11338,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
 }
 
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    VAE__GUARDED(vae__do_units(m, data, kl, variance));
+    VAE__COMPUTES(m, vae__do_units(m, data, kl, variance));
 }
 
 /* ======================================================================================
@@ -11843,15 +12036,10 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For %q in messages: the beginning of the string as it is in the file. */
+/* The beginning of a string, for %q in messages. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
-    size_t n = 0;
-    for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
-        text[n++] = (char)*string;
-        if (*string == '\\') text[n++] = (char)*++string;
-    }
-    text[n] = 0;
+    (void)vae__st_copy(string, text, VAE__ST_QUOTE);
     return text;
 }
 
@@ -12086,32 +12274,6 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Where header and data are; nothing inside them is checked. */
-VAE__PRIVATE vae_status vae__st_parts(vae__st *st, size_t size) {
-    const vae__source *from = &st->from;
-    uint64_t length;
-    size_t at = 0, n;
-    if (size < 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
-                            "file is truncated after %z", size);
-    length = vae__get_le32(st->bytes) | (uint64_t)vae__get_le32(st->bytes + 4) << 32;
-    if (length > VAE__ST_HEADER_MAX)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
-                            "expected a safetensors file, at most 100000000", length);
-    if (length > size - 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
-                            "the file is truncated %z bytes after its start", length, size - 8);
-    st->header_at = 8, st->header_size = (size_t)length;
-    st->data_at = 8 + st->header_size, st->data_size = size - st->data_at;
-    for (; at < st->header_size; at += n) {
-        n = vae__utf8(st->bytes + 8 + at, st->header_size - at);
-        if (!n)
-            return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
-                                8 + at);
-    }
-    return VAE_OK;
-}
-
 /* Reads all of the header, and counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -12135,17 +12297,34 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
+    const vae__source from = vae__source_of(name, report);
     vae__st file;
     vae_status bad;
+    uint64_t length;
+    size_t at, n;
     memset(&file, 0, sizeof file);
-    file.from = vae__source_of(name, report);
-    if (!st || !bytes) return vae__fail_in(&file.from, VAE_ERR_NULL, "no bytes");
-    file.bytes = (const unsigned char *)bytes;
-    bad = vae__st_parts(&file, size);
-    if (!bad) bad = vae__st_walk(&file);
+    if (!st || !bytes) return vae__fail_in(&from, VAE_ERR_NULL, "no bytes");
+    file.from = from, file.bytes = (const unsigned char *)bytes;
+    if (size < 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
+                            "file is truncated after %z", size);
+    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
+                            "expected a safetensors file, at most 100000000", length);
+    if (length > size - 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
+                            "the file is truncated %z bytes after its start", length, size - 8);
+    file.header_at = 8, file.header_size = (size_t)length;
+    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
+    for (at = 8; at < file.data_at; at += n)
+        if ((n = vae__utf8(file.bytes + at, file.data_at - at)) == 0)
+            return vae__fail_in(&from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
+                                at);
+    bad = vae__st_walk(&file);
     if (bad) return bad;
     /* less than 3 * 10^8 bytes */
-    file.index = (vae__st_entry *)vae__alloc_for(&file.from, a, file.names * sizeof *file.index);
+    file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
     if (bad) vae__st_close(&file, a);
@@ -12343,7 +12522,7 @@ VAE__PRIVATE vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     return VAE_OK;
 }
 VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
-    VAE__GUARDED(vae__do_save_size(m, flags, size));
+    VAE__COMPUTES(m, vae__do_save_size(m, flags, size));
 }
 
 VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
@@ -12361,7 +12540,7 @@ VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size
     return VAE_OK;
 }
 VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
-    VAE__GUARDED(vae__do_save_memory(m, flags, bytes, size));
+    VAE__COMPUTES(m, vae__do_save_memory(m, flags, bytes, size));
 }
 
 /* ---- loading ---- */
@@ -12514,25 +12693,22 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
 }
 
 /* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. Blocks are released in the reverse order. */
+ * small models load without a heap. */
 typedef struct vae__scratch {
+    vae__arena arena; /* over `room` */
     const vae_allocator *heap;
-    size_t used;
     uint64_t room[1024];
 } vae__scratch;
 
 VAE__PRIVATE void *vae__scratch_alloc(size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if (words > 1024 - s->used) return vae__alloc(s->heap, size);
-    s->used += words;
-    return s->room + s->used - words;
+    void *block = vae__push(&s->arena, size, 1);
+    return block ? block : vae__alloc(s->heap, size);
 }
 VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
-    vae__scratch *s = (vae__scratch *)user;
-    uint64_t *at = (uint64_t *)ptr;
-    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
-    else s->used = (size_t)(at - s->room);
+    const vae__scratch *s = (const vae__scratch *)user;
+    const char *at = (const char *)ptr;
+    if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
 /* One call that loads. */
@@ -12574,12 +12750,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (bad)
         return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
                             why.text);
-    d->inference = o->inference;
-    if (o->batch) d->batch = o->batch;
-    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
-    d->threads = o->threads, d->parallel = o->parallel;
-    d->isa = o->isa;
-    d->allocator = o->allocator;
+    vae__choose(d, o);
     return VAE_OK;
 }
 
@@ -12618,7 +12789,7 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     const vae__source *from = &l->st.from;
     vae plan;
     vae_report why;
-    vae_status bad = vae__measure(&l->desc, 0, &plan, need, &why);
+    vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
     if (bad) return vae__fail_in(from, bad, "%s", why.text);
     /* no memory for a description that claims more than the file holds */
     if (plan.parameters > l->st.data_size / 4)
@@ -12626,23 +12797,12 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
                             "floats", plan.parameters, l->st.data_size / 4);
     if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &plan);
     if (bad) return bad;
-    if (l->in_place) (void)vae__measure(&l->desc, 1, &plan, need, NULL);
+    if (l->in_place) (void)vae__measure(&l->desc, VAE__BORROWED, &plan, need, NULL);
     if (*need > limit)
         return vae__fail_in(from, VAE_ERR_SIZE, "the model needs %z bytes of memory, more than the "
                             "%z that are allowed (max_memory; a smaller batch needs less)", *need,
                             limit);
     return VAE_OK;
-}
-
-VAE__PRIVATE vae_status vae__load_make(vae__loader *l, vae **model) {
-    vae *m = NULL;
-    vae_report why;
-    vae_status bad = vae__make(&l->desc, l->o.memory, l->o.memory_size, l->in_place, &m, &why);
-    if (bad) return vae__fail_in(&l->st.from, bad, "%s", why.text);
-    bad = vae__st_fill(&l->st, m);
-    if (bad) vae_destroy(m);
-    else *model = m;
-    return bad;
 }
 
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
@@ -12652,6 +12812,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
     vae__loader l;
+    vae *m = NULL;
+    vae_report why;
     size_t total = 0;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
@@ -12662,6 +12824,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
+    l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
     l.temporary.user = &l.scratch;
@@ -12669,7 +12832,14 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_desc(&l);
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
-    if (!bad && model) bad = vae__load_make(&l, model);
+    if (!bad && model) {
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size,
+                        l.in_place ? VAE__BORROWED : VAE__OWN, l.in_place, &m, &why);
+        if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
+        else bad = vae__st_fill(&l.st, m);
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
     vae__release(&l.temporary, l.line, l.line_size);
     vae__st_close(&l.st, &l.temporary);
     return bad;
@@ -12701,10 +12871,10 @@ VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m,
     return vae__save_model(m, claim, NULL, flags);
 }
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__GUARDED(vae__do_claim_save_model(claim, m, flags));
+    VAE__COMPUTES(m, vae__do_claim_save_model(claim, m, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__GUARDED(m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
+    VAE__COMPUTES(m, m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
@@ -13257,20 +13427,22 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
+/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
+ * Nothing is allocated for what the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
-
-/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
-VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
-                                      size_t have, vae_data *d, size_t *length, size_t *total) {
+VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
+                                      size_t have, vae_data *d) {
+    const vae__source *from = &in->from;
+    const int packed = *in->of != 0;
     const char *problem;
-    size_t need = 4, i;
+    unsigned char extra;
+    size_t need = 4, total = 0, rest, i;
     vae_status bad = vae__idx_part(in, head, 0, have, need, "an IDX header");
     if (bad) return bad;
     if (head[0] || head[1])
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
-                            "rank)%s, found %h", in->of, *in->of ? "" : " or gzip (1f 8b)", head,
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
+                            "rank)%s, found %h", in->of, packed ? "" : " or gzip (1f 8b)", head,
                             need);
-    *total = 0;
     problem = vae__kind_problem(head[2], head[3]);
     if (!problem) {
         need += 4 * (size_t)head[3];
@@ -13278,39 +13450,27 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
         for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
-        *total = vae__data_shape(d, &problem);
+        total = vae__data_shape(d, &problem);
     }
-    *length = need;
-    if (*total) return VAE_OK;
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
-                        need == 4 ? 2 : 4, in->of, head, need, problem);
-}
-
-/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
- * for what the file cannot hold. */
-VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
-                                      vae_data *d) {
-    const int packed = *in->of != 0;
-    const size_t rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    unsigned char extra;
-    size_t more = 0;
-    vae_status bad;
+    if (!total)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
+                            need == 4 ? 2 : 4, in->of, head, need, problem);
+    rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
-                            " more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
+                            "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
-    d->block = vae__alloc_for(&in->from, &d->allocator, total);
+    d->block = vae__alloc_for(from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->pull(in, &extra, 1, &more);
-    if (!bad && more)
-        bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
+    if (!bad) bad = in->pull(in, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail_in(from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
                            "bytes" : "byte %z%s: expected the end after %z bytes of data, found %z "
                            "trailing bytes", need + total, in->of, total, rest - total);
-    if (!bad)
-        vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width((int)d->type));
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
     return bad;
 }
 
@@ -13320,7 +13480,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__reader *in = file;
     vae__gzip *g = NULL;
     vae_data d;
-    size_t have = 0, need = 0, total = 0;
+    size_t have = 0;
     vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
@@ -13329,8 +13489,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
         if (!g) return VAE_ERR_MEMORY;
         in = &g->reader, have = 0;
     }
-    if (!bad) bad = vae__idx_head(in, head, have, &d, &need, &total);
-    if (!bad) bad = vae__idx_data(in, file->size, need, total, &d);
+    if (!bad) bad = vae__idx_load(in, file->size, head, have, &d);
     vae__release(&d.allocator, g, sizeof(vae__gzip));
     if (!bad) *data = d;
     else vae__release(&d.allocator, d.block, d.block_size);
