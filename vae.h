@@ -7161,7 +7161,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng     
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7518,8 +7519,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     }
 }
 
-/* The gradient of an image's head: of its draws in order, of the KL (forward left its slope), of the
- * penalties. With importance weights log q - log p of each draw stands in place of the KL. */
+/* The gradient of an image's head: of its draws in order, of the KL (forward left its slope), of
+ * the penalties. With importance weights log q - log p of each draw stands in place of the KL. */
 VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
@@ -8551,7 +8552,7 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena  
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -9518,7 +9519,8 @@ VAE_API void vae_data_free(vae_data *data) {
 
 /* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng  
+ * tests: tests/test_losses.c, tests/test_objectives.c, tests/test_iwae.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -10432,7 +10434,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>model >>dispatch >>rng >>arena  
+ * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10922,7 +10925,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng  
+ * tests: tests/test_eval.c, tests/test_labels.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
