@@ -7161,7 +7161,7 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng     
+ * uses: >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
@@ -8552,7 +8552,7 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena  
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -9519,7 +9519,7 @@ VAE_API void vae_data_free(vae_data *data) {
 
 /* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>numbers >>model >>codes >>program >>threads >>rng  
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng
  * tests: tests/test_losses.c, tests/test_objectives.c, tests/test_iwae.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
@@ -10434,7 +10434,7 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>optim >>step >>numbers >>model >>dispatch >>rng >>arena  
+ * uses: >>optim >>step >>numbers >>model >>dispatch >>rng >>arena
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
@@ -10925,7 +10925,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>train >>step >>model >>codes >>program >>threads >>rng  
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng
  * tests: tests/test_eval.c, tests/test_labels.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
