@@ -927,8 +927,9 @@ typedef struct vae_progress {
     vae_stats test;             /* one draw per image at the end of the epoch */
 } vae_progress;
 
-/* Called after every step, and once more at the end of each epoch. May save the model. A result
- * other than 0 stops the training at this point; vae_fit then returns VAE_STOPPED, and a later
+/* Called after every step, and once more at the end of each epoch. May use and save the model; no
+ * other thread may be using it when the callback returns (vae_fit then returns ERR_STATE). A result
+ * other than 0 stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
