@@ -9,12 +9,12 @@
  * What it promises (the tests check each promise):
  *   - Same seed, same bits. Training, sampling and decoding give identical bytes on every
  *     instruction set, compiler, optimisation level (-O0 to -Ofast), number of threads, byte order.
- *   - Memory you own. A model is one block of memory, and its size is known before it is made.
- *     Nothing is allocated afterwards.
- *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: a bad input gives an
- *     error that says what is wrong and where, and does nothing else.
+ *   - Memory you own. A model is one block of memory, and you can ask for its size before it is
+ *     made. Training and use allocate nothing more.
+ *   - Nothing lost. Saving replaces a file completely, or leaves it as it was.
+ *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
- * The file in rooms, in order; `grep '>>' vae.h` lists them:
+ * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
  *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
@@ -35,34 +35,37 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
- * One training step, from top to bottom, with the room of each line:
+ * One training step, from top to bottom, with the room of each line. (examples/the_algorithm.c is
+ * the same in plain loops: read that first.) An index t means a transposed matrix.
  *
- *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
- *     vae__step: one batch
+ *   vae_fit: for each epoch, for each batch of its order                            >>train
+ *     the order: a permutation of the images, made from seed and epoch              >>rng
+ *     vae__step: one batch                                                          >>train
  *       beta = weight of the KL at this step                                        >>step
  *       vae__forward: threads divide the rows of the batch; each takes its rows
  *         pixels:      x, binarised or corrupted where the model says so
  *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
  *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
- *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      eps ~ N(0, I), at the address (time = step, sample = row)
  *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
  *         decoder:     for each op, z = act(z W + b)                                >>layers
  *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
- *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
- *       and back through the same ops, the last first
- *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         weigh:       iwae and dreg with several draws: an importance weight for   >>step
+ *                      each draw, which then stands in place of 1 and of the KL below
+ *         and at once the same rows back through the same ops, the last op first
+ *         decoder:     dy = dy * slope of act, then dx = dy Wt for the op before    >>layers
  *         code:        dmu = dz + beta mu                                           >>codes
  *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
  *         encoder:     as the decoder                                               >>layers
  *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
- *       rate and bias corrections of this step                                      >>optim
- *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
- *         dW = x' dy                                                                >>layers
+ *       lr at this step; corr1 = 1 - b1^t, corr2 = 1 - b2^t                         >>optim
+ *       vae__run_gradients: threads divide the weights; for each piece of rows      >>step
+ *         dW = xt dy / rows                                                         >>layers
  *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
- *                W = W - rate m / (sqrt(v) inv_bias + eps)
- *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *                W = W - lr / corr1 * m / (sqrt(v / corr2) + adam_eps)
+ *     after the epoch: loss of the test images; is it the lowest so far?            >>train
  *
- * examples/the_algorithm.c is the same in plain loops: read that first.
+ * Where a room names a kernel (k->kl, k->latent_fwd, k->adam), its loop stands in >>kernels.
  *
  * ======================================================================================
  * >>manual
@@ -113,9 +116,9 @@
  *     posterior's string can change what they mean (see below).
  *   - The decoder ends with a dense head of as many outputs as the likelihood needs. There is no
  *     such head when the last item is a layer without activation and has that size already.
- *   - A tensor is named by the place of its layer: encoder.0.weight, encoder.head.bias,
- *     decoder.2.weight. Places count every item, and both ends of a group. An empty string stands
- *     for no layers: the head alone, a linear map.
+ *   - A tensor is named by the index of its item in the string, from 0: encoder.0.weight,
+ *     encoder.head.bias, decoder.2.weight. An activation alone counts too, and so do `res(` and
+ *     `)`. An empty string stands for no layers: the head alone, a linear map.
  *   - conv without `pad` pads so that the image shrinks by the factor S, rounded up; when the
  *     padding is odd, the extra pixel is behind the image. convt without `pad` grows by the factor
  *     S. `pad P` adds P pixels on each side: conv then gives (H + 2P - K)/S + 1, rounded down, and
@@ -154,9 +157,9 @@
  *
  *     setting               what it changes
  *     samples               L draws of z for each image; recon is their mean
- *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log q(z_s|x)/p(z_s))) of
- *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is the ELBO
- *                           with its exact KL, and the bits are those of objective elbo
+ *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log(q(z_s|x)/p(z_s)))) of
+ *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is objective
+ *                           elbo, bit for bit
  *     objective dreg        the same loss; the encoder's gradient is doubly reparameterised and
  *                           has less variance (Tucker et al. 2019)
  *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
@@ -169,8 +172,8 @@
  *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
  *                           encoder is the head alone (its mu plain, or with the code relu, tanh
- *                           or sigmoid); otherwise by a second view x + 0.01 u, u normal:
- *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
+ *                           or sigmoid); otherwise with a second input x + 0.01 u, u normal:
+ *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001; its mean over u is nearly that
  *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
  *                           masked (0), or salted and peppered (1 or 0), each with probability
  *                           corruption, in training only; recon is of the clean x: a denoising
@@ -284,9 +287,9 @@
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the arithmetic is specified:
  *   - An output of a product is one chain of fused multiply-adds over the reduction index, in
- *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network the
- *     terms of a zero may be left out. That moves no bit, because weights are finite: creating,
- *     loading and training check it.
+ *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network
+ *     the terms of an input 0 may be left out. That moves no bit, because 0 times a finite weight
+ *     is 0, and creating, loading and training check that weights are finite.
  *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
  *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
  *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
@@ -312,8 +315,9 @@
  *     purpose        time          sample                   replica
  *     INIT           0             tensor                   0
  *     SHUFFLE        epoch         0                        round of the Feistel network
- *     BINARIZE       epoch (evaluation: 0xffffffff,         0       sample: image in the data set
- *                    vae_train_step: step)
+ *     BINARIZE       epoch; 0xffffffff     image in the data set    0
+ *                    in evaluation; step
+ *                    in vae_train_step
  *     EPS            step          row of the batch         draw (l or k)
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
@@ -332,8 +336,9 @@
  *     its word < round(x * 2^32).
  *   - Normals are made by the Box-Muller method in Random123's convention; the radius uses all 32
  *     bits.
- *   - The order of an epoch is a Feistel permutation: vae_shuffle gives position i of epoch e
- *     alone.
+ *   - The order of the images in an epoch depends on the seed, the epoch and the number of images
+ *     alone: a Feistel permutation. vae_shuffle tells which image is at one position, without
+ *     computing the others.
  *   - KL warm-up: beta * min(1, step / warmup_steps), steps counted from 0.
  *   - Importance weights: the largest log weight is subtracted in double, the rest rounded to
  *     float, and its exp taken. The sum is in double, draws in ascending order. A draw's gradient
@@ -927,8 +932,9 @@ typedef struct vae_progress {
     vae_stats test;             /* one draw per image at the end of the epoch */
 } vae_progress;
 
-/* Called after every step, and once more at the end of each epoch. May save the model. A result
- * other than 0 stops the training at this point; vae_fit then returns VAE_STOPPED, and a later
+/* Called after every step, and once more at the end of each epoch. May use and save the model; no
+ * other thread may be using it when the callback returns (vae_fit then returns ERR_STATE). A result
+ * other than 0 stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
@@ -11653,41 +11659,39 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Creates the lock file and locks it: 0, an errno, or one of the answers above. On a file system
- * without locks the file itself is the lock: who created it has it. */
-VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
+/* Creates the lock file and locks it. On a file system without locks the file itself is the lock:
+ * who created it has it. */
+VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
+                                       intptr_t *out) {
+    uint64_t holder = 0;
     int tries, answer = VAE__AGAIN;
+    errno = 0;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
         char text[32];
-        vae__sink s = vae__sink_of(text, sizeof text);
+        vae__sink line = vae__sink_of(text, sizeof text);
         size_t moved;
-        if (file < 0 && errno != EEXIST) return VAE__ERRNO;
+        if (file < 0 && errno != EEXIST) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
         if (file < 0) {
-            answer = vae__lock_met(path, lock, holder);
+            answer = vae__lock_met(path, lock, &holder);
             continue;
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            vae__putf(&s, "vae %u\n", (uint64_t)getpid());
-            (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
+            vae__putf(&line, "vae %u\n", (uint64_t)getpid());
+            (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
             *out = file;
-            return 0;
+            return VAE_OK;
         }
         /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
-    return answer;
-}
-
-VAE__PRIVATE vae_status vae__lock_refused(const vae__source *s, int code, const char *lock,
-                                          uint64_t holder) {
-    if (code > 0) return vae__cannot_write(s, VAE_ERR_OPEN, code);
-    if (code == VAE__FOREIGN)
+    if (answer > 0) return vae__cannot_write(s, VAE_ERR_OPEN, answer);
+    if (answer == VAE__FOREIGN)
         return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
                             "lock file of yours", vae__tail(lock));
-    if (code == VAE__NO_LOCKS)
+    if (answer == VAE__NO_LOCKS)
         return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
                             "%s", holder, vae__tail(lock));
     return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
@@ -11699,7 +11703,7 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
     if (!path || !claim)
-        return vae__fail(report, VAE_ERR_NULL, "the %s is NULL", path ? "claim" : "path");
+        return vae__fail(report, VAE_ERR_NULL, "the path or the claim is NULL");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
     if (strlen(path) > VAE__LONGEST)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
@@ -11707,12 +11711,8 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
     {
-        uint64_t holder = 0;
-        int file = -1, code;
-        errno = 0;
-        code = vae__lock_take(path, lock, &file, &holder);
-        if (code) return vae__lock_refused(&s, code, lock, holder);
-        claim->lock = file;
+        const vae_status bad = vae__lock_take(&s, path, lock, &claim->lock);
+        if (bad) return bad;
     }
 #elif defined(_WIN32)
     {
@@ -11871,7 +11871,6 @@ VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path,
 }
 VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
                                   vae_report *report) {
-    if (!claim) return vae__fail(report, VAE_ERR_NULL, "the claim is NULL");
     return vae__save_bytes(claim, NULL, bytes, size, report);
 }
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
@@ -12863,22 +12862,17 @@ VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_loa
 VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const char *path,
                                         int flags) {
     vae__writer w;
-    vae_status bad = vae__can_save(m, flags);
+    vae_status bad = m ? vae__can_save(m, flags) : VAE_ERR_NULL;
     if (!bad) bad = vae__open_write(&w, held, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w);
 }
-VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    if (!m) return VAE_ERR_NULL;
-    if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
-    return vae__save_model(m, claim, NULL, flags);
-}
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__COMPUTES(m, vae__do_claim_save_model(claim, m, flags));
+    VAE__COMPUTES(m, vae__save_model(m, claim, NULL, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__COMPUTES(m, m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
+    VAE__COMPUTES(m, vae__save_model(m, NULL, path, flags));
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */
