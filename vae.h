@@ -936,8 +936,9 @@ typedef struct vae_progress {
     vae_stats test;             /* one draw per image at the end of the epoch */
 } vae_progress;
 
-/* Called after every step, and once more at the end of each epoch. May save the model. A result
- * other than 0 stops the training at this point; vae_fit then returns VAE_STOPPED, and a later
+/* Called after every step, and once more at the end of each epoch. May use and save the model; no
+ * other thread may be using it when the callback returns (vae_fit then returns ERR_STATE). A result
+ * other than 0 stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
@@ -7168,7 +7169,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7426,6 +7428,7 @@ typedef struct vae__terms {
     float *eps;              /* (rows, latent): that noise */
     double *recon;           /* (rows): -log p(x|z) */
     float *kl;               /* (images): KL(q(z|x) || p(z)) */
+    float *slope;            /* (images, head): gradient of that, for backward */
     double *penalty;         /* (images): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z) */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
@@ -7502,11 +7505,14 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
+    const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
     size_t i;
     (void)w;
     for (i = 0; i < c->images; i++) {
         const size_t at = c->image + i;
-        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 0, NULL, NULL);
+        float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
+        if (slope) memset(slope, 0, op->in.dim * sizeof(float));
+        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -7521,8 +7527,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     }
 }
 
-/* The gradient of an image's head: of its draws in order, of the KL, of the penalties. With
- * importance weights log q - log p of each draw stands in place of the KL. */
+/* The gradient of an image's head: of its draws in order, of the KL (forward left its slope), of
+ * the penalties. With importance weights log q - log p of each draw stands in place of the KL. */
 VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
@@ -7546,8 +7552,8 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 q.posterior->sample_bwd(&q, head, eps, dz, dhead);
             }
         }
-        if (!t->desc->no_kl && !t->weighs)
-            (void)q.prior->kl(&q, head, t->pull, t->desc->free_bits > 0 ? t->keep : NULL, dhead);
+        if (t->slope)
+            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -9034,6 +9040,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9520,7 +9527,8 @@ VAE_API void vae_data_free(vae_data *data) {
 
 /* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng
+ * tests: tests/test_losses.c, tests/test_objectives.c, tests/test_iwae.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9762,7 +9770,7 @@ VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int b
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
-    p->terms.penalty = p->terms.logw = NULL;
+    p->terms.penalty = p->terms.logw = NULL, p->terms.slope = NULL;
     p->terms.purpose = VAE_PURPOSE_EVAL, p->terms.draws = 1;
 }
 
@@ -9796,6 +9804,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs) t->logw = NULL;
+        if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
         t->index = p->batch->index ? p->batch->index + row : NULL;
@@ -10433,7 +10442,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>model >>dispatch >>rng >>arena
+ * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10923,7 +10933,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng
+ * tests: tests/test_eval.c, tests/test_labels.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
