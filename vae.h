@@ -2062,6 +2062,7 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 2
+#define VAE__STREAM_VECS 4
 #define VAE__ROW_VECS 4
 
 #elif VAE__PASS == 2
@@ -2206,6 +2207,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__MOST_SHARE 2
 #define VAE__EDGES(X) X(2, 2, 6) X(3, 2, 4) /* 6 + 3 sums + 2 + 2 = 13, 4 x 2 + 2 + 3 + 2 = 15 */
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 12
 
 #elif VAE__PASS == 3
@@ -2369,6 +2371,7 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     X(2, 2, 12) X(3, 2, 8) X(4, 2, 6) /* 8 x 2 + 4 sums + 3 + 2 = 25, 6 x 3 + 3 + 4 + 2 = 27 */ \
     X(2, 4, 12) X(3, 4, 8) X(4, 4, 4) /* 12 x 1 + 3 sums + 2 + 4 = 21, 8 x 2 + 2 + 3 + 4 = 25 */
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 16
 
 #elif VAE__PASS == 4
@@ -2496,6 +2499,7 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__TILE_ROWS_3 8
 #define VAE__TILE_ROWS_4 6
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 12
 #endif
 
@@ -3001,7 +3005,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if ((most) > 8) VAE__ROWS(vecs, 1, 8); \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3009,7 +3013,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__EDGE_PANEL(vecs, share, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs##_##share)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, share, most); \
-        if ((most) > 8) VAE__ROWS(vecs, share, 8); \
+        if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
         VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
     }
@@ -3048,119 +3052,6 @@ VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* ---- one row of C: nothing of B is used twice, it only has to flow ---- */
-
-/* `vecs` vectors of the row, which end inside the last: sums in registers, B in pieces of its rows,
- * which suits short rows and the second-level cache. */
-VAE__INLINE void VAE__FN(row_part)(const int vecs, size_t n, size_t k, const float *a,
-                                   size_t k_step, const float *b, size_t ldb, const float *from,
-                                   float *c) {
-    VAE__V sum[VAE__ROW_VECS], zero = VAE__ZERO();
-    const size_t end = (size_t)(vecs - 1) * VAE__W;
-    int v;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = from ? VAE__GET(from, (size_t)v * VAE__W, n) : VAE__ZERO();
-    for (; k--; a += k_step, b += ldb) {
-        const VAE__V av = VAE__SET1(*a);
-        VAE__UNROLL
-        for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__FMA(av, VAE__LOAD(b + v * VAE__W), sum[v]);
-        sum[v] = VAE__FMA(av, VAE__GET(b, end, n), sum[v]);
-    }
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-}
-#define VAE__ROW(vecs) \
-    VAE__NOINLINE static void VAE__FN(row_##vecs)( \
-        size_t n, size_t k, const float *a, size_t k_step, const float *b, size_t ldb, \
-        const float *from, float *c) { \
-        VAE__FN(row_part)(vecs, n, k, a, k_step, b, ldb, from, c); \
-    }
-VAE__ROW(1) VAE__ROW(2) VAE__ROW(3) VAE__ROW(4)
-#if VAE__ROW_VECS > 4
-VAE__ROW(5) VAE__ROW(6) VAE__ROW(7) VAE__ROW(8)
-VAE__ROW(9) VAE__ROW(10) VAE__ROW(11) VAE__ROW(12)
-#endif
-#if VAE__ROW_VECS > 12
-VAE__ROW(13) VAE__ROW(14) VAE__ROW(15) VAE__ROW(16)
-#endif
-#undef VAE__ROW
-
-/* In parts of about equal width. */
-static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
-                               size_t ldb, const float *from, float *c) {
-    static void (*const parts[])(size_t, size_t, const float *, size_t, const float *, size_t,
-                                 const float *, float *) = {
-        VAE__FN(row_1), VAE__FN(row_2), VAE__FN(row_3), VAE__FN(row_4),
-#if VAE__ROW_VECS > 4
-        VAE__FN(row_5), VAE__FN(row_6), VAE__FN(row_7), VAE__FN(row_8),
-        VAE__FN(row_9), VAE__FN(row_10), VAE__FN(row_11), VAE__FN(row_12),
-#endif
-#if VAE__ROW_VECS > 12
-        VAE__FN(row_13), VAE__FN(row_14), VAE__FN(row_15), VAE__FN(row_16),
-#endif
-    };
-    const size_t vecs = (n + VAE__W - 1) / VAE__W,
-        count = (vecs + VAE__ROW_VECS - 1) / VAE__ROW_VECS;
-    const size_t width = (vecs + count - 1) / count * VAE__W;
-    size_t j;
-    for (j = 0; j < n; j += width)
-        parts[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](
-            vae__min(width, n - j), k, a, k_step, b + j, ldb, from ? from + j : NULL, c + j);
-}
-
-/* `count` steps of k for a whole row: c = from + a[0] b[0] + a[1] b[1] ..., each in this order;
- * `last` finishes with +0. */
-VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a,
-                                    const float *const *b, const float *from, float *c, int last) {
-    VAE__V av[8], zero = VAE__ZERO();
-    size_t j;
-    int q;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (q = 0; q < count; q++) av[q] = VAE__SET1(a[q]);
-#define VAE__STEPS(get_from, get_b, put) { \
-        VAE__V sum = from ? get_from : VAE__ZERO(); \
-        VAE__UNROLL \
-        for (q = 0; q < count; q++) sum = VAE__FMA(av[q], get_b, sum); \
-        if (last) sum = VAE__ADD(sum, zero); \
-        put; \
-    }
-    for (j = 0; j + VAE__W <= n; j += VAE__W)
-        VAE__STEPS(VAE__LOAD(from + j), VAE__LOAD(b[q] + j), VAE__STORE(c + j, sum))
-    if (j < n) VAE__STEPS(VAE__GET(from, j, n), VAE__GET(b[q], j, n), VAE__PUT(c, j, n, sum))
-#undef VAE__STEPS
-}
-
-/* Sums in c, which stays in the first-level cache, while B streams by in 8 rows side by side, each
- * read to its end, as far memory likes it. `skip`: rows that zeros of A would take are not read. */
-static void VAE__FN(row)(int skip, size_t n, size_t k, const float *a, size_t k_step,
-                         const float *b, size_t ldb, const float *from, float *c) {
-    const int most = VAE__TILE_VECS > 2 ? 8 : 2;
-    do {
-        const float *rows[8];
-        float values[8];
-        int count = 0, at = 0;
-        for (; k && count < most; k--, a += k_step, b += ldb) {
-            rows[count] = b, values[count] = *a;
-            count += !skip || *a != 0;
-        }
-#define VAE__STEPS(steps) { \
-        VAE__FN(row_steps)(steps, n, values + at, rows + at, from, c, \
-                           !k && at + (steps) == count); \
-        at += (steps), from = c; \
-    }
-        if (!count) VAE__STEPS(0)
-#if VAE__TILE_VECS > 2
-        if (count & 8) VAE__STEPS(8)
-        if (count & 4) VAE__STEPS(4)
-#endif
-        if (count & 2) VAE__STEPS(2)
-        if (count & 1) VAE__STEPS(1)
-#undef VAE__STEPS
-    } while (k);
-}
-
 /* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
@@ -3174,33 +3065,34 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
  * columns, a square of VAE__W x VAE__W at a time. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    size_t j, kk;
-    int q;
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
-        const float *from = b + j * ldb;
         for (kk = 0; kk < k; kk += VAE__W) {
+            const int whole = kk + VAE__W <= k && j + VAE__W <= n;
+            const float *from = b + j * ldb + kk;
+            float *to = out + kk * width + j;
+            size_t from_step = ldb, to_step = width;
             VAE__V square[VAE__W];
-            if (kk + VAE__W <= k && j + VAE__W <= n) {
+            if (whole) {
+                const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
                 VAE__UNROLL /* the next rows: apart, so that no processor expects them */
-                for (q = 0; q < VAE__W; q++)
-                    VAE__PREFETCH(from + (size_t)(j + 2 * VAE__W <= n ? q + VAE__W : q) * ldb + kk);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++) square[q] = VAE__LOAD(from + (size_t)q * ldb + kk);
-                VAE__TRANSPOSE(square);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++) VAE__STORE(out + (kk + (size_t)q) * width + j,
-                                                        square[q]);
+                for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
-                VAE__UNROLL
                 for (q = 0; q < VAE__W; q++)
-                    square[q] = j + (size_t)q < n ? VAE__GET(from + (size_t)q * ldb, kk, k) :
-                        VAE__ZERO();
-                VAE__TRANSPOSE(square);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++)
-                    if (kk + (size_t)q < k) VAE__STORE(out + (kk + (size_t)q) * width + j,
-                                                       square[q]);
+                    VAE__STORE(edge + q * VAE__W,
+                               j + q < n ? VAE__GET(from + q * ldb, 0, k - kk) : VAE__ZERO());
+                from = edge, from_step = VAE__W;
+                if (kk + VAE__W > k) to = edge, to_step = VAE__W;
             }
+            VAE__UNROLL
+            for (q = 0; q < VAE__W; q++) square[q] = VAE__LOAD(from + q * from_step);
+            VAE__TRANSPOSE(square);
+            VAE__UNROLL
+            for (q = 0; q < VAE__W; q++) VAE__STORE(to + q * to_step, square[q]);
+            if (to == edge)
+                for (q = kk; q < k; q++)
+                    memcpy(out + q * width + j, edge + (q - kk) * VAE__W, sizeof(VAE__V));
         }
     }
 }
@@ -3215,10 +3107,106 @@ VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
 
 enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
 
-/* ---- zeros in A ----
- * fma(0, b, c) is c for a finite b and the last +0 settles the sign, so zeros of A may be left out
- * without a bit changing. It pays when two thirds are: dark pixels, binarised ones. A single row,
- * which only reads B, gains whatever is left out, be it every second unit of a relu (`row`). */
+/* ---- row by row ----
+ * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
+ * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
+ * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
+ * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
+ * reads B, gains whatever is left out, be it every second unit of a relu. */
+
+enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
+
+/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
+ * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+typedef struct VAE__FN(lines) {
+    const float *a, *b, *from;
+    float *c;
+    size_t row_step, k_step, ldb, ldc, n, rows;
+    size_t whole, each, last; /* strips of `each` vectors up to column `whole`, one of `last` */
+    uint16_t *list;           /* LIST + VAE__W, or NULL */
+    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
+} VAE__FN(lines);
+
+/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
+ * vector. */
+VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
+    const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
+    const uint16_t *const list = z->list;
+    VAE__V zero = VAE__ZERO();
+    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    for (; j < to; j += edge + VAE__W) {
+        const float *b = z->b + j, *from = z->from ? z->from + j : NULL;
+        const size_t n = to - j - edge; /* columns from the last vector on */
+        const VAE__VL lanes = VAE__FN(v_lanes)(0, n);
+        size_t i;
+        for (i = 0; i < z->rows; i++) {
+            const float *first = z->a + i * z->row_step, *a = first + z->at[i] * k_step;
+            const float *row = b + z->at[i] * ldb;
+            float *c = z->c + i * z->ldc + j;
+            VAE__V sum[VAE__ROW_VECS];
+            size_t q, steps = z->end[i] - z->at[i];
+            int v;
+            VAE__UNROLL
+            for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
+            if (from) {
+                VAE__UNROLL
+                for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__LOAD(from + v * VAE__W);
+                sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
+            }
+            for (q = z->at[i]; steps--; a += k_step, row += ldb) {
+                VAE__V av;
+                if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
+                av = VAE__SET1(*a);
+                VAE__UNROLL
+                for (v = 0; v + 1 < vecs; v++)
+                    sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
+                sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
+            }
+            VAE__UNROLL
+            for (v = 0; v + 1 < vecs; v++) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[v], zero));
+            VAE__PUT_LANES(c + edge, n, lanes, VAE__ADD(sum[vecs - 1], zero));
+        }
+    }
+}
+#define VAE__STRIP(vecs) \
+    VAE__NOINLINE static void VAE__FN(strip_##vecs)(const VAE__FN(lines) *z, size_t j, \
+                                                    size_t to) { \
+        VAE__FN(strip)(vecs, z, j, to); \
+    }
+VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(3) VAE__STRIP(4)
+#if VAE__ROW_VECS > 4
+VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7) VAE__STRIP(8)
+VAE__STRIP(9) VAE__STRIP(10) VAE__STRIP(11) VAE__STRIP(12)
+#endif
+#if VAE__ROW_VECS > 12
+VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
+#endif
+#undef VAE__STRIP
+
+/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
+    const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
+    z->whole = 0, z->each = z->last = vecs;
+    if (vecs > most) { /* else no division, which costs as much as a short row */
+        const size_t count = (vecs + most - 1) / most;
+        z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
+        z->whole = (count - 1) * z->each * VAE__W;
+    }
+}
+VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
+    static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
+        VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_3), VAE__FN(strip_4),
+#if VAE__ROW_VECS > 4
+        VAE__FN(strip_5), VAE__FN(strip_6), VAE__FN(strip_7), VAE__FN(strip_8),
+        VAE__FN(strip_9), VAE__FN(strip_10), VAE__FN(strip_11), VAE__FN(strip_12),
+#endif
+#if VAE__ROW_VECS > 12
+        VAE__FN(strip_13), VAE__FN(strip_14), VAE__FN(strip_15), VAE__FN(strip_16),
+#endif
+    };
+    if (z->whole) strips[z->each - 1](z, 0, z->whole);
+    strips[z->last - 1](z, z->whole, z->n);
+}
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
  * May write VAE__W places. */
@@ -3239,17 +3227,9 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256 };
-typedef struct VAE__FN(zeros) {
-    const float *a, *b, *bias;
-    float *c;
-    size_t row_step, k_step, ldb, ldc, n, rows;
-    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's: list[at] .. [end - 1] */
-    uint16_t *list; /* LIST + VAE__W */
-} VAE__FN(zeros);
-
-/* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
-static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
+/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
+ * places those are. k <= LIST / VAE__W. */
+VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
@@ -3290,72 +3270,64 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
     return count;
 }
 
-/* The listed rows of C, `vecs` vectors from column j on. */
-VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, size_t j) {
-    const size_t end = (size_t)(vecs - 1) * VAE__W, n = z->n - j, ldb = z->ldb, k_step = z->k_step;
-    const float *b = z->b + j, *bias = z->bias ? z->bias + j : NULL;
-    VAE__V zero = VAE__ZERO();
-    size_t i;
-    int v;
-    VAE__HIDE(zero);
-    for (i = 0; i < z->rows; i++) {
-        const uint16_t *list = z->list + z->at[i], *stop = z->list + z->end[i];
-        const float *a = z->a + i * z->row_step;
-        float *c = z->c + i * z->ldc + j;
-        VAE__V sum[VAE__SKIP_VECS];
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++) sum[v] = bias ? VAE__GET(bias, (size_t)v * VAE__W, n) :
-            VAE__ZERO();
-        for (; list < stop; list++) {
-            const VAE__V av = VAE__SET1(a[*list * k_step]);
-            const float *row = b + *list * ldb;
-            VAE__UNROLL
-            for (v = 0; v + 1 < vecs; v++) sum[v] =
-                VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-            sum[vecs - 1] = VAE__FMA(av, VAE__GET(row, end, n), sum[vecs - 1]);
+/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
+ * stays in the first-level cache while as many rows of B stream by, side by side.
+ * `skip`: rows of B that zeros of A would take are not read. */
+VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
+    const size_t n = z->n;
+    const int stream = n > VAE__ROW_VECS * VAE__W &&
+                       (skip || !VAE__CHEAP_LANES || n * k > (size_t)1 << 18);
+    const size_t chunk = stream ? (size_t)VAE__FN(LIST) / VAE__W : k;
+    uint16_t *const list = z->list;
+    z->rows = 1, z->list = NULL, z->at[0] = 0, z->end[0] = k;
+    VAE__FN(cut)(z, stream ? VAE__STREAM_VECS : VAE__ROW_VECS);
+    if (!stream) {
+        VAE__FN(strips)(z);
+        return;
+    }
+    do {
+        const size_t here = vae__min(k, chunk);
+        size_t q = 0, stop = here;
+        if (skip) {
+            z->list = list;
+            stop = VAE__FN(list_places)(z, 1, here);
+            z->rows = 1;
         }
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-    }
+        do {
+            z->at[0] = q, q = vae__min(q + VAE__FN(STREAMS), stop), z->end[0] = q;
+            VAE__FN(strips)(z);
+            z->from = z->c;
+        } while (q < stop);
+        k -= here, z->a += here * z->k_step, z->b += here * z->ldb;
+    } while (k);
 }
-#define VAE__SKIP(vecs) \
-    VAE__NOINLINE static void VAE__FN(skip_##vecs)(const VAE__FN(zeros) *z, size_t j) { \
-        VAE__FN(skip_panel)(vecs, z, j); \
-    }
-VAE__SKIP(1) VAE__SKIP(2)
-#if VAE__SKIP_VECS > 2
-VAE__SKIP(3) VAE__SKIP(4) VAE__SKIP(5) VAE__SKIP(6) VAE__SKIP(7) VAE__SKIP(8)
-#endif
-#undef VAE__SKIP
 
-/* C = A B + bias for an A with many zeros. Returns how many rows it did: it ends where the next
+/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
  * ones have too few. */
-VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const float *a,
-                                          size_t row_step, size_t k_step, const float *b,
-                                          size_t ldb, const float *bias, float *c, size_t ldc,
-                                          uint16_t *list) {
-    static void (*const panels[])(const VAE__FN(zeros) *, size_t) = {
-        VAE__FN(skip_1), VAE__FN(skip_2),
-#if VAE__SKIP_VECS > 2
-        VAE__FN(skip_3), VAE__FN(skip_4), VAE__FN(skip_5), VAE__FN(skip_6), VAE__FN(skip_7),
-        VAE__FN(skip_8)
-#endif
-    };
-    const size_t vecs = (n + VAE__W - 1) / VAE__W;
-    const size_t count = (vecs + VAE__SKIP_VECS - 1) / VAE__SKIP_VECS;
-    const size_t width = (vecs + count - 1) / count * VAE__W; /* equal panels */
-    VAE__FN(zeros) z;
-    size_t first, j;
+static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
+    size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
-    z.b = b, z.bias = bias, z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc;
-    z.n = n, z.list = list;
-    for (first = 0; first < m; first += z.rows) {
-        z.a = a + first * row_step, z.c = c + first * ldc;
-        if (VAE__FN(list_places)(&z, m - first, k) * 3 > z.rows * k) break;
-        for (j = 0; j < n; j += width)
-            panels[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](&z, j);
+    VAE__FN(cut)(z, VAE__SKIP_VECS);
+    for (first = 0; first < m; first += z->rows) {
+        if (VAE__FN(list_places)(z, m - first, k) * 3 > z->rows * k) break;
+        VAE__FN(strips)(z);
+        z->a += z->rows * z->row_step, z->c += z->rows * z->ldc;
     }
     return first;
+}
+
+/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
+                                       size_t row_step, size_t k_step, const float *b, size_t ldb,
+                                       const float *bias, float *c, size_t ldc, uint16_t *list) {
+    const int skip = (flags & VAE__GEMM_SKIP) != 0;
+    VAE__FN(lines) z;
+    z.a = a, z.b = b, z.from = flags & VAE_GEMM_ADD ? c : bias, z.c = c;
+    z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
+    if (!n || (m > 1 && !skip)) return 0;
+    if (m > 1) return VAE__FN(skip)(&z, m, k);
+    VAE__FN(row)(skip, &z, k);
+    return 1;
 }
 
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
@@ -3373,17 +3345,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     float *packed = room.floats + ((64 - ((uintptr_t)&room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
     if (!m) return;
-    if (m == 1 && !transposed && n) {
-        const float *from = flags & VAE_GEMM_ADD ? c : bias;
-        const int skip = (flags & VAE__GEMM_SKIP) != 0;
-        if (n <= VAE__ROW_VECS * VAE__W || (VAE__CHEAP_LANES && n * k <= 1 << 18 && !skip))
-            VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
-        else VAE__FN(row)(skip, n, k, a, k_step, b, ldb, from, c);
-        if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
-        return;
-    }
-    i0 = flags & VAE__GEMM_SKIP
-             ? VAE__FN(skip)(m, n, k, a, row_step, k_step, b, ldb, bias, c, ldc, room.places) : 0;
+    i0 = transposed ? 0 : VAE__FN(row_by_row)(flags, m, n, k, a, row_step, k_step, b, ldb, bias, c,
+                                              ldc, room.places);
     for (; i0 < m; i0 += rows) {
         const float *rows_a = a + i0 * row_step;
         rows = m - i0 < m_most ? m - i0 : m_most;
@@ -3561,9 +3524,8 @@ VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, V
     *z1 = VAE__BITS(VAE__MUL(r, c));
 }
 
-VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32_t block, size_t n,
-                                  uint32_t *out) {
-    uint32_t part[4 * VAE__W];
+static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size_t n, void *out) {
+    uint32_t *words = (uint32_t *)out, part[4 * VAE__W];
     size_t i;
     for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
         const int whole = n - i >= 4 * VAE__W;
@@ -3574,20 +3536,13 @@ VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32
             VAE__FN(box_muller)(w[2], w[3], &w[2], &w[3]);
         } else if (kind == VAE__DRAW_UNIFORM) {
             int q;
+            VAE__UNROLL
             for (q = 0; q < 4; q++)
                 w[q] = VAE__BITS(VAE__MUL(VAE__FROM_INT(VAE__I_SHR(w[q], 8)),
                                           VAE__SET1(5.96046448e-8f)));
         }
-        VAE__I_STORE4(whole ? out + i : part, w[0], w[1], w[2], w[3]);
-        if (!whole) memcpy(out + i, part, (n - i) * 4);
-    }
-}
-static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size_t n, void *out) {
-    uint32_t *words = (uint32_t *)out;
-    switch (kind) {
-    case VAE__DRAW_WORDS: VAE__FN(draw_as)(VAE__DRAW_WORDS, at, block, n, words); break;
-    case VAE__DRAW_UNIFORM: VAE__FN(draw_as)(VAE__DRAW_UNIFORM, at, block, n, words); break;
-    default: VAE__FN(draw_as)(VAE__DRAW_NORMAL, at, block, n, words); break;
+        VAE__I_STORE4(whole ? words + i : part, w[0], w[1], w[2], w[3]);
+        if (!whole) memcpy(words + i, part, (n - i) * 4);
     }
 }
 
@@ -4627,6 +4582,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__NONE_BAD
 #undef VAE__TILE_VECS
 #undef VAE__SKIP_VECS
+#undef VAE__STREAM_VECS
 #undef VAE__ROW_VECS
 #undef VAE__TILE_ROWS_1
 #undef VAE__TILE_ROWS_2
