@@ -261,6 +261,9 @@
  *   VAE_NO_STDIO         no function that takes a path; memory blocks only
  *   VAE_NO_THREADS       no pool of threads: `threads` above 1 is an error; vae_parallel works
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
+ *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
+ *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
  * ==================================================================================== */
@@ -855,6 +858,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ---- data: IDX files, plain or gzip ---- */
 
+#ifndef VAE_NO_DATA
 /* IDX out of memory (plain or gzip): the numbers are copied. `name` stands in messages. A gzip file
  * may have several members, and zeros behind the last one (padding of blocks); anything else there
  * is an error, where gzip warns and goes on: it may be the rest of the data. */
@@ -870,6 +874,7 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report);
+#endif
 
 /* The caller's own array as data, not copied: numbers in this machine's byte order. */
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
@@ -884,7 +889,7 @@ VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t elemen
 
 VAE_API void vae_data_free(vae_data *data);
 
-#ifndef VAE_NO_STDIO
+#if !defined(VAE_NO_STDIO) && !defined(VAE_NO_DATA)
 /* Reads a whole IDX file; a gzip'd one is unpacked as it is read. */
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report);
@@ -1046,12 +1051,20 @@ VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, 
  * (tcc, and MSVC, where nobody has tested it) get the portable pass alone. */
 #if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
 #if defined(VAE__X64) && defined(__SSE_MATH__)
+#ifndef VAE_NO_AVX2
+#define VAE__HAVE_AVX2 1
+#endif
+#ifndef VAE_NO_AVX512
+#define VAE__HAVE_AVX512 1
+#endif
+#if defined(VAE__HAVE_AVX2) || defined(VAE__HAVE_AVX512)
 #define VAE__HAVE_AVX 1
+#endif
 #elif defined(__aarch64__) && !VAE__BIG_ENDIAN
 #define VAE__HAVE_NEON 1
 #endif
 #endif
-#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
 #endif
@@ -1849,7 +1862,7 @@ typedef struct vae__kernels {
 #include VAE_SELF
 #undef VAE__PASS
 
-#ifdef VAE__HAVE_AVX
+#ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
@@ -1861,10 +1874,16 @@ typedef struct vae__kernels {
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
+#else
+#pragma clang attribute pop
+#endif
+#endif /* VAE__HAVE_AVX2 */
+
+#ifdef VAE__HAVE_AVX512
+#ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
 #else
-#pragma clang attribute pop
 #pragma clang attribute push( \
     __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
@@ -1876,7 +1895,7 @@ typedef struct vae__kernels {
 #else
 #pragma clang attribute pop
 #endif
-#endif /* VAE__HAVE_AVX */
+#endif /* VAE__HAVE_AVX512 */
 
 #ifdef VAE__HAVE_NEON
 #define VAE__PASS 4
@@ -4632,8 +4651,10 @@ VAE__PRIVATE int vae__cpu(void) {
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
-#ifdef VAE__HAVE_AVX
+#ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
+#endif
+#ifdef VAE__HAVE_AVX512
     case VAE_ISA_AVX512: return vae__cpu() & 2 ? &vae__kernels_avx512 : NULL;
 #endif
 #ifdef VAE__HAVE_NEON
@@ -9446,6 +9467,7 @@ typedef struct vae__reader {
 #endif
 } vae__reader;
 
+#if !defined(VAE_NO_DATA) || !defined(VAE_NO_STDIO)
 VAE__PRIVATE vae_status vae__read_block(vae__reader *r, void *to, size_t want, size_t *got) {
     *got = vae__min(want, r->size - r->at);
     memcpy(to, r->bytes + r->at, *got);
@@ -9461,6 +9483,7 @@ VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const ch
     r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
+#endif
 
 #ifndef VAE_NO_STDIO
 
@@ -10975,6 +10998,39 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
  * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
+/* ---- types and shapes ---- */
+
+VAE__PRIVATE size_t vae__type_width(int type) {
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
+}
+
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+#ifndef VAE_NO_DATA
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
  * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
@@ -11452,36 +11508,6 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-VAE__PRIVATE size_t vae__type_width(int type) {
-    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
-    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
-}
-
-VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
-    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
-    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
-}
-
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
-    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
-    int i;
-    *problem = vae__kind_problem((int)d->type, d->rank);
-    if (*problem) return 0;
-    *problem = "a size of zero";
-    for (i = 0; i < d->rank; i++)
-        if (!d->dims[i]) return 0;
-    *problem = "sizes whose product overflows";
-    for (i = 1; i < d->rank; i++)
-        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
-    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
-    *problem = "more images than 32 bits can number";
-    if ((uint64_t)d->dims[0] >> 32) return 0;
-    d->count = d->dims[0];
-    d->item = item / width;
-    return bytes;
-}
-
 /* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
  * signalling NaN that changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
@@ -11589,8 +11615,6 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     return bad;
 }
 
-/* ---- the public part ---- */
-
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report) {
@@ -11624,6 +11648,9 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
 }
+#endif /* VAE_NO_DATA */
+
+/* ---- arrays as floats ---- */
 
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
                                  vae_data *data, vae_report *report) {
@@ -11742,7 +11769,7 @@ VAE_API void vae_data_free(vae_data *data) {
     memset(data, 0, sizeof *data);
 }
 
-#ifndef VAE_NO_STDIO
+#if !defined(VAE_NO_STDIO) && !defined(VAE_NO_DATA)
 
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report) {
@@ -11790,7 +11817,7 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     return vae__close_write(&writer);
 }
 
-#endif /* VAE_NO_STDIO */
+#endif /* VAE_NO_STDIO, VAE_NO_DATA */
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
