@@ -28,8 +28,7 @@ PYTHON ?= /usr/bin/python3
 TIME ?= 20
 COUNT ?= 300
 SEED ?= 1
-TOOL_HEADERS = vae.h tools/digits.h tools/shapes.h tools/images.h tools/picture.h tools/npy.h \
-               tools/figures.h
+TOOL_HEADERS = vae.h $(wildcard tools/*.h)
 comma = ,
 TESTS = $(wildcard tests/*.c tests/*.h)
 

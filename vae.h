@@ -19,11 +19,12 @@
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
  *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>model     defaults, memory, initial weights
- *   >>rng       random numbers by address        >>losses    likelihoods, KL, a batch's gradients
- *   >>shim      one vector vocabulary            >>optim     learning rate, update
- *               (functions of one argument       >>train     steps and epochs
- *               follow it)                       >>eval      encode, decode, sample, score
+ *   >>arena     sizes, blocks                    >>settings  of a description: ranges, text
+ *   >>rng       random numbers by address        >>model     memory, initial weights
+ *   >>shim      one vector vocabulary            >>losses    likelihoods, KL, a batch's gradients
+ *               (functions of one argument       >>optim     learning rate, update
+ *               follow it)                       >>train     steps and epochs
+ *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
@@ -41,7 +42,9 @@
  *     vae_data x;  vae_data_load("train-images-idx3-ubyte.gz", NULL, &x, NULL);
  *     vae_fit(m, &x, NULL, NULL, NULL);              ten epochs
  *     float digits[64 * 784];
- *     vae_sample_prior(m, 1, 0, 64, digits);         64 new ones
+ *     vae_batch b = {0};
+ *     b.rows = 64;
+ *     vae_sample_prior(m, &b, 1, digits);            64 new ones, of seed 1
  *     vae_save(m, "digits.safetensors", 0);
  *
  * ---- the network --------------------------------------------------------------------
@@ -88,7 +91,7 @@
  *     all numbers of an image, gain and bias per channel.
  *   - label: N planes beside the channels, 1 in that of the image's class and 0 in the others. With
  *     "flatten, label 10, dense 400 relu" and "label 10, dense 400 relu" both nets know the class:
- *     a conditional VAE. Classes come by vae_data.labels and vae_condition.
+ *     a conditional VAE. Classes come by vae_data.labels and vae_batch.labels.
  *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
  *     training. In evaluation a row never depends on other rows.
  *
@@ -302,8 +305,10 @@
  *
  * Words: an image is one row of `input_dim` floats; a batch is `rows` of them, row-major and
  * contiguous. Figures are nats per image: summed over pixels and latents, averaged over images.
- * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model); a
- * function without one puts the sentence into the caller's vae_report (which may be NULL).
+ * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model). With
+ * a NULL model it returns ERR_NULL; one that returns no status then does nothing, and returns 0 or
+ * NULL. A function without a model puts the sentence into the caller's vae_report (which may be
+ * NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
  * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise`, a
@@ -313,35 +318,30 @@
  * may be used from different threads at once; one model from one thread at a time.
  * ==================================================================================== */
 
-/* The last value makes an enum as large as an int also under -fshort-enums, the default of
- * arm-none-eabi: objects and programs that disagree about the flag still fit together. */
-#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
+/* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
+ * of arm-none-eabi), so that objects and programs that disagree about the flag fit together. */
 
 /* ---- status ---- */
 
-#define VAE_STATUS_LIST(X) \
-    X(OK, "ok") \
-    X(ERR_NULL, "a pointer that must be given is NULL") \
-    X(ERR_VALUE, "a value lies outside its range") \
-    X(ERR_SYNTAX, "an architecture string cannot be read") \
-    X(ERR_SHAPE, "shapes do not fit together") \
-    X(ERR_SIZE, "a size overflows, or a memory block is too small") \
-    X(ERR_MEMORY, "out of memory") \
-    X(ERR_STATE, "the model cannot do this in its present state") \
-    X(ERR_OPEN, "a file cannot be opened") \
-    X(ERR_READ, "a file cannot be read") \
-    X(ERR_WRITE, "a file cannot be written") \
-    X(ERR_FORMAT, "a file is not what it should be") \
-    X(ERR_MISMATCH, "a file does not belong to this model or data") \
-    X(ERR_UNSUPPORTED, "this build or this processor cannot do it") \
-    X(ERR_NONFINITE, "a number became infinite or NaN") \
-    X(STOPPED, "stopped by the progress callback")
-
 typedef enum vae_status {
-#define VAE__X(name, text) VAE_##name,
-    VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    VAE__ENUM_END(STATUS)
+    VAE_OK,
+    VAE_ERR_NULL,        /* a pointer that must be given is NULL */
+    VAE_ERR_VALUE,       /* a value lies outside its range */
+    VAE_ERR_SYNTAX,      /* an architecture string cannot be read */
+    VAE_ERR_SHAPE,       /* shapes do not fit together */
+    VAE_ERR_SIZE,        /* a size overflows, or a memory block is too small */
+    VAE_ERR_MEMORY,      /* out of memory */
+    VAE_ERR_STATE,       /* the model cannot do this in its present state */
+    VAE_ERR_OPEN,        /* a file cannot be opened */
+    VAE_ERR_READ,        /* a file cannot be read */
+    VAE_ERR_WRITE,       /* a file cannot be written */
+    VAE_ERR_FORMAT,      /* a file is not what it should be */
+    VAE_ERR_MISMATCH,    /* a file does not belong to this model or data */
+    VAE_ERR_UNSUPPORTED, /* this build or this processor cannot do it */
+    VAE_ERR_NONFINITE,   /* a number became infinite or NaN */
+    VAE_STOPPED,         /* stopped by the progress callback */
+    VAE_STATUS_COUNT,
+    VAE_STATUS_IS_INT = 0x7fffffff
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
@@ -352,36 +352,20 @@ typedef struct vae_report {
     char text[300];
 } vae_report;
 
+/* VAE_VERSION of the implementation: of the library that runs, not of the header. */
+VAE_API int vae_version(void);
+
 /* The general meaning of a status, a constant string; "unknown status" outside the list. */
 VAE_API const char *vae_status_text(vae_status status);
 
-/* ---- choices: each list gives the enum and the word used in files and on the command line ---- */
+/* ---- choices; vae_choice_name gives the word that files and the command line have ---- */
 
-#define VAE_ISA_LIST(X) \
-    X(AUTO, "auto") X(PORTABLE, "portable") X(AVX2, "avx2") X(AVX512, "avx512") X(NEON, "neon")
+#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
 #define VAE_LIKELIHOOD_LIST(X) \
     X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
     X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
     X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
 #define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
-#define VAE_INIT_LIST(X) \
-    X(AUTO, "auto") X(GLOROT, "glorot") X(HE, "he") X(PYTORCH, "pytorch") X(ZERO, "zero")
-#define VAE_BIAS_LIST(X) X(ZERO, "zero") X(MEAN, "mean")
-#define VAE_BINARIZE_LIST(X) X(NONE, "none") X(DYNAMIC, "dynamic")
-#define VAE_OBJECTIVE_LIST(X) X(ELBO, "elbo") X(IWAE, "iwae") X(DREG, "dreg")
-#define VAE_CORRUPT_LIST(X) \
-    X(NONE, "none") X(GAUSSIAN, "gaussian") X(MASK, "mask") X(SALT_PEPPER, "salt_pepper")
-#define VAE_OPTIMIZER_LIST(X) \
-    X(ADAM, "adam") X(ADAMW, "adamw") X(SGD, "sgd") X(ADAM_IWAE, "adam_iwae")
-#define VAE_SCHEDULE_LIST(X) \
-    X(CONSTANT, "constant") X(COSINE, "cosine") X(STAGES, "stages") X(PLATEAU, "plateau")
-#define VAE_ACT_LIST(X) \
-    X(IDENTITY, "identity") X(RELU, "relu") X(LEAKY_RELU, "leaky_relu") X(ELU, "elu") \
-    X(TANH, "tanh") X(SIGMOID, "sigmoid") X(SOFTPLUS, "softplus") X(SILU, "silu") X(GELU, "gelu")
-
-#define VAE__X(name, text) VAE_ISA_##name,
-typedef enum vae_isa { VAE_ISA_LIST(VAE__X) VAE__ENUM_END(ISA) } vae_isa;
-#undef VAE__X
 #define VAE__X(name, text) VAE_LIKELIHOOD_##name,
 typedef enum vae_likelihood {
     VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
@@ -390,35 +374,103 @@ typedef enum vae_likelihood {
 #define VAE__X(name, text) VAE_HEAD_##name,
 typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
 #undef VAE__X
-#define VAE__X(name, text) VAE_INIT_##name,
-typedef enum vae_init { VAE_INIT_LIST(VAE__X) VAE__ENUM_END(INIT) } vae_init;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BIAS_##name,
-typedef enum vae_bias { VAE_BIAS_LIST(VAE__X) VAE__ENUM_END(BIAS) } vae_bias;
-#undef VAE__X
-#define VAE__X(name, text) VAE_BINARIZE_##name,
-typedef enum vae_binarize { VAE_BINARIZE_LIST(VAE__X) VAE__ENUM_END(BINARIZE) } vae_binarize;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OBJECTIVE_##name,
-typedef enum vae_objective { VAE_OBJECTIVE_LIST(VAE__X) VAE__ENUM_END(OBJECTIVE) } vae_objective;
-#undef VAE__X
-#define VAE__X(name, text) VAE_CORRUPT_##name,
-typedef enum vae_corrupt { VAE_CORRUPT_LIST(VAE__X) VAE__ENUM_END(CORRUPT) } vae_corrupt;
-#undef VAE__X
-#define VAE__X(name, text) VAE_OPTIMIZER_##name,
-typedef enum vae_optimizer { VAE_OPTIMIZER_LIST(VAE__X) VAE__ENUM_END(OPTIMIZER) } vae_optimizer;
-#undef VAE__X
-#define VAE__X(name, text) VAE_SCHEDULE_##name,
-typedef enum vae_schedule { VAE_SCHEDULE_LIST(VAE__X) VAE__ENUM_END(SCHEDULE) } vae_schedule;
-#undef VAE__X
-#define VAE__X(name, text) VAE_ACT_##name,
-typedef enum vae_act { VAE_ACT_LIST(VAE__X) VAE__ENUM_END(ACT) } vae_act;
-#undef VAE__X
 
+/* Instruction sets of the kernels; all give the same bits. */
+typedef enum vae_isa {
+    VAE_ISA_AUTO,     /* the best that this build and this processor have */
+    VAE_ISA_PORTABLE, /* plain C */
+    VAE_ISA_AVX2,     /* x86 with AVX2 and FMA: vectors of 8 floats */
+    VAE_ISA_AVX512,   /* x86 with AVX-512 F, DQ, BW and VL: 16 floats */
+    VAE_ISA_NEON,     /* AArch64: 4 floats */
+    VAE_ISA_COUNT,
+    VAE_ISA_IS_INT = 0x7fffffff
+} vae_isa;
+
+/* Initial weights. Biases begin at 0, but for VAE_INIT_PYTORCH. */
+typedef enum vae_init {
+    VAE_INIT_AUTO,    /* he before ReLU-like activations, glorot otherwise */
+    VAE_INIT_GLOROT,  /* uniform within sqrt(6 / (fan_in + fan_out)): Glorot & Bengio 2010 */
+    VAE_INIT_HE,      /* uniform within sqrt(6 / fan_in): He et al. 2015 */
+    VAE_INIT_PYTORCH, /* weights and biases uniform within 1 / sqrt(fan_in): PyTorch's default */
+    VAE_INIT_ZERO,    /* all 0 */
+    VAE_INIT_COUNT,
+    VAE_INIT_IS_INT = 0x7fffffff
+} vae_init;
+
+/* Where the decoder's last bias begins. */
+typedef enum vae_bias {
+    VAE_BIAS_ZERO,
+    VAE_BIAS_MEAN, /* vae_fit sets what gives the mean image of the data: vae_set_visible_bias */
+    VAE_BIAS_COUNT,
+    VAE_BIAS_IS_INT = 0x7fffffff
+} vae_bias;
+
+/* What becomes of grey pixels. */
+typedef enum vae_binarize {
+    VAE_BINARIZE_NONE,
+    VAE_BINARIZE_DYNAMIC, /* each pixel x is 1 with probability x, drawn anew at every use:
+                             Salakhutdinov & Murray 2008 */
+    VAE_BINARIZE_COUNT,
+    VAE_BINARIZE_IS_INT = 0x7fffffff
+} vae_binarize;
+
+/* The bound of log p(x) that training raises. */
+typedef enum vae_objective {
+    VAE_OBJECTIVE_ELBO, /* the evidence lower bound: Kingma & Welling 2014 */
+    VAE_OBJECTIVE_IWAE, /* importance weights of `samples` draws: Burda et al. 2016 */
+    VAE_OBJECTIVE_DREG, /* the same bound, doubly reparameterised gradient: Tucker et al. 2019 */
+    VAE_OBJECTIVE_COUNT,
+    VAE_OBJECTIVE_IS_INT = 0x7fffffff
+} vae_objective;
+
+/* What training does to the encoder's input: Vincent et al. 2010. */
+typedef enum vae_corrupt {
+    VAE_CORRUPT_NONE,
+    VAE_CORRUPT_GAUSSIAN,    /* adds normal noise */
+    VAE_CORRUPT_MASK,        /* some numbers become 0 */
+    VAE_CORRUPT_SALT_PEPPER, /* some numbers become 0 or 1 */
+    VAE_CORRUPT_COUNT,
+    VAE_CORRUPT_IS_INT = 0x7fffffff
+} vae_corrupt;
+
+typedef enum vae_optimizer {
+    VAE_OPTIMIZER_ADAM,      /* Kingma & Ba 2015 */
+    VAE_OPTIMIZER_ADAMW,     /* Adam with decoupled weight decay: Loshchilov & Hutter 2019 */
+    VAE_OPTIMIZER_SGD,       /* gradient descent, with `momentum` if set */
+    VAE_OPTIMIZER_ADAM_IWAE, /* Adam as the code of Burda et al. 2016 has it: see the manual */
+    VAE_OPTIMIZER_COUNT,
+    VAE_OPTIMIZER_IS_INT = 0x7fffffff
+} vae_optimizer;
+
+/* The learning rate over the run. */
+typedef enum vae_schedule {
+    VAE_SCHEDULE_CONSTANT,
+    VAE_SCHEDULE_COSINE,  /* half a cosine, 0 after `lr_steps`: Loshchilov & Hutter 2017 */
+    VAE_SCHEDULE_STAGES,  /* a list of rates, each for some steps */
+    VAE_SCHEDULE_PLATEAU, /* cut after `plateau_epochs` epochs without a lower test loss */
+    VAE_SCHEDULE_COUNT,
+    VAE_SCHEDULE_IS_INT = 0x7fffffff
+} vae_schedule;
+
+typedef enum vae_act {
+    VAE_ACT_IDENTITY,   /* x */
+    VAE_ACT_RELU,       /* max(x, 0) */
+    VAE_ACT_LEAKY_RELU, /* x, or 0.01 x below 0: Maas et al. 2013 */
+    VAE_ACT_ELU,        /* x, or e^x - 1 below 0: Clevert et al. 2016 */
+    VAE_ACT_TANH,
+    VAE_ACT_SIGMOID,    /* 1 / (1 + e^-x) */
+    VAE_ACT_SOFTPLUS,   /* log(1 + e^x) */
+    VAE_ACT_SILU,       /* x sigmoid(x): Elfwing et al. 2018 */
+    VAE_ACT_GELU,       /* x Phi(x), Phi exact by erf: Hendrycks & Gimpel 2016 */
+    VAE_ACT_COUNT,
+    VAE_ACT_IS_INT = 0x7fffffff
+} vae_act;
+
+/* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
     VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
     VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE__ENUM_END(CHOICE)
+    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT, VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -551,6 +603,38 @@ typedef struct vae vae;
  * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
 VAE_API const char *vae_layer_syntax(int i, const char **rule);
 
+/* ---- settings by their names: for bindings, flags, files of settings ---- */
+
+/* One member of a description, by its name, from text and to text:
+ *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
+ *             are the bits of a double instead. No locale changes that
+ *   choices   their words: "adamw"
+ *   flags     "0" or "1"
+ *   stages    "steps:rate,steps:rate", which are `stages` and `stage_count` together
+ * As in the description itself, 0 is the default: "beta" of "0" is 1. The names that model files
+ * have (`warmup`, `cycle`, `plateau`) are understood too. `parallel` and `allocator` have no text.
+ *   text      (size)  out: the value as it stands in the description, not resolved, and a zero
+ *                     byte; the shortest decimal that gives the same double; the default of a text
+ *                     that is NULL. At most 800 bytes but for texts.
+ * Errors: ERR_NULL; ERR_VALUE: no such name (the report has the nearest), or no such value (the
+ * report says what was expected); ERR_SIZE: `text` is too small. */
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report);
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report);
+
+/* Name number i of the settings, counted from 0; NULL behind the last. */
+VAE_API const char *vae_desc_name(int i);
+
+/* A model from a line of settings, with semicolons (or ends of lines) between them:
+ *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
+ * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
+ * file; what files do not hold (threads, isa, inference, keep_gradients) keeps its default unless
+ * the line says otherwise. Memory comes from VAE_MALLOC.
+ * Errors: ERR_NULL, those of vae_desc_set and vae_create. */
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report);
+
 /* Bytes that a model of this description needs, exactly; also the way to check a description. */
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report);
 
@@ -566,7 +650,8 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
  * fine. */
 VAE_API void vae_destroy(vae *model);
 
-/* The sentence of the last call on this model that failed; status VAE_OK when none has. */
+/* The sentence of the last call on this model that failed; status VAE_OK when none has. NULL for a
+ * NULL model. */
 VAE_API const vae_report *vae_last_report(const vae *model);
 
 /* The description with every default resolved; its strings, in canonical spelling, live as long as
@@ -615,6 +700,31 @@ typedef struct vae_tensor {
  * parameters gives pointers into the caller's bytes: write there only if those may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* ---- rows for a call ---- */
+
+/* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
+ * default of every field but `rows` and `x`. Nothing of it stays in use after the call, and nothing
+ * of it is written to.
+ *
+ * Noise is addressed by the numbers of the rows: row r is number index[r], or first + r (modulo
+ * 2^32). The same number has the same noise in a batch of any size.
+ * Labels matter to networks with layers `label` alone, which then need them: row r is of class
+ * labels[r % label_count], so one label is enough for all rows.
+ * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
+ * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
+ * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+typedef struct vae_batch {
+    const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
+                               latent). vae_prior, vae_sample_prior: ignored */
+    size_t rows;            /* any number; of a training step 1 to desc.batch */
+    uint32_t first;         /* number of row 0, in the data set or of the draw */
+    const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
+    const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
+    size_t label_count;
+    const float *eps;       /* (rows * draws of each, latent) noise of the code; NULL: addressed */
+    int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
+} vae_batch;
+
 /* ---- training ---- */
 
 typedef struct vae_stats {
@@ -630,27 +740,17 @@ typedef struct vae_stats {
 
 /* One step on a batch: forward, backward, optimiser.
  *
- *   x      (rows, input_dim)  pixels; in [0,1] unless the likelihood is a gaussian; 1 <= rows <=
- *                             desc.batch
- *   index  (rows)             number of each image in the data set: with the step it addresses the
- *                             binarisation noise. NULL: step * batch + row
- *   stats  out                means over the batch, before the update; may be NULL
+ *   batch  x (rows, input_dim), 1 <= rows <= desc.batch. The numbers of the images address, with
+ *          the step, the binarisation noise; with index NULL they are step * desc.batch + row, and
+ *          `first` must be 0. eps (rows * samples, latent): an image's draws side by side. no_ema
+ *          is ignored: training uses the weights themselves
+ *   stats  out, means over the batch, before the update; may be NULL
  *
- * Errors: ERR_VALUE (rows, a pixel out of range), ERR_STATE (a model for inference, or invalid),
- * ERR_NONFINITE: a pixel or loss that is not finite leaves the model as it was; a gradient that is
- * not marks the model invalid, and the report names tensor and step. */
-VAE_API vae_status vae_train_step(vae *model, const float *x, const uint32_t *index, size_t rows,
-                                  vae_stats *stats);
-
-/* For networks with `label` layers: the classes of rows in the calls to come, until the next such
- * call. Row r of a call has classes[r % count], so one class is enough for all. The array is the
- * caller's and stays in use; vae_fit and vae_evaluate take data->labels instead.
- * Errors: ERR_STATE (no such layers), ERR_VALUE (a class outside 0 .. vae_info.classes - 1). */
-VAE_API vae_status vae_condition(vae *model, const int32_t *classes, size_t count);
-
-/* The noise of the next vae_train_step alone, in place of what its address would give: eps (rows *
- * samples, latent), an image's draws side by side; the caller's, and left alone. NULL: none. */
-VAE_API vae_status vae_set_noise(vae *model, const float *eps);
+ * Errors: ERR_NULL, ERR_VALUE (rows, first, a label or a pixel out of range), ERR_STATE (a model
+ * for inference, an invalid one, labels that are missing, eps with desc.no_noise), ERR_NONFINITE: a
+ * pixel, noise or loss that is not finite leaves the model as it was; a gradient that is not
+ * marks the model invalid, and the report names tensor and step. */
+VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats *stats);
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
@@ -712,59 +812,64 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
  * way), wrong gradients give 0.1 to 1.
- * Parameters are put back. Allocates three copies of them for the time of the call. */
-VAE_API vae_status vae_check_gradients(vae *model, const float *x, size_t rows, int directions,
+ * The batch is one of vae_train_step. Parameters are put back. Allocates three copies of them for
+ * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg,
+ * ERR_MEMORY. */
+VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
 
 /* ---- using a model: any number of rows; nothing here changes the parameters ----
- * With desc.ema set these use the averaged weights; vae_use_ema(model, 0) turns that off. */
+ *
+ * Rows pass through the model's buffers in portions, divided among its threads; nothing is
+ * allocated. With desc.ema set these calls use the averaged weights unless batch.no_ema says
+ * otherwise. No rows are no error. Errors of all of them: ERR_NULL; ERR_NONFINITE and ERR_VALUE for
+ * numbers that come in, and for labels; ERR_STATE for labels that are missing, and for a model made
+ * to be looked at; ERR_NONFINITE for numbers that the network makes. */
 
-VAE_API void vae_use_ema(vae *model, int on);
+/* q(z|x): mu (rows, latent), logvar (rows, latent), either may be NULL. logvar is as the network
+ * gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
+VAE_API vae_status vae_encode(vae *model, const vae_batch *batch, float *mu, float *logvar);
 
-/* q(z|x): x (rows, input_dim) -> mu (rows, latent), logvar (rows, latent), either may be NULL.
- * logvar is as the network gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
-VAE_API vae_status vae_encode(vae *model, const float *x, size_t rows, float *mu, float *logvar);
+/* z ~ q(z|x), what the decoder is given: z = mu + exp(logvar / 2) eps, (rows, latent); may be
+ * batch.eps itself. eps NULL: the noise of vae_score, by the number of the image. The same eps
+ * gives the same z as in training, bit for bit. With desc.no_noise z = mu. */
+VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 
-/* z = mu + exp(logvar / 2) eps, what the decoder is given: eps, z (rows, latent); may be the same.
- * As in training, the same eps gives the same z bit for bit. With desc.no_noise z = mu. */
-VAE_API vae_status vae_posterior(vae *model, const float *x, size_t rows, const float *eps,
-                                 float *z);
+/* E[x|z]: batch.x holds z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The
+ * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
+ */
+VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
+VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
-/* E[x|z]: z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The second gives
- * what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs). */
-VAE_API vae_status vae_decode(vae *model, const float *z, size_t rows, float *x);
-VAE_API vae_status vae_decode_logits(vae *model, const float *z, size_t rows, float *logits);
+/* x ~ p(x|z): batch.x holds z (rows, latent) -> x (rows, input_dim). The number of a row is that of
+ * its draw, of this seed. */
+VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* x ~ p(x|z), draws number `first` onward of this seed: z (rows, latent) -> x (rows, input_dim). */
-VAE_API vae_status vae_draw(vae *model, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                            float *x);
+/* Decodes the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
+VAE_API vae_status vae_reconstruct(vae *model, const vae_batch *batch, float *out);
 
-/* Decodes the mean of q(z|x): x (rows, input_dim) -> out (rows, input_dim); may be the same. */
-VAE_API vae_status vae_reconstruct(vae *model, const float *x, size_t rows, float *out);
-
-/* z ~ N(0, I), draws number `first` onward of this seed: z (rows, latent). Draw 17 is the same
- * whether it is asked for alone or among a thousand. */
-VAE_API vae_status vae_prior(vae *model, uint64_t seed, uint32_t first, size_t rows, float *z);
+/* z ~ N(0, I): z (rows, latent). The number of a row is that of its draw, of this seed: draw 17 is
+ * the same whether it is asked for alone or among a thousand. batch.x is ignored. */
+VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, float *z);
 
 /* The same, decoded: x (rows, input_dim) holds E[x|z]. */
-VAE_API vae_status vae_sample_prior(vae *model, uint64_t seed, uint32_t first, size_t rows,
-                                    float *x);
+VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* ELBO of each image from one draw of z, addressed by the image's number: the same figure whatever
- * the batch. For anomaly detection -elbo is the score: higher means stranger.
- *   x (rows, input_dim), numbered first, first + 1, ...
- *   elbo, recon, kl (rows)  out, each may be NULL */
-VAE_API vae_status vae_score(vae *model, const float *x, size_t rows, uint32_t first, float *elbo,
-                             float *recon, float *kl);
+/* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
+ * latent)): the same figure whatever the batch. For anomaly detection -elbo is the score: higher
+ * means stranger.
+ *   elbo, recon, kl (rows)  out, nats; each may be NULL */
+VAE_API vae_status vae_score(vae *model, const vae_batch *batch, float *elbo, float *recon,
+                             float *kl);
 
 /* The importance-weighted bound of each image, log 1/k sum p(x,z)/q(z|x) over k draws of z, which
  * rises with k towards log p(x) (Burda et al. 2016): with 5000 draws -bound is what papers call
- * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's;
- * they pass through the model's buffers, whatever k. Divided among threads by images.
- *   x (rows, input_dim), numbered first, first + 1, ...;  k 1 to 65536;  bound (rows)  out, nats
+ * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's
+ * (or batch.eps (rows * k, latent), an image's draws side by side); they pass through the model's
+ * buffers, whatever k. Divided among threads by images.
+ *   k 1 to 65536;  bound (rows)  out, nats
  * Errors: those of vae_score; ERR_VALUE for k; ERR_STATE with desc.no_noise. */
-VAE_API vae_status vae_bound(vae *model, const float *x, size_t rows, uint32_t first, int k,
-                             float *bound);
+VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *bound);
 
 /* Means of vae_score's over a data set. */
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
@@ -899,15 +1004,23 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 /* ---- random numbers: every draw has an address, nothing is consumed ---- */
 
-#define VAE_PURPOSE_LIST(X) \
-    X(INIT, 1) X(SHUFFLE, 2) X(BINARIZE, 3) X(EPS, 4) X(DROPOUT, 5) X(NOISE, 6) X(PRIOR_Z, 7) \
-    X(DRAW_X, 8) X(EVAL, 9) X(GUMBEL, 10) X(DIGITS, 11) X(PROBE, 12) X(USER, 128)
-
+/* What a stream of random numbers is for. The manual says which place of a run stands in which
+ * member of vae_stream. */
 typedef enum vae_purpose {
-#define VAE__X(name, code) VAE_PURPOSE_##name = code,
-    VAE_PURPOSE_LIST(VAE__X)
-#undef VAE__X
-    VAE_PURPOSE_LAST = 255, /* 128 to 255 are free for callers */
+    VAE_PURPOSE_INIT = 1,     /* initial weights */
+    VAE_PURPOSE_SHUFFLE = 2,  /* the order of the images in an epoch */
+    VAE_PURPOSE_BINARIZE = 3, /* pixels that are drawn as 0 or 1 */
+    VAE_PURPOSE_EPS = 4,      /* noise of the code in training */
+    VAE_PURPOSE_DROPOUT = 5,  /* layers dropout */
+    VAE_PURPOSE_NOISE = 6,    /* layers noise, corrupted input, the second view of `contract` */
+    VAE_PURPOSE_PRIOR_Z = 7,  /* z of vae_prior and vae_sample_prior */
+    VAE_PURPOSE_DRAW_X = 8,   /* x of vae_draw */
+    VAE_PURPOSE_EVAL = 9,     /* noise of the code in vae_score, vae_bound and test figures */
+    VAE_PURPOSE_GUMBEL = 10,  /* reserved */
+    VAE_PURPOSE_DIGITS = 11,  /* images of the built-in data sets */
+    VAE_PURPOSE_PROBE = 12,   /* directions of vae_check_gradients */
+    VAE_PURPOSE_USER = 128,   /* the first that is free for callers */
+    VAE_PURPOSE_LAST = 255,
     VAE_PURPOSE_IS_INT = 0x7fffffff
 } vae_purpose;
 
@@ -940,27 +1053,29 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* ---- the matrix product, for its own sake ---- */
 
-enum {
-    VAE_GEMM_TRANS_A = 1,   /* A is stored (k, m) */
-    VAE_GEMM_TRANS_B = 2,   /* B is stored (n, k) */
-    VAE_GEMM_ADD = 4        /* C += A B instead of C = A B */
-};
+/* A product C (m, n) = act(A (m, k) B (k, n) + bias (n)). Plain data; zero is the default of every
+ * field but the sizes and a, b, c. Matrices are row-major. */
+typedef struct vae_gemm_desc {
+    size_t m, n, k;
+    const float *a, *b; /* not read when k is 0: an empty sum */
+    float *c;           /* must not overlap the others */
+    size_t lda, ldb, ldc; /* floats from one stored row to the next. 0: packed */
+    int trans_a;        /* 1: A is stored (k, m) */
+    int trans_b;        /* 1: B is stored (n, k) */
+    int add;            /* 1: C + A B in place of A B + bias */
+    const float *bias;  /* (n); NULL: zeros. Not with `add` */
+    vae_act act;        /* 0: identity */
+    vae_isa isa;        /* 0: the best there is */
+    vae_parallel parallel; /* with `run` set: who does the work */
+} vae_gemm_desc;
 
-/* C (m, n) = act(A (m, k) B (k, n) + bias (n)), row-major, ld* floats between rows. Each output is
- * one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and finished by
- * adding +0: the same bits on every instruction set; NaN is always 0x7fc00000. `bias` may be NULL;
- * not with VAE_GEMM_ADD.
- * C must not overlap A or B. Uses at most 40 KB of stack. Errors: ERR_NULL, ERR_VALUE,
- * ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED. */
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc);
-
-/* The same on several threads: each computes some of the rows or columns, with the same bits. */
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda,
-                                     const float *b, size_t ldb, const float *bias, vae_act act,
-                                     float *c, size_t ldc);
+/* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
+ * finished by adding +0: the same bits on every instruction set and any number of threads; NaN is
+ * always 0x7fc00000. Threads divide rows or columns. Allocates nothing; uses at most 40 KB of
+ * stack. Safe from different threads on different C.
+ * Errors: ERR_NULL, ERR_VALUE, ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED; C is
+ * then as it was. */
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 #endif /* VAE_H_INCLUDED */
 
@@ -1224,45 +1339,107 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
 
+static const char *const vae__status_texts[] = {
+    "ok",
+    "a pointer that must be given is NULL",
+    "a value lies outside its range",
+    "an architecture string cannot be read",
+    "shapes do not fit together",
+    "a size overflows, or a memory block is too small",
+    "out of memory",
+    "the model cannot do this in its present state",
+    "a file cannot be opened",
+    "a file cannot be read",
+    "a file cannot be written",
+    "a file is not what it should be",
+    "a file does not belong to this model or data",
+    "this build or this processor cannot do it",
+    "a number became infinite or NaN",
+    "stopped by the progress callback",
+};
+typedef char vae__each_status_has_a_text
+    [sizeof vae__status_texts / sizeof *vae__status_texts == VAE_STATUS_COUNT ? 1 : -1];
+
+VAE_API int vae_version(void) { return VAE_VERSION; }
+
 VAE_API const char *vae_status_text(vae_status status) {
-    static const char *const text[] = {
-#define VAE__X(name, text) text,
-        VAE_STATUS_LIST(VAE__X)
-#undef VAE__X
-    };
-    return (unsigned)status < VAE_STATUS_COUNT ? text[status] : "unknown status";
+    return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
 }
 
-#define VAE__X(name, text) text,
-static const char *const vae__isa_names[] = {VAE_ISA_LIST(VAE__X) NULL};
-static const char *const vae__likelihood_names[] = {VAE_LIKELIHOOD_LIST(VAE__X) NULL};
-static const char *const vae__init_names[] = {VAE_INIT_LIST(VAE__X) NULL};
-static const char *const vae__bias_names[] = {VAE_BIAS_LIST(VAE__X) NULL};
-static const char *const vae__binarize_names[] = {VAE_BINARIZE_LIST(VAE__X) NULL};
-static const char *const vae__optimizer_names[] = {VAE_OPTIMIZER_LIST(VAE__X) NULL};
-static const char *const vae__schedule_names[] = {VAE_SCHEDULE_LIST(VAE__X) NULL};
-static const char *const vae__act_names[] = {VAE_ACT_LIST(VAE__X) NULL};
-static const char *const vae__head_names[] = {VAE_HEAD_LIST(VAE__X) NULL};
-static const char *const vae__objective_names[] = {VAE_OBJECTIVE_LIST(VAE__X) NULL};
-static const char *const vae__corrupt_names[] = {VAE_CORRUPT_LIST(VAE__X) NULL};
+/* The word of each value of each choice. */
+typedef struct vae__choice {
+    vae_choice choice;
+    int value;
+    const char *word;
+} vae__choice;
+static const vae__choice vae__words[] = {
+    {VAE_CHOICE_ISA, VAE_ISA_AUTO, "auto"},
+    {VAE_CHOICE_ISA, VAE_ISA_PORTABLE, "portable"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX2, "avx2"},
+    {VAE_CHOICE_ISA, VAE_ISA_AVX512, "avx512"},
+    {VAE_CHOICE_ISA, VAE_ISA_NEON, "neon"},
+#define VAE__X(name, text) {VAE_CHOICE_LIKELIHOOD, VAE_LIKELIHOOD_##name, text},
+    VAE_LIKELIHOOD_LIST(VAE__X)
 #undef VAE__X
-static const char *const *const vae__choices[VAE_CHOICE_COUNT] = {
-    vae__isa_names,      vae__likelihood_names, vae__init_names,     vae__bias_names,
-    vae__binarize_names, vae__optimizer_names,  vae__schedule_names, vae__act_names,
-    vae__head_names,     vae__objective_names,  vae__corrupt_names};
+    {VAE_CHOICE_INIT, VAE_INIT_AUTO, "auto"},
+    {VAE_CHOICE_INIT, VAE_INIT_GLOROT, "glorot"},
+    {VAE_CHOICE_INIT, VAE_INIT_HE, "he"},
+    {VAE_CHOICE_INIT, VAE_INIT_PYTORCH, "pytorch"},
+    {VAE_CHOICE_INIT, VAE_INIT_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_ZERO, "zero"},
+    {VAE_CHOICE_BIAS, VAE_BIAS_MEAN, "mean"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_NONE, "none"},
+    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_DYNAMIC, "dynamic"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM, "adam"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAMW, "adamw"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_SGD, "sgd"},
+    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM_IWAE, "adam_iwae"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_CONSTANT, "constant"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_COSINE, "cosine"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_STAGES, "stages"},
+    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_PLATEAU, "plateau"},
+    {VAE_CHOICE_ACT, VAE_ACT_IDENTITY, "identity"},
+    {VAE_CHOICE_ACT, VAE_ACT_RELU, "relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_LEAKY_RELU, "leaky_relu"},
+    {VAE_CHOICE_ACT, VAE_ACT_ELU, "elu"},
+    {VAE_CHOICE_ACT, VAE_ACT_TANH, "tanh"},
+    {VAE_CHOICE_ACT, VAE_ACT_SIGMOID, "sigmoid"},
+    {VAE_CHOICE_ACT, VAE_ACT_SOFTPLUS, "softplus"},
+    {VAE_CHOICE_ACT, VAE_ACT_SILU, "silu"},
+    {VAE_CHOICE_ACT, VAE_ACT_GELU, "gelu"},
+#define VAE__X(name, text) {VAE_CHOICE_HEAD, VAE_HEAD_##name, text},
+    VAE_HEAD_LIST(VAE__X)
+#undef VAE__X
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_ELBO, "elbo"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_IWAE, "iwae"},
+    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_DREG, "dreg"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_NONE, "none"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_GAUSSIAN, "gaussian"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_MASK, "mask"},
+    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_SALT_PEPPER, "salt_pepper"},
+};
+enum {
+    VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
+    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_LIKELIHOOD_COUNT + (int)VAE_INIT_COUNT +
+                       (int)VAE_BIAS_COUNT + (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
+                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_HEAD_COUNT +
+                       (int)VAE_OBJECTIVE_COUNT + (int)VAE_CORRUPT_COUNT
+};
+typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || value < 0) return NULL;
-    for (i = 0; i < value && vae__choices[choice][i]; i++) {}
-    return vae__choices[choice][i];
+    for (i = 0; i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && vae__words[i].value == value)
+            return vae__words[i].word;
+    return NULL;
 }
 
 VAE_API int vae_choice_find(vae_choice choice, const char *name) {
     int i;
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || !name) return -1;
-    for (i = 0; vae__choices[choice][i]; i++)
-        if (!strcmp(vae__choices[choice][i], name)) return i;
+    for (i = 0; name && i < VAE__WORD_COUNT; i++)
+        if (vae__words[i].choice == choice && !strcmp(vae__words[i].word, name))
+            return vae__words[i].value;
     return -1;
 }
 
@@ -1336,6 +1513,218 @@ VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *wid
     return bad ? 1 : n;
 }
 
+/* ---- numbers as text, both ways exact, without locale and without arithmetic on doubles ---- */
+
+/* Digits of `base` at p, at most `most` of them: how many, 0 when there is none or it overflows. */
+VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
+    uint64_t u = 0;
+    size_t n;
+    for (n = 0; n < most; n++) {
+        const unsigned c = (unsigned char)p[n], low = c | 0x20;
+        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
+                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
+        if (digit >= base) break;
+        if (u > (UINT64_MAX - digit) / base) return 0;
+        u = u * base + digit;
+    }
+    *out = u;
+    return n;
+}
+
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
+ * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+enum { VAE__DIGITS = 800 };
+typedef struct vae__decimal {
+    int count, point;
+    int more; /* digits other than 0 were left out behind the last */
+    unsigned char digit[VAE__DIGITS];
+} vae__decimal;
+
+/* Times 2^k, 0 <= k <= 60, from the last digit on: a digit times 2^60 and a carry fit 64 bits. */
+VAE__PRIVATE void vae__decimal_double(vae__decimal *d, int k) {
+    unsigned char front[20];
+    uint64_t carry = 0;
+    int i, n = 0, keep;
+    for (i = d->count; i-- > 0; carry /= 10) {
+        carry += (uint64_t)d->digit[i] << k;
+        d->digit[i] = (unsigned char)(carry % 10);
+    }
+    for (; carry; carry /= 10) front[n++] = (unsigned char)(carry % 10);
+    keep = d->count < VAE__DIGITS - n ? d->count : VAE__DIGITS - n;
+    for (i = keep; i < d->count; i++) d->more |= d->digit[i] != 0;
+    memmove(d->digit + n, d->digit, (size_t)keep);
+    for (i = 0; i < n; i++) d->digit[i] = front[n - 1 - i];
+    for (d->count = keep + n; d->count && !d->digit[d->count - 1]; d->count--) {}
+    d->point += n;
+}
+
+/* Divided by 2^k, 0 <= k <= 60: long division from the first digit on. */
+VAE__PRIVATE void vae__decimal_halve(vae__decimal *d, int k) {
+    const uint64_t below = ((uint64_t)1 << k) - 1;
+    uint64_t rest = 0;
+    int i, n = 0;
+    for (i = 0; i < d->count || rest; i++) {
+        unsigned char digit;
+        rest = rest * 10 + (i < d->count ? d->digit[i] : 0u);
+        digit = (unsigned char)(rest >> k), rest &= below;
+        if (!n && !digit) d->point--;
+        else if (n < VAE__DIGITS) d->digit[n++] = digit;
+        else d->more |= digit != 0;
+    }
+    d->count = n;
+}
+
+/* The first `n` digits as a whole number, n <= 19, rounded to the nearest, halves to even. */
+VAE__PRIVATE uint64_t vae__decimal_round(const vae__decimal *d, int n) {
+    uint64_t u = 0;
+    int i, up;
+    if (n < 0) return 0;
+    for (i = 0; i < n; i++) u = u * 10 + (i < d->count ? d->digit[i] : 0u);
+    up = n < d->count && d->digit[n] >= 5;
+    if (up && d->digit[n] == 5 && !d->more && !(u & 1)) {
+        for (i = n + 1; i < d->count && !d->digit[i]; i++) {}
+        up = i < d->count;
+    }
+    return u + (uint64_t)up;
+}
+
+/* The nearest double of a number > 0, halves to even; infinity when it is too large. */
+VAE__PRIVATE double vae__decimal_value(vae__decimal *d) {
+    uint64_t bits;
+    int e = 0, k; /* the number is *d x 2^e */
+    if (d->point > 310) return vae__double_of((uint64_t)0x7ff << 52);
+    if (d->point < -330) return 0;
+    for (; d->point > 0; e += k) { /* to less than 1 */
+        k = d->point > 18 ? 60 : d->point > 1 ? 3 * (d->point - 1) : 1;
+        vae__decimal_halve(d, k);
+    }
+    for (; d->point < 0 || d->digit[0] < 5; e -= k) { /* to at least a half, and less than 1 */
+        k = d->point < -18 ? 60 : d->point < 0 ? -3 * d->point : 1;
+        vae__decimal_double(d, k);
+    }
+    for (; e < -1021; e += k) { /* subnormal: units of 2^-1074 */
+        k = -1021 - e < 60 ? -1021 - e : 60;
+        vae__decimal_halve(d, k);
+    }
+    vae__decimal_double(d, 53);
+    /* the leading bit of 53 adds 1 to the exponent, and so does the carry of rounding up to 2^53 */
+    bits = vae__decimal_round(d, d->point) + ((uint64_t)(e + 1021) << 52);
+    return vae__double_of(bits >> 52 < 0x7ff ? bits : (uint64_t)0x7ff << 52);
+}
+
+/* A whole number, without zeros at the end. */
+VAE__PRIVATE void vae__decimal_set(vae__decimal *d, uint64_t u) {
+    uint64_t rest;
+    int i;
+    d->count = d->more = 0;
+    for (rest = u; rest; rest /= 10) d->count++;
+    d->point = d->count;
+    for (i = d->count; i-- > 0; u /= 10) d->digit[i] = (unsigned char)(u % 10);
+    while (d->count && !d->digit[d->count - 1]) d->count--;
+}
+
+/* A decimal number such as -12, .5 or 1e-3 at p, correctly rounded: its length, 0 when there is
+ * none. What is too large for a double becomes infinity. */
+VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
+    const char *at = p;
+    const int minus = *at == '-';
+    vae__decimal d;
+    uint64_t bits;
+    int seen = 0, dot = 0, e = 0;
+    d.count = d.point = d.more = 0;
+    if (*at == '-' || *at == '+') at++;
+    for (;; at++) {
+        const unsigned digit = (unsigned)(unsigned char)*at - '0';
+        if (*at == '.' && !dot) {
+            dot = 1;
+            continue;
+        }
+        if (digit > 9) break;
+        seen = 1;
+        if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
+        else d.more |= digit != 0;
+        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        if (!dot && (digit || d.count)) d.point += d.point < 100000000;
+        else if (dot && !d.count) d.point -= d.point > -100000000;
+    }
+    if (!seen) return 0;
+    if (*at == 'e' || *at == 'E') {
+        const char *q = at + 1;
+        const int down = *q == '-';
+        if (*q == '-' || *q == '+') q++;
+        if (*q >= '0' && *q <= '9') {
+            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+            d.point += down ? -e : e;
+            at = q;
+        }
+    }
+    bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
+    *out = vae__double_of(bits | (uint64_t)minus << 63);
+    return (size_t)(at - p);
+}
+
+/* Digits as people read them, without an exponent where the point lies at most `wide` digits from
+ * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
+VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
+    const int fixed = d->point > -4 && d->point <= wide;
+    const int whole = fixed ? d->point : 1; /* digits in front of the point */
+    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
+    char tail[3];
+    int i;
+    if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
+    for (i = 0; i < d->count || i < whole; i++) {
+        const char digit = (char)('0' + (i < d->count ? d->digit[i] : 0));
+        if (i == whole && i) vae__put(s, ".", 1);
+        vae__put(s, &digit, 1);
+    }
+    if (fixed) return;
+    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
+    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
+    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+}
+
+/* The exact digits of a number above 0. */
+VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
+    const uint64_t bits = vae__bits_d(value);
+    const int biased = (int)(bits >> 52);
+    int e = (biased ? biased : 1) - 1075, k;
+    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
+}
+
+/* A double rounded to n significant digits: n from `least` until they read as the same double, and
+ * at most `most`. Zeros at the end are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
+    vae__decimal d, digits, again;
+    int n;
+    if (bits > (uint64_t)0x7ff << 52) {
+        vae__put(s, "NaN", 3);
+        return;
+    }
+    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
+    if (!bits || bits == (uint64_t)0x7ff << 52) {
+        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
+        return;
+    }
+    vae__decimal_of(&d, vae__double_of(bits));
+    for (n = least;; n++) {
+        vae__decimal_set(&digits, vae__decimal_round(&d, n));
+        digits.point += d.point - n;
+        again = digits;
+        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    }
+    vae__put_digits(s, &digits, wide);
+}
+
+/* The shortest decimal that reads as the same double. */
+VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
+    vae__put_double(s, value, 1, 17, 15);
+}
+
+/* ---- formats ---- */
+
 VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     char digits[20];
     size_t n = sizeof digits;
@@ -1353,38 +1742,6 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     vae__put_text(s, n < length ? "'.." : "'");
 }
 
-/* For people only: in files a real is the hex bits of the double. */
-VAE__PRIVATE void vae__put_rounded(vae__sink *s, double d) {
-    char digits[6];
-    size_t n = 6;
-    uint64_t u;
-    int e = 0, i;
-    if (!vae__finite_d(d)) {
-        vae__put_text(s, vae__bits_d(d) << 12 ? "NaN" : d < 0 ? "-inf" : "inf");
-        return;
-    }
-    if (d < 0) vae__put(s, "-", 1), d = -d;
-    while (d >= 9.999995) d /= 10, e++;
-    while (d > 0 && d < 0.9999995 && e > -330) d *= 10, e--; /* a host may flush to zero */
-    u = (uint64_t)(d * 100000 + 0.5);
-    for (i = 5; i >= 0; i--) digits[i] = (char)('0' + u % 10), u /= 10;
-    while (n > 1 && digits[n - 1] == '0') n--;
-    if (e >= 0 && e < 6) {
-        const size_t whole = (size_t)e + 1;
-        vae__put(s, digits, whole);
-        if (n > whole) vae__put(s, ".", 1), vae__put(s, digits + whole, n - whole);
-    } else if (e < 0 && e > -5) {
-        vae__put(s, "0.000", (size_t)(1 - e)), vae__put(s, digits, n);
-    } else {
-        vae__put(s, digits, 1);
-        if (n > 1) vae__put(s, ".", 1), vae__put(s, digits + 1, n - 1);
-        vae__put_text(s, e < 0 ? "e-" : "e+");
-        if (e < 0) e = -e;
-        if (e < 10) vae__put(s, "0", 1);
-        vae__put_decimal(s, (uint64_t)e);
-    }
-}
-
 /* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
@@ -1399,7 +1756,7 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_rounded(s, va_arg(args, double)); break;
+        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
         case 'c': {
             const char c = (char)va_arg(args, int);
             vae__put(s, &c, 1);
@@ -1509,6 +1866,23 @@ VAE__PRIVATE const char *vae__tail(const char *name) {
     for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
     for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
     return (const char *)p;
+}
+
+/* Eight bytes as a whole number ('u') or as the 16 hexadecimal digits of a double ('x'). */
+VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
+    uint64_t u;
+    memcpy(&u, from, 8);
+    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
+}
+
+VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
+    uint64_t u = 0;
+    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
+                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
+    if (!n || (form == 'x' && n != 16)) return 0;
+    *at += n;
+    memcpy(to, &u, 8);
+    return 1;
 }
 
 VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
@@ -1810,7 +2184,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 
 /* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
  * transposed B; ldc is n. */
-enum { VAE__GEMM_SKIP = 8 };
+enum {
+    VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
+    VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
+    VAE__GEMM_ADD = 4,     /* C += A B */
+    VAE__GEMM_SKIP = 8
+};
 
 /* Functions of one argument: the activations, then the rest of the family. */
 enum {
@@ -3341,7 +3720,7 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
                                        const float *bias, float *c, size_t ldc, uint16_t *list) {
     const int skip = (flags & VAE__GEMM_SKIP) != 0;
     VAE__FN(lines) z;
-    z.a = a, z.b = b, z.from = flags & VAE_GEMM_ADD ? c : bias, z.c = c;
+    z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
     if (!n || (m > 1 && !skip)) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
@@ -3352,9 +3731,9 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
                           size_t ldc) {
-    const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
-    const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
-    const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
+    const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
+    const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
+    const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
     const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
     const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
     union {
@@ -3398,7 +3777,7 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
                 p.m = rows, p.n = cols, p.bias = bias ? bias + j : NULL;
                 p.a = rows_a + k0 * k_step, p.row_step = row_step, p.b = from;
                 p.c = c + i0 * ldc + j, p.ldc = ldc;
-                p.first = k0 == 0 && !(flags & VAE_GEMM_ADD);
+                p.first = k0 == 0 && !(flags & VAE__GEMM_ADD);
                 p.next = next, p.next_step = ldb;
                 p.next_vecs = ahead ? (transposed ? run / VAE__W : vecs) : 0;
                 VAE__FN(panels)[kind](&p);
@@ -4748,12 +5127,17 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
  * >>threads  dividing work, and a pool of threads to do it
  * uses: >>dispatch >>arena           tests: tests/test_threads.c
  *
- * A job is cut into parts by what it computes: rows of a batch, rows of a gradient, columns of a
- * product. No number depends on how many parts there are, nor on who computes which.
+ * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
+ * No result depends on the number of parts, nor on which thread computes which.
  * ==================================================================================== */
 
+VAE__PRIVATE void vae__run_alone(void (*job)(void *arg, int part), void *arg, int parts) {
+    int part;
+    for (part = 0; part < parts; part++) job(arg, part);
+}
+
 #ifdef VAE__THREADS
-#ifndef VAE__WORKER_STACK /* 64 KB are ours; the rest: the program's TLS. Tests set less */
+#ifndef VAE__WORKER_STACK /* 64 KB for this library, the rest for the program's TLS */
 #define VAE__WORKER_STACK ((size_t)512 << 10)
 #endif
 #ifdef _WIN32
@@ -4796,7 +5180,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__WAKE_ALL(cond) pthread_cond_broadcast(cond)
 #define VAE__MUTEX_END(x) pthread_mutex_destroy(x)
 #define VAE__COND_END(x) pthread_cond_destroy(x)
-/* Before 2.34 glibc kept threads in a library of their own: without it these are NULL. */
+/* glibc before 2.34 has threads in a library of their own: without it these functions are NULL. */
 #if defined(__GLIBC__) && (__GLIBC__ < 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ < 34))
 #pragma weak pthread_create
 #pragma weak pthread_join
@@ -4810,7 +5194,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__CLOCK 1
 int clock_gettime(int, struct timespec *);
 #endif
-/* Of a clock that is never set; always 0 where there is none. */
+/* The time of a monotonic clock; always 0 where there is none. */
 VAE__PRIVATE int64_t vae__nanoseconds(void) {
 #ifdef VAE__CLOCK
     struct timespec now;
@@ -4839,33 +5223,35 @@ typedef struct vae__worker {
     int index;         /* from 1: the caller is 0 */
 } vae__worker;
 
-/* The caller opens the parts of a job. Who closes a part does it, worker or caller, and only one
- * can. The job is over when all parts have ended. So job and arg do not change while somebody has
- * a part, and a thread that has none does not read them. The caller never waits for a worker that
- * has not begun: it does what is open itself, and who comes late finds nothing open.
+/* The caller opens the parts of a job. A thread, worker or caller, closes a part and computes it;
+ * only one thread can close it. The job is over when all parts have ended. So `job` and `arg` do
+ * not change while a thread has a part, and a thread without one does not read them. The caller
+ * never waits for a worker that has not begun: it computes open parts itself, and a late worker
+ * finds none.
  * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
  * `ended` up releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
     vae_allocator allocator;
-    size_t size;       /* of the block it lies in, its own; 0: somebody else's */
-    int threads;       /* the caller's counted */
-    int locks;         /* mutex, wake and done are there */
+    size_t size;       /* of its block; 0: the block is not its own */
+    int threads;       /* with the caller's */
+    int locks;         /* whether mutex, wake and done exist */
     vae__worker *workers; /* threads - 1 */
     void (*job)(void *arg, int part);
     void *arg;
-    int parts, left, ended; /* atomic: all parts, those that are open, those that have ended */
-    int busy;          /* atomic: somebody is in vae__pool_run */
-    int asleep, waiting; /* atomic: workers that sleep; the caller does */
+    int parts, left, ended; /* atomic: how many parts there are, are open, have ended */
+    int busy;          /* atomic: a thread is in vae__pool_run */
+    int asleep, waiting; /* atomic: sleeping workers; whether the caller sleeps */
     int stop;          /* atomic */
     int open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
     /* see vae__pool_book; nanoseconds */
-    int64_t credit, earned; /* of the last jobs, old ones count less; since work was last divided */
+    int64_t credit;    /* time won in the last jobs; older ones count less */
+    int64_t earned;    /* the same since workers were last asked again */
     int64_t caution;
     int64_t took[VAE_MAX_THREADS]; /* by each part */
     int alone;         /* atomic: the caller works alone ... */
-    uint32_t alone_until; /* atomic: ... until then, in milliseconds */
+    uint32_t alone_until; /* atomic: ... until this time in milliseconds */
 };
 
 VAE__INLINE void vae__pause(void) {
@@ -4878,8 +5264,7 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
-/* Waits awake, but not for long: until *x is `value`, or with `wanted` 0 until it is not. 0: it
- * took too long. */
+/* A busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
@@ -4893,9 +5278,9 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     return 1;
 }
 
-/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread takes
- * its own parts first, which are the same in every job: its cache may still hold what they need.
- * Then it takes those of the thread before it, from the last one on. */
+/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread first
+ * takes its own parts, the same in every job: its cache may still have their data. Then it takes
+ * those of the thread before it, beginning with the last. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
@@ -4913,8 +5298,8 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
 }
 
 /* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
- * who wakes has written one of these and then reads `asleep`. The order is the same for all
- * (SEQ_CST), so one of the two sees what the other wrote. */
+ * the caller of this function has written one of these and then reads `asleep`. All threads see the
+ * same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
     if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
@@ -4957,7 +5342,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     }
 }
 
-/* Whether workers are to be asked now: not for a while after they have cost time. */
+/* Whether workers are asked now: not for a while after they have cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
@@ -4968,13 +5353,13 @@ VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
 
 enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
 enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
-enum { VAE__MOST_LOSS = 20000000 /* of one job, in ns: more is a program that was stopped */ };
+enum { VAE__MOST_LOSS = 20000000 /* ns in one job: a larger loss means a stopped program */ };
 
-/* Whether it paid: compares a job's time, `wall`, with the sum of its parts, which the caller
- * would have needed alone. No part counts more than twice the shortest: it may have lost its
- * processor. When jobs have lately lost more than they gained, the caller works alone for
- * VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer when the next
- * attempt gains nothing either. No result depends on it: nothing but the number of parts does. */
+/* Books whether dividing a job saved time: compares its time, `wall`, with the sum of its parts,
+ * the time the caller would have needed alone. No part counts more than twice the shortest: its
+ * thread may have lost its processor. When the last jobs lost more than they gained, the caller
+ * works alone for VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer
+ * when the next attempt gains nothing either. Only the number of parts depends on it, no result. */
 VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
@@ -4994,7 +5379,7 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
     p->credit = VAE__GRACE_NS, p->earned = 0;
 }
 
-/* Until all parts have ended. */
+/* Waits until all parts have ended. */
 VAE__PRIVATE void vae__pool_wait(vae_pool *p, int parts) {
     if (vae__look(&p->ended, parts, 1)) return;
     VAE__LOCK(&p->mutex);
@@ -5008,13 +5393,10 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
                                 void *user) {
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
-    int part;
-    if (parts < 2 || p->threads < 2 || __atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE)) {
-        for (part = 0; part < parts; part++) job(arg, part);
-        return;
-    }
-    while (parts > VAE_MAX_THREADS) job(arg, --parts);
-    if (vae__pool_pays(p)) {
+    int part, mine; /* whether the pool is this call's: a job inside a job finds it busy */
+    mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
+    while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
+    if (mine && vae__pool_pays(p)) {
         begin = vae__nanoseconds();
         p->job = job, p->arg = arg;
         __atomic_store_n(&p->ended, 0, __ATOMIC_RELAXED);
@@ -5030,9 +5412,9 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
         end = vae__nanoseconds();
         vae__pool_book(p, parts, end - begin, end);
     } else {
-        for (part = 0; part < parts; part++) job(arg, part);
+        vae__run_alone(job, arg, parts);
     }
-    __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
+    if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
 }
 
 /* Bytes of a pool, and its start in a block of that size. */
@@ -5047,7 +5429,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
-    p->threads = 1; /* nobody reads it now */
+    p->threads = 1; /* no other thread reads it now */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -5064,8 +5446,8 @@ VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
     return 0;
 }
 
-/* With `fewer` nothing that the system refuses is an error: the pool has the threads that it got.
- * After an error there is nothing to stop. */
+/* With `fewer` the pool takes the threads that the system grants, and nothing is an error. After an
+ * error there is nothing to stop. */
 VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     vae_status bad = VAE_OK;
     memset(p, 0, vae__pool_size(threads));
@@ -5102,9 +5484,8 @@ struct vae_pool {
 };
 VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int parts,
                                 void *user) {
-    int part;
     (void)user;
-    for (part = 0; part < parts; part++) job(arg, part);
+    vae__run_alone(job, arg, parts);
 }
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) { (void)p; return 1; }
 VAE__PRIVATE size_t vae__pool_size(int threads) { (void)threads; return sizeof(vae_pool); }
@@ -5178,7 +5559,7 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-/* On a thread that may round as it likes. */
+/* One part, on a thread whose floating-point environment may be another. */
 VAE__PRIVATE void vae__task_part(void *task, int part) {
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
@@ -5191,15 +5572,14 @@ VAE__PRIVATE void vae__task_part(void *task, int part) {
 VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int part), void *arg,
                               int parts) {
     vae__task task;
-    int part;
     task.job = job, task.arg = arg;
     if (parts > 1 && p->run) p->run(vae__task_part, &task, parts, p->user);
-    else for (part = 0; part < parts; part++) job(arg, part);
+    else vae__run_alone(job, arg, parts);
 }
 
-/* Into how many parts `count` things go at most: one a thread with `least` or more. A pool gets up
- * to VAE__PIECES a thread as long as each has `fine`, below which a part is less efficient:
- * threads that are slower than others, or lose their processor, then hold up less. */
+/* The most parts for `count` things: one for each thread, with at least `least` things. A pool gets
+ * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are inefficient.
+ * With more parts than threads the others wait less for a thread that is slow. */
 enum { VAE__PIECES = 2 };
 VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
@@ -5208,7 +5588,7 @@ VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t lea
     if (parts < threads) return parts ? (int)parts : 1;
     return (int)(pieces > 1 && threads > 1 ? threads * pieces : threads);
 }
-/* And now. */
+/* The same for a job that begins now. */
 VAE__PRIVATE int vae__parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     if (p->run == vae__pool_run && !vae__pool_pays((vae_pool *)p->user)) return 1;
     return vae__most_parts(p, count, least, fine);
@@ -5244,13 +5624,13 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     size_t from, to;
     if (p.by_columns) {
         vae__share(p.n, 16, p.parts, part, &from, &to);
-        p.b += p.flags & VAE_GEMM_TRANS_B ? from * p.ldb : from;
+        p.b += p.flags & VAE__GEMM_TRANS_B ? from * p.ldb : from;
         if (p.bias) p.bias += from;
         p.c += from;
         p.n = to - from;
     } else {
         vae__share(p.m, 4, p.parts, part, &from, &to);
-        p.a += p.flags & VAE_GEMM_TRANS_A ? from : from * p.lda;
+        p.a += p.flags & VAE__GEMM_TRANS_A ? from : from * p.lda;
         p.c += from * p.ldc;
         p.m = to - from;
     }
@@ -5266,47 +5646,53 @@ VAE__PRIVATE void vae__product_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags,
-                                              size_t m, size_t n, size_t k, const float *a,
-                                              size_t lda, const float *b, size_t ldb,
-                                              const float *bias, vae_act act, float *c,
-                                              size_t ldc) {
-    vae_parallel alone;
-    vae__product p;
-    memset(&alone, 0, sizeof alone);
-    if (!parallel) parallel = &alone;
-    p.kernels = vae__kernels_of(isa);
-    if (!p.kernels) return VAE_ERR_UNSUPPORTED;
-    if (!m || !n) return VAE_OK;
-    if (!c || (k && (!a || !b))) return VAE_ERR_NULL;
-    if (flags & ~7 || (unsigned)act >= VAE_ACT_COUNT || (bias && flags & VAE_GEMM_ADD))
-        return VAE_ERR_VALUE;
-    if (lda < (flags & VAE_GEMM_TRANS_A ? m : k) || ldb < (flags & VAE_GEMM_TRANS_B ? k : n) ||
-        ldc < n)
-        return VAE_ERR_SHAPE;
-    if (!k) a = b = c; /* never read; arithmetic on NULL is undefined */
-    p.flags = flags, p.m = m, p.n = n, p.k = k, p.lda = lda, p.ldb = ldb, p.ldc = ldc;
-    p.a = a, p.b = b, p.bias = bias, p.act = act, p.c = c;
-    /* rows, unless they are few or turning B over would be done twice */
-    p.by_columns = n >= 96 && (m < 96 || (flags & VAE_GEMM_TRANS_B && m < 4 * n));
-    p.parts = p.by_columns ? vae__parts(parallel, n, 48, 192) : vae__parts(parallel, m, 4, 64);
-    if (m * n * k / 65536 < (size_t)p.parts) /* too small */
-        p.parts = 1 + (int)(m * n * k / 65536);
-    vae__divide(parallel, vae__product_part, &p, p.parts);
-    return VAE_OK;
-}
-VAE_API vae_status vae_gemm_parallel(const vae_parallel *parallel, vae_isa isa, int flags, size_t m,
-                                     size_t n, size_t k, const float *a, size_t lda, const float *b,
-                                     size_t ldb, const float *bias, vae_act act, float *c,
-                                     size_t ldc) {
-    VAE__GUARDED(vae__do_gemm_parallel(parallel, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c,
-                                       ldc));
+/* A leading dimension: as given, or packed. */
+VAE__PRIVATE vae_status vae__leading(const char *name, size_t given, size_t width, size_t *ld,
+                                     vae_report *report) {
+    *ld = given ? given : width;
+    if (*ld >= width) return VAE_OK;
+    return vae__fail(report, VAE_ERR_SHAPE, "ld%s is %z, but a stored row of %s has %z numbers: "
+                     "give at least that, or 0", name, given, name, width);
 }
 
-VAE_API vae_status vae_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k, const float *a,
-                            size_t lda, const float *b, size_t ldb, const float *bias, vae_act act,
-                            float *c, size_t ldc) {
-    return vae_gemm_parallel(NULL, isa, flags, m, n, k, a, lda, b, ldb, bias, act, c, ldc);
+VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report) {
+    vae__product p;
+    vae_status bad;
+    size_t work;
+    if (!d) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
+    memset(&p, 0, sizeof p);
+    p.m = d->m, p.n = d->n, p.k = d->k, p.a = d->a, p.b = d->b, p.c = d->c, p.bias = d->bias;
+    p.act = d->act, p.kernels = vae__kernels_of(d->isa);
+    if (d->trans_a) p.flags |= VAE__GEMM_TRANS_A;
+    if (d->trans_b) p.flags |= VAE__GEMM_TRANS_B;
+    if (d->add) p.flags |= VAE__GEMM_ADD;
+    if (!p.kernels)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "isa is %d: this build or this processor has "
+                         "no such instruction set", (int)d->isa);
+    if ((unsigned)d->act >= VAE_ACT_COUNT)
+        return vae__fail(report, VAE_ERR_VALUE, "act is %d, which is no activation", (int)d->act);
+    if (d->bias && d->add)
+        return vae__fail(report, VAE_ERR_VALUE, "bias and add exclude each other: C is what is "
+                         "added to");
+    if (!p.m || !p.n) return VAE_OK;
+    if (!p.c || (p.k && (!p.a || !p.b)))
+        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", p.c ? p.a ? "b" : "a" : "c");
+    bad = vae__leading("a", d->lda, d->trans_a ? p.m : p.k, &p.lda, report);
+    if (!bad) bad = vae__leading("b", d->ldb, d->trans_b ? p.k : p.n, &p.ldb, report);
+    if (!bad) bad = vae__leading("c", d->ldc, p.n, &p.ldc, report);
+    if (bad) return bad;
+    if (!p.k) p.a = p.b = p.c; /* never read; arithmetic on NULL is undefined */
+    /* rows, unless they are few or turning B over would be done twice */
+    p.by_columns = p.n >= 96 && (p.m < 96 || (d->trans_b && p.m < 4 * p.n));
+    p.parts = p.by_columns ? vae__parts(&d->parallel, p.n, 48, 192)
+                           : vae__parts(&d->parallel, p.m, 4, 64);
+    work = p.m * p.n * p.k / 65536;
+    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* too small for more */
+    vae__divide(&d->parallel, vae__product_part, &p, p.parts);
+    return VAE_OK;
+}
+VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
+    VAE__GUARDED(vae__do_gemm(desc, report));
 }
 
 /* ======================================================================================
@@ -5524,7 +5910,7 @@ VAE__INLINE int vae__same(const char *word, size_t n, const char *name) {
 VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     int i;
     for (i = 0; i < VAE_ACT_COUNT; i++)
-        if (vae__same(word, n, vae__act_names[i])) return i;
+        if (vae__same(word, n, vae_choice_name(VAE_CHOICE_ACT, i))) return i;
     return -1;
 }
 
@@ -5593,14 +5979,14 @@ VAE__PRIVATE void vae__dense_bwd(const vae__walk *c, const vae__op *op, const fl
                                  const float *x, const float *dy, float *dx) {
     const size_t in = op->in.dim, out = op->out.dim;
     (void)x;
-    c->k->gemm(VAE_GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, in, out, dy, out, w, out, NULL, VAE_ACT_IDENTITY, dx,
                in);
 }
 VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
                                   size_t to, const float *x, const float *dy, float *dw) {
     const size_t in = op->in.dim, out = op->out.dim;
     if (tensor) c->k->bias_bwd(c->rows, out, dy, dw);
-    else c->k->gemm(VAE_GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
+    else c->k->gemm(VAE__GEMM_TRANS_A | (op->sparse ? VAE__GEMM_SKIP : 0), to - from, out, c->rows,
                     x + from, in, dy, out, NULL, VAE_ACT_IDENTITY, dw, out);
 }
 
@@ -6463,7 +6849,8 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
         }
     }
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
-        vae__putf(s, "%s%s", *op->layer->name ? " " : "", vae__act_names[op->act]);
+        vae__putf(s, "%s%s", *op->layer->name ? " " : "",
+                  vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
 }
 
 /* ---- walking the ops ---- */
@@ -6507,8 +6894,501 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t fr
 }
 
 /* ======================================================================================
- * >>model    from description to memory: defaults, layout, initial weights
- * uses: >>layers >>arena >>rng       tests: tests/test_model.c
+ * >>settings everything in a vae_desc by its name: defaults, ranges, text
+ * uses: >>status >>dispatch >>threads      tests: tests/test_desc.c
+ * ==================================================================================== */
+
+enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+
+enum {
+    VAE__MAX_EPOCHS = 1000000000,
+    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
+};
+
+typedef struct vae__field {
+    const char *name;
+    int kind, choice;
+    size_t offset;
+    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
+    const char *text;           /* what a text that is NULL becomes */
+} vae__field;
+
+#define VAE__ROW(name, kind, choice, standard, low, high, text) \
+    {#name, VAE__##kind, choice, offsetof(vae_desc, name), standard, low, high, text}
+#define VAE__TEXT_ROW(name, text) VAE__ROW(name, TEXT, 0, 0, 0, 0, text)
+#define VAE__CHOICE_ROW(name, choice) VAE__ROW(name, CHOICE, choice, 0, 0, 0, NULL)
+#define VAE__FLAG_ROW(name) VAE__ROW(name, FLAG, 0, 0, 0, 1, NULL)
+#define VAE__INT_ROW(name, standard, low, high) VAE__ROW(name, INT, 0, standard, low, high, NULL)
+#define VAE__REAL_ROW(name, standard, low, high) VAE__ROW(name, REAL, 0, standard, low, high, NULL)
+#define VAE__U64_ROW(name, standard) VAE__ROW(name, U64, 0, standard, 0, 0, NULL)
+static const vae__field vae__fields[] = {
+    VAE__TEXT_ROW(input, NULL),
+    VAE__TEXT_ROW(encoder, "dense 400 relu"),
+    VAE__TEXT_ROW(decoder, "dense 400 relu"),
+    VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
+    VAE__CHOICE_ROW(likelihood, VAE_CHOICE_LIKELIHOOD),
+    VAE__REAL_ROW(variance, 1, 1e-12, 1e12),
+    VAE__INT_ROW(categories, 256, 2, 256),
+    VAE__CHOICE_ROW(head, VAE_CHOICE_HEAD),
+    VAE__CHOICE_ROW(code, VAE_CHOICE_ACT),
+    VAE__CHOICE_ROW(init, VAE_CHOICE_INIT),
+    VAE__CHOICE_ROW(visible_bias, VAE_CHOICE_BIAS),
+    VAE__CHOICE_ROW(objective, VAE_CHOICE_OBJECTIVE),
+    VAE__REAL_ROW(beta, 1, 0, 1e6),
+    VAE__FLAG_ROW(no_kl),
+    VAE__FLAG_ROW(no_recon),
+    VAE__FLAG_ROW(no_noise),
+    VAE__INT_ROW(samples, 1, 1, 65536),
+    VAE__U64_ROW(warmup_steps, 0),
+    VAE__U64_ROW(cycle_steps, 0),
+    VAE__REAL_ROW(free_bits, 0, 0, 1e6),
+    VAE__REAL_ROW(sparse, 0, 0, 1e6),
+    VAE__REAL_ROW(contract, 0, 0, 1e6),
+    VAE__CHOICE_ROW(corrupt, VAE_CHOICE_CORRUPT),
+    VAE__REAL_ROW(corruption, 0.3, 1e-9, 1e6),
+    VAE__CHOICE_ROW(binarize, VAE_CHOICE_BINARIZE),
+    VAE__CHOICE_ROW(optimizer, VAE_CHOICE_OPTIMIZER),
+    VAE__REAL_ROW(lr, 1e-3, 0, 1e30),
+    VAE__REAL_ROW(beta1, 0.9, 0, 0.9999999),
+    VAE__REAL_ROW(beta2, 0.999, 0, 0.9999999),
+    VAE__REAL_ROW(adam_eps, 1e-8, 1e-37, 1),
+    VAE__REAL_ROW(momentum, 0, 0, 0.9999999),
+    VAE__REAL_ROW(weight_decay, 0, 0, 1e6),
+    VAE__REAL_ROW(clip, 0, 0, 1e30),
+    VAE__REAL_ROW(ema, 0, 0, 0.9999999),
+    VAE__CHOICE_ROW(schedule, VAE_CHOICE_SCHEDULE),
+    VAE__U64_ROW(lr_steps, 0),
+    VAE__ROW(stages, STAGES, 0, 0, 0, 1e30, NULL),
+    VAE__INT_ROW(plateau_epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__REAL_ROW(lr_factor, 0.5, 1e-9, 1),
+    VAE__INT_ROW(batch, 128, 1, VAE_MAX_DIM),
+    VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
+    VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
+    VAE__U64_ROW(seed, 1),
+    /* from here on not in files */
+    VAE__INT_ROW(inference, 0, 0, 2),
+    VAE__FLAG_ROW(keep_gradients),
+    VAE__INT_ROW(threads, 1, -VAE_MAX_THREADS, VAE_MAX_THREADS),
+    VAE__CHOICE_ROW(isa, VAE_CHOICE_ISA),
+};
+enum {
+    VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+};
+
+typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
+typedef char vae__enum_is_int[sizeof(vae_optimizer) == sizeof(int) ? 1 : -1]; /* all are */
+VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
+    return (int *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
+    return (uint64_t *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
+    return (double *)(void *)((char *)d + f->offset);
+}
+VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
+    return (const char **)(void *)((char *)d + f->offset);
+}
+
+/* Files keep the names that these settings had first, so that every build reads them. */
+static const char *const vae__stored_names[][2] = {
+    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
+
+VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
+    size_t i;
+    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
+        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
+    return f->name;
+}
+
+/* The setting of that name, or of that name in files; NULL: there is none. */
+VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
+            return &vae__fields[i];
+    return NULL;
+}
+
+VAE_API const char *vae_desc_name(int i) {
+    return i >= 0 && i < VAE__FIELD_COUNT ? vae__fields[i].name : NULL;
+}
+
+/* ---- one setting: its default, its range ---- */
+
+/* Stages have two members; both are looked at here. */
+VAE__PRIVATE vae_status vae__settle_stages(const vae_desc *d, vae_report *report) {
+    int i;
+    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
+        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
+                         d->stage_count, VAE_MAX_STAGES);
+    for (i = 0; i < d->stage_count; i++)
+        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
+            d->stages[i].lr > 1e30)
+            return vae__fail(report, VAE_ERR_VALUE, "stage %d of stage_count %d needs steps > 0 "
+                             "and lr from 0 to 1e30", i, d->stage_count);
+    return VAE_OK;
+}
+
+/* Fills in the default of one setting and checks it. What a pointer points to is left alone. */
+VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report *report) {
+    switch (f->kind) {
+    case VAE__TEXT:
+        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = f->text;
+        if (!*vae__field_text(d, f))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image, "
+                             "such as \"28x28x1\" or \"784\"", f->name);
+        break;
+    case VAE__INT: case VAE__FLAG: {
+        int *value = vae__field_int(d, f);
+        if (!*value) *value = (int)f->standard;
+        if (*value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
+                             f->name, *value, (int)f->low, (int)f->high);
+        break;
+    }
+    case VAE__U64:
+        if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
+        break;
+    case VAE__REAL: {
+        double *value = vae__field_real(d, f);
+        if (!(vae__bits_d(*value) << 1)) *value = f->standard;
+        if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
+                             f->name, *value, f->low, f->high);
+        break;
+    }
+    case VAE__CHOICE:
+        if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
+            return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
+                             f->name, *vae__field_int(d, f));
+        break;
+    default: return vae__settle_stages(d, report);
+    }
+    return VAE_OK;
+}
+
+/* ---- one setting as text ---- */
+
+/* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
+VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
+    if (bits) vae__put_bits(s, "", 'x', value);
+    else vae__put_real(s, *value);
+}
+
+/* The value of a setting that vae__settle has passed. bits: as files have it. */
+VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__field *f,
+                                 int bits) {
+    vae_desc d = *desc;
+    const char *text;
+    int i;
+    switch (f->kind) {
+    case VAE__TEXT:
+        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : f->text;
+        vae__putf(s, "%s", text ? text : "");
+        break;
+    case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
+    case VAE__U64: vae__putf(s, "%u", *vae__field_u64(&d, f)); break;
+    case VAE__REAL: vae__put_setting_real(s, vae__field_real(&d, f), bits); break;
+    case VAE__CHOICE:
+        vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
+        break;
+    default:
+        for (i = 0; i < d.stage_count; i++) {
+            vae__putf(s, "%s%u:", i ? "," : "", d.stages[i].steps);
+            vae__put_setting_real(s, &d.stages[i].lr, bits);
+        }
+    }
+}
+
+/* A real at *at, which ends at a comma or the end: exactly 16 hexadecimal digits are the bits of a
+ * double, all else is a decimal. */
+VAE__PRIVATE int vae__read_real(const char **at, double *value) {
+    const size_t n = strcspn(*at, ",");
+    uint64_t u;
+    if (n == 16 && vae__read_number(*at, 16, 16, &u) == 16) *value = vae__double_of(u);
+    else if (!n || vae__read_decimal(*at, value) != n) return 0;
+    *at += n;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_int_field(const char *text, int *value) {
+    const int minus = *text == '-';
+    uint64_t u;
+    const size_t n = vae__read_number(text + minus, SIZE_MAX, 10, &u);
+    if (!n || text[(size_t)minus + n] || u > INT_MAX) return 0;
+    *value = minus ? -(int)u : (int)u;
+    return 1;
+}
+
+VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
+    memset(d->stages, 0, sizeof d->stages);
+    for (d->stage_count = 0; *p; d->stage_count++) {
+        vae_lr_stage *stage = &d->stages[d->stage_count];
+        if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
+            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
+            !vae__read_real(&p, &stage->lr))
+            return 0;
+    }
+    return 1;
+}
+
+/* All of `text` as a value, whatever its range: 0 when it is none. */
+VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, const char *text) {
+    const char *p = text;
+    switch (f->kind) {
+    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__CHOICE:
+        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
+        return *vae__field_int(d, f) >= 0;
+    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
+    case VAE__REAL: return vae__read_real(&p, vae__field_real(d, f)) && !*p;
+    case VAE__STAGES: return vae__read_stages(text, d);
+    default: return vae__read_int_field(text, vae__field_int(d, f));
+    }
+}
+
+/* Ends a text before `end` and the blanks in front of that. */
+VAE__PRIVATE void vae__end_text(const char *text, char *end) {
+    while (end > text && strchr(" \t\r", end[-1])) end--;
+    *end = 0;
+}
+
+/* Cuts the next "name = value" off a line, up to a semicolon or an end of line; blanks around both
+ * are left out. `value` is NULL where there is no '='. 0 at the end of the text. */
+VAE__PRIVATE int vae__next_setting(char **line, char **name, char **value) {
+    char *p = *line + strspn(*line, "; \t\r\n"), *end = p + strcspn(p, ";\n");
+    if (!*p) return 0;
+    *line = end + (*end != 0);
+    *end = 0;
+    *name = p;
+    *value = strchr(p, '=');
+    if (*value) {
+        vae__end_text(p, *value);
+        *value += 1 + strspn(*value + 1, " \t\r");
+        p = *value;
+    }
+    vae__end_text(p, end);
+    return 1;
+}
+
+/* ---- settings by name, for callers ---- */
+
+/* The fewest insertions, deletions and replacements that turn one word into another. */
+VAE__PRIVATE int vae__distance(const char *a, const char *b) {
+    int row[32], i, k;
+    const int n = (int)strlen(b);
+    for (k = 0; k <= n; k++) row[k] = k;
+    for (i = 1; *a; i++, a++) {
+        int diagonal = row[0];
+        row[0] = i;
+        for (k = 1; k <= n; k++) {
+            const int replaced = diagonal + (*a != b[k - 1]);
+            const int other = (row[k] < row[k - 1] ? row[k] : row[k - 1]) + 1;
+            diagonal = row[k];
+            row[k] = replaced < other ? replaced : other;
+        }
+    }
+    return row[n];
+}
+
+VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *report) {
+    const char *nearest = NULL;
+    int best = 3, i; /* two slips of the keyboard */
+    for (i = 0; i < VAE__FIELD_COUNT && strlen(name) < 32; i++) {
+        const int distance = vae__distance(name, vae__fields[i].name);
+        if (distance < best && distance < (int)strlen(name))
+            best = distance, nearest = vae__fields[i].name;
+    }
+    return vae__fail(report, VAE_ERR_VALUE, nearest ? "there is no setting %q; did you mean %s?" :
+                     "there is no setting %q", name, nearest);
+}
+
+/* "latent: expected a whole number from 1 to 16777216, found 'many'" */
+VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
+                                         vae_report *report) {
+    char text[200];
+    const char *word;
+    vae__sink s;
+    int i;
+    memset(&s, 0, sizeof s);
+    memset(text, 0, sizeof text);
+    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
+    case VAE__INT:
+        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
+        break;
+    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(&s, i ? ", %s" : "one of %s", word);
+        break;
+    default:
+        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+    }
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+}
+
+/* One setting from text into a description; on failure it stays as it was. */
+VAE__PRIVATE vae_status vae__set_field(vae_desc *desc, const vae__field *f, const char *value,
+                                       vae_report *report) {
+    vae_desc read = *desc, settled;
+    if (!vae__read_field(&read, f, value)) return vae__not_a_value(f, value, report);
+    settled = read;
+    if (vae__settle(&settled, f, NULL)) return vae__not_a_value(f, value, report);
+    *desc = read;
+    return VAE_OK;
+}
+
+VAE__PRIVATE vae_status vae__do_desc_set(vae_desc *desc, const char *name, const char *value,
+                                         vae_report *report) {
+    const vae__field *f;
+    if (!desc || !name || !value)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and value must be given");
+    f = vae__find_field(name);
+    return f ? vae__set_field(desc, f, value, report) : vae__no_such_setting(name, report);
+}
+VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *value,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
+                                         size_t size, vae_report *report) {
+    const vae__field *f;
+    vae_desc settled;
+    vae__sink s;
+    if (!desc || !name || !text)
+        return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
+    f = vae__find_field(name);
+    if (!f) return vae__no_such_setting(name, report);
+    settled = *desc;
+    if (f->kind != VAE__TEXT) {
+        const vae_status bad = vae__settle(&settled, f, report);
+        if (bad) return bad;
+    }
+    memset(&s, 0, sizeof s);
+    s.put = vae__put_nowhere;
+    vae__put_field(&s, desc, f, 0);
+    if (s.count >= size)
+        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                         s.count + 1, size);
+    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    vae__put_field(&s, desc, f, 0);
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
+                                vae_report *report) {
+    VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
+VAE__PRIVATE vae_status vae__set_line(char *line, vae_desc *d, vae_report *report) {
+    uint64_t seen = 0;
+    char *name, *value;
+    while (vae__next_setting(&line, &name, &value)) {
+        const vae__field *f = vae__find_field(name);
+        const uint64_t mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
+        vae_status bad;
+        if (!value)
+            return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
+                             "settings, found %q", name);
+        if (!f) return vae__no_such_setting(name, report);
+        if (seen & mask)
+            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
+        seen |= mask;
+        bad = vae__set_field(d, f, value, report);
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* ---- all settings: defaults, ranges, and what does not go together ---- */
+
+/* Everything but texts first: memory that nobody initialised shows in its numbers, and its pointers
+ * must not be followed. One wrong setting is a mistake; of several the reason is another. */
+VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
+    const vae__field *wrong[2] = {NULL, NULL};
+    vae_status bad;
+    int i, count = 0;
+    for (i = 0; i < VAE__FIELD_COUNT; i++)
+        if (vae__fields[i].kind != VAE__TEXT && vae__settle(d, &vae__fields[i], NULL)) {
+            if (count < 2) wrong[count] = &vae__fields[i];
+            count++;
+        }
+    if (count > 1)
+        return vae__fail(report, VAE_ERR_VALUE, "%d settings are impossible, %s and %s among "
+                         "them: the description is not initialised: write vae_desc d = {0};", count,
+                         wrong[0]->name, wrong[1]->name);
+    if (count) return vae__settle(d, wrong[0], report);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        bad = vae__fields[i].kind == VAE__TEXT ? vae__settle(d, &vae__fields[i], report) : VAE_OK;
+        if (bad) return bad;
+    }
+    return VAE_OK;
+}
+
+/* Settings that do not go together. `word` stands in the sentence where it has %s. */
+VAE__PRIVATE vae_status vae__check_rules(const vae_desc *d, vae_report *report) {
+    const char *objective = vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective);
+    const char *corrupt = vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt);
+    const struct {
+        int broken;
+        const char *sentence, *word;
+    } rules[] = {
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0),
+         "objective %s weighs draws of z: it goes together with none of no_noise, no_kl, no_recon, "
+         "free_bits", objective},
+        {d->no_recon && d->no_kl, "no_recon and no_kl together leave no objective", ""},
+        {d->free_bits > 0 && d->no_kl, "free_bits are of the KL, which no_kl leaves out", ""},
+        {d->cycle_steps && !d->warmup_steps,
+         "cycle_steps needs warmup_steps, the length of its rise", ""},
+        {d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1,
+         "corruption is above 1; of %s it is a probability", corrupt},
+        {d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps,
+         "a cosine schedule needs lr_steps, its length", ""},
+        {(d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0),
+         "a schedule of stages and stage_count > 0 go together", ""},
+    };
+    size_t i;
+    for (i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, rules[i].word);
+    return VAE_OK;
+}
+
+/* Threads and kernels, as this machine has them. */
+VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
+    const vae_status bad = vae__thread_count(&d->threads, report);
+    if (bad) return bad;
+    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
+        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
+                         d->parallel.parts, VAE_MAX_THREADS);
+    if (!vae_isa_available(d->isa))
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
+                         "build or this processor lacks it)",
+                         vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
+    d->isa = vae__kernels_of(d->isa)->isa;
+    return VAE_OK;
+}
+
+/* Fills in the defaults and checks what can be checked without the network. */
+VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
+    vae_status bad = vae__settle_all(d, report);
+    if (!bad) bad = vae__check_rules(d, report);
+    if (!bad) bad = vae__resolve_machine(d, report);
+    return bad;
+}
+
+/* ======================================================================================
+ * >>model    from description to memory: layout, initial weights
+ * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -6555,9 +7435,6 @@ struct vae {
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
-    const int32_t *condition; /* vae_condition: the caller's, and how many */
-    size_t conditions;
-    const float *noise;    /* vae_set_noise */
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
@@ -6565,7 +7442,7 @@ struct vae {
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
-    int use_ema, invalid, weights_only;
+    int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x, *eps, *z, *dz; /* (rows, input.dim), then (z_rows, latent) */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
@@ -6592,189 +7469,6 @@ struct vae {
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
 };
-
-/* ---- settings: one table for defaults, ranges, files ---- */
-
-enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
-
-enum {
-    VAE__MAX_EPOCHS = 1000000000,
-    VAE__MAX_CUTS = 65536 /* of the learning rate: each is a multiplication in every step */
-};
-
-typedef struct vae__field {
-    const char *name;
-    int kind, choice;
-    size_t offset;
-    double standard, low, high; /* 0 becomes `standard`; numbers must then lie in [low, high] */
-} vae__field;
-
-#define VAE__AT(field) offsetof(vae_desc, field)
-static const vae__field vae__fields[] = {
-    {"input", VAE__TEXT, 0, VAE__AT(input), 0, 0, 0},
-    {"encoder", VAE__TEXT, 0, VAE__AT(encoder), 0, 0, 0},
-    {"decoder", VAE__TEXT, 0, VAE__AT(decoder), 0, 0, 0},
-    {"latent", VAE__INT, 0, VAE__AT(latent), 20, 1, VAE_MAX_DIM},
-    {"likelihood", VAE__CHOICE, VAE_CHOICE_LIKELIHOOD, VAE__AT(likelihood), 0, 0, 0},
-    {"variance", VAE__REAL, 0, VAE__AT(variance), 1, 1e-12, 1e12},
-    {"categories", VAE__INT, 0, VAE__AT(categories), 256, 2, 256},
-    {"head", VAE__CHOICE, VAE_CHOICE_HEAD, VAE__AT(head), 0, 0, 0},
-    {"code", VAE__CHOICE, VAE_CHOICE_ACT, VAE__AT(code), 0, 0, 0},
-    {"init", VAE__CHOICE, VAE_CHOICE_INIT, VAE__AT(init), 0, 0, 0},
-    {"visible_bias", VAE__CHOICE, VAE_CHOICE_BIAS, VAE__AT(visible_bias), 0, 0, 0},
-    {"objective", VAE__CHOICE, VAE_CHOICE_OBJECTIVE, VAE__AT(objective), 0, 0, 0},
-    {"beta", VAE__REAL, 0, VAE__AT(beta), 1, 0, 1e6},
-    {"no_kl", VAE__FLAG, 0, VAE__AT(no_kl), 0, 0, 1},
-    {"no_recon", VAE__FLAG, 0, VAE__AT(no_recon), 0, 0, 1},
-    {"no_noise", VAE__FLAG, 0, VAE__AT(no_noise), 0, 0, 1},
-    {"samples", VAE__INT, 0, VAE__AT(samples), 1, 1, 65536},
-    {"warmup_steps", VAE__U64, 0, VAE__AT(warmup_steps), 0, 0, 0},
-    {"cycle_steps", VAE__U64, 0, VAE__AT(cycle_steps), 0, 0, 0},
-    {"free_bits", VAE__REAL, 0, VAE__AT(free_bits), 0, 0, 1e6},
-    {"sparse", VAE__REAL, 0, VAE__AT(sparse), 0, 0, 1e6},
-    {"contract", VAE__REAL, 0, VAE__AT(contract), 0, 0, 1e6},
-    {"corrupt", VAE__CHOICE, VAE_CHOICE_CORRUPT, VAE__AT(corrupt), 0, 0, 0},
-    {"corruption", VAE__REAL, 0, VAE__AT(corruption), 0.3, 1e-9, 1e6},
-    {"binarize", VAE__CHOICE, VAE_CHOICE_BINARIZE, VAE__AT(binarize), 0, 0, 0},
-    {"optimizer", VAE__CHOICE, VAE_CHOICE_OPTIMIZER, VAE__AT(optimizer), 0, 0, 0},
-    {"lr", VAE__REAL, 0, VAE__AT(lr), 1e-3, 0, 1e30},
-    {"beta1", VAE__REAL, 0, VAE__AT(beta1), 0.9, 0, 0.9999999},
-    {"beta2", VAE__REAL, 0, VAE__AT(beta2), 0.999, 0, 0.9999999},
-    {"adam_eps", VAE__REAL, 0, VAE__AT(adam_eps), 1e-8, 1e-37, 1},
-    {"momentum", VAE__REAL, 0, VAE__AT(momentum), 0, 0, 0.9999999},
-    {"weight_decay", VAE__REAL, 0, VAE__AT(weight_decay), 0, 0, 1e6},
-    {"clip", VAE__REAL, 0, VAE__AT(clip), 0, 0, 1e30},
-    {"ema", VAE__REAL, 0, VAE__AT(ema), 0, 0, 0.9999999},
-    {"schedule", VAE__CHOICE, VAE_CHOICE_SCHEDULE, VAE__AT(schedule), 0, 0, 0},
-    {"lr_steps", VAE__U64, 0, VAE__AT(lr_steps), 0, 0, 0},
-    {"stages", VAE__STAGES, 0, VAE__AT(stages), 0, 0, 0},
-    {"plateau_epochs", VAE__INT, 0, VAE__AT(plateau_epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"lr_factor", VAE__REAL, 0, VAE__AT(lr_factor), 0.5, 1e-9, 1},
-    {"batch", VAE__INT, 0, VAE__AT(batch), 128, 1, VAE_MAX_DIM},
-    {"epochs", VAE__INT, 0, VAE__AT(epochs), 10, 1, VAE__MAX_EPOCHS},
-    {"patience", VAE__INT, 0, VAE__AT(patience), 0, 0, VAE__MAX_EPOCHS},
-    {"seed", VAE__U64, 0, VAE__AT(seed), 1, 0, 0},
-};
-enum { VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0] };
-
-/* Files keep the names that these settings had first, so that every build reads them. */
-static const char *const vae__stored_names[][2] = {
-    {"warmup_steps", "warmup"}, {"cycle_steps", "cycle"}, {"plateau_epochs", "plateau"}};
-
-VAE__PRIVATE const char *vae__stored_name(const vae__field *f) {
-    size_t i;
-    for (i = 0; i < sizeof vae__stored_names / sizeof *vae__stored_names; i++)
-        if (!strcmp(f->name, vae__stored_names[i][0])) return vae__stored_names[i][1];
-    return f->name;
-}
-
-/* The setting of that name, or of that name in files; NULL: there is none. */
-VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
-    int i;
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
-        if (!strcmp(name, vae__fields[i].name) || !strcmp(name, vae__stored_name(&vae__fields[i])))
-            return &vae__fields[i];
-    return NULL;
-}
-
-typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
-typedef char vae__enum_is_int[sizeof(vae_likelihood) == sizeof(int) ? 1 : -1]; /* all are */
-VAE__INLINE int *vae__field_int(vae_desc *d, const vae__field *f) {
-    return (int *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE uint64_t *vae__field_u64(vae_desc *d, const vae__field *f) {
-    return (uint64_t *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
-    return (double *)(void *)((char *)d + f->offset);
-}
-VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
-    return (const char **)(void *)((char *)d + f->offset);
-}
-
-/* Fills in the defaults and checks what can be checked without the network. */
-VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
-    vae_status bad;
-    int i;
-    if (!d->encoder) d->encoder = "dense 400 relu";
-    if (!d->decoder) d->decoder = "dense 400 relu";
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        switch (f->kind) {
-        case VAE__TEXT:
-            if (!*vae__field_text(d, f))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image,"
-                                 " such as \"28x28x1\" or \"784\"", f->name);
-            break;
-        case VAE__INT: case VAE__FLAG: {
-            int *value = vae__field_int(d, f);
-            if (!*value) *value = (int)f->standard;
-            if (*value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d; it must lie from %d to %d",
-                                 f->name, *value, (int)f->low, (int)f->high);
-            break;
-        }
-        case VAE__U64:
-            if (!*vae__field_u64(d, f)) *vae__field_u64(d, f) = (uint64_t)f->standard;
-            break;
-        case VAE__REAL: {
-            double *value = vae__field_real(d, f);
-            if (!(vae__bits_d(*value) << 1)) *value = f->standard;
-            if (!vae__finite_d(*value) || *value < f->low || *value > f->high)
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %f; it must lie from %f to %f",
-                                 f->name, *value, f->low, f->high);
-            break;
-        }
-        case VAE__CHOICE:
-            if (!vae_choice_name((vae_choice)f->choice, *vae__field_int(d, f)))
-                return vae__fail(report, VAE_ERR_VALUE, "%s is %d, which is no such choice",
-                                 f->name, *vae__field_int(d, f));
-            break;
-        default: break;
-        }
-    }
-    if (d->objective != VAE_OBJECTIVE_ELBO &&
-        (d->no_noise || d->no_kl || d->no_recon || d->free_bits > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "objective %s weighs draws of z: it goes together "
-                         "with none of no_noise, no_kl, no_recon, free_bits",
-                         vae_choice_name(VAE_CHOICE_OBJECTIVE, (int)d->objective));
-    if (d->no_recon && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "no_recon and no_kl together leave no objective");
-    if (d->free_bits > 0 && d->no_kl)
-        return vae__fail(report, VAE_ERR_VALUE, "free_bits are of the KL, which no_kl leaves out");
-    if (d->cycle_steps && !d->warmup_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "cycle_steps needs warmup_steps, the length "
-                         "of its rise");
-    if (d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1)
-        return vae__fail(report, VAE_ERR_VALUE, "corruption is %f; of %s it is a probability",
-                         d->corruption, vae_choice_name(VAE_CHOICE_CORRUPT, (int)d->corrupt));
-    if (d->schedule == VAE_SCHEDULE_COSINE && !d->lr_steps)
-        return vae__fail(report, VAE_ERR_VALUE, "a cosine schedule needs lr_steps, its length");
-    if (d->stage_count < 0 || d->stage_count > VAE_MAX_STAGES)
-        return vae__fail(report, VAE_ERR_VALUE, "stage_count is %d; it must lie from 0 to %d",
-                         d->stage_count, VAE_MAX_STAGES);
-    if ((d->schedule == VAE_SCHEDULE_STAGES) != (d->stage_count > 0))
-        return vae__fail(report, VAE_ERR_VALUE, "a schedule of stages and stage_count > 0 go "
-                         "together");
-    for (i = 0; i < d->stage_count; i++)
-        if (!d->stages[i].steps || !vae__finite_d(d->stages[i].lr) || d->stages[i].lr < 0 ||
-            d->stages[i].lr > 1e30)
-            return vae__fail(report, VAE_ERR_VALUE, "stage %d needs steps > 0 and lr from 0 to "
-                             "1e30", i);
-    if (!d->threads) d->threads = 1;
-    bad = vae__thread_count(&d->threads, report);
-    if (bad) return bad;
-    if (d->parallel.run && (d->parallel.parts < 1 || d->parallel.parts > VAE_MAX_THREADS))
-        return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
-                         d->parallel.parts, VAE_MAX_THREADS);
-    if (!vae_isa_available(d->isa)) {
-        const char *name = vae_choice_name(VAE_CHOICE_ISA, (int)d->isa);
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)", name ? name : "asked for");
-    }
-    d->isa = vae__kernels_of(d->isa)->isa;
-    return VAE_OK;
-}
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
@@ -7241,7 +7935,6 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     }
     m->k = vae__kernels_of(m->desc.isa);
     if (m->pool) m->parallel = vae_pool_parallel(m->pool);
-    m->use_ema = m->average != NULL;
     m->b1t = m->b2t = 1;
     if (borrowed) {
         /* nothing writes to the parameters of a model for inference */
@@ -7330,6 +8023,28 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
 }
 
+VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
+                                            vae_report *report) {
+    const size_t size = settings ? strlen(settings) + 1 : 0;
+    vae_desc d;
+    vae_status bad;
+    char *line;
+    memset(&d, 0, sizeof d);
+    if (!settings || !model)
+        return vae__fail(report, VAE_ERR_NULL, "settings and model must be given");
+    line = (char *)vae__alloc(&d.allocator, size);
+    if (!line)
+        return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
+    memcpy(line, settings, size);
+    bad = vae__set_line(line, &d, report);
+    if (!bad) bad = vae__create(&d, NULL, 0, model, report);
+    vae__release(&d.allocator, line, size);
+    return bad;
+}
+VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report) {
+    VAE__GUARDED(vae__do_create_text(settings, model, report));
+}
+
 VAE_API void vae_destroy(vae *model) {
     if (model) {
         vae_allocator a = model->desc.allocator; /* the block holds the allocator itself */
@@ -7338,11 +8053,15 @@ VAE_API void vae_destroy(vae *model) {
     }
 }
 
-VAE_API const vae_report *vae_last_report(const vae *model) { return &model->report; }
-VAE_API void vae_get_desc(const vae *model, vae_desc *desc) { *desc = model->desc; }
+VAE_API const vae_report *vae_last_report(const vae *model) {
+    return model ? &model->report : NULL;
+}
+VAE_API void vae_get_desc(const vae *model, vae_desc *desc) {
+    if (model && desc) *desc = model->desc;
+}
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
-    return vae__hash_floats(VAE__FNV, model->w, model->parameters);
+    return model ? vae__hash_floats(VAE__FNV, model->w, model->parameters) : 0;
 }
 
 VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
@@ -7371,8 +8090,17 @@ VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     return VAE_OK;
 }
 
-VAE_API void vae_use_ema(vae *m, int on) { m->use_ema = on && m->average; }
-VAE__INLINE const float *vae__weights(const vae *m) { return m->use_ema ? m->average : m->w; }
+/* The weights that a call uses. */
+VAE__INLINE const float *vae__weights(const vae *m, const vae_batch *b) {
+    return m->average && !b->no_ema ? m->average : m->w;
+}
+/* The class of row `row` of a batch, and its number. */
+VAE__INLINE int32_t vae__label(const vae_batch *b, size_t row) {
+    return b->labels[row % b->label_count];
+}
+VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
+    return b->index ? b->index[row] : b->first + (uint32_t)row;
+}
 
 /* ======================================================================================
  * >>losses   reconstruction, KL and their gradients for a batch
@@ -7530,7 +8258,7 @@ typedef struct vae__pass {
     int when;
     float inverse;         /* of the variance, now */
     double logvar, beta, counted; /* counted: KL that free bits leave */
-    const float *eps;      /* the caller's noise; NULL: drawn */
+    const vae_batch *batch; /* the caller's: labels and noise, unless `data` has them */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
 } vae__pass;
@@ -7728,7 +8456,7 @@ VAE__PRIVATE void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t t
         if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
         p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
         if (m->classes)
-            m->labels[i] = p->data ? p->data->labels[image] : m->condition[i % m->conditions];
+            m->labels[i] = p->data ? p->data->labels[image] : vae__label(p->batch, i);
     }
 }
 
@@ -7796,7 +8524,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = m->stages > 1 ? to * samples - row : vae__min(to * samples - row, whole);
         for (i = row; draws && i < row + n; i++) {
             float *eps = d->no_noise ? NULL : m->eps + i * latent;
-            if (eps && p->eps) memcpy(eps, p->eps + i * latent, latent * sizeof(float));
+            if (eps && p->batch->eps)
+                memcpy(eps, p->batch->eps + i * latent, latent * sizeof(float));
             else if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
@@ -8025,6 +8754,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    if (!model || !info) return;
     vae__fp_enter(&env);
     memset(info, 0, sizeof *info);
     info->input_dim = model->input.dim;
@@ -8287,11 +9017,33 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
 }
 
 /* Layers `label` need to be told. */
-VAE__PRIVATE vae_status vae__has_classes(vae *m) {
-    if (m->classes && !m->condition)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: "
-                         "vae_condition says which classes");
+VAE__PRIVATE vae_status vae__check_labels(vae *m, const vae_batch *b) {
+    size_t i;
+    if (!m->classes) return VAE_OK;
+    if (!b->labels || !b->label_count)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: give labels "
+                         "and label_count with the batch");
+    for (i = 0; i < b->rows && i < b->label_count; i++)
+        if (b->labels[i] < 0 || b->labels[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "row %z: class %d; the networks know 0 to "
+                             "%d", i, (int)b->labels[i], m->classes - 1);
     return VAE_OK;
+}
+
+/* A caller's batch is there, and so is what it must hold: `x` says what batch.x is, NULL where that
+ * is ignored; `out` names an output that is missing, NULL when none is. */
+VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char *x,
+                                         const char *out) {
+    if (!b) return vae__fail(&m->report, VAE_ERR_NULL, "the batch is NULL");
+    if (x && !b->x) return vae__fail(&m->report, VAE_ERR_NULL, "batch.x (%s) is NULL", x);
+    if (out) return vae__fail(&m->report, VAE_ERR_NULL, "%s is NULL", out);
+    return VAE_OK;
+}
+
+/* The caller's noise of a call that uses it: `draws` of each row. */
+VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
+    if (!b->eps) return VAE_OK;
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
 }
 
 VAE__PRIVATE vae_status vae__can_train(vae *m) {
@@ -8303,30 +9055,30 @@ VAE__PRIVATE vae_status vae__can_train(vae *m) {
     return VAE_OK;
 }
 
-/* One step on x, or, with `data`, on its images index[..], which are read into m->x. */
-VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const float *x,
-                                  const uint32_t *index, uint32_t time, size_t rows,
+/* A pass over a caller's batch, or, with `data`, over its images b->index[..], which are read into
+ * m->x. */
+VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, const vae_batch *b,
+                                  uint32_t time) {
+    memset(p, 0, sizeof *p);
+    p->m = m, p->data = data, p->batch = b, p->x = data ? m->x : b->x, p->index = b->index;
+    p->first = (uint32_t)(m->step * m->rows), p->time = time, p->rows = b->rows;
+}
+
+/* One step on such a batch. */
+VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
+    const size_t rows = b->rows;
     vae__pass pass;
     vae__rule rule;
     vae_stats s;
     const char *name;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.data = data, pass.x = data ? m->x : x, pass.index = index;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = time;
-    pass.rows = rows, pass.backward = 1;
-    if (!data) pass.eps = m->noise, m->noise = NULL;
-    if (pass.eps) {
-        const vae_status bad = vae__check_rows(m, "the noise", pass.eps, 0,
-                                               rows * (size_t)m->desc.samples,
-                                               (size_t)m->desc.latent);
-        if (bad) return bad;
-    }
+    vae__pass_begin(&pass, m, data, b, time);
+    pass.backward = 1;
     if (!vae__run_pass(&pass, &s)) {
         size_t i; /* a part that met the pixel did not read on */
         for (i = 0; data && i < rows; i++)
-            (void)vae_data_read(data, index[i], 1, m->x + i * m->input.dim);
-        return vae__check_pixels(m, "", 0, pass.x, rows, data ? index : NULL, 0);
+            (void)vae_data_read(data, b->index[i], 1, m->x + i * m->input.dim);
+        return vae__check_pixels(m, "", 0, pass.x, rows, data ? b->index : NULL, 0);
     }
     if (!vae__finite_d(s.loss) || !vae__finite_d(s.recon))
         return vae__loss_failed(m, &pass);
@@ -8351,47 +9103,31 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const float *x,
     return VAE_OK;
 }
 
-VAE__PRIVATE vae_status vae__do_train_step(vae *m, const float *x, const uint32_t *index,
-                                           size_t rows, vae_stats *stats) {
+/* A batch that training can use. */
+VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
+    vae_status bad = vae__can_train(m);
+    if (bad) return bad;
+    if (b->rows < 1 || b->rows > m->rows)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", b->rows,
+                         m->rows);
+    if (b->first && !b->index)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
+                         "* batch + row: give 0, or index", (size_t)b->first);
+    if (b->eps && m->desc.no_noise)
+        return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
+    bad = vae__check_labels(m, b);
+    return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
+}
+
+VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats *stats) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__can_train(m);
-    if (bad) return bad;
-    if (rows < 1 || rows > m->rows)
-        return vae__fail(&m->report, VAE_ERR_VALUE, "%z rows; a batch has 1 to %z", rows, m->rows);
-    bad = vae__has_classes(m);
-    if (bad) return bad;
-    bad = vae__step(m, NULL, x, index, (uint32_t)m->step, rows, stats);
-    return bad;
+    bad = vae__check_given(m, b, "pixels", NULL);
+    if (!bad) bad = vae__check_training(m, b);
+    return bad ? bad : vae__step(m, NULL, b, (uint32_t)m->step, stats);
 }
-VAE_API vae_status vae_train_step(vae *m, const float *x, const uint32_t *index, size_t rows,
-                                  vae_stats *stats) {
-    VAE__GUARDED(vae__do_train_step(m, x, index, rows, stats));
-}
-
-VAE_API vae_status vae_condition(vae *m, const int32_t *classes, size_t count) {
-    size_t i;
-    if (!m) return VAE_ERR_NULL;
-    if (!classes || !count)
-        return vae__fail(&m->report, VAE_ERR_NULL, "classes must be given, at least one");
-    if (!m->classes)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have no layer `label`");
-    for (i = 0; i < count; i++)
-        if (classes[i] < 0 || classes[i] >= m->classes)
-            return vae__fail(&m->report, VAE_ERR_VALUE, "class number %z is %d; the networks know "
-                             "0 to %d", i, (int)classes[i], m->classes - 1);
-    m->condition = classes, m->conditions = count;
-    return VAE_OK;
-}
-
-VAE_API vae_status vae_set_noise(vae *m, const float *eps) {
-    if (!m) return VAE_ERR_NULL;
-    if (eps && (m->desc.inference || m->desc.no_noise))
-        return vae__fail(&m->report, VAE_ERR_STATE, "the model %s",
-                         m->desc.no_noise ? "has no noise" : "was made for inference");
-    m->noise = eps;
-    return VAE_OK;
+VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
+    VAE__GUARDED(vae__do_train_step(m, batch, stats));
 }
 
 VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
@@ -8571,9 +9307,12 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
             const size_t left = (size_t)(at->total - at->images);
             const size_t rows = left < m->rows ? left : m->rows;
             size_t i;
+            vae_batch b;
+            memset(&b, 0, sizeof b);
+            b.rows = rows, b.index = m->index;
             for (i = 0; i < rows; i++)
                 m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
-            bad = vae__step(m, train, NULL, m->index, (uint32_t)at->epoch, rows, &s);
+            bad = vae__step(m, train, &b, (uint32_t)at->epoch, &s);
             if (bad) break;
             at->step++;
             at->images += rows;
@@ -8612,8 +9351,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 /* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
  * drown in rounding, and a direction without r would not see what the gradient misses. Returns
  * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
-VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__slot *slot,
-                               float *copy, int q, double loss) {
+VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
+                               int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
     const float *g = m->g + slot->offset;
     const size_t n = slot->count;
@@ -8622,9 +9361,7 @@ VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__s
     vae_stats s;
     size_t i;
     int side;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
+    vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
@@ -8652,7 +9389,7 @@ VAE__PRIVATE double vae__probe(vae *m, const float *x, size_t rows, const vae__s
     return gap / rr;
 }
 
-VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t rows, int directions,
+VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int directions,
                                                 double *worst) {
     vae_status bad;
     vae_stats s;
@@ -8664,27 +9401,23 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
     size_t t;
     int q;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !worst) return vae__fail(&m->report, VAE_ERR_NULL, "x and worst must be given");
-    bad = vae__can_train(m);
+    bad = vae__check_given(m, b, "pixels", worst ? NULL : "worst");
+    if (!bad) bad = vae__check_training(m, b);
     if (bad) return bad;
-    if (rows < 1 || rows > m->rows || directions < 1)
-        return vae__fail(&m->report, VAE_ERR_VALUE, "rows must lie from 1 to %z, directions from 1",
-                         m->rows);
+    if (directions < 1)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "directions is %d; at least 1", directions);
     if (m->desc.objective == VAE_OBJECTIVE_DREG && m->desc.samples > 1)
         return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "dreg's gradient is the bound's in the "
                          "mean over the noise only: check that of iwae");
-    bad = vae__has_classes(m);
-    if (bad) return bad;
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
                          size);
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
-    pass.first = (uint32_t)(m->step * m->rows), pass.time = (uint32_t)m->step;
+    vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
+    pass.backward = 1;
     stored = m->g;
     if (!m->g) m->g = copy + 2 * m->parameters;
-    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, "", 0, x, rows, NULL, 0);
+    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, "", 0, b->x, b->rows, NULL, 0);
     else if (!vae__finite_d(s.loss)) bad = vae__loss_failed(m, &pass);
     else {
         name = vae__run_gradients(m, &pass, NULL);
@@ -8696,7 +9429,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
         for (t = 0; t < m->slot_count; t++) {
             double diff;
             if (m->tensors[t].fixed) continue;
-            diff = vae__probe(m, x, rows, &m->tensors[t], copy, q, s.loss);
+            diff = vae__probe(m, b, &m->tensors[t], copy, q, s.loss);
             if (!(diff <= most)) most = diff;
         }
     }
@@ -8705,9 +9438,9 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const float *x, size_t r
     if (!bad) *worst = most;
     return bad;
 }
-VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int directions,
+VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
-    VAE__GUARDED(vae__do_check_gradients(m, x, rows, directions, worst));
+    VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
 }
 
 /* ======================================================================================
@@ -8720,18 +9453,18 @@ VAE_API vae_status vae_check_gradients(vae *m, const float *x, size_t rows, int 
 /* Rows of something for a model to work on, in portions of the buffers, divided among parts. */
 typedef struct vae__use {
     vae *m;
+    const vae_batch *batch; /* the caller's: labels, numbers, noise, which weights */
+    size_t base;         /* row of it that is row 0 here */
     const float *in;
     float *out, *logvar; /* logvar: encode's second output */
-    size_t at, rows;     /* the portion: `rows` of them, the first is number `at` */
-    size_t base;         /* of a larger call: where this one's rows begin, for classes */
+    size_t at, rows;     /* the portion: `rows` of them, the first is row `at` */
     int parts, mean;
-    const vae__address *draw; /* decode: draws from here on; NULL: none */
-    size_t draws;        /* bound: of each image */
-    uint32_t first;      /* score: number of the first image of all */
+    const vae__address *draw; /* decode: draws of this seed; NULL: none */
+    size_t draws;        /* score, bound: of each image */
     float *elbo, *recon, *kl;
     size_t *bad;         /* (parts): the first number, of `width` a row, that is not finite */
     size_t width;
-    const char *what;    /* those numbers; NULL: one for an image, numbered from `first` */
+    const char *what;    /* those numbers; NULL: one for an image, told by its number */
 } vae__use;
 
 /* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
@@ -8754,14 +9487,13 @@ VAE__PRIVATE vae_status vae__use_failed(const vae__use *u, size_t bad) {
                          "the numbers given or the weights are too large", u->base + u->at + row,
                          bad % u->width, u->what);
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: its loss is not finite: its numbers "
-                     "or the weights are too large", u->first + u->at + row);
+                     "or the weights are too large",
+                     (size_t)vae__number(u->batch, u->base + u->at + row));
 }
 
 VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
                                      void (*after)(vae__use *u)) {
     size_t i, places[VAE_MAX_THREADS], first = SIZE_MAX;
-    const vae_status bad = vae__has_classes(u->m);
-    if (bad) return bad;
     if (!u->m->rows)
         return vae__fail(&u->m->report, VAE_ERR_STATE, "the model was made to be looked at "
                          "(inference 2) and has no memory for activations");
@@ -8769,7 +9501,7 @@ VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void
     for (u->at = 0; u->at < rows; u->at += u->rows) {
         u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
         for (i = 0; u->m->classes && i < u->rows; i++)
-            u->m->labels[i] = u->m->condition[(u->base + u->at + i) % u->m->conditions];
+            u->m->labels[i] = vae__label(u->batch, u->base + u->at + i);
         u->parts = vae__model_parts(u->m, u->rows, VAE__PART_ROWS);
         for (i = 0; i < (size_t)u->parts; i++) places[i] = SIZE_MAX;
         vae__divide(&u->m->parallel, part, u, u->parts);
@@ -8781,10 +9513,11 @@ VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void
 }
 
 /* A walk that changes nothing and forgets at once. */
-VAE__PRIVATE vae__walk vae__use_walk(const vae *m, int part, size_t first, size_t rows) {
+VAE__PRIVATE vae__walk vae__use_walk(const vae__use *u, int part, size_t first, size_t rows) {
+    const vae *m = u->m;
     vae__walk c = vae__train_walk(m, rows, 1);
-    c.params = vae__weights(m), c.first = first, c.train = 0, c.room = vae__part_room(m, part);
-    c.labels = m->labels + first;
+    c.params = vae__weights(m, u->batch), c.first = first, c.train = 0;
+    c.room = vae__part_room(m, part), c.labels = m->labels + first;
     return c;
 }
 
@@ -8797,7 +9530,7 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
-    c = vae__use_walk(m, part, from, to - from);
+    c = vae__use_walk(u, part, from, to - from);
     vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
     if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
     for (i = from; i < to; i++) {
@@ -8808,31 +9541,39 @@ VAE__PRIVATE void vae__encode_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__encode(vae *m, const float *x, size_t base, size_t rows, float *mu,
-                                    float *logvar) {
+/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward. */
+VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
+                                    size_t rows, float *mu, float *logvar) {
     vae__use u;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
+    u.m = m, u.batch = b, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
     u.what = "the encoder's output", u.width = 2 * (size_t)m->desc.latent;
     return vae__use_all(&u, rows, vae__encode_part, NULL);
 }
 
-VAE__PRIVATE vae_status vae__do_encode(vae *m, const float *x, size_t rows, float *mu,
-                                       float *logvar) {
-    vae_status bad;
-    if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    return bad ? bad : vae__encode(m, x, 0, rows, mu, logvar);
-}
-VAE_API vae_status vae_encode(vae *m, const float *x, size_t rows, float *mu, float *logvar) {
-    VAE__GUARDED(vae__do_encode(m, x, rows, mu, logvar));
+/* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
+ * vae__check_given. */
+VAE__PRIVATE vae_status vae__check_images(vae *m, const vae_batch *b, int seen, const char *out) {
+    vae_status bad = vae__check_given(m, b, "pixels", out);
+    if (!bad) bad = vae__check_pixels(m, "", seen, b->x, b->rows, b->index, b->first);
+    return bad ? bad : vae__check_labels(m, b);
 }
 
-/* mu and log variance of x (rows, input.dim), which fit into the buffers, side by side in heads. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, size_t rows) {
+VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_images(m, b, 1, NULL);
+    return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
+}
+VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
+    VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
+}
+
+/* mu and log variance of such rows, which fit into the buffers, side by side in heads. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, const float *x, size_t base,
+                                          size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae_status bad = vae__encode(m, x, base, rows, m->z, m->eps);
+    const vae_status bad = vae__encode(m, b, x, base, rows, m->z, m->eps);
     size_t i;
     for (i = 0; i < rows && !bad; i++) {
         memcpy(m->heads + 2 * i * latent, m->z + i * latent, latent * sizeof(float));
@@ -8841,30 +9582,36 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const float *x, size_t base, s
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_posterior(vae *m, const float *x, size_t rows, const float *eps,
-                                          float *z) {
+/* Noise of the code for draw number `draw` of `draws` of a row of a batch. */
+VAE__PRIVATE void vae__code_noise(const vae *m, const vae_batch *b, size_t row, size_t draws,
+                                  size_t draw, float *eps) {
+    const size_t latent = (size_t)m->desc.latent;
+    if (b->eps) memcpy(eps, b->eps + (row * draws + draw) * latent, latent * sizeof(float));
+    else vae__noise(m, VAE_PURPOSE_EVAL, 0, vae__number(b, row), (uint32_t)draw, latent, eps);
+}
+
+VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae_status bad = VAE_OK;
+    vae_status bad;
     size_t at, i, run;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !eps || !z)
-        return vae__fail(&m->report, VAE_ERR_NULL, "x, eps and z must be given");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    if (!bad && !m->desc.no_noise) bad = vae__check_rows(m, "eps", eps, 0, rows, latent);
-    for (at = 0; at < rows && !bad; at += run) {
-        run = vae__min(rows - at, m->rows);
-        bad = vae__encode_heads(m, x + at * m->input.dim, at, run);
-        for (i = 0; i < run && !bad; i++)
-            m->k->latent_fwd(latent, m->heads + 2 * i * latent,
-                             m->desc.no_noise ? NULL : eps + (at + i) * latent,
-                             m->z + i * latent);
+    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__encode_heads(m, b, b->x + at * m->input.dim, at, run);
+        for (i = 0; i < run && !bad; i++) {
+            float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
+            if (eps) vae__code_noise(m, b, at + i, 1, 0, eps);
+            m->k->latent_fwd(latent, m->heads + 2 * i * latent, eps, m->z + i * latent);
+        }
         if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
     return bad;
 }
-VAE_API vae_status vae_posterior(vae *m, const float *x, size_t rows, const float *eps, float *z) {
-    VAE__GUARDED(vae__do_posterior(m, x, rows, eps, z));
+VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
+    VAE__GUARDED(vae__do_posterior(m, batch, z));
 }
 
 /* rows of z -> means, outputs or draws, once the decoder's output is known to be finite. */
@@ -8880,15 +9627,19 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
         float *out = u->out + (u->at + at) * dim;
         vae__walk c;
         n = vae__min(to - at, VAE__ROWS_AT_ONCE);
-        c = vae__use_walk(m, part, from, n);
+        c = vae__use_walk(u, part, from, n);
         c.labels = m->labels + at;
         vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
                      u->in + (u->at + at) * (size_t)m->desc.latent);
         if (!vae__use_finite(u, part, at, n, y)) return;
         if (u->draw) {
             vae__address place = *u->draw;
-            place.counter[0] += (uint32_t)(u->at + at);
-            vae__observe(m, c.params, y, n, &place, m->x + from * dim, out);
+            size_t i;
+            for (i = 0; i < n; i++) {
+                place.counter[0] = vae__number(u->batch, u->base + u->at + at + i);
+                vae__observe(m, c.params, y + i * m->outputs, 1, &place, m->x + from * dim,
+                             out + i * dim);
+            }
         } else if (u->mean) {
             vae__observe(m, c.params, y, n, NULL, NULL, out);
         } else {
@@ -8897,87 +9648,93 @@ VAE__PRIVATE void vae__decode_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const float *z, size_t base, size_t rows, float *out,
-                                    int mean, const vae__address *draw) {
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
+                                    size_t rows, float *out, int mean, const vae__address *draw) {
     vae__use u;
-    vae_status bad;
-    if (!m) return VAE_ERR_NULL;
-    if (!z || !out) return vae__fail(&m->report, VAE_ERR_NULL, "z and the output must be given");
-    bad = vae__check_rows(m, "z", z, 0, rows, (size_t)m->desc.latent);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, (size_t)m->desc.latent);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
+    u.m = m, u.batch = b, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
     u.what = "the decoder's output", u.width = m->outputs;
     return vae__use_all(&u, rows, vae__decode_part, NULL);
 }
 
-VAE_API vae_status vae_decode(vae *m, const float *z, size_t rows, float *x) {
-    VAE__GUARDED(vae__decode(m, z, 0, rows, x, 1, NULL));
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
+                                       const vae__address *draw) {
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    if (!bad) bad = vae__check_labels(m, b);
+    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
 }
-VAE_API vae_status vae_decode_logits(vae *m, const float *z, size_t rows, float *logits) {
-    VAE__GUARDED(vae__decode(m, z, 0, rows, logits, 0, NULL));
+VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
+    VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
 }
-VAE__PRIVATE vae_status vae__do_draw(vae *m, uint64_t seed, uint32_t first, const float *z,
-                                     size_t rows, float *x) {
-    const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, first, 0);
-    return vae__decode(m, z, 0, rows, x, 0, &at);
+VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
+    VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
 }
-VAE_API vae_status vae_draw(vae *m, uint64_t seed, uint32_t first, const float *z, size_t rows,
-                            float *x) {
-    VAE__GUARDED(vae__do_draw(m, seed, first, z, rows, x));
+VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
+    return vae__do_decode(m, b, x, 0, &at);
+}
+VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
+    VAE__GUARDED(vae__do_draw(m, batch, seed, x));
 }
 
-VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const float *x, size_t rows, float *out) {
-    size_t at;
-    vae_status bad = VAE_OK;
+VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *out) {
+    size_t at, run;
+    vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !out) return vae__fail(&m->report, VAE_ERR_NULL, "x and out must be given");
-    bad = vae__check_pixels(m, "", 1, x, rows, NULL, 0);
-    for (at = 0; at < rows && !bad;) { /* portion by portion, so that out may be x */
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        bad = vae__encode(m, x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, m->z, at, run, out + at * m->input.dim, 1, NULL);
-        at += run;
+    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
+        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
     }
     return bad;
 }
-VAE_API vae_status vae_reconstruct(vae *m, const float *x, size_t rows, float *out) {
-    VAE__GUARDED(vae__do_reconstruct(m, x, rows, out));
+VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
+    VAE__GUARDED(vae__do_reconstruct(m, batch, out));
 }
 
-VAE__PRIVATE vae_status vae__do_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
-                                      float *z) {
-    size_t i, latent;
-    if (!m) return VAE_ERR_NULL;
-    if (!z) return vae__fail(&m->report, VAE_ERR_NULL, "z is NULL");
-    latent = (size_t)m->desc.latent;
+/* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
+VAE__PRIVATE void vae__prior(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
+                             size_t rows, float *z) {
+    const size_t latent = (size_t)m->desc.latent;
+    size_t i;
     for (i = 0; i < rows; i++) {
         const vae__address at =
-            vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, first + (uint32_t)i, 0);
+            vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
         m->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, z + i * latent);
     }
-    return VAE_OK;
-}
-VAE_API vae_status vae_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *z) {
-    VAE__GUARDED(vae__do_prior(m, seed, first, rows, z));
 }
 
-VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows,
-                                             float *x) {
-    size_t at;
-    vae_status bad = VAE_OK;
+VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
+    vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    for (at = 0; at < rows && !bad;) {
-        const size_t run = rows - at < m->rows ? rows - at : m->rows;
-        bad = vae_prior(m, seed, first + (uint32_t)at, run, m->z);
-        if (!bad) bad = vae__decode(m, m->z, at, run, x + at * m->input.dim, 1, NULL);
-        at += run;
+    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    if (!bad) vae__prior(m, b, seed, 0, b->rows, z);
+    return bad;
+}
+VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
+    VAE__GUARDED(vae__do_prior(m, batch, seed, z));
+}
+
+VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    size_t at, run;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    bad = vae__check_given(m, b, NULL, x ? NULL : "x");
+    if (!bad) bad = vae__check_labels(m, b);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        vae__prior(m, b, seed, at, run, m->z);
+        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
     }
     return bad;
 }
-VAE_API vae_status vae_sample_prior(vae *m, uint64_t seed, uint32_t first, size_t rows, float *x) {
-    VAE__GUARDED(vae__do_sample_prior(m, seed, first, rows, x));
+VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
+    VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
 }
 
 /* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
@@ -8989,7 +9746,7 @@ VAE__PRIVATE const float *vae__use_pixels(const vae__use *u, size_t from, size_t
     size_t i;
     if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
     for (i = from; i < to; i++)
-        vae__binarize(m, x + i * dim, 0xffffffffu, u->first + (uint32_t)(u->at + i),
+        vae__binarize(m, x + i * dim, 0xffffffffu, vae__number(u->batch, u->at + i),
                       m->x + i * dim);
     return m->x;
 }
@@ -8999,7 +9756,7 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *x;
+    const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1;
     double logvar = 0;
@@ -9008,14 +9765,13 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     vae__share(u->rows, 4, u->parts, part, &from, &to);
     if (from == to) return;
     x = vae__use_pixels(u, from, to);
-    c = vae__use_walk(m, part, from, to - from);
+    c = vae__use_walk(u, part, from, to - from);
     vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
         m->kl[i] = m->k->kl(latent, head, 0, NULL, NULL);
-        if (eps)
-            vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i), 0, latent, eps);
+        if (eps) vae__code_noise(m, u->batch, u->at + i, 1, 0, eps);
         m->k->latent_fwd(latent, head, eps, m->z + i * latent);
     }
     vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
@@ -9039,21 +9795,21 @@ VAE__PRIVATE void vae__score_after(vae__use *u) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_score(vae *m, const float *x, size_t rows, uint32_t first,
-                                      float *elbo, float *recon, float *kl) {
+VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, float *recon,
+                                      float *kl) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x) return vae__fail(&m->report, VAE_ERR_NULL, "x is NULL");
-    bad = vae__check_pixels(m, "", 0, x, rows, NULL, first);
+    bad = vae__check_images(m, b, 0, NULL);
+    if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.first = first, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
-    return vae__use_all(&u, rows, vae__score_part, vae__score_after);
+    u.m = m, u.batch = b, u.in = b->x, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
+    return vae__use_all(&u, b->rows, vae__score_part, vae__score_after);
 }
-VAE_API vae_status vae_score(vae *m, const float *x, size_t rows, uint32_t first, float *elbo,
-                             float *recon, float *kl) {
-    VAE__GUARDED(vae__do_score(m, x, rows, first, elbo, recon, kl));
+VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
+                             float *kl) {
+    VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
 }
 
 /* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
@@ -9062,7 +9818,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     const vae__use *u = (const vae__use *)arg;
     vae *m = u->m;
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m), *x;
+    const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
     float inverse = 1, mean;
     double logvar = 0;
@@ -9075,7 +9831,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     x = vae__use_pixels(u, from, to);
     for (at = from; at < to; at += n) {
         n = vae__min(to - at, room);
-        c = vae__use_walk(m, part, base, n);
+        c = vae__use_walk(u, part, base, n);
         c.labels = m->labels + at;
         vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
@@ -9088,12 +9844,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         double top = 0, sum = 0;
         for (at = 0; at < u->draws; at += n) {
             n = vae__min(u->draws - at, room);
-            c = vae__use_walk(m, part, base, n);
+            c = vae__use_walk(u, part, base, n);
             c.draws = n, c.labels = m->labels + i;
             for (j = 0; j < n; j++) {
                 float *eps = m->eps + (base + j) * latent;
-                vae__noise(m, VAE_PURPOSE_EVAL, 0, u->first + (uint32_t)(u->at + i),
-                           (uint32_t)(at + j), latent, eps);
+                vae__code_noise(m, u->batch, u->at + i, u->draws, at + j, eps);
                 m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
                 m->logw[base + j] =
                     (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
@@ -9128,56 +9883,53 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     }
 }
 
-VAE__PRIVATE vae_status vae__do_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                                      float *bound) {
+VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *bound) {
     vae__use u;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    if (!x || !bound) return vae__fail(&m->report, VAE_ERR_NULL, "x and bound must be given");
+    bad = vae__check_given(m, b, "pixels", bound ? NULL : "bound");
+    if (bad) return bad;
     if (k < 1 || k > 65536)
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
-    bad = vae__check_pixels(m, "", 0, x, rows, NULL, first);
+    bad = vae__check_images(m, b, 0, NULL);
+    if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     if (bad) return bad;
     memset(&u, 0, sizeof u);
-    u.m = m, u.in = x, u.first = first, u.out = bound, u.draws = (size_t)k, u.width = 1;
-    return vae__use_all(&u, rows, vae__bound_part, NULL);
+    u.m = m, u.batch = b, u.in = b->x, u.out = bound, u.draws = (size_t)k, u.width = 1;
+    return vae__use_all(&u, b->rows, vae__bound_part, NULL);
 }
-VAE_API vae_status vae_bound(vae *m, const float *x, size_t rows, uint32_t first, int k,
-                             float *bound) {
-    VAE__GUARDED(vae__do_bound(m, x, rows, first, k, bound));
+VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
+    VAE__GUARDED(vae__do_bound(m, batch, k, bound));
 }
 
-/* Reads images at .. of the data and their classes; how many. */
-VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, size_t *run) {
-    vae_status bad;
-    *run = vae__min(data->count - at, m->rows);
-    (void)vae_data_read(data, at, *run, m->x);
-    bad = vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, *run, NULL, at) : VAE_OK;
-    if (!bad && m->classes) bad = vae_condition(m, data->labels + at, *run);
-    return bad;
+/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
+    memset(b, 0, sizeof *b);
+    b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
+    if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
+    (void)vae_data_read(data, at, b->rows, m->x);
+    return vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, b->rows, NULL, at) : VAE_OK;
 }
 
 /* The same, and what the encoder makes of them as evaluation sees them, into m->heads. */
-VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, size_t *run) {
+VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const size_t dim = m->input.dim;
-    const vae_status bad = vae__read_portion(m, data, at, run);
+    const vae_status bad = vae__read_portion(m, data, at, b);
     size_t i;
     if (bad) return bad;
-    for (i = 0; i < *run && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
+    for (i = 0; i < b->rows && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
         vae__binarize(m, m->x + i * dim, 0xffffffffu, (uint32_t)(at + i), m->x + i * dim);
-    if (m->classes) m->condition = data->labels, m->conditions = data->count;
-    return vae__encode_heads(m, m->x, at, *run);
+    return vae__encode_heads(m, b, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     float low = VAE_LOGVAR_MIN, zero = 0;
     vae_status bad;
-    size_t at, i, j, run = 0;
+    vae_batch b;
+    size_t at, i, j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !count)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
@@ -9185,15 +9937,14 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     if (bad) return bad;
     if (m->desc.head != VAE_HEAD_LOGVAR) m->k->spread(VAE_HEAD_RELU, 1, &zero, &low);
     for (j = 0; j < latent; j++) m->unit[j] = 0;
-    for (at = 0; at < data->count && !bad; at += run) {
-        bad = vae__portion_heads(m, data, at, &run);
-        for (i = 0; i < run * latent && !bad; i++) {
+    for (at = 0; at < data->count && !bad; at += b.rows) {
+        bad = vae__portion_heads(m, data, at, &b);
+        for (i = 0; i < b.rows * latent && !bad; i++) {
             const float logvar = m->heads[(2 * (i / latent) + 1) * latent + i % latent];
             if (logvar <= low || logvar >= VAE_LOGVAR_MAX) m->unit[i % latent] += 1;
         }
     }
     for (j = 0; j < latent && !bad; j++) count[j] = (uint64_t)m->unit[j];
-    m->condition = condition, m->conditions = conditions;
     return bad;
 }
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -9202,10 +9953,9 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
-    size_t at, i, j, run = 0;
+    vae_batch b;
+    size_t at, i, j;
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
@@ -9213,9 +9963,9 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     if (bad) return bad;
     for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
-        for (at = 0; at < data->count && !bad; at += run) {
-            bad = vae__portion_heads(m, data, at, &run);
-            for (i = 0; i < run && !bad; i++) {
+        for (at = 0; at < data->count && !bad; at += b.rows) {
+            bad = vae__portion_heads(m, data, at, &b);
+            for (i = 0; i < b.rows && !bad; i++) {
                 const float *head = m->heads + 2 * i * latent;
                 if (turn) m->k->kl_terms(latent, head, m->keep);
                 for (j = 0; j < latent; j++) {
@@ -9235,7 +9985,6 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
         if (variance) variance[j] = m->unit[latent + j];
         if (kl) kl[j] = m->unit[2 * latent + j];
     }
-    m->condition = condition, m->conditions = conditions;
     return bad;
 }
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
@@ -9243,30 +9992,28 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 }
 
 VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    const int32_t *condition = m ? m->condition : NULL;
-    const size_t conditions = m ? m->conditions : 0;
     vae_status bad;
     vae_stats s;
     vae__use u;
+    vae_batch b;
     double recon = 0, kl = 0;
-    size_t at, i, run = 0;
+    size_t at, i;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    for (at = 0; at < data->count && !bad; at += run) {
-        bad = vae__read_portion(m, data, at, &run);
+    for (at = 0; at < data->count && !bad; at += b.rows) {
+        bad = vae__read_portion(m, data, at, &b);
         if (bad) break;
         memset(&u, 0, sizeof u);
-        u.m = m, u.in = m->x, u.first = (uint32_t)at, u.width = 1;
-        bad = vae__use_all(&u, run, vae__score_part, NULL);
-        for (i = 0; i < run && !bad; i++) {
+        u.m = m, u.batch = &b, u.in = m->x, u.width = 1;
+        bad = vae__use_all(&u, b.rows, vae__score_part, NULL);
+        for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->recon[i]);
             kl = vae__add_d(kl, (double)m->kl[i]);
         }
     }
-    m->condition = condition, m->conditions = conditions;
     memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
     s.kl = vae__div_d(kl, (double)data->count);
@@ -9438,26 +10185,10 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
 
 #endif /* VAE_NO_STDIO */
 
-/* The digits at `p` as a number, `most` of them at most: how many; 0 also when it overflows. */
-VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
-    uint64_t u = 0;
-    size_t n;
-    for (n = 0; n < most; n++) {
-        const unsigned c = (unsigned char)p[n], low = c | 0x20;
-        const unsigned digit = c >= '0' && c <= '9' ? c - '0' :
-                               low >= 'a' && low <= 'f' ? low - 'a' + 10 : 16;
-        if (digit >= base) break;
-        if (u > (UINT64_MAX - digit) / base) return 0;
-        u = u * base + digit;
-    }
-    *out = u;
-    return n;
-}
-
 /* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
-    vae_status (*read)(struct vae__reader *r, void *to, size_t want, size_t *got);
+    vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
     const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
@@ -9479,7 +10210,7 @@ VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const ch
                                         vae_report *report) {
     vae__reader r;
     memset(&r, 0, sizeof r);
-    r.read = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
+    r.pull = vae__read_block, r.from = vae__source_of(name, report), r.of = "";
     r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
@@ -9502,7 +10233,7 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
     int code = 0;
     if (!path) return vae__fail(report, VAE_ERR_NULL, "the path is NULL");
     *r = vae__reader_of(NULL, SIZE_MAX, path, report);
-    r->read = vae__read_file;
+    r->pull = vae__read_file;
     errno = 0;
 #ifdef VAE__POSIX
     r->file = vae__open(path, plain ? O_RDONLY | O_NONBLOCK : O_RDONLY, 0);
@@ -10359,71 +11090,13 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal ('u'), reals as the hex bits of the double ('x'): no locale, no rounding. */
+ * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
-VAE__PRIVATE void vae__put_bits(vae__sink *s, const char *before, char form, const void *from) {
-    uint64_t u;
-    memcpy(&u, from, 8);
-    vae__putf(s, form == 'x' ? "%s%x" : "%s%u", before, u);
-}
-
-VAE__PRIVATE int vae__read_bits(const char **at, char form, void *to) {
-    uint64_t u = 0;
-    const size_t n = form == 'x' ? vae__read_number(*at, 16, 16, &u)
-                                 : vae__read_number(*at, SIZE_MAX, 10, &u);
-    if (!n || (form == 'x' && n != 16)) return 0;
-    *at += n;
-    memcpy(to, &u, 8);
-    return 1;
-}
-
-VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
-    vae_desc d = *desc;
-    int i, j;
-    for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        const vae__field *f = &vae__fields[i];
-        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
-        switch (f->kind) {
-        case VAE__TEXT: vae__putf(s, "%s", *vae__field_text(&d, f)); break;
-        case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
-        case VAE__U64: vae__put_bits(s, "", 'u', vae__field_u64(&d, f)); break;
-        case VAE__REAL: vae__put_bits(s, "", 'x', vae__field_real(&d, f)); break;
-        case VAE__CHOICE:
-            vae__putf(s, "%s", vae_choice_name((vae_choice)f->choice, *vae__field_int(&d, f)));
-            break;
-        default:
-            for (j = 0; j < d.stage_count; j++) {
-                vae__put_bits(s, j ? "," : "", 'u', &d.stages[j].steps);
-                vae__put_bits(s, ":", 'x', &d.stages[j].lr);
-            }
-        }
-    }
-}
-
-/* One value, all of `text`. */
-VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, char *text) {
-    const char *p = text;
-    uint64_t u;
-    switch (f->kind) {
-    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
-    case VAE__CHOICE:
-        *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
-        return *vae__field_int(d, f) >= 0;
-    case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
-    case VAE__REAL: return vae__read_bits(&p, 'x', vae__field_real(d, f)) && !*p;
-    case VAE__STAGES:
-        for (; *p; d->stage_count++) {
-            vae_lr_stage *stage = &d->stages[d->stage_count];
-            if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
-                !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
-                !vae__read_bits(&p, 'x', &stage->lr))
-                return 0;
-        }
-        return 1;
-    default:
-        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
-        *vae__field_int(d, f) = (int)u;
-        return 1;
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *d) {
+    int i;
+    for (i = 0; i < VAE__STORED_COUNT; i++) {
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(&vae__fields[i]));
+        vae__put_field(s, d, &vae__fields[i], 1);
     }
 }
 
@@ -10436,20 +11109,26 @@ VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
-        uint64_t bit;
+        uint64_t mask;
+        vae_desc settled;
+        vae_report why;
+        vae_status bad;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
         f = vae__find_field(key);
-        if (!f)
+        if (!f || f >= vae__fields + VAE__STORED_COUNT)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        bit = (uint64_t)1 << (f - vae__fields);
-        if (!value || seen & bit || !vae__read_field(d, f, value))
+        mask = (uint64_t)1 << (f - vae__fields);
+        if (!value || seen & mask || !vae__read_field(d, f, value))
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= bit;
+        seen |= mask;
+        settled = *d;
+        bad = vae__settle(&settled, f, &why);
+        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
     }
     return VAE_OK;
 }
@@ -10959,7 +11638,7 @@ VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allo
     if (r->at) memcpy(more, *block, r->at);
     vae__release(a, *block, *room);
     *block = more, *room = want;
-    return r->read(r, more + r->at, want - r->at, &got);
+    return r->pull(r, more + r->at, want - r->at, &got);
 }
 
 VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *options, vae **model,
@@ -11077,7 +11756,7 @@ typedef struct vae__bits {
 } vae__bits;
 
 typedef struct vae__gzip {
-    vae__reader reader;  /* of what is unpacked; first: its `read` casts back */
+    vae__reader reader;  /* of what is unpacked; first: its `pull` casts back */
     vae__reader *packed;
     vae_status status;   /* the first failure: everything read after it is zero */
     int next, raw;       /* what comes next; raw: deflate alone */
@@ -11154,7 +11833,7 @@ VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     }
     memmove(g->in, g->in + from, g->real - from);
     g->base += from, g->b.at -= from, g->real -= from;
-    g->status = g->packed->read(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
+    g->status = g->packed->pull(g->packed, g->in + g->real, VAE__GZ_IN - g->real, &got);
     g->ended = got < VAE__GZ_IN - g->real;
     g->real += got;
     g->b.end = g->real + (g->ended ? VAE__GZ_PAD : 0);
@@ -11496,7 +12175,7 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
     if (!g) return NULL;
     memset(g, 0, offsetof(vae__gzip, in));
     g->reader = vae__reader_of(NULL, SIZE_MAX, NULL, NULL);
-    g->reader.read = vae__gz_read;
+    g->reader.pull = vae__gz_read;
     g->reader.from = packed->from, g->reader.of = " of the unpacked data";
     g->packed = packed;
     g->raw = raw, g->next = raw ? VAE__GZ_BLOCK : VAE__GZ_HEADER;
@@ -11531,7 +12210,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
-    vae_status bad = in->read(in, (unsigned char *)to + have, want - have, &got);
+    vae_status bad = in->pull(in, (unsigned char *)to + have, want - have, &got);
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
@@ -11581,7 +12260,7 @@ VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need,
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->read(in, &extra, 1, &more);
+    if (!bad) bad = in->pull(in, &extra, 1, &more);
     if (!bad && more)
         bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
@@ -11599,7 +12278,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__gzip *g = NULL;
     vae_data d;
     size_t have = 0, need = 0, total = 0;
-    vae_status bad = file->read(file, head, 4, &have);
+    vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
     if (!bad && have >= 2 && head[0] == 0x1F && head[1] == 0x8B) {

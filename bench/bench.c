@@ -52,8 +52,8 @@ static void json_jobs(const job *jobs, int naive, const char *const *names) {
 
 static void run_gemm(void *work) {
     const job *j = (const job *)work;
-    const size_t lda = j->flags & VAE_GEMM_TRANS_A ? j->rows : j->depth;
-    const size_t ldb = j->flags & VAE_GEMM_TRANS_B ? j->depth : j->n;
+    const size_t lda = j->flags & VAE__GEMM_TRANS_A ? j->rows : j->depth;
+    const size_t ldb = j->flags & VAE__GEMM_TRANS_B ? j->depth : j->n;
     if (j->k)
         j->k->gemm(j->flags, j->rows, j->n, j->depth, j->a, lda, j->b, ldb, NULL, 0, j->c, j->n);
     else if (j->which)
@@ -101,7 +101,7 @@ static void bench_gemm(void) {
                     j->run = run_gemm;
                     j->k = i < isa_count ? vae__kernels_of(isas[i]) : NULL;
                     j->which = i > isa_count; /* of the naive ones: ijk */
-                    j->flags = op == 1 ? VAE_GEMM_TRANS_A : op == 2 ? VAE_GEMM_TRANS_B : 0;
+                    j->flags = op == 1 ? VAE__GEMM_TRANS_A : op == 2 ? VAE__GEMM_TRANS_B : 0;
                     j->rows = op == 1 ? in : batch, j->n = op == 2 ? in : out;
                     j->depth = op == 1 ? batch : op == 2 ? out : in;
                     j->a = p, j->b = q, j->c = i ? c : want;
@@ -207,8 +207,8 @@ static int keeps_order(int which) { return which == TURNED || (which < TURNED &&
 
 static int try_order(const job *j) {
     const order_kernels *order = (const order_kernels *)j->model;
-    const size_t lda = j->flags & VAE_GEMM_TRANS_A ? j->rows : j->depth;
-    const size_t ldb = j->flags & VAE_GEMM_TRANS_B ? j->depth : j->n;
+    const size_t lda = j->flags & VAE__GEMM_TRANS_A ? j->rows : j->depth;
+    const size_t ldb = j->flags & VAE__GEMM_TRANS_B ? j->depth : j->n;
     if (j->which >= TURNED)
         return (j->which == DOTS ? order->dots : order->turned)(
             j->flags, j->rows, j->n, j->depth, j->a, lda, j->b, ldb, j->c, j->n);
@@ -226,7 +226,7 @@ static const char *variant_name(int which, char *text, size_t size) {
 /* Heats among all tiles, then a final of vae.h, the best chain and the best that is free, so that
  * nobody profits from having had more attempts. */
 static void bench_order(void) {
-    enum { AS_STORED = 0, DX = VAE_GEMM_TRANS_B, DW = VAE_GEMM_TRANS_A };
+    enum { AS_STORED = 0, DX = VAE__GEMM_TRANS_B, DW = VAE__GEMM_TRANS_A };
     static const struct { int flags; size_t m, n, k; const char *what; } shapes[] = {
         {AS_STORED, 1024, 1024, 1024, "square"}, {AS_STORED, 512, 512, 512, "square"},
         {AS_STORED, 256, 256, 256, "square"}, {AS_STORED, 64, 64, 64, "square"},
@@ -471,9 +471,10 @@ static void run_model(void *work) {
     const job *j = (const job *)work;
     const size_t rows = j->which == DECODE_ONE ? 1 : DECODE;
     vae_status bad = VAE_OK;
-    if (j->which == STEP && j->k) bad = vae_train_step((vae *)j->model, j->a, NULL, BATCH, NULL);
+    const vae_batch images = {.x = j->a, .rows = BATCH}, codes = {.x = j->b, .rows = rows};
+    if (j->which == STEP && j->k) bad = vae_train_step((vae *)j->model, &images, NULL);
     else if (j->which == STEP) naive_vae_step((naive_vae *)j->model, j->a);
-    else if (j->k) bad = vae_decode((vae *)j->model, j->b, rows, j->c);
+    else if (j->k) bad = vae_decode((vae *)j->model, &codes, j->c);
     else naive_vae_decode((const naive_vae *)j->model, j->b, rows, j->d, j->c);
     if (bad) fail(vae_last_report((vae *)j->model)->text);
 }
@@ -503,7 +504,8 @@ static naive_vae *naive_model(vae *like, const float *x) {
     if (vae_tensor_at(like, 0, &first)) fail(vae_last_report(like)->text);
     memcpy(m->memory, first.data, info.parameters * sizeof(float));
     for (int i = 0; i < 20; i++) {
-        if (vae_train_step(like, x, NULL, BATCH, &stats)) fail(vae_last_report(like)->text);
+        if (vae_train_step(like, &(vae_batch){.x = x, .rows = BATCH}, &stats))
+            fail(vae_last_report(like)->text);
         loss = naive_vae_step(m, x);
         if (!(fabs(loss - stats.loss) < 0.02 * stats.loss)) fail("the naive model differs");
     }

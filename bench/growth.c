@@ -147,9 +147,9 @@ static void run_model(void *work) {
     runner *r = (runner *)work;
     vae_status bad;
     if (r->decodes) {
-        bad = vae_decode(r->model, codes, r->rows, out);
+        bad = vae_decode(r->model, &(vae_batch){.x = codes, .rows = r->rows}, out);
     } else {
-        bad = vae_train_step(r->model, images + r->at * IN, NULL, r->rows, NULL);
+        bad = vae_train_step(r->model, &(vae_batch){.x = images + r->at * IN, .rows = r->rows}, NULL);
         r->at = r->at + 2 * r->rows <= ROWS ? r->at + r->rows : 0;
     }
     if (bad) fail(vae_last_report(r->model)->text);

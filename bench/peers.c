@@ -64,25 +64,25 @@ struct product {
 static peer peers[MAX_PEERS];
 static int peer_count, threads = 1;
 static vae_isa isa;
-static size_t lda_of(const product *p) { return p->flags & VAE_GEMM_TRANS_A ? p->m : p->k; }
-static size_t ldb_of(const product *p) { return p->flags & VAE_GEMM_TRANS_B ? p->k : p->n; }
+static size_t lda_of(const product *p) { return p->flags & VAE__GEMM_TRANS_A ? p->m : p->k; }
+static size_t ldb_of(const product *p) { return p->flags & VAE__GEMM_TRANS_B ? p->k : p->n; }
 
 static void run_cblas(void *work) {
     const product *p = (const product *)work;
-    p->by->gemm(101, p->flags & VAE_GEMM_TRANS_A ? 112 : 111,
-                p->flags & VAE_GEMM_TRANS_B ? 112 : 111, (int)p->m, (int)p->n, (int)p->k, 1, p->a,
+    p->by->gemm(101, p->flags & VAE__GEMM_TRANS_A ? 112 : 111,
+                p->flags & VAE__GEMM_TRANS_B ? 112 : 111, (int)p->m, (int)p->n, (int)p->k, 1, p->a,
                 (int)lda_of(p), p->b, (int)ldb_of(p), 0, p->c, (int)p->n);
 }
 static void run_cblas_row(void *work) { /* c = B^T a */
     const product *p = (const product *)work;
-    const int turned = (p->flags & VAE_GEMM_TRANS_B) != 0;
+    const int turned = (p->flags & VAE__GEMM_TRANS_B) != 0;
     p->by->gemv(101, turned ? 111 : 112, (int)(turned ? p->n : p->k), (int)(turned ? p->k : p->n),
                 1, p->b, (int)ldb_of(p), p->a, 1, 0, p->c, 1);
 }
 static void run_dnnl(void *work) {
     const product *p = (const product *)work;
-    if (p->by->dnnl(p->flags & VAE_GEMM_TRANS_A ? 'T' : 'N',
-                    p->flags & VAE_GEMM_TRANS_B ? 'T' : 'N', (int64_t)p->m, (int64_t)p->n,
+    if (p->by->dnnl(p->flags & VAE__GEMM_TRANS_A ? 'T' : 'N',
+                    p->flags & VAE__GEMM_TRANS_B ? 'T' : 'N', (int64_t)p->m, (int64_t)p->n,
                     (int64_t)p->k, 1, p->a, (int64_t)lda_of(p), p->b, (int64_t)ldb_of(p), 0, p->c,
                     (int64_t)p->n))
         fail("dnnl_sgemm reports an error");
@@ -253,20 +253,17 @@ static int processors(void) {
 
 /* ---- ours ---- */
 
-static void run_ours(void *work) {
-    const product *p = (const product *)work;
-    if (vae_gemm(isa, p->flags, p->m, p->n, p->k, p->a, lda_of(p), p->b, ldb_of(p), NULL,
-                 VAE_ACT_IDENTITY, p->c, p->n))
-        fail("vae_gemm reports an error");
-}
-
 static vae_parallel parallel;
-static void run_ours_parallel(void *work) {
-    const product *p = (const product *)work;
-    if (vae_gemm_parallel(&parallel, isa, p->flags, p->m, p->n, p->k, p->a, lda_of(p), p->b,
-                          ldb_of(p), NULL, VAE_ACT_IDENTITY, p->c, p->n))
-        fail("vae_gemm_parallel reports an error");
+static void run_product(const product *p, int alone) {
+    vae_gemm_desc d = {.m = p->m, .n = p->n, .k = p->k, .a = p->a, .b = p->b, .c = p->c,
+                       .trans_a = p->flags & VAE__GEMM_TRANS_A,
+                       .trans_b = p->flags & VAE__GEMM_TRANS_B, .isa = isa};
+    vae_report report;
+    if (!alone) d.parallel = parallel;
+    if (vae_gemm(&d, &report)) fail(report.text);
 }
+static void run_ours(void *work) { run_product((const product *)work, 1); }
+static void run_ours_parallel(void *work) { run_product((const product *)work, 0); }
 static void start_threads(void) {
     static vae_pool *pool; /* lives as long as the program */
     vae_report report;
@@ -295,9 +292,9 @@ static void check(const product *ours, const product *theirs, const char *name) 
             const size_t at = i * 7919 % count, row = at / ours->n, col = at % ours->n;
             double sum = 0;
             for (kk = 0; kk < ours->k; kk++)
-                sum += (double)ours->a[ours->flags & VAE_GEMM_TRANS_A ? kk * lda + row
+                sum += (double)ours->a[ours->flags & VAE__GEMM_TRANS_A ? kk * lda + row
                                                                       : row * lda + kk] *
-                       (double)ours->b[ours->flags & VAE_GEMM_TRANS_B ? col * ldb + kk
+                       (double)ours->b[ours->flags & VAE__GEMM_TRANS_B ? col * ldb + kk
                                                                       : kk * ldb + col];
             if (!(fabs(sum - (double)ours->c[at]) <= tolerance)) fail("our product is wrong");
         }
@@ -434,8 +431,8 @@ static void bench_shapes(void) {
     for (i = 0; i < sizeof back / sizeof *back; i++) {
         for (j = 0; j < sizeof back_batches / sizeof *back_batches; j++) {
             const size_t in = back[i][0], out = back[i][1], batch = back_batches[j];
-            bench_shape("dx", VAE_GEMM_TRANS_B, batch, in, out);
-            bench_shape("dW", VAE_GEMM_TRANS_A, in, out, batch);
+            bench_shape("dx", VAE__GEMM_TRANS_B, batch, in, out);
+            bench_shape("dW", VAE__GEMM_TRANS_A, in, out, batch);
         }
     }
     for (i = 0; i < sizeof squares / sizeof *squares; i++)

@@ -152,9 +152,9 @@ SK_AT static int SK(tiles)(int vecs, int ways, int flags, size_t m, size_t n, si
         {SK(panel_4_1), SK(panel_4_2), NULL}};
 #endif
     static float packed[8192]; /* a panel in the first-level cache */
-    const size_t row_step = flags & VAE_GEMM_TRANS_A ? 1 : lda;
-    const size_t k_step = flags & VAE_GEMM_TRANS_A ? lda : 1;
-    const int transposed = (flags & VAE_GEMM_TRANS_B) != 0;
+    const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
+    const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
+    const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
     size_t j = 0, cols;
     if (!panels[vecs / 2][ways / 2]) return 0;
     for (; j < n; j += cols) {
@@ -185,8 +185,8 @@ SK_AT static int SK(tiles)(int vecs, int ways, int flags, size_t m, size_t n, si
 SK_AT static int SK(turned)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
                             const float *b, size_t ldb, float *c, size_t ldc) {
     static float out[65536];
-    const int mirrored = (flags & VAE_GEMM_TRANS_A ? 0 : VAE_GEMM_TRANS_B) |
-                         (flags & VAE_GEMM_TRANS_B ? 0 : VAE_GEMM_TRANS_A);
+    const int mirrored = (flags & VAE__GEMM_TRANS_A ? 0 : VAE__GEMM_TRANS_B) |
+                         (flags & VAE__GEMM_TRANS_B ? 0 : VAE__GEMM_TRANS_A);
     size_t i, j;
     if (n > 48 || m * n > 65536) return 0;
     SK(tiles)(SK_SUMS >= 16 ? 4 : 2, 1, mirrored, n, m, k, b, ldb, a, lda, out, m);
@@ -283,8 +283,8 @@ SK_AT static int SK(dots)(int flags, size_t m, size_t n, size_t k, const float *
 #endif
     static float turned[65536];
     size_t i, j, rows, cols;
-    if (flags & VAE_GEMM_TRANS_A) return 0;
-    if (!(flags & VAE_GEMM_TRANS_B) && !(n == 1 && ldb == 1)) {
+    if (flags & VAE__GEMM_TRANS_A) return 0;
+    if (!(flags & VAE__GEMM_TRANS_B) && !(n == 1 && ldb == 1)) {
         const size_t width = (k + 3) & ~(size_t)3; /* turning is its own inverse */
         if (((n + 3) & ~(size_t)3) * width > 65536) return 0;
         SK(pack)(1, width, k, n, b, ldb, turned);

@@ -104,16 +104,18 @@ RACE_FN void run_task(void *arg) {
     const size_t rows = (size_t)r->t->rows;
     vae_status bad = VAE_OK;
     vae_stream s = {0};
+    vae_batch b = {.rows = rows};
     switch (r->t->kind) {
     case STEP:
-        bad = vae_train_step(r->model, r->x + r->at * IN, NULL, rows, NULL);
+        b.x = r->x + r->at * IN;
+        bad = vae_train_step(r->model, &b, NULL);
         r->at = r->at + 2 * rows <= IMAGES ? r->at + rows : 0;
         break;
     case DECODE_MEAN:
     case DECODE_LOGITS: /* other codes every time: which hidden units are 0 changes */
-        if (r->t->kind == DECODE_MEAN)
-            bad = vae_decode(r->model, r->z + r->at * (size_t)r->t->latent, rows, out);
-        else bad = vae_decode_logits(r->model, r->z + r->at * (size_t)r->t->latent, rows, out);
+        b.x = r->z + r->at * (size_t)r->t->latent;
+        if (r->t->kind == DECODE_MEAN) bad = vae_decode(r->model, &b, out);
+        else bad = vae_decode_logits(r->model, &b, out);
         r->at = (r->at + rows) % DECODE;
         break;
     default:

@@ -117,6 +117,7 @@ int main(int argc, char **argv) {
     vae_report report;
     vae_desc desc = {0};
     vae_data nine;
+    vae_batch batch = {0};
     vae_status status;
     set train, test;
     vae *model;
@@ -150,7 +151,8 @@ int main(int argc, char **argv) {
         if (n > CHUNK) n = CHUNK;
         status = vae_data_read(&test.images, at, n, x);
         if (status) return fail(vae_status_text(status));
-        if (vae_score(model, x, n, (uint32_t)at, elbo, NULL, NULL))
+        batch.x = x, batch.rows = n, batch.first = (uint32_t)at;
+        if (vae_score(model, &batch, elbo, NULL, NULL))
             return fail(vae_last_report(model)->text);
         for (i = 0; i < n; i++) {
             const int label = (int)vae_data_label(&test.labels, at + i, 0);

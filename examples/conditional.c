@@ -27,6 +27,7 @@ int main(void) {
     vae_desc desc = {0};
     vae_report report;
     vae_data data;
+    vae_batch all = {0}, hand = {0};
     vae *model;
     const char *error;
     int i, c, bad = 0;
@@ -40,13 +41,14 @@ int main(void) {
         vae_create(&desc, &model, &report))
         return fprintf(stderr, "%s\n", report.text), 1;
     data.labels = labels;
-    bad = vae_fit(model, &data, NULL, show, NULL) || vae_prior(model, 1, 0, HANDS, hands);
+    all.rows = HANDS; /* all hands from the prior; then each hand, once for every class */
+    bad = vae_fit(model, &data, NULL, show, NULL) || vae_prior(model, &all, 1, hands);
     for (c = 0; c < CLASSES; c++) each[c] = c;
-    if (!bad) bad = vae_condition(model, each, CLASSES) != VAE_OK;
+    hand.x = z, hand.rows = CLASSES, hand.labels = each, hand.label_count = CLASSES;
     for (i = 0; i < HANDS && !bad; i++) {
         for (c = 0; c < CLASSES; c++)
             memcpy(z + c * LATENT, hands + i * LATENT, LATENT * sizeof(float));
-        bad = vae_decode(model, z, CLASSES, out + i * CLASSES * DIGITS_PIXELS) != VAE_OK;
+        bad = vae_decode(model, &hand, out + i * CLASSES * DIGITS_PIXELS) != VAE_OK;
     }
     if (bad) return fprintf(stderr, "%s\n", vae_last_report(model)->text), 1;
     error = picture_save_grid("conditional.png", out, HANDS * CLASSES, 28, 28, 1, CLASSES, 3);

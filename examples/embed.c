@@ -106,19 +106,24 @@ int main(void) {
     static float images[DRAWINGS * DIGITS_PIXELS], z[LATENT];
     clock_t begin;
     double seconds;
+    vae_batch all = {0}, one = {0};
     vae *model;
     uint32_t i;
 
     if (make_file()) return 1;
     model = open_model();
     if (!model) return 1;
-    if (vae_sample_prior(model, 3, 0, DRAWINGS, images)) return fail(vae_last_report(model)->text);
+    all.rows = DRAWINGS;
+    if (vae_sample_prior(model, &all, 3, images)) return fail(vae_last_report(model)->text);
     draw(images, DRAWINGS);
 
     begin = clock(); /* each frame a new digit */
-    for (i = 0; i < DECODES; i++)
-        if (vae_prior(model, 2, i, 1, z) || vae_decode(model, z, 1, images))
+    one.x = z, one.rows = 1;
+    for (i = 0; i < DECODES; i++) {
+        one.first = i;
+        if (vae_prior(model, &one, 2, z) || vae_decode(model, &one, images))
             return fail(vae_last_report(model)->text);
+    }
     seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
     printf("%.1f microseconds per decode; malloc was wanted %d times\n", seconds / DECODES * 1e6,
            requests);

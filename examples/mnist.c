@@ -63,12 +63,12 @@ int main(int argc, char **argv) {
     /* the test set, read with the same scale as in training, becomes rows of images, each with a
      * row of reconstructions below */
     if (vae_fit(model, &train, &test, show, NULL) || vae_save(model, "mnist.safetensors", 0) ||
-        vae_sample_prior(model, 1, 0, COUNT, samples))
+        vae_sample_prior(model, &(vae_batch){.rows = COUNT}, 1, samples))
         return fail(vae_last_report(model)->text);
     for (size_t i = 0; i < COUNT / COLUMNS; i++) {
         float *images = pairs + 2 * i * row;
         if (vae_data_read(&test, i * COLUMNS, COLUMNS, images)) return fail("no such test images");
-        if (vae_reconstruct(model, images, COLUMNS, images + row))
+        if (vae_reconstruct(model, &(vae_batch){.x = images, .rows = COLUMNS}, images + row))
             return fail(vae_last_report(model)->text);
     }
     error = picture_save_grid("mnist-samples.png", samples, COUNT, 28, 28, 1, COLUMNS, 2);

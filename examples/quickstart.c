@@ -21,6 +21,7 @@ int main(void) {
     vae_desc desc = {0}; /* what stays zero has its default */
     vae_report report;
     vae_data data;
+    vae_batch batch = {0};
     vae *model;
     const char *error;
     desc.input = "28x28x1", desc.latent = 10, desc.lr = 3e-3, desc.ema = 0.99;
@@ -30,7 +31,8 @@ int main(void) {
     if (vae_data_wrap(VAE_U8, 3, dims, images, &data, &report) ||
         vae_create(&desc, &model, &report))
         return fprintf(stderr, "%s\n", report.text), 1;
-    if (vae_fit(model, &data, NULL, show, NULL) || vae_sample_prior(model, 1, 0, SAMPLES, samples))
+    batch.rows = SAMPLES;
+    if (vae_fit(model, &data, NULL, show, NULL) || vae_sample_prior(model, &batch, 1, samples))
         return fprintf(stderr, "%s\n", vae_last_report(model)->text), 1;
     error = picture_save_grid("samples.png", samples, SAMPLES, 28, 28, 1, 10, 3);
     if (error) return fprintf(stderr, "%s\n", error), 1;

@@ -168,7 +168,7 @@ static void read_line(int count, char **words) {
             vae_main(count + 1, words - 1);
             return;
         }
-    parse(&o, c, count - 1, words + 1);
+    parse(&o, c, commands, COMMANDS, count - 1, words + 1);
     claim_targets(&o);
     if (c->bit == TRAIN) to_the_model(&o);
     forget(&o);

@@ -3,7 +3,8 @@
  *         -o fuzz_desc
  *     ./fuzz_desc -max_len=4096 work tests/seeds/desc
  * vae_size and vae_create agree; what is refused says why; a small model is used, trained, saved
- * and loaded again. */
+ * and loaded again. Every setting goes to text and back. What is left of the bytes is a setting by
+ * its name and a line of settings. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "fuzz.h"
@@ -49,6 +50,71 @@ static void one_field(vae_desc *d, const vae__field *f) {
     }
 }
 
+/* What vae_desc_get writes vae_desc_set reads, to the bit; what either refuses leaves all as it was. */
+static void to_text_and_back(const vae_desc *d) {
+    static char text[4200];
+    vae_report r;
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        const vae__field *f = &vae__fields[i];
+        vae_desc e, again;
+        const vae_status status = vae_desc_get(d, f->name, text, sizeof text, &r);
+        memset(&e, 0, sizeof e), memset(&again, 0, sizeof again);
+        if (status) {
+            fuzz_refused(status, &r);
+            continue;
+        }
+        FUZZ_CHECK(!vae_desc_set(&e, f->name, text, &r));
+        if (f->kind == VAE__REAL)
+            FUZZ_CHECK(!memcmp(vae__field_real(&e, f), (const char *)d + f->offset, 8));
+        if (f->kind == VAE__STAGES)
+            FUZZ_CHECK(!memcmp(e.stages, d->stages, (size_t)d->stage_count * sizeof *d->stages));
+        if (f->kind == VAE__INT)
+            FUZZ_CHECK(!memcmp(vae__field_int(&e, f), (const char *)d + f->offset, sizeof(int)));
+        FUZZ_CHECK(!vae_desc_set(&again, f->name, text, &r) && !memcmp(&e, &again, sizeof e));
+    }
+}
+
+static void by_name(void) {
+    static char name[4200], value[4200];
+    const unsigned which = fuzz_byte();
+    vae_desc d, before;
+    vae_report r;
+    vae_status status;
+    double read;
+    fuzz_line(name, sizeof name);
+    fuzz_line(value, sizeof value);
+    memset(&d, 0, sizeof d);
+    before = d;
+    status = vae_desc_set(&d, which < 200 ? vae__fields[which % VAE__FIELD_COUNT].name : name,
+                          value, &r);
+    if (status) {
+        fuzz_refused(status, &r);
+        FUZZ_CHECK(!memcmp(&d, &before, sizeof d));
+    } else {
+        to_text_and_back(&d);
+    }
+    FUZZ_CHECK(vae__read_decimal(value, &read) <= strlen(value));
+}
+
+static void by_line(void) {
+    static char line[4200], cut[4200];
+    vae_desc d;
+    vae *m = NULL;
+    vae_report r;
+    size_t need;
+    vae_status status;
+    fuzz_line(line, sizeof line);
+    memset(&d, 0, sizeof d);
+    strcpy(cut, line);
+    status = vae__set_line(cut, &d, &r);
+    if (!status) status = vae_size(&d, &need, &r);
+    if (status) fuzz_refused(status, &r);
+    else if (need > fuzz_room / 2 || d.threads > 3 || d.threads < -3) return;
+    FUZZ_CHECK(vae_create_text(line, &m, &r) == status && !m == (status != VAE_OK));
+    vae_destroy(m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static char rooms[3][4097];
     vae_desc d;
@@ -65,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     d.latent = 2, d.batch = 3; /* unless the bytes say otherwise: small ones are used */
     for (i = 0; i < 64 && fuzz_at < fuzz_last; i++) {
         const unsigned which = fuzz_byte();
-        if (which < 240) one_field(&d, &vae__fields[which % VAE__FIELD_COUNT]);
+        if (which < 240) one_field(&d, &vae__fields[which % VAE__STORED_COUNT]);
         else if (which < 243) d.inference = fuzz_int();
         else if (which < 246) d.keep_gradients = fuzz_int();
         else if (which < 248) d.threads = fuzz_int();
@@ -75,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     if (d.threads > 3 && d.threads <= VAE_MAX_THREADS) d.threads = 3; /* threads take long */
     if (d.threads < -3 && d.threads >= -VAE_MAX_THREADS) d.threads = -3;
     d.allocator = fuzz_allocator();
+    to_text_and_back(&d);
     status = vae_size(&d, &need, &r);
     if (status) fuzz_refused(status, &r);
     if (status || need < fuzz_room / 2) {
@@ -93,6 +160,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         }
     }
     vae_destroy(m);
+    by_name();
+    by_line();
     fuzz_end();
     return 0;
 }

@@ -116,12 +116,12 @@ static void begin_with(unsigned which) {
         static const int32_t label[1];
         vae_desc d;
         vae *m;
-        vae_info info;
+        vae_batch batch;
         base_desc(which, &d);
         FUZZ_CHECK(!vae_create(&d, &m, NULL));
-        vae_get_info(m, &info);
-        if (info.classes) (void)vae_condition(m, label, 1);
-        FUZZ_CHECK(!vae_train_step(m, x, NULL, 2, NULL) && !vae_save_size(m, 0, &sizes[which]));
+        memset(&batch, 0, sizeof batch);
+        batch.x = x, batch.rows = 2, batch.labels = label, batch.label_count = 1;
+        FUZZ_CHECK(!vae_train_step(m, &batch, NULL) && !vae_save_size(m, 0, &sizes[which]));
         files[which] = (unsigned char *)malloc(sizes[which]);
         FUZZ_CHECK(!vae_save_memory(m, 0, files[which], sizes[which]));
         vae_destroy(m);

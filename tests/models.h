@@ -137,7 +137,7 @@ static inline vae *trained_model(const vae_desc *d) {
     int i;
     small_images(x, 8, 30);
     CHECK_STATUS(vae_create(d, &m, NULL), VAE_OK);
-    for (i = 0; i < 3; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    for (i = 0; i < 3; i++) CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
     return m;
 }
 static inline unsigned char *file_of(vae *m, int flags, size_t *size) {

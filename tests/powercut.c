@@ -305,7 +305,7 @@ static vae *model(int steps) {
     for (i = 0; i < 240; i++) x[i] = (float)(i * 37 % 101) / 100;
     if (vae_create(&d, &m, NULL)) fail("no model");
     for (i = 0; i < steps; i++)
-        if (vae_train_step(m, x, NULL, 8, NULL)) fail("no step");
+        if (vae_train_step(m, &(vae_batch){.x = x, .rows = 8}, NULL)) fail("no step");
     return m;
 }
 

@@ -274,7 +274,7 @@ static void spoil_text(char *text) {
 /* One field made strange: most of these must be refused. */
 static void spoil(setup *s) {
     static const int ints[] = {-1, 2, 77777, 16777217, 2147483647, -2147483647 - 1, 257, 65537};
-    const vae__field *f = &vae__fields[below(VAE__FIELD_COUNT)];
+    const vae__field *f = &vae__fields[below(VAE__STORED_COUNT)];
     const int odd = chance(30) ? (int)(uint32_t)rng() : ints[below(8)];
     switch (f->kind) {
     case VAE__TEXT:
@@ -314,7 +314,7 @@ static void choose(uint64_t seed, setup *s) {
     memset(s, 0, sizeof *s);
     large = chance(12);
     choose_shape(s, &image);
-    for (i = 0; i < VAE__FIELD_COUNT; i++)
+    for (i = 0; i < VAE__STORED_COUNT; i++)
         if (vae__fields[i].kind != VAE__TEXT && chance(22)) choose_field(&s->d, &vae__fields[i]);
     reconcile(&s->d);
     s->d.latent = size_up_to(12);
@@ -393,7 +393,7 @@ static void print_field(const vae_desc *desc, const vae__field *f) {
 static void print_setup(const setup *s) {
     int i;
     printf("    vae_desc d = {0};\n");
-    for (i = 0; i < VAE__FIELD_COUNT; i++) print_field(&s->d, &vae__fields[i]);
+    for (i = 0; i < VAE__STORED_COUNT; i++) print_field(&s->d, &vae__fields[i]);
     printf("    /* %d images of type 0x%02x, %d test images, %d rows; ", s->images, s->type,
            s->tests, s->rows);
     if (s->steps) printf("%d calls of vae_train_step; ", s->steps);
@@ -538,6 +538,14 @@ static int on_progress(vae *m, const vae_progress *p, void *user) {
     return ++w->calls == w->stop_at;
 }
 
+/* All rows of x with the classes of the set, numbered from `first`. */
+static vae_batch of(const sets *t, const float *x, uint32_t first) {
+    vae_batch b;
+    memset(&b, 0, sizeof b);
+    b.x = x, b.rows = t->rows, b.first = first, b.labels = t->labels, b.label_count = t->rows;
+    return b;
+}
+
 /* Trains to the end, or to the stop. A model that has begun goes on. */
 static vae_status train(const setup *s, sets *t, vae *m, watch *w) {
     vae_status status = VAE_OK;
@@ -550,11 +558,13 @@ static vae_status train(const setup *s, sets *t, vae *m, watch *w) {
     for (step = info.step; !status && step < (uint64_t)s->steps; step++) {
         const size_t rows = 1 + (size_t)(step * 7) % most;
         uint32_t index[256];
+        vae_batch b;
         vae_stats stats;
         size_t i;
         for (i = 0; i < rows; i++) index[i] = (uint32_t)(step * 5 + i * i);
-        if (t->classes && vae_condition(m, t->labels, t->rows)) fail("train", "train: condition");
-        status = vae_train_step(m, t->x, step & 1 ? index : NULL, rows, &stats);
+        b = of(t, t->x, 0);
+        b.rows = rows, b.index = step & 1 ? index : NULL;
+        status = vae_train_step(m, &b, &stats);
         if (!status) w->hash = mix_stats(w->hash, &stats);
         if (++w->calls == w->stop_at) return VAE_STOPPED;
     }
@@ -585,12 +595,15 @@ static float *blank(float *out, size_t n) {
 
 static void use_latents(vae *m, const sets *t, outcome *o, float *z, float *out) {
     const size_t rows = t->rows, n = rows * t->input;
-    vae_status status = vae_prior(m, 5, 77, rows, z);
+    vae_batch b = of(t, NULL, 77);
+    vae_status status = vae_prior(m, &b, 5, z);
+    b.x = z;
     if (status) fail("use", "use: vae_prior: %s", vae_last_report(m)->text);
-    note_floats(o, "decode", vae_decode(m, z, rows, blank(out, n)), out, n);
-    note_floats(o, "draw", vae_draw(m, 9, 3, z, rows, blank(out, n)), out, n);
-    note_floats(o, "sample", vae_sample_prior(m, 5, 77, rows, blank(out, n)), out, n);
-    status = vae_decode_logits(m, z, rows, blank(out, rows * t->outputs));
+    note_floats(o, "decode", vae_decode(m, &b, blank(out, n)), out, n);
+    note_floats(o, "sample", vae_sample_prior(m, &b, 5, blank(out, n)), out, n);
+    b.first = 3;
+    note_floats(o, "draw", vae_draw(m, &b, 9, blank(out, n)), out, n);
+    status = vae_decode_logits(m, &b, blank(out, rows * t->outputs));
     note_floats(o, "logits", status, out, rows * t->outputs);
 }
 
@@ -598,19 +611,22 @@ static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) 
     const size_t rows = t->rows, n = rows * t->latent;
     float *mu = blank(out, 2 * n), *logvar = mu + n, *elbo, *kl;
     size_t i;
-    vae_status status = vae_encode(m, t->x, rows, mu, logvar);
+    vae_batch b = of(t, t->x, 40);
+    vae_status status = vae_encode(m, &b, mu, logvar);
     note_floats(o, "mu", status, mu, n);
     note_floats(o, "logvar", status, logvar, n);
     for (i = 0; i < n; i++) z[i] = (float)(i % 7) - 3;
-    note_floats(o, "posterior", vae_posterior(m, t->x, rows, z, blank(out, n)), out, n);
-    status = vae_reconstruct(m, t->x, rows, blank(out, rows * t->input));
+    b.eps = z;
+    note_floats(o, "posterior", vae_posterior(m, &b, blank(out, n)), out, n);
+    b.eps = NULL;
+    status = vae_reconstruct(m, &b, blank(out, rows * t->input));
     note_floats(o, "reconstruct", status, out, rows * t->input);
     elbo = blank(out, 3 * rows), kl = elbo + 2 * rows;
-    status = vae_score(m, t->x, rows, 40, elbo, elbo + rows, kl);
+    status = vae_score(m, &b, elbo, elbo + rows, kl);
     note_floats(o, "elbo", status, elbo, rows);
     note_floats(o, "recon", status, elbo + rows, rows);
     note_floats(o, "kl", status, kl, rows);
-    note_floats(o, "bound", vae_bound(m, t->x, rows, 40, 3, blank(out, rows)), out, rows);
+    note_floats(o, "bound", vae_bound(m, &b, 3, blank(out, rows)), out, rows);
 }
 
 /* Everything that a model is asked after training. */
@@ -621,14 +637,13 @@ static void use(const setup *s, sets *t, vae *m, outcome *o) {
     vae_stats stats;
     vae_status status;
     note(o, "params_hash", vae_params_hash(m));
-    if (t->classes && vae_condition(m, t->labels, t->rows)) fail("use", "use: vae_condition");
     use_latents(m, t, o, z, out);
     use_images(m, t, o, z, out);
     if (s->d.ema > 0) {
-        vae_use_ema(m, 0);
-        status = vae_sample_prior(m, 6, 0, t->rows, blank(out, t->rows * t->input));
+        vae_batch b = of(t, NULL, 0);
+        b.no_ema = 1;
+        status = vae_sample_prior(m, &b, 6, blank(out, t->rows * t->input));
         note_floats(o, "sample without average", status, out, t->rows * t->input);
-        vae_use_ema(m, 1);
     }
     status = vae_evaluate(m, s->tests ? &t->test : &t->train, &stats);
     note(o, "evaluate", status ? (uint64_t)status : mix_stats(VAE__FNV, &stats));
@@ -817,9 +832,11 @@ static void run_loaded(const setup *s, sets *t, const outcome *want, const unsig
         options.memory = block, options.memory_size = need;
         if (vae_load_memory(own, size, &options, &m, &r)) fail(way, "%s: %s", way, r.text);
         if (m) {
+            vae_batch b = of(t, t->x, 0);
+            b.rows = 1;
             use(s, t, m, &o);
             compare(way, want, &o);
-            if (vae_train_step(m, t->x, NULL, 1, NULL) != VAE_ERR_STATE)
+            if (vae_train_step(m, &b, NULL) != VAE_ERR_STATE)
                 fail(way, "%s: a model for use trains", way);
         }
         vae_destroy(m);
@@ -835,6 +852,7 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
     vae *m = NULL, *other = NULL;
     vae_report r;
     outcome o;
+    vae_batch b;
     float one[3], *z = (float *)malloc(2 * t->rows * t->latent * sizeof *z);
     float *mu = z + t->rows * t->latent;
     size_t size2, i;
@@ -844,14 +862,15 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
         free(save(m, 0, &size2, &o));
         compare("again", want, &o);
         if (s->file) through_file(m, bytes, size, &other);
-        if (t->classes) (void)vae_condition(m, t->labels, t->rows);
-        if (vae_encode(m, t->x, t->rows, mu, NULL)) mu = NULL;
+        b = of(t, t->x, 40);
+        if (vae_encode(m, &b, mu, NULL)) mu = NULL;
         for (i = 0; mu && i < t->rows; i++) {
-            if (t->classes) (void)vae_condition(m, t->labels + i, 1);
-            if (vae_encode(m, t->x + i * t->input, 1, z, NULL) ||
+            b.x = t->x + i * t->input, b.rows = 1, b.first = 40 + (uint32_t)i;
+            b.labels = t->labels + i, b.label_count = 1;
+            if (vae_encode(m, &b, z, NULL) ||
                 memcmp(z, mu + i * t->latent, t->latent * sizeof *z))
                 fail("one", "one: image %d alone has another code than among others", (int)i);
-            if (vae_score(m, t->x + i * t->input, 1, 40 + (uint32_t)i, one, one + 1, one + 2))
+            if (vae_score(m, &b, one, one + 1, one + 2))
                 fail("one", "one: score: %s", vae_last_report(m)->text);
         }
     }
@@ -1112,8 +1131,8 @@ static int smaller(setup *s, int k) {
     if (k < 3 * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
     k -= 3 * PER_TEXT;
     i = k / PER_NUMBER;
-    if (i < VAE__FIELD_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
-    i -= VAE__FIELD_COUNT;
+    if (i < VAE__STORED_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
+    i -= VAE__STORED_COUNT;
     if (i < (int)(sizeof least / sizeof *least))
         return smaller_int(numbers[i], least[i], k % PER_NUMBER) ? 1 : 2;
     if (i > (int)(sizeof least / sizeof *least)) return 0;

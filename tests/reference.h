@@ -450,4 +450,15 @@ static inline double ref_categorical(size_t k, const float *a, size_t level, dou
     for (i = 0; da && i < k; i++) da[i] += exp((double)a[i] - top) / sum - (double)(i == level);
     return log(sum) + (top - (double)a[level]);
 }
+/* vae_gemm with its description as arguments. */
+static inline vae_status ref_gemm(vae_isa isa, int flags, size_t m, size_t n, size_t k,
+                                  const float *a, size_t lda, const float *b, size_t ldb,
+                                  const float *bias, vae_act act, float *c, size_t ldc) {
+    vae_gemm_desc d;
+    memset(&d, 0, sizeof d);
+    d.m = m, d.n = n, d.k = k, d.a = a, d.b = b, d.c = c, d.lda = lda, d.ldb = ldb, d.ldc = ldc;
+    d.trans_a = flags & VAE__GEMM_TRANS_A, d.trans_b = flags & VAE__GEMM_TRANS_B;
+    d.add = flags & VAE__GEMM_ADD, d.bias = bias, d.act = act, d.isa = isa;
+    return vae_gemm(&d, NULL);
+}
 #endif

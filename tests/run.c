@@ -19,6 +19,7 @@
 #include "test_layers.c"
 #include "test_losses.c"
 #include "test_optim.c"
+#include "test_desc.c"
 #include "test_model.c"
 #include "test_train.c"
 #include "test_eval.c"
@@ -58,6 +59,7 @@ int main(int argc, char **argv) {
     ROOM(layers);
     ROOM(losses);
     ROOM(optim);
+    ROOM(desc);
     ROOM(model);
     ROOM(train);
     ROOM(eval);

@@ -30,8 +30,8 @@ check "every macro of >>config has a file in tests/compile" "$(
         grep -q -w -e "$macro" tests/compile/*.c || echo "$macro"
     done)"
 check "every room has its banner" "$(
-    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers losses \
-        optim model eval files safetensors io data; do
+    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers \
+        settings losses optim model eval files safetensors io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"
 # the symbols of an object file say the same; here also what a compiler might expand inline
@@ -41,11 +41,11 @@ check "no function of libm is called" "$(
 # every public function is VAE__GUARDED but these, which leave floats alone, or (the last five) call
 # what is, or enter and leave themselves
 check "every public function sets its floating-point environment" "$(
-    awk -v none=" vae_status_text vae_choice_name vae_choice_find vae_philox vae_random_below \
+    awk -v none=" vae_version vae_desc_name vae_status_text vae_choice_name vae_choice_find vae_philox vae_random_below \
 vae_shuffle vae_isa_best vae_isa_available vae_pool_create vae_pool_destroy vae_pool_parallel \
 vae_layer_syntax vae_destroy vae_last_report vae_get_desc vae_params_hash vae_tensor_at vae_set_epochs \
-vae_use_ema vae_set_noise vae_condition vae_inflate vae_data_from_memory vae_data_wrap vae_data_label \
-vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim_save vae_claim_drop vae_gemm vae_random_words \
+vae_inflate vae_data_from_memory vae_data_wrap vae_data_label \
+vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim_save vae_claim_drop vae_random_words \
 vae_random_uniform vae_random_normal vae_get_info " '
         /^VAE_API / { head = "" }
         /^VAE_API /, /[;{]/ { head = head " " $0 }
@@ -63,6 +63,22 @@ check "every macro of vae.h has its prefix" "$(
 check "every test is run" "$(
     sed -n 's/^TEST(\([a-z0-9_]*\)).*/\1/p' tests/test_*.c | while read -r name; do
         grep -q -e "RUN($name)" tests/test_*.c || echo "$name"
+    done)"
+# rooms of the command: those with a line "uses:" in the banner at their top
+check "every room of tools/ includes what its banner says it uses" "$(
+    for room in tools/*.h; do
+        [ "$(sed -n '2s/^ \* \([a-z_]*\.h\)  .*/\1/p' "$room")" = "${room#tools/}" ] || continue
+        says=$(sed -n 's/^ \* uses: //p' "$room" | tr ' ' '\n' | grep '\.h$' | grep -v '^vae\.h$')
+        does=$(sed -n 's/^#include "\([a-z_]*\.h\)"$/\1/p' "$room")
+        [ "$says" = "$does" ] || echo "$room says" $says, but includes $does
+        grep -q '^ \* tests: ' "$room" || echo "$room does not say where its tests are"
+    done)"
+check "no room of tools/ has more than 1000 lines, no function more than 60" "$(
+    for file in tools/*.[ch]; do
+        awk '/^[a-zA-Z].*\(/ { name = $0 } /^\{/ { begun = FNR } /^\}/ {
+                if (begun && FNR - begun + 1 > 60) print FILENAME ": " FNR - begun + 1 " lines: " name
+                begun = 0
+            } END { if (FNR > 1000) print FILENAME ": " FNR " lines" }' "$file"
     done)"
 [ ! -e README.md ] || check "README.md and tests/golden.txt agree" "$(
     grep -q -F -e "$(head -n 1 tests/golden.txt)" README.md ||

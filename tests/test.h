@@ -18,6 +18,8 @@ static int test_long; /* the long suite is asked for */
 #define RUN(name) test_run(#name, test_##name)
 #define SKIP(reason) \
     do { test_skip_reason = (reason); return; } while (0)
+/* The rows of a call: BATCH(x, rows), BATCH(x, rows, .first = 9, .eps = eps) ... */
+#define BATCH(pixels, ...) (&(const vae_batch){.x = (pixels), .rows = __VA_ARGS__})
 #define CHECK(cond) \
     do { if (!(cond)) test_report(__FILE__, __LINE__, "%s", #cond); } while (0)
 #define CHECK_EQ(got, want) \

@@ -122,7 +122,7 @@ TEST(parameters_are_used_in_place_when_asked_and_aligned) {
     size_t size, need, need_copy, shift;
     unsigned char *bytes = file_of(m, 0, &size), *block = (unsigned char *)malloc(size + 64);
     float z[3] = {1, 0, -1}, want[30], got[30];
-    CHECK_STATUS(vae_decode(m, z, 1, want), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 1), want), VAE_OK);
     for (shift = 0; shift < 8; shift++) {
         vae_load_options o;
         vae *loaded = NULL;
@@ -146,10 +146,10 @@ TEST(parameters_are_used_in_place_when_asked_and_aligned) {
         } else {
             CHECK_EQ(need, need_copy);
         }
-        CHECK_STATUS(vae_decode(loaded, z, 1, got), VAE_OK);
+        CHECK_STATUS(vae_decode(loaded, BATCH(z, 1), got), VAE_OK);
         CHECK(!memcmp(want, got, sizeof want));
         CHECK(vae_params_hash(loaded) == vae_params_hash(m));
-        CHECK_STATUS(vae_train_step(loaded, want, NULL, 1, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_train_step(loaded, BATCH(want, 1), NULL), VAE_ERR_STATE);
         CHECK_STATUS(vae_set_visible_bias(loaded, want), VAE_ERR_STATE);
         vae_destroy(loaded);
         CHECK(!memcmp(block + shift, bytes, size));
@@ -420,7 +420,7 @@ TEST(a_full_disk_leaves_the_old_file) {
     snprintf(path, sizeof path, "%s", temp_path("full.safetensors"));
     CHECK_STATUS(vae_save(m, path, 0), VAE_OK);
     small_images(x, 8, 30);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
     fflush(stdout);
     child = fork(); /* the limit must not stay with the tests */
     if (child == 0) {
@@ -801,8 +801,8 @@ static void same_after_resave(vae *m, const resave *how, int in_place) {
         free(again);
         small_images(x, 8, 30);
         for (i = 0; i < 2; i++) {
-            CHECK_STATUS(vae_train_step(a, x, NULL, 8, NULL), VAE_OK);
-            CHECK_STATUS(vae_train_step(b, x, NULL, 8, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(a, BATCH(x, 8), NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(b, BATCH(x, 8), NULL), VAE_OK);
         }
         again = file_of(b, 0, &size3);
         free(bytes);
@@ -817,8 +817,8 @@ static void same_after_resave(vae *m, const resave *how, int in_place) {
     CHECK_STATUS(vae_load_memory(file, size2, &o, &b, &r), VAE_OK);
     if (b) {
         CHECK_EQ(b->borrowed, in_place && !VAE__BIG_ENDIAN);
-        CHECK_STATUS(vae_decode(m, z, 1, want), VAE_OK);
-        CHECK_STATUS(vae_decode(b, z, 1, got), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(z, 1), want), VAE_OK);
+        CHECK_STATUS(vae_decode(b, BATCH(z, 1), got), VAE_OK);
         CHECK(!memcmp(want, got, sizeof want));
         vae_destroy(b);
     }
@@ -1196,19 +1196,19 @@ TEST(a_model_to_look_at_takes_its_parameters_and_no_more) {
         }
         CHECK_STATUS(vae_save_size(loaded, VAE_SAVE_WEIGHTS_ONLY, &size2), VAE_OK);
         CHECK_STATUS(vae_data_wrap(VAE_F32, 2, dims, x, &data, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(loaded, x, 1, out, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_encode(loaded, BATCH(x, 1), out, NULL), VAE_ERR_STATE);
         CHECK_SAYS(*vae_last_report(loaded), "looked at");
-        CHECK_STATUS(vae_posterior(loaded, x, 1, z, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_decode(loaded, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_decode_logits(loaded, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_draw(loaded, 1, 0, z, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_reconstruct(loaded, x, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_sample_prior(loaded, 1, 0, 1, out), VAE_ERR_STATE);
-        CHECK_STATUS(vae_score(loaded, x, 1, 0, out, NULL, NULL), VAE_ERR_STATE);
-        CHECK_STATUS(vae_bound(loaded, x, 1, 0, 3, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_posterior(loaded, BATCH(x, 1, .eps = z), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_decode(loaded, BATCH(z, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_decode_logits(loaded, BATCH(z, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_draw(loaded, BATCH(z, 1), 1, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_reconstruct(loaded, BATCH(x, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_sample_prior(loaded, BATCH(NULL, 1), 1, out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_score(loaded, BATCH(x, 1), out, NULL, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_bound(loaded, BATCH(x, 1), 3, out), VAE_ERR_STATE);
         CHECK_STATUS(vae_evaluate(loaded, &data, &stats), VAE_ERR_STATE);
         CHECK_STATUS(vae_units(loaded, &data, kl, NULL), VAE_ERR_STATE);
-        CHECK_STATUS(vae_train_step(loaded, x, NULL, 1, NULL), VAE_ERR_STATE);
+        CHECK_STATUS(vae_train_step(loaded, BATCH(x, 1), NULL), VAE_ERR_STATE);
         CHECK_STATUS(vae_fit(loaded, &data, NULL, NULL, NULL), VAE_ERR_STATE);
         vae_destroy(loaded);
         loaded = NULL;

@@ -23,7 +23,7 @@ TEST(one_importance_weight_is_the_elbo_bit_for_bit) {
             d.lr = 1e-2, d.beta = 0.75, d.warmup_steps = 3;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             for (step = 0; step < 6; step++)
-                CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+                CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
             if (!i) want = vae_params_hash(m), first = s;
             CHECK(vae_params_hash(m) == want);
             CHECK(!memcmp(&s, &first, sizeof s));
@@ -48,7 +48,7 @@ TEST(the_variance_of_the_elbo_over_noise_falls_as_one_over_the_samples) {
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (n = 0; n < STEPS; n++) {
             vae_stats s;
-            CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
             sum += s.recon, squares += s.recon * s.recon;
         }
         variance[i] = squares / STEPS - sum / STEPS * sum / STEPS;
@@ -75,7 +75,7 @@ TEST(dreg_has_the_mean_of_iwae_and_less_variance_in_the_encoder) {
     small_images(x, 8, 30);
     d.objective = VAE_OBJECTIVE_IWAE, d.samples = 8, d.lr = 1e-2;
     CHECK_STATUS(vae_create(&d, &m[0], NULL), VAE_OK);
-    for (n = 0; n < 600; n++) CHECK_STATUS(vae_train_step(m[0], x, NULL, 8, NULL), VAE_OK);
+    for (n = 0; n < 600; n++) CHECK_STATUS(vae_train_step(m[0], BATCH(x, 8), NULL), VAE_OK);
     d.lr = 1e-30, d.keep_gradients = 1;
     for (run = 0; run < 2; run++) {
         vae *still = NULL;
@@ -94,7 +94,7 @@ TEST(dreg_has_the_mean_of_iwae_and_less_variance_in_the_encoder) {
     for (n = 0; n < STEPS; n++) {
         const float *g[2];
         for (run = 0; run < 2; run++) {
-            CHECK_STATUS(vae_train_step(m[run], x, NULL, 8, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(m[run], BATCH(x, 8), NULL), VAE_OK);
             CHECK_STATUS(vae_tensor_at(m[run], 0, &t), VAE_OK);
             g[run] = t.grad;
         }
@@ -140,27 +140,28 @@ TEST(a_bound_has_the_same_bits_whoever_computes_it) {
         if (way == 2) d.binarize = VAE_BINARIZE_DYNAMIC, d.ema = 0.5;
         m = trained_model(&d);
         bytes = file_of(m, 0, &size);
-        CHECK_STATUS(vae_bound(m, x, ROWS, FIRST, K, want), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, ROWS, .first = FIRST), K, want), VAE_OK);
         for (i = 0; i < 24; i++) {
             memset(got, 0, sizeof got);
             twin = obj_twin(bytes, size, batches[i % 3], threads[i / 3 % 4], VAE_ISA_AUTO,
                             (int)i / 12);
-            CHECK_STATUS(vae_bound(twin, x, ROWS, FIRST, K, got), VAE_OK);
+            CHECK_STATUS(vae_bound(twin, BATCH(x, ROWS, .first = FIRST), K, got), VAE_OK);
             CHECK_EQ(ref_differ(ROWS, got, want), ROWS);
             vae_destroy(twin);
         }
         for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++) {
             if (!vae_isa_available((vae_isa)isa)) continue;
             twin = obj_twin(bytes, size, 0, 1, (vae_isa)isa, 1);
-            CHECK_STATUS(vae_bound(twin, x, ROWS, FIRST, K, got), VAE_OK);
+            CHECK_STATUS(vae_bound(twin, BATCH(x, ROWS, .first = FIRST), K, got), VAE_OK);
             CHECK_EQ(ref_differ(ROWS, got, want), ROWS);
             vae_destroy(twin);
         }
         for (j = 0; j < ROWS; j++) { /* each image alone */
-            CHECK_STATUS(vae_bound(m, x + j * 30, 1, FIRST + (uint32_t)j, K, got), VAE_OK);
+            CHECK_STATUS(vae_bound(m, BATCH(x + j * 30, 1, .first = FIRST + (uint32_t)j), K, got),
+                         VAE_OK);
             CHECK(ref_same(got[0], want[j]));
         }
-        CHECK_STATUS(vae_bound(m, x, 1, FIRST + 1, K, got), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, 1, .first = FIRST + 1), K, got), VAE_OK);
         CHECK(!ref_same(got[0], want[0])); /* another number, other draws */
         free(bytes);
         vae_destroy(m);
@@ -174,9 +175,9 @@ TEST(a_bound_of_one_draw_is_the_score_with_its_kl_drawn) {
     float x[ROWS * 30], bound[ROWS], recon[ROWS], mu[ROWS * L], lv[ROWS * L], eps[L];
     size_t i, j;
     small_images(x, ROWS, 30);
-    CHECK_STATUS(vae_bound(m, x, ROWS, FIRST, 1, bound), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, ROWS, FIRST, NULL, recon, NULL), VAE_OK);
-    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, ROWS, .first = FIRST), 1, bound), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS, .first = FIRST), NULL, recon, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), mu, lv), VAE_OK);
     for (i = 0; i < ROWS; i++) {
         double ratio = 0;
         vae_stream s;
@@ -204,8 +205,8 @@ TEST(a_bound_is_the_log_of_the_mean_weight) {
     d.batch = BATCH;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     small_images(x, ROWS, 30);
-    CHECK_STATUS(vae_bound(m, x, ROWS, 0, K, bound), VAE_OK);
-    CHECK_STATUS(vae_encode(m, x, ROWS, mu, lv), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, ROWS), K, bound), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), mu, lv), VAE_OK);
     for (i = 0; i < ROWS; i++) {
         double logw[K], sum = 0;
         for (s = 0; s < K; s++) {
@@ -219,7 +220,7 @@ TEST(a_bound_is_the_log_of_the_mean_weight) {
                 const double v = (double)mu[i * L + j] + exp(0.5 * l) * e;
                 logw[s] -= 0.5 * (v * v - e * e - l), z[j] = (float)v;
             }
-            CHECK_STATUS(vae_decode(m, z, 1, p), VAE_OK);
+            CHECK_STATUS(vae_decode(m, BATCH(z, 1), p), VAE_OK);
             for (j = 0; j < 30; j++)
                 logw[s] += (double)x[i * 30 + j] * log((double)p[j]) +
                            (1 - (double)x[i * 30 + j]) * log(1 - (double)p[j]);
@@ -257,9 +258,9 @@ TEST(a_bound_rises_from_the_elbo_with_the_number_of_draws) {
     small_images(x, ROWS, 30);
     for (i = 0; i < ROWS * 30; i++) x[i] = x[i] > 0.5f + 0.3f * (float)(i / 30 % 2 ? 1 : -1);
     for (n = 0; n < 300; n++)
-        CHECK_STATUS(vae_train_step(m, x + n % 12 * 240, NULL, 8, NULL), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, ROWS, 0, elbo, NULL, NULL), VAE_OK);
-    for (i = 0; i < KS; i++) CHECK_STATUS(vae_bound(m, x, ROWS, 0, ks[i], bound[i]), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x + n % 12 * 240, 8), NULL), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS), elbo, NULL, NULL), VAE_OK);
+    for (i = 0; i < KS; i++) CHECK_STATUS(vae_bound(m, BATCH(x, ROWS), ks[i], bound[i]), VAE_OK);
     gap = obj_gap(ROWS, bound[0], elbo, &error); /* drawn KL or closed KL: one mean */
     CHECK_NEAR(gap, 0, 4 * error);
     CHECK(error > 0);
@@ -288,7 +289,7 @@ TEST(a_bound_is_the_likelihood_where_nothing_depends_on_the_latents) {
     for (j = 0; j < 30; j++) t.data[j] = (float)j * 0.2f - 3;
     small_images(x, 5, 30);
     for (n = 0; n < 4; n++) {
-        CHECK_STATUS(vae_bound(m, x, 5, 0, ks[n], bound), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, 5), ks[n], bound), VAE_OK);
         for (i = 0; i < 5; i++) {
             double want = 0;
             for (j = 0; j < 30; j++)
@@ -305,25 +306,25 @@ TEST(wrong_calls_to_vae_bound_are_told) {
     vae_desc d = small_desc();
     float x[2 * 30], bound[2] = {3, 3};
     small_images(x, 2, 30);
-    CHECK_STATUS(vae_bound(NULL, x, 1, 0, 1, bound), VAE_ERR_NULL);
-    CHECK_STATUS(vae_bound(m, NULL, 1, 0, 1, bound), VAE_ERR_NULL);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 0, bound), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(NULL, BATCH(x, 1), 1, bound), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, BATCH(NULL, 1), 1, bound), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 0, bound), VAE_ERR_VALUE);
     CHECK_SAYS(*vae_last_report(m), "k is 0");
-    CHECK_STATUS(vae_bound(m, x, 1, 0, -1, bound), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 65537, bound), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), -1, bound), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 65537, bound), VAE_ERR_VALUE);
     CHECK_SAYS(*vae_last_report(m), "65537");
     x[33] = -0.5f;
-    CHECK_STATUS(vae_bound(m, x, 2, 6, 1, bound), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 2, .first = 6), 1, bound), VAE_ERR_VALUE);
     CHECK_SAYS(*vae_last_report(m), "image 7: number 3 is -0.5");
     x[33] = vae__float_of(0x7fc00000u);
-    CHECK_STATUS(vae_bound(m, x, 2, 6, 1, bound), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 2, .first = 6), 1, bound), VAE_ERR_NONFINITE);
     CHECK(bound[0] == 3 && bound[1] == 3);
-    CHECK_STATUS(vae_bound(m, x, 0, 0, 5, bound), VAE_OK); /* no rows: nothing to do */
+    CHECK_STATUS(vae_bound(m, BATCH(x, 0), 5, bound), VAE_OK); /* no rows: nothing to do */
     vae_destroy(m);
     d.no_noise = 1;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 1, bound), VAE_ERR_STATE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 1, bound), VAE_ERR_STATE);
     CHECK_SAYS(*vae_last_report(m), "noise");
     vae_destroy(m);
 }
@@ -332,8 +333,8 @@ TEST(a_bound_takes_65536_draws) {
     vae *m = small_model();
     float x[30], bound = 0, few = 0;
     small_images(x, 1, 30);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 65536, &bound), VAE_OK);
-    CHECK_STATUS(vae_bound(m, x, 1, 0, 1000, &few), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 65536, &bound), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 1), 1000, &few), VAE_OK);
     CHECK_NEAR((double)bound, (double)few, 0.2);
     vae_destroy(m);
 }
@@ -367,8 +368,8 @@ TEST(adam_iwae_is_the_rule_of_the_authors_code) {
         for (step = 1; step <= STEPS; step++) {
             const double rate = lr * sqrt(1 - pow(b2, step)) / (1 - pow(b1, step));
             rows = step % 3 ? 8 : 5;
-            CHECK_STATUS(vae_train_step(model, x, NULL, rows, NULL), VAE_OK);
-            CHECK_STATUS(vae_train_step(fused, x, NULL, rows, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(model, BATCH(x, rows), NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(fused, BATCH(x, rows), NULL), VAE_OK);
             for (i = 0; i < info.parameters; i++) {
                 const double g = (double)t.grad[i] * (double)rows;
                 m[i] = b1 * m[i] + (1 - b1) * g;

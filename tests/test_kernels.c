@@ -744,7 +744,7 @@ TEST(bias_gradients_are_chains_over_the_rows) {
                 CHECK_EQ(ref_differ(n, out, want), n);
                 CHECK_MARKS(out, n);
                 /* a weight gradient whose input is 1 */
-                vae_gemm(k->isa, VAE_GEMM_TRANS_A, 1, n, rows, ones, 1, d, n, NULL,
+                ref_gemm(k->isa, VAE__GEMM_TRANS_A, 1, n, rows, ones, 1, d, n, NULL,
                          VAE_ACT_IDENTITY, other, n);
                 CHECK_EQ(ref_differ(n, out, other), n);
                 kern_free(d), kern_free(out), kern_free(other);

@@ -12,6 +12,8 @@ static void class_labels(int32_t *labels, size_t count) {
     for (i = 0; i < count; i++) labels[i] = (int32_t)((i * i + i / 3) % CLASSES);
 }
 
+#define LABELS(array) .labels = array, .label_count = sizeof array / sizeof array[0]
+
 TEST(networks_with_labels_must_be_told_the_class) {
     vae_desc d = class_desc();
     float x[8 * 30], z[24] = {0}, out[8 * 30] = {5};
@@ -25,37 +27,45 @@ TEST(networks_with_labels_must_be_told_the_class) {
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     vae_get_info(m, &info);
     CHECK_EQ(info.classes, CLASSES);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_STATE);
-    CHECK_SAYS(*vae_last_report(m), "vae_condition");
-    CHECK_STATUS(vae_check_gradients(m, x, 8, 1, &worst), VAE_ERR_STATE);
-    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_ERR_STATE);
-    CHECK_STATUS(vae_posterior(m, x, 8, z, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_decode(m, z, 8, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_decode_logits(m, z, 8, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_draw(m, 1, 0, z, 8, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_reconstruct(m, x, 8, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_sample_prior(m, 1, 0, 8, out), VAE_ERR_STATE);
-    CHECK_STATUS(vae_score(m, x, 8, 0, out, NULL, NULL), VAE_ERR_STATE);
-    CHECK_STATUS(vae_bound(m, x, 8, 0, 2, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_ERR_STATE);
+    CHECK_SAYS(*vae_last_report(m), "give labels");
+    CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 1, &worst), VAE_ERR_STATE);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8), out, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_posterior(m, BATCH(x, 8, .eps = z), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode_logits(m, BATCH(z, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_draw(m, BATCH(z, 8), 1, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 8), 1, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_score(m, BATCH(x, 8), out, NULL, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 8), 2, out), VAE_ERR_STATE);
     CHECK(out[0] == 5 && out[1] == 0);
-    CHECK_STATUS(vae_condition(NULL, good, 2), VAE_ERR_NULL);
-    CHECK_STATUS(vae_condition(m, NULL, 2), VAE_ERR_NULL);
-    CHECK_STATUS(vae_condition(m, good, 0), VAE_ERR_NULL);
-    CHECK_STATUS(vae_condition(m, high, 3), VAE_ERR_VALUE);
-    CHECK_SAYS(*vae_last_report(m), "class number 2 is 4; the networks know 0 to 3");
-    CHECK_STATUS(vae_condition(m, low, 1), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_ERR_STATE); /* none of that counts */
-    CHECK_STATUS(vae_condition(m, good, 2), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
-    CHECK_STATUS(vae_condition(m, high, 3), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_encode(m, x, 8, out, NULL), VAE_OK); /* nor ends what was said before */
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8, .label_count = 2), out, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8, .labels = good), out, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8, LABELS(high)), out, NULL), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "row 2: class 4; the networks know 0 to 3");
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8, LABELS(high)), NULL), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8, LABELS(high)), 1, &worst), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_posterior(m, BATCH(x, 8, LABELS(high)), out), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 8, LABELS(high)), out), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_decode_logits(m, BATCH(z, 8, LABELS(high)), out), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_draw(m, BATCH(z, 8, LABELS(high)), 1, out), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 8, LABELS(low)), out), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "row 0: class -1");
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 8, LABELS(low)), 1, out), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_score(m, BATCH(x, 8, LABELS(low)), out, NULL, NULL), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_bound(m, BATCH(x, 8, LABELS(low)), 2, out), VAE_ERR_VALUE);
+    CHECK(out[0] == 5 && out[1] == 0);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8, LABELS(good)), NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 2, LABELS(high)), out, NULL), VAE_OK); /* of 2 rows */
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8), out, NULL), VAE_ERR_STATE); /* nothing is kept */
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 8), 1, out), VAE_OK); /* the prior knows no class */
     bytes = file_of(m, 0, &size);
     twin = obj_twin(bytes, size, 0, 1, VAE_ISA_AUTO, 1);
     vae_get_info(twin, &info);
     CHECK_EQ(info.classes, CLASSES);
-    CHECK_STATUS(vae_encode(twin, x, 8, out, NULL), VAE_ERR_STATE); /* files know no rows */
-    CHECK_STATUS(vae_condition(plain, good, 2), VAE_ERR_STATE);
-    CHECK_SAYS(*vae_last_report(plain), "label");
+    CHECK_STATUS(vae_encode(twin, BATCH(x, 8), out, NULL), VAE_ERR_STATE); /* files know no rows */
+    CHECK_STATUS(vae_encode(plain, BATCH(x, 8, LABELS(low)), out, NULL), VAE_OK); /* not read */
     vae_get_info(plain, &info);
     CHECK_EQ(info.classes, 0);
     free(bytes);
@@ -78,8 +88,7 @@ TEST(a_label_is_one_hot_planes_behind_the_channels) {
     memset(t.data, 0, t.count * sizeof(float));
     for (j = 0; j < NUMBERS; j++) t.data[j * 2 * NUMBERS + j] = 1; /* mu is what the head sees */
     small_images(x, 2, 12);
-    CHECK_STATUS(vae_condition(m, classes, 2), VAE_OK);
-    CHECK_STATUS(vae_encode(m, x, 2, mu, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 2, LABELS(classes)), mu, NULL), VAE_OK);
     for (i = 0; i < 2; i++)
         for (p = 0; p < 4; p++)
             for (j = 0; j < 6; j++)
@@ -111,59 +120,62 @@ TEST(every_row_keeps_its_class_whatever_the_buffers) {
         ref_fill_normal(&state, eps, ROWS * L, 1);
         class_labels(labels, ROWS);
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
-        for (i = 0; i < 4; i++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+        for (i = 0; i < 4; i++)
+            CHECK_STATUS(vae_train_step(m, BATCH(x, 8, LABELS(labels)), NULL), VAE_OK);
         bytes = file_of(m, 0, &size);
         for (run = 0; run < 4; run++) {
             vae *twin = run ? obj_twin(bytes, size, run == 1 ? 64 : 5, run == 1 ? 1 : 3,
                                        VAE_ISA_AUTO, run > 1) : m;
-            CHECK_STATUS(vae_condition(twin, labels, ROWS), VAE_OK);
-            CHECK_STATUS(vae_encode(twin, x, ROWS, mu, lv), VAE_OK);
-            CHECK_STATUS(vae_posterior(twin, x, ROWS, eps, z), VAE_OK);
-            CHECK_STATUS(vae_decode(twin, eps, ROWS, mean), VAE_OK);
-            CHECK_STATUS(vae_decode_logits(twin, eps, ROWS, logits), VAE_OK);
-            CHECK_STATUS(vae_draw(twin, 3, 9, eps, ROWS, draw), VAE_OK);
-            CHECK_STATUS(vae_reconstruct(twin, x, ROWS, again), VAE_OK);
-            CHECK_STATUS(vae_sample_prior(twin, 3, 9, ROWS, prior), VAE_OK);
-            CHECK_STATUS(vae_score(twin, x, ROWS, 9, elbo, NULL, NULL), VAE_OK);
-            CHECK_STATUS(vae_bound(twin, x, ROWS, 9, 4, bound), VAE_OK);
+            vae_batch of_x = *BATCH(x, ROWS, .first = 9, LABELS(labels)), of_z = of_x;
+            vae_batch noisy = of_x;
+            of_z.x = eps, noisy.eps = eps;
+            CHECK_STATUS(vae_encode(twin, &of_x, mu, lv), VAE_OK);
+            CHECK_STATUS(vae_posterior(twin, &noisy, z), VAE_OK);
+            CHECK_STATUS(vae_decode(twin, &of_z, mean), VAE_OK);
+            CHECK_STATUS(vae_decode_logits(twin, &of_z, logits), VAE_OK);
+            CHECK_STATUS(vae_draw(twin, &of_z, 3, draw), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(twin, &of_x, again), VAE_OK);
+            CHECK_STATUS(vae_sample_prior(twin, &of_x, 3, prior), VAE_OK);
+            CHECK_STATUS(vae_score(twin, &of_x, elbo, NULL, NULL), VAE_OK);
+            CHECK_STATUS(vae_bound(twin, &of_x, 4, bound), VAE_OK);
             for (i = 0; i < ROWS; i++) {
-                const uint32_t number = 9 + (uint32_t)i;
-                CHECK_STATUS(vae_condition(m, labels + i, 1), VAE_OK);
-                CHECK_STATUS(vae_encode(m, x + i * 30, 1, one, one + L), VAE_OK);
+                of_x = *BATCH(x + i * 30, 1, .first = 9 + (uint32_t)i, .labels = labels + i,
+                              .label_count = 1);
+                of_z = noisy = of_x, of_z.x = noisy.eps = eps + i * L;
+                CHECK_STATUS(vae_encode(m, &of_x, one, one + L), VAE_OK);
                 CHECK(!memcmp(one, mu + i * L, sizeof(float) * L));
                 CHECK(!memcmp(one + L, lv + i * L, sizeof(float) * L));
-                CHECK_STATUS(vae_posterior(m, x + i * 30, 1, eps + i * L, one), VAE_OK);
+                CHECK_STATUS(vae_posterior(m, &noisy, one),
+                             VAE_OK);
                 CHECK(!memcmp(one, z + i * L, sizeof(float) * L));
-                CHECK_STATUS(vae_decode(m, eps + i * L, 1, one), VAE_OK);
+                CHECK_STATUS(vae_decode(m, &of_z, one), VAE_OK);
                 CHECK(!memcmp(one, mean + i * 30, sizeof one));
-                CHECK_STATUS(vae_decode_logits(m, eps + i * L, 1, one), VAE_OK);
+                CHECK_STATUS(vae_decode_logits(m, &of_z, one), VAE_OK);
                 CHECK(!memcmp(one, logits + i * 30, sizeof one));
-                CHECK_STATUS(vae_draw(m, 3, number, eps + i * L, 1, one), VAE_OK);
+                CHECK_STATUS(vae_draw(m, &of_z, 3, one), VAE_OK);
                 CHECK(!memcmp(one, draw + i * 30, sizeof one));
-                CHECK_STATUS(vae_reconstruct(m, x + i * 30, 1, one), VAE_OK);
+                CHECK_STATUS(vae_reconstruct(m, &of_x, one), VAE_OK);
                 CHECK(!memcmp(one, again + i * 30, sizeof one));
-                CHECK_STATUS(vae_sample_prior(m, 3, number, 1, one), VAE_OK);
+                CHECK_STATUS(vae_sample_prior(m, &of_x, 3, one), VAE_OK);
                 CHECK(!memcmp(one, prior + i * 30, sizeof one));
-                CHECK_STATUS(vae_score(m, x + i * 30, 1, number, one, NULL, NULL), VAE_OK);
+                CHECK_STATUS(vae_score(m, &of_x, one, NULL, NULL),
+                             VAE_OK);
                 CHECK(ref_same(one[0], elbo[i]));
-                CHECK_STATUS(vae_bound(m, x + i * 30, 1, number, 4, one), VAE_OK);
+                CHECK_STATUS(vae_bound(m, &of_x, 4, one), VAE_OK);
                 CHECK(ref_same(one[0], bound[i]));
             }
             if (run) vae_destroy(twin);
         }
         {   /* the class matters to both nets that have it, and one is enough for all rows */
             const int32_t two[] = {1, 2}, many[] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
-            CHECK_STATUS(vae_condition(m, many, 11), VAE_OK);
-            CHECK_STATUS(vae_reconstruct(m, x, 11, again), VAE_OK);
-            CHECK_STATUS(vae_condition(m, two + 1, 1), VAE_OK);
-            CHECK_STATUS(vae_reconstruct(m, x, 11, mean), VAE_OK);
+            const int32_t last[] = {2};
+            CHECK_STATUS(vae_reconstruct(m, BATCH(x, 11, LABELS(many)), again), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(m, BATCH(x, 11, LABELS(last)), mean), VAE_OK);
             CHECK(!memcmp(mean, again, sizeof(float) * 11 * 30));
-            CHECK_STATUS(vae_decode(m, eps, 1, logits), VAE_OK);
-            CHECK_STATUS(vae_encode(m, x, 1, mu, NULL), VAE_OK);
-            CHECK_STATUS(vae_condition(m, two, 1), VAE_OK);
-            CHECK_STATUS(vae_decode(m, eps, 1, draw), VAE_OK);
-            CHECK_STATUS(vae_encode(m, x, 1, lv, NULL), VAE_OK);
+            CHECK_STATUS(vae_decode(m, BATCH(eps, 1, LABELS(last)), logits), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x, 1, LABELS(last)), mu, NULL), VAE_OK);
+            CHECK_STATUS(vae_decode(m, BATCH(eps, 1, LABELS(two)), draw), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x, 1, LABELS(two)), lv, NULL), VAE_OK);
             CHECK(!memcmp(draw, logits, sizeof one) == (way == 1));
             CHECK(!memcmp(mu, lv, sizeof(float) * L) == (way == 2));
         }
@@ -190,12 +202,11 @@ TEST(batches_larger_than_a_portion_keep_their_rows_together) {
         vae *m = NULL;
         d.input = "6", d.encoder = "label 4", d.batch = run ? ROWS : 7, d.inference = 1;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
-        CHECK_STATUS(vae_decode(m, z, ROWS, out[run][0]), VAE_OK);
-        CHECK_STATUS(vae_reconstruct(m, x, ROWS, out[run][1]), VAE_OK);
-        CHECK_STATUS(vae_draw(m, 1, 0, z, ROWS, out[run][2]), VAE_OK);
-        CHECK_STATUS(vae_score(m, x, ROWS, 0, out[run][3], NULL, NULL), VAE_OK);
-        CHECK_STATUS(vae_bound(m, x, ROWS, 0, 2, out[run][4]), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(z, ROWS, LABELS(labels)), out[run][0]), VAE_OK);
+        CHECK_STATUS(vae_reconstruct(m, BATCH(x, ROWS, LABELS(labels)), out[run][1]), VAE_OK);
+        CHECK_STATUS(vae_draw(m, BATCH(z, ROWS, LABELS(labels)), 1, out[run][2]), VAE_OK);
+        CHECK_STATUS(vae_score(m, BATCH(x, ROWS, LABELS(labels)), out[run][3], NULL, NULL), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, ROWS, LABELS(labels)), 2, out[run][4]), VAE_OK);
         vae_destroy(m);
     }
     for (i = 0; i < 5; i++) CHECK_EQ(ref_differ(ROWS * DIM, out[0][i], out[1][i]), ROWS * DIM);
@@ -210,8 +221,7 @@ TEST(batches_larger_than_a_portion_keep_their_rows_together) {
             d.threads = threads[run];
 #endif
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-            CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
-            CHECK_STATUS(vae_train_step(m, x, NULL, ROWS, &s), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, ROWS, LABELS(labels)), &s), VAE_OK);
             if (!run) hash = vae_params_hash(m);
             CHECK(vae_params_hash(m) == hash);
             vae_destroy(m);
@@ -228,12 +238,12 @@ TEST(batches_larger_than_a_portion_keep_their_rows_together) {
         for (i = 0; i < 2; i++) { /* the bound from its definition, by encoder and decoder */
             float head[2 * L], v[L], p[DIM];
             double logw[400], sum = 0;
-            CHECK_STATUS(vae_encode(m, x + i * DIM, 1, head, head + L), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x + i * DIM, 1), head, head + L), VAE_OK);
             for (j = 0; j < 400; j++) {
                 const float *e = eps + (i * 400 + j) * L;
                 size_t q;
-                CHECK_STATUS(vae_posterior(m, x + i * DIM, 1, e, v), VAE_OK);
-                CHECK_STATUS(vae_decode(m, v, 1, p), VAE_OK);
+                CHECK_STATUS(vae_posterior(m, BATCH(x + i * DIM, 1, .eps = e), v), VAE_OK);
+                CHECK_STATUS(vae_decode(m, BATCH(v, 1), p), VAE_OK);
                 for (q = 0, logw[j] = 0; q < L; q++)
                     logw[j] -= 0.5 * (pow((double)v[q], 2) - pow((double)e[q], 2) -
                                       (double)head[L + q]);
@@ -244,8 +254,7 @@ TEST(batches_larger_than_a_portion_keep_their_rows_together) {
             }
             want += 0.5 * log(sum / 400);
         }
-        CHECK_STATUS(vae_set_noise(m, eps), VAE_OK);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 2, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 2, .eps = eps), &s), VAE_OK);
         CHECK_NEAR(s.bound, want, 1e-5);
         vae_destroy(m);
     }
@@ -279,8 +288,8 @@ TEST(a_fit_takes_the_labels_of_its_images) {
                 of_batch[i] = labels[index[i]];
                 memcpy(batch + i * 30, x + index[i] * 30, 30 * sizeof(float));
             }
-            CHECK_STATUS(vae_condition(m, of_batch, n), VAE_OK);
-            CHECK_STATUS(vae_train_step(m, batch, index, n, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(batch, n, .index = index, .labels = of_batch,
+                                                 .label_count = n), NULL), VAE_OK);
         }
         if (!way) hash = vae_params_hash(m);
         CHECK((vae_params_hash(m) == hash) == (way != 1));
@@ -302,7 +311,6 @@ TEST(a_fit_takes_the_labels_of_its_images) {
         CHECK_STATUS(vae_evaluate(m, &test, &s), VAE_ERR_VALUE);
         CHECK_STATUS(vae_units(m, &test, kl, NULL), VAE_ERR_VALUE);
         data.labels = NULL;
-        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK); /* data brings its own */
         CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_ERR_STATE);
         CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_STATE);
         CHECK_SAYS(*vae_last_report(m), "training data has no labels");
@@ -310,38 +318,23 @@ TEST(a_fit_takes_the_labels_of_its_images) {
     vae_destroy(m);
 }
 
-TEST(evaluation_leaves_the_caller_s_condition) {
+TEST(evaluation_takes_the_labels_of_the_data) {
     enum { ROWS = 21 };
-    float x[ROWS * 30] = {0}, before[24 * 30], after[24 * 30], z[24 * 3];
+    float x[ROWS * 30] = {0};
     int32_t labels[ROWS];
-    const int32_t mine[] = {1, 3, 0};
     vae_data data = float_data(x, ROWS, 30);
     vae_desc d = class_desc();
     vae_stats s;
     double kl[3], sum;
     float elbo[ROWS];
     vae *m = NULL;
-    int way, i;
+    int i;
     small_images(x, ROWS, 30);
     class_labels(labels, ROWS);
     data.labels = labels;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_condition(m, mine, 3), VAE_OK);
-    CHECK_STATUS(vae_prior(m, 1, 0, 24, z), VAE_OK);
-    CHECK_STATUS(vae_decode(m, z, 24, before), VAE_OK);
-    for (way = 0; way < 4; way++) {
-        if (way == 0) CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
-        if (way == 1) CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_OK);
-        x[20 * 30] = way > 1 ? 7 : 0.5f; /* also when they fail half way */
-        if (way == 2) CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_ERR_VALUE);
-        if (way == 3) CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_ERR_VALUE);
-        CHECK_STATUS(vae_decode(m, z, 24, after), VAE_OK);
-        CHECK(!memcmp(before, after, sizeof before));
-    }
-    x[20 * 30] = 0.5f; /* and they used the labels of the data */
     CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
-    CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
-    CHECK_STATUS(vae_score(m, x, ROWS, 0, elbo, NULL, NULL), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS, LABELS(labels)), elbo, NULL, NULL), VAE_OK);
     for (i = 0, sum = 0; i < ROWS; i++) sum += (double)elbo[i] / ROWS;
     CHECK_NEAR(s.elbo, sum, 1e-5);
     CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_OK);
@@ -368,8 +361,7 @@ TEST(a_conditional_network_trains_and_resumes_to_the_same_bits) {
         vae *m = NULL;
         d.encoder = encoders[way], d.epochs = 2, d.samples = 2;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_condition(m, labels, ROWS), VAE_OK);
-        CHECK_STATUS(vae_check_gradients(m, x, 8, 3, &worst), VAE_OK);
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8, LABELS(labels)), 3, &worst), VAE_OK);
         CHECK(worst < (way ? 3e-2 : 1e-2));
         vae_destroy(m);
         for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT + 1; isa++) {
@@ -410,7 +402,7 @@ TESTS(labels) {
     RUN(every_row_keeps_its_class_whatever_the_buffers);
     RUN(batches_larger_than_a_portion_keep_their_rows_together);
     RUN(a_fit_takes_the_labels_of_its_images);
-    RUN(evaluation_leaves_the_caller_s_condition);
+    RUN(evaluation_takes_the_labels_of_the_data);
     RUN(a_conditional_network_trains_and_resumes_to_the_same_bits);
     vae__fp_leave(&env);
 }

@@ -447,7 +447,7 @@ static void layers_pass(vae *m, const float *x, size_t rows) {
     vae__pass pass;
     vae_stats s;
     memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    pass.m = m, pass.x = x, pass.rows = rows, pass.batch = BATCH(x, rows), pass.backward = 1;
     CHECK(vae__run_pass(&pass, &s));
     CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
@@ -826,8 +826,8 @@ TEST(a_group_adds_its_input_also_inside_another_group) {
         vae_get_desc(m, &d); /* where activations take turns in two buffers: the same bits */
         d.inference = 1;
         CHECK_STATUS(vae_create(&d, &use, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
-        if (use) CHECK_STATUS(vae_encode(use, x, 6, alone, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 6), mu, NULL), VAE_OK);
+        if (use) CHECK_STATUS(vae_encode(use, BATCH(x, 6), alone, NULL), VAE_OK);
         layers_equal("inference", 18, alone, mu);
         vae_destroy(use), vae_destroy(m), free(x);
     }
@@ -951,7 +951,7 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
                 mean[j] = 0.9 * mean[j] + 0.1 * sum;
                 variance[j] = 0.9 * variance[j] + 0.1 * squares / (double)(n - 1); /* unbiased */
             }
-            CHECK_STATUS(vae_train_step(m, x, NULL, rows, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, rows), NULL), VAE_OK);
             layers_near("running_mean", 5, w + LAYERS_BN_MEAN * 5, mean, NULL, 1e-6);
             layers_near("running_var", 5, w + LAYERS_BN_VAR * 5, variance, NULL, 2e-6);
         }
@@ -966,8 +966,8 @@ TEST(batchnorm_remembers_nine_tenths_and_uses_what_it_remembers_in_evaluation) {
         }
         layers_same_bits(k, vae__hash_floats(vae_params_hash(m), y, 6 * 30), &portable);
         /* row 5 among others and alone */
-        CHECK_STATUS(vae_encode(m, x, 6, mu, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(m, x + 5 * 30, 1, again, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 6), mu, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x + 5 * 30, 1), again, NULL), VAE_OK);
         layers_equal("evaluation alone", 3, again, mu + 15);
         layers_pass(m, x, 6); /* in training the others count */
         memcpy(y, op->y, sizeof y);
@@ -1030,7 +1030,7 @@ static double layers_train(vae *m, const float *x, int from, int to) {
     vae_stats s;
     s.loss = 0;
     for (; from < to; from++)
-        CHECK_STATUS(vae_train_step(m, x + from * 128, NULL, from % 3 == 2 ? 9 : 13, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x + from * 128, from % 3 == 2 ? 9 : 13), &s), VAE_OK);
     return s.loss;
 }
 
@@ -1056,8 +1056,8 @@ TEST(a_network_of_all_layers_trains_to_the_same_bits_on_every_isa_and_number_of_
                 CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
                 if (!m) break;
                 loss = layers_train(m, x, 0, 5);
-                CHECK_STATUS(vae_encode(m, x, 40, mu, NULL), VAE_OK);
-                CHECK_STATUS(vae_encode(m, x + 39 * 128, 1, mu_lone, NULL), VAE_OK);
+                CHECK_STATUS(vae_encode(m, BATCH(x, 40), mu, NULL), VAE_OK);
+                CHECK_STATUS(vae_encode(m, BATCH(x + 39 * 128, 1), mu_lone, NULL), VAE_OK);
                 layers_equal("alone", 4, mu_lone, mu + 39 * 4); /* in evaluation */
                 hash = vae__hash(vae_params_hash(m), &loss, sizeof loss);
                 hash = vae__hash_floats(hash, mu, 40 * 4);
@@ -1121,17 +1121,16 @@ TEST(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers) {
     d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.ema = 0.5;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return;
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2), NULL), VAE_OK);
     average = ref_floats(m->parameters);
     memcpy(average, m->average, m->parameters * sizeof(float));
     before = vae_params_hash(m);
     CHECK((size_t)d.latent * 2 <= 8);
     for (i = 0; i < 8; i++) huge[i] = i % 3 ? 3.4e38f : -3.4e38f;
-    CHECK_STATUS(vae_set_noise(m, huge), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2, .eps = huge), NULL), VAE_ERR_NONFINITE);
     CHECK(vae_params_hash(m) == before);
     layers_equal("ema", m->parameters, m->average, average);
-    CHECK_STATUS(vae_train_step(m, good, NULL, 2, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(good, 2), NULL), VAE_OK);
     CHECK(vae_params_hash(m) != before);
     free(average);
     vae_destroy(m);
@@ -1143,11 +1142,11 @@ TEST(one_number_alone_has_no_variance_for_batchnorm_to_remember) {
     vae *m = NULL;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (m) {
-        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 2), NULL), VAE_OK);
         memcpy(before, m->w + 12, sizeof before);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 1, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 1), NULL), VAE_OK);
         CHECK(!memcmp(before, m->w + 12, sizeof before));
-        CHECK_STATUS(vae_train_step(m, x, NULL, 2, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 2), NULL), VAE_OK);
         CHECK(memcmp(before, m->w + 12, sizeof before));
     }
     vae_destroy(m);
@@ -1312,7 +1311,7 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
             d.head = softplus ? VAE_HEAD_SOFTPLUS : VAE_HEAD_LOGVAR;
             if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "%s", r.text);
             if (!m) continue;
-            CHECK_STATUS(vae_check_gradients(m, x, 6, 2, &worst), VAE_OK);
+            CHECK_STATUS(vae_check_gradients(m, BATCH(x, 6), 2, &worst), VAE_OK);
             /* a logistic's loss, 5.5 nats a number, leaves small slopes fewer digits */
             if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2
                            : kind == VAE_LIKELIHOOD_LOGISTIC ? 2e-2 : 1e-2)))
@@ -1572,10 +1571,10 @@ TEST(any_row_of_layers_is_refused_or_trains) {
             if (!m) break;
             vae_get_desc(m, &got);
             CHECK(!strcmp(got.encoder, text[0]) && !strcmp(got.decoder, text[1]));
-            s = vae_train_step(m, x, NULL, 2, NULL);
+            s = vae_train_step(m, BATCH(x, 2), NULL);
             if (s) test_report(__FILE__, __LINE__, "\"%s\", \"%s\": %s", text[0], text[1],
                                vae_last_report(m)->text);
-            CHECK_STATUS(vae_encode(m, x, 2, mu, NULL), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x, 2), mu, NULL), VAE_OK);
             hash[side] = vae__hash_floats(vae_params_hash(m), mu, 6);
             vae_destroy(m);
         }

@@ -113,8 +113,8 @@ static double linear_loss(vae *m, const float *x, size_t rows, size_t dim, size_
     size_t i, j;
     vae_tensor back;
     CHECK_STATUS(vae_tensor_at(m, 2, &back), VAE_OK);
-    CHECK_STATUS(vae_encode(m, x, rows, mu, logvar), VAE_OK);
-    CHECK_STATUS(vae_decode(m, mu, rows, mean), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, rows), mu, logvar), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(mu, rows), mean), VAE_OK);
     for (i = 0; i < rows * dim; i++)
         sum += 0.5 * (pow((double)x[i] - (double)mean[i], 2) / variance + log(variance) +
                       REF_LOG_2PI);
@@ -249,7 +249,7 @@ static size_t active_latents(vae *m, const vae_data *data, size_t latent) {
     size_t i, j, active = 0;
     for (i = 0; i < data->count; i += 100) {
         vae_data_read(data, i, 100, x);
-        CHECK_STATUS(vae_encode(m, x, 100, mu, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 100), mu, NULL), VAE_OK);
         for (j = 0; j < 100 * latent; j++)
             sum[j % latent] += (double)mu[j], squares[j % latent] += pow((double)mu[j], 2);
     }
@@ -369,16 +369,17 @@ TEST(a_bound_of_a_linear_model_is_its_exact_likelihood) {
     for (i = 0; i < ROWS; i++) exact[i] = linear_exact(&l, x + i * LINEAR_DIM);
     linear_set(m, &l, 1, 0);
     for (n = 0; n < 3; n++) {
-        CHECK_STATUS(vae_bound(m, x, ROWS, 0, ks[n], bound), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, ROWS), ks[n], bound), VAE_OK);
         /* squares of some 2 over a variance of 0.3, about 60 in all, each to 1e-7 */
         for (i = 0; i < ROWS; i++) CHECK_NEAR((double)bound[i], exact[i], 5e-5);
     }
     linear_set(m, &l, 0.9, 0.4); /* and by importance weights that vary */
-    CHECK_STATUS(vae_bound(m, x, ROWS, 0, 1, one), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, ROWS), 1, one), VAE_OK);
     for (i = 0; i < ROWS; i++) {
         double sum = 0, squares = 0, error;
         for (n = 0; n < TURNS; n++) {
-            CHECK_STATUS(vae_bound(m, x + i * LINEAR_DIM, 1, (uint32_t)(i + ROWS * n), K, bound),
+            CHECK_STATUS(vae_bound(m, BATCH(x + i * LINEAR_DIM, 1,
+                                            .first = (uint32_t)(i + ROWS * n)), K, bound),
                          VAE_OK);
             sum += (double)bound[0], squares += pow((double)bound[0], 2);
         }
@@ -411,9 +412,9 @@ TEST(linear_vae_at_the_closed_form_has_the_exact_test_likelihood_of_mnist) {
     pca_set(m, &p, 20, &best);
     x = ref_floats(test.count * 784), bound = ref_floats(test.count);
     CHECK_STATUS(vae_data_read(&test, 0, test.count, x), VAE_OK);
-    CHECK_STATUS(vae_bound(m, x, test.count, 0, 1, bound), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, test.count), 1, bound), VAE_OK);
     for (i = 0; i < test.count; i++) one -= (double)bound[i] / (double)test.count;
-    CHECK_STATUS(vae_bound(m, x, test.count, 0, 500, bound), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, test.count), 500, bound), VAE_OK);
     for (i = 0; i < test.count; i++) many -= (double)bound[i] / (double)test.count;
     /* the encoder is the posterior: each weight is p(x). 150 rounds of subspace iteration */
     CHECK_NEAR(one, -306.5487, 0.005);

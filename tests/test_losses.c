@@ -90,7 +90,7 @@ static int losses_open(losses_world *w, const losses_case *c) {
 static void losses_pass(vae *m, const float *x, size_t rows, vae_stats *stats) {
     vae__pass pass;
     memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.backward = 1;
+    pass.m = m, pass.x = x, pass.rows = rows, pass.batch = BATCH(x, rows), pass.backward = 1;
     CHECK(vae__run_pass(&pass, stats));
     if (m->g) CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
@@ -333,7 +333,7 @@ TEST(check_gradients_finds_right_gradients_right) {
             size_t i;
             c.isa = k->isa;
             if (!losses_open(&w, &c)) return;
-            CHECK_STATUS(vae_check_gradients(w.m, w.x, LOSSES_ROWS, 3, &worst), VAE_OK);
+            CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, LOSSES_ROWS), 3, &worst), VAE_OK);
             /* a step of the probe may cross a kink, which so small a network feels */
             if (!(worst >= 0 && worst < (c.act == VAE_ACT_RELU || c.act == VAE_ACT_LEAKY_RELU
                                          ? 3e-2 : 1e-2)))
@@ -372,7 +372,8 @@ TEST(check_gradients_finds_wrong_gradients_wrong) {
                     if (kind == 3) g[i] = 0;
                 }
                 for (q = 0; q < 8; q++) {
-                    seen = vae__probe(w.m, w.x, LOSSES_ROWS, slot, copy, q, w.stats.loss);
+                    seen = vae__probe(w.m, BATCH(w.x, LOSSES_ROWS), slot, copy, q,
+                                      w.stats.loss);
                     if (!(seen <= most)) most = seen;
                 }
                 if (!(most > 0.05))
@@ -392,20 +393,20 @@ TEST(check_gradients_refuses_what_it_cannot_check) {
     vae_desc d;
     vae *m = NULL;
     if (!losses_open(&w, &c)) return;
-    CHECK_STATUS(vae_check_gradients(NULL, w.x, 1, 1, &worst), VAE_ERR_NULL);
-    CHECK_STATUS(vae_check_gradients(w.m, NULL, 1, 1, &worst), VAE_ERR_NULL);
-    CHECK_STATUS(vae_check_gradients(w.m, w.x, 1, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_check_gradients(w.m, w.x, 0, 1, &worst), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_check_gradients(w.m, w.x, LOSSES_ROWS + 1, 1, &worst), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_check_gradients(w.m, w.x, 1, 0, &worst), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_check_gradients(NULL, BATCH(w.x, 1), 1, &worst), VAE_ERR_NULL);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(NULL, 1), 1, &worst), VAE_ERR_NULL);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, 1), 1, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, 0), 1, &worst), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, LOSSES_ROWS + 1), 1, &worst), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, 1), 0, &worst), VAE_ERR_VALUE);
     w.x[3] = vae__float_of(0x7fc00000u);
-    CHECK_STATUS(vae_check_gradients(w.m, w.x, 1, 1, &worst), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_check_gradients(w.m, BATCH(w.x, 1), 1, &worst), VAE_ERR_NONFINITE);
     CHECK(worst == -7);
     w.x[3] = 0;
     vae_get_desc(w.m, &d);
     d.inference = 1;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    if (m) CHECK_STATUS(vae_check_gradients(m, w.x, 1, 1, &worst), VAE_ERR_STATE);
+    if (m) CHECK_STATUS(vae_check_gradients(m, BATCH(w.x, 1), 1, &worst), VAE_ERR_STATE);
     vae_destroy(m);
     losses_close(&w);
 }
@@ -565,9 +566,9 @@ TEST(decoding_gives_the_mean_of_each_likelihood) {
                       : looks[n].likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
                         looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1));
             for (i = 0; i < ROWS * MOST; i++) logits[i] = vae__float_of(0x7fc0beefu);
-            CHECK_STATUS(vae_decode_logits(m, z, ROWS, logits), VAE_OK);
+            CHECK_STATUS(vae_decode_logits(m, BATCH(z, ROWS), logits), VAE_OK);
             if (info.outputs < MOST) CHECK(ref_is_nan(logits[ROWS * info.outputs])); /* no more */
-            CHECK_STATUS(vae_decode(m, z, ROWS, x), VAE_OK);
+            CHECK_STATUS(vae_decode(m, BATCH(z, ROWS), x), VAE_OK);
             hash = vae__hash_floats(VAE__FNV, x, ROWS * LOOK_NUMBERS);
             hash = vae__hash_floats(hash, logits, ROWS * info.outputs);
             if (k->isa == VAE_ISA_PORTABLE) portable = hash;
@@ -654,20 +655,21 @@ TEST(draws_follow_the_density_and_their_address) {
             float mean[LOOK_NUMBERS], one[70 * LOOK_NUMBERS];
             uint64_t hash;
             if (!m) return;
-            CHECK_STATUS(vae_draw(m, 9, 0, z, LOOK_DRAWS, x), VAE_OK);
+            CHECK_STATUS(vae_draw(m, BATCH(z, LOOK_DRAWS), 9, x), VAE_OK);
             hash = vae__hash_floats(VAE__FNV, x, LOOK_DRAWS * LOOK_NUMBERS);
             if (k->isa == VAE_ISA_PORTABLE) portable = hash;
             CHECK(hash == portable);
-            CHECK_STATUS(vae_draw(m, 9, 17, z, 1, one), VAE_OK); /* alone and among a thousand */
+            CHECK_STATUS(vae_draw(m, BATCH(z, 1, .first = 17), 9, one),
+                         VAE_OK); /* alone and among a thousand */
             CHECK_EQ(ref_differ(LOOK_NUMBERS, one, x + 17 * LOOK_NUMBERS), LOOK_NUMBERS);
-            CHECK_STATUS(vae_draw(m, 9, 955, z, 70, one), VAE_OK);
+            CHECK_STATUS(vae_draw(m, BATCH(z, 70, .first = 955), 9, one), VAE_OK);
             CHECK_EQ(ref_differ(70 * LOOK_NUMBERS, one, x + 955 * LOOK_NUMBERS),
                      70 * LOOK_NUMBERS);
-            CHECK_STATUS(vae_draw(m, 10, 0, z, 70, one), VAE_OK); /* another seed */
+            CHECK_STATUS(vae_draw(m, BATCH(z, 70), 10, one), VAE_OK); /* another seed */
             CHECK(ref_differ(70 * LOOK_NUMBERS, one, x) < 70 * LOOK_NUMBERS);
             if (k->isa == VAE_ISA_PORTABLE) {
-                CHECK_STATUS(vae_decode(m, z, 1, mean), VAE_OK);
-                CHECK_STATUS(vae_decode_logits(m, z, 1, row), VAE_OK);
+                CHECK_STATUS(vae_decode(m, BATCH(z, 1), mean), VAE_OK);
+                CHECK_STATUS(vae_decode_logits(m, BATCH(z, 1), row), VAE_OK);
                 for (j = 0; j < LOOK_NUMBERS; j++) {
                     double p[256], sum = 0, deviation, want = look_mean(now, row, j, &deviation);
                     double far;
@@ -725,7 +727,7 @@ TEST(the_visible_bias_yields_the_mean_pixels) {
                 CHECK_NEAR((double)*at, logit ? log(q / (1 - q)) : (double)mean[i], 1e-6);
             if (b.count == 2 * LOOK_NUMBERS) CHECK(at[3] == (float)looks[n].b[i]); /* as it was */
         }
-        CHECK_STATUS(vae_decode(m, z, 1, x), VAE_OK);
+        CHECK_STATUS(vae_decode(m, BATCH(z, 1), x), VAE_OK);
         for (i = 0; i < LOOK_NUMBERS; i++) /* a logistic has its centre there, not its mean */
             if (kind != VAE_LIKELIHOOD_LOGISTIC_PIXEL)
                 CHECK_NEAR((double)x[i], kind == VAE_LIKELIHOOD_BERNOULLI ||
@@ -807,7 +809,7 @@ TEST(extreme_parameters_train_or_are_told) {
                 for (i = 0; i < t.count; i++) /* one kind of parameter, or every other logit */
                     if (i / 3 % 2 == which) t.data[i] = values[v];
                 before = vae_params_hash(m);
-                CHECK_STATUS(vae_train_step(m, x, NULL, 1, &s),
+                CHECK_STATUS(vae_train_step(m, BATCH(x, 1), &s),
                              over || steep ? VAE_ERR_NONFINITE : VAE_OK);
                 vae_get_info(m, &info);
                 CHECK_EQ(info.invalid, steep);
@@ -833,11 +835,11 @@ TEST(heads_reach_the_posterior_they_name) {
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         vae_tensor_at(m, 0, &w), vae_tensor_at(m, 1, &b);
-        CHECK_STATUS(vae_check_gradients(m, x, 1, 4, &worst), VAE_OK);
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 1), 4, &worst), VAE_OK);
         CHECK(worst < 3e-2); /* abs and relu have kinks */
         memset(w.data, 0, w.count * sizeof(float));
         for (j = 0; j < 10; j++) b.data[10 + j] = (float)raw[j];
-        CHECK_STATUS(vae_encode(m, x, 1, mu, logvar), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 1), mu, logvar), VAE_OK);
         for (j = 0; j < 10; j++) {
             const double a = (double)(float)raw[j];
             double dev = head == VAE_HEAD_ABS ? fabs(a)

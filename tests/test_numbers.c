@@ -53,25 +53,25 @@ static void env_use(env_run *r, const float *x, const vae_data *data) {
     memset(&s, 0, sizeof s);
     for (i = 0; i < ENV_ROWS * ENV_LATENT; i++) eps[i] = 1e-40f * (float)(i - 7);
 #define GAVE(array) env_add(r, array, sizeof array)
-    IN_MODE(r, vae_encode(m, x, ENV_ROWS, mu, lv));
+    IN_MODE(r, vae_encode(m, BATCH(x, ENV_ROWS), mu, lv));
     GAVE(mu), GAVE(lv);
-    IN_MODE(r, vae_posterior(m, x, ENV_ROWS, eps, z));
+    IN_MODE(r, vae_posterior(m, BATCH(x, ENV_ROWS, .eps = eps), z));
     GAVE(z);
-    IN_MODE(r, vae_decode(m, z, ENV_ROWS, out));
+    IN_MODE(r, vae_decode(m, BATCH(z, ENV_ROWS), out));
     GAVE(out);
-    IN_MODE(r, vae_decode_logits(m, eps, ENV_ROWS, out));
+    IN_MODE(r, vae_decode_logits(m, BATCH(eps, ENV_ROWS), out));
     GAVE(out);
-    IN_MODE(r, vae_draw(m, 3, 4, z, ENV_ROWS, out));
+    IN_MODE(r, vae_draw(m, BATCH(z, ENV_ROWS, .first = 4), 3, out));
     GAVE(out);
-    IN_MODE(r, vae_reconstruct(m, x, ENV_ROWS, out));
+    IN_MODE(r, vae_reconstruct(m, BATCH(x, ENV_ROWS), out));
     GAVE(out);
-    IN_MODE(r, vae_prior(m, 5, 6, ENV_ROWS, z));
+    IN_MODE(r, vae_prior(m, BATCH(NULL, ENV_ROWS, .first = 6), 5, z));
     GAVE(z);
-    IN_MODE(r, vae_sample_prior(m, 5, 6, ENV_ROWS, out));
+    IN_MODE(r, vae_sample_prior(m, BATCH(NULL, ENV_ROWS, .first = 6), 5, out));
     GAVE(out);
-    IN_MODE(r, vae_score(m, x, ENV_ROWS, 2, z, z + 8, z + 16));
+    IN_MODE(r, vae_score(m, BATCH(x, ENV_ROWS, .first = 2), z, z + 8, z + 16));
     GAVE(z);
-    IN_MODE(r, vae_bound(m, x, ENV_ROWS, 2, 40, z));
+    IN_MODE(r, vae_bound(m, BATCH(x, ENV_ROWS, .first = 2), 40, z));
     GAVE(z);
     IN_MODE(r, vae_evaluate(m, data, &s));
     env_add(r, &s, sizeof s);
@@ -79,7 +79,7 @@ static void env_use(env_run *r, const float *x, const vae_data *data) {
     GAVE(kl), GAVE(variance);
     IN_MODE(r, vae_units_clamped(m, data, count));
     GAVE(count);
-    IN_MODE(r, vae_check_gradients(m, x, ENV_ROWS, 1, kl));
+    IN_MODE(r, vae_check_gradients(m, BATCH(x, ENV_ROWS), 1, kl));
     env_add(r, kl, sizeof *kl);
 }
 
@@ -89,20 +89,20 @@ static void env_refusals(env_run *r, float *x, const vae_data *data) {
     vae_stats s;
     vae *m = r->m;
     x[33] = -1e-45f; /* which is 0 where subnormal numbers are */
-    IN_MODE(r, vae_train_step(m, x, NULL, ENV_ROWS, &s));
+    IN_MODE(r, vae_train_step(m, BATCH(x, ENV_ROWS), &s));
     CHECK_STATUS(m->report.status, VAE_ERR_VALUE);
     CHECK_SAYS(m->report, "image 1: number 3 is -1.4013e-45; bernoulli takes numbers from 0 to 1");
-    IN_MODE(r, vae_score(m, x, ENV_ROWS, 0, z, NULL, NULL) - VAE_ERR_VALUE);
-    IN_MODE(r, vae_bound(m, x, ENV_ROWS, 0, 2, z) - VAE_ERR_VALUE);
-    IN_MODE(r, vae_encode(m, x, ENV_ROWS, z, NULL) - VAE_ERR_VALUE);
-    IN_MODE(r, vae_reconstruct(m, x, ENV_ROWS, out) - VAE_ERR_VALUE);
+    IN_MODE(r, vae_score(m, BATCH(x, ENV_ROWS), z, NULL, NULL) - VAE_ERR_VALUE);
+    IN_MODE(r, vae_bound(m, BATCH(x, ENV_ROWS), 2, z) - VAE_ERR_VALUE);
+    IN_MODE(r, vae_encode(m, BATCH(x, ENV_ROWS), z, NULL) - VAE_ERR_VALUE);
+    IN_MODE(r, vae_reconstruct(m, BATCH(x, ENV_ROWS), out) - VAE_ERR_VALUE);
     IN_MODE(r, vae_evaluate(m, data, &s) - VAE_ERR_VALUE);
     IN_MODE(r, vae_fit(m, data, NULL, NULL, NULL) - VAE_ERR_VALUE);
     x[33] = vae__float_of(0x7f800001u); /* a signalling NaN */
-    IN_MODE(r, vae_score(m, x, ENV_ROWS, 0, z, NULL, NULL) - VAE_ERR_NONFINITE);
+    IN_MODE(r, vae_score(m, BATCH(x, ENV_ROWS), z, NULL, NULL) - VAE_ERR_NONFINITE);
     IN_MODE(r, vae_set_visible_bias(m, x + 30) - VAE_ERR_NONFINITE);
     z[1] = x[33];
-    IN_MODE(r, vae_decode(m, z, ENV_ROWS, out) - VAE_ERR_NONFINITE);
+    IN_MODE(r, vae_decode(m, BATCH(z, ENV_ROWS), out) - VAE_ERR_NONFINITE);
     x[33] = 0.25f;
 }
 
@@ -132,7 +132,7 @@ static void env_all(env_run *r) {
     IN_MODE(r, vae_create(&d, &r->m, NULL));
     if (!r->m) return;
     IN_MODE(r, vae_fit(r->m, &data, &data, env_stop, r));
-    for (step = 0; step < 3; step++) IN_MODE(r, vae_train_step(r->m, x, NULL, ENV_ROWS, NULL));
+    for (step = 0; step < 3; step++) IN_MODE(r, vae_train_step(r->m, BATCH(x, ENV_ROWS), NULL));
     IN_MODE(r, (vae_get_info(r->m, &info), 0));
     env_add(r, &info.lr, 2 * sizeof info.lr);
     IN_MODE(r, (vae_get_desc(r->m, &d), 0));
@@ -149,7 +149,7 @@ static void env_all(env_run *r) {
     env_add(r, file, size);
     vae_destroy(r->m), r->m = NULL;
     IN_MODE(r, vae_load_memory(file, size, NULL, &r->m, NULL));
-    if (r->m) IN_MODE(r, vae_train_step(r->m, x, NULL, ENV_ROWS, NULL));
+    if (r->m) IN_MODE(r, vae_train_step(r->m, BATCH(x, ENV_ROWS), NULL));
     if (r->m) IN_MODE(r, vae_params_hash(r->m));
     vae_destroy(r->m), r->m = NULL;
     d = small_desc(), d.lr = -3.3e-5;
@@ -159,10 +159,10 @@ static void env_all(env_run *r) {
     IN_MODE(r, vae_data_read(&wide, 0, 3, c));
     env_add(r, c, 6 * sizeof *c);
     for (i = 0; i < 64; i++) a[i] = 1e-20f * (float)(int)i, b[i] = 1.0f / (float)(int)(i + 3);
-    IN_MODE(r, vae_gemm(VAE_ISA_AUTO, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_TANH, c, 8));
+    IN_MODE(r, ref_gemm(VAE_ISA_AUTO, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_TANH, c, 8));
     GAVE(c);
     for (i = 0; i < 64; i++) a[i] *= 1e-19f;
-    IN_MODE(r, vae_gemm(VAE_ISA_PORTABLE, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_GELU, c, 8));
+    IN_MODE(r, ref_gemm(VAE_ISA_PORTABLE, 0, 8, 8, 8, a, 8, b, 8, NULL, VAE_ACT_GELU, c, 8));
     GAVE(c);
     IN_MODE(r, (vae_random_uniform(&stream, 3, 61, c), 0));
     env_add(r, c, 61 * sizeof *c);
@@ -219,37 +219,38 @@ TEST(every_call_names_the_number_that_is_not_finite) {
         memset(z, 0, sizeof z), memset(eps, 0, sizeof eps);
         small_images(x, ROWS, DIM);
         x[17 * DIM + 21] = bad, z[11 * L + 2] = bad, eps[6 * L + 1] = bad;
-        REFUSED(vae_encode(m, x, ROWS, out, two), VAE_ERR_NONFINITE, two,
+        REFUSED(vae_encode(m, BATCH(x, ROWS), out, two), VAE_ERR_NONFINITE, two,
                 "image 17: number 21 is ");
-        REFUSED(vae_encode(m, x, ROWS, two, NULL), VAE_ERR_NONFINITE, two, "image 17: number 21 ");
-        REFUSED(vae_posterior(m, x, ROWS, z, two), VAE_ERR_NONFINITE, two,
+        REFUSED(vae_encode(m, BATCH(x, ROWS), two, NULL), VAE_ERR_NONFINITE, two,
+                "image 17: number 21 ");
+        REFUSED(vae_posterior(m, BATCH(x, ROWS, .eps = z), two), VAE_ERR_NONFINITE, two,
                 "image 17: number 21 is");
-        REFUSED(vae_reconstruct(m, x, ROWS, out), VAE_ERR_NONFINITE, out,
+        REFUSED(vae_reconstruct(m, BATCH(x, ROWS), out), VAE_ERR_NONFINITE, out,
                 "image 17: number 21 is ");
-        REFUSED(vae_score(m, x, ROWS, 100, out, two, NULL), VAE_ERR_NONFINITE, out,
+        REFUSED(vae_score(m, BATCH(x, ROWS, .first = 100), out, two, NULL), VAE_ERR_NONFINITE, out,
                 "image 117: number 21 is ");
-        REFUSED(vae_bound(m, x, ROWS, 100, 3, out), VAE_ERR_NONFINITE, out,
+        REFUSED(vae_bound(m, BATCH(x, ROWS, .first = 100), 3, out), VAE_ERR_NONFINITE, out,
                 "image 117: number 21 ");
-        REFUSED(vae_decode(m, z, ROWS, out), VAE_ERR_NONFINITE, out, "z: number 2 of row 11 is ");
-        REFUSED(vae_decode_logits(m, z, ROWS, out), VAE_ERR_NONFINITE, out,
+        REFUSED(vae_decode(m, BATCH(z, ROWS), out), VAE_ERR_NONFINITE, out,
+                "z: number 2 of row 11 is ");
+        REFUSED(vae_decode_logits(m, BATCH(z, ROWS), out), VAE_ERR_NONFINITE, out,
                 "z: number 2 of row 11 ");
-        REFUSED(vae_draw(m, 1, 2, z, ROWS, out), VAE_ERR_NONFINITE, out,
+        REFUSED(vae_draw(m, BATCH(z, ROWS, .first = 2), 1, out), VAE_ERR_NONFINITE, out,
                 "z: number 2 of row 11 is ");
         CHECK_STATUS(vae_evaluate(m, &data, s), VAE_ERR_NONFINITE);
         CHECK_SAYS(m->report, "image 17: number 21 is ");
         REFUSED(vae_units(m, &data, units, NULL), VAE_ERR_NONFINITE, units,
                 "image 17: number 21 is ");
         CHECK_STATUS(vae_units_clamped(m, &data, count), VAE_ERR_NONFINITE);
-        REFUSED(vae_check_gradients(m, x + 16 * DIM, 2, 1, worst), VAE_ERR_NONFINITE, worst,
+        REFUSED(vae_check_gradients(m, BATCH(x + 16 * DIM, 2), 1, worst), VAE_ERR_NONFINITE, worst,
                 "image 1: number 21 is ");
         CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_NONFINITE);
         CHECK_SAYS(m->report, "training image 17: number 21 is ");
         x[17 * DIM + 21] = 0.5f;
-        REFUSED(vae_posterior(m, x, ROWS, eps, two), VAE_ERR_NONFINITE, two,
+        REFUSED(vae_posterior(m, BATCH(x, ROWS, .eps = eps), two), VAE_ERR_NONFINITE, two,
                 "eps: number 1 of row 6 ");
-        CHECK_STATUS(vae_set_noise(m, eps), VAE_OK);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_NONFINITE);
-        CHECK_SAYS(m->report, "the noise: number 1 of row 6 is ");
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8, .eps = eps), NULL), VAE_ERR_NONFINITE);
+        CHECK_SAYS(m->report, "eps: number 1 of row 6 is ");
         CHECK(vae_params_hash(m) == before && m->step == 0);
         CHECK_SAYS(m->report, i < 2 ? "NaN" : i == 2 ? " inf" : "-inf");
         vae_destroy(m);
@@ -293,22 +294,22 @@ TEST(numbers_outside_the_unit_interval_are_refused_where_they_mean_nothing) {
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         if (i) {
-            CHECK_STATUS(vae_encode(m, x, 5, z, NULL), VAE_OK);
-            CHECK_STATUS(vae_posterior(m, x, 5, eps, z), VAE_OK);
-            CHECK_STATUS(vae_reconstruct(m, x, 5, out), VAE_OK);
+            CHECK_STATUS(vae_encode(m, BATCH(x, 5), z, NULL), VAE_OK);
+            CHECK_STATUS(vae_posterior(m, BATCH(x, 5, .eps = eps), z), VAE_OK);
+            CHECK_STATUS(vae_reconstruct(m, BATCH(x, 5), out), VAE_OK);
         } else {
-            REFUSED(vae_encode(m, x, 5, z, NULL), VAE_ERR_VALUE, z,
+            REFUSED(vae_encode(m, BATCH(x, 5), z, NULL), VAE_ERR_VALUE, z,
                     "image 4: number 7 is 1.5; bern");
-            REFUSED(vae_posterior(m, x, 5, eps, z), VAE_ERR_VALUE, z,
+            REFUSED(vae_posterior(m, BATCH(x, 5, .eps = eps), z), VAE_ERR_VALUE, z,
                     "image 4: number 7 is 1.5; b");
-            REFUSED(vae_reconstruct(m, x, 5, out), VAE_ERR_VALUE, out,
+            REFUSED(vae_reconstruct(m, BATCH(x, 5), out), VAE_ERR_VALUE, out,
                     "image 4: number 7 is 1.5; ");
         }
         if (i == 3) {
-            CHECK_STATUS(vae_score(m, x, 5, 0, z, NULL, NULL), VAE_OK);
-            CHECK_STATUS(vae_train_step(m, x, NULL, 5, NULL), VAE_OK);
+            CHECK_STATUS(vae_score(m, BATCH(x, 5), z, NULL, NULL), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, 5), NULL), VAE_OK);
         } else {
-            REFUSED(vae_score(m, x, 5, 0, z, NULL, NULL), VAE_ERR_VALUE, z,
+            REFUSED(vae_score(m, BATCH(x, 5), z, NULL, NULL), VAE_ERR_VALUE, z,
                     "image 4: number 7 is ");
         }
         vae_destroy(m);
@@ -333,9 +334,9 @@ TEST(a_fill_value_is_named_and_not_the_learning_rate) {
         CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_VALUE);
         CHECK_SAYS(m->report, "training image 23: number 19 is ");
         CHECK_SAYS(m->report, "fill value");
-        CHECK_STATUS(vae_train_step(m, x + 20 * 30, NULL, 8, NULL), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_train_step(m, BATCH(x + 20 * 30, 8), NULL), VAE_ERR_VALUE);
         CHECK_SAYS(m->report, "image 3: number 19 is ");
-        CHECK_STATUS(vae_encode(m, x, 24, wide, NULL), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 24), wide, NULL), VAE_ERR_VALUE);
         CHECK(!test_says(m->report.text, "learning rate"));
         vae_destroy(m), m = NULL;
     }
@@ -345,15 +346,15 @@ TEST(a_fill_value_is_named_and_not_the_learning_rate) {
     wide[700] = -9.5e17f;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return;
-    CHECK_STATUS(vae_train_step(m, wide, NULL, 1, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_train_step(m, BATCH(wide, 1), NULL), VAE_ERR_NONFINITE);
     CHECK_SAYS(m->report, "step 0: the loss is not finite");
     CHECK_SAYS(m->report, "the largest number of the batch is -9.5e+17 (image 0, number 700)");
     CHECK(!test_says(m->report.text, "learning rate"));
-    CHECK_STATUS(vae_score(m, wide, 1, 8, wide + 1, NULL, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_score(m, BATCH(wide, 1, .first = 8), wide + 1, NULL, NULL), VAE_ERR_NONFINITE);
     CHECK_SAYS(m->report, "image 8: its loss is not finite");
     CHECK(wide[1] == 9e17f);
     for (i = 0; i < 784; i++) wide[i] = 0.5f;
-    CHECK_STATUS(vae_train_step(m, wide, NULL, 1, NULL), VAE_OK); /* as it was */
+    CHECK_STATUS(vae_train_step(m, BATCH(wide, 1), NULL), VAE_OK); /* as it was */
     vae_destroy(m);
 }
 
@@ -366,7 +367,7 @@ TEST(the_learning_rate_is_blamed_once_it_has_changed_the_weights) {
     small_images(x, 8, 30);
     d.lr = 1e13, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    for (step = 0; step < 50 && !status; step++) status = vae_train_step(m, x, NULL, 8, NULL);
+    for (step = 0; step < 50 && !status; step++) status = vae_train_step(m, BATCH(x, 8), NULL);
     CHECK_STATUS(status, VAE_ERR_NONFINITE);
     CHECK_SAYS(m->report, "a smaller learning rate may help");
     vae_destroy(m);
@@ -392,11 +393,12 @@ TEST(what_the_network_makes_infinite_is_an_error_everywhere) {
             for (j = 0; j < m->parameters; j++) m->w[j] *= 4;
             for (j = 0; j < ROWS * L; j++) z[j] = 0.125f * (float)(int)(j % 7);
             for (j = 9 * L; j < 10 * L; j++) z[j] = j % 2 ? 3.3e38f : -3.3e38f;
-            REFUSED(vae_decode(m, z, ROWS, out), VAE_ERR_NONFINITE, out, "row 9: number ");
+            REFUSED(vae_decode(m, BATCH(z, ROWS), out), VAE_ERR_NONFINITE, out, "row 9: number ");
             CHECK_SAYS(m->report, "of the decoder's output is not finite");
-            REFUSED(vae_decode_logits(m, z, ROWS, out), VAE_ERR_NONFINITE, out, "row 9: number ");
-            REFUSED(vae_draw(m, 1, 0, z, ROWS, out), VAE_ERR_NONFINITE, out, "row 9: number ");
-            CHECK_STATUS(vae_decode(m, z, 9, out), VAE_OK);
+            REFUSED(vae_decode_logits(m, BATCH(z, ROWS), out), VAE_ERR_NONFINITE, out,
+                    "row 9: number ");
+            REFUSED(vae_draw(m, BATCH(z, ROWS), 1, out), VAE_ERR_NONFINITE, out, "row 9: number ");
+            CHECK_STATUS(vae_decode(m, BATCH(z, 9), out), VAE_OK);
             vae_destroy(m);
         }
         { /* and the encoder */
@@ -409,12 +411,13 @@ TEST(what_the_network_makes_infinite_is_an_error_everywhere) {
             small_images(x, ROWS, 30);
             for (j = 7 * 30; j < 8 * 30; j++) x[j] = j % 2 ? 8e17f : -8e17f;
             for (j = 0; j < m->parameters; j++) m->w[j] *= 1e12f;
-            CHECK_STATUS(vae_encode(m, x, ROWS, two, NULL), VAE_ERR_NONFINITE);
+            CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), two, NULL), VAE_ERR_NONFINITE);
             CHECK_SAYS(m->report, "row 7: number ");
             CHECK_SAYS(m->report, "of the encoder's output is not finite");
             for (j = 0; j < ROWS * L; j++) two[j] = 1e37f;
-            CHECK_STATUS(vae_reconstruct(m, x, ROWS, out), VAE_ERR_NONFINITE);
-            CHECK_STATUS(vae_score(m, x, ROWS, 30, two, NULL, NULL), VAE_ERR_NONFINITE);
+            CHECK_STATUS(vae_reconstruct(m, BATCH(x, ROWS), out), VAE_ERR_NONFINITE);
+            CHECK_STATUS(vae_score(m, BATCH(x, ROWS, .first = 30), two, NULL, NULL),
+                         VAE_ERR_NONFINITE);
             vae_destroy(m);
         }
     }
@@ -456,7 +459,7 @@ TEST(the_public_product_has_one_nan_on_every_instruction_set) {
                 for (i = 0; i < K * N; i++) b[i] = (float)(int)(i % 7) - 3;
                 a[2 * K + 3] = vae__float_of(round ? 0x7f800000u : 0xffc54321u);
                 b[4 * N + 11] = vae__float_of(round ? 0xff800000u : 0x7f812345u);
-                CHECK_STATUS(vae_gemm(k->isa, 0, M, N, K, a, K, b, N, NULL, (vae_act)act, c, N),
+                CHECK_STATUS(ref_gemm(k->isa, 0, M, N, K, a, K, b, N, NULL, (vae_act)act, c, N),
                              VAE_OK);
                 for (i = 0; i < M * N; i++) {
                     const uint32_t u = vae__bits_f(c[i]);

@@ -236,8 +236,8 @@ static int obj_open(obj *o, const vae_desc *settings, int enc, int dec, uint64_t
     if (k < o->d.warmup_steps) o->beta = o->beta * (double)k / (double)o->d.warmup_steps;
     o->exact = enc == OBJ_HEAD;
     o->m->step = step;
-    if (info.classes) CHECK_STATUS(vae_condition(o->m, o->labels, OBJ_ROWS), VAE_OK);
-    CHECK_STATUS(vae_train_step(o->m, x, NULL, OBJ_ROWS, &o->stats), VAE_OK);
+    CHECK_STATUS(vae_train_step(o->m, BATCH(x, OBJ_ROWS, .labels = o->labels,
+                                            .label_count = OBJ_ROWS), &o->stats), VAE_OK);
     for (i = 0; i < o->count; i++) CHECK((double)t.data[i] == o->params[i]);
     return 1;
 }
@@ -441,7 +441,7 @@ TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             memset(&s, 0, sizeof s);
             for (step = 0; step < 4; step++)
-                CHECK_STATUS(vae_train_step(m, x, NULL, 8 - (size_t)(step & 1), &s), VAE_OK);
+                CHECK_STATUS(vae_train_step(m, BATCH(x, 8 - (size_t)(step & 1)), &s), VAE_OK);
             hash = vae__hash(vae_params_hash(m), &s, sizeof s);
             if (run == VAE_ISA_PORTABLE) want = hash;
             if (hash != want)
@@ -478,7 +478,7 @@ TEST(gradient_checker_is_small_on_every_objective_wherever_rows_meet) {
             default: d.code = VAE_ACT_SIGMOID, d.head = VAE_HEAD_SOFTPLUS, d.free_bits = 0.1;
             }
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-            CHECK_STATUS(vae_check_gradients(m, x, 8, 2, &worst), VAE_OK);
+            CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 2, &worst), VAE_OK);
             if (!(worst < 3e-2))
                 test_report(__FILE__, __LINE__, "net %d, objective %d: %.3g", net, n, worst);
             vae_destroy(m);
@@ -489,7 +489,7 @@ TEST(gradient_checker_is_small_on_every_objective_wherever_rows_meet) {
         vae *m = NULL;
         d.objective = VAE_OBJECTIVE_DREG, d.samples = 2;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_check_gradients(m, x, 8, 2, &worst), VAE_ERR_UNSUPPORTED);
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 2, &worst), VAE_ERR_UNSUPPORTED);
         CHECK_SAYS(*vae_last_report(m), "dreg");
         CHECK(worst == 7);
         vae_destroy(m);

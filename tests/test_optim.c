@@ -286,7 +286,7 @@ static uint64_t optim_train(const vae_desc *d, double *norm) {
     optim_images(x);
     memset(&s, 0, sizeof s);
     for (step = 0; step < 10; step++)
-        CHECK_STATUS(vae_train_step(m, x, NULL, OPTIM_ROWS, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, OPTIM_ROWS), &s), VAE_OK);
     if (norm) *norm = s.grad_norm;
     hash = vae_params_hash(m);
     if (m->average) hash = vae__hash_floats(hash, m->average, m->parameters);
@@ -328,7 +328,7 @@ TEST(clipping_scales_the_whole_gradient_to_the_limit) {
         if (!m) return;
         before = ref_floats(m->parameters);
         memcpy(before, m->w, m->parameters * sizeof *before);
-        CHECK_STATUS(vae_train_step(m, x, NULL, OPTIM_ROWS, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, OPTIM_ROWS), &s), VAE_OK);
         for (i = 0; i < m->parameters; i++) squares += (double)m->g[i] * (double)m->g[i];
         norm = sqrt(squares);
         CHECK_NEAR(s.grad_norm, norm, 1e-12 * norm);
@@ -410,7 +410,7 @@ TEST(a_gradient_without_a_square_is_told_at_its_step) {
     for (i = 0; i < 16; i++) x[i] = (float)(i % 5) - 1.5f;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (i = 0; i < 50 && !status; i++) {
-        status = vae_train_step(m, x, NULL, 1, NULL);
+        status = vae_train_step(m, BATCH(x, 1), NULL);
         if (!status) CHECK(m->k->within(m->parameters, FLT_MAX, m->v));
     }
     CHECK_STATUS(status, VAE_ERR_NONFINITE);

@@ -47,7 +47,7 @@ TEST(free_bits_that_no_latent_exceeds_leave_reconstruction_alone) {
         if (way == 1) d.free_bits = 1000, d.beta = 3;
         if (way == 2) d.free_bits = 1e-9, d.beta = 3; /* and what all exceed changes nothing */
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        for (step = 0; step < 5; step++) CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+        for (step = 0; step < 5; step++) CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
         if (way == 0) hash = vae_params_hash(m);
         if (way == 1) CHECK_NEAR(s.loss, s.recon + 3 * 3 * 1000.0, 1e-9);
         if (way == 2) CHECK_NEAR(s.loss, s.recon + 3 * s.kl, 1e-6 * s.loss);
@@ -58,7 +58,7 @@ TEST(free_bits_that_no_latent_exceeds_leave_reconstruction_alone) {
             d.free_bits = 0;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             for (step = 0; step < 5; step++)
-                CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+                CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
             CHECK(vae_params_hash(m) == hash);
         }
         vae_destroy(m);
@@ -108,7 +108,7 @@ TEST(beta_rises_in_a_sawtooth) {
             const uint64_t tooth = cycle ? step % cycle : step;
             const double want = tooth < warmup ? 0.5 * (double)tooth / (double)warmup : 0.5;
             vae_stats s;
-            CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
             CHECK_NEAR((s.loss - s.recon) / s.kl, want, 1e-12 * s.loss / s.kl);
         }
         vae_destroy(m);
@@ -128,7 +128,7 @@ TEST(the_sparse_penalty_has_no_pull_at_zero_and_shrinks_codes) {
         vae *m = NULL;
         d.init = VAE_INIT_ZERO, d.sparse = way ? 10 : 0;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
         if (!way) hash = vae_params_hash(m);
         CHECK(vae_params_hash(m) == hash);
         vae_destroy(m);
@@ -143,7 +143,7 @@ TEST(the_sparse_penalty_has_no_pull_at_zero_and_shrinks_codes) {
         own.no_noise = own.no_kl = 1, own.sparse = way ? way * way * 0.5 : 0;
         hidden_run(&own, 60, &s, kl, &m);
         hidden_images(images, HIDDEN);
-        CHECK_STATUS(vae_encode(m, images, HIDDEN, mu, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(images, HIDDEN), mu, NULL), VAE_OK);
         for (i = 0, mean[way] = 0; i < HIDDEN * 3; i++)
             mean[way] += fabs((double)mu[i]) / HIDDEN;
         vae_destroy(m);
@@ -162,9 +162,9 @@ static double jacobian_of(vae *m, const float *x, size_t rows, size_t dim, size_
         for (q = 0; q < dim; q++) {
             memcpy(moved, x + i * dim, dim * sizeof(float));
             moved[q] = x[i * dim + q] + h;
-            CHECK_STATUS(vae__encode(m, moved, 0, 1, up, NULL), VAE_OK);
+            CHECK_STATUS(vae__encode(m, BATCH(moved, 1), moved, 0, 1, up, NULL), VAE_OK);
             moved[q] = x[i * dim + q] - h;
-            CHECK_STATUS(vae__encode(m, moved, 0, 1, down, NULL), VAE_OK);
+            CHECK_STATUS(vae__encode(m, BATCH(moved, 1), moved, 0, 1, down, NULL), VAE_OK);
             for (j = 0; j < latent; j++)
                 sum += pow(((double)up[j] - (double)down[j]) / (2 * (double)h), 2);
         }
@@ -185,7 +185,7 @@ TEST(the_contractive_penalty_in_closed_form_is_the_squared_jacobian) {
         small_images(x, 8, 30);
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (i = 0; i < 3; i++) m->w[30 * 6 + i] = (float)i - 1; /* biases: relus open and shut */
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
         want = jacobian_of(m, x, 8, 30, 3) / 8;
         CHECK(want > 0.1);
         CHECK_NEAR((s.loss - s.recon - 2 * s.kl) / 0.5, want, 1e-3 * want);
@@ -207,7 +207,7 @@ TEST(the_contractive_penalty_of_two_views_has_the_squared_jacobian_as_mean) {
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (n = 0; n < STEPS; n++) {
         vae_stats s;
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
         sum += (s.loss - s.recon - s.kl) / 0.5 / STEPS;
     }
     want = jacobian_of(m, x, 8, 30, 3) / 8;
@@ -259,8 +259,8 @@ TEST(corruption_hits_its_part_of_the_input_and_leaves_the_target_clean) {
             memset(t.data, 0, t.count * sizeof(float));
         }
         for (n = 0; n < STEPS; n++) {
-            CHECK_STATUS(vae_train_step(m, x, NULL, 8, &s), VAE_OK);
-            CHECK_STATUS(vae_train_step(plain, x, NULL, 8, &clean), VAE_OK);
+            CHECK_STATUS(vae_train_step(m, BATCH(x, 8), &s), VAE_OK);
+            CHECK_STATUS(vae_train_step(plain, BATCH(x, 8), &clean), VAE_OK);
             CHECK(s.recon == clean.recon && s.kl != clean.kl);
             if (n == 1) CHECK(way == 3 || memcmp(first, m->seen, sizeof first));
             if (n == 0) memcpy(first, m->seen, sizeof first);
@@ -304,14 +304,14 @@ TEST(evaluation_does_not_corrupt) {
         CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
         CHECK_STATUS(vae_evaluate(plain, &data, &t), VAE_OK);
         CHECK(!memcmp(&s, &t, sizeof s));
-        CHECK_STATUS(vae_encode(m, x, 9, a, NULL), VAE_OK);
-        CHECK_STATUS(vae_encode(plain, x, 9, b, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(m, BATCH(x, 9), a, NULL), VAE_OK);
+        CHECK_STATUS(vae_encode(plain, BATCH(x, 9), b, NULL), VAE_OK);
         CHECK(!memcmp(a, b, 9 * 3 * sizeof(float)));
-        CHECK_STATUS(vae_reconstruct(m, x, 9, a), VAE_OK);
-        CHECK_STATUS(vae_reconstruct(plain, x, 9, b), VAE_OK);
+        CHECK_STATUS(vae_reconstruct(m, BATCH(x, 9), a), VAE_OK);
+        CHECK_STATUS(vae_reconstruct(plain, BATCH(x, 9), b), VAE_OK);
         CHECK(!memcmp(a, b, sizeof a));
-        CHECK_STATUS(vae_bound(m, x, 9, 0, 3, a), VAE_OK);
-        CHECK_STATUS(vae_bound(plain, x, 9, 0, 3, b), VAE_OK);
+        CHECK_STATUS(vae_bound(m, BATCH(x, 9), 3, a), VAE_OK);
+        CHECK_STATUS(vae_bound(plain, BATCH(x, 9), 3, b), VAE_OK);
         CHECK(!memcmp(a, b, 9 * sizeof(float)));
         vae_destroy(m), vae_destroy(plain);
     }
@@ -327,7 +327,7 @@ TEST(everything_is_masked_with_certainty_and_a_label_is_no_head) {
     small_images(x, 8, 30);
     d.corrupt = VAE_CORRUPT_MASK, d.corruption = 1;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
     for (i = 0; i < 8 * 30; i++) CHECK(vae__bits_f(m->seen[i]) == 0);
     vae_destroy(m);
     d = small_desc();

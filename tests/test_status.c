@@ -39,6 +39,68 @@ TEST(every_status_has_a_text_of_its_own) {
     CHECK(!strcmp(vae_status_text((vae_status)1000000), "unknown status"));
 }
 
+/* The words of all values but the last two of each enum, as their names have them. */
+TEST(the_word_of_each_value_is_its_name_in_small_letters) {
+#define VALUE(kind, name) {VAE_CHOICE_##kind, VAE_##kind##_##name, #name}
+    static const struct {
+        vae_choice choice;
+        int value;
+        const char *name;
+    } values[] = {
+        VALUE(ISA, AUTO), VALUE(ISA, PORTABLE), VALUE(ISA, AVX2), VALUE(ISA, AVX512),
+        VALUE(ISA, NEON), VALUE(INIT, AUTO), VALUE(INIT, GLOROT), VALUE(INIT, HE),
+        VALUE(INIT, PYTORCH), VALUE(INIT, ZERO), VALUE(BIAS, ZERO), VALUE(BIAS, MEAN),
+        VALUE(BINARIZE, NONE), VALUE(BINARIZE, DYNAMIC), VALUE(OPTIMIZER, ADAM),
+        VALUE(OPTIMIZER, ADAMW), VALUE(OPTIMIZER, SGD), VALUE(OPTIMIZER, ADAM_IWAE),
+        VALUE(SCHEDULE, CONSTANT), VALUE(SCHEDULE, COSINE), VALUE(SCHEDULE, STAGES),
+        VALUE(SCHEDULE, PLATEAU), VALUE(ACT, IDENTITY), VALUE(ACT, RELU), VALUE(ACT, LEAKY_RELU),
+        VALUE(ACT, ELU), VALUE(ACT, TANH), VALUE(ACT, SIGMOID), VALUE(ACT, SOFTPLUS),
+        VALUE(ACT, SILU), VALUE(ACT, GELU), VALUE(OBJECTIVE, ELBO), VALUE(OBJECTIVE, IWAE),
+        VALUE(OBJECTIVE, DREG), VALUE(CORRUPT, NONE), VALUE(CORRUPT, GAUSSIAN),
+        VALUE(CORRUPT, MASK), VALUE(CORRUPT, SALT_PEPPER),
+    };
+#undef VALUE
+    size_t i, k;
+    for (i = 0; i < sizeof values / sizeof *values; i++) {
+        const char *word = vae_choice_name(values[i].choice, values[i].value);
+        char small[20];
+        for (k = 0; values[i].name[k]; k++)
+            small[k] = (char)(values[i].name[k] + (values[i].name[k] >= 'A' &&
+                                                   values[i].name[k] <= 'Z' ? 'a' - 'A' : 0));
+        small[k] = 0;
+        CHECK(word && !strcmp(word, small));
+        CHECK_EQ(vae_choice_find(values[i].choice, small), values[i].value);
+    }
+}
+
+TEST(no_choice_has_two_rows_for_a_value_or_a_word) {
+    int i, j;
+    for (i = 0; i < VAE__WORD_COUNT; i++)
+        for (j = 0; j < i; j++)
+            if (vae__words[i].choice == vae__words[j].choice)
+                CHECK(vae__words[i].value != vae__words[j].value &&
+                      strcmp(vae__words[i].word, vae__words[j].word));
+}
+
+TEST(statuses_and_purposes_have_the_numbers_that_callers_and_bits_depend_on) {
+    static const vae_status statuses[] = {
+        VAE_OK, VAE_ERR_NULL, VAE_ERR_VALUE, VAE_ERR_SYNTAX, VAE_ERR_SHAPE, VAE_ERR_SIZE,
+        VAE_ERR_MEMORY, VAE_ERR_STATE, VAE_ERR_OPEN, VAE_ERR_READ, VAE_ERR_WRITE, VAE_ERR_FORMAT,
+        VAE_ERR_MISMATCH, VAE_ERR_UNSUPPORTED, VAE_ERR_NONFINITE, VAE_STOPPED};
+    static const vae_purpose purposes[] = {
+        VAE_PURPOSE_INIT, VAE_PURPOSE_SHUFFLE, VAE_PURPOSE_BINARIZE, VAE_PURPOSE_EPS,
+        VAE_PURPOSE_DROPOUT, VAE_PURPOSE_NOISE, VAE_PURPOSE_PRIOR_Z, VAE_PURPOSE_DRAW_X,
+        VAE_PURPOSE_EVAL, VAE_PURPOSE_GUMBEL, VAE_PURPOSE_DIGITS, VAE_PURPOSE_PROBE};
+    int i;
+    for (i = 0; i < (int)(sizeof statuses / sizeof *statuses); i++) CHECK_EQ(statuses[i], i);
+    CHECK_EQ(i, VAE_STATUS_COUNT);
+    for (i = 0; i < (int)(sizeof purposes / sizeof *purposes); i++) CHECK_EQ(purposes[i], i + 1);
+    CHECK_EQ(VAE_PURPOSE_USER, 128);
+    CHECK(!strcmp(vae_status_text(VAE_ERR_NULL), "a pointer that must be given is NULL"));
+    CHECK(!strcmp(vae_status_text(VAE_ERR_FORMAT), "a file is not what it should be"));
+    CHECK(!strcmp(vae_status_text(VAE_ERR_NONFINITE), "a number became infinite or NaN"));
+}
+
 TEST(every_choice_has_a_word_that_leads_back_to_it) {
     static const int counts[VAE_CHOICE_COUNT] = {
         VAE_ISA_COUNT,      VAE_LIKELIHOOD_COUNT, VAE_INIT_COUNT,     VAE_BIAS_COUNT,
@@ -107,6 +169,7 @@ TEST(text_and_whole_numbers_are_spelled_out) {
     SAYS("0000000000000000", "%x", (uint64_t)0);
     SAYS("0123456789abcdef", "%x", (uint64_t)0x0123456789abcdefu);
     SAYS("ffffffffffffffff", "%x", UINT64_MAX);
+    SAYS("1f 8b 00||ff", "%h|%h|%h", "\x1f\x8b\0", (size_t)3, "", (size_t)0, "\xff", (size_t)1);
     SAYS("a1b-2c3d4e0000000000000005f0.5g", "%s%d%c%d%s%z%s%u%s%x%s%f%s", "a", 1, 'b', -2, "c",
          (size_t)3, "d", (uint64_t)4, "e", (uint64_t)5, "f", 0.5, "g");
     if (sizeof(size_t) == 8) SAYS("18446744073709551615", "%z", SIZE_MAX);
@@ -350,6 +413,9 @@ TESTS(status) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
     RUN(every_status_has_a_text_of_its_own);
+    RUN(the_word_of_each_value_is_its_name_in_small_letters);
+    RUN(no_choice_has_two_rows_for_a_value_or_a_word);
+    RUN(statuses_and_purposes_have_the_numbers_that_callers_and_bits_depend_on);
     RUN(every_choice_has_a_word_that_leads_back_to_it);
     RUN(the_words_of_the_defaults_are_the_documented_ones);
     RUN(text_and_whole_numbers_are_spelled_out);

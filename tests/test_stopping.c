@@ -125,7 +125,7 @@ TEST(a_plateau_cuts_the_rate_after_its_epochs_without_a_lower_test_loss) {
     vae_get_info(m, &info);
     CHECK(info.parameters <= 1000 && vae_tensor_at(m, 0, &t) == VAE_OK);
     memcpy(before, t.data, info.parameters * sizeof(float));
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_OK);
     for (i = 0; i < info.parameters; i++) /* what SGD does at that rate */
         CHECK(ref_same(t.data[i], ref_fma(-(float)lr, t.grad[i], before[i])) ||
               fabs((double)t.data[i] - ((double)before[i] - lr * (double)t.grad[i])) <=

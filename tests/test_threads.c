@@ -33,13 +33,13 @@ static uint64_t threads_hash(const vae_desc *d) {
     hash = vae_params_hash(m);
     CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
     hash ^= vae__bits_d(s.recon) ^ vae__bits_d(s.kl) << 1;
-    CHECK_STATUS(vae_prior(m, 3, 0, 37, z), VAE_OK);
-    CHECK_STATUS(vae_decode(m, z, 37, x), VAE_OK);
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 37), 3, z), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(z, 37), x), VAE_OK);
     hash = vae__hash_floats(hash, x, 37 * 49);
     CHECK_STATUS(vae_data_read(&data, 0, 90, images), VAE_OK);
-    CHECK_STATUS(vae_score(m, images, 90, 0, elbo, NULL, NULL), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(images, 90), elbo, NULL, NULL), VAE_OK);
     hash = vae__hash_floats(hash, elbo, 90);
-    CHECK_STATUS(vae_encode(m, images, 37, z, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(images, 37), z, NULL), VAE_OK);
     hash = vae__hash_floats(hash, z, 37 * 5);
     vae_destroy(m);
     return hash;
@@ -103,18 +103,20 @@ TEST(products_have_the_same_bits_however_they_are_divided) {
         ref_fill_uniform(&state, b, k * n, -1, 1);
         ref_fill_uniform(&state, bias, n, -1, 1);
         for (flags = 0; flags < 8; flags++) {
-            const size_t lda = flags & VAE_GEMM_TRANS_A ? m : k;
-            const size_t ldb = flags & VAE_GEMM_TRANS_B ? k : n;
-            const float *start = flags & VAE_GEMM_ADD ? NULL : bias;
+            const size_t lda = flags & VAE__GEMM_TRANS_A ? m : k;
+            const size_t ldb = flags & VAE__GEMM_TRANS_B ? k : n;
+            const float *start = flags & VAE__GEMM_ADD ? NULL : bias;
             for (i = 0; i < m * n; i++) want[i] = (float)i;
-            CHECK_STATUS(vae_gemm(VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb, start, VAE_ACT_RELU,
+            CHECK_STATUS(ref_gemm(VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb, start, VAE_ACT_RELU,
                                   want, n), VAE_OK);
             for (i = 0; i < sizeof counts / sizeof *counts; i++) {
-                vae_parallel p;
-                p.parts = counts[i], p.run = threads_backwards, p.user = &one;
+                const vae_gemm_desc d = {
+                    .m = m, .n = n, .k = k, .a = a, .b = b, .c = got, .bias = start,
+                    .trans_a = flags & VAE__GEMM_TRANS_A, .trans_b = flags & VAE__GEMM_TRANS_B,
+                    .add = flags & VAE__GEMM_ADD, .act = VAE_ACT_RELU,
+                    .parallel = {counts[i], threads_backwards, &one}};
                 for (j = 0; j < m * n; j++) got[j] = (float)j;
-                CHECK_STATUS(vae_gemm_parallel(&p, VAE_ISA_AUTO, flags, m, n, k, a, lda, b, ldb,
-                                               start, VAE_ACT_RELU, got, n), VAE_OK);
+                CHECK_STATUS(vae_gemm(&d, NULL), VAE_OK);
                 CHECK_EQ(ref_differ(m * n, want, got), m * n);
             }
         }
@@ -267,11 +269,11 @@ static uint64_t threads_large(const vae_parallel *parallel, int threads) {
     if (parallel) d.parallel = *parallel;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return 0;
-    CHECK_STATUS(vae_train_step(m, x, NULL, 300, NULL), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 1, NULL), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 77, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 300), NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 1), NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 77), NULL), VAE_OK);
     hash = vae_params_hash(m);
-    CHECK_STATUS(vae_reconstruct(m, x, 300, x), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 300), x), VAE_OK);
     hash = vae__hash_floats(hash, x, 300 * 784);
     vae_destroy(m);
     return hash;

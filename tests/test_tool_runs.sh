@@ -117,7 +117,12 @@ refused a_file_that_the_data_folder_would_read 2 "the same file" \
 check and_is_not_made missing idx/t10k-images.idx3-ubyte
 "$vae" train --data idx $plain --model idx/model.st --json idx/figures.json
 check another_file_in_the_data_folder_is_fine [ -s idx/model.st ]
-rm -f idx/model.st idx/figures.json
+"$vae" encode idx/model.st --data idx --out idx/t10k-images-codes.npy --quiet
+check so_is_one_whose_name_begins_like_a_set [ -s idx/t10k-images-codes.npy ]
+rm -f idx/model.st idx/figures.json idx/t10k-images-codes.npy
+for name in t10k-labels-idx1-ubyte.gz data_batch_5.bin test_batch.bin; do
+    refused "$name in the data folder" 2 "the same file" train --data idx $plain --model "idx/$name"
+done
 mkdir photos
 printf 'P5 4 4 255\n0123456789abcdef' >photos/a.pgm
 cp photos/a.pgm photos/b.pgm
@@ -155,6 +160,8 @@ for command in encode score eval; do
 done
 refused encode_both_tables_to_one_file 2 "the same file" \
     encode m.st --data idx --out c.npy --logvar ./c.npy
+refused encode_both_tables_to_stdout 2 "--out and --logvar would both go to stdout" \
+    encode m.st --data idx --out - --logvar /dev/stdout
 "$vae" encode m.st --data idx --out codes.npy --quiet
 twice decode_over_its_input "the same file" codes.npy decode m.st --in codes.npy --out codes.npy
 : >both
@@ -232,6 +239,13 @@ check an_odd_command_is_harmless harmless odd.err
 cafe=$(printf 'caf\303\251.st')
 "$vae" train $set --encoder relu --decoder relu --latent 2 --epochs 1 --model "$cafe" >cafe.out
 check letters_beyond_ascii_are_printed holds cafe.out "^file  *$cafe\$"
+# marks of direction, an invisible space, a byte that is not UTF-8: as vae_report shows them
+bidi=$(printf 'ab\342\200\256gpj\330\234\342\201\246\342\200\213\344.st')
+"$vae" info "$bidi" 2>bidi.err
+check marks_of_direction_are_spelled holds bidi.err \
+    'ab\\xe2\\x80\\xaegpj\\xd8\\x9c\\xe2\\x81\\xa6\\xe2\\x80\\x8b\\xe4'
+"$vae" train --data digits "--$bidi" 2>bidi.err
+check marks_of_direction_in_a_flag_are_spelled holds bidi.err '^vae: unknown flag --ab\\xe2\\x80\\xaegpj\\xd8'
 rm -f "$odd" "$cafe" "$long"
 
 # ---- resume compares all of a setting ----

@@ -145,7 +145,7 @@ TEST(weights_updated_on_the_way_back_are_those_updated_after_it) {
             d.threads = run > 1 ? run : 1;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             for (i = 0; i < STEPS; i++)
-                CHECK_STATUS(vae_train_step(m, x, NULL, ROWS, NULL), VAE_OK);
+                CHECK_STATUS(vae_train_step(m, BATCH(x, ROWS), NULL), VAE_OK);
             hash[run] = vae_params_hash(m);
             vae_destroy(m);
         }
@@ -170,7 +170,7 @@ TEST(host_rounding_and_flush_modes_do_not_reach_the_results) {
         d.lr = 1e-2;
         _mm_setcsr(modes[i]);
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-        for (step = 0; step < 5; step++) vae_train_step(m, x, NULL, 8, NULL);
+        for (step = 0; step < 5; step++) vae_train_step(m, BATCH(x, 8), NULL);
         CHECK_EQ(_mm_getcsr() & 0xffc0, modes[i] & 0xffc0); /* put back */
         _mm_setcsr(kept);
         if (!i) first = vae_params_hash(m);
@@ -196,17 +196,17 @@ TEST(a_pixel_that_is_not_finite_is_named) {
     CHECK_SAYS(*vae_last_report(m), "image 7: number 11 is NaN");
     vae_destroy(m);
     m = small_model();
-    CHECK_STATUS(vae_train_step(m, x + 7 * 30, NULL, 1, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x + 7 * 30, 1), NULL), VAE_ERR_NONFINITE);
     CHECK_SAYS(*vae_last_report(m), "image 0: number 11 is NaN");
     CHECK(vae_params_hash(m) == before); /* as it was */
-    CHECK_STATUS(vae_train_step(m, x, NULL, 7, NULL), VAE_OK);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 7), NULL), VAE_OK);
     {
         float elbo[8] = {3}; /* untouched on failure */
-        CHECK_STATUS(vae_score(m, x, 8, 0, elbo, NULL, NULL), VAE_ERR_NONFINITE);
+        CHECK_STATUS(vae_score(m, BATCH(x, 8), elbo, NULL, NULL), VAE_ERR_NONFINITE);
         CHECK(elbo[0] == 3);
         x[7 * 30 + 11] = 2;
-        CHECK_STATUS(vae_score(m, x, 8, 0, elbo, NULL, NULL), VAE_ERR_VALUE);
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_score(m, BATCH(x, 8), elbo, NULL, NULL), VAE_ERR_VALUE);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_ERR_VALUE);
         x[3] = vae__float_of(0x7f800000u);
         CHECK_STATUS(vae_set_visible_bias(m, x), VAE_ERR_NONFINITE);
     }
@@ -222,7 +222,7 @@ TEST(a_weight_that_is_not_finite_is_found_behind_a_relu) {
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return;
     m->w[5] = vae__float_of(0x7fc00000u);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_NONFINITE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_ERR_NONFINITE);
     CHECK_SAYS(*vae_last_report(m), "encoder.0.weight");
     vae_destroy(m);
 }
@@ -238,7 +238,7 @@ TEST(dynamic_binarisation_is_fresh_at_every_step) {
     d.binarize = VAE_BINARIZE_DYNAMIC;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (i = 0; i < 3; i++) {
-        CHECK_STATUS(vae_train_step(m, x, index, 8, NULL), VAE_OK);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8, .index = index), NULL), VAE_OK);
         memcpy(seen[i], m->x, sizeof seen[i]);
     }
     CHECK(memcmp(seen[0], seen[1], sizeof x) && memcmp(seen[1], seen[2], sizeof x));
@@ -296,7 +296,7 @@ TEST(an_update_that_overflows_is_told_at_once) {
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         m->w[0] = 1000; /* its input is dark: its gradient is the decay alone */
-        CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_NONFINITE);
+        CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_ERR_NONFINITE);
         CHECK_SAYS(*vae_last_report(m), "step 0: the update of encoder.0.weight is not finite");
         vae_destroy(m);
     }
@@ -308,10 +308,10 @@ TEST(wrong_calls_are_told) {
     float x[9 * 30];
     vae_data data = float_data(x, 9, 30), wrong = float_data(x, 10, 27);
     small_images(x, 9, 30);
-    CHECK_STATUS(vae_train_step(NULL, x, NULL, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_train_step(m, NULL, NULL, 1, NULL), VAE_ERR_NULL);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 0, NULL), VAE_ERR_VALUE);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 9, NULL), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_train_step(NULL, BATCH(x, 1), NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_train_step(m, BATCH(NULL, 1), NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 0), NULL), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 9), NULL), VAE_ERR_VALUE);
     CHECK_STATUS(vae_fit(m, &wrong, NULL, NULL, NULL), VAE_ERR_SHAPE);
     CHECK_SAYS(*vae_last_report(m), "27 numbers");
     CHECK_STATUS(vae_fit(m, &data, &wrong, NULL, NULL), VAE_ERR_SHAPE);
@@ -319,7 +319,7 @@ TEST(wrong_calls_are_told) {
     vae_destroy(m);
     d.inference = 1;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_train_step(m, x, NULL, 8, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8), NULL), VAE_ERR_STATE);
     CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_ERR_STATE);
     vae_destroy(m);
 }
@@ -370,7 +370,7 @@ TEST(gradient_checker_is_small_on_every_likelihood) {
         d.decoder = "dense 9 softplus";
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         before = vae_params_hash(m);
-        CHECK_STATUS(vae_check_gradients(m, x, 8, 3, &worst), VAE_OK);
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 3, &worst), VAE_OK);
         CHECK(worst < 1e-2);
         CHECK(vae_params_hash(m) == before);
         vae_destroy(m);
@@ -391,8 +391,8 @@ TEST(linear_autoencoder_reaches_the_five_point_pca) {
     d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.no_noise = 1, d.no_kl = 1, d.lr = 1e-2;
     d.schedule = VAE_SCHEDULE_COSINE, d.lr_steps = 3000;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    for (i = 0; i < 3000; i++) CHECK_STATUS(vae_train_step(m, points, NULL, 5, &s), VAE_OK);
-    CHECK_STATUS(vae_reconstruct(m, points, 5, out), VAE_OK);
+    for (i = 0; i < 3000; i++) CHECK_STATUS(vae_train_step(m, BATCH(points, 5), &s), VAE_OK);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(points, 5), out), VAE_OK);
     for (i = 0; i < 10; i++)
         rss += ((double)out[i] - (double)points[i]) * ((double)out[i] - (double)points[i]);
     CHECK_NEAR(rss, .042353, 2e-6);
@@ -434,7 +434,7 @@ static double autoencoder_error(const vae_data *train, const char *layers, int c
     CHECK_STATUS(vae_fit(m, train, NULL, NULL, NULL), VAE_OK);
     for (i = 0; i < 60000; i += 100) {
         vae_data_read(train, i, 100, x);
-        vae_reconstruct(m, x, 100, y);
+        vae_reconstruct(m, BATCH(x, 100), y);
         for (j = 0; j < 78400; j++) {
             const double off = (double)x[j] - (double)y[j];
             squares += off * off;

@@ -88,6 +88,7 @@ static int models(int at, const vae_allocator *allocator, uint64_t want, uint64_
     vae_report report;
     vae_desc d;
     vae *m = NULL;
+    vae_batch batch;
     int i;
     for (i = 0; i < 160 * 784; i++) x[i] = (float)(i * 7 % 13) / 16;
     memset(&d, 0, sizeof d);
@@ -101,8 +102,10 @@ static int models(int at, const vae_allocator *allocator, uint64_t want, uint64_
     if (vae_create(&d, &m, &report)) return loop_fail("model, at most 4", report.text);
     vae_get_desc(m, &d);
     if (at && d.threads != (at > 4 ? at - 3 : 1)) return loop_fail("model", "another number of threads");
+    memset(&batch, 0, sizeof batch);
+    batch.x = x, batch.rows = 160;
     for (i = 0; i < 2; i++)
-        if (vae_train_step(m, x, NULL, 160, NULL)) return loop_fail("step", vae_last_report(m)->text);
+        if (vae_train_step(m, &batch, NULL)) return loop_fail("step", vae_last_report(m)->text);
     *hash = vae_params_hash(m);
     vae_destroy(m);
     if (at && *hash != want) return loop_fail("model", "other bits with fewer threads");

@@ -71,15 +71,21 @@ static vae_status all_gemms(vae_isa isa) {
     vae_status bad = VAE_OK;
     int i, flags;
     for (i = 0; i < 4; i++)
-        for (flags = 0; flags < 8; flags++)
-            bad = bad ? bad : vae_gemm(isa, flags, sizes[i][0], sizes[i][1], sizes[i][2], a, 150, b, 150,
-                                       flags & VAE_GEMM_ADD ? NULL : a,
-                                       (vae_act)((i * 8 + flags) % VAE_ACT_COUNT), c, 150);
+        for (flags = 0; flags < 8; flags++) {
+            vae_gemm_desc d;
+            memset(&d, 0, sizeof d);
+            d.m = sizes[i][0], d.n = sizes[i][1], d.k = sizes[i][2], d.a = a, d.b = b, d.c = c;
+            d.lda = d.ldb = d.ldc = 150, d.isa = isa;
+            d.trans_a = flags & 1, d.trans_b = flags & 2, d.add = flags & 4;
+            if (!d.add) d.bias = a;
+            d.act = (vae_act)((i * 8 + flags) % VAE_ACT_COUNT);
+            bad = bad ? bad : vae_gemm(&d, NULL);
+        }
     return bad;
 }
-static vae_status scores(vae *m) {
-    vae_status bad = vae_score(m, x, ROWS, 0, elbo, NULL, NULL);
-    if (!bad && !m->desc.no_noise) bad = vae_bound(m, x, ROWS, 0, 3, elbo);
+static vae_status scores(vae *m, const vae_batch *images) {
+    vae_status bad = vae_score(m, images, elbo, NULL, NULL);
+    if (!bad && !m->desc.no_noise) bad = vae_bound(m, images, 3, elbo);
     return bad;
 }
 static vae_status memory(vae *m) {
@@ -110,19 +116,23 @@ VAE__NOINLINE static vae_status call(void) {
     vae *m = now.model;
     vae_stats stats;
     vae_data data;
+    vae_batch images, codes;
     vae_status bad = vae_data_wrap(VAE_F32, 4, dims, x, &data, NULL);
     if (bad) return bad;
+    memset(&images, 0, sizeof images);
+    images.x = x, images.rows = ROWS;
+    codes = images, codes.x = z;
     switch (now.kind) {
     case MAKE: return vae_create(&now.desc, &now.model, NULL);
-    case TRAIN: return vae_train_step(m, x, NULL, ROWS, &stats);
+    case TRAIN: return vae_train_step(m, &images, &stats);
     case FIT:
         bad = vae_fit(m, &data, &data, NULL, NULL);
         return bad ? bad : vae_evaluate(m, &data, &stats);
-    case ENCODE: return vae_encode(m, x, ROWS, z, logvar);
+    case ENCODE: return vae_encode(m, &images, z, logvar);
     case DECODE:
-        bad = vae_decode(m, z, ROWS, y);
-        return bad ? bad : vae_sample_prior(m, 1, 0, ROWS, y);
-    case SCORE: return scores(m);
+        bad = vae_decode(m, &codes, y);
+        return bad ? bad : vae_sample_prior(m, &codes, 1, y);
+    case SCORE: return scores(m, &images);
     case MEMORY: return memory(m);
     case FILES: return files(m, &data);
     default: return all_gemms(now.desc.isa);

@@ -260,11 +260,13 @@ MODELS = r"""
 #include <string.h>
 int main(int argc, char **argv) {
     static const float x[2] = {0, 1};
+    vae_batch batch;
     vae_desc d;
     vae *m;
-    memset(&d, 0, sizeof d);
+    memset(&d, 0, sizeof d), memset(&batch, 0, sizeof batch);
+    batch.x = x, batch.rows = 1;
     d.input = "2", d.encoder = d.decoder = "dense 1 tanh", d.latent = 1, d.ema = 0.5f, d.batch = 1;
-    if (argc != 3 || vae_create(&d, &m, NULL) || vae_train_step(m, x, NULL, 1, NULL)) return 1;
+    if (argc != 3 || vae_create(&d, &m, NULL) || vae_train_step(m, &batch, NULL)) return 1;
     if (vae_save(m, argv[1], 0)) return 1;
     vae_destroy(m);
     d.ema = 0, d.encoder = d.decoder = "";

@@ -1,0 +1,244 @@
+/* ======================================================================================
+ * draw.h   the commands that draw: sample, reconstruct, interpolate, manifold, traverse
+ * uses: platform.h screen.h text.h mathematics.h options.h models.h sheets.h
+ * tests: tests/test_tool.sh
+ * ==================================================================================== */
+#ifndef VAE_TOOL_DRAW_H
+#define VAE_TOOL_DRAW_H
+#include "platform.h"
+#include "screen.h"
+#include "text.h"
+#include "mathematics.h"
+#include "options.h"
+#include "models.h"
+#include "sheets.h"
+
+static int sample(options *o)
+{
+    use u;
+    size_t count = (size_t)o->count;
+    sheet s;
+    float *z;
+    int32_t label;
+    open_model(&u, o);
+    draw_class(&u, o, class_given(o, &label));
+    s = plan_sheet(&u, o, count, columns_for(o, count));
+    z = floats(count, u.info.latent);
+    check(u.model, vae_prior(u.model, rows_of(&u, NULL, count, 0), o->seed, z));
+    save_decoded(&u, o, z, &s);
+    free(z);
+    return close_use(&u);
+}
+
+static int reconstruct(options *o)
+{
+    use u;
+    size_t count = (size_t)o->count, columns, lines, dim;
+    sheet s;
+    float *x, *y;
+    open_both(&u, o);
+    dim = u.info.input_dim;
+    x = floats(dim, 1);
+    read_image(&u, o->first, x);
+    if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
+    columns = o->columns ? (size_t)o->columns : 10;
+    if (columns > count) columns = count;
+    lines = (count + columns - 1) / columns;
+    s = plan_sheet(&u, o, 2 * lines * columns, columns);
+    y = floats(s.count, dim); /* missing images stay black */
+    for (size_t i = 0; i < count; i++) {
+        float *above = y + (i / columns * 2 * columns + i % columns) * dim;
+        read_image(&u, o->first + i, above);
+        check_on(u.data.name, (size_t)o->first + i, u.model,
+                 vae_reconstruct(u.model, rows_of(&u, above, 1, 0), above + columns * dim));
+    }
+    save_pictures(o, y, &s);
+    free(x);
+    free(y);
+    return close_use(&u);
+}
+
+/* z = the point at `t` in [0,1] between a and b. Along an arc the direction turns evenly and the
+ * length changes evenly; where there is no arc (a length of 0, an angle of 0 or 180 degrees), the
+ * path is straight. */
+static void between(const float *a, const float *b, size_t n, double t, int path, float *z)
+{
+    double aa = 0, bb = 0, ab = 0, wa = 1 - t, wb = t, la, lb, cosine, angle, length;
+    for (size_t j = 0; j < n; j++) {
+        aa += (double)a[j] * (double)a[j];
+        bb += (double)b[j] * (double)b[j];
+        ab += (double)a[j] * (double)b[j];
+    }
+    la = root(aa), lb = root(bb);
+    cosine = la * lb > 0 ? ab / (la * lb) : 1;
+    if (path == PATH_SPHERICAL && cosine < 0.999999 && cosine > -0.999999) {
+        angle = inverse(minus_cosine, -cosine, 0, 3.14159265358979323846);
+        length = (1 - t) * la + t * lb;
+        wa = sine((1 - t) * angle) / sine(angle) * length / la;
+        wb = sine(t * angle) / sine(angle) * length / lb;
+    }
+    for (size_t j = 0; j < n; j++) z[j] = (float)(wa * (double)a[j] + wb * (double)b[j]);
+}
+
+static int interpolate(options *o)
+{
+    use u;
+    size_t pairs = (size_t)o->count, steps = (size_t)o->steps, columns = steps + 2, dim, latent;
+    sheet s;
+    float *x, *z, *mu;
+    int one = given(o, "--from");
+    if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
+    open_both(&u, o);
+    dim = u.info.input_dim, latent = u.info.latent;
+    if (!one && u.data.images.count < 2) die(FAILED, "%s holds no two images", u.data.name);
+    if (pairs > u.data.images.count / 2) pairs = u.data.images.count / 2;
+    if (one) pairs = 1;
+    s = plan_sheet(&u, o, pairs * columns, columns);
+    x = floats(s.count, dim);
+    z = floats(steps, latent);
+    mu = floats(2, latent);
+    for (size_t i = 0; i < pairs; i++) {
+        float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
+        uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
+        read_image(&u, a, line);
+        read_image(&u, b, last);
+        check_on(u.data.name, (size_t)b, u.model,
+                 vae_encode(u.model, rows_of(&u, last, 1, 0), mu + latent, NULL));
+        read_image(&u, a, line);
+        check_on(u.data.name, (size_t)a, u.model,
+                 vae_encode(u.model, rows_of(&u, line, 1, 0), mu, NULL));
+        for (size_t k = 0; k < steps; k++)
+            between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
+                    z + k * latent);
+        for (size_t k = 0; k < 2; k++) { /* with the class of the nearer end */
+            size_t half = (steps + 1) / 2, at = k ? half : 0;
+            condition_on(&u, (size_t)(k ? b : a), 1);
+            check(u.model, vae_decode(u.model, rows_of(&u, z + at * latent,
+                                                       k ? steps - half : half, 0),
+                                      line + (1 + at) * dim));
+        }
+    }
+    save_pictures(o, x, &s);
+    free(x);
+    free(z);
+    free(mu);
+    return close_use(&u);
+}
+
+static int manifold(options *o)
+{
+    use u;
+    size_t side = (size_t)o->count;
+    sheet s;
+    float *z;
+    int32_t label;
+    open_model(&u, o);
+    draw_class(&u, o, class_given(o, &label));
+    if (u.info.latent != 2)
+        die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
+            u.info.latent);
+    s = plan_sheet(&u, o, side * side, side);
+    z = floats(s.count, 2);
+    for (size_t i = 0; i < side; i++) {
+        float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
+        for (size_t k = 0; k < side; k++) {
+            z[2 * (k * side + i)] = q;
+            z[2 * ((side - 1 - i) * side + k) + 1] = q;
+        }
+    }
+    save_decoded(&u, o, z, &s);
+    free(z);
+    return close_use(&u);
+}
+
+/* sums (2, latent): adds mu and its square over a batch */
+static void add_moments(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    double *sums = (double *)user;
+    size_t latent = u->info.latent;
+    float *mu = floats(rows, latent);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
+    for (size_t i = 0; i < rows * latent; i++) {
+        sums[i % latent] += (double)mu[i];
+        sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
+    }
+    free(mu);
+}
+
+/* Which latents to show, as asked or the most used; `scores` (latent) is for choosing. */
+static size_t choose_latents(use *u, const options *o, size_t *chosen)
+{
+    size_t latent = u->info.latent, count = 0;
+    size_t most = (size_t)o->count < latent ? (size_t)o->count : latent;
+    const char *list = o->latents;
+    char piece[32];
+    double *sums;
+    uint64_t index;
+    while (next_piece(&list, ',', piece, sizeof piece)) {
+        if (!read_whole(piece, &index) || index >= latent)
+            die(MISUSED, "--latents: '%s' is not a number from 0 to %zu", piece, latent - 1);
+        if (count == latent) die(MISUSED, "--latents: more than there are, %zu", latent);
+        chosen[count++] = (size_t)index;
+    }
+    if (o->latents) return count;
+    sums = (double *)need(times(2, latent), sizeof *sums);
+    if (o->data) {
+        double n = (double)u->data.images.count;
+        each_batch(u, add_moments, sums);
+        for (size_t j = 0; j < latent; j++)
+            sums[j] = sums[latent + j] / n - sums[j] / n * (sums[j] / n);
+        say("latents by the variance of mu:");
+    }
+    for (; count < most; count++) {
+        size_t best = 0;
+        for (size_t j = 1; j < latent; j++)
+            if (sums[j] > sums[best]) best = j;
+        if (!o->data) best = count;
+        else say(" %zu (%.2f)", best, sums[best]);
+        sums[best] = -1;
+        chosen[count] = best;
+    }
+    if (o->data) say("\n");
+    free(sums);
+    return count;
+}
+
+static int traverse(options *o)
+{
+    use u;
+    size_t steps = (size_t)o->steps, count, latent, *chosen;
+    sheet s;
+    float *z, *around;
+    int32_t label;
+    const int32_t *drawn = class_given(o, &label);
+    if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
+    open_model(&u, o);
+    if (o->data) open_data(&u, o);
+    latent = u.info.latent;
+    chosen = (size_t *)need(latent, sizeof *chosen);
+    count = choose_latents(&u, o, chosen);
+    s = plan_sheet(&u, o, times(count, steps), steps);
+    around = floats(latent, 1);
+    if (given(o, "--image")) {
+        float *x = floats(u.info.input_dim, 1);
+        read_image(&u, o->image, x);
+        check_on(u.data.name, (size_t)o->image, u.model,
+                 vae_encode(u.model, rows_of(&u, x, 1, 0), around, NULL));
+        if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
+        free(x);
+    }
+    draw_class(&u, o, drawn);
+    z = floats(s.count, latent);
+    for (size_t i = 0; i < s.count; i++) {
+        double t = (double)(i % steps) / (double)(steps - 1);
+        memcpy(z + i * latent, around, latent * sizeof *z);
+        z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
+    }
+    save_decoded(&u, o, z, &s);
+    free(z);
+    free(around);
+    free(chosen);
+    return close_use(&u);
+}
+
+#endif

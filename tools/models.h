@@ -1,0 +1,182 @@
+/* ======================================================================================
+ * models.h   opens a model file, and gives it data
+ * uses: platform.h screen.h text.h targets.h options.h datasets.h
+ * tests: tests/test_tool.sh, tests/test_tool_runs.sh
+ * ==================================================================================== */
+#ifndef VAE_TOOL_MODELS_H
+#define VAE_TOOL_MODELS_H
+#include "platform.h"
+#include "screen.h"
+#include "text.h"
+#include "targets.h"
+#include "options.h"
+#include "datasets.h"
+
+static void check(const vae *model, vae_status status)
+{
+    if (status != VAE_OK) die(FAILED, "%s", vae_last_report(model)->text);
+}
+
+/* The same of work on rows of a file from number `first` on, which the library counts from 0. */
+static void check_on(const char *file, size_t first, const vae *model, vae_status status)
+{
+    if (status == VAE_OK) return;
+    if (first) die(FAILED, "%s, from row %zu on: %s", file, first, vae_last_report(model)->text);
+    die(FAILED, "%s: %s", file, vae_last_report(model)->text);
+}
+
+static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }
+
+/* As many as asked for, exactly; or, below 0, at most one for each processor that this process may
+ * use: as many as the system grants. */
+static int threads_of(const options *o)
+{
+    long n = 1;
+#if defined(__linux__)
+    cpu_set_t may;
+    if (sched_getaffinity(0, sizeof may, &may) == 0) n = CPU_COUNT(&may);
+#elif defined(HAVE_POSIX)
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+#elif defined(_WIN32)
+    n = (long)GetActiveProcessorCount(0xffff);
+#endif
+#if defined(VAE_NO_THREADS) || !(defined(__GNUC__) || defined(__clang__)) || defined(__TINYC__)
+    n = 1; /* a build without threads */
+#endif
+    if (o->desc.threads) return o->desc.threads;
+    return n < 1 ? -1 : n > 16 ? -16 : (int)-n;
+}
+
+/* A model file as --max-memory allows it. */
+static void load_file(const options *o, const char *path, vae_load_options *how, vae **model)
+{
+    vae_report report;
+    how->max_memory = o->max_memory < SIZE_MAX ? (size_t)o->max_memory : SIZE_MAX;
+    if (vae_load(path, how, model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text,
+            report.status == VAE_ERR_SIZE ? "; --max-memory N allows more" : "");
+}
+
+typedef struct use {
+    vae *model;
+    vae_desc desc;
+    vae_info info;
+    dataset data;
+    vae_batch batch; /* of the next call; its labels stay until others are chosen */
+} use;
+
+/* Rows x for a call, numbered from `first`. */
+static const vae_batch *rows_of(use *u, const float *x, size_t rows, size_t first)
+{
+    u->batch.x = x, u->batch.rows = rows, u->batch.first = (uint32_t)first;
+    return &u->batch;
+}
+
+/* With buffers of `batch` rows; 0: as the library thinks best. */
+static void load_model(use *u, const options *o, int batch)
+{
+    vae_load_options how;
+    memset(&how, 0, sizeof how);
+    how.inference = o->command == INFO ? 2 : 1; /* 2: to look at, without buffers */
+    how.isa = o->desc.isa, how.threads = threads_of(o), how.batch = batch;
+    load_file(o, o->operand, &how, &u->model);
+    vae_get_desc(u->model, &u->desc);
+    vae_get_info(u->model, &u->info);
+}
+
+static void open_model(use *u, const options *o)
+{
+    memset(u, 0, sizeof *u);
+    load_model(u, o, 0);
+    if (o->command & READS && given(o, "--labels") && !u->info.classes)
+        die(MISUSED, "--labels: %s was made without classes", o->operand);
+    if (o->command & OF_A_CLASS && given(o, "--class") && o->label >= u->info.classes) {
+        if (!u->info.classes) die(MISUSED, "--class: %s was made without classes", o->operand);
+        die(MISUSED, "--class %d: %s knows classes 0 to %d", o->label, o->operand,
+            u->info.classes - 1);
+    }
+}
+
+/* What is drawn from now on is of this class, which a conditional model must be told. */
+static void draw_class(use *u, const options *o, const int32_t *label)
+{
+    if (!u->info.classes) return;
+    if (!label)
+        die(MISUSED, "%s draws one of %d classes: say which with --class 0 to %d", o->operand,
+            u->info.classes, u->info.classes - 1);
+    u->batch.labels = label, u->batch.label_count = 1;
+}
+
+/* The class of --class, or NULL. */
+static const int32_t *class_given(const options *o, int32_t *label)
+{
+    *label = (int32_t)o->label;
+    return given(o, "--class") ? label : NULL;
+}
+
+static void open_data(use *u, const options *o)
+{
+    if (is_one_file(o->data)) {
+        if (o->split != SPLIT_AUTO)
+            die(MISUSED, "--split chooses from a folder or a built-in set; %s is one file",
+                o->data);
+        load_images(&u->data, o->data, o->images);
+    } else {
+        int found = o->split != SPLIT_TRAIN && find_images(&u->data, o->data, 1, o->images);
+        if (!found && o->split != SPLIT_TEST) found = find_images(&u->data, o->data, 0, o->images);
+        if (!found) no_images(o->data, o->split == SPLIT_TEST);
+    }
+    check_images(&u->data, u->model, o->operand);
+    check_values(&u->data, &u->desc, !(o->command & (EVAL | SCORE)));
+    if (u->info.classes) {
+        find_labels(&u->data, "--labels", o->labels);
+        check_labels(&u->data, u->info.classes);
+    }
+}
+
+static void open_both(use *u, const options *o)
+{
+    open_model(u, o);
+    open_data(u, o);
+}
+
+static int close_use(use *u)
+{
+    drop(&u->data);
+    vae_destroy(u->model);
+    return 0;
+}
+
+/* What is computed next is of images first .. first + count - 1 of the data. */
+static void condition_on(use *u, size_t first, size_t count)
+{
+    if (u->info.classes) u->batch.labels = u->data.labels + first, u->batch.label_count = count;
+}
+
+/* Image `index` of the data: x (input_dim); it is what is computed next. */
+static void read_image(use *u, uint64_t index, float *x)
+{
+    if (index >= u->data.images.count)
+        die(MISUSED, "there is no image %llu: %s holds %zu, counted from 0", (ull)index,
+            u->data.name, u->data.images.count);
+    vae_data_read(&u->data.images, (size_t)index, 1, x);
+    condition_on(u, (size_t)index, 1);
+}
+
+/* Something done with images first .. first + rows - 1 of the data: x (rows, input_dim) */
+typedef void batch_work(use *u, const float *x, size_t first, size_t rows, void *user);
+
+static void each_batch(use *u, batch_work *work, void *user)
+{
+    const size_t most = (size_t)u->desc.batch, count = u->data.images.count;
+    float *x = floats(most, u->info.input_dim);
+    for (size_t first = 0; first < count; first += most) {
+        size_t rows = count - first < most ? count - first : most;
+        vae_data_read(&u->data.images, first, rows, x);
+        condition_on(u, first, rows);
+        work(u, x, first, rows, user);
+    }
+    free(x);
+}
+
+#endif

@@ -1,0 +1,412 @@
+/* ======================================================================================
+ * verdicts.h   the commands that judge: eval and score
+ * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h models.h report.h
+ * tests: tests/test_tool.sh, tests/test_tool_data.sh
+ * ==================================================================================== */
+#ifndef VAE_TOOL_VERDICTS_H
+#define VAE_TOOL_VERDICTS_H
+#include "platform.h"
+#include "screen.h"
+#include "text.h"
+#include "json.h"
+#include "mathematics.h"
+#include "figures.h"
+#include "options.h"
+#include "datasets.h"
+#include "models.h"
+#include "report.h"
+
+/* The counts of --samples: out (MOST_BOUNDS), how many. */
+static size_t read_draws(const char *list, int *out)
+{
+    char piece[32];
+    size_t count = 0;
+    uint64_t value;
+    while (next_piece(&list, ',', piece, sizeof piece)) {
+        if (!read_whole(piece, &value) || value < 1 || value > MOST_DRAWS)
+            die(MISUSED, "--samples: '%s' is not a whole number from 1 to %d", piece, MOST_DRAWS);
+        if (count == MOST_BOUNDS)
+            die(MISUSED, "--samples: at most %d numbers", MOST_BOUNDS);
+        out[count++] = (int)value;
+    }
+    return count;
+}
+
+static double error_of(const figures_sample *s)
+{
+    double e = figures_error2(s);
+    return e < 0 ? -1 : root(e);
+}
+
+/* All that eval finds out. Standard errors are below 0 where there are none. */
+typedef struct verdict {
+    vae_stats stats;
+    figures_sample elbo, recon, kl, mse, bounds[MOST_BOUNDS];
+    int draws[MOST_BOUNDS];
+    size_t bound_count;
+    double *unit_kl, *variance;     /* (latent) */
+    uint64_t *clamped;              /* (latent): images, of so many */
+    size_t active, clamped_of;
+    double gap, gap_error, seconds;
+    int factors, factors_there;     /* that count, of those in the table; 0: no table */
+} verdict;
+
+/* How many rows of buffers make many draws fast: as far as 64 MB go. */
+static int rows_for_draws(const use *u)
+{
+    size_t row = u->info.memory_activations / (size_t)u->desc.batch + 1, rows = 512;
+    while (rows > 1 && rows > (size_t)64000000 / row) rows /= 2;
+    return rows > (size_t)u->desc.batch ? (int)rows : u->desc.batch;
+}
+
+static void draw_bounds(int draws, double done, double all, double begun)
+{
+    char line[120], left[32];
+    duration_text(left, sizeof left, (now() - begun) / done * (all - done));
+    snprintf(line, sizeof line, "bound (%d)  %.0f %%  %s left", draws, 100 * done / all, left);
+    screen_line(line, 0);
+}
+
+/* The bounds, group by group of images; a group is as much work as half a second has room for, and
+ * 16 MB of pixels at most. */
+static void find_bounds(use *u, verdict *v)
+{
+    const size_t count = u->data.images.count, dim = u->info.input_dim;
+    const size_t least = (size_t)u->desc.threads;
+    size_t most = 4000000 / dim + 1, group = least;
+    double done = 0, all = 0, begun = now(), drawn = 0;
+    float *x, *bound;
+    if (most < least) most = least;
+    if (most > count) most = count;
+    x = floats(most, dim);
+    bound = floats(most, 1);
+    for (size_t b = 0; b < v->bound_count; b++) all += (double)v->draws[b] * (double)count;
+    for (size_t b = 0; b < v->bound_count; b++) {
+        for (size_t first = 0, rows; first < count; first += rows) {
+            double start = now(), took;
+            rows = group < most ? group : most;
+            if (rows > count - first) rows = count - first;
+            vae_data_read(&u->data.images, first, rows, x);
+            condition_on(u, first, rows);
+            check_on(u->data.name, 0, u->model,
+                     vae_bound(u->model, rows_of(u, x, rows, first), v->draws[b], bound));
+            for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
+            done += (double)v->draws[b] * (double)rows;
+            took = now() - start;
+            if (took < 0.25) group = 2 * rows;
+            if (took > 1 && group >= 2 * least) group /= 2;
+            if (screen.terminal && !screen.quiet && now() - drawn > 0.2) {
+                draw_bounds(v->draws[b], done, all, begun);
+                drawn = now();
+            }
+        }
+    }
+    screen_clear();
+    free(x);
+    free(bound);
+}
+
+/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ... */
+static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
+{
+    check_on(u->data.name, 0, u->model,
+             vae_score(u->model, rows_of(u, x, rows, first), parts, parts + rows,
+                       parts + 2 * rows));
+}
+
+static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    verdict *v = (verdict *)user;
+    const size_t dim = u->info.input_dim;
+    float *parts = floats(3, rows), *y = floats(rows, dim);
+    score_rows(u, x, first, rows, parts);
+    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, rows_of(u, x, rows, 0), y));
+    for (size_t i = 0; i < rows; i++) {
+        double sum = 0;
+        for (size_t j = i * dim; j < (i + 1) * dim; j++)
+            sum += square((double)x[j] - (double)y[j]);
+        figures_add(&v->elbo, (double)parts[i]);
+        figures_add(&v->recon, (double)parts[rows + i]);
+        figures_add(&v->kl, (double)parts[2 * rows + i]);
+        figures_add(&v->mse, sum / (double)dim);
+    }
+    free(parts);
+    free(y);
+}
+
+/* Ranges of mu, and then mu as bins of them. */
+typedef struct binned {
+    float *low, *high;  /* (latent) */
+    uint8_t *bins;      /* (images, latent); NULL: the ranges are being found */
+} binned;
+
+static void add_bins(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    binned *b = (binned *)user;
+    const size_t latent = u->info.latent;
+    float *mu = floats(rows, latent);
+    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
+    for (size_t i = 0; i < rows * latent; i++) {
+        size_t j = i % latent;
+        if (b->bins) {
+            b->bins[first * latent + i] = figures_bin((double)mu[i], (double)b->low[j],
+                                                      (double)b->high[j]);
+            continue;
+        }
+        if (first + i / latent == 0 || mu[i] < b->low[j]) b->low[j] = mu[i];
+        if (first + i / latent == 0 || mu[i] > b->high[j]) b->high[j] = mu[i];
+    }
+    free(mu);
+}
+
+static void find_gap(use *u, const char *where, verdict *v)
+{
+    const size_t count = u->data.images.count, latent = u->info.latent;
+    size_t factors;
+    double *table = read_factors(&u->data, where, &factors), error2 = -1;
+    double *column = (double *)need(count, sizeof *column);
+    uint8_t *codes = (uint8_t *)need(count, factors);
+    int *values = (int *)need(factors, sizeof *values);
+    binned b;
+    b.low = floats(latent, 1);
+    b.high = floats(latent, 1);
+    b.bins = NULL;
+    each_batch(u, add_bins, &b);
+    b.bins = (uint8_t *)need(count, latent);
+    each_batch(u, add_bins, &b);
+    for (size_t f = 0; f < factors; f++) {
+        for (size_t i = 0; i < count; i++) column[i] = table[i * factors + f];
+        values[f] = figures_column(column, count, codes + f, factors);
+        if (!values[f]) die(FAILED, "out of memory");
+    }
+    v->factors = figures_mig(count, latent, b.bins, factors, codes, values, &v->gap, &error2);
+    v->factors_there = (int)factors;
+    if (v->factors < 0) die(FAILED, "out of memory");
+    if (!v->factors) die(FAILED, "every factor of %s has one value only on these images", where);
+    v->gap_error = error2 < 0 ? -1 : root(error2);
+    free(table);
+    free(column);
+    free(codes);
+    free(values);
+    free(b.low);
+    free(b.high);
+    free(b.bins);
+}
+
+/* Latents by their KL, most first. */
+static void print_units(const verdict *v, size_t latent)
+{
+    double *left = (double *)need(latent, sizeof *left);
+    char line[200], one[60];
+    size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
+    say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
+    memcpy(left, v->unit_kl, latent * sizeof *left);
+    for (size_t n = 0, most = 0; n < latent; n++) {
+        for (size_t j = 0; j < latent; j++)
+            if (left[j] > left[most]) most = j;
+        if (left[most] < 0.005) snprintf(one, sizeof one, " and %zu below 0.005", latent - n);
+        else snprintf(one, sizeof one, " %zu:%.2f", most, left[most]);
+        if (used + strlen(one) > 78) {
+            say("%s\n", line);
+            used = (size_t)snprintf(line, sizeof line, "%-12s", "");
+        }
+        used += (size_t)snprintf(line + used, sizeof line - used, "%s", one);
+        if (left[most] < 0.005) break;
+        left[most] = -1;
+    }
+    say("%s\n", line);
+    free(left);
+}
+
+static void print_error(double error, int digits)
+{
+    if (error >= 0) say(" +- %.*f", digits, error);
+}
+
+static const figures_sample *nll_of(const verdict *v)
+{
+    for (size_t b = 0; b < v->bound_count; b++)
+        if (v->draws[b] == NLL_DRAWS) return &v->bounds[b];
+    return NULL;
+}
+
+static void print_verdict(const use *u, const verdict *v)
+{
+    const vae_desc *d = &u->desc;
+    const double per_bit = bits_per_dim(d, &u->info, 1) - bits_per_dim(d, &u->info, 0);
+    const figures_sample *nll = nll_of(v);
+    char name[40];
+    say("data         %s, %zu images\n\n", u->data.name, u->data.images.count);
+    say("                  -ELBO      recon         KL   nats per image: distortion + rate\n");
+    print_stats("mean", &v->stats, 0, 0);
+    if (error_of(&v->elbo) >= 0)
+        say("%-12s %10.3f %10.3f %10.3f\n", "std. error", error_of(&v->elbo),
+            error_of(&v->recon), error_of(&v->kl));
+    say("\n");
+    for (size_t b = 0; b < v->bound_count; b++) {
+        snprintf(name, sizeof name, v->draws[b] == NLL_DRAWS ? "NLL (%d)" : "-bound (%d)",
+                 v->draws[b]);
+        say("%-14s %8.3f", name, -figures_mean(&v->bounds[b]));
+        print_error(error_of(&v->bounds[b]), 3);
+        say("\n");
+    }
+    say("bits/dim     %.4f", bits_per_dim(d, &u->info, -v->stats.elbo));
+    print_error(error_of(&v->elbo) < 0 ? -1 : error_of(&v->elbo) * per_bit, 4);
+    say("%s\n", d->likelihood == VAE_LIKELIHOOD_BERNOULLI && !d->binarize
+            ? " (grey pixels: no density)"
+            : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
+    if (nll) {
+        say("bits/dim     %.4f", bits_per_dim(d, &u->info, -figures_mean(nll)));
+        print_error(error_of(nll) < 0 ? -1 : error_of(nll) * per_bit, 4);
+        say(" from the NLL\n");
+    }
+    say("mse          %.6f", figures_mean(&v->mse));
+    print_error(error_of(&v->mse), 6);
+    say(" per pixel of the reconstructions\n");
+    print_units(v, u->info.latent);
+    print_clamped(v->clamped, u->info.latent, v->clamped_of);
+    if (v->factors) {
+        say("MIG          %.4f", v->gap);
+        print_error(v->gap_error, 4);
+        say(" over %d factors", v->factors);
+        if (v->factors < v->factors_there)
+            say("; %d more had one value only", v->factors_there - v->factors);
+        say("\n");
+    }
+}
+
+/* What eval alone says in --json. */
+static void json_verdict(text *t, const use *u, const verdict *v)
+{
+    const vae_desc *d = &u->desc;
+    const figures_sample *nll = nll_of(v);
+    text_print(t, "  ");
+    json_error(t, "elbo_se", error_of(&v->elbo), ", ");
+    json_error(t, "recon_se", error_of(&v->recon), ", ");
+    json_error(t, "kl_se", error_of(&v->kl), ",\n  ");
+    json_number(t, "mse", figures_mean(&v->mse), ",\n  ");
+    json_error(t, "mse_se", error_of(&v->mse), ",\n  ");
+    json_number(t, "bits_per_dim", bits_per_dim(d, &u->info, -v->stats.elbo), ",\n");
+    text_print(t, "  \"bounds\": [");
+    for (size_t b = 0; b < v->bound_count; b++) {
+        text_print(t, "%s{\"k\": %d, ", b ? ", " : "", v->draws[b]);
+        json_number(t, "bound", figures_mean(&v->bounds[b]), ", ");
+        json_error(t, "se", error_of(&v->bounds[b]), "}");
+    }
+    text_print(t, "],\n  ");
+    if (nll) {
+        json_number(t, "nll", -figures_mean(nll), ",\n  ");
+        json_number(t, "nll_bits_per_dim", bits_per_dim(d, &u->info, -figures_mean(nll)), ",\n");
+    } else {
+        text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
+    }
+    text_print(t, "  \"active_units\": %zu,\n", v->active);
+    json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
+    json_list(t, "mu_variance", v->variance, u->info.latent);
+    text_print(t, "  \"logvar_at_limit\": [");
+    for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
+        text_print(t, "%s%.9g", j ? ", " : "",
+                   v->clamped_of ? (double)v->clamped[j] / (double)v->clamped_of : 0);
+    text_print(t, "],\n");
+    text_print(t, "  ");
+    if (v->factors) {
+        json_number(t, "mig", v->gap, ",\n  ");
+        json_error(t, "mig_se", v->gap_error, ",\n  ");
+    } else {
+        text_print(t, "\"mig\": null,\n  \"mig_se\": null,\n  ");
+    }
+    json_number(t, "eval_seconds", v->seconds, ",\n");
+}
+
+static int eval(options *o)
+{
+    use u;
+    verdict v;
+    double begun = now(), seconds;
+    memset(&v, 0, sizeof v);
+    if (o->draws) v.bound_count = read_draws(o->draws, v.draws);
+    open_both(&u, o);
+    if (v.bound_count && u.desc.no_noise)
+        die(FAILED, "--samples: %s has no noise, so it has no draws and no bound", o->operand);
+    if (v.bound_count && rows_for_draws(&u) > u.desc.batch) {
+        int rows = rows_for_draws(&u);
+        vae_destroy(u.model);
+        load_model(&u, o, rows);
+    }
+    seconds = now();
+    check_on(u.data.name, 0, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
+    seconds = now() - seconds;
+    each_batch(&u, add_parts, &v);
+    v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
+    v.variance = (double *)need(u.info.latent, sizeof *v.variance);
+    check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
+    if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
+    if (o->causes) find_gap(&u, o->causes, &v);
+    print_network(&u.desc);
+    find_bounds(&u, &v);
+    v.seconds = now() - begun;
+    print_verdict(&u, &v);
+    say("params_hash  %016llx\n", (ull)vae_params_hash(u.model));
+    if (o->json) {
+        text more = {NULL, 0, 0};
+        json_verdict(&more, &u, &v);
+        save_json(o->json, "eval", o->operand, u.model, seconds,
+                  per_second(v.stats.images, seconds), NULL, &v.stats, &more);
+    }
+    free(v.unit_kl);
+    free(v.clamped);
+    free(v.variance);
+    return close_use(&u);
+}
+
+/* scores (count, 3): -ELBO, recon, KL */
+static void add_scores(use *u, const float *x, size_t first, size_t rows, void *user)
+{
+    float *scores = (float *)user + 3 * first;
+    float *parts = floats(3, rows);
+    score_rows(u, x, first, rows, parts);
+    for (size_t i = 0; i < rows; i++) {
+        scores[3 * i] = -parts[i];
+        scores[3 * i + 1] = parts[rows + i];
+        scores[3 * i + 2] = parts[2 * rows + i];
+    }
+    free(parts);
+}
+
+static int score(options *o)
+{
+    use u;
+    text t = {NULL, 0, 0};
+    size_t count, strangest = 0;
+    double sum = 0;
+    float *scores;
+    int format = o->format;
+    if (format == FORMAT_AUTO) format = ends_with(o->out, ".npy") ? FORMAT_NPY
+                                      : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
+    open_both(&u, o);
+    count = u.data.images.count;
+    scores = floats(3, count);
+    each_batch(&u, add_scores, scores);
+    if (format == FORMAT_NPY) {
+        text_npy_head(&t, count, 3);
+        text_npy_rows(&t, scores, 3 * count);
+    }
+    if (format == FORMAT_CSV) text_print(&t, "index,neg_elbo,recon,kl\n");
+    for (size_t i = 0; i < count; i++) {
+        const float *s = scores + 3 * i;
+        sum += (double)s[0];
+        if (s[0] > scores[3 * strangest]) strangest = i;
+        if (format == FORMAT_TEXT) text_print(&t, "%.9g\n", (double)s[0]);
+        if (format == FORMAT_CSV)
+            text_print(&t, "%zu,%.9g,%.9g,%.9g\n", i, (double)s[0], (double)s[1], (double)s[2]);
+    }
+    text_save(&t, o->out);
+    say("%zu images of %s: mean -ELBO %.3f, the strangest is image %zu with %.3f\n", count,
+        u.data.name, sum / (double)count, strangest, (double)scores[3 * strangest]);
+    free(scores);
+    return close_use(&u);
+}
+
+#endif
