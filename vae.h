@@ -14,18 +14,19 @@
  *     hostile, does more than return an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '>>' vae.h` lists them:
- *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>settings  of a description: ranges, text
- *   >>rng       random numbers by address        >>model     memory, initial weights
- *   >>shim      one vector vocabulary            >>losses    likelihoods, KL, a batch's gradients
- *               (functions of one argument       >>optim     learning rate, update
- *               follow it)                       >>train     steps and epochs
- *                                                >>eval      encode, decode, sample, score
- *                                                >>files     reading, locks, atomic writes
+ *   >>manual    what you are reading             >>windows   convolutions, pools
+ *   >>config    what a build can choose          >>updates   optimisers, the kernels' table
+ *   >>api       everything a user calls          >>dispatch  which kernels run here
+ *   >>compiler  this compiler and machine        >>threads   dividing work
+ *   >>status    codes, sentences                 >>gemm      the public matrix product
+ *   >>arena     sizes, blocks                    >>layers    strings, table of layers, fwd, bwd
+ *   >>rng       random numbers by address        >>settings  of a description: ranges, text
+ *   >>shim      one vector vocabulary            >>model     memory, initial weights
+ *   >>functions of one argument: exp, tanh       >>losses    likelihoods, KL, a batch's gradients
+ *   >>tiles     the matrix product               >>optim     learning rate, update
+ *   >>maps      numbers one by one               >>train     steps and epochs
+ *   >>sums      along rows: losses, KL, norms    >>eval      encode, decode, sample, score
+ *   >>densities the other likelihoods            >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
@@ -176,8 +177,8 @@
  *     about the mean rounded to float.
  *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
  *     a tree 8-4-2-1. Sums over rows run in double, ascending.
- *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere (>>shim
- *     states the largest error of each). Division and square root are IEEE's. libm is never called.
+ *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere; >>functions
+ *     states the largest error of each. Division and square root are IEEE's. libm is never called.
  *   - max(a, b) is a > b ? a : b, min likewise, NaN and zeros included.
  *   - Adam is PyTorch's; sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is rounded once a step,
  *     where PyTorch divides: the divider is what the update waits for.
@@ -1997,7 +1998,7 @@ VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t cou
  * uses: >>compiler                   tests: tests/test_rng.c
  *
  * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
- * nothing else. The bulk draws (words, uniforms, normals) stand in >>kernels; the addressing and
+ * nothing else. The bulk draws (words, uniforms, normals) stand in >>maps; the addressing and
  * what is drawn one at a time stand here.
  *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
  * ==================================================================================== */
@@ -2119,13 +2120,14 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only the two rooms between
- * "guard B" and its end are seen, with VAE__* meaning that set's vectors and VAE__FN(name) a name
- * of its own. What leaves a pass is one const table of function pointers, filled from one list.
+ * Here the file includes itself once per instruction set; each time only what stands between
+ * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
+ * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
+ * filled from one list.
  * ==================================================================================== */
 
 /* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in >>kernels; leaving either out does not compile. */
+ * function VAE__FN(name) in a room before the table; leaving either out does not compile. */
 #define VAE__KERNEL_LIST(X) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
@@ -2946,6 +2948,10 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__I_LOAD(p) VAE__FN(vi_load)(p)
 #define VAE__I_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
 
+/* ======================================================================================
+ * >>functions of one argument: exp, log, tanh, activations
+ * uses: >>shim                       tests: tests/test_math.c
+ * ==================================================================================== */
 
 /* ---- elementary functions ----
  * The same bits everywhere, and from version to version. "Error" is the largest over all floats of
@@ -3273,12 +3279,12 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
 }
 
 /* ======================================================================================
- * >>kernels  all arithmetic on arrays, written once
- * uses: >>shim                       tests: tests/test_kernels.c, tests/test_gemm.c
+ * >>tiles    the matrix product
+ * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits: an output is one chain of VAE__FMA, ascending, vectorised across
- * outputs; a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through
- * VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
+ * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
+ * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
  * ==================================================================================== */
 
 /* ---- matrix product ----
@@ -3805,32 +3811,10 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
     }
 }
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
-VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
-                                      const float *dy, float *db) {
-    VAE__V sum[8], zero = VAE__ZERO();
-    size_t i;
-    int v;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
-    for (i = 0; i < rows; i++) {
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++)
-            sum[v] = VAE__ADD(sum[v], VAE__GET(dy + i * pitch, (size_t)v * VAE__W, n));
-    }
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) VAE__PUT(db, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-}
-static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
-    size_t j = 0;
-    for (; j + 8 * VAE__W <= n; j += 8 * VAE__W)
-        VAE__FN(sum_columns)(8, rows, n, 8 * VAE__W, dy + j, db + j);
-    for (; j + 2 * VAE__W <= n; j += 2 * VAE__W)
-        VAE__FN(sum_columns)(2, rows, n, 2 * VAE__W, dy + j, db + j);
-    for (; j < n; j += VAE__W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
-}
+/* ======================================================================================
+ * >>maps     one number in, one out: slopes, random numbers, affine functions
+ * uses: >>functions >>rng            tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
  * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
@@ -3972,9 +3956,95 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* ---- sums along a row ---- */
+/* y = x scale where the element's word is at least `threshold`, else 0. */
+static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
+                             const float *x, float *y) {
+    const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
+    uint32_t words[4 * VAE__W], block = 0;
+    size_t i, j;
+    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
+        VAE__VI w[4];
+        VAE__FN(philox)(at, block, w);
+        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
+            VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
+            VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
+            VAE__PUT(y, i + j * VAE__W, n, VAE__SELECT(drop, VAE__ZERO(), v));
+        }
+    }
+}
 
-enum { VAE__FN(PARTS) = 16 / VAE__W };
+/* ---- sums and products of arrays ---- */
+
+/* out = x a + y, or x a without y */
+static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(x, i, n);
+        VAE__PUT(out, i, n,
+                 y ? VAE__FMA(v, VAE__SET1(a), VAE__GET(y, i, n)) : VAE__MUL(v, VAE__SET1(a)));
+    }
+}
+
+/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+ * shift, offset, and dz with slope may be NULL. */
+static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
+                            const float *scale, const float *offset, const float *dz,
+                            const float *slope, float *y) {
+    size_t r, j;
+    for (r = 0; r < rows; r++, x += n, y += n) {
+        for (j = 0; j < n; j += VAE__W) {
+            VAE__V v = VAE__GET(x, j, n), s = VAE__GET(scale, j, n);
+            if (shift) v = VAE__SUB(v, VAE__GET(shift, j, n));
+            v = offset ? VAE__FMA(v, s, VAE__GET(offset, j, n)) : VAE__MUL(v, s);
+            if (dz) v = VAE__FMA(VAE__GET(dz + r * n, j, n), VAE__GET(slope, j, n), v);
+            VAE__PUT(y, j, n, v);
+        }
+    }
+}
+
+/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+
+#define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
+
+/* logvar = 2 log deviation(a) for n numbers a. */
+static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
+        if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
+        else if (head == VAE_HEAD_RELU) s = v;
+        s = VAE__MAX(VAE__DEVIATION_LEAST, s);
+        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
+    }
+}
+
+/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
+                                float *da) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
+        if (head == VAE_HEAD_SOFTPLUS) {
+            s = VAE__FN(v_softplus)(v);
+            slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
+        } else if (head == VAE_HEAD_RELU) {
+            s = v;
+        } else {
+            slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
+        }
+        slope = VAE__SELECT(VAE__GT(s, VAE__DEVIATION_LEAST), VAE__DIV(slope, s), VAE__ZERO());
+        VAE__HIDE(slope);
+        VAE__PUT(da, i, n, VAE__MUL(VAE__GET(dlogvar, i, n), slope));
+    }
+}
+
+/* ======================================================================================
+ * >>sums     many numbers in, one out: losses, KL, norms, checks
+ * uses: >>functions                  tests: tests/test_kernels.c
+ * ==================================================================================== */
+
+/* ---- sums along a row ---- */
 
 /* The 16 interleaved partial sums become one, 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
@@ -3990,6 +4060,17 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
+ * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+#define VAE__ALONG(first, n) \
+    for (i = (first); i < (n); i += 16) \
+        for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
+VAE__INLINE void VAE__FN(clear)(VAE__V *parts) {
+    int j;
+    VAE__UNROLL
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
+}
+
 /* Lanes at or beyond n become +0. */
 VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
     if (i + VAE__W <= n) return v;
@@ -4003,19 +4084,16 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
     VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V a = VAE__GET(logits, at, n), t = VAE__GET(x, at, n);
-            VAE__V low, e = VAE__FN(v_exp_minus)(a, &low);
-            VAE__V value = VAE__FMA(VAE__NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
-            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
-            if (dlogits) {
-                VAE__V p = VAE__FN(v_sigmoid_of)(a, e, low);
-                VAE__PUT(dlogits, at, n, VAE__MUL(VAE__SUB(p, t), factor));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V a = VAE__GET(logits, at, n), t = VAE__GET(x, at, n);
+        VAE__V low, e = VAE__FN(v_exp_minus)(a, &low);
+        VAE__V value = VAE__FMA(VAE__NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+        if (dlogits) {
+            VAE__V p = VAE__FN(v_sigmoid_of)(a, e, low);
+            VAE__PUT(dlogits, at, n, VAE__MUL(VAE__SUB(p, t), factor));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4025,26 +4103,23 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
  * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
-    size_t first, i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
+    size_t first, i, j, at;
+    VAE__FN(clear)(parts);
     for (first = 0; first < n; first += 1024) {
         VAE__V product[16 / VAE__W];
         const size_t end = vae__min(n, first + 1024);
         for (j = 0; j < 16 / VAE__W; j++) product[j] = VAE__SET1(1.0f);
-        for (i = first; i < end; i += 16) {
-            for (j = 0; j < 16 / VAE__W; j++) {
-                const size_t at = i + j * VAE__W;
-                VAE__V a = VAE__GET(logits, at, n), b = VAE__GET(x, at, n), q, r, scale, t;
-                VAE__VI k;
-                r = VAE__MAX(VAE__SET1(-80.0f),
-                             VAE__OF_BITS(VAE__I_OR(VAE__BITS(a), VAE__I_SET1(0x80000000u))));
-                r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
-                scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
-                t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
-                product[j] = VAE__FMA(product[j], t, product[j]);
-                t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
-                parts[j] = VAE__ADD(parts[j], t);
-            }
+        VAE__ALONG(first, end) {
+            VAE__V a = VAE__GET(logits, at, n), b = VAE__GET(x, at, n), q, r, scale, t;
+            VAE__VI k;
+            r = VAE__MAX(VAE__SET1(-80.0f),
+                         VAE__OF_BITS(VAE__I_OR(VAE__BITS(a), VAE__I_SET1(0x80000000u))));
+            r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
+            scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
+            t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
+            product[j] = VAE__FMA(product[j], t, product[j]);
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
             parts[j] = VAE__ADD(parts[j], VAE__FN(v_log)(product[j]));
@@ -4056,15 +4131,12 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V d = VAE__SUB(VAE__GET(mean, at, n), VAE__GET(x, at, n));
-            parts[j] = VAE__FMA(d, d, parts[j]);
-            if (dmean) VAE__PUT(dmean, at, n, VAE__MUL(d, VAE__SET1(scale)));
-        }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V d = VAE__SUB(VAE__GET(mean, at, n), VAE__GET(x, at, n));
+        parts[j] = VAE__FMA(d, d, parts[j]);
+        if (dmean) VAE__PUT(dmean, at, n, VAE__MUL(d, VAE__SET1(scale)));
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4128,16 +4200,13 @@ static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, cons
 static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const float *z) {
     VAE__V parts[16 / VAE__W];
     const VAE__V half = VAE__SET1(0.5f);
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V e = VAE__GET(eps, at, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
-            VAE__V to = VAE__GET(z, at, n),
-                value = VAE__SUB(VAE__FMA(to, to, VAE__NEG(VAE__MUL(e, e))), l);
-            parts[j] = VAE__FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
-        }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(eps, at, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V to = VAE__GET(z, at, n),
+            value = VAE__SUB(VAE__FMA(to, to, VAE__NEG(VAE__MUL(e, e))), l);
+        parts[j] = VAE__FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4146,19 +4215,16 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V v = VAE__GET(x, at, n);
-            parts[j] = VAE__ADD(parts[j], VAE__ABS(v));
-            if (dx) {
-                VAE__V step =
-                    VAE__SELECT(VAE__GT(v, zero), up,
-                                VAE__SELECT(VAE__GT(zero, v), VAE__NEG(up), zero));
-                VAE__PUT(dx, at, n, VAE__ADD(VAE__GET(dx, at, n), step));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V v = VAE__GET(x, at, n);
+        parts[j] = VAE__ADD(parts[j], VAE__ABS(v));
+        if (dx) {
+            VAE__V step =
+                VAE__SELECT(VAE__GT(v, zero), up,
+                            VAE__SELECT(VAE__GT(zero, v), VAE__NEG(up), zero));
+            VAE__PUT(dx, at, n, VAE__ADD(VAE__GET(dx, at, n), step));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4172,23 +4238,20 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
                          float *dhead) {
     VAE__V parts[16 / VAE__W];
     const VAE__V half = VAE__SET1(0.5f);
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V mu = VAE__GET(head, at, n), raw = VAE__GET(head + n, at, n);
-            VAE__V l = VAE__CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
-            parts[j] = VAE__FMA(half, VAE__FMA(mu, mu, VAE__SUB(grown, l)), parts[j]);
-            if (dhead) {
-                VAE__V push =
-                    VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, grown));
-                VAE__V factor = VAE__SET1(scale);
-                if (keep) factor = VAE__MUL(factor, VAE__GET(keep, at, n));
-                VAE__HIDE(factor);
-                VAE__PUT(dhead, at, n, VAE__FMA(factor, mu, VAE__GET(dhead, at, n)));
-                VAE__PUT(dhead + n, at, n, VAE__FMA(factor, push, VAE__GET(dhead + n, at, n)));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V mu = VAE__GET(head, at, n), raw = VAE__GET(head + n, at, n);
+        VAE__V l = VAE__CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
+        parts[j] = VAE__FMA(half, VAE__FMA(mu, mu, VAE__SUB(grown, l)), parts[j]);
+        if (dhead) {
+            VAE__V push =
+                VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, grown));
+            VAE__V factor = VAE__SET1(scale);
+            if (keep) factor = VAE__MUL(factor, VAE__GET(keep, at, n));
+            VAE__HIDE(factor);
+            VAE__PUT(dhead, at, n, VAE__FMA(factor, mu, VAE__GET(dhead, at, n)));
+            VAE__PUT(dhead + n, at, n, VAE__FMA(factor, push, VAE__GET(dhead + n, at, n)));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4204,114 +4267,7 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     }
 }
 
-/* ---- convolutions ---- */
-
-/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
- * floats apart in y and `run` in the window's row of values. */
-static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
-                             size_t run, float *y, size_t row_step, size_t line) {
-    const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
-    size_t r, t, i;
-    for (r = 0; r < m; r++) {
-        const float *from = values + r * pitch;
-        float *to = y + r * row_step;
-        for (t = 0; t < taps; t++, from += run, to += line) {
-            for (i = 0; i < whole; i += VAE__W)
-                VAE__STORE(to + i, VAE__ADD(VAE__LOAD(to + i), VAE__LOAD(from + i)));
-            if (rest)
-                VAE__PUT(to + whole, 0, rest, VAE__ADD(VAE__GET(to + whole, 0, rest),
-                                                       VAE__GET(from + whole, 0, rest)));
-        }
-    }
-}
-
-/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
-static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
-    VAE__FN(pack_t)(pitch, n, m, in, m, out);
-}
-
-/* ---- pools: windows of f x f pixels of one image, x (h f, w f, c) and y (h, w, c) ---- */
-
-/* y = the largest number of each window (of = 0), or `of` times its sum. */
-static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
-                          float *y) {
-    size_t i, j, q, t;
-    for (i = 0; i < h; i++) {
-        for (j = 0; j < w; j++, y += c) {
-            const float *corner = x + (i * f * w * f + j * f) * c;
-            for (q = 0; q < c; q += VAE__W) {
-                VAE__V sum = VAE__GET(corner, q, c);
-                for (t = 1; t < f * f; t++) {
-                    VAE__V v = VAE__GET(corner + (t / f * w * f + t % f) * c, q, c);
-                    /* NaN stays */
-                    VAE__VM kept = VAE__I_GT(VAE__BITS(VAE__ABS(sum)), VAE__I_SET1(0x7f800000u));
-                    sum = of > 0 ? VAE__ADD(sum, v) : VAE__SELECT(kept, sum, VAE__MAX(sum, v));
-                }
-                VAE__PUT(y, q, c, of > 0 ? VAE__MUL(sum, VAE__SET1(of)) : sum);
-            }
-        }
-    }
-}
-
-/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
- * number of its window (the first of equal ones), 0 elsewhere. */
-static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
-                            const float *dy, float *dx) {
-    size_t i, j, q, t;
-    for (i = 0; i < h; i++) {
-        for (j = 0; j < w; j++, dy += c) {
-            const size_t corner = (i * f * w * f + j * f) * c;
-            for (q = 0; q < c; q += VAE__W) {
-                VAE__V d = VAE__GET(dy, q, c), best = VAE__ZERO(), place = VAE__ZERO();
-                if (!(of > 0)) {
-                    best = VAE__GET(x + corner, q, c);
-                    for (t = 1; t < f * f; t++) {
-                        VAE__V v = VAE__GET(x + corner + (t / f * w * f + t % f) * c, q, c);
-                        VAE__VM more = VAE__GT(v, best);
-                        place = VAE__SELECT(more, VAE__SET1((float)(int)t), place);
-                        best = VAE__SELECT(more, v, best);
-                    }
-                }
-                for (t = 0; t < f * f; t++) {
-                    VAE__V v = VAE__MUL(d, VAE__SET1(of)), here = VAE__SET1((float)(int)t);
-                    if (!(of > 0))
-                        v = VAE__SELECT(VAE__M_OR(VAE__GT(here, place), VAE__GT(place, here)),
-                                        VAE__ZERO(), d);
-                    VAE__PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
-                }
-            }
-        }
-    }
-}
-
-/* ---- norms, dropout, sums of two arrays ---- */
-
-/* out = x a + y, or x a without y */
-static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(x, i, n);
-        VAE__PUT(out, i, n,
-                 y ? VAE__FMA(v, VAE__SET1(a), VAE__GET(y, i, n)) : VAE__MUL(v, VAE__SET1(a)));
-    }
-}
-
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
- * shift, offset, and dz with slope may be NULL. */
-static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
-                            const float *scale, const float *offset, const float *dz,
-                            const float *slope, float *y) {
-    size_t r, j;
-    for (r = 0; r < rows; r++, x += n, y += n) {
-        for (j = 0; j < n; j += VAE__W) {
-            VAE__V v = VAE__GET(x, j, n), s = VAE__GET(scale, j, n);
-            if (shift) v = VAE__SUB(v, VAE__GET(shift, j, n));
-            v = offset ? VAE__FMA(v, s, VAE__GET(offset, j, n)) : VAE__MUL(v, s);
-            if (dz) v = VAE__FMA(VAE__GET(dz + r * n, j, n), VAE__GET(slope, j, n), v);
-            VAE__PUT(y, j, n, v);
-        }
-    }
-}
+/* ---- norms ---- */
 
 /* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
  * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
@@ -4341,14 +4297,12 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
 /* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
     VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V v = VAE__GET(a, at, n);
-            parts[j] = b ? VAE__FMA(v, VAE__GET(b, at, n), parts[j]) : VAE__ADD(parts[j], v);
-        }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V v = VAE__GET(a, at, n);
+        parts[j] = b ? VAE__FMA(v, VAE__GET(b, at, n), parts[j]) : VAE__ADD(parts[j], v);
+    }
     return VAE__FN(reduce)(parts);
 }
 
@@ -4378,23 +4332,106 @@ static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, fl
     }
 }
 
-/* y = x scale where the element's word is at least `threshold`, else 0. */
-static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
-                             const float *x, float *y) {
-    const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
-    uint32_t words[4 * VAE__W], block = 0;
-    size_t i, j;
-    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
-        VAE__VI w[4];
-        VAE__FN(philox)(at, block, w);
-        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
-        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
-            VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
-            VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
-            VAE__PUT(y, i + j * VAE__W, n, VAE__SELECT(drop, VAE__ZERO(), v));
-        }
+/* ---- sums over rows ---- */
+
+/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
+ * several at once: what lies side by side in a row arrives together. */
+VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
+                                      const float *dy, float *db) {
+    VAE__V sum[8], zero = VAE__ZERO();
+    size_t i;
+    int v;
+    VAE__HIDE(zero);
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
+    for (i = 0; i < rows; i++) {
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++)
+            sum[v] = VAE__ADD(sum[v], VAE__GET(dy + i * pitch, (size_t)v * VAE__W, n));
     }
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) VAE__PUT(db, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
 }
+static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
+    size_t j = 0;
+    for (; j + 8 * VAE__W <= n; j += 8 * VAE__W)
+        VAE__FN(sum_columns)(8, rows, n, 8 * VAE__W, dy + j, db + j);
+    for (; j + 2 * VAE__W <= n; j += 2 * VAE__W)
+        VAE__FN(sum_columns)(2, rows, n, 2 * VAE__W, dy + j, db + j);
+    for (; j < n; j += VAE__W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
+}
+
+/* ---- checks over whole arrays ---- */
+
+/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+static double VAE__FN(sum_squares)(size_t n, const float *x) {
+    double p[16];
+    size_t i;
+    int half, q;
+    for (q = 0; q < 16; q++) p[q] = 0;
+    for (i = 0; i < n; i++) p[i % 16] = vae__add_d(p[i % 16], (double)x[i] * (double)x[i]);
+    for (half = 8; half; half /= 2)
+        for (q = 0; q < half; q++) p[q] = vae__add_d(p[q], p[q + half]);
+    return p[0];
+}
+
+/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
+ * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+#define VAE__NONE_BAD(BAD) \
+    VAE__VM bad[4]; \
+    size_t i, j; \
+    VAE__UNROLL \
+    for (j = 0; j < 4; j++) bad[j] = VAE__GT(VAE__ZERO(), VAE__ZERO()); \
+    for (i = 0; i + 4 * VAE__W <= n; i += 4 * VAE__W) { \
+        VAE__UNROLL \
+        for (j = 0; j < 4; j++) bad[j] = VAE__M_OR(bad[j], BAD(VAE__LOAD(x + i + j * VAE__W))); \
+    } \
+    for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
+    return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
+
+/* Whether all are finite and at most `limit` in size. */
+static int VAE__FN(within)(size_t n, float limit, const float *x) {
+    const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
+#define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
+    VAE__NONE_BAD(VAE__BAD);
+#undef VAE__BAD
+}
+
+/* -0 counts as 0, NaN as anything. */
+static int VAE__FN(none_negative)(size_t n, const float *x) {
+    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) bad = VAE__M_OR(bad, VAE__GT(VAE__ZERO(), VAE__GET(x, i, n)));
+    return !VAE__M_ANY(bad);
+}
+
+/* Whether all lie in [0,1]; NaN does not, -0 does. */
+static int VAE__FN(in_unit)(size_t n, const float *x) {
+    const VAE__VI one = VAE__BITS(VAE__SET1(1.0f));
+#define VAE__BAD(v) VAE__M_OR(VAE__I_GT(VAE__BITS(VAE__ABS(v)), one), VAE__GT(VAE__ZERO(), v))
+    VAE__NONE_BAD(VAE__BAD);
+#undef VAE__BAD
+}
+
+static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
+    const VAE__VI rest = VAE__I_SET1(0x7fffffffu), one = VAE__I_SET1(1), none = VAE__I_SET1(0);
+    uint32_t lanes[4 * VAE__W];
+    VAE__VI sum = none;
+    size_t i, count = 0;
+    for (i = 0; i < n; i += VAE__W)
+        sum = VAE__I_ADD(sum,
+                         VAE__FN(vi_select)(VAE__I_GT(VAE__I_AND(VAE__BITS(VAE__GET(x, i, n)),
+                                                            rest), none),
+                                                 one, none));
+    VAE__I_STORE4(lanes, sum, none, none, none);
+    for (i = 0; i < VAE__W; i++) count += lanes[4 * i];
+    return count;
+}
+
+/* ======================================================================================
+ * >>densities likelihoods with more than one parameter, or none of the above
+ * uses: >>functions >>sums           tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- densities of numbers with more than one parameter, or none of the above ----
  * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
@@ -4551,16 +4588,14 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     VAE__V parts[16 / VAE__W];
     float sum;
-    size_t i, j;
+    size_t i, j, at;
     *top = a[0];
     for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V e = VAE__FN(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
-            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
-        }
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__FN(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
+    }
     sum = VAE__FN(reduce)(parts);
     VAE__FN(map)(VAE__FN_LOG, 1, &sum, &sum);
     return sum;
@@ -4740,41 +4775,95 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     }
 }
 
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+/* ======================================================================================
+ * >>windows  convolutions and pools
+ * uses: >>functions >>tiles          tests: tests/test_kernels.c
+ * ==================================================================================== */
 
-#define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
+/* ---- convolutions ---- */
 
-/* logvar = 2 log deviation(a) for n numbers a. */
-static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
-        if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
-        else if (head == VAE_HEAD_RELU) s = v;
-        s = VAE__MAX(VAE__DEVIATION_LEAST, s);
-        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
-    }
-}
-
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
-static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
-                                float *da) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
-        if (head == VAE_HEAD_SOFTPLUS) {
-            s = VAE__FN(v_softplus)(v);
-            slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
-        } else if (head == VAE_HEAD_RELU) {
-            s = v;
-        } else {
-            slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
+/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
+ * floats apart in y and `run` in the window's row of values. */
+static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
+                             size_t run, float *y, size_t row_step, size_t line) {
+    const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
+    size_t r, t, i;
+    for (r = 0; r < m; r++) {
+        const float *from = values + r * pitch;
+        float *to = y + r * row_step;
+        for (t = 0; t < taps; t++, from += run, to += line) {
+            for (i = 0; i < whole; i += VAE__W)
+                VAE__STORE(to + i, VAE__ADD(VAE__LOAD(to + i), VAE__LOAD(from + i)));
+            if (rest)
+                VAE__PUT(to + whole, 0, rest, VAE__ADD(VAE__GET(to + whole, 0, rest),
+                                                       VAE__GET(from + whole, 0, rest)));
         }
-        slope = VAE__SELECT(VAE__GT(s, VAE__DEVIATION_LEAST), VAE__DIV(slope, s), VAE__ZERO());
-        VAE__HIDE(slope);
-        VAE__PUT(da, i, n, VAE__MUL(VAE__GET(dlogvar, i, n), slope));
     }
 }
+
+/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
+    VAE__FN(pack_t)(pitch, n, m, in, m, out);
+}
+
+/* ---- pools: windows of f x f pixels of one image, x (h f, w f, c) and y (h, w, c) ---- */
+
+/* y = the largest number of each window (of = 0), or `of` times its sum. */
+static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
+                          float *y) {
+    size_t i, j, q, t;
+    for (i = 0; i < h; i++) {
+        for (j = 0; j < w; j++, y += c) {
+            const float *corner = x + (i * f * w * f + j * f) * c;
+            for (q = 0; q < c; q += VAE__W) {
+                VAE__V sum = VAE__GET(corner, q, c);
+                for (t = 1; t < f * f; t++) {
+                    VAE__V v = VAE__GET(corner + (t / f * w * f + t % f) * c, q, c);
+                    /* NaN stays */
+                    VAE__VM kept = VAE__I_GT(VAE__BITS(VAE__ABS(sum)), VAE__I_SET1(0x7f800000u));
+                    sum = of > 0 ? VAE__ADD(sum, v) : VAE__SELECT(kept, sum, VAE__MAX(sum, v));
+                }
+                VAE__PUT(y, q, c, of > 0 ? VAE__MUL(sum, VAE__SET1(of)) : sum);
+            }
+        }
+    }
+}
+
+/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
+ * number of its window (the first of equal ones), 0 elsewhere. */
+static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
+                            const float *dy, float *dx) {
+    size_t i, j, q, t;
+    for (i = 0; i < h; i++) {
+        for (j = 0; j < w; j++, dy += c) {
+            const size_t corner = (i * f * w * f + j * f) * c;
+            for (q = 0; q < c; q += VAE__W) {
+                VAE__V d = VAE__GET(dy, q, c), best = VAE__ZERO(), place = VAE__ZERO();
+                if (!(of > 0)) {
+                    best = VAE__GET(x + corner, q, c);
+                    for (t = 1; t < f * f; t++) {
+                        VAE__V v = VAE__GET(x + corner + (t / f * w * f + t % f) * c, q, c);
+                        VAE__VM more = VAE__GT(v, best);
+                        place = VAE__SELECT(more, VAE__SET1((float)(int)t), place);
+                        best = VAE__SELECT(more, v, best);
+                    }
+                }
+                for (t = 0; t < f * f; t++) {
+                    VAE__V v = VAE__MUL(d, VAE__SET1(of)), here = VAE__SET1((float)(int)t);
+                    if (!(of > 0))
+                        v = VAE__SELECT(VAE__M_OR(VAE__GT(here, place), VAE__GT(place, here)),
+                                        VAE__ZERO(), d);
+                    VAE__PUT(dx + corner + (t / f * w * f + t % f) * c, q, c, v);
+                }
+            }
+        }
+    }
+}
+
+/* ======================================================================================
+ * >>updates  the optimisers, and the end of the pass: its table
+ * uses: >>sums                       tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- optimisers: one pass over w, g, m, v; they return whether w and v are finite ---- */
 
@@ -4836,73 +4925,6 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
     for (i = 0; i < n; i += VAE__W)
         VAE__PUT(average, i, n,
                  VAE__FMA(keep, VAE__GET(average, i, n), VAE__MUL(take, VAE__GET(w, i, n))));
-}
-
-/* ---- checks over whole arrays ---- */
-
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
-static double VAE__FN(sum_squares)(size_t n, const float *x) {
-    double p[16];
-    size_t i;
-    int half, q;
-    for (q = 0; q < 16; q++) p[q] = 0;
-    for (i = 0; i < n; i++) p[i % 16] = vae__add_d(p[i % 16], (double)x[i] * (double)x[i]);
-    for (half = 8; half; half /= 2)
-        for (q = 0; q < half; q++) p[q] = vae__add_d(p[q], p[q + half]);
-    return p[0];
-}
-
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
-#define VAE__NONE_BAD(BAD) \
-    VAE__VM bad[4]; \
-    size_t i, j; \
-    VAE__UNROLL \
-    for (j = 0; j < 4; j++) bad[j] = VAE__GT(VAE__ZERO(), VAE__ZERO()); \
-    for (i = 0; i + 4 * VAE__W <= n; i += 4 * VAE__W) { \
-        VAE__UNROLL \
-        for (j = 0; j < 4; j++) bad[j] = VAE__M_OR(bad[j], BAD(VAE__LOAD(x + i + j * VAE__W))); \
-    } \
-    for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
-    return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
-
-/* Whether all are finite and at most `limit` in size. */
-static int VAE__FN(within)(size_t n, float limit, const float *x) {
-    const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
-#define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
-    VAE__NONE_BAD(VAE__BAD);
-#undef VAE__BAD
-}
-
-/* -0 counts as 0, NaN as anything. */
-static int VAE__FN(none_negative)(size_t n, const float *x) {
-    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) bad = VAE__M_OR(bad, VAE__GT(VAE__ZERO(), VAE__GET(x, i, n)));
-    return !VAE__M_ANY(bad);
-}
-
-/* Whether all lie in [0,1]; NaN does not, -0 does. */
-static int VAE__FN(in_unit)(size_t n, const float *x) {
-    const VAE__VI one = VAE__BITS(VAE__SET1(1.0f));
-#define VAE__BAD(v) VAE__M_OR(VAE__I_GT(VAE__BITS(VAE__ABS(v)), one), VAE__GT(VAE__ZERO(), v))
-    VAE__NONE_BAD(VAE__BAD);
-#undef VAE__BAD
-}
-
-static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
-    const VAE__VI rest = VAE__I_SET1(0x7fffffffu), one = VAE__I_SET1(1), none = VAE__I_SET1(0);
-    uint32_t lanes[4 * VAE__W];
-    VAE__VI sum = none;
-    size_t i, count = 0;
-    for (i = 0; i < n; i += VAE__W)
-        sum = VAE__I_ADD(sum,
-                         VAE__FN(vi_select)(VAE__I_GT(VAE__I_AND(VAE__BITS(VAE__GET(x, i, n)),
-                                                            rest), none),
-                                                 one, none));
-    VAE__I_STORE4(lanes, sum, none, none, none);
-    for (i = 0; i < VAE__W; i++) count += lanes[4 * i];
-    return count;
 }
 
 /* ---- the table ---- */
@@ -4978,6 +5000,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__I_STORE4
 #undef VAE__I_MULHILO
 #undef VAE__NONE_BAD
+#undef VAE__ALONG
 #undef VAE__TILE_VECS
 #undef VAE__SKIP_VECS
 #undef VAE__STREAM_VECS
@@ -4993,7 +5016,7 @@ static const vae__kernels VAE__FN(kernels) = {
 
 /* ======================================================================================
  * >>dispatch which kernels run here, and the floating-point environment they run in
- * uses: >>kernels                    tests: tests/test_status.c, tests/test_rng.c
+ * uses: >>updates >>rng >>status     tests: tests/test_status.c, tests/test_rng.c
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
@@ -8104,7 +8127,7 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 
 /* ======================================================================================
  * >>losses   reconstruction, KL and their gradients for a batch
- * uses: >>kernels >>model            tests: tests/test_losses.c, tests/test_objectives.c
+ * uses: >>dispatch >>model           tests: tests/test_losses.c, tests/test_objectives.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -8722,7 +8745,7 @@ VAE__PRIVATE float vae__logvar_gradient(const vae *m, size_t rows) {
 
 /* ======================================================================================
  * >>optim    learning rate, clipping, the update
- * uses: >>kernels >>model            tests: tests/test_optim.c
+ * uses: >>dispatch >>model           tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {

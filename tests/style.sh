@@ -30,7 +30,8 @@ check "every macro of >>config has a file in tests/compile" "$(
         grep -q -w -e "$macro" tests/compile/*.c || echo "$macro"
     done)"
 check "every room has its banner" "$(
-    for room in config api compiler status arena rng shim kernels dispatch threads gemm layers \
+    for room in config api compiler status arena rng shim functions tiles maps sums \
+        densities windows updates dispatch threads gemm layers \
         settings losses optim model eval files safetensors io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"
