@@ -14,19 +14,23 @@
  *     hostile, does more than return an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '>>' vae.h` lists them:
- *   >>manual    what you are reading             >>windows   convolutions, pools
- *   >>config    what a build can choose          >>updates   optimisers, the kernels' table
- *   >>api       everything a user calls          >>dispatch  which kernels run here
- *   >>compiler  this compiler and machine        >>threads   dividing work
- *   >>status    codes, sentences                 >>gemm      the public matrix product
- *   >>arena     sizes, blocks                    >>layers    strings, table of layers, fwd, bwd
- *   >>rng       random numbers by address        >>settings  of a description: ranges, text
- *   >>shim      one vector vocabulary            >>model     memory, initial weights
- *   >>functions of one argument: exp, tanh       >>losses    likelihoods, KL, a batch's gradients
- *   >>tiles     the matrix product               >>optim     learning rate, update
- *   >>maps      numbers one by one               >>train     steps and epochs
- *   >>sums      along rows: losses, KL, norms    >>eval      encode, decode, sample, score
- *   >>densities the other likelihoods            >>files     reading, locks, atomic writes
+ *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
+ *   >>config    what a build can choose          >>dispatch  which kernels run here
+ *   >>api       everything a user calls          >>threads   dividing work
+ *   >>compiler  this compiler and machine        >>gemm      the public matrix product
+ *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
+ *   >>arena     sizes, blocks                    >>codes     posteriors and priors
+ *   >>rng       random numbers by address        >>likelihoods   p(x|z)
+ *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
+ *   >>functions of one argument: exp, tanh       >>model     memory, initial weights
+ *   >>tiles     the matrix product               >>losses    a batch's gradients
+ *   >>maps      numbers one by one               >>optim     learning rate, update
+ *   >>sums      along rows: losses, KL, norms    >>train     steps and epochs
+ *   >>densities the other likelihoods            >>eval      encode, decode, sample, score
+ *   >>windows   convolutions, pools              >>files     reading, locks, atomic writes
+ *                                                >>safetensors   headers, an index of names
+ *                                                >>io        models as files
+ *                                                >>data      IDX, gzip
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
@@ -361,21 +365,6 @@ VAE_API const char *vae_status_text(vae_status status);
 
 /* ---- choices; vae_choice_name gives the word that files and the command line have ---- */
 
-#define VAE__ENUM_END(name) VAE_##name##_COUNT, VAE_##name##_IS_INT = 0x7fffffff
-#define VAE_LIKELIHOOD_LIST(X) \
-    X(BERNOULLI, "bernoulli") X(GAUSSIAN, "gaussian") X(GAUSSIAN_LEARNED, "gaussian_learned") \
-    X(GAUSSIAN_PIXEL, "gaussian_pixel") X(CONTINUOUS_BERNOULLI, "continuous_bernoulli") \
-    X(LOGISTIC, "logistic") X(LOGISTIC_PIXEL, "logistic_pixel") X(CATEGORICAL, "categorical")
-#define VAE_HEAD_LIST(X) X(LOGVAR, "logvar") X(ABS, "abs") X(RELU, "relu") X(SOFTPLUS, "softplus")
-#define VAE__X(name, text) VAE_LIKELIHOOD_##name,
-typedef enum vae_likelihood {
-    VAE_LIKELIHOOD_LIST(VAE__X) VAE__ENUM_END(LIKELIHOOD)
-} vae_likelihood;
-#undef VAE__X
-#define VAE__X(name, text) VAE_HEAD_##name,
-typedef enum vae_head { VAE_HEAD_LIST(VAE__X) VAE__ENUM_END(HEAD) } vae_head;
-#undef VAE__X
-
 /* Instruction sets of the kernels; all give the same bits. */
 typedef enum vae_isa {
     VAE_ISA_AUTO,     /* the best that this build and this processor have */
@@ -469,9 +458,10 @@ typedef enum vae_act {
 
 /* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_LIKELIHOOD, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE,
-    VAE_CHOICE_OPTIMIZER, VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_HEAD,
-    VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT, VAE_CHOICE_COUNT, VAE_CHOICE_IS_INT = 0x7fffffff
+    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE_CHOICE_COUNT,
+    VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
 
 /* The word for a value of a choice (NULL when there is none: count up from 0 to list them all), and
@@ -535,13 +525,9 @@ typedef struct vae_desc {
     const char *encoder; /* layers, see the manual. NULL: "dense 400 relu"; "": only the head */
     const char *decoder; /* the same, from the latents on */
     int latent;          /* latents. 0: 20 */
-    vae_likelihood likelihood; /* p(x|z). 0: bernoulli */
-    double variance;     /* gaussian: of each pixel; gaussian_learned, logistic: where it starts.
-                            0: 1 */
-    int categories;      /* categorical: levels of a number, 2 to 256. 0: 256 */
-    vae_head head;       /* what the encoder gives beside mu. 0: the log variance; abs, relu,
-                            softplus: the deviation is that function of it, at least 0.001 */
-    vae_act code;        /* of mu itself. 0: none; sigmoid for the bounded codes of autoencoders */
+    const char *likelihood; /* p(x|z): "gaussian 0.1"; the manual has them all. NULL: "bernoulli" */
+    const char *posterior;  /* q(z|x): "normal softplus code tanh". NULL: "normal" */
+    const char *prior;      /* p(z). NULL: "normal", which is N(0, I) */
     vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
     vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
 
@@ -600,9 +586,21 @@ typedef struct vae_desc {
 
 typedef struct vae vae;
 
-/* Layer number i of an architecture string: its syntax, and in words (unless NULL) its rule of
- * shapes; NULL from the last one on. Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
-VAE_API const char *vae_layer_syntax(int i, const char **rule);
+/* What the strings of a description are made of: layers of networks, and the kinds of likelihood,
+ * posterior and prior. */
+typedef enum vae_table {
+    VAE_TABLE_LAYER,
+    VAE_TABLE_LIKELIHOOD,
+    VAE_TABLE_POSTERIOR,
+    VAE_TABLE_PRIOR,
+    VAE_TABLE_COUNT,
+    VAE_TABLE_IS_INT = 0x7fffffff
+} vae_table;
+
+/* Row number i of a table: its syntax, and in words (unless `rule` is NULL) what it means: of a
+ * layer its rule of shapes. NULL behind the last row: count up from 0 to list them all.
+ * Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
+VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 
 /* ---- settings by their names: for bindings, flags, files of settings ---- */
 
@@ -630,9 +628,10 @@ VAE_API const char *vae_desc_name(int i);
 
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
- * Every name of vae_desc_set may stand in it, once. So may the whole line `vae.desc` of a model
- * file; what files do not hold (threads, isa, inference, keep_gradients) keeps its default unless
- * the line says otherwise. Memory comes from VAE_MALLOC.
+ * Every name of vae_desc_set may stand in it, once, and the settings `variance`, `categories`,
+ * `head` and `code` as model files have them: the line `vae.desc` of a file is such a line. What
+ * files do not hold (threads, isa, inference, keep_gradients) keeps its default unless the line
+ * says otherwise. Memory comes from VAE_MALLOC.
  * Errors: ERR_NULL, those of vae_desc_set and vae_create. */
 VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report);
 
@@ -1128,11 +1127,6 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__GCC 1
 #endif
 
-#if defined(__cplusplus) || defined(_MSC_VER)
-#define VAE__RESTRICT __restrict
-#else
-#define VAE__RESTRICT restrict
-#endif
 #if defined(VAE__CLANG)
 #define VAE__UNROLL _Pragma("clang loop unroll(full)")
 #elif defined(VAE__GCC)
@@ -1189,9 +1183,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(_WIN32)
+#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+    (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
+#endif
+#if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
 #define WIN32_LEAN_AND_MEAN
 #define VAE__LEAN 1
@@ -1207,11 +1203,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifdef VAE__NOMINMAX
 #undef NOMINMAX
 #endif
-#elif (defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
-#define VAE__THREADS 1
+#elif defined(VAE__THREADS)
 #include <pthread.h>
 #include <time.h>
-#endif
 #endif
 
 /* 32-bit x86, and 64-bit under -mfpmath=387, would compute on the 387 with its own precision. gcc
@@ -1379,9 +1373,6 @@ static const vae__choice vae__words[] = {
     {VAE_CHOICE_ISA, VAE_ISA_AVX2, "avx2"},
     {VAE_CHOICE_ISA, VAE_ISA_AVX512, "avx512"},
     {VAE_CHOICE_ISA, VAE_ISA_NEON, "neon"},
-#define VAE__X(name, text) {VAE_CHOICE_LIKELIHOOD, VAE_LIKELIHOOD_##name, text},
-    VAE_LIKELIHOOD_LIST(VAE__X)
-#undef VAE__X
     {VAE_CHOICE_INIT, VAE_INIT_AUTO, "auto"},
     {VAE_CHOICE_INIT, VAE_INIT_GLOROT, "glorot"},
     {VAE_CHOICE_INIT, VAE_INIT_HE, "he"},
@@ -1408,9 +1399,6 @@ static const vae__choice vae__words[] = {
     {VAE_CHOICE_ACT, VAE_ACT_SOFTPLUS, "softplus"},
     {VAE_CHOICE_ACT, VAE_ACT_SILU, "silu"},
     {VAE_CHOICE_ACT, VAE_ACT_GELU, "gelu"},
-#define VAE__X(name, text) {VAE_CHOICE_HEAD, VAE_HEAD_##name, text},
-    VAE_HEAD_LIST(VAE__X)
-#undef VAE__X
     {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_ELBO, "elbo"},
     {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_IWAE, "iwae"},
     {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_DREG, "dreg"},
@@ -1421,10 +1409,10 @@ static const vae__choice vae__words[] = {
 };
 enum {
     VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
-    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_LIKELIHOOD_COUNT + (int)VAE_INIT_COUNT +
-                       (int)VAE_BIAS_COUNT + (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
-                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_HEAD_COUNT +
-                       (int)VAE_OBJECTIVE_COUNT + (int)VAE_CORRUPT_COUNT
+    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_INIT_COUNT + (int)VAE_BIAS_COUNT +
+                       (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
+                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_OBJECTIVE_COUNT +
+                       (int)VAE_CORRUPT_COUNT
 };
 typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
@@ -1483,8 +1471,8 @@ VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     return s;
 }
 
-/* The length of the UTF-8 character that begins at p, where `count` bytes are; 0 when it is none:
- * no overlong forms, no surrogates, nothing above 10FFFF. */
+/* Length of the UTF-8 character at p, out of `count` bytes; 0 when there is none. Overlong forms,
+ * surrogates and values above 10FFFF are no characters. */
 VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -1497,10 +1485,10 @@ VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     return n;
 }
 
-/* The next piece of a text that may come from anywhere: its bytes, and in `width` how many it takes
- * in a report. A character is shown as it is unless it could do something to a terminal or hide
- * from a reader: control characters, invisible ones, marks of direction. Of those, and of bytes
- * that are not UTF-8, one byte is the piece, shown as \x1b. */
+/* Splits foreign text for a report: returns the bytes of the next piece; `width` is how many it
+ * takes in the report. A piece is a character, shown as it is. Control characters, invisible ones
+ * and marks of direction could act on a terminal or mislead a reader: of these, and of bytes that
+ * are not UTF-8, a piece is one byte, shown as \x1b. */
 VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
@@ -1664,6 +1652,17 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
     return (size_t)(at - p);
 }
 
+/* The real number at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
+ * decimal. Its length, 0 when there is none. */
+VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
+    uint64_t bits;
+    if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16])))
+        return vae__read_decimal(p, out);
+    (void)vae__read_number(p, 16, 16, &bits);
+    *out = vae__double_of(bits);
+    return 16;
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
@@ -1807,7 +1806,7 @@ VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* For reports: whatever text they repeat, they are printable, and cut between two characters. */
+/* For reports: makes any text printable, and cuts it between two characters. */
 VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
@@ -1859,7 +1858,7 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
-/* A long path would push the reason out of the report; its last part tells the file. */
+/* The last part of a long path: the whole path would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
@@ -1930,29 +1929,26 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     }
 }
 
-/* Hands out 64-byte aligned pieces of a block, one behind another. With base NULL it only counts:
- * the plan and the real thing run through the same code, so they cannot disagree. Overflow and
- * shortage set `failed` once and for all, to be looked at in one place at the end. */
+/* Divides a block into 64-byte aligned pieces. With base NULL it only counts: measuring and
+ * dividing are the same code, so they cannot disagree. Overflow and shortage set `failed`, which is
+ * checked once at the end. */
 typedef struct vae__arena {
     char *base;
-    size_t size, used, high;
+    size_t size, used;
     int failed;
 } vae__arena;
 
 VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
+    const size_t begin = a->used;
     size_t bytes, end;
-    if (!vae__size_mul(count, width, &bytes) || bytes > SIZE_MAX - 63) {
+    if (!vae__size_mul(count, width, &bytes) || !vae__size_add(bytes, 63, &bytes) ||
+        !vae__size_add(begin, bytes & ~(size_t)63, &end) || end > PTRDIFF_MAX ||
+        (a->base && end > a->size)) {
         a->failed = 1;
         return NULL;
     }
-    bytes = (bytes + 63) & ~(size_t)63;
-    if (!vae__size_add(a->used, bytes, &end) || end > PTRDIFF_MAX || (a->base && end > a->size)) {
-        a->failed = 1;
-        return NULL;
-    }
-    end = a->used, a->used += bytes;
-    if (a->used > a->high) a->high = a->used;
-    return a->base ? a->base + end : NULL;
+    a->used = end;
+    return a->base ? a->base + begin : NULL;
 }
 
 /* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
@@ -1962,10 +1958,6 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
     } while (0)
 
-/* Scratch: take a mark, push, go back to the mark in the same function. */
-VAE__INLINE size_t vae__mark(const vae__arena *a) { return a->used; }
-VAE__INLINE void vae__reset(vae__arena *a, size_t mark) { a->used = mark; }
-
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -1973,7 +1965,7 @@ VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
     return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
 }
 
-/* FNV-1a, 64 bit, going on from `hash` (VAE__FNV to begin with). */
+/* FNV-1a, 64 bit. The first `hash` is VAE__FNV, a later one continues. */
 #define VAE__FNV 0xcbf29ce484222325u
 VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
@@ -1998,8 +1990,8 @@ VAE__PRIVATE uint64_t vae__hash_floats(uint64_t hash, const float *x, size_t cou
  * uses: >>compiler                   tests: tests/test_rng.c
  *
  * A draw depends on what it is for (seed, purpose, layer, replica, time, sample, element) and on
- * nothing else. The bulk draws (words, uniforms, normals) stand in >>maps; the addressing and
- * what is drawn one at a time stand here.
+ * nothing else. Addresses and single draws are here; draws in bulk (words, uniforms, normals) are
+ * kernels.
  *   Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011)
  * ==================================================================================== */
 
@@ -2075,7 +2067,7 @@ VAE__INLINE uint32_t vae__mix(uint32_t x) {
 }
 
 /* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
- * walked until it lands inside. Any place can be asked alone, and no array is kept. */
+ * applied until the result is below n. Each position can be computed alone; there is no array. */
 typedef struct vae__order {
     uint64_t n;
     int half; /* bits of one half */
@@ -2171,8 +2163,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                            float *dout)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
-    X(void, spread, (int head, size_t n, const float *a, float *logvar)) \
-    X(void, spread_bwd, (int head, size_t n, const float *a, const float *dlogvar, float *da)) \
+    X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
+    X(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
+                         float *da)) \
     X(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
                   const vae__adam_step *s)) \
     X(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
@@ -2199,6 +2192,15 @@ enum {
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
+
+/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
+ * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+enum {
+    VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
+    VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
+    VAE__DENSITY_CATEGORICAL
+};
+enum { VAE__SPREAD_NONE, VAE__SPREAD_ABS, VAE__SPREAD_RELU, VAE__SPREAD_SOFTPLUS };
 
 /* One step's constants of Adam, each rounded to float once. */
 typedef struct vae__adam_step {
@@ -4008,27 +4010,27 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
 /* logvar = 2 log deviation(a) for n numbers a. */
-static void VAE__FN(spread)(int head, size_t n, const float *a, float *logvar) {
+static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logvar) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
-        if (head == VAE_HEAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
-        else if (head == VAE_HEAD_RELU) s = v;
+        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
+        else if (deviation == VAE__SPREAD_RELU) s = v;
         s = VAE__MAX(VAE__DEVIATION_LEAST, s);
         VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
     }
 }
 
 /* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
-static void VAE__FN(spread_bwd)(int head, size_t n, const float *a, const float *dlogvar,
+static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
-        if (head == VAE_HEAD_SOFTPLUS) {
+        if (deviation == VAE__SPREAD_SOFTPLUS) {
             s = VAE__FN(v_softplus)(v);
             slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
-        } else if (head == VAE_HEAD_RELU) {
+        } else if (deviation == VAE__SPREAD_RELU) {
             s = v;
         } else {
             slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
@@ -4531,12 +4533,12 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
 }
 
 /* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE_LIKELIHOOD_*. `shared` is the log scale of LOGISTIC, and *dshared
+ * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
  * gets scale times its gradient unless dout is NULL. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
-    const int cb = kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI;
-    const int one = kind == VAE_LIKELIHOOD_LOGISTIC;
+    const int cb = kind == VAE__DENSITY_CONTINUOUS;
+    const int one = kind == VAE__DENSITY_LOGISTIC;
     const int two = !cb && !one;
     const VAE__V factor = VAE__SET1(scale);
     VAE__V parts[16 / VAE__W], along[16 / VAE__W];
@@ -4559,7 +4561,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
                 if (cb) {
                     value = VAE__FN(v_cb_value)(a, t);
                     da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
-                } else if (kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL) {
+                } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
                     value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
                 } else {
                     value = VAE__FN(v_logistic)(a, b, t, &da, &db);
@@ -4695,7 +4697,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
-    if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
+    if (kind == VAE__DENSITY_CATEGORICAL) {
         for (i = 0; i < n; i++) {
             const float *a = out + i * k;
             float top, norm = VAE__FN(log_sum_exp)(k, a, &top), sum = 0;
@@ -4719,8 +4721,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     }
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
-        const int two = kind == VAE_LIKELIHOOD_LOGISTIC_PIXEL ||
-                        kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+        const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
+                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -4729,11 +4731,11 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             VAE__V a = VAE__GET(two ? m : out + first, i, run),
                 r = u ? VAE__GET(u + first, i, run) : zero;
             switch (kind) {
-            case VAE_LIKELIHOOD_BERNOULLI:
+            case VAE__DENSITY_BERNOULLI:
                 a = VAE__FN(v_sigmoid)(a);
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
-            case VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI:
+            case VAE__DENSITY_CONTINUOUS:
                 if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__DIV(VAE__FN(v_log1p)(VAE__MUL(r, VAE__FN(v_expm1)(VAE__NEG(size)))),
@@ -4744,7 +4746,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
-            case VAE_LIKELIHOOD_LOGISTIC: case VAE_LIKELIHOOD_LOGISTIC_PIXEL: {
+            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
                 VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__FN(v_exp)(VAE__NEG(s));
@@ -5148,7 +5150,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
- * uses: >>dispatch >>arena           tests: tests/test_threads.c
+ * uses: >>status >>arena >>dispatch  tests: tests/test_threads.c
  *
  * A job is divided by what it computes: rows of a batch, rows of a gradient, columns of a product.
  * No result depends on the number of parts, nor on which thread computes which.
@@ -5773,8 +5775,7 @@ enum {
  * no such thing. Activations are none of its business. */
 typedef struct vae__layer {
     const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name: n a width, f a factor, p a number such as 0.25, q one below 1,
-     * k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group. */
+    /* What stands behind the name, a letter for each argument: see vae__read_args. */
     const char *args;
     int flags;
     vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
@@ -5795,6 +5796,7 @@ struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
+    double real;
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
@@ -5917,6 +5919,22 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
         return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: expected a number below %d "
                          "with at most 6 decimals", p->what, (int)(start - p->text) + 1, most);
     *out = (int)value;
+    return VAE_OK;
+}
+
+/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
+                                            double most, double *out) {
+    double value;
+    size_t n;
+    vae__skip(p);
+    n = vae__read_real(p->at, &value);
+    if (!n) return vae__expected(p, expected);
+    if (!vae__finite_d(value) || value < least || value > most)
+        return vae__fail(p->report, VAE_ERR_SYNTAX, "%s, column %d: %s must lie from %f to %f",
+                         p->what, (int)(p->at - p->text) + 1, expected, least, most);
+    p->at += n;
+    *out = value;
     return VAE_OK;
 }
 
@@ -6665,33 +6683,6 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
-/* ---- the end of the encoder: (b, a) -> (mu, logvar) where they are functions of it ---- */
-
-VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                                  const float *x, float *y) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
-    vae__pass_fwd(c, op, w, x, y);
-    for (i = 0; i < c->rows; i++) {
-        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
-        if (op->n != VAE_HEAD_LOGVAR)
-            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
-    }
-}
-VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                                  const float *x, const float *dy, float *dx) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
-    vae__pass_bwd(c, op, w, x, dy, dx);
-    for (i = 0; i < c->rows; i++) {
-        const size_t mu = 2 * i * latent, a = mu + latent;
-        const float *kept = vae__act_keeps_input((vae_act)op->kh)
-                                ? x : op->y + c->first * op->out.dim;
-        if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
-        if (op->n != VAE_HEAD_LOGVAR) c->k->spread_bwd(op->n, latent, x + a, dy + a, dx + a);
-    }
-}
-
 /* ---- the table of layers ---- */
 
 static const vae__layer vae__layers[] = {
@@ -6725,34 +6716,65 @@ static const vae__layer vae__layers[] = {
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
-    /* what no name stands for: the end of a group, an activation alone, the end of the encoder */
+    /* what no name stands for: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL},
 };
-enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 3 };
+enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
-#define VAE__LAYER_SPREAD (&vae__layers[VAE__LAYER_COUNT + 2])
 /* Of NULL, which stands for the pixels before the first op: nothing special. */
 VAE__INLINE int vae__has(const vae__op *op, int flag) {
     return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
-VAE_API const char *vae_layer_syntax(int i, const char **rule) {
-    if (i < 0 || i >= VAE__LAYER_COUNT) return NULL;
-    if (rule) *rule = vae__layers[i].rule;
-    return vae__layers[i].syntax;
+/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
+
+/* An argument that may be left out. */
+VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
+    const size_t n = vae__word(p);
+    double value;
+    const int number = vae__read_real(p->at, &value) > 0;
+    int i;
+    switch (letter) {
+    case 'v':
+        op->real = 1;
+        return number ? vae__read_real_from(p, "a variance", 1e-12, 1e12, &op->real) :
+               *p->at ? vae__expected(p, "a variance or the end") : VAE_OK;
+    case 'l':
+        op->n = 256;
+        return number ? vae__read_from(p, "the number of levels", 2, 256, &op->n) :
+               *p->at ? vae__expected(p, "a number of levels or the end") : VAE_OK;
+    case 'o':
+        for (i = VAE__SPREAD_ABS; i <= VAE__SPREAD_SOFTPLUS; i++)
+            if (vae__same(p->at, n, vae__deviation_names[i])) break;
+        op->n = i <= VAE__SPREAD_SOFTPLUS ? i : VAE__SPREAD_NONE;
+        if (op->n) p->at += n;
+        return VAE_OK;
+    default: /* 'c' */
+        op->kh = VAE_ACT_IDENTITY;
+        if (!vae__same(p->at, n, "code")) return VAE_OK;
+        p->at += n;
+        i = vae__act_of(p->at, vae__word(p));
+        if (i < 0) return vae__expected(p, "an activation");
+        p->at += vae__word(p);
+        op->kh = i;
+        return VAE_OK;
+    }
 }
 
-/* The arguments of a layer, as its row says. */
-VAE__PRIVATE vae_status vae__read_args(vae__parser *p, vae__op *op) {
+/* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
+ * below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group;
+ * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
+ * a deviation, c an activation of the code. */
+VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
     vae_status bad = VAE_OK;
     op->stride = 1, op->pad = -1;
-    for (a = op->layer->args; *a && !bad; a++) {
+    for (a = args; *a && !bad; a++) {
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
@@ -6780,6 +6802,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, vae__op *op) {
                 bad = vae__read_from(p, "a padding", 0, VAE__MAX_WINDOW, &op->pad);
             }
             break;
+        case 'v': case 'l': case 'o': case 'c': bad = vae__read_option(p, *a, op); break;
         default: /* '(' */
             vae__skip(p);
             if (*p->at != '(') return vae__expected(p, "'('");
@@ -6824,7 +6847,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
             return vae__expected(p, "a layer or an activation");
         op->layer = i == VAE__LAYER_COUNT ? VAE__LAYER_ACT : &vae__layers[i];
         if (op->layer != VAE__LAYER_ACT) p->at += n;
-        bad = vae__read_args(p, op);
+        bad = vae__read_args(p, op->layer->args, op);
         if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
         if (bad) return bad;
         *more = 1;
@@ -6853,11 +6876,14 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* An item as vae_get_desc spells it. */
-VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
+/* Arguments as vae_get_desc spells them. */
+VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
-    vae__putf(s, "%s", op->layer->name);
-    for (a = op->layer->args; *a; a++) {
+    for (a = args; *a; a++) {
+        if (*a == 'l') vae__putf(s, " %d", op->n);
+        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
+        if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -6871,6 +6897,12 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
             for (; rest; rest %= unit, unit /= 10) vae__putf(s, "%d", rest / unit);
         }
     }
+}
+
+/* An item as vae_get_desc spells it. */
+VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
+    vae__putf(s, "%s", op->layer->name);
+    vae__spell_args(s, op->layer->args, op);
     if (op->layer == VAE__LAYER_ACT || op->act != VAE_ACT_IDENTITY)
         vae__putf(s, "%s%s", *op->layer->name ? " " : "",
                   vae_choice_name(VAE_CHOICE_ACT, (int)op->act));
@@ -6917,11 +6949,473 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t fr
 }
 
 /* ======================================================================================
- * >>settings everything in a vae_desc by its name: defaults, ranges, text
- * uses: >>status >>dispatch >>threads      tests: tests/test_desc.c
+ * >>codes    posteriors q(z|x) and priors p(z): two tables
+ * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ *
+ * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
+ * variance (latent). A posterior or a prior is one row and its functions: adding one touches
+ * nothing else.
  * ==================================================================================== */
 
-enum { VAE__TEXT, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
+/* The first fields of a row of codes and likelihoods. */
+typedef struct vae__kind {
+    const char *name, *syntax, *rule; /* rule: what it is, in words */
+    const char *args;                 /* what stands behind the name: see vae__read_args */
+} vae__kind;
+
+typedef struct vae__code vae__code;
+
+typedef struct vae__posterior {
+    vae__kind kind;
+    int head;                /* numbers of the encoder's head for each latent */
+    const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
+    int (*spreads)(const vae__code *c);
+    float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
+    /* `contract` in closed form: whether there is one, and for mu its slope along what it is a
+     * function of, with *bend, the slope's own change along mu. */
+    int (*curve)(const vae__code *c);
+    double (*slope)(const vae__code *c, double mu, double *bend);
+    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
+    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
+                       float *dhead);
+} vae__posterior;
+
+/* Of one image. Closed forms are those of a normal posterior. */
+typedef struct vae__prior {
+    vae__kind kind;
+    size_t room;             /* floats of scratch in c->room, for each latent */
+    /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
+     * keep[j] unless `keep` is NULL; the same for each latent apart. */
+    float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
+                float *dhead);
+    void (*kl_terms)(const vae__code *c, const float *head, float *kl);
+    /* log q(z|x) - log p(z) at z of `sample`; and dhead += what dz gives and `pull` times the
+     * gradient of that, for importance weights: see the kernel latent_bwd. */
+    float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
+    void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
+                      const float *eps, const float *dz, float pull, float weight, float *dhead);
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
+} vae__prior;
+
+/* Both at work. */
+struct vae__code {
+    const vae__posterior *posterior;
+    const vae__prior *prior;
+    int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
+    vae_act act;
+    int n;                   /* arguments of the prior */
+    double real;
+    const vae__kernels *k;
+    size_t latent;
+    float *room;             /* a part's own: prior->room floats for each latent */
+};
+
+/* NaN stays NaN, also where -Ofast knows of none. */
+VAE__PRIVATE float vae__clamp_logvar(float l) {
+    if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
+    return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
+}
+
+/* ---- normal: z = mu + exp(logvar / 2) eps ---- */
+
+/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)); op->n and op->kh say which. */
+VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_fwd(c, op, w, x, y);
+    for (i = 0; i < c->rows; i++) {
+        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
+        if (op->n)
+            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+    }
+}
+VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
+    const size_t latent = op->in.dim / 2;
+    size_t i;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (i = 0; i < c->rows; i++) {
+        const size_t mu = 2 * i * latent, a = mu + latent;
+        const float *kept = vae__act_keeps_input((vae_act)op->kh)
+                                ? x : op->y + c->first * op->out.dim;
+        if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
+        if (op->n) c->k->spread_bwd(op->n, latent, x + a, dy + a, dx + a);
+    }
+}
+static const vae__layer vae__spread_layer = {
+    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL};
+
+VAE__PRIVATE int vae__normal_spreads(const vae__code *c) { return c->deviation || c->act; }
+VAE__PRIVATE float vae__normal_lowest(const vae__code *c) {
+    float low = VAE_LOGVAR_MIN, zero = 0;
+    if (c->deviation) c->k->spread(VAE__SPREAD_RELU, 1, &zero, &low);
+    return low;
+}
+/* Activations whose slope and its slope are known from their value. */
+VAE__PRIVATE int vae__normal_curve(const vae__code *c) {
+    return c->act == VAE_ACT_IDENTITY || c->act == VAE_ACT_RELU || c->act == VAE_ACT_TANH ||
+           c->act == VAE_ACT_SIGMOID;
+}
+VAE__PRIVATE double vae__normal_slope(const vae__code *c, double mu, double *bend) {
+    *bend = 0;
+    if (c->act == VAE_ACT_RELU) return mu > 0;
+    if (c->act == VAE_ACT_SIGMOID) {
+        *bend = vae__add_d(1, -2 * mu);
+        return vae__mul_d(mu, vae__add_d(1, -mu));
+    }
+    if (c->act == VAE_ACT_TANH) {
+        *bend = -2 * mu;
+        return vae__add_d(1, -vae__mul_d(mu, mu));
+    }
+    return 1;
+}
+VAE__PRIVATE void vae__normal_sample(const vae__code *c, const float *head, const float *eps,
+                                     float *z) {
+    c->k->latent_fwd(c->latent, head, eps, z);
+}
+VAE__PRIVATE void vae__normal_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                         const float *dz, float *dhead) {
+    c->k->latent_bwd(VAE_OBJECTIVE_ELBO, c->latent, head, eps, dz, 0, 0, dhead);
+}
+
+static const vae__posterior vae__posteriors[] = {
+    {{"normal", "normal [abs | relu | softplus] [code ACT]",
+      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
+      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
+      "activation of the head's", "oc"},
+     2, &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
+     vae__normal_slope, vae__normal_sample, vae__normal_sample_bwd},
+};
+
+/* ---- the prior N(0, I) ---- */
+
+VAE__PRIVATE float vae__normal_kl(const vae__code *c, const float *head, float scale,
+                                  const float *keep, float *dhead) {
+    return c->k->kl(c->latent, head, scale, keep, dhead);
+}
+VAE__PRIVATE void vae__normal_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->kl_terms(c->latent, head, kl);
+}
+VAE__PRIVATE float vae__normal_ratio(const vae__code *c, const float *head, const float *eps,
+                                     const float *z) {
+    return c->k->ratio(c->latent, head, eps, z);
+}
+VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective objective,
+                                        const float *head, const float *eps, const float *dz,
+                                        float pull, float weight, float *dhead) {
+    c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
+}
+VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, float *z) {
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
+}
+
+static const vae__prior vae__priors[] = {
+    {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
+     vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
+};
+
+/* ---- reading: likelihoods, posteriors and priors are written alike ---- */
+
+enum { VAE__KIND_TEXT = 64 }; /* a kind in canonical spelling, with its zero */
+
+/* The rows of a table begin with a vae__kind; the first row is the default. */
+typedef struct vae__kinds {
+    const char *what, *expected; /* "prior", "a prior" */
+    const void *rows;
+    size_t count, size;
+} vae__kinds;
+#define VAE__KINDS(what, expected, rows) {what, expected, rows, sizeof rows / sizeof *rows, \
+                                          sizeof *rows}
+static const vae__kinds vae__posterior_kinds =
+    VAE__KINDS("posterior", "a posterior", vae__posteriors);
+static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors);
+
+VAE__PRIVATE const vae__kind *vae__kind_at(const vae__kinds *kinds, size_t i) {
+    const void *row = (const char *)kinds->rows + i * kinds->size;
+    return i < kinds->count ? (const vae__kind *)row : NULL;
+}
+
+/* What a text says: *row, its arguments in `op`, its canonical spelling. */
+VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text,
+                                       const vae__kind **row, vae__op *op,
+                                       char spelled[VAE__KIND_TEXT], vae_report *report) {
+    vae__parser p;
+    vae__sink s;
+    vae_status bad;
+    size_t n, i = 0;
+    memset(&p, 0, sizeof p);
+    memset(&s, 0, sizeof s);
+    memset(op, 0, sizeof *op);
+    memset(spelled, 0, VAE__KIND_TEXT);
+    p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
+    n = vae__word(&p);
+    do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
+    if (!*row) return vae__expected(&p, kinds->expected);
+    p.at += n;
+    bad = vae__read_args(&p, (*row)->args, op);
+    if (bad) return bad;
+    vae__skip(&p);
+    if (*p.at) return vae__expected(&p, "the end");
+    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
+    vae__putf(&s, "%s", (*row)->name);
+    vae__spell_args(&s, (*row)->args, op);
+    return VAE_OK;
+}
+
+/* Posterior and prior of a description, but for the kernels, and their canonical spelling. */
+VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
+                                       char posterior[VAE__KIND_TEXT],
+                                       char prior[VAE__KIND_TEXT], vae_report *report) {
+    const vae__kind *row;
+    vae__op op;
+    vae_status bad;
+    memset(c, 0, sizeof *c);
+    c->latent = (size_t)d->latent;
+    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
+    if (bad) return bad;
+    c->posterior = (const vae__posterior *)(const void *)row;
+    c->deviation = op.n, c->act = (vae_act)op.kh;
+    bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
+    if (bad) return bad;
+    c->prior = (const vae__prior *)(const void *)row;
+    c->n = op.n, c->real = op.real;
+    return VAE_OK;
+}
+
+/* ======================================================================================
+ * >>likelihoods  p(x|z): one table
+ * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ *
+ * A likelihood is one row and its functions: adding one touches nothing else.
+ * ==================================================================================== */
+
+typedef struct vae__density vae__density;
+
+/* Of one image x (numbers) under one row of the decoder's output, out (outputs). */
+typedef struct vae__likelihood {
+    vae__kind kind;
+    int outputs;        /* of the decoder for each number; 0: as many as the argument l->n says */
+    int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
+    int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
+    int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
+    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
+     * times that of the learned number to *dlearned unless NULL. */
+    double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
+                   float *dout, float *dlearned);
+    /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
+     * `out` where a number has one parameter. */
+    void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
+    /* NULL from here on: there is no such thing. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
+    const char *learned; /* one number that all share is a parameter: its name, */
+    float (*start)(const vae__density *l);             /* where it begins */
+    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+} vae__likelihood;
+
+/* One at work. */
+struct vae__density {
+    const vae__likelihood *row;
+    int n;              /* arguments */
+    double real;
+    const vae__kernels *k;
+    size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
+    float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
+    double log;
+    int flat;           /* the learned number lies outside its limits and has no gradient */
+};
+
+/* ---- bernoulli ---- */
+
+VAE__PRIVATE double vae__bernoulli_loss(const vae__density *l, const float *out, const float *x,
+                                        float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->bernoulli(l->numbers, out, x, scale, dout);
+}
+VAE__PRIVATE double vae__bernoulli_value(const vae__density *l, const float *out, const float *x) {
+    return (double)l->k->bernoulli_sum(l->numbers, out, x);
+}
+VAE__PRIVATE double vae__clip_mean(double mean) {
+    return !(mean > 0.001) ? 0.001 : mean > 0.999 ? 0.999 : mean;
+}
+/* The logit is log(p / (1 - p)). */
+VAE__PRIVATE float vae__bernoulli_bias(const vae__density *l, double mean) {
+    const double p = vae__clip_mean(mean);
+    float t = (float)vae__div_d(p, vae__add_d(1, -p));
+    l->k->map(VAE__FN_LOG, 1, &t, &t);
+    return t;
+}
+
+/* ---- rows whose work the kernels `density` and `observe` do ---- */
+
+VAE__PRIVATE double vae__density_loss(const vae__density *l, const float *out, const float *x,
+                                      float scale, float *dout, float *dlearned) {
+    return (double)l->k->density(l->row->kernel, l->numbers, l->channels, out, (float)l->log, x,
+                                 scale, dout, dlearned);
+}
+VAE__PRIVATE void vae__density_observe(const vae__density *l, const float *out, const float *u,
+                                       float *x) {
+    l->k->observe(l->row->kernel, l->numbers, l->channels, (size_t)l->n, (float)l->log, out, u, x);
+}
+VAE__PRIVATE float vae__mean_is_bias(const vae__density *l, double mean) {
+    (void)l;
+    return (float)mean;
+}
+
+/* ---- gaussian: 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per number ---- */
+
+VAE__PRIVATE void vae__gaussian_prepare(vae__density *l, const float *learned) {
+    float v = (float)l->real, log;
+    (void)learned;
+    l->k->map(VAE__FN_LOG, 1, &v, &log);
+    l->inverse = (float)vae__div_d(1, l->real);
+    l->log = (double)log;
+}
+VAE__PRIVATE float vae__gaussian_start(const vae__density *l) {
+    float v = (float)l->real;
+    l->k->map(VAE__FN_LOG, 1, &v, &v);
+    return v;
+}
+VAE__PRIVATE void vae__gaussian_learned_prepare(vae__density *l, const float *learned) {
+    const float log = vae__clamp_logvar(*learned);
+    float minus = -log;
+    l->k->map(VAE__FN_EXP, 1, &minus, &l->inverse);
+    l->log = (double)log;
+    l->flat = *learned > VAE_LOGVAR_MAX || *learned < VAE_LOGVAR_MIN;
+}
+VAE__PRIVATE double vae__gaussian_loss(const vae__density *l, const float *out, const float *x,
+                                       float scale, float *dout, float *dlearned) {
+    const double n = (double)l->numbers;
+    float s = scale * l->inverse;
+    double squares;
+    VAE__HIDE_F(s);
+    squares = vae__mul_d((double)l->k->gaussian(l->numbers, out, x, s, dout), (double)l->inverse);
+    if (dlearned)
+        *dlearned = l->flat ? 0 : (float)vae__mul_d(vae__mul_d(0.5, vae__add_d(n, -squares)),
+                                                    (double)scale);
+    return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d(n, vae__add_d(l->log,
+                                          1.8378770664093454836))));
+}
+VAE__PRIVATE void vae__gaussian_observe(const vae__density *l, const float *out, const float *u,
+                                        float *x) {
+    if (u)
+        l->k->observe(l->row->kernel, l->numbers, l->channels, 0,
+                      (float)vae__div_d(1, vae__sqrt_d((double)l->inverse)), out, u, x);
+    else if (x != out) memcpy(x, out, l->numbers * sizeof(float));
+}
+
+/* ---- continuous_bernoulli: no closed form gives the logit of a mean ---- */
+
+VAE__PRIVATE float vae__continuous_bias(const vae__density *l, double mean) {
+    float low = -1000, high = 1000, want = (float)vae__clip_mean(mean), got;
+    int i;
+    for (i = 0; i < 40; i++) {
+        const float t = 0.5f * (low + high);
+        l->k->observe(l->row->kernel, 1, 1, 0, 0, &t, NULL, &got);
+        if (got < want) low = t;
+        else high = t;
+    }
+    return low;
+}
+
+/* ---- logistic: its variance is s^2 pi^2 / 3 ---- */
+
+VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
+    const double half = vae__mul_d(0.5, (double)vae__gaussian_start(l));
+    return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
+}
+VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
+    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+}
+
+/* ---- categorical ---- */
+
+VAE__PRIVATE double vae__categorical_loss(const vae__density *l, const float *out, const float *x,
+                                          float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->categorical(l->numbers, (size_t)l->n, out, x, scale, dout);
+}
+
+/* ---- the table of likelihoods ---- */
+
+static const vae__likelihood vae__likelihoods[] = {
+    {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
+      "which is no density", ""},
+     1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL},
+    {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare},
+    {{"gaussian_learned", "gaussian_learned [V]",
+      "the same, the variance one learned number that begins at V", "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare},
+    {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
+     2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, NULL},
+    {{"continuous_bernoulli", "continuous_bernoulli",
+      "on [0,1], the density that grey pixels want in place of bernoulli", ""},
+     1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
+     NULL, vae__continuous_bias, NULL, NULL, NULL},
+    {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
+      "that begins at the variance V: bits per dimension", "v"},
+     1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare},
+    {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
+     2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+    {{"categorical", "categorical [K]",
+      "one of K levels of each number (256), any distribution over them", "l"},
+     0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL},
+};
+static const vae__kinds vae__likelihood_kinds =
+    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods);
+
+static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
+    NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
+
+VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
+    const vae__kind *kind;
+    if (i < 0 || (unsigned)table >= VAE_TABLE_COUNT) return NULL;
+    if (table == VAE_TABLE_LAYER) {
+        if (i >= VAE__LAYER_COUNT) return NULL;
+        if (rule) *rule = vae__layers[i].rule;
+        return vae__layers[i].syntax;
+    }
+    kind = vae__kind_at(vae__kinds_of[table], (size_t)i);
+    if (kind && rule) *rule = kind->rule;
+    return kind ? kind->syntax : NULL;
+}
+
+/* The likelihood of a description, for images of this shape, but for the kernels. */
+VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
+                                             vae__density *l, char spelled[VAE__KIND_TEXT],
+                                             vae_report *report) {
+    const vae__kind *row;
+    vae__op op;
+    const vae_status bad =
+        vae__read_kind(&vae__likelihood_kinds, d->likelihood, &row, &op, spelled, report);
+    if (bad) return bad;
+    memset(l, 0, sizeof *l);
+    l->row = (const vae__likelihood *)(const void *)row;
+    l->n = op.n, l->real = op.real;
+    l->numbers = image->dim, l->channels = image->c;
+    if (!vae__size_mul(image->dim, (size_t)(l->row->outputs ? l->row->outputs : l->n),
+                       &l->outputs) || l->outputs > VAE_MAX_DIM)
+        return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
+                         "decoder", (int)VAE_MAX_DIM);
+    return VAE_OK;
+}
+
+/* ======================================================================================
+ * >>settings everything in a vae_desc by its name: defaults, ranges, text
+ * uses: >>likelihoods >>codes >>layers >>threads >>dispatch  tests: tests/test_desc.c
+ * ==================================================================================== */
+
+enum { VAE__TEXT, VAE__KIND, VAE__CHOICE, VAE__FLAG, VAE__INT, VAE__U64, VAE__REAL, VAE__STAGES };
 
 enum {
     VAE__MAX_EPOCHS = 1000000000,
@@ -6939,6 +7433,7 @@ typedef struct vae__field {
 #define VAE__ROW(name, kind, choice, standard, low, high, text) \
     {#name, VAE__##kind, choice, offsetof(vae_desc, name), standard, low, high, text}
 #define VAE__TEXT_ROW(name, text) VAE__ROW(name, TEXT, 0, 0, 0, 0, text)
+#define VAE__KIND_ROW(name, table) VAE__ROW(name, KIND, table, 0, 0, 0, NULL)
 #define VAE__CHOICE_ROW(name, choice) VAE__ROW(name, CHOICE, choice, 0, 0, 0, NULL)
 #define VAE__FLAG_ROW(name) VAE__ROW(name, FLAG, 0, 0, 0, 1, NULL)
 #define VAE__INT_ROW(name, standard, low, high) VAE__ROW(name, INT, 0, standard, low, high, NULL)
@@ -6949,11 +7444,9 @@ static const vae__field vae__fields[] = {
     VAE__TEXT_ROW(encoder, "dense 400 relu"),
     VAE__TEXT_ROW(decoder, "dense 400 relu"),
     VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
-    VAE__CHOICE_ROW(likelihood, VAE_CHOICE_LIKELIHOOD),
-    VAE__REAL_ROW(variance, 1, 1e-12, 1e12),
-    VAE__INT_ROW(categories, 256, 2, 256),
-    VAE__CHOICE_ROW(head, VAE_CHOICE_HEAD),
-    VAE__CHOICE_ROW(code, VAE_CHOICE_ACT),
+    VAE__KIND_ROW(likelihood, VAE_TABLE_LIKELIHOOD),
+    VAE__KIND_ROW(posterior, VAE_TABLE_POSTERIOR),
+    VAE__KIND_ROW(prior, VAE_TABLE_PRIOR),
     VAE__CHOICE_ROW(init, VAE_CHOICE_INIT),
     VAE__CHOICE_ROW(visible_bias, VAE_CHOICE_BIAS),
     VAE__CHOICE_ROW(objective, VAE_CHOICE_OBJECTIVE),
@@ -7013,6 +7506,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
 }
+VAE__INLINE int vae__is_text(const vae__field *f) {
+    return f->kind == VAE__TEXT || f->kind == VAE__KIND;
+}
+/* What a text that is NULL stands for; NULL: it must be given. */
+VAE__PRIVATE const char *vae__field_default(const vae__field *f) {
+    return f->kind == VAE__KIND ? vae__kind_at(vae__kinds_of[f->choice], 0)->name : f->text;
+}
 
 /* Files keep the names that these settings had first, so that every build reads them. */
 static const char *const vae__stored_names[][2] = {
@@ -7057,8 +7557,8 @@ VAE__PRIVATE vae_status vae__settle_stages(const vae_desc *d, vae_report *report
 /* Fills in the default of one setting and checks it. What a pointer points to is left alone. */
 VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report *report) {
     switch (f->kind) {
-    case VAE__TEXT:
-        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = f->text;
+    case VAE__TEXT: case VAE__KIND:
+        if (!*vae__field_text(d, f)) *vae__field_text(d, f) = vae__field_default(f);
         if (!*vae__field_text(d, f))
             return vae__fail(report, VAE_ERR_VALUE, "%s is not set: give the shape of an image, "
                              "such as \"28x28x1\" or \"784\"", f->name);
@@ -7107,8 +7607,8 @@ VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__
     const char *text;
     int i;
     switch (f->kind) {
-    case VAE__TEXT:
-        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : f->text;
+    case VAE__TEXT: case VAE__KIND:
+        text = *vae__field_text(&d, f) ? *vae__field_text(&d, f) : vae__field_default(f);
         vae__putf(s, "%s", text ? text : "");
         break;
     case VAE__INT: case VAE__FLAG: vae__putf(s, "%d", *vae__field_int(&d, f)); break;
@@ -7125,17 +7625,6 @@ VAE__PRIVATE void vae__put_field(vae__sink *s, const vae_desc *desc, const vae__
     }
 }
 
-/* A real at *at, which ends at a comma or the end: exactly 16 hexadecimal digits are the bits of a
- * double, all else is a decimal. */
-VAE__PRIVATE int vae__read_real(const char **at, double *value) {
-    const size_t n = strcspn(*at, ",");
-    uint64_t u;
-    if (n == 16 && vae__read_number(*at, 16, 16, &u) == 16) *value = vae__double_of(u);
-    else if (!n || vae__read_decimal(*at, value) != n) return 0;
-    *at += n;
-    return 1;
-}
-
 VAE__PRIVATE int vae__read_int_field(const char *text, int *value) {
     const int minus = *text == '-';
     uint64_t u;
@@ -7149,10 +7638,13 @@ VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
     memset(d->stages, 0, sizeof d->stages);
     for (d->stage_count = 0; *p; d->stage_count++) {
         vae_lr_stage *stage = &d->stages[d->stage_count];
+        size_t n;
         if (d->stage_count == VAE_MAX_STAGES || (d->stage_count && *p++ != ',') ||
-            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':' ||
-            !vae__read_real(&p, &stage->lr))
+            !vae__read_bits(&p, 'u', &stage->steps) || *p++ != ':')
             return 0;
+        n = vae__read_real(p, &stage->lr);
+        if (!n) return 0;
+        p += n;
     }
     return 1;
 }
@@ -7160,16 +7652,171 @@ VAE__PRIVATE int vae__read_stages(const char *p, vae_desc *d) {
 /* All of `text` as a value, whatever its range: 0 when it is none. */
 VAE__PRIVATE int vae__read_field(vae_desc *d, const vae__field *f, const char *text) {
     const char *p = text;
+    size_t n;
     switch (f->kind) {
-    case VAE__TEXT: *vae__field_text(d, f) = text; return 1;
+    case VAE__TEXT: case VAE__KIND: *vae__field_text(d, f) = text; return 1;
     case VAE__CHOICE:
         *vae__field_int(d, f) = vae_choice_find((vae_choice)f->choice, text);
         return *vae__field_int(d, f) >= 0;
     case VAE__U64: return vae__read_bits(&p, 'u', vae__field_u64(d, f)) && !*p;
-    case VAE__REAL: return vae__read_real(&p, vae__field_real(d, f)) && !*p;
+    case VAE__REAL:
+        n = vae__read_real(text, vae__field_real(d, f));
+        return n && !text[n];
     case VAE__STAGES: return vae__read_stages(text, d);
     default: return vae__read_int_field(text, vae__field_int(d, f));
     }
+}
+
+/* ---- lines of settings ---- */
+
+/* What was a setting of its own in 0.1 and is an argument of a kind now. Files keep the settings,
+ * so that every build reads the files of all networks it knows. */
+static const struct {
+    const char *name;
+    int table;
+    char letter; /* see vae__read_args */
+} vae__old_settings[] = {{"variance", VAE_TABLE_LIKELIHOOD, 'v'},
+                         {"categories", VAE_TABLE_LIKELIHOOD, 'l'},
+                         {"head", VAE_TABLE_POSTERIOR, 'o'},
+                         {"code", VAE_TABLE_POSTERIOR, 'c'}};
+enum { VAE__OLD_COUNT = sizeof vae__old_settings / sizeof vae__old_settings[0] };
+
+VAE__PRIVATE int vae__old_of(char letter) {
+    int i;
+    for (i = 0; i < VAE__OLD_COUNT && vae__old_settings[i].letter != letter; i++) {}
+    return i;
+}
+
+/* "; likelihood=gaussian; variance=3fb999999999999a; categories=256": the kind with the arguments
+ * that have no setting, then the settings, also those that this kind has no use for. A posterior
+ * or prior that says nothing is left out, as 0.1 knew of none. */
+VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    char text[VAE__KIND_TEXT], args[8];
+    const char *a;
+    const vae__kind *row;
+    vae__op op;
+    vae__sink t;
+    size_t n = 0;
+    int i;
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
+    for (a = row->args; *a && n + 1 < sizeof args; a++)
+        if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
+    args[n] = 0;
+    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
+    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    vae__putf(&t, "%s", row->name);
+    vae__spell_args(&t, args, &op);
+    if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
+        vae__putf(s, "; %s=%s", f->name, text);
+    for (i = 0; i < VAE__OLD_COUNT; i++) {
+        const char letter = vae__old_settings[i].letter;
+        const int has = strchr(row->args, letter) != NULL;
+        const double real = has ? op.real : 1;
+        if (vae__old_settings[i].table != f->choice) continue;
+        vae__putf(s, "; %s=", vae__old_settings[i].name);
+        if (letter == 'v') vae__put_bits(s, "", 'x', &real);
+        if (letter == 'l') vae__putf(s, "%d", has ? op.n : 256);
+        if (letter == 'o') vae__putf(s, "%s", has && op.n ? vae__deviation_names[op.n] : "logvar");
+        if (letter == 'c') vae__putf(s, "%s", vae_choice_name(VAE_CHOICE_ACT, has ? op.kh : 0));
+    }
+}
+
+/* The value of an old setting as it stands in a kind, after what is in the sink; 0: it is no such
+ * value. What was the default is left out. */
+VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
+    const char letter = vae__old_settings[setting].letter, *p = value;
+    uint64_t u = 0;
+    double real;
+    size_t n;
+    int i = VAE__SPREAD_SOFTPLUS;
+    switch (letter) {
+    case 'v':
+        n = vae__read_real(value, &real);
+        if (!n || value[n]) return 0;
+        if (vae__bits_d(real) << 1) vae__putf(s, " %s", value);
+        return 1;
+    case 'l':
+        if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
+        if (u) vae__putf(s, " %s", value);
+        return 1;
+    case 'o':
+        if (!strcmp(value, "logvar")) return 1;
+        while (i && strcmp(value, vae__deviation_names[i])) i--;
+        if (i) vae__putf(s, " %s", value);
+        return i;
+    default: /* 'c' */
+        i = vae_choice_find(VAE_CHOICE_ACT, value);
+        if (i > 0) vae__putf(s, " code %s", value);
+        return i >= 0;
+    }
+}
+
+/* A kind with its old settings put behind it, in `room`. `old` has the values, or NULL. The number
+ * of a setting that cannot be read; VAE__OLD_COUNT: none. */
+VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *const *old,
+                                char room[VAE__KIND_TEXT]) {
+    const vae__kinds *kinds = vae__kinds_of[f->choice];
+    const char **text = vae__field_text(d, f);
+    const vae__kind *row;
+    vae__sink s, none;
+    size_t n = 0, k = 0;
+    int i;
+    if (!*text) *text = vae__kind_at(kinds, 0)->name;
+    while (vae__is_word((*text)[n])) n++;
+    do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
+    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
+    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
+    none = s, none.put = vae__put_nowhere;
+    vae__putf(&s, "%s", *text);
+    for (i = 0; i < VAE__OLD_COUNT; i++)
+        if (old[i] && vae__old_settings[i].table == f->choice &&
+            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
+                          old[i]))
+            return i;
+    if (s.count < VAE__KIND_TEXT) *text = room; /* longer ones are no kinds: their error says so */
+    return i;
+}
+
+/* What has been read of a line of settings. */
+typedef struct vae__line {
+    vae_desc *d;
+    uint64_t seen;
+    const char *old[VAE__OLD_COUNT];
+} vae__line;
+enum { VAE__TAKEN, VAE__UNKNOWN, VAE__TWICE, VAE__UNREAD };
+enum { VAE__LINE_ROOM = 3 * VAE__KIND_TEXT };
+
+/* One setting of a line: of the first `known` of the table, or an old one. value NULL: no '='. */
+VAE__PRIVATE int vae__take(vae__line *l, const char *name, const char *value, int known) {
+    const vae__field *f = vae__find_field(name);
+    uint64_t mask;
+    int i;
+    for (i = 0; i < VAE__OLD_COUNT; i++)
+        if (!strcmp(name, vae__old_settings[i].name)) {
+            if (l->old[i]) return VAE__TWICE;
+            l->old[i] = value;
+            return value ? VAE__TAKEN : VAE__UNREAD;
+        }
+    if (!f || f - vae__fields >= known) return VAE__UNKNOWN;
+    mask = (uint64_t)1 << (f - vae__fields);
+    if (l->seen & mask) return VAE__TWICE;
+    l->seen |= mask;
+    return value && vae__read_field(l->d, f, value) ? VAE__TAKEN : VAE__UNREAD;
+}
+
+/* The end of a line: old settings are joined to their kinds, in `room`. The name of one that cannot
+ * be read; NULL: all is well. */
+VAE__PRIVATE const char *vae__line_end(vae__line *l, char room[VAE__LINE_ROOM]) {
+    int i;
+    for (i = 0; i < VAE__FIELD_COUNT; i++) {
+        int bad;
+        if (vae__fields[i].kind != VAE__KIND) continue;
+        bad = vae__join_kind(l->d, &vae__fields[i], l->old, room);
+        if (bad < VAE__OLD_COUNT) return vae__old_settings[bad].name;
+        room += VAE__KIND_TEXT;
+    }
+    return NULL;
 }
 
 /* Ends a text before `end` and the blanks in front of that. */
@@ -7290,7 +7937,7 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
     f = vae__find_field(name);
     if (!f) return vae__no_such_setting(name, report);
     settled = *desc;
-    if (f->kind != VAE__TEXT) {
+    if (!vae__is_text(f)) {
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
@@ -7310,25 +7957,32 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to. */
-VAE__PRIVATE vae_status vae__set_line(char *line, vae_desc *d, vae_report *report) {
-    uint64_t seen = 0;
+/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
+ * it does into `room`. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
+                                      vae_report *report) {
+    vae__line l;
     char *name, *value;
+    const char *unread;
+    memset(&l, 0, sizeof l);
+    l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const uint64_t mask = f ? (uint64_t)1 << (f - vae__fields) : 0;
-        vae_status bad;
+        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        vae_desc settled = *d;
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
-        if (!f) return vae__no_such_setting(name, report);
-        if (seen & mask)
-            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice", f->name);
-        seen |= mask;
-        bad = vae__set_field(d, f, value, report);
-        if (bad) return bad;
+        if (taken == VAE__UNKNOWN) return vae__no_such_setting(name, report);
+        if (taken == VAE__TWICE)
+            return vae__fail(report, VAE_ERR_VALUE, "the setting %s is given twice",
+                             f ? f->name : name);
+        if (f && (taken == VAE__UNREAD || vae__settle(&settled, f, NULL)))
+            return vae__not_a_value(f, value, report);
     }
-    return VAE_OK;
+    unread = vae__line_end(&l, room);
+    return unread ? vae__fail(report, VAE_ERR_VALUE, "the setting %s cannot be read", unread)
+                  : VAE_OK;
 }
 
 /* ---- all settings: defaults, ranges, and what does not go together ---- */
@@ -7340,7 +7994,7 @@ VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
     vae_status bad;
     int i, count = 0;
     for (i = 0; i < VAE__FIELD_COUNT; i++)
-        if (vae__fields[i].kind != VAE__TEXT && vae__settle(d, &vae__fields[i], NULL)) {
+        if (!vae__is_text(&vae__fields[i]) && vae__settle(d, &vae__fields[i], NULL)) {
             if (count < 2) wrong[count] = &vae__fields[i];
             count++;
         }
@@ -7350,7 +8004,7 @@ VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
                          wrong[0]->name, wrong[1]->name);
     if (count) return vae__settle(d, wrong[0], report);
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
-        bad = vae__fields[i].kind == VAE__TEXT ? vae__settle(d, &vae__fields[i], report) : VAE_OK;
+        bad = vae__is_text(&vae__fields[i]) ? vae__settle(d, &vae__fields[i], report) : VAE_OK;
         if (bad) return bad;
     }
     return VAE_OK;
@@ -7455,13 +8109,16 @@ struct vae {
     vae__slot *tensors;
     size_t slot_count, parameters;
     size_t outputs;        /* of the decoder, for an image */
+    vae__code code;        /* posterior and prior */
+    vae__density likelihood; /* not prepared: see vae__density_now */
+    char texts[3][VAE__KIND_TEXT]; /* likelihood, posterior, prior as vae_get_desc gives them */
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
     int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
-    size_t logvar;         /* offset of the one learned log variance, or log scale */
+    size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies in the caller's bytes, read-only */
@@ -7479,7 +8136,7 @@ struct vae {
     float *turn[2];        /* without training: (rows, widest), activations in turn */
     uint32_t *index;       /* (rows) */
     double *recon;         /* (z_rows): of each image and draw, summed when all are there */
-    float *kl, *dlogvar;   /* (rows), (z_rows) */
+    float *kl, *dlearned;  /* (rows), (z_rows) */
     double *mean;          /* (input.dim), for visible_bias mean */
     float *piece, *room;   /* of a gradient, and scratch of a layer: for each part of a job */
     size_t piece_floats, room_floats; /* what one part needs at most */
@@ -7525,11 +8182,6 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
     m->slot_count++;
     return vae__size_add(m->parameters, slot->count, &m->parameters) &&
            m->parameters <= SIZE_MAX / 64;
-}
-
-/* Whether the encoder's head is followed by functions of it. */
-VAE__INLINE int vae__spreads(const vae_desc *d) {
-    return d->head != VAE_HEAD_LOGVAR || d->code != VAE_ACT_IDENTITY;
 }
 
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
@@ -7578,7 +8230,8 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         w->state = VAE__AT_HEAD;
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
     } else {
-        const int spread = !decoder && w->state == VAE__AT_HEAD && vae__spreads(&w->m->desc);
+        const int spread = !decoder && w->state == VAE__AT_HEAD &&
+                           w->m->code.posterior->spreads(&w->m->code);
         w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
     }
     op->out = op->in;
@@ -7588,8 +8241,8 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         vae__shape_flat(&op->out, w->head);
         w->final = decoder;
     } else if (w->state == VAE__AT_SPREAD) {
-        op->layer = VAE__LAYER_SPREAD;
-        op->n = (int)w->m->desc.head, op->kh = (int)w->m->desc.code;
+        op->layer = w->m->code.posterior->layer;
+        op->n = w->m->code.deviation, op->kh = (int)w->m->code.act;
     }
     return VAE_OK;
 }
@@ -7711,12 +8364,6 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     return VAE_OK;
 }
 
-/* One log variance, or log scale, for all numbers is a parameter. */
-VAE__INLINE int vae__learns_scale(const vae_desc *d) {
-    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
-           d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
-}
-
 /* Both strings and what the likelihood adds: the tensors in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
@@ -7726,16 +8373,16 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, 2 * z.dim, (size_t)m->views, arena,
-                        report);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, (size_t)m->code.posterior->head * z.dim,
+                        (size_t)m->views, arena, report);
     if (!bad)
         bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, draws, arena, report);
-    if (!bad && vae__learns_scale(d)) {
+    if (!bad && m->likelihood.row->learned) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
-        t.name = d->likelihood == VAE_LIKELIHOOD_LOGISTIC ? "logscale" : "logvar";
+        t.name = m->likelihood.row->learned;
         t.rank = 1, t.shape[0] = 1;
-        m->logvar = m->parameters;
+        m->learned = m->parameters;
         if (!vae__add_slot(m, "decoder", NULL, 0, 0, &t)) bad = VAE_ERR_SIZE;
     }
     return bad;
@@ -7775,19 +8422,6 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
-/* Numbers that the decoder gives for each number of an image. */
-VAE__INLINE size_t vae__outputs_each(const vae_desc *d) {
-    if (d->likelihood == VAE_LIKELIHOOD_CATEGORICAL) return (size_t)d->categories;
-    return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-           d->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1;
-}
-
-/* Activations whose slope and its slope `contract` in closed form knows from their value. */
-VAE__INLINE int vae__has_curve(vae_act act) {
-    return act == VAE_ACT_IDENTITY || act == VAE_ACT_RELU || act == VAE_ACT_TANH ||
-           act == VAE_ACT_SIGMOID;
-}
-
 /* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
 VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     const vae_desc *d = &m->desc;
@@ -7821,7 +8455,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     VAE__PUSH(a, m->kl, float, m->rows, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
-    VAE__PUSH(a, m->dlogvar, float, m->z_rows, 1, train);
+    VAE__PUSH(a, m->dlearned, float, m->z_rows, 1, train);
     VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
     VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
     VAE__PUSH(a, m->turn[1], float, m->rows, m->widest, !train);
@@ -7863,10 +8497,10 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end (the shape is HxWxC or N)");
-    if (!vae__size_mul(m->input.dim, vae__outputs_each(d), &m->outputs) ||
-        m->outputs > VAE_MAX_DIM)
-        return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
-                         "decoder", (int)VAE_MAX_DIM);
+    bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
+    if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
+    if (bad) return bad;
+    m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
                   m->z_rows > VAE_MAX_DIM))
@@ -7877,7 +8511,9 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    exact = m->enc.count == 1 + (size_t)vae__spreads(d) && vae__has_curve(d->code);
+    exact = m->enc.count == 1 + (size_t)(m->code.posterior->spreads(&m->code) != 0) &&
+            m->code.posterior->curve(&m->code);
+    m->room_floats = vae__max(m->room_floats, m->code.prior->room * (size_t)d->latent);
     if (train && d->contract > 0 && !exact) m->views = 2;
     m->parallel = d->parallel;
     if (!d->parallel.run && d->threads > 1)
@@ -7885,11 +8521,11 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__plan_parts(m);
 
     vae__lay_parameters(m, arena, borrowed);
-    place = vae__mark(arena);
+    place = arena->used;
     vae__lay_rows(m, arena);
     bad = vae__plan(m, arena, report);
     vae__lay_small(m, arena, exact);
-    m->activations = vae__mark(arena) - place;
+    m->activations = arena->used - place;
     if (bad) return bad;
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
@@ -7897,6 +8533,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     if (arena->base) {
         vae__spell_shape(&m->input, m->input_text);
         m->desc.input = m->input_text, m->desc.encoder = m->enc.text, m->desc.decoder = m->dec.text;
+        m->desc.likelihood = m->texts[0];
+        m->desc.posterior = m->texts[1], m->desc.prior = m->texts[2];
     }
     return VAE_OK;
 }
@@ -7956,7 +8594,7 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
         vae__release(&desc->allocator, block, size);
         return bad;
     }
-    m->k = vae__kernels_of(m->desc.isa);
+    m->k = m->code.k = m->likelihood.k = vae__kernels_of(m->desc.isa);
     if (m->pool) m->parallel = vae_pool_parallel(m->pool);
     m->b1t = m->b2t = 1;
     if (borrowed) {
@@ -7998,13 +8636,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             w[i] = u * bound;
         }
     }
-    if (vae__learns_scale(&m->desc)) {
-        float variance = (float)m->desc.variance;
-        m->k->map(VAE__FN_LOG, 1, &variance, m->w + m->logvar);
-        if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) /* s = sqrt(3 variance) / pi */
-            m->w[m->logvar] = (float)vae__add_d(vae__mul_d(0.5, (double)m->w[m->logvar]),
-                                                -0.59542374099470962);
-    }
+    if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
     for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
         m->v[i] = 1;
     if (m->average) memcpy(m->average, m->w, m->parameters * sizeof(float));
@@ -8048,7 +8680,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
 
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
                                             vae_report *report) {
-    const size_t size = settings ? strlen(settings) + 1 : 0;
+    const size_t count = settings ? strlen(settings) + 1 : 0, size = count + VAE__LINE_ROOM;
     vae_desc d;
     vae_status bad;
     char *line;
@@ -8058,8 +8690,8 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     line = (char *)vae__alloc(&d.allocator, size);
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
-    memcpy(line, settings, size);
-    bad = vae__set_line(line, &d, report);
+    memcpy(line, settings, count);
+    bad = vae__set_line(line, line + count, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -8143,54 +8775,11 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
-/* NaN stays NaN, also where -Ofast knows of none. */
-VAE__PRIVATE float vae__clamp_logvar(float l) {
-    if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
-    return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
-}
-
-/* The gaussian's variance as this model has it now: 1 / s^2, and log s^2; or the log scale of a
- * logistic alone. */
-VAE__PRIVATE void vae__variance_now(const vae *m, const float *params, float *inverse,
-                                    double *logvar) {
-    float v = (float)m->desc.variance, l;
-    if (m->desc.likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) {
-        l = vae__clamp_logvar(params[m->logvar]);
-        v = -l;
-        m->k->map(VAE__FN_EXP, 1, &v, inverse);
-    } else if (m->desc.likelihood == VAE_LIKELIHOOD_LOGISTIC) {
-        l = params[m->logvar];
-    } else {
-        m->k->map(VAE__FN_LOG, 1, &v, &l);
-        *inverse = (float)vae__div_d(1, m->desc.variance);
-    }
-    *logvar = (double)l;
-}
-
-/* -log p of one image under one row of the decoder's output. `scale` times the gradient goes to
- * dout (which may be `out`) unless NULL, scale times that of a learned log variance to *dlogvar. */
-VAE__PRIVATE double vae__recon_row(const vae *m, float inverse, double logvar, const float *out,
-                                   const float *x, float scale, float *dout, float *dlogvar) {
-    const size_t n = m->input.dim;
-    float s = scale * inverse;
-    double squares;
-    switch (m->desc.likelihood) {
-    case VAE_LIKELIHOOD_BERNOULLI: return (double)m->k->bernoulli(n, out, x, scale, dout);
-    case VAE_LIKELIHOOD_CATEGORICAL:
-        return (double)m->k->categorical(n, (size_t)m->desc.categories, out, x, scale, dout);
-    case VAE_LIKELIHOOD_GAUSSIAN: case VAE_LIKELIHOOD_GAUSSIAN_LEARNED: break;
-    default:
-        return (double)m->k->density((int)m->desc.likelihood, n, m->input.c, out, (float)logvar, x,
-                                     scale, dout, dlogvar);
-    }
-    /* 1/2 (x - mean)^2 / s^2 + 1/2 log s^2 + 1/2 log 2 pi, per pixel */
-    VAE__HIDE_F(s);
-    squares = vae__mul_d((double)m->k->gaussian(n, out, x, s, dout), (double)inverse);
-    if (dlogvar)
-        *dlogvar = (float)vae__mul_d(vae__mul_d(0.5, vae__add_d((double)n, -squares)),
-                                     (double)scale);
-    return vae__mul_d(0.5, vae__add_d(squares, vae__mul_d((double)n,
-                                          vae__add_d(logvar, 1.8378770664093454836))));
+/* The likelihood with what it has learned by now. */
+VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
+    vae__density l = m->likelihood;
+    if (l.row->prepare) l.row->prepare(&l, params + m->learned);
+    return l;
 }
 
 /* What rows of the decoder's output look like: means, or with `draw` (an address whose sample is
@@ -8198,37 +8787,16 @@ VAE__PRIVATE double vae__recon_row(const vae *m, float inverse, double logvar, c
  * number for a number. */
 VAE__PRIVATE void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
                                const vae__address *draw, float *u, float *x) {
-    const size_t n = m->input.dim;
-    const vae_likelihood kind = m->desc.likelihood;
-    const int normal = kind == VAE_LIKELIHOOD_GAUSSIAN || kind == VAE_LIKELIHOOD_GAUSSIAN_LEARNED ||
-                       kind == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
-    float inverse = 1;
-    double logvar = 0;
+    const vae__density l = vae__density_now(m, params);
     size_t i;
-    if (!draw && m->outputs == n && normal) {
-        if (x != out) memcpy(x, out, rows * n * sizeof(float));
-        return;
-    }
-    if (normal || kind == VAE_LIKELIHOOD_LOGISTIC)
-        vae__variance_now(m, params, &inverse, &logvar);
     for (i = 0; i < rows; i++) {
         if (draw) {
             vae__address at = *draw;
             at.counter[0] += (uint32_t)i;
-            m->k->draw(normal ? VAE__DRAW_NORMAL : VAE__DRAW_UNIFORM, &at, 0, n, u);
+            m->k->draw(l.row->noise, &at, 0, l.numbers, u);
         }
-        m->k->observe((int)kind, n, m->input.c, (size_t)m->desc.categories,
-                      normal ? (float)vae__div_d(1, vae__sqrt_d((double)inverse)) : (float)logvar,
-                      out + i * m->outputs,
-                      draw ? u : NULL, x + i * n);
+        l.row->observe(&l, out + i * l.outputs, draw ? u : NULL, x + i * l.numbers);
     }
-}
-
-/* The numbers of this likelihood are probabilities or levels in [0,1]. */
-VAE__INLINE int vae__in_unit(const vae *m) {
-    return m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN &&
-           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_LEARNED &&
-           m->desc.likelihood != VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
 }
 
 /* Noise of one row: n normals, addressed. */
@@ -8244,7 +8812,7 @@ VAE__PRIVATE void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (vae__in_unit(m)) {
+    if (m->likelihood.row->unit) {
         if (m->k->in_unit(n, x)) return 1;
         if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
                       !vae__has(m->ops, VAE__BEYOND)))
@@ -8279,8 +8847,8 @@ typedef struct vae__pass {
     size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops, half steps back */
     const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
     int when;
-    float inverse;         /* of the variance, now */
-    double logvar, beta, counted; /* counted: KL that free bits leave */
+    vae__density likelihood; /* as it is now */
+    double beta, counted;  /* counted: KL that free bits leave */
     const vae_batch *batch; /* the caller's: labels and noise, unless `data` has them */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
@@ -8325,21 +8893,6 @@ VAE__PRIVATE void vae__see(const vae *m, size_t i, const float *x, float *seen) 
     }
 }
 
-/* The slope of `code` where it gives h, and that slope's own change along h. */
-VAE__PRIVATE double vae__slope(vae_act code, double h, double *bend) {
-    *bend = 0;
-    if (code == VAE_ACT_RELU) return h > 0;
-    if (code == VAE_ACT_SIGMOID) {
-        *bend = vae__add_d(1, -2 * h);
-        return vae__mul_d(h, vae__add_d(1, -h));
-    }
-    if (code == VAE_ACT_TANH) {
-        *bend = -2 * h;
-        return vae__add_d(1, -vae__mul_d(h, h));
-    }
-    return 1;
-}
-
 /* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
  * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
  * the image stand for the derivative along a random direction. */
@@ -8361,7 +8914,7 @@ VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dm
         if (dmu) m->k->add(latent, apart, -1, dmu, dmu);
     }
     for (j = 0; m->norm && j < latent; j++) {
-        double bend, slope = vae__slope(d->code, (double)mu[j], &bend), step;
+        double bend, slope = m->code.posterior->slope(&m->code, (double)mu[j], &bend), step;
         double w = (double)m->norm[j];
         w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
         sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
@@ -8393,11 +8946,22 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < rows; i++) {
-            double bend, slope = vae__slope(m->desc.code, (double)mu[i * 2 * latent + j], &bend);
+            const double h = (double)mu[i * 2 * latent + j];
+            double bend, slope = m->code.posterior->slope(&m->code, h, &bend);
             sum = vae__add_d(sum, vae__mul_d(slope, slope));
         }
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
     }
+}
+
+/* Scratch of a part, and the code with it. */
+VAE__INLINE float *vae__part_room(const vae *m, int part) {
+    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
+}
+VAE__INLINE vae__code vae__part_code(const vae *m, int part) {
+    vae__code q = m->code;
+    q.room = vae__part_room(m, part);
+    return q;
 }
 
 /* Importance weights are at work: more than one draw, or the bound would be the ELBO. */
@@ -8421,7 +8985,7 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
 }
 
 /* An image's draws are decoded: their weights, its bound, and the weighted gradients. */
-VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
+VAE__PRIVATE void vae__weigh(vae__pass *p, const vae__code *q, size_t i) {
     vae *m = p->m;
     const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
     const float *head = m->ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
@@ -8429,14 +8993,14 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
     size_t j;
     for (j = at; j < at + k; j++)
         m->logw[j] = -vae__add_d(m->recon[j],
-                                 vae__mul_d(p->beta, (double)m->k->ratio(latent, head,
+                                 vae__mul_d(p->beta, (double)q->prior->ratio(q, head,
                                                                          m->eps + j * latent,
                                                                          m->z + j * latent)));
     m->bound[i] = vae__log_mean(m, k, m->logw + at, m->weight + at);
     for (j = at; p->backward && j < at + k; j++) {
         float *dy = last->dy + j * m->outputs;
         m->k->add(m->outputs, dy, m->weight[j], NULL, dy);
-        m->dlogvar[j] *= m->weight[j];
+        m->dlearned[j] *= m->weight[j];
     }
 }
 
@@ -8444,12 +9008,13 @@ VAE__PRIVATE void vae__weigh(vae__pass *p, size_t i) {
  * loss counts in all. The sums are of the heads, which are there after the first stage. */
 VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
     const size_t latent = (size_t)m->desc.latent;
+    const vae__code q = vae__part_code(m, 0);
     const vae__op *code = &m->ops[m->enc.count - 1];
     double counted = 0;
     size_t i, j;
     for (j = 0; j < latent; j++) m->unit[j] = 0;
     for (i = 0; i < rows; i++) {
-        m->k->kl_terms(latent, code->y + i * (size_t)m->views * 2 * latent, m->keep);
+        q.prior->kl_terms(&q, code->y + i * (size_t)m->views * 2 * latent, m->keep);
         for (j = 0; j < latent; j++) m->unit[j] = vae__add_d(m->unit[j], (double)m->keep[j]);
     }
     for (j = 0; j < latent; j++) {
@@ -8491,9 +9056,6 @@ VAE__PRIVATE vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) 
     c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room, c.labels = m->labels;
     return c;
 }
-VAE__INLINE float *vae__part_room(const vae *m, int part) {
-    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
-}
 
 /* What the encoder is given, and the input of op i. */
 VAE__PRIVATE const float *vae__seen(const vae__pass *p) {
@@ -8509,7 +9071,6 @@ VAE__PRIVATE const float *vae__input(const vae__pass *p, size_t i) {
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
-    const vae__kernels *k = m->k;
     const vae_desc *d = &m->desc;
     const size_t latent = (size_t)d->latent, dim = m->input.dim;
     const size_t samples = (size_t)d->samples, views = (size_t)m->views;
@@ -8526,6 +9087,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     const float factor = (float)vae__div_d(p->beta, (double)p->rows);
     const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x, *seen = vae__seen(p);
     const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
+    const vae__code q = vae__part_code(m, part);
+    const vae__density *l = &p->likelihood;
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t from, to, i, row, n;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -8539,7 +9102,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         vae__ops_fwd(&c, m->ops, p->fwd_from, vae__min(p->fwd_to, turn),
                      p->fwd_from ? NULL : seen + from * views * dim);
     for (i = from; draws && i < to; i++) {
-        m->kl[i] = k->kl(latent, code->y + i * views * 2 * latent, 0, NULL, NULL);
+        m->kl[i] = q.prior->kl(&q, code->y + i * views * 2 * latent, 0, NULL, NULL);
         m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
     }
     for (row = from * samples; (draws || ends || p->fwd_to > turn || back) && row < to * samples;
@@ -8552,19 +9115,19 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
             else if (eps)
                 vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
                            (uint32_t)(i % samples), latent, eps);
-            k->latent_fwd(latent, code->y + i / samples * views * 2 * latent, eps,
-                          m->z + i * latent);
+            q.posterior->sample(&q, code->y + i / samples * views * 2 * latent, eps,
+                                m->z + i * latent);
         }
         c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
         if (p->fwd_to > turn)
             vae__ops_fwd(&c, m->ops, vae__max(p->fwd_from, turn), p->fwd_to,
                          p->fwd_from > turn ? NULL : m->z + row * latent);
         for (i = row; ends && i < row + n; i++)
-            m->recon[i] = vae__recon_row(m, p->inverse, p->logvar, last->y + i * m->outputs,
-                                         x + i / samples * dim, scale,
-                                         p->backward ? last->dy + i * m->outputs : NULL,
-                                         m->dlogvar + i);
-        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++) vae__weigh(p, i);
+            m->recon[i] = l->row->loss(l, last->y + i * m->outputs, x + i / samples * dim, scale,
+                                       p->backward ? last->dy + i * m->outputs : NULL,
+                                       m->dlearned + i);
+        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++)
+            vae__weigh(p, &q, i);
         if (back)
             vae__ops_bwd(&c, m->ops, p->bwd_from, vae__max(p->bwd_to, 2 * turn), turn,
                          m->z + row * latent, m->dz + row * latent);
@@ -8574,15 +9137,17 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         float *dhead = code->dy + i * views * 2 * latent;
         memset(dhead, 0, views * 2 * latent * sizeof(float));
         for (row = i * samples; row < (i + 1) * samples; row++) {
+            const float *eps = d->no_noise ? NULL : m->eps + row * latent;
             const float weight = weighs ? m->weight[row] : 0;
             float pull = factor * weight;
             VAE__HIDE_F(pull);
-            k->latent_bwd(weighs ? (int)d->objective : VAE_OBJECTIVE_ELBO, latent, head,
-                          d->no_noise ? NULL : m->eps + row * latent, m->dz + row * latent, pull,
-                          weight, dhead);
+            if (weighs)
+                q.prior->ratio_bwd(&q, d->objective, head, eps, m->dz + row * latent, pull, weight,
+                                   dhead);
+            else q.posterior->sample_bwd(&q, head, eps, m->dz + row * latent, dhead);
         }
         if (!d->no_kl && !weighs)
-            k->kl(latent, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
+            q.prior->kl(&q, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
         if (penalties) (void)vae__penalty(m, i, vae__div_d(1, (double)p->rows), dhead);
     }
     c.first = from * views, c.rows = (to - from) * views, c.draws = views;
@@ -8700,9 +9265,7 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     if (m->norm) vae__lengths(m);
     memset(p->bad, 0, sizeof p->bad);
     memset(p->nonzeros, 0, sizeof p->nonzeros);
-    p->inverse = 1, p->logvar = 0;
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, m->w, &p->inverse, &p->logvar);
+    p->likelihood = vae__density_now(m, m->w);
     p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
     if (p->rows / 8 < (size_t)p->parts) /* few images: one part a thread, as shares are uneven */
         p->parts = vae__model_parts(m, draws, 4, SIZE_MAX);
@@ -8731,16 +9294,15 @@ VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
     return 1;
 }
 
-/* The gradient of the learned log variance; outside the clamp the loss is flat. */
-VAE__PRIVATE float vae__logvar_gradient(const vae *m, size_t rows) {
-    const float l = m->w[m->logvar];
+/* The gradient of what the likelihood learns. */
+VAE__PRIVATE float vae__learned_gradient(const vae *m, size_t rows) {
     float sum = 0;
     size_t i;
     for (i = 0; i < rows * (size_t)m->desc.samples; i++) {
-        sum = sum + m->dlogvar[i];
+        sum = sum + m->dlearned[i];
         VAE__HIDE_F(sum);
     }
-    return l > VAE_LOGVAR_MAX || l < VAE_LOGVAR_MIN ? 0 : sum;
+    return sum;
 }
 
 /* ======================================================================================
@@ -8946,11 +9508,11 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
         g.to = g.from;
     } while (p && vae__run_back(p));
     for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
-    if (vae__learns_scale(&m->desc)) {
-        const float dlogvar = p ? vae__logvar_gradient(m, p->rows) : m->g[m->logvar];
-        if (m->g) m->g[m->logvar] = dlogvar;
-        if (!(rule ? vae__apply(m, rule, m->logvar, 1, &dlogvar) : vae__finite_f(dlogvar)))
-            bad = vae__min(bad, m->logvar);
+    if (m->likelihood.row->learned) {
+        const float dlearned = p ? vae__learned_gradient(m, p->rows) : m->g[m->learned];
+        if (m->g) m->g[m->learned] = dlearned;
+        if (!(rule ? vae__apply(m, rule, m->learned, 1, &dlearned) : vae__finite_f(dlearned)))
+            bad = vae__min(bad, m->learned);
     }
     for (i = m->slot_count; bad != SIZE_MAX && i--;)
         if (m->tensors[i].offset <= bad) return m->tensors[i].name;
@@ -8983,10 +9545,10 @@ VAE__PRIVATE vae_status vae__check_pixels(vae *m, const char *where, int seen, c
     if (!vae__finite_d(value))
         return vae__fail(&m->report, VAE_ERR_NONFINITE, "%simage %z: number %z is %f", where, row,
                          bad % dim, value);
-    if (vae__in_unit(m) && m->k->within(1, VAE__PIXEL_MAX, x + bad))
+    if (m->likelihood.row->unit && m->k->within(1, VAE__PIXEL_MAX, x + bad))
         return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f; %s takes numbers "
                          "from 0 to 1", where, row, bad % dim, value,
-                         vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)m->desc.likelihood));
+                         m->likelihood.row->kind.name);
     return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f, which is too large: "
                      "at most %f (is it a fill value?)", where, row, bad % dim, value,
                      (double)VAE__PIXEL_MAX);
@@ -9177,12 +9739,12 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     if (!m) return VAE_ERR_NULL;
     if (!mean) return vae__fail(&m->report, VAE_ERR_NULL, "mean is NULL");
     if (m->desc.inference) return vae__can_train(m);
-    if (m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL || !m->visible_count ||
-        m->visible_count % (m->outputs / m->input.dim * m->input.c))
-        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: %s",
-                         m->desc.likelihood == VAE_LIKELIHOOD_CATEGORICAL
-                             ? "the likelihood is categorical"
-                             : "the decoder's last layer has none for each channel");
+    if (!m->likelihood.row->bias)
+        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
+                         "likelihood is %s", m->likelihood.row->kind.name);
+    if (!m->visible_count || m->visible_count % (m->outputs / m->input.dim * m->input.c))
+        return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
+                         "decoder's last layer has none for each channel");
     for (i = 0; i < m->input.dim; i++)
         if (!vae__finite_f(mean[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "mean: number %z is %f", i,
@@ -9193,31 +9755,11 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
-            double p = 0, mean_of_pixel = 0;
+            double sum = 0;
             for (j = 0; j < share; j++)
-                p = vae__add_d(p, (double)mean[i + j * (m->input.dim / share)]);
-            p = vae__div_d(p, (double)share);
-            if (m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI ||
-                m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
-                float t; /* the logit is log(p / (1 - p)) */
-                if (!(p > 0.001)) p = 0.001;
-                if (p > 0.999) p = 0.999;
-                mean_of_pixel = p;
-                t = (float)vae__div_d(p, vae__add_d(1, -p));
-                m->k->map(VAE__FN_LOG, 1, &t, &t);
-                p = (double)t;
-            }
-            bias[place] = (float)p;
-            if (m->desc.likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
-                float low = -1000, high = 1000, want = (float)mean_of_pixel, got;
-                for (j = 0; j < 40; j++) {
-                    const float t = 0.5f * (low + high);
-                    m->k->observe((int)m->desc.likelihood, 1, 1, 2, 1, &t, NULL, &got);
-                    if (got < want) low = t;
-                    else high = t;
-                }
-                bias[place] = low;
-            }
+                sum = vae__add_d(sum, (double)mean[i + j * (m->input.dim / share)]);
+            bias[place] = m->likelihood.row->bias(&m->likelihood,
+                                                  vae__div_d(sum, (double)share));
         }
     }
     if (m->average && m->step == 0)
@@ -9615,9 +10157,11 @@ VAE__PRIVATE void vae__code_noise(const vae *m, const vae_batch *b, size_t row, 
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
+    vae__code q;
     vae_status bad;
     size_t at, i, run;
     if (!m) return VAE_ERR_NULL;
+    q = vae__part_code(m, 0);
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -9626,7 +10170,7 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
         for (i = 0; i < run && !bad; i++) {
             float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
             if (eps) vae__code_noise(m, b, at + i, 1, 0, eps);
-            m->k->latent_fwd(latent, m->heads + 2 * i * latent, eps, m->z + i * latent);
+            q.posterior->sample(&q, m->heads + 2 * i * latent, eps, m->z + i * latent);
         }
         if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
@@ -9721,14 +10265,14 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
 }
 
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
-VAE__PRIVATE void vae__prior(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
-                             size_t rows, float *z) {
+VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
+                                  size_t rows, float *z) {
     const size_t latent = (size_t)m->desc.latent;
     size_t i;
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        m->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, z + i * latent);
+        m->code.prior->draw(&m->code, &at, z + i * latent);
     }
 }
 
@@ -9736,7 +10280,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, z ? NULL : "z");
-    if (!bad) vae__prior(m, b, seed, 0, b->rows, z);
+    if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
@@ -9751,7 +10295,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     if (!bad) bad = vae__check_labels(m, b);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
-        vae__prior(m, b, seed, at, run, m->z);
+        vae__draw_codes(m, b, seed, at, run, m->z);
         bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
     }
     return bad;
@@ -9781,8 +10325,8 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
-    float inverse = 1;
-    double logvar = 0;
+    const vae__code q = vae__part_code(m, part);
+    vae__density l;
     size_t i, from, to;
     vae__walk c;
     vae__share(u->rows, 4, u->parts, part, &from, &to);
@@ -9793,17 +10337,16 @@ VAE__PRIVATE void vae__score_part(void *arg, int part) {
     for (i = from; i < to; i++) {
         const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
         float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-        m->kl[i] = m->k->kl(latent, head, 0, NULL, NULL);
+        m->kl[i] = q.prior->kl(&q, head, 0, NULL, NULL);
         if (eps) vae__code_noise(m, u->batch, u->at + i, 1, 0, eps);
-        m->k->latent_fwd(latent, head, eps, m->z + i * latent);
+        q.posterior->sample(&q, head, eps, m->z + i * latent);
     }
     vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, params, &inverse, &logvar);
+    l = vae__density_now(m, params);
     for (i = from; i < to; i++) {
         float sum;
-        m->recon[i] = vae__recon_row(m, inverse, logvar, last->y + from * last->pitch +
-                                     (i - from) * m->outputs, x + i * dim, 0, NULL, NULL);
+        m->recon[i] = l.row->loss(&l, last->y + from * last->pitch + (i - from) * m->outputs,
+                                  x + i * dim, 0, NULL, NULL);
         sum = (float)vae__add_d(m->recon[i], (double)m->kl[i]);
         if (!vae__use_finite(u, part, i, 1, &sum)) return;
     }
@@ -9843,8 +10386,9 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
     const float *params = vae__weights(m, u->batch), *x;
     const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
-    float inverse = 1, mean;
-    double logvar = 0;
+    const vae__code q = vae__part_code(m, part);
+    vae__density l;
+    float mean;
     size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
     vae__walk c;
     vae__share(u->rows, 1, u->parts, part, &from, &to);
@@ -9860,8 +10404,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
                n * 2 * latent * sizeof(float));
     }
-    if (m->desc.likelihood != VAE_LIKELIHOOD_BERNOULLI)
-        vae__variance_now(m, params, &inverse, &logvar);
+    l = vae__density_now(m, params);
     for (i = from; i < to; i++) {
         const float *head = m->heads + i * 2 * latent;
         double top = 0, sum = 0;
@@ -9872,16 +10415,16 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
             for (j = 0; j < n; j++) {
                 float *eps = m->eps + (base + j) * latent;
                 vae__code_noise(m, u->batch, u->at + i, u->draws, at + j, eps);
-                m->k->latent_fwd(latent, head, eps, m->z + (base + j) * latent);
+                q.posterior->sample(&q, head, eps, m->z + (base + j) * latent);
                 m->logw[base + j] =
-                    (double)m->k->ratio(latent, head, eps, m->z + (base + j) * latent);
+                    (double)q.prior->ratio(&q, head, eps, m->z + (base + j) * latent);
             }
             vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + base * latent);
             for (j = 0; j < n; j++) {
                 const float *out = last->y + base * last->pitch + j * m->outputs;
-                const double recon = m->desc.likelihood == VAE_LIKELIHOOD_BERNOULLI
-                    ? (double)m->k->bernoulli_sum(dim, out, x + i * dim)
-                    : vae__recon_row(m, inverse, logvar, out, x + i * dim, 0, NULL, NULL);
+                const double recon = l.row->value
+                    ? l.row->value(&l, out, x + i * dim)
+                    : l.row->loss(&l, out, x + i * dim, 0, NULL, NULL);
                 const double w = -vae__add_d(recon, m->logw[base + j]);
                 float t;
                 if (at + j == 0) {
@@ -9949,7 +10492,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
-    float low = VAE_LOGVAR_MIN, zero = 0;
+    float low;
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
@@ -9958,7 +10501,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    if (m->desc.head != VAE_HEAD_LOGVAR) m->k->spread(VAE_HEAD_RELU, 1, &zero, &low);
+    low = m->code.posterior->lowest(&m->code);
     for (j = 0; j < latent; j++) m->unit[j] = 0;
     for (at = 0; at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
@@ -9976,6 +10519,7 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
+    vae__code q;
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
@@ -9984,13 +10528,14 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
+    q = vae__part_code(m, 0);
     for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
                 const float *head = m->heads + 2 * i * latent;
-                if (turn) m->k->kl_terms(latent, head, m->keep);
+                if (turn) q.prior->kl_terms(&q, head, m->keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -m->unit[j] : 0);
                     double *sum = &m->unit[(size_t)turn * latent + j];
@@ -10053,13 +10598,13 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
- * uses: >>status >>arena             tests: tests/test_io.c, tests/powercut.c, tests/faults.c
+ * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_STDIO
 
-/* Under POSIX through descriptors, so that a program compiled with -std=c99 needs no feature macro;
- * elsewhere through stdio. */
+/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
+ * feature macro; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -10100,34 +10645,21 @@ typedef int vae__file;
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
 #else
-#ifdef _WIN32
-#include <io.h>
-#include <process.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
-__declspec(dllimport) int __stdcall MoveFileExA(const char *, const char *, unsigned long);
-__declspec(dllimport) int __stdcall CloseHandle(void *);
-struct _SECURITY_ATTRIBUTES;
-__declspec(dllimport) void *__stdcall CreateFileA(const char *, unsigned long, unsigned long,
-                                                  struct _SECURITY_ATTRIBUTES *, unsigned long,
-                                                  unsigned long, void *);
-#ifdef __cplusplus
-}
-#endif
-#endif
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
 #ifdef _WIN32
+#include <io.h>
 #define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) (MoveFileExA(from, to, 1 | 8) ? 0 : (errno = EACCES, -1))
+#define VAE__RENAME(from, to) \
+    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
+         ? 0 : (errno = EACCES, -1))
 #else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
 #endif
 #endif
 
-#define VAE__ERRNO (errno ? errno : EIO) /* of a call that failed: not every libc tells why */
+#define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
 VAE__PRIVATE const char *vae__errno_text(int code) {
@@ -10213,7 +10745,7 @@ typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
     vae__source from;
-    const char *of;             /* behind offsets in sentences: "" or " of the unpacked data" */
+    const char *of;             /* follows offsets in sentences: "" or " of the unpacked data" */
     size_t size, at;            /* size: SIZE_MAX when unknown (a pipe); at: bytes read so far */
     const unsigned char *bytes; /* the block of memory */
 #ifndef VAE_NO_STDIO
@@ -10436,9 +10968,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         claim->lock = file;
     }
 #elif defined(_WIN32)
-    { /* shared with nobody (0), created anew (2), deleted with its last handle (0x04000000) */
-        void *handle = CreateFileA(lock, 0x40000000, 0, NULL, 2, 0x04000000, NULL);
-        if (handle == (void *)(intptr_t)-1)
+    {
+        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
+        if (handle == INVALID_HANDLE_VALUE)
             return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
                                 "another process is writing it");
         claim->lock = (intptr_t)handle;
@@ -10460,7 +10993,7 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
         close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
     }
 #elif defined(_WIN32)
-    (void)CloseHandle((void *)claim->lock);
+    (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
 }
@@ -10668,7 +11201,7 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Is there another member before `close`? Takes the comma before it, or `close`. */
+/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
@@ -10885,7 +11418,7 @@ VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
     return 0;
 }
 
-/* Do shape, dtype and data_offsets agree? */
+/* Checks that shape, dtype and data_offsets agree. */
 VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *item) {
     const vae__st_tensor *t = &item->tensor;
     const vae__source *from = &st->from;
@@ -11109,55 +11642,67 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>files >>safetensors >>model   tests: tests/test_io.c, tests/fuzz_model.c
+ * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
  * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
 
-VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *d) {
+VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
+    vae_desc d = *desc;
     int i;
     for (i = 0; i < VAE__STORED_COUNT; i++) {
-        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(&vae__fields[i]));
-        vae__put_field(s, d, &vae__fields[i], 1);
+        const vae__field *f = &vae__fields[i];
+        if (f->kind == VAE__KIND) {
+            vae__put_kind(s, &d, f);
+            continue;
+        }
+        vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
+        vae__put_field(s, &d, f, 1);
     }
 }
 
 /* The line back into a description; cuts `line` into its pieces, which the description then points
- * to. A setting that is not there has its default: it is newer than the file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, vae_desc *d, const char *name,
-                                       vae_report *report) {
-    uint64_t seen = 0;
-    memset(d, 0, sizeof *d);
+ * to, as it does into `room`. A setting that is not there has its default: it is newer than the
+ * file. */
+VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
+                                       const char *name, vae_report *report) {
+    vae__line l;
+    const char *unread;
+    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
+    l.d = d;
     while (*line) {
         char *key = line, *value, *end = strstr(line, "; ");
         const vae__field *f;
-        uint64_t mask;
         vae_desc settled;
         vae_report why;
         vae_status bad;
+        int taken;
         line = end ? end + 2 : line + strlen(line);
         if (end) *end = 0;
         value = strchr(key, '=');
         if (value) *value++ = 0;
-        f = vae__find_field(key);
-        if (!f || f >= vae__fields + VAE__STORED_COUNT)
+        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
+        if (taken == VAE__UNKNOWN)
             return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
                              "version " VAE_VERSION_TEXT " does not know", name, key);
-        mask = (uint64_t)1 << (f - vae__fields);
-        if (!value || seen & mask || !vae__read_field(d, f, value))
+        if (taken != VAE__TAKEN)
             return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
                              "read", name, key);
-        seen |= mask;
         settled = *d;
-        bad = vae__settle(&settled, f, &why);
+        f = vae__find_field(key);
+        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
         if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
     }
+    unread = vae__line_end(&l, room);
+    if (unread)
+        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
+                         name, unread);
     return VAE_OK;
 }
 
-/* ---- what stands in a file: where training is, the parameters, then the optimiser's arrays and
- * the average ---- */
+/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
+ * average ---- */
 
 /* One metadata entry of numbers between blanks: their forms, and their places in a model. */
 typedef struct vae__fact {
@@ -11486,7 +12031,8 @@ typedef struct vae__loader {
     vae_allocator temporary; /* over `scratch` */
     vae__scratch scratch;
     vae_desc desc;
-    char *line; /* vae.desc, into which the texts of `desc` point */
+    char *line; /* vae.desc, into which the texts of `desc` point, */
+    char kinds[VAE__LINE_ROOM]; /* or into this */
     size_t line_size;
     const float *in_place; /* the parameters in the file, when the model can use them there */
 } vae__loader;
@@ -11512,7 +12058,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, d, from->name, from->report);
+    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
@@ -11593,7 +12139,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     vae__loader l;
     size_t total = 0;
     vae_status bad;
-    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
+    if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
@@ -11614,15 +12160,9 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_load_size(const void *bytes, size_t size,
-                                          const vae_load_options *options, size_t *need,
-                                          vae_report *report) {
-    if (!need) return vae__fail(report, VAE_ERR_NULL, "need is NULL");
-    return vae__load(bytes, size, "model", options, need, NULL, report);
-}
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
                                  size_t *need, vae_report *report) {
-    VAE__GUARDED(vae__do_load_size(bytes, size, options, need, report));
+    VAE__GUARDED(vae__load(bytes, size, "model", options, need, NULL, report));
 }
 
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
@@ -11697,7 +12237,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; numbers of any type as floats
- * uses: >>files >>arena              tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 /* ---- types and shapes ---- */
@@ -11735,9 +12275,9 @@ VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
 #ifndef VAE_NO_DATA
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * Read like a file, a piece at a time, out of one block of about 200 KB. Everything is checked: no
- * code table that is not a prefix code, no distance before the first byte, no reserved bit, CRC-32
- * and length of each member. */
+ * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
+ * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
@@ -12016,11 +12556,9 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
 }
 
 VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
+    int i;
     if (g->fixed) return;
-    memset(g->lens, 8, 144);
-    memset(g->lens + 144, 9, 112);
-    memset(g->lens + 256, 7, 24);
-    memset(g->lens + 280, 8, 8);
+    for (i = 0; i < 288; i++) g->lens[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
     (void)vae__gz_table(g->lit, VAE__GZ_LIT_BITS, VAE__GZ_LITS, g->lens, 288);
     memset(g->lens, 5, 32);
     (void)vae__gz_table(g->dist, VAE__GZ_DIST_BITS, VAE__GZ_DISTS, g->lens, 32);
@@ -12229,7 +12767,7 @@ VAE__PRIVATE vae_status vae__idx_short(const vae__reader *in, size_t place, size
                         want - have);
 }
 
-/* The rest of a part of `want` bytes that begins at `place` and of which `have` are there. */
+/* Reads the rest of a part of `want` bytes that begins at `place`; `have` bytes are there. */
 VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, size_t have,
                                       size_t want, const char *what) {
     size_t got = 0;
@@ -12239,7 +12777,7 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
 
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 
-/* The header, of which `have` bytes are there: its length and that of the data. */
+/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
 VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
                                       size_t have, vae_data *d, size_t *length, size_t *total) {
     const char *problem;
@@ -12266,8 +12804,8 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
                         need == 4 ? 2 : 4, in->of, head, need, problem);
 }
 
-/* The data after the header. `size` is that of the file, packed or not. Nothing is allocated for
- * what the file cannot hold. */
+/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
+ * for what the file cannot hold. */
 VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
                                       vae_data *d) {
     const int packed = *in->of != 0;
@@ -12370,16 +12908,16 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* x / (2^b - 1) in binary is x, written in b digits, again and again: for 64 of them x is
- * multiplied by 1 + 2^b + 2^2b + ... Behind those comes more of the same, never zero unless x is,
- * so the float next to it follows from these digits, w * 2^-64, and "a bit more". Integers only:
- * neither flags nor the rounding mode can touch it. */
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, the first of them adding 1 to the exponent; half or more behind them rounds up */
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -12391,8 +12929,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even, NaN as the canonical one. Integers for the same
- * reason: -Ofast programs start with subnormal results flushed to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -12410,7 +12948,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i of all, as bits; of signed integers the highest one is turned over: they begin at 0. */
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;

@@ -32,10 +32,19 @@ static const char *text(const char *const *list, unsigned count, char *room, siz
     return room;
 }
 
+static const char *const kinds[] = {
+    "bernoulli", "gaussian", "gaussian 0.01", "gaussian 3fb999999999999a", "gaussian_learned 2",
+    "gaussian_pixel", "continuous_bernoulli", "logistic 1e-3", "logistic_pixel", "categorical 3",
+    "categorical", "normal", "normal abs", "normal softplus code tanh", "normal code gelu",
+    "normal relu"};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
 static void one_field(vae_desc *d, const vae__field *f) {
+    static char rooms[VAE_TABLE_COUNT][4097];
     unsigned i;
     switch (f->kind) {
     case VAE__TEXT: break;
+    case VAE__KIND: *vae__field_text(d, f) = text(kinds, KINDS, rooms[f->choice], 4097); break;
     case VAE__REAL: *vae__field_real(d, f) = fuzz_real(); break;
     case VAE__U64: *vae__field_u64(d, f) = fuzz_word(1 + (int)fuzz_below(8)); break;
     case VAE__STAGES:
@@ -98,7 +107,7 @@ static void by_name(void) {
 }
 
 static void by_line(void) {
-    static char line[4200], cut[4200];
+    static char line[4200], cut[4200], room[VAE__LINE_ROOM];
     vae_desc d;
     vae *m = NULL;
     vae_report r;
@@ -107,7 +116,7 @@ static void by_line(void) {
     fuzz_line(line, sizeof line);
     memset(&d, 0, sizeof d);
     strcpy(cut, line);
-    status = vae__set_line(cut, &d, &r);
+    status = vae__set_line(cut, room, &d, &r);
     if (!status) status = vae_size(&d, &need, &r);
     if (status) fuzz_refused(status, &r);
     else if (need > fuzz_room / 2 || d.threads > 3 || d.threads < -3) return;

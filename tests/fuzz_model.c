@@ -21,19 +21,18 @@ static void base_desc(unsigned which, vae_desc *d) {
     switch (which) {
     case 1: d->encoder = d->decoder = "dense 2 tanh", d->ema = 0.5; break;
     case 2: d->encoder = "conv 2 2x2 relu, batchnorm", d->optimizer = VAE_OPTIMIZER_SGD; break;
-    case 3: d->encoder = "label 3, dense 2", d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED; break;
+    case 3: d->encoder = "label 3, dense 2", d->likelihood = "gaussian_learned"; break;
     case 4: d->decoder = "dense 4, reshape 2x2x1, convt 1 2x2"; break;
     case 5: d->input = "4", d->encoder = "res(layernorm relu, dense 4), dropout 0.5"; break;
     case 6:
         d->objective = VAE_OBJECTIVE_IWAE, d->samples = 2;
-        d->likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL;
+        d->likelihood = "logistic_pixel";
         d->schedule = VAE_SCHEDULE_STAGES, d->stage_count = 2;
         d->stages[0].steps = 3, d->stages[0].lr = 0.1, d->stages[1].steps = 1;
         break;
     case 7:
-        d->likelihood = VAE_LIKELIHOOD_CATEGORICAL, d->categories = 3;
-        d->schedule = VAE_SCHEDULE_PLATEAU, d->sparse = 0.1;
-        d->warmup_steps = 5, d->cycle_steps = 9;
+        d->likelihood = "categorical 3";
+        d->schedule = VAE_SCHEDULE_PLATEAU, d->warmup_steps = 5, d->cycle_steps = 9, d->sparse = 0.1;
         break;
     default: break;
     }
@@ -163,6 +162,10 @@ static void edit_item(void) {
     if (!f) return;
     switch (f->kind) {
     case VAE__TEXT: new_text(p->value); break;
+    case VAE__KIND:
+        word = vae_kind_syntax((vae_table)f->choice, (int)fuzz_below(9), NULL);
+        snprintf(p->value, TEXT, "%s", word ? word : "none");
+        break;
     case VAE__CHOICE:
         word = vae_choice_name((vae_choice)f->choice, (int)fuzz_below(9));
         snprintf(p->value, TEXT, "%s", word ? word : "none");

@@ -49,8 +49,9 @@ static int large; /* 1: widths and batches that are divided among threads in man
 enum { TEXT_ROOM = 400 };
 
 typedef struct setup {
-    vae_desc d;             /* its texts are the three below, see `settle` */
+    vae_desc d;             /* its texts are those below, see `settle` */
     char input[TEXT_ROOM], encoder[TEXT_ROOM], decoder[TEXT_ROOM];
+    char likelihood[TEXT_ROOM], posterior[TEXT_ROOM]; /* "": not given */
     int images, tests;      /* of the data; tests 0: no test set */
     int type;               /* vae_type of the data */
     int rows;               /* of encode and its kind */
@@ -65,6 +66,8 @@ static setup *settle(setup *s) {
     s->d.input = s->input;
     s->d.encoder = s->encoder[0] == '?' ? NULL : s->encoder; /* '?': not given */
     s->d.decoder = s->decoder[0] == '?' ? NULL : s->decoder;
+    s->d.likelihood = s->likelihood[0] ? s->likelihood : NULL;
+    s->d.posterior = s->posterior[0] ? s->posterior : NULL;
     return s;
 }
 
@@ -234,6 +237,32 @@ static void choose_field(vae_desc *d, const vae__field *f) {
     }
 }
 
+/* The first word of a row of a table. */
+static void add_kind(char *text, vae_table table) {
+    const char *syntax;
+    int count = 0;
+    while (vae_kind_syntax(table, count, NULL)) count++;
+    syntax = vae_kind_syntax(table, below(count), NULL);
+    add(text, "%.*s", (int)strcspn(syntax, " "), syntax);
+}
+static void choose_kinds(setup *s) {
+    if (chance(40)) {
+        add_kind(s->likelihood, VAE_TABLE_LIKELIHOOD);
+        if (!strcmp(s->likelihood, "categorical")) add(s->likelihood, " %d", between(2, 8));
+        else if (strcmp(s->likelihood, "bernoulli") && !strchr(s->likelihood, 'p') && chance(50) &&
+                 s->likelihood[0] != 'c')
+            add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
+    }
+    if (chance(40)) {
+        add_kind(s->posterior, VAE_TABLE_POSTERIOR);
+        if (chance(50)) add(s->posterior, " %s", vae__deviation_names[between(1, 3)]);
+        if (chance(50)) {
+            add(s->posterior, " code");
+            add_act(s->posterior, 100);
+        }
+    }
+}
+
 /* Settings that exclude each other would be refused most of the time. */
 static void reconcile(vae_desc *d) {
     int i;
@@ -249,7 +278,6 @@ static void reconcile(vae_desc *d) {
             d->stages[i].steps = (uint64_t)between(1, 9), d->stages[i].lr = unit() / 50;
     }
     if (d->lr > 0.1 && chance(80)) d->lr /= 100; /* seldom a run that diverges */
-    if (d->categories > 8 || !d->categories) d->categories = between(2, 8);
 }
 
 static double strange_real(void) {
@@ -277,6 +305,9 @@ static void spoil(setup *s) {
     const vae__field *f = &vae__fields[below(VAE__STORED_COUNT)];
     const int odd = chance(30) ? (int)(uint32_t)rng() : ints[below(8)];
     switch (f->kind) {
+    case VAE__KIND:
+        spoil_text(chance(50) ? s->likelihood : s->posterior);
+        break;
     case VAE__TEXT:
         spoil_text(chance(50) ? s->encoder : chance(50) ? s->decoder : s->input);
         break;
@@ -316,6 +347,7 @@ static void choose(uint64_t seed, setup *s) {
     choose_shape(s, &image);
     for (i = 0; i < VAE__STORED_COUNT; i++)
         if (vae__fields[i].kind != VAE__TEXT && chance(22)) choose_field(&s->d, &vae__fields[i]);
+    choose_kinds(s);
     reconcile(&s->d);
     s->d.latent = size_up_to(12);
     g = image;
@@ -358,7 +390,7 @@ static void print_field(const vae_desc *desc, const vae__field *f) {
     vae_desc d = *desc;
     int i;
     switch (f->kind) {
-    case VAE__TEXT:
+    case VAE__TEXT: case VAE__KIND:
         if (!*vae__field_text(&d, f)) break;
         printf("    d.%s = ", f->name);
         print_string(*vae__field_text(&d, f));
@@ -452,8 +484,7 @@ static void compare(const char *way, const outcome *want, const outcome *got) {
 
 static void make_data(const setup *s, vae_data *data, int count, size_t item, uint64_t seed,
                       int classes) {
-    const int wide = s->d.likelihood >= VAE_LIKELIHOOD_GAUSSIAN &&
-                     s->d.likelihood <= VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int wide = !strncmp(s->likelihood, "gaussian", 8);
     const size_t n = (size_t)count * item, dims[2] = {(size_t)count, item};
     int32_t *labels = (int32_t *)malloc(((size_t)count + 1) * sizeof *labels);
     double *block = (double *)malloc((n + 1) * sizeof *block); /* wide enough for every type */
@@ -1068,6 +1099,9 @@ static int smaller_text(char *text, int k) {
                 splice(text, at, 4, "");
                 return 1;
             }
+        } else if (!strncmp(text + at, " pad ", 5) && k-- == 0) { /* with its number */
+            splice(text, at, 5 + strspn(text + at + 5, "0123456789"), "");
+            return 1;
         } else if (strchr(", x", text[at])) { /* what follows, up to the next one */
             for (n = at + 1; text[n] && !strchr(" ,()x", text[n]); n++) {}
             if (k-- == 0) {
@@ -1100,7 +1134,7 @@ static int smaller_int(int *value, int least, int k) {
 
 static int smaller_field(setup *s, const vae__field *f, int k) {
     switch (f->kind) {
-    case VAE__TEXT: return 0;
+    case VAE__TEXT: case VAE__KIND: return 0;
     case VAE__U64:
         if (k > 1) return 0;
         if (*vae__field_u64(&s->d, f) > (uint64_t)k) *vae__field_u64(&s->d, f) = (uint64_t)k;
@@ -1125,11 +1159,11 @@ static int smaller(setup *s, int k) {
     int *const numbers[] = {&s->images, &s->tests, &s->rows, &s->stop, &s->steps, &s->threads,
                             &s->parts, &s->load_batch, &s->file};
     static const int least[] = {1, 0, 1, 1, 0, 2, 1, 0, 0};
-    char *const texts[] = {s->encoder, s->decoder, s->input};
-    enum { PER_TEXT = 200, PER_NUMBER = 4 };
+    char *const texts[] = {s->encoder, s->decoder, s->input, s->likelihood, s->posterior};
+    enum { PER_TEXT = 200, PER_NUMBER = 4, TEXTS = sizeof texts / sizeof *texts };
     int i;
-    if (k < 3 * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
-    k -= 3 * PER_TEXT;
+    if (k < TEXTS * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
+    k -= TEXTS * PER_TEXT;
     i = k / PER_NUMBER;
     if (i < VAE__STORED_COUNT) return smaller_field(s, &vae__fields[i], k % PER_NUMBER) ? 1 : 2;
     i -= VAE__STORED_COUNT;
@@ -1143,8 +1177,10 @@ static int smaller(setup *s, int k) {
 static int same_setup(const setup *a, const setup *b) {
     vae_desc x = a->d, y = b->d;
     x.input = x.encoder = x.decoder = y.input = y.encoder = y.decoder = NULL;
+    x.likelihood = x.posterior = y.likelihood = y.posterior = NULL;
     return !memcmp(&x, &y, sizeof x) && !strcmp(a->input, b->input) &&
            !strcmp(a->encoder, b->encoder) && !strcmp(a->decoder, b->decoder) &&
+           !strcmp(a->likelihood, b->likelihood) && !strcmp(a->posterior, b->posterior) &&
            !memcmp(&a->images, &b->images, sizeof *a - offsetof(setup, images));
 }
 

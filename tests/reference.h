@@ -275,11 +275,55 @@ typedef struct ref_layer {
     vae_act act;
 } ref_layer;
 
+/* Likelihoods as a table of tests counts them. */
+typedef enum ref_likelihood {
+    REF_BERNOULLI, REF_GAUSSIAN, REF_GAUSSIAN_LEARNED, REF_GAUSSIAN_PIXEL,
+    REF_CONTINUOUS_BERNOULLI, REF_LOGISTIC, REF_LOGISTIC_PIXEL, REF_CATEGORICAL, REF_LIKELIHOODS
+} ref_likelihood;
+
+/* One as vae_desc names it, with an argument unless that is 0 or it takes none. The text stays until
+ * seven more have been asked for. */
+static const char *ref_kind(ref_likelihood kind, double argument) {
+    static const char *const names[] = {"bernoulli", "gaussian", "gaussian_learned",
+                                        "gaussian_pixel", "continuous_bernoulli", "logistic",
+                                        "logistic_pixel", "categorical"};
+    static char texts[8][64];
+    static int turn;
+    char *text = texts[turn++ % 8];
+    const int takes = kind == REF_GAUSSIAN || kind == REF_GAUSSIAN_LEARNED ||
+                      kind == REF_LOGISTIC || kind == REF_CATEGORICAL;
+    if (takes && argument > 0) snprintf(text, 64, "%s %.17g", names[kind], argument);
+    else snprintf(text, 64, "%s", names[kind]);
+    return text;
+}
+
+/* A posterior as vae_desc names it, with its deviation (VAE__SPREAD_*) and activation; and back. */
+static const char *ref_posterior(int head, vae_act code) {
+    static char texts[8][64];
+    static int turn;
+    char *text = texts[turn++ % 8];
+    snprintf(text, 64, "normal%s%s%s%s", head ? " " : "", vae__deviation_names[head],
+             code ? " code " : "", code ? vae_choice_name(VAE_CHOICE_ACT, (int)code) : "");
+    return text;
+}
+static int ref_head_of(const char *posterior) {
+    int head;
+    for (head = VAE__SPREAD_SOFTPLUS; head; head--)
+        if (posterior && !strncmp(posterior, "normal ", 7) &&
+            !strncmp(posterior + 7, vae__deviation_names[head], strlen(vae__deviation_names[head])))
+            return head;
+    return 0;
+}
+static vae_act ref_code_of(const char *posterior) {
+    const char *code = posterior ? strstr(posterior, "code ") : NULL;
+    return code ? (vae_act)vae_choice_find(VAE_CHOICE_ACT, code + 5) : VAE_ACT_IDENTITY;
+}
+
 typedef struct ref_vae {
     size_t input, latent, rows, samples;
     const ref_layer *enc, *dec; /* heads included */
     size_t enc_count, dec_count;
-    vae_likelihood likelihood;
+    ref_likelihood likelihood;
     double variance;            /* of a gaussian that is not learned */
     double beta;
     int no_noise;
@@ -372,10 +416,10 @@ static inline ref_losses ref_vae_loss(const ref_vae *v, const double *params, co
                          z + (i * v->samples + l) * n);
     dec_used = ref_net_fwd(v->dec, v->dec_count, n, z_rows, params + enc_used, z, &dec);
     out = dec.in[v->dec_count];
-    if (v->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) logvar = params[enc_used + dec_used];
+    if (v->likelihood == REF_GAUSSIAN_LEARNED) logvar = params[enc_used + dec_used];
     for (i = 0; i < z_rows; i++) {
         const double *xi = x + i / v->samples * v->input, *oi = out + i * v->input;
-        if (v->likelihood == VAE_LIKELIHOOD_BERNOULLI)
+        if (v->likelihood == REF_BERNOULLI)
             sum.recon += per_row * ref_bernoulli(v->input, oi, xi, per_row, dout + i * v->input);
         else
             sum.recon += per_row * ref_gaussian(v->input, oi, xi, logvar, per_row,
@@ -397,7 +441,7 @@ static inline ref_losses ref_vae_loss(const ref_vae *v, const double *params, co
         }
         ref_net_bwd(v->enc, v->enc_count, rows, params + enc_used, grad + enc_used, &enc, dhead,
                     NULL);
-        if (v->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED) *end = dlogvar;
+        if (v->likelihood == REF_GAUSSIAN_LEARNED) *end = dlogvar;
     }
     ref_tape_free(&enc);
     ref_tape_free(&dec);

@@ -68,7 +68,6 @@ TEST(counting_and_placing_agree_and_pieces_are_aligned_and_apart) {
         memset(&count, 0, sizeof count);
         arena_play(&count, seed, piece, size);
         CHECK(!count.failed);
-        CHECK_EQ(count.used, count.high);
         CHECK_EQ(count.used % 64, 0);
         for (i = 0; i < 20; i++) CHECK(piece[i] == NULL);
         block = (char *)ref_alloc(count.used + 63);
@@ -105,7 +104,7 @@ TEST(a_push_that_fails_fails_for_good_and_changes_nothing_else) {
     CHECK(a.failed);
     CHECK_EQ(a.used, 256);
     CHECK(vae__push(&a, 1, 1) == NULL);
-    CHECK_EQ(a.high, 256);
+    CHECK_EQ(a.used, 256);
 }
 
 TEST(sizes_beyond_the_address_space_are_refused_even_when_only_counting) {
@@ -140,24 +139,6 @@ TEST(nothing_can_be_pushed_and_takes_no_room) {
     a.base = block, a.size = 0;
     CHECK(vae__push(&a, 0, 8) == block);
     CHECK(!a.failed);
-}
-
-TEST(a_mark_gives_scratch_back_and_the_high_water_stays) {
-    vae__arena a;
-    size_t mark;
-    memset(&a, 0, sizeof a);
-    (void)vae__push(&a, 10, sizeof(float));
-    mark = vae__mark(&a);
-    CHECK_EQ(mark, 64);
-    (void)vae__push(&a, 3, 100 * sizeof(float));
-    CHECK_EQ(a.used, 64 + 1216);
-    CHECK_EQ(a.high, 64 + 1216);
-    vae__reset(&a, mark);
-    CHECK_EQ(a.used, 64);
-    CHECK_EQ(a.high, 64 + 1216);
-    (void)vae__push(&a, 1, sizeof(float));
-    CHECK_EQ(a.used, 128);
-    CHECK_EQ(a.high, 64 + 1216);
 }
 
 typedef struct arena_user {
@@ -309,7 +290,6 @@ TESTS(arena) {
     RUN(a_push_that_fails_fails_for_good_and_changes_nothing_else);
     RUN(sizes_beyond_the_address_space_are_refused_even_when_only_counting);
     RUN(nothing_can_be_pushed_and_takes_no_room);
-    RUN(a_mark_gives_scratch_back_and_the_high_water_stays);
     RUN(blocks_come_from_the_hooks_and_go_back_with_their_size);
     RUN(words_are_read_from_bytes_in_either_order);
     RUN(the_hash_is_fnv_1a);

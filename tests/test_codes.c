@@ -16,7 +16,7 @@ TEST(units_are_means_of_the_kl_and_variances_of_the_mean_of_each_latent) {
         unsigned char *bytes;
         vae_stats s;
         vae *m = NULL, *twin;
-        if (way == 1) d.head = VAE_HEAD_SOFTPLUS, d.code = VAE_ACT_SIGMOID;
+        if (way == 1) d.posterior = "normal softplus code sigmoid";
         if (way == 2) d.binarize = VAE_BINARIZE_DYNAMIC;
         m = trained_model(&d);
         CHECK_STATUS(vae_units(m, &data, kl, variance), VAE_OK);
@@ -137,7 +137,7 @@ TEST(a_posterior_draw_is_the_z_of_training) {
         size_t i, size;
         unsigned char *bytes;
         vae *m = NULL, *twin;
-        if (way == 1) d.head = VAE_HEAD_ABS, d.code = VAE_ACT_SIGMOID;
+        if (way == 1) d.posterior = "normal abs code sigmoid";
         if (way == 2) d.no_noise = 1;
         small_images(x, ROWS, 30);
         ref_fill_normal(&state, eps, ROWS * L, 1);

@@ -713,7 +713,7 @@ TEST(numbers_that_are_not_finite_are_found_in_both_float_types) {
     int wide;
     memset(&desc, 0, sizeof desc);
     desc.input = "3", desc.encoder = desc.decoder = "", desc.latent = 1, desc.batch = 2;
-    desc.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    desc.likelihood = "gaussian";
     CHECK_STATUS(vae_create(&desc, &m, NULL), VAE_OK);
     for (wide = 0; wide < 2; wide++)
         for (i = 0; i < 5; i++) {

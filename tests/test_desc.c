@@ -150,7 +150,9 @@ TEST(every_setting_has_one_name_and_a_way_to_text_and_back) {
             vae_desc d, e;
             memset(&d, 0, sizeof d), memset(&e, 0, sizeof e);
             switch (f->kind) {
-            case VAE__TEXT: *vae__field_text(&d, f) = round & 1 ? "dense 3  tanh" : ""; break;
+            case VAE__TEXT: case VAE__KIND:
+                *vae__field_text(&d, f) = round & 1 ? "dense 3  tanh" : "";
+                break;
             case VAE__U64: *vae__field_u64(&d, f) = desc_random() >> desc_below(64); break;
             case VAE__REAL:
                 *vae__field_real(&d, f) = f->low + (f->high - f->low) * 0.999 *
@@ -172,7 +174,7 @@ TEST(every_setting_has_one_name_and_a_way_to_text_and_back) {
             }
             CHECK_STATUS(vae_desc_get(&d, f->name, text, sizeof text, NULL), VAE_OK);
             CHECK_STATUS(vae_desc_set(&e, f->name, text, NULL), VAE_OK);
-            if (f->kind == VAE__TEXT) {
+            if (vae__is_text(f)) {
                 CHECK(*vae__field_text(&e, f) == text); /* as documented: not copied */
                 *vae__field_text(&e, f) = *vae__field_text(&d, f);
             }
@@ -326,6 +328,12 @@ TEST(a_line_of_settings_makes_the_model_that_a_description_makes) {
     CHECK_STATUS(vae_create_text("input=4;latent=2;inference=1; isa=portable;threads=1;", &n, NULL),
                  VAE_OK);
     CHECK(n->desc.inference == 1 && n->desc.isa == VAE_ISA_PORTABLE && n->desc.latent == 2);
+    vae_destroy(n), n = NULL;
+    /* settings that only files have left */
+    CHECK_STATUS(vae_create_text("input=4; likelihood=gaussian; variance=0.25; categories=7; "
+                                 "head=softplus; code=tanh", &n, NULL), VAE_OK);
+    CHECK(!strcmp(n->desc.likelihood, "gaussian 0.25"));
+    CHECK(!strcmp(n->desc.posterior, "normal softplus code tanh"));
     vae_destroy(n);
 }
 
@@ -343,6 +351,9 @@ TEST(a_line_of_settings_that_cannot_be_read_says_where) {
         {"input=4; encoder=dens 4", "encoder", VAE_ERR_SYNTAX},
         {"input=4; no_kl=1; no_recon=1", "leave no objective", VAE_ERR_VALUE},
         {"input=4; latent=0x4", "latent: expected", VAE_ERR_VALUE},
+        {"input=4; variance=much", "variance cannot be read", VAE_ERR_VALUE},
+        {"input=4; code=tanh; code=tanh", "code is given twice", VAE_ERR_VALUE},
+        {"input=4; head", "expected name=value", VAE_ERR_VALUE},
     };
     size_t i;
     vae *m = NULL;

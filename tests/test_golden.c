@@ -16,12 +16,12 @@ static vae_desc golden_desc(int run) {
                     "dense 32, layernorm tanh";
         d.decoder = "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, "
                     "convt 8 4x4/2 gelu, upsample 2, conv 2 3x3";
-        d.likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL, d.head = VAE_HEAD_SOFTPLUS, d.samples = 2;
+        d.likelihood = "logistic_pixel", d.posterior = "normal softplus", d.samples = 2;
     }
     if (run == 2) {
         d.encoder = "flatten, label 10, dense 32 tanh", d.decoder = "label 10, dense 32 silu";
         d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.corrupt = VAE_CORRUPT_SALT_PEPPER;
-        d.corruption = 0.2, d.contract = d.sparse = 0.01, d.code = VAE_ACT_TANH, d.beta = 0.5;
+        d.corruption = 0.2, d.contract = d.sparse = 0.01, d.posterior = "normal code tanh", d.beta = 0.5;
         d.binarize = VAE_BINARIZE_DYNAMIC, d.warmup_steps = 4, d.cycle_steps = 7, d.lr = 0.01;
         d.optimizer = VAE_OPTIMIZER_ADAM_IWAE;
     }

@@ -28,8 +28,8 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     unsigned char *bytes, *again;
     vae *m, *loaded = NULL;
     int i;
-    d.encoder = "dense 12  tanh,dense 5", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
-    d.variance = 0.1, d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
+    d.encoder = "dense 12  tanh,dense 5", d.likelihood = "gaussian_learned 0.1";
+    d.beta = 0.7, d.samples = 2, d.warmup_steps = 11, d.no_noise = 0;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 1.0 / 3, d.beta1 = 0.85, d.clip = 5, d.ema = 0.99;
     d.schedule = VAE_SCHEDULE_STAGES, d.stage_count = 2, d.stages[0].steps = 3;
     d.stages[0].lr = 1e-4, d.stages[1].steps = 9, d.stages[1].lr = 1e-5, d.epochs = 77;
@@ -43,7 +43,9 @@ TEST(a_model_file_keeps_every_setting_and_every_bit) {
     CHECK(!strcmp(a.decoder, b.decoder) && !strcmp(a.input, b.input));
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
         const vae__field *f = &vae__fields[i];
-        if (f->kind == VAE__TEXT) continue;
+        if (f->kind == VAE__KIND)
+            CHECK(!strcmp(*vae__field_text(&a, f), *vae__field_text(&b, f)));
+        if (f->kind == VAE__TEXT || f->kind == VAE__KIND) continue;
         CHECK(!memcmp((char *)&a + f->offset, (char *)&b + f->offset,
                       f->kind == VAE__U64 || f->kind == VAE__REAL ? 8 : 4));
     }
@@ -831,7 +833,7 @@ TEST(a_file_with_its_tensors_in_any_order_is_the_same_model) {
         vae_desc d = small_desc();
         vae *m;
         d.optimizer = i & 1 ? VAE_OPTIMIZER_SGD : VAE_OPTIMIZER_ADAM, d.ema = i & 2 ? 0.9 : 0;
-        d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+        d.likelihood = "gaussian_learned";
         m = trained_model(&d);
         for (order = AS_IT_IS; order < SHUFFLED + 10; order++) {
             resave how;
@@ -1008,7 +1010,20 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
         {"encoder=dense 12 tanh", "encoder=dense 12 \\u202e", "'\\xe2\\x80\\xae'",
          VAE_ERR_SYNTAX},
         {"6x5x1", "6x5x1\\n\\u009b2J", "\\xc2\\x9b", VAE_ERR_SYNTAX},
-        {"likelihood=bernoulli", "likelihood=\\u0007", "'likelihood'", VAE_ERR_FORMAT},
+        {"likelihood=bernoulli", "likelihood=\\u0007", "likelihood, column 1: expected a "
+         "likelihood, found '\\x07'", VAE_ERR_SYNTAX},
+        {"variance=3ff0000000000000", "variance=one", "'variance'", VAE_ERR_FORMAT},
+        {"categories=256", "categories=many", "'categories'", VAE_ERR_FORMAT},
+        {"head=logvar", "head=sigma", "'head'", VAE_ERR_FORMAT},
+        {"code=identity", "code=", "'code'", VAE_ERR_FORMAT},
+        {"head=logvar", "head=logvar; head=abs", "'head'", VAE_ERR_FORMAT},
+        {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
+         "c000000000000000", "a variance must lie from 1e-12 to 1e+12", VAE_ERR_SYNTAX},
+        {"likelihood=bernoulli; variance=3ff0000000000000", "likelihood=gaussian; variance="
+         "0000000000000000; posterior=spread", "posterior, column 1: expected a posterior, found "
+         "'spread'", VAE_ERR_SYNTAX},
+        {"code=identity", "code=identity; prior=normal 3", "prior, column 8: expected the end",
+         VAE_ERR_SYNTAX},
         {"\"vae.format\":\"1\"", "\"vae.format\":\"\\u001b[2J\"", "vae.format is not 1",
          VAE_ERR_MISMATCH},
         {"\"encoder.0.weight\":{\"dtype\":\"F32\"",

@@ -136,7 +136,7 @@ TEST(a_bound_has_the_same_bits_whoever_computes_it) {
         size_t size, i, j;
         unsigned char *bytes;
         vae *m, *twin;
-        if (way == 1) d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d.encoder = "conv 3 3x3/2 relu";
+        if (way == 1) d.likelihood = "gaussian_pixel", d.encoder = "conv 3 3x3/2 relu";
         if (way == 2) d.binarize = VAE_BINARIZE_DYNAMIC, d.ema = 0.5;
         m = trained_model(&d);
         bytes = file_of(m, 0, &size);

@@ -138,8 +138,8 @@ TEST(gaussian_sums_squares_in_sixteen_parts) {
 
 /* ---- densities of numbers with parameters of their own ---- */
 
-enum { KERN_CB = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, KERN_LOGISTIC = VAE_LIKELIHOOD_LOGISTIC_PIXEL,
-       KERN_PIXEL = VAE_LIKELIHOOD_GAUSSIAN_PIXEL };
+enum { KERN_CB = VAE__DENSITY_CONTINUOUS, KERN_LOGISTIC = VAE__DENSITY_LOGISTIC_PIXEL,
+       KERN_PIXEL = VAE__DENSITY_GAUSSIAN_PIXEL };
 static const int kern_densities[] = {KERN_CB, KERN_LOGISTIC, KERN_PIXEL};
 
 static float kern_call(const vae__kernels *k, int kind, size_t n, size_t c, const float *out,
@@ -408,8 +408,8 @@ TEST(a_nan_among_the_parameters_of_a_density_stays_one) {
 static double kern_deviation(int head, double a, double *slope) {
     double s = fabs(a);
     *slope = a < 0 ? -1 : 1;
-    if (head == VAE_HEAD_RELU) s = a, *slope = 1;
-    if (head == VAE_HEAD_SOFTPLUS) s = ref_softplus(a), *slope = ref_sigmoid(a);
+    if (head == VAE__SPREAD_RELU) s = a, *slope = 1;
+    if (head == VAE__SPREAD_SOFTPLUS) s = ref_softplus(a), *slope = ref_sigmoid(a);
     return s;
 }
 
@@ -425,7 +425,7 @@ TEST(heads_give_the_log_variance_of_their_deviation) {
     ref_fill_normal(&state, a, KERN_MAX, 3);
     ref_fill_normal(&state, dl, KERN_MAX, 1);
     memcpy(a, special, sizeof special);
-    for (head = VAE_HEAD_ABS; head < VAE_HEAD_COUNT; head++) {
+    for (head = VAE__SPREAD_ABS; head <= VAE__SPREAD_SOFTPLUS; head++) {
         kern_portable()->spread(head, KERN_MAX, a, logvar);
         kern_portable()->spread_bwd(head, KERN_MAX, a, dl, da);
         for (i = 0; i < KERN_MAX; i++) {
@@ -1040,20 +1040,20 @@ TEST(a_shared_scale_is_the_scale_of_every_number) {
                 both[i / 3 * 6 + i % 3] = out[i];
                 both[i / 3 * 6 + 3 + i % 3] = shared[q];
             }
-            CHECK(ref_same(k->density(VAE_LIKELIHOOD_LOGISTIC, N, 3, out, shared[q], x, 0.5f, d,
+            CHECK(ref_same(k->density(VAE__DENSITY_LOGISTIC, N, 3, out, shared[q], x, 0.5f, d,
                                       &dshared),
-                           kern_call(k, VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, both, x, 0.5f, dboth)));
+                           kern_call(k, VAE__DENSITY_LOGISTIC_PIXEL, N, 3, both, x, 0.5f, dboth)));
             for (i = 0; i < N; i++) {
                 CHECK(ref_same(d[i], dboth[i / 3 * 6 + i % 3]));
                 sum += (double)dboth[i / 3 * 6 + 3 + i % 3];
                 size += fabs((double)dboth[i / 3 * 6 + 3 + i % 3]);
             }
             CHECK_NEAR((double)dshared, sum, 1e-6 * (1 + size));
-            k->observe(VAE_LIKELIHOOD_LOGISTIC, N, 3, 2, shared[q], out, u, a);
-            k->observe(VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, 2, 1, both, u, b);
+            k->observe(VAE__DENSITY_LOGISTIC, N, 3, 2, shared[q], out, u, a);
+            k->observe(VAE__DENSITY_LOGISTIC_PIXEL, N, 3, 2, 1, both, u, b);
             CHECK_EQ(ref_differ(N, a, b), N);
-            k->observe(VAE_LIKELIHOOD_LOGISTIC, N, 3, 2, shared[q], out, NULL, a);
-            k->observe(VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 3, 2, 1, both, NULL, b);
+            k->observe(VAE__DENSITY_LOGISTIC, N, 3, 2, shared[q], out, NULL, a);
+            k->observe(VAE__DENSITY_LOGISTIC_PIXEL, N, 3, 2, 1, both, NULL, b);
             CHECK_EQ(ref_differ(N, a, b), N);
         }
     }

@@ -368,9 +368,9 @@ TEST(a_learned_variance_is_the_last_tensor) {
         {"encoder.head.weight", 6, 6}, {"encoder.head.bias", 6, 0},
         {"decoder.head.weight", 3, 6}, {"decoder.head.bias", 6, 0}, {"decoder.logvar", 1, 0}};
     vae_desc d = layers_desc("6", "", "");
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.likelihood = "gaussian";
     layers_check_tensors(&d, want, 4);
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    d.likelihood = "gaussian_learned";
     layers_check_tensors(&d, want, 5);
 }
 
@@ -399,7 +399,7 @@ static vae *layers_model(const char *input, const char *encoder, const char *dec
     vae_report r;
     vae *m = NULL;
     memset(&r, 0, sizeof r);
-    d.batch = 6, d.isa = isa, d.keep_gradients = 1, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.batch = 6, d.isa = isa, d.keep_gradients = 1, d.likelihood = "gaussian";
     if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "\"%s\": %s", encoder, r.text);
     return m;
 }
@@ -1015,7 +1015,7 @@ static const char layers_all_decoder[] =
 
 static vae_desc layers_all(void) {
     vae_desc d = layers_desc("8x8x2", layers_all_encoder, layers_all_decoder);
-    d.latent = 4, d.batch = 13, d.samples = 2, d.head = VAE_HEAD_SOFTPLUS, d.seed = 9;
+    d.latent = 4, d.batch = 13, d.samples = 2, d.posterior = "normal softplus", d.seed = 9;
     d.binarize = VAE_BINARIZE_DYNAMIC, d.lr = 3e-3;
     return d;
 }
@@ -1118,7 +1118,7 @@ TEST(a_step_without_a_finite_loss_leaves_what_batchnorm_remembers) {
     uint64_t before;
     vae *m = NULL;
     float *average;
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.ema = 0.5;
+    d.likelihood = "gaussian", d.ema = 0.5;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return;
     CHECK_STATUS(vae_train_step(m, BATCH(good, 2), NULL), VAE_OK);
@@ -1299,24 +1299,24 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
     size_t i;
     int kind;
     for (i = 0; i < sizeof nets / sizeof nets[0]; i++) {
-        for (kind = 0; kind < VAE_LIKELIHOOD_COUNT; kind++) {
+        for (kind = 0; kind < REF_LIKELIHOODS; kind++) {
             vae_desc d = layers_desc("4x4x2", nets[i].encoder, nets[i].decoder);
             const int softplus = kind % 2; /* smooth heads in turn */
             vae_report r;
             vae *m = NULL;
             double worst = 1;
             memset(&r, 0, sizeof r);
-            d.batch = 6, d.samples = 1 + kind % 3, d.categories = 5;
-            d.likelihood = (vae_likelihood)kind;
-            d.head = softplus ? VAE_HEAD_SOFTPLUS : VAE_HEAD_LOGVAR;
+            d.batch = 6, d.samples = 1 + kind % 3;
+            d.likelihood = ref_kind((ref_likelihood)kind, kind == REF_CATEGORICAL ? 5 : 0);
+            d.posterior = softplus ? "normal softplus" : "normal";
             if (vae_create(&d, &m, &r)) test_report(__FILE__, __LINE__, "%s", r.text);
             if (!m) continue;
             CHECK_STATUS(vae_check_gradients(m, BATCH(x, 6), 2, &worst), VAE_OK);
             /* a logistic's loss, 5.5 nats a number, leaves small slopes fewer digits */
             if (!(worst < (strstr(nets[i].encoder, "maxpool") ? 3e-2
-                           : kind == VAE_LIKELIHOOD_LOGISTIC ? 2e-2 : 1e-2)))
+                           : kind == REF_LOGISTIC ? 2e-2 : 1e-2)))
                 test_report(__FILE__, __LINE__, "network %d, %s: worst is %g", (int)i,
-                            vae_choice_name(VAE_CHOICE_LIKELIHOOD, kind), worst);
+                            ref_kind((ref_likelihood)kind, 0), worst);
             if (worst > most) most = worst;
             vae_destroy(m);
         }
@@ -1326,8 +1326,8 @@ TEST(gradients_of_every_layer_are_right_under_every_likelihood) {
 }
 
 /* log s^2 of s = max(0.001, |a|, a or softplus a) */
-static double layers_spread(vae_head head, double a) {
-    const double s = head == VAE_HEAD_ABS ? fabs(a) : head == VAE_HEAD_RELU ? a : ref_softplus(a);
+static double layers_spread(int head, double a) {
+    const double s = head == VAE__SPREAD_ABS ? fabs(a) : head == VAE__SPREAD_RELU ? a : ref_softplus(a);
     return 2 * log(s > 0.001 ? s : 0.001);
 }
 TEST(heads_make_log_variances_and_their_slopes_match_differences) {
@@ -1335,7 +1335,7 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
     const vae__kernels *k;
     int head;
     size_t i;
-    for (head = VAE_HEAD_ABS; head <= VAE_HEAD_SOFTPLUS; head++) {
+    for (head = VAE__SPREAD_ABS; head <= VAE__SPREAD_SOFTPLUS; head++) {
         uint64_t portable = 0;
         for (k = NULL; (k = ref_next_isa(k));) {
             enum { N = ROWS * 2 * LATENT };
@@ -1345,7 +1345,7 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
             vae *m = NULL;
             const vae__op *op;
             vae__walk c;
-            d.head = (vae_head)head, d.latent = LATENT, d.isa = k->isa;
+            d.posterior = ref_posterior(head, VAE_ACT_IDENTITY), d.latent = LATENT, d.isa = k->isa;
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             if (!m) return;
             op = &m->ops[m->enc.count - 1];
@@ -1364,9 +1364,9 @@ TEST(heads_make_log_variances_and_their_slopes_match_differences) {
                 if (i % (2 * LATENT) < LATENT) { /* mu passes */
                     CHECK(ref_same(y[i], x[i]) && ref_same(dx[i], dy[i]));
                 } else { /* of a few roundings, relative; slopes are up to 2 / 0.05 */
-                    const double slope = (layers_spread(d.head, a + h) -
-                                          layers_spread(d.head, a - h)) / (2 * h);
-                    CHECK_NEAR((double)y[i], layers_spread(d.head, a), 3e-6);
+                    const double slope = (layers_spread(head, a + h) -
+                                          layers_spread(head, a - h)) / (2 * h);
+                    CHECK_NEAR((double)y[i], layers_spread(head, a), 3e-6);
                     CHECK_NEAR((double)dx[i], (double)dy[i] * slope,
                                1e-6 * fabs((double)dy[i]) * (1 + fabs(slope)));
                 }
@@ -1558,7 +1558,8 @@ TEST(any_row_of_layers_is_refused_or_trains) {
             }
         }
         memset(&r, 0, sizeof r);
-        d.head = (vae_head)ref_pick(&state, VAE_HEAD_COUNT), d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+        d.posterior = ref_posterior((int)ref_pick(&state, 4), VAE_ACT_IDENTITY);
+        d.likelihood = "gaussian";
         s = vae_size(&d, &size, &r);
         refused += s != VAE_OK;
         CHECK(s == VAE_OK || s == VAE_ERR_SYNTAX || s == VAE_ERR_SHAPE);

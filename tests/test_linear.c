@@ -98,8 +98,7 @@ static vae_desc linear_desc(size_t latent, double variance) {
 #ifndef VAE_NO_THREADS
     d.threads = 2;
 #endif
-    d.likelihood = variance > 0 ? VAE_LIKELIHOOD_GAUSSIAN : VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
-    d.variance = variance;
+    d.likelihood = ref_kind(variance > 0 ? REF_GAUSSIAN : REF_GAUSSIAN_LEARNED, variance);
     return d;
 }
 
@@ -362,7 +361,7 @@ TEST(a_bound_of_a_linear_model_is_its_exact_likelihood) {
     size_t i, n;
     memset(&d, 0, sizeof d);
     d.input = "9", d.encoder = d.decoder = "", d.latent = LINEAR_L, d.batch = 32;
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED;
+    d.likelihood = "gaussian_learned";
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     linear_make(&l, &state);
     ref_fill_normal(&state, x, ROWS * LINEAR_DIM, 1.5);

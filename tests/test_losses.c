@@ -8,7 +8,7 @@ enum { LOSSES_INPUT = 7, LOSSES_LATENT = 3, LOSSES_ROWS = 5, LOSSES_HIDDEN = 6 }
 
 typedef struct losses_case {
     vae_act act;
-    vae_likelihood likelihood;
+    ref_likelihood likelihood;
     int no_noise, no_kl, samples;
     double beta;
     uint64_t warmup, step; /* the model stands before this step */
@@ -17,13 +17,13 @@ typedef struct losses_case {
 
 /* The kinds of objective, for each activation and likelihood. */
 static const losses_case losses_kinds[] = {
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 0, 0, 1, 1, 0, 0, VAE_ISA_AUTO},
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 1, 0, 1, 1, 0, 0, VAE_ISA_AUTO},   /* no noise */
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 0, 1, 1, 1, 0, 0, VAE_ISA_AUTO},   /* no KL */
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 1, 1, 1, 1, 0, 0, VAE_ISA_AUTO},   /* plain */
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 0, 0, 3, 1, 0, 0, VAE_ISA_AUTO},   /* L = 3 */
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 0, 0, 2, 4, 0, 3, VAE_ISA_AUTO},   /* beta 4 */
-    {VAE_ACT_IDENTITY, VAE_LIKELIHOOD_BERNOULLI, 0, 0, 1, 0.5, 8, 2, VAE_ISA_AUTO}, /* warm-up */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 0, 0, 1, 1, 0, 0, VAE_ISA_AUTO},
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 1, 0, 1, 1, 0, 0, VAE_ISA_AUTO},   /* no noise */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 0, 1, 1, 1, 0, 0, VAE_ISA_AUTO},   /* no KL */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 1, 1, 1, 1, 0, 0, VAE_ISA_AUTO},   /* plain */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 0, 0, 3, 1, 0, 0, VAE_ISA_AUTO},   /* L = 3 */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 0, 0, 2, 4, 0, 3, VAE_ISA_AUTO},   /* beta 4 */
+    {VAE_ACT_IDENTITY, REF_BERNOULLI, 0, 0, 1, 0.5, 8, 2, VAE_ISA_AUTO}, /* warm-up */
 };
 enum { LOSSES_KINDS = sizeof losses_kinds / sizeof losses_kinds[0] };
 
@@ -57,7 +57,7 @@ static int losses_open(losses_world *w, const losses_case *c) {
     memset(&r, 0, sizeof r);
     strcpy(text, "dense 6 "), strcat(text, name), strcat(text, ", "), strcat(text, name);
     d.input = "7", d.encoder = d.decoder = text;
-    d.latent = LOSSES_LATENT, d.likelihood = c->likelihood, d.variance = 0.3;
+    d.latent = LOSSES_LATENT, d.likelihood = ref_kind(c->likelihood, 0.3);
     d.beta = c->beta, d.no_kl = c->no_kl, d.no_noise = c->no_noise, d.samples = c->samples;
     d.warmup_steps = c->warmup, d.batch = LOSSES_ROWS, d.seed = 5, d.isa = c->isa;
     d.keep_gradients = 1;
@@ -112,7 +112,7 @@ enum { LOSSES_LIKELIHOODS = 3 }; /* those of the reference; the others are below
 enum { LOSSES_CASES = VAE_ACT_COUNT * LOSSES_LIKELIHOODS * LOSSES_KINDS };
 static losses_case losses_at(int i) {
     losses_case c = losses_kinds[i % LOSSES_KINDS];
-    c.likelihood = (vae_likelihood)(i / LOSSES_KINDS % LOSSES_LIKELIHOODS);
+    c.likelihood = (ref_likelihood)(i / LOSSES_KINDS % LOSSES_LIKELIHOODS);
     c.act = (vae_act)(i / LOSSES_KINDS / LOSSES_LIKELIHOODS);
     return c;
 }
@@ -273,12 +273,12 @@ TEST(fewer_rows_than_the_batch_are_averaged_over_themselves) {
     losses_close(&w);
 }
 
-static vae *losses_zero(vae_likelihood likelihood, double variance) {
+static vae *losses_zero(ref_likelihood likelihood, double variance) {
     vae_desc d;
     vae *m = NULL;
     memset(&d, 0, sizeof d);
     d.input = "28x28x1", d.encoder = d.decoder = "dense 8 relu", d.latent = 4, d.batch = 6;
-    d.init = VAE_INIT_ZERO, d.likelihood = likelihood, d.variance = variance;
+    d.init = VAE_INIT_ZERO, d.likelihood = ref_kind(likelihood, variance);
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     return m;
 }
@@ -286,7 +286,7 @@ static vae *losses_zero(vae_likelihood likelihood, double variance) {
 TEST(a_network_of_zeros_costs_784_ln_2) {
     float x[6 * 784];
     uint64_t state = 62;
-    vae *m = losses_zero(VAE_LIKELIHOOD_BERNOULLI, 0);
+    vae *m = losses_zero(REF_BERNOULLI, 0);
     vae_stats s;
     if (!m) return;
     ref_fill_uniform(&state, x, 6 * 784, 0, 1);
@@ -306,9 +306,9 @@ TEST(a_gaussian_of_zeros_costs_what_the_density_says) {
     int kind;
     size_t v, i;
     ref_fill_uniform(&state, x, 6 * 784, 0, 1);
-    for (kind = VAE_LIKELIHOOD_GAUSSIAN; kind <= VAE_LIKELIHOOD_GAUSSIAN_LEARNED; kind++) {
+    for (kind = REF_GAUSSIAN; kind <= REF_GAUSSIAN_LEARNED; kind++) {
         for (v = 0; v < 4; v++) {
-            vae *m = losses_zero((vae_likelihood)kind, variances[v]);
+            vae *m = losses_zero((ref_likelihood)kind, variances[v]);
             double want = 0;
             vae_stats s;
             if (!m) return;
@@ -432,30 +432,30 @@ enum { LOOK_NUMBERS = 12, LOOK_DRAWS = 6000 };
 
 /* A likelihood and, for 2x2x3 numbers, parameters of the first and of the second kind. */
 typedef struct look {
-    vae_likelihood likelihood;
+    ref_likelihood likelihood;
     int levels;                 /* 0: real numbers */
     double a[LOOK_NUMBERS], b[LOOK_NUMBERS]; /* categorical: logits are made of a */
 } look;
 static const look looks[] = {
-    {VAE_LIKELIHOOD_BERNOULLI, 2, {-30, -4, -1, -.1, 0, .1, .5, 1, 2, 4, 8, 30}, {0}},
-    {VAE_LIKELIHOOD_GAUSSIAN, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
-    {VAE_LIKELIHOOD_GAUSSIAN_LEARNED, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
-    {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 0},
+    {REF_BERNOULLI, 2, {-30, -4, -1, -.1, 0, .1, .5, 1, 2, 4, 8, 30}, {0}},
+    {REF_GAUSSIAN, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
+    {REF_GAUSSIAN_LEARNED, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 50}, {0}},
+    {REF_GAUSSIAN_PIXEL, 0, {-3, -1, -.5, 0, .1, .2, .5, .7, 1, 2, 9, 0},
      {-9, -5, -3, -1, 0, 1, 2, 5, 9, -2, 19, -40}},
-    {VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, 0,
+    {REF_CONTINUOUS_BERNOULLI, 0,
      {-1e4, -50, -5, -1, -1e-3, 0, 1e-3, .7, 1, 5, 50, 1e4}, {0}},
-    {VAE_LIKELIHOOD_LOGISTIC_PIXEL, 256, {-1, 0, .002, .1306, .5, .5, .37, .7, .9, 1, 1.2, 3},
+    {REF_LOGISTIC_PIXEL, 256, {-1, 0, .002, .1306, .5, .5, .37, .7, .9, 1, 1.2, 3},
      {-3, -7, -6, -5, -4, -2, -12, -1, 0, -2, 5, 0}},
-    {VAE_LIKELIHOOD_CATEGORICAL, 2, {0, .1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {0}},
-    {VAE_LIKELIHOOD_CATEGORICAL, 5, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
-    {VAE_LIKELIHOOD_CATEGORICAL, 256, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
+    {REF_CATEGORICAL, 2, {0, .1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, {0}},
+    {REF_CATEGORICAL, 5, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
+    {REF_CATEGORICAL, 256, {0, .1, .2, .3, .5, .7, 1, 1.5, 2, 3, 5, 10}, {0}},
 };
 enum { LOOKS = sizeof looks / sizeof looks[0] };
 
 /* Where a row of the decoder holds number i's (first) parameter. */
 static size_t look_place(const look *k, size_t i) {
-    const int two = k->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-                    k->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL;
+    const int two = k->likelihood == REF_GAUSSIAN_PIXEL ||
+                    k->likelihood == REF_LOGISTIC_PIXEL;
     return two ? i / 3 * 6 + i % 3 : i;
 }
 static double look_logit(const look *k, int number, int level) {
@@ -473,8 +473,7 @@ static vae *look_open(const look *k, vae_isa isa, double move) {
     size_t i;
     memset(&d, 0, sizeof d);
     d.input = "2x2x3", d.encoder = d.decoder = "", d.latent = 2, d.batch = 64, d.isa = isa;
-    d.likelihood = k->likelihood, d.variance = 0.3;
-    if (k->likelihood == VAE_LIKELIHOOD_CATEGORICAL) d.categories = k->levels;
+    d.likelihood = ref_kind(k->likelihood, k->likelihood == REF_CATEGORICAL ? k->levels : 0.3);
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     if (!m) return NULL;
     vae_get_info(m, &info);
@@ -482,7 +481,7 @@ static vae *look_open(const look *k, vae_isa isa, double move) {
     CHECK(!strcmp(bias.name, "decoder.head.bias") && bias.count == info.outputs);
     for (i = 0; i < w.count; i++) w.data[i] = (float)(move * ref_normal(&state));
     for (i = 0; i < LOOK_NUMBERS; i++) {
-        if (k->likelihood == VAE_LIKELIHOOD_CATEGORICAL) {
+        if (k->likelihood == REF_CATEGORICAL) {
             int j;
             for (j = 0; j < k->levels; j++)
                 bias.data[(int)i * k->levels + j] = (float)look_logit(k, (int)i, j);
@@ -497,7 +496,7 @@ static vae *look_open(const look *k, vae_isa isa, double move) {
 /* p of each level; the mean and deviation of a number; P(number <= x), of the real ones. The
  * parameters of number `i` come from a row of the decoder. */
 static double look_cdf(const look *k, double a, double b, double x) {
-    if (k->likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
+    if (k->likelihood == REF_CONTINUOUS_BERNOULLI) {
         if (fabs(a) < 1e-6) return x;
         return a < 0 ? expm1(a * x) / expm1(a) : (exp(a * (x - 1)) - exp(-a)) / -expm1(-a);
     }
@@ -507,10 +506,10 @@ static void look_levels(const look *k, const float *row, size_t i, double *p) {
     double rest, rest2;
     int j;
     for (j = 0; j < k->levels; j++) {
-        if (k->likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL)
+        if (k->likelihood == REF_LOGISTIC_PIXEL)
             p[j] = exp(-ref_logistic((double)row[look_place(k, i)],
                                      (double)row[look_place(k, i) + 3], j / 255.0, &rest, &rest2));
-        else if (k->likelihood == VAE_LIKELIHOOD_BERNOULLI)
+        else if (k->likelihood == REF_BERNOULLI)
             p[j] = ref_sigmoid(j ? (double)row[i] : -(double)row[i]);
         else
             p[j] = exp(-ref_categorical((size_t)k->levels, row + i * (size_t)k->levels, (size_t)j,
@@ -518,7 +517,7 @@ static void look_levels(const look *k, const float *row, size_t i, double *p) {
     }
 }
 static double look_mean(const look *k, const float *row, size_t i, double *deviation) {
-    const int two = k->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int two = k->likelihood == REF_GAUSSIAN_PIXEL;
     const double a = (double)row[look_place(k, i)];
     double p[256], mean = 0, square = 0;
     int j;
@@ -531,7 +530,7 @@ static double look_mean(const look *k, const float *row, size_t i, double *devia
         *deviation = sqrt(square > mean * mean ? square - mean * mean : 0);
         return mean;
     }
-    if (k->likelihood == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI) {
+    if (k->likelihood == REF_CONTINUOUS_BERNOULLI) {
         *deviation = 1 / (fabs(a) > 3.5 ? fabs(a) : 3.5); /* at most */
         return ref_cb_mean(a);
     }
@@ -542,7 +541,7 @@ static double look_mean(const look *k, const float *row, size_t i, double *devia
 /* A level's share of the logistic is cut from the density: the mean of levels is that of the
  * logistic folded at 0 and 1 but for h^2 / 24 / 4s, and some more where s is less than h / 4. */
 static double look_gap(const look *k, const float *row, size_t i) {
-    if (k->likelihood != VAE_LIKELIHOOD_LOGISTIC_PIXEL) return 0;
+    if (k->likelihood != REF_LOGISTIC_PIXEL) return 0;
     return 2.4e-7 * exp(-ref_clamp((double)row[look_place(k, i) + 3], -7, 20));
 }
 
@@ -562,9 +561,9 @@ TEST(decoding_gives_the_mean_of_each_likelihood) {
             if (!m) return;
             vae_get_info(m, &info);
             CHECK_EQ(info.outputs, LOOK_NUMBERS *
-                     (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL ? looks[n].levels
-                      : looks[n].likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL ||
-                        looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL ? 2 : 1));
+                     (looks[n].likelihood == REF_CATEGORICAL ? looks[n].levels
+                      : looks[n].likelihood == REF_GAUSSIAN_PIXEL ||
+                        looks[n].likelihood == REF_LOGISTIC_PIXEL ? 2 : 1));
             for (i = 0; i < ROWS * MOST; i++) logits[i] = vae__float_of(0x7fc0beefu);
             CHECK_STATUS(vae_decode_logits(m, BATCH(z, ROWS), logits), VAE_OK);
             if (info.outputs < MOST) CHECK(ref_is_nan(logits[ROWS * info.outputs])); /* no more */
@@ -588,10 +587,10 @@ TEST(decoding_gives_the_mean_of_each_likelihood) {
                     /* a few roundings of 1; the logistic multiplies s with a difference, the
                      * categorical adds up its levels */
                     double near = looks[n].levels || looks[n].likelihood ==
-                                  VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI ? 4e-7 : 0;
-                    if (looks[n].likelihood == VAE_LIKELIHOOD_CATEGORICAL)
+                                  REF_CONTINUOUS_BERNOULLI ? 4e-7 : 0;
+                    if (looks[n].likelihood == REF_CATEGORICAL)
                         near = 4e-7 + 2.5e-8 * looks[n].levels;
-                    if (looks[n].likelihood == VAE_LIKELIHOOD_LOGISTIC_PIXEL)
+                    if (looks[n].likelihood == REF_LOGISTIC_PIXEL)
                         near = 4e-7 * (1 + exp((double)row[look_place(&looks[n], j) + 3])) +
                                2e-7 * fabs((double)row[look_place(&looks[n], j)]);
                     CHECK_NEAR((double)got, want, near + look_gap(&looks[n], row, j));
@@ -682,7 +681,7 @@ TEST(draws_follow_the_density_and_their_address) {
                         far = look_chi_square(now, p, column) / 4; /* 4 deviations */
                     } else {
                         far = look_smirnov(now, (double)row[look_place(now, j)],
-                                           now->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL
+                                           now->likelihood == REF_GAUSSIAN_PIXEL
                                            ? (double)row[look_place(now, j) + 3] : log(0.3),
                                            column) / 1.95;
                     }
@@ -705,12 +704,12 @@ TEST(the_visible_bias_yields_the_mean_pixels) {
     for (i = 0; i < LOOK_NUMBERS; i++) mean[i] = (float)i / 11;
     for (n = 0; n < LOOKS; n++) {
         vae *m = look_open(&looks[n], VAE_ISA_AUTO, 0);
-        const vae_likelihood kind = looks[n].likelihood;
+        const ref_likelihood kind = looks[n].likelihood;
         vae_tensor b;
         uint64_t before;
         if (!m) return;
         before = vae_params_hash(m);
-        if (kind == VAE_LIKELIHOOD_CATEGORICAL) {
+        if (kind == REF_CATEGORICAL) {
             CHECK_STATUS(vae_set_visible_bias(m, mean), VAE_ERR_STATE);
             CHECK_SAYS(*vae_last_report(m), "the likelihood is categorical");
             CHECK(vae_params_hash(m) == before);
@@ -721,17 +720,17 @@ TEST(the_visible_bias_yields_the_mean_pixels) {
         vae_tensor_at(m, 3, &b);
         for (i = 0; i < LOOK_NUMBERS; i++) {
             const double q = ref_clamp((double)mean[i], 0.001, 0.999);
-            const int logit = kind == VAE_LIKELIHOOD_BERNOULLI;
+            const int logit = kind == REF_BERNOULLI;
             const float *at = b.data + look_place(&looks[n], i);
-            if (kind != VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI)
+            if (kind != REF_CONTINUOUS_BERNOULLI)
                 CHECK_NEAR((double)*at, logit ? log(q / (1 - q)) : (double)mean[i], 1e-6);
             if (b.count == 2 * LOOK_NUMBERS) CHECK(at[3] == (float)looks[n].b[i]); /* as it was */
         }
         CHECK_STATUS(vae_decode(m, BATCH(z, 1), x), VAE_OK);
         for (i = 0; i < LOOK_NUMBERS; i++) /* a logistic has its centre there, not its mean */
-            if (kind != VAE_LIKELIHOOD_LOGISTIC_PIXEL)
-                CHECK_NEAR((double)x[i], kind == VAE_LIKELIHOOD_BERNOULLI ||
-                           kind == VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI
+            if (kind != REF_LOGISTIC_PIXEL)
+                CHECK_NEAR((double)x[i], kind == REF_BERNOULLI ||
+                           kind == REF_CONTINUOUS_BERNOULLI
                            ? ref_clamp((double)mean[i], 0.001, 0.999) : (double)mean[i], 1e-6);
         CHECK_STATUS(vae_set_visible_bias(NULL, mean), VAE_ERR_NULL);
         CHECK_STATUS(vae_set_visible_bias(m, NULL), VAE_ERR_NULL);
@@ -756,8 +755,7 @@ TEST(a_visible_bias_that_pixels_share_is_their_mean) {
         double middle = 0;
         memset(&d, 0, sizeof d), memset(&t, 0, sizeof t);
         d.input = "4x4x3", d.latent = 2, d.decoder = ends[n], d.encoder = "";
-        d.likelihood = n == 1 ? VAE_LIKELIHOOD_GAUSSIAN_PIXEL : n ? VAE_LIKELIHOOD_GAUSSIAN
-                                                                  : VAE_LIKELIHOOD_BERNOULLI;
+        d.likelihood = n == 1 ? "gaussian_pixel" : n ? "gaussian" : "bernoulli";
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         CHECK_STATUS(vae_set_visible_bias(m, mean), n == 3 ? VAE_ERR_STATE : VAE_OK);
@@ -782,9 +780,9 @@ TEST(a_visible_bias_that_pixels_share_is_their_mean) {
 /* Parameters that no float can answer for are told. Where the loss is what fails, the model stays as it
  * was; where a gradient has no square, it is known to be invalid. */
 TEST(extreme_parameters_train_or_are_told) {
-    static const vae_likelihood kinds[] = {VAE_LIKELIHOOD_GAUSSIAN_PIXEL, VAE_LIKELIHOOD_LOGISTIC_PIXEL,
-                                           VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI,
-                                           VAE_LIKELIHOOD_CATEGORICAL};
+    static const ref_likelihood kinds[] = {REF_GAUSSIAN_PIXEL, REF_LOGISTIC_PIXEL,
+                                           REF_CONTINUOUS_BERNOULLI,
+                                           REF_CATEGORICAL};
     static const float values[] = {1e4f, -1e4f, 1e30f, -1e30f};
     float x[LOOK_NUMBERS];
     size_t n, v, i, which;
@@ -797,12 +795,12 @@ TEST(extreme_parameters_train_or_are_told) {
                 vae_stats s;
                 vae *m = NULL;
                 uint64_t before;
-                const int huge = v > 1 && !which, steep = huge && kinds[n] == VAE_LIKELIHOOD_LOGISTIC_PIXEL;
-                const int over = huge && kinds[n] == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+                const int huge = v > 1 && !which, steep = huge && kinds[n] == REF_LOGISTIC_PIXEL;
+                const int over = huge && kinds[n] == REF_GAUSSIAN_PIXEL;
                 vae_info info;
                 memset(&d, 0, sizeof d);
                 d.input = "2x2x3", d.encoder = d.decoder = "", d.latent = 2;
-                d.likelihood = kinds[n], d.categories = 4;
+                d.likelihood = ref_kind(kinds[n], 4);
                 CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
                 if (!m) return;
                 vae_tensor_at(m, 3, &t);
@@ -823,15 +821,16 @@ TEST(heads_reach_the_posterior_they_name) {
     static const double raw[] = {0, 0.0005, -0.0005, 0.002, -0.3, 1, -2, 40, -40, 3};
     int head;
     size_t j;
-    for (head = VAE_HEAD_LOGVAR; head < VAE_HEAD_COUNT; head++) {
+    for (head = VAE__SPREAD_NONE; head <= VAE__SPREAD_SOFTPLUS; head++) {
         vae_desc d;
         vae_tensor w, b;
         vae *m = NULL;
         float x[3] = {0, 1, 0.5f}, mu[10], logvar[10];
         double worst = 1;
         memset(&d, 0, sizeof d);
-        d.input = "3", d.encoder = d.decoder = "", d.latent = 10, d.head = (vae_head)head;
-        d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.batch = 4;
+        d.input = "3", d.encoder = d.decoder = "", d.latent = 10;
+        d.posterior = ref_posterior(head, VAE_ACT_IDENTITY);
+        d.likelihood = "gaussian", d.batch = 4;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         vae_tensor_at(m, 0, &w), vae_tensor_at(m, 1, &b);
@@ -842,8 +841,8 @@ TEST(heads_reach_the_posterior_they_name) {
         CHECK_STATUS(vae_encode(m, BATCH(x, 1), mu, logvar), VAE_OK);
         for (j = 0; j < 10; j++) {
             const double a = (double)(float)raw[j];
-            double dev = head == VAE_HEAD_ABS ? fabs(a)
-                         : head == VAE_HEAD_RELU ? a : ref_softplus(a);
+            double dev = head == VAE__SPREAD_ABS ? fabs(a)
+                         : head == VAE__SPREAD_RELU ? a : ref_softplus(a);
             if (dev < 0.001) dev = 0.001;
             CHECK_NEAR((double)logvar[j], head ? 2 * log(dev) : ref_clamp(a, -30, 20), 3e-6);
         }

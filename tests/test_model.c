@@ -12,7 +12,9 @@ TEST(zero_description_gets_the_documented_defaults) {
     CHECK(!strcmp(got.input, "28x28x1") && got.input != d.input);
     CHECK(got.latent == 20 && got.batch == 128 && got.epochs == 10 && got.seed == 1);
     CHECK(got.lr == 1e-3 && got.beta1 == 0.9 && got.beta2 == 0.999 && got.adam_eps == 1e-8);
-    CHECK(got.beta == 1 && got.samples == 1 && got.variance == 1 && got.threads == 1);
+    CHECK(got.beta == 1 && got.samples == 1 && got.threads == 1);
+    CHECK(!strcmp(got.likelihood, "bernoulli") && !strcmp(got.posterior, "normal"));
+    CHECK(!strcmp(got.prior, "normal"));
     CHECK(got.isa == vae_isa_best());
     vae_destroy(m);
 }
@@ -121,7 +123,7 @@ TEST(bad_descriptions_are_refused_with_the_field) {
     REFUSE(d.lr = -1e-3, VAE_ERR_VALUE, "lr is -0.001");
     REFUSE(d.beta1 = 1, VAE_ERR_VALUE, "beta1");
     REFUSE(d.no_kl = 2, VAE_ERR_VALUE, "no_kl");
-    REFUSE(d.likelihood = (vae_likelihood)99, VAE_ERR_VALUE, "likelihood");
+    REFUSE(d.likelihood = "poisson", VAE_ERR_SYNTAX, "likelihood, column 1: expected a likelihood");
     REFUSE(d.schedule = VAE_SCHEDULE_COSINE, VAE_ERR_VALUE, "lr_steps");
     REFUSE(d.schedule = VAE_SCHEDULE_STAGES, VAE_ERR_VALUE, "stage_count");
     REFUSE(d.stage_count = 2, VAE_ERR_VALUE, "stage_count");
@@ -172,11 +174,11 @@ TEST(initial_weights_are_the_same_on_every_instruction_set) {
         vae_desc d = small_desc();
         vae *m = NULL;
         if (!vae_isa_available((vae_isa)isa)) continue;
-        d.isa = (vae_isa)isa, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED, d.variance = 0.3;
+        d.isa = (vae_isa)isa, d.likelihood = "gaussian_learned 0.3";
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (isa == VAE_ISA_PORTABLE) first = vae_params_hash(m);
         CHECK(vae_params_hash(m) == first);
-        CHECK_NEAR((double)m->w[m->logvar], log(0.3), 1e-6);
+        CHECK_NEAR((double)m->w[m->learned], log(0.3), 1e-6);
         vae_destroy(m);
     }
 }

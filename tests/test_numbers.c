@@ -290,7 +290,7 @@ TEST(numbers_outside_the_unit_interval_are_refused_where_they_mean_nothing) {
         vae *m = NULL;
         if (i == 1) d.corrupt = VAE_CORRUPT_GAUSSIAN;
         if (i == 2) d.encoder = "noise 0.3, dense 9 relu";
-        if (i == 3) d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+        if (i == 3) d.likelihood = "gaussian_pixel";
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         if (!m) return;
         if (i) {
@@ -325,7 +325,7 @@ TEST(a_fill_value_is_named_and_not_the_learning_rate) {
     vae_desc d = small_desc();
     vae *m = NULL;
     size_t i;
-    d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.likelihood = "gaussian";
     for (i = 0; i < 4; i++) {
         small_images(x, 40, 30);
         x[23 * 30 + 19] = fills[i];
@@ -365,7 +365,7 @@ TEST(the_learning_rate_is_blamed_once_it_has_changed_the_weights) {
     vae_status status = VAE_OK;
     int step;
     small_images(x, 8, 30);
-    d.lr = 1e13, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+    d.lr = 1e13, d.likelihood = "gaussian";
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (step = 0; step < 50 && !status; step++) status = vae_train_step(m, BATCH(x, 8), NULL);
     CHECK_STATUS(status, VAE_ERR_NONFINITE);
@@ -404,7 +404,7 @@ TEST(what_the_network_makes_infinite_is_an_error_everywhere) {
         { /* and the encoder */
             vae_desc d = small_desc();
             vae *m = NULL;
-            d.latent = L, d.isa = k->isa, d.batch = 5, d.likelihood = VAE_LIKELIHOOD_GAUSSIAN;
+            d.latent = L, d.isa = k->isa, d.batch = 5, d.likelihood = "gaussian";
             d.encoder = "batchnorm, dense 8 relu";
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             if (!m) return;
@@ -499,13 +499,13 @@ TEST(the_mean_of_a_logistic_is_the_sum_over_its_levels_at_every_scale) {
                                       (i % 10 == 9 ? (float)((int)i - 30) * 1e5f : 0);
                 out[2 * i + 1] = (float)l;
             }
-            k->observe(VAE_LIKELIHOOD_LOGISTIC_PIXEL, N, 1, 0, 0, out, NULL, y);
+            k->observe(VAE__DENSITY_LOGISTIC_PIXEL, N, 1, 0, 0, out, NULL, y);
             for (i = 0; i < N; i++)
                 CHECK_NEAR((double)y[i], numbers_logistic_mean((double)one[i], (double)(float)l),
                     1e-5);
             if (k->isa == VAE_ISA_PORTABLE) memcpy(first, y, sizeof y);
             CHECK(!memcmp(first, y, sizeof y));
-            k->observe(VAE_LIKELIHOOD_LOGISTIC, N, 1, 0, (float)l, one, NULL, y);
+            k->observe(VAE__DENSITY_LOGISTIC, N, 1, 0, (float)l, one, NULL, y);
             CHECK(!memcmp(first, y, sizeof y));
         }
     }
@@ -551,8 +551,7 @@ TEST(epochs_are_what_a_file_can_hold) {
 }
 
 TEST(latents_at_the_limit_of_their_log_variance_are_counted) {
-    static const vae_head heads[] = {VAE_HEAD_LOGVAR, VAE_HEAD_ABS, VAE_HEAD_RELU,
-        VAE_HEAD_SOFTPLUS};
+    static const char *const heads[] = {"normal", "normal abs", "normal relu", "normal softplus"};
     static const float biases[4][3] = {
         {-40, 0, 25}, {0, 0.5f, -0.25f}, {-3, 0.5f, 0.25f}, {-30, 0.5f, 0.25f}};
     static const uint64_t wants[4][3] = {{21, 0, 21}, {21, 0, 0}, {21, 0, 0}, {21, 0, 0}};
@@ -565,7 +564,7 @@ TEST(latents_at_the_limit_of_their_log_variance_are_counted) {
         vae *m = NULL;
         vae_tensor tensor;
         uint64_t count[3] = {5, 5, 5};
-        d.head = heads[i], d.latent = 3,
+        d.posterior = heads[i], d.latent = 3,
             d.binarize = i % 2 ? VAE_BINARIZE_DYNAMIC : VAE_BINARIZE_NONE;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (t = 0; m && !vae_tensor_at(m, t, &tensor); t++) {

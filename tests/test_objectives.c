@@ -78,14 +78,15 @@ typedef struct obj_sums {
 
 /* mu and log variance of a head of the network. */
 static void obj_head(const vae_desc *d, const double *head, double *mu, double *logvar) {
+    const int head_kind = ref_head_of(d->posterior);
     size_t j;
     for (j = 0; j < OBJ_LATENT; j++) {
         const double a = head[OBJ_LATENT + j];
-        double s = d->head == VAE_HEAD_SOFTPLUS ? ref_softplus(a) : d->head == VAE_HEAD_ABS
-                       ? fabs(a) : a;
-        mu[j] = ref_act(d->code, head[j]);
+        double s = head_kind == VAE__SPREAD_SOFTPLUS ? ref_softplus(a)
+                   : head_kind == VAE__SPREAD_ABS ? fabs(a) : a;
+        mu[j] = ref_act(ref_code_of(d->posterior), head[j]);
         if (s < 0.001) s = 0.001;
-        logvar[j] = ref_clamp(d->head == VAE_HEAD_LOGVAR ? a : 2 * log(s), -30, 20);
+        logvar[j] = ref_clamp(head_kind == VAE__SPREAD_NONE ? a : 2 * log(s), -30, 20);
     }
 }
 
@@ -118,7 +119,7 @@ static obj_sums obj_loss(obj *o, const double *params, const double *frozen) {
         }
         if (d->contract > 0 && o->exact) {
             for (j = 0; j < OBJ_LATENT; j++) {
-                const double slope = ref_act_slope(d->code, head[j]);
+                const double slope = ref_act_slope(ref_code_of(d->posterior), head[j]);
                 for (q = 0; q < OBJ_IN; q++)
                     sum.penalty += d->contract * pow(slope * params[q * 2 * OBJ_LATENT + j], 2) /
                                    OBJ_ROWS;
@@ -126,7 +127,7 @@ static obj_sums obj_loss(obj *o, const double *params, const double *frozen) {
         } else if (d->contract > 0) {
             (void)obj_forward(o->enc, OBJ_IN, params, o->near + i * OBJ_IN, o->labels[i], out);
             for (j = 0; j < OBJ_LATENT; j++)
-                sum.penalty += d->contract * 1e4 * pow(ref_act(d->code, out[j]) - mu[j], 2) /
+                sum.penalty += d->contract * 1e4 * pow(ref_act(ref_code_of(d->posterior), out[j]) - mu[j], 2) /
                                OBJ_ROWS;
         }
         for (s = 0; s < draws; s++) {
@@ -138,7 +139,7 @@ static obj_sums obj_loss(obj *o, const double *params, const double *frozen) {
                                                       : e[j] * e[j] + lv[j]));
             }
             all = used + obj_forward(o->dec, OBJ_LATENT, params + used, z, o->labels[i], out);
-            recon = d->likelihood == VAE_LIKELIHOOD_BERNOULLI
+            recon = !strcmp(d->likelihood, "bernoulli")
                         ? ref_bernoulli(OBJ_IN, out, x, 0, NULL)
                         : ref_gaussian(OBJ_IN, out, x, params[all], 0, NULL, NULL);
             sum.recon += recon / (double)(OBJ_ROWS * draws);
@@ -254,8 +255,7 @@ static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
                                      VAE_ACT_SIGMOID};
     const int way = n / 2;
     memset(d, 0, sizeof *d);
-    d->likelihood = n % 2 ? VAE_LIKELIHOOD_GAUSSIAN_LEARNED : VAE_LIKELIHOOD_BERNOULLI;
-    d->variance = 0.4;
+    d->likelihood = n % 2 ? "gaussian_learned 0.4" : "bernoulli";
     *enc = *dec = OBJ_DEEP, *step = 0;
     switch (way) {
     case 0: break; /* the ELBO */
@@ -283,10 +283,10 @@ static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
     case 20: d->sparse = 0.7; break;
     case 21: d->sparse = 0.2, d->no_noise = d->no_kl = 1; break;
     case 22: case 23: case 24: case 25:
-        d->contract = 0.6, d->code = closed[way - 22], *enc = OBJ_HEAD;
+        d->contract = 0.6, d->posterior = ref_posterior(VAE__SPREAD_NONE, closed[way - 22]), *enc = OBJ_HEAD;
         break;
     case 26: d->contract = 0.4; break;
-    case 27: d->contract = 0.4, d->code = VAE_ACT_SIGMOID, d->no_noise = d->no_kl = 1; break;
+    case 27: d->contract = 0.4, d->posterior = "normal code sigmoid", d->no_noise = d->no_kl = 1; break;
     case 28: d->corrupt = VAE_CORRUPT_GAUSSIAN; break;
     case 29: d->corrupt = VAE_CORRUPT_MASK, d->corruption = 0.4, *step = 4; break;
     case 30: d->corrupt = VAE_CORRUPT_SALT_PEPPER, d->corruption = 0.5; break;
@@ -294,16 +294,16 @@ static int obj_case(int n, vae_desc *d, int *enc, int *dec, uint64_t *step) {
     case 32: *enc = *dec = OBJ_LABEL; break;
     case 33: *enc = *dec = OBJ_LABEL, d->objective = VAE_OBJECTIVE_IWAE, d->samples = 3; break;
     case 34: *enc = *dec = OBJ_LABEL, d->contract = 0.3, d->free_bits = 0.2; break;
-    case 35: d->head = VAE_HEAD_SOFTPLUS, d->code = VAE_ACT_SIGMOID; break;
+    case 35: d->posterior = "normal softplus code sigmoid"; break;
     case 36:
-        d->head = VAE_HEAD_SOFTPLUS, d->code = VAE_ACT_TANH;
+        d->posterior = "normal softplus code tanh";
         d->objective = VAE_OBJECTIVE_DREG, d->samples = 4;
         break;
-    case 37: d->head = VAE_HEAD_ABS, d->code = VAE_ACT_GELU, d->sparse = 0.1; break;
+    case 37: d->posterior = "normal abs code gelu", d->sparse = 0.1; break;
     case 38: /* all at once */
         d->objective = VAE_OBJECTIVE_IWAE, d->samples = 3, d->sparse = 0.3, d->contract = 0.5;
         d->corrupt = VAE_CORRUPT_MASK, d->warmup_steps = 4, *step = 3, *enc = OBJ_HEAD;
-        d->code = VAE_ACT_SIGMOID, d->head = VAE_HEAD_SOFTPLUS;
+        d->posterior = "normal softplus code sigmoid";
         break;
     case 39:
         d->objective = VAE_OBJECTIVE_DREG, d->samples = 3, d->sparse = 0.3, d->contract = 0.5;
@@ -428,7 +428,7 @@ TEST(objectives_train_to_the_same_bits_on_every_isa_and_number_of_threads) {
             case 4: case 5: d.free_bits = 0.1, d.samples = 2; break;
             case 6: case 7: d.contract = 0.1, d.corrupt = VAE_CORRUPT_GAUSSIAN; break;
             case 8:
-                d.encoder = "", d.contract = 0.2, d.code = VAE_ACT_SIGMOID, d.sparse = 1;
+                d.encoder = "", d.contract = 0.2, d.posterior = "normal code sigmoid", d.sparse = 1;
                 break;
             case 9:
                 d.corrupt = VAE_CORRUPT_SALT_PEPPER, d.sparse = 0.5, d.free_bits = 0.2;
@@ -475,7 +475,7 @@ TEST(gradient_checker_is_small_on_every_objective_wherever_rows_meet) {
             case 3: d.sparse = 3; break;
             case 4: d.corrupt = VAE_CORRUPT_MASK; break;
             case 5: d.contract = 0.1; break;
-            default: d.code = VAE_ACT_SIGMOID, d.head = VAE_HEAD_SOFTPLUS, d.free_bits = 0.1;
+            default: d.posterior = "normal softplus code sigmoid", d.free_bits = 0.1;
             }
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 2, &worst), VAE_OK);
@@ -510,10 +510,8 @@ TEST(objectives_resume_to_the_same_bits_and_figures) {
         vae *m = NULL;
         d.epochs = 2;
         switch (n) {
-        case 0:
-            d.objective = VAE_OBJECTIVE_IWAE, d.samples = 5, d.warmup_steps = 4, d.cycle_steps = 5;
-            break;
-        case 1: d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.code = VAE_ACT_TANH; break;
+        case 0: d.objective = VAE_OBJECTIVE_IWAE, d.samples = 5, d.warmup_steps = 4, d.cycle_steps = 5; break;
+        case 1: d.objective = VAE_OBJECTIVE_DREG, d.samples = 3, d.posterior = "normal code tanh"; break;
         case 2: d.optimizer = VAE_OPTIMIZER_ADAM_IWAE, d.corrupt = VAE_CORRUPT_GAUSSIAN; break;
         case 3: d.contract = 0.1, d.sparse = 0.1, d.free_bits = 0.1; break;
         default: d.encoder = "", d.contract = 0.1, d.corrupt = VAE_CORRUPT_SALT_PEPPER; break;
@@ -557,7 +555,7 @@ TEST(settings_that_exclude_each_other_are_refused) {
         {"dropout", VAE_ERR_VALUE}, {"noise", VAE_ERR_VALUE}, {"label 5", VAE_ERR_SHAPE},
         {"", VAE_ERR_SHAPE}, {"65536", VAE_ERR_SHAPE}, {"samples", VAE_ERR_VALUE},
         {"sparse", VAE_ERR_VALUE}, {"lr_factor", VAE_ERR_VALUE}, {"patience", VAE_ERR_VALUE},
-        {"objective", VAE_ERR_VALUE}, {"corrupt", VAE_ERR_VALUE}, {"code", VAE_ERR_VALUE},
+        {"objective", VAE_ERR_VALUE}, {"corrupt", VAE_ERR_VALUE}, {"posterior, column 13: expected an activation", VAE_ERR_SYNTAX},
         {"contract", VAE_ERR_VALUE}, {"free_bits", VAE_ERR_VALUE}, {"column 7", VAE_ERR_SYNTAX},
         /* and what does go together */
         {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK}, {"", VAE_OK},
@@ -592,7 +590,7 @@ TEST(settings_that_exclude_each_other_are_refused) {
         case 18: d.patience = -1; break;
         case 19: d.objective = (vae_objective)17; break;
         case 20: d.corrupt = (vae_corrupt)17; break;
-        case 21: d.code = (vae_act)99; break;
+        case 21: d.posterior = "normal code relax"; break;
         case 22: d.contract = (double)vae__float_of(0x7fc00000u); break;
         case 23: d.free_bits = -0.5; break;
         case 24: d.encoder = "label 0"; break;
@@ -627,7 +625,7 @@ TEST(a_file_without_the_newer_settings_has_their_defaults) {
         vae *m, *loaded = NULL;
         vae_report r;
         memset(&r, 0, sizeof r);
-        d.code = VAE_ACT_TANH, d.no_recon = n == 2, d.warmup_steps = 9, d.cycle_steps = 11;
+        d.posterior = "normal code tanh", d.no_recon = n == 2, d.warmup_steps = 9, d.cycle_steps = 11;
         d.free_bits = 0.5, d.sparse = 0.25, d.contract = 0.125;
         d.objective = n == 1 ? VAE_OBJECTIVE_IWAE : VAE_OBJECTIVE_ELBO;
         if (n == 1) d.free_bits = 0;
@@ -648,7 +646,7 @@ TEST(a_file_without_the_newer_settings_has_their_defaults) {
         CHECK(vae_params_hash(m) == vae_params_hash(loaded));
         vae_get_desc(loaded, &got);
 #define WITHOUT(i) (n == (i) || n == NAMES)
-        CHECK(got.code == (WITHOUT(0) ? VAE_ACT_IDENTITY : VAE_ACT_TANH));
+        CHECK(!strcmp(got.posterior, WITHOUT(0) ? "normal" : "normal code tanh"));
         CHECK(got.objective == VAE_OBJECTIVE_ELBO);
         CHECK(got.no_recon == 0);
         CHECK(got.cycle_steps == (WITHOUT(3) ? 0 : 11));

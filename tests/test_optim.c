@@ -406,7 +406,7 @@ TEST(a_gradient_without_a_square_is_told_at_its_step) {
     vae_status status = VAE_OK;
     int i;
     memset(&d, 0, sizeof d);
-    d.input = "16", d.encoder = d.decoder = "", d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d.lr = 1;
+    d.input = "16", d.encoder = d.decoder = "", d.likelihood = "gaussian_pixel", d.lr = 1;
     for (i = 0; i < 16; i++) x[i] = (float)(i % 5) - 1.5f;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (i = 0; i < 50 && !status; i++) {

@@ -181,7 +181,7 @@ TEST(the_contractive_penalty_in_closed_form_is_the_squared_jacobian) {
         vae_stats s;
         vae *m = NULL;
         double want;
-        d.encoder = "", d.code = codes[n], d.contract = 0.5, d.beta = 2;
+        d.encoder = "", d.posterior = ref_posterior(VAE__SPREAD_NONE, codes[n]), d.contract = 0.5, d.beta = 2;
         small_images(x, 8, 30);
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (i = 0; i < 3; i++) m->w[30 * 6 + i] = (float)i - 1; /* biases: relus open and shut */
@@ -202,7 +202,7 @@ TEST(the_contractive_penalty_of_two_views_has_the_squared_jacobian_as_mean) {
     double sum = 0, want;
     vae *m = NULL;
     int n;
-    d.encoder = "dense 12 tanh, dense 6 sigmoid", d.contract = 0.5, d.code = VAE_ACT_TANH;
+    d.encoder = "dense 12 tanh, dense 6 sigmoid", d.contract = 0.5, d.posterior = "normal code tanh";
     small_images(x, 8, 30);
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     for (n = 0; n < STEPS; n++) {
@@ -224,7 +224,7 @@ TEST(a_contractive_weight_flattens_the_encoder) {
         vae_desc d = small_desc();
         vae *m = NULL;
         d.no_noise = d.no_kl = 1, d.contract = way % 2 ? 0.3 : 0;
-        if (way / 2) d.encoder = "", d.code = VAE_ACT_TANH;
+        if (way / 2) d.encoder = "", d.posterior = "normal code tanh";
         hidden_run(&d, 40, &s, kl, &m);
         hidden_images(x, HIDDEN);
         square[way % 2] = jacobian_of(m, x, 16, 30, 3);

@@ -103,9 +103,9 @@ TEST(statuses_and_purposes_have_the_numbers_that_callers_and_bits_depend_on) {
 
 TEST(every_choice_has_a_word_that_leads_back_to_it) {
     static const int counts[VAE_CHOICE_COUNT] = {
-        VAE_ISA_COUNT,      VAE_LIKELIHOOD_COUNT, VAE_INIT_COUNT,     VAE_BIAS_COUNT,
-        VAE_BINARIZE_COUNT, VAE_OPTIMIZER_COUNT,  VAE_SCHEDULE_COUNT, VAE_ACT_COUNT,
-        VAE_HEAD_COUNT,     VAE_OBJECTIVE_COUNT,  VAE_CORRUPT_COUNT};
+        VAE_ISA_COUNT,      VAE_INIT_COUNT, VAE_BIAS_COUNT,      VAE_BINARIZE_COUNT,
+        VAE_OPTIMIZER_COUNT, VAE_SCHEDULE_COUNT, VAE_ACT_COUNT,  VAE_OBJECTIVE_COUNT,
+        VAE_CORRUPT_COUNT};
     int c, i;
     for (c = 0; c < VAE_CHOICE_COUNT; c++) {
         const vae_choice choice = (vae_choice)c;
@@ -142,7 +142,6 @@ TEST(every_choice_has_a_word_that_leads_back_to_it) {
 
 TEST(the_words_of_the_defaults_are_the_documented_ones) {
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_ISA, 0), "auto"));
-    CHECK(!strcmp(vae_choice_name(VAE_CHOICE_LIKELIHOOD, 0), "bernoulli"));
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_INIT, 0), "auto"));
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_BIAS, 0), "zero"));
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_BINARIZE, 0), "none"));
@@ -150,8 +149,6 @@ TEST(the_words_of_the_defaults_are_the_documented_ones) {
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_SCHEDULE, 0), "constant"));
     CHECK(!strcmp(vae_choice_name(VAE_CHOICE_ACT, 0), "identity"));
     CHECK_EQ(vae_choice_find(VAE_CHOICE_OPTIMIZER, "adamw"), VAE_OPTIMIZER_ADAMW);
-    CHECK_EQ(vae_choice_find(VAE_CHOICE_LIKELIHOOD, "gaussian_learned"),
-             VAE_LIKELIHOOD_GAUSSIAN_LEARNED);
     CHECK_EQ(vae_choice_find(VAE_CHOICE_ACT, "leaky_relu"), VAE_ACT_LEAKY_RELU);
 }
 

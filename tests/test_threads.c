@@ -58,8 +58,8 @@ TEST(training_has_the_same_bits_however_it_is_divided) {
             d.isa = k->isa;
             if (kind == 1) d.clip = 0.5; /* the path that stores all gradients first */
             if (kind == 2) d.samples = 9, d.optimizer = VAE_OPTIMIZER_SGD, d.momentum = 0.5;
-            if (kind == 3) d.likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED, d.binarize = 0;
-            if (kind == 4) d.likelihood = VAE_LIKELIHOOD_GAUSSIAN, d.no_noise = 1, d.no_kl = 1;
+            if (kind == 3) d.likelihood = "gaussian_learned", d.binarize = 0;
+            if (kind == 4) d.likelihood = "gaussian", d.no_noise = 1, d.no_kl = 1;
             want = threads_hash(&d);
             for (i = 0; i < sizeof counts / sizeof counts[0]; i++) {
                 d.parallel.run = threads_backwards, d.parallel.parts = counts[i];

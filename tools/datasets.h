@@ -208,9 +208,8 @@ static void check_axes(const dataset *d)
 static void check_values(const dataset *d, const vae_desc *desc, int seen)
 {
     const size_t item = d->images.item;
-    const int gaussian = desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                         || desc->likelihood == VAE_LIKELIHOOD_GAUSSIAN_PIXEL;
+    const int gaussian = is_likelihood(desc, "gaussian|gaussian_learned|gaussian_pixel");
+    char name[40];
     const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
     const int unit = !gaussian && !(seen && noisy);
     float *x;
@@ -227,7 +226,7 @@ static void check_values(const dataset *d, const vae_desc *desc, int seen)
             if (unit)
                 die(FAILED, "%s: image %zu: number %zu is %.9g; %s takes numbers from 0 to 1",
                     d->name, i, k, number,
-                    vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)desc->likelihood));
+                    kind_name(desc->likelihood, name));
             die(FAILED, "%s: image %zu: number %zu is %.9g, which is too large: at most 1e18 (is "
                 "it a fill value?)", d->name, i, k, number);
         }

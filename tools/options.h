@@ -13,6 +13,9 @@
 typedef struct options {
     vae_desc desc;              /* settings of training, some of them by way of these: */
     int objective;              /* OBJECTIVE_...: objective, no_kl, no_recon, no_noise */
+    int likelihood, categories, head, code; /* -> the strings likelihood and posterior */
+    double variance;
+    char likelihood_text[64], posterior_text[64];
     double beta;                /* 0: no_kl */
     double warmup, cycle;       /* epochs -> warmup, cycle, in steps */
     const char *corrupt;        /* kind:strength -> corrupt, corruption */
@@ -102,6 +105,11 @@ typedef struct flag {
 #define MOST 1e9
 #define WORD64 18446744073709551615.0
 
+#define LIKELIHOODS "bernoulli|gaussian|gaussian_learned|gaussian_pixel|continuous_bernoulli|" \
+                    "logistic|logistic_pixel|categorical|"
+#define WITH_VARIANCE "gaussian|gaussian_learned|logistic"
+#define HEADS "logvar|abs|relu|softplus|"
+
 static const flag flags[] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
@@ -162,17 +170,17 @@ static const flag flags[] = {
      "layers from the latents to the head that gives the image"},
     {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
      "number of latents"},
-    {TRAIN | SETTING, "--likelihood", CHOICE, VAE_LIKELIHOOD_LIST(WORD), AT(desc.likelihood), 0, 0,
+    {TRAIN | SETTING, "--likelihood", CHOICE, LIKELIHOODS, AT(likelihood), 0, 0,
      "bernoulli", "of the pixels given the latents"},
-    {TRAIN | SETTING, "--variance", REAL, "V", AT(desc.variance), 1e-12, 1e12, "1",
+    {TRAIN | SETTING, "--variance", REAL, "V", AT(variance), 1e-12, 1e12, "1",
      "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"},
-    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(desc.categories), 2, 256, "256",
+    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(categories), 2, 256, "256",
      "categorical: levels of a pixel"},
-    {TRAIN | SETTING, "--head", CHOICE, VAE_HEAD_LIST(WORD), AT(desc.head), 0, 0, "logvar",
+    {TRAIN | SETTING, "--head", CHOICE, HEADS, AT(head), 0, 0, "logvar",
      "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
      "is the deviation"},
     {TRAIN | SETTING, "--code", CHOICE,
-     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(desc.code), 0, 0, "identity",
+     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(code), 0, 0, "identity",
      "activation of mu itself"},
     {TRAIN | SETTING, "--init", CHOICE, "auto|glorot|he|pytorch|zero|", AT(desc.init), 0, 0, "auto",
      "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},

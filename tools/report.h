@@ -52,9 +52,10 @@ static void stats_text(char *out, size_t size, const vae_stats *s, int what, int
 
 static void print_network(const vae_desc *d)
 {
+    char name[40];
     say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
         d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
-        vae_choice_name(VAE_CHOICE_LIKELIHOOD, (int)d->likelihood));
+        kind_name(d->likelihood, name));
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
@@ -95,9 +96,7 @@ static void print_stats(const char *name, const vae_stats *s, int what, int has_
 /* A density of numbers from 0 to 1, not of levels. */
 static int is_density(const vae_desc *d)
 {
-    return d->likelihood != VAE_LIKELIHOOD_BERNOULLI && d->likelihood != VAE_LIKELIHOOD_LOGISTIC
-           && d->likelihood != VAE_LIKELIHOOD_LOGISTIC_PIXEL
-           && d->likelihood != VAE_LIKELIHOOD_CATEGORICAL;
+    return !is_likelihood(d, "bernoulli|logistic|logistic_pixel|categorical");
 }
 
 static double bits_per_dim(const vae_desc *d, const vae_info *i, double nats)

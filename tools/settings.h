@@ -11,12 +11,55 @@
 #include "options.h"
 #include "command_line.h"
 
+/* The flags of the likelihood and of the head as the two strings of vae_desc, and back. */
+static void settle_kinds(options *o)
+{
+    char word[40] = "", *posterior = o->posterior_text;
+    const char *words = LIKELIHOODS, *heads = HEADS, *act;
+    uint64_t bits;
+    for (int i = o->likelihood; i >= 0; i--) next_piece(&words, '|', word, sizeof word);
+    o->desc.likelihood = strcpy(o->likelihood_text, word);
+    memcpy(&bits, &o->variance, sizeof bits);
+    if (is_likelihood(&o->desc, WITH_VARIANCE))
+        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %016llx", word, (ull)bits);
+    if (is_likelihood(&o->desc, "categorical"))
+        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %d", word, o->categories);
+    for (int i = o->head; i >= 0; i--) next_piece(&heads, '|', word, sizeof word);
+    act = vae_choice_name(VAE_CHOICE_ACT, o->code);
+    snprintf(posterior, sizeof o->posterior_text, "normal%s%s%s%s", o->head ? " " : "",
+             o->head ? word : "", o->code ? " code " : "", o->code ? act : "");
+    o->desc.posterior = posterior;
+}
+static void unsettle_kinds(options *o)
+{
+    const char *rest = o->desc.likelihood, *argument;
+    char word[40], listed[300];
+    o->variance = 1, o->categories = 256;
+    o->likelihood = find_word(LIKELIHOODS, kind_name(rest, word), listed, sizeof listed);
+    argument = strchr(rest, ' ');
+    if (argument && is_likelihood(&o->desc, "categorical")) {
+        o->categories = atoi(argument);
+    } else if (argument && strlen(argument) == 17) {
+        uint64_t bits = strtoull(argument, NULL, 16);
+        memcpy(&o->variance, &bits, sizeof bits);
+    } else if (argument) {
+        o->variance = strtod(argument, NULL);
+    }
+    for (rest = o->desc.posterior; next_piece(&rest, ' ', word, sizeof word);) {
+        const int head = find_word(HEADS, word, listed, sizeof listed);
+        if (head > 0) o->head = head;
+        if (strcmp(word, "code") == 0 && next_piece(&rest, ' ', word, sizeof word))
+            o->code = vae_choice_find(VAE_CHOICE_ACT, word);
+    }
+}
+
 /* Turns what is typed in epochs, and what is one flag here but two fields there, into vae_desc. */
 static void settle(options *o, double steps_per_epoch)
 {
     vae_desc *d = &o->desc;
     const char *list = o->stages, *corrupt = o->corrupt;
     char stage[60], number[60], word[40];
+    settle_kinds(o);
     d->objective = o->objective < VAE_OBJECTIVE_COUNT ? (vae_objective)o->objective
                                                       : VAE_OBJECTIVE_ELBO;
     d->beta = o->beta;
@@ -73,6 +116,7 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
     size_t used = 0;
     memset(o, 0, sizeof *o);
     vae_get_desc(model, &o->desc);
+    unsettle_kinds(o);
     o->objective = objective_of(&o->desc);
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
     o->warmup = (double)o->desc.warmup_steps / steps_per_epoch;
@@ -210,10 +254,8 @@ static int acts(const options *o, const flag *f)
     const int no_kl = o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
     const int stages = d->schedule == VAE_SCHEDULE_STAGES;
     const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
-    if (f->at == AT(desc.variance)) return d->likelihood == VAE_LIKELIHOOD_GAUSSIAN
-                                        || d->likelihood == VAE_LIKELIHOOD_GAUSSIAN_LEARNED
-                                        || d->likelihood == VAE_LIKELIHOOD_LOGISTIC;
-    if (f->at == AT(desc.categories)) return d->likelihood == VAE_LIKELIHOOD_CATEGORICAL;
+    if (f->at == AT(variance)) return is_likelihood(d, WITH_VARIANCE);
+    if (f->at == AT(categories)) return is_likelihood(d, "categorical");
     if (f->at == AT(beta)) return !no_kl;
     if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
     if (f->at == AT(cycle)) return d->warmup_steps > 0;

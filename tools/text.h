@@ -128,6 +128,22 @@ static int next_piece(const char **list, char separator, char *piece, size_t siz
     return 1;
 }
 
+/* The first word of a likelihood or posterior, and whether a likelihood is one of some words. */
+static const char *kind_name(const char *kind, char name[40])
+{
+    const size_t n = strcspn(kind, " ");
+    snprintf(name, 40, "%.*s", n < 40 ? (int)n : 39, kind);
+    return name;
+}
+static int is_likelihood(const vae_desc *d, const char *words)
+{
+    char name[40], word[40];
+    kind_name(d->likelihood, name);
+    while (next_piece(&words, '|', word, sizeof word))
+        if (strcmp(word, name) == 0) return 1;
+    return 0;
+}
+
 static int read_whole(const char *typed, uint64_t *value)
 {
     uint64_t v = 0;

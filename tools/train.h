@@ -278,7 +278,9 @@ static vae *begin_model(options *o, sets *s)
     const int there = o->model && kind_of(o->model) != NOTHING;
     vae *model = o->resume && there ? resumed_model(o) : NULL;
     const int resumed = model != NULL;
-    vae_desc known = o->desc;
+    vae_desc known;
+    settle_kinds(o);
+    known = o->desc;
     begin_classes(o, s, model);
     if (resumed) vae_get_desc(model, &known);
     check_values(&s->images, &known, 0); /* before some are held out: they are counted in the file */

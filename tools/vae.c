@@ -171,28 +171,18 @@ static void help_flag(const flag *f, size_t width)
 
 static int help_layers(void)
 {
-    static const char *const densities[] = {
-        "1 or 0 with the probability sigmoid(a); grey pixels are weighed, which is no density",
-        "normal, its variance the same everywhere: --variance",
-        "the same, the variance one learned number",
-        "normal, a mean and a log variance for each number",
-        "on [0,1], the density that grey pixels want in place of bernoulli",
-        "a logistic cut into the 256 levels of a byte, one learned scale: bits per dimension",
-        "the same, a mean and a scale for each number",
-        "one of --categories levels of each number, any distribution over them",
-    };
     const char *syntax, *rule, *name;
+    char word[40];
     printf("An encoder or decoder is a list of layers with ',' between them. A layer may be followed "
            "by an\nactivation, or an activation may stand alone. Shapes are height x width x "
            "channels.\n\nLayers\n");
-    for (int i = 0; (syntax = vae_layer_syntax(i, &rule)) != NULL; i++)
+    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LAYER, i, &rule)) != NULL; i++)
         printf("  %-24s %s\n", syntax, rule);
     printf("\nActivations\n ");
     for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
     printf("\n\nLikelihoods (--likelihood)\n");
-    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_LIKELIHOOD, i)) != NULL; i++)
-        printf("  %-24s %s\n", name,
-               (size_t)i < sizeof densities / sizeof *densities ? densities[i] : "");
+    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LIKELIHOOD, i, &rule)) != NULL; i++)
+        printf("  %-24s %s\n", kind_name(syntax, word), rule);
     printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
            "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
            "outputs: one\nfor each number, two for gaussian_pixel and logistic_pixel (per pixel: first "

@@ -252,7 +252,7 @@ static void print_verdict(const use *u, const verdict *v)
     }
     say("bits/dim     %.4f", bits_per_dim(d, &u->info, -v->stats.elbo));
     print_error(error_of(&v->elbo) < 0 ? -1 : error_of(&v->elbo) * per_bit, 4);
-    say("%s\n", d->likelihood == VAE_LIKELIHOOD_BERNOULLI && !d->binarize
+    say("%s\n", is_likelihood(d, "bernoulli") && !d->binarize
             ? " (grey pixels: no density)"
             : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
     if (nll) {

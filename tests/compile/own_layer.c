@@ -11,7 +11,7 @@ int main(void) {
     vae *model = NULL;
     vae_batch batch;
     int i, listed = 0;
-    for (i = 0; vae_layer_syntax(i, NULL); i++) listed += !strcmp(vae_layer_syntax(i, NULL), "twice");
+    for (i = 0; vae_kind_syntax(VAE_TABLE_LAYER, i, NULL); i++) listed += !strcmp(vae_kind_syntax(VAE_TABLE_LAYER, i, NULL), "twice");
     if (!listed) return loop_fail("own layer", "is not listed");
     for (i = 0; i < 4 * 12; i++) x[i] = (float)(i * 7 % 13) / 16;
     memset(&batch, 0, sizeof batch);

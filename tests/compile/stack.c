@@ -22,28 +22,28 @@ static void network(int i, vae_desc *d) {
     case 1:
         d->encoder = "conv 8 3x3/2 relu, batchnorm, conv 16 3x3/2 sigmoid, dropout 0.2";
         d->decoder = "dense 64 softplus, reshape 2x2x16, convt 8 3x3/2 leaky_relu, convt 1 3x3/2";
-        d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_LEARNED, d->clip = 1, d->ema = 0.9;
+        d->likelihood = "gaussian_learned", d->clip = 1, d->ema = 0.9;
         break;
     case 2:
         d->encoder = "noise 0.1, maxpool 2, flatten, res(layernorm, dense 16 tanh)";
         d->decoder = "dense 16 relu, reshape 4x4x1, upsample 2";
-        d->likelihood = VAE_LIKELIHOOD_LOGISTIC_PIXEL, d->head = VAE_HEAD_SOFTPLUS, d->sparse = 0.1;
+        d->likelihood = "logistic_pixel", d->posterior = "normal softplus", d->sparse = 0.1;
         break;
     case 3:
-        d->likelihood = VAE_LIKELIHOOD_CATEGORICAL, d->categories = 7, d->contract = 0.1;
+        d->likelihood = "categorical 7", d->contract = 0.1;
         d->corrupt = VAE_CORRUPT_GAUSSIAN, d->optimizer = VAE_OPTIMIZER_SGD, d->momentum = 0.5;
         break;
     case 4:
-        d->likelihood = VAE_LIKELIHOOD_CONTINUOUS_BERNOULLI, d->samples = 3;
-        d->objective = VAE_OBJECTIVE_IWAE, d->head = VAE_HEAD_ABS;
+        d->likelihood = "continuous_bernoulli", d->samples = 3;
+        d->objective = VAE_OBJECTIVE_IWAE, d->posterior = "normal abs";
         break;
     case 5:
-        d->likelihood = VAE_LIKELIHOOD_GAUSSIAN_PIXEL, d->samples = 3;
+        d->likelihood = "gaussian_pixel", d->samples = 3;
         d->objective = VAE_OBJECTIVE_DREG, d->optimizer = VAE_OPTIMIZER_ADAMW;
         d->corrupt = VAE_CORRUPT_SALT_PEPPER;
         break;
     default:
-        d->likelihood = VAE_LIKELIHOOD_LOGISTIC, d->visible_bias = VAE_BIAS_MEAN;
+        d->likelihood = "logistic", d->visible_bias = VAE_BIAS_MEAN;
         d->encoder = "", d->decoder = "dense 400 relu", d->no_noise = d->no_kl = 1;
     }
 }
