@@ -30,7 +30,7 @@ COUNT ?= 300
 SEED ?= 1
 TOOL_HEADERS = vae.h $(wildcard tools/*.h)
 comma = ,
-TESTS = $(wildcard tests/*.c tests/*.h)
+UNITS = $(patsubst tests/%.c,build/unit/%.o,$(wildcard tests/test_*.c) tests/main.c)
 
 all: build/vae
 
@@ -38,9 +38,23 @@ build/vae: tools/vae.c $(TOOL_HEADERS)
 	@mkdir -p build
 	$(CC) $(CFLAGS) tools/vae.c -o $@
 
-build/tests: $(TESTS) $(TOOL_HEADERS)
+# The implementation is compiled once; a file of tests sees it without its bodies (private.awk), so
+# that an edit of a test, or of a body, compiles one file. Other flags compile all.
+build/tests: build/unit/lib.o $(UNITS)
+	$(CC) $(CFLAGS) $^ -o $@ -lm
+build/unit/lib.o: tests/lib.c tests/test.h vae.h build/unit/flags
+	$(CC) $(CFLAGS) -c $< -o $@
+$(UNITS): build/unit/%.o: tests/%.c $(wildcard tests/*.h) $(filter-out vae.h,$(TOOL_HEADERS)) \
+          build/private.h build/unit/flags
+	$(CC) $(CFLAGS) -include build/private.h -c $< -o $@
+build/private.h: tests/private.awk vae.h
 	@mkdir -p build
-	$(CC) $(CFLAGS) tests/run.c -o $@ -lm
+	@LC_ALL=C awk -f $^ >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+build/unit/flags: always
+	@mkdir -p build/unit
+	@echo '$(CC) $(CFLAGS)' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 demo: build/vae
 	CC="$(CC)" DATA="$(DATA)" OUT="$(OUT)" sh tools/demo.sh
@@ -136,4 +150,4 @@ bench-growth: build/growth
 clean:
 	rm -rf build out
 
-.PHONY: all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth clean
+.PHONY: always all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth clean

@@ -1,6 +1,7 @@
 /* Models, data and files that several rooms of tests use. */
 #ifndef VAE_TEST_MODELS_H
 #define VAE_TEST_MODELS_H
+#include "../tools/digits.h"
 #include "reference.h"
 
 /* ---- allocators, hooks, callbacks ---- */

@@ -57,6 +57,12 @@ vae_random_uniform vae_random_normal vae_get_info " '
             else if (head !~ /\{$/ && !index(none, " " name " ")) print name " is not in the list"
             head = ""
         }' vae.h)"
+check "every file of tests is in both programs" "$(
+    for file in tests/test_*.c; do
+        room=${file#tests/test_} room=${room%.c}
+        grep -q -e "^#include \"test_$room.c\"" tests/run.c || echo "$file is not in tests/run.c"
+        grep -q -w -e "X($room)" tests/main.c || echo "$room is not in tests/main.c"
+    done)"
 # two of Windows, which are undefined again
 check "every macro of vae.h has its prefix" "$(
     sed -n 's/^ *# *define \([A-Za-z0-9_]*\).*/\1/p' vae.h | sort -u | grep -v -e '^VAE_' -e '^vae_' |

@@ -1,20 +1,20 @@
-/* The runner's few words. Each tests/test_<room>.c is included by tests/run.c after vae.h with its
- * implementation, so that private functions can be tested too. A test's name is a sentence. */
+/* The runner's few words. Before any file of tests stands vae.h with its implementation, or what
+ * tests/private.awk leaves of it, so that private functions can be tested too. Tables are copies
+ * there: compare what they hold, not where they lie. A test's name is a sentence. */
 #ifndef VAE_TEST_H
 #define VAE_TEST_H
+#include "../vae.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int test_passed, test_failed, test_skipped; /* whole run */
-static int test_bad;                               /* failed checks of the running test */
-static const char *test_skip_reason;               /* set by SKIP */
-static const char *test_room, *test_filter;
-static int test_long; /* the long suite is asked for */
+extern const char *test_skip_reason; /* set by SKIP */
+extern int test_long;                /* the long suite is asked for */
+extern int test_bad;                 /* failed checks of the running test */
 
 #define TEST(name) static void test_##name(void)
-#define TESTS(room) static void tests_##room(void)
+#define TESTS(room) void tests_##room(void)
 #define RUN(name) test_run(#name, test_##name)
 #define SKIP(reason) \
     do { test_skip_reason = (reason); return; } while (0)
@@ -50,35 +50,13 @@ static int test_long; /* the long suite is asked for */
             test_report(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", (report).text, (word)); \
     } while (0)
 
-static void test_report(const char *file, int line, const char *format, ...);
-static int test_says(const char *text, const char *word) { return strstr(text, word) != NULL; }
-static void test_run(const char *name, void (*fn)(void));
-
-#include <stdarg.h>
-static void test_report(const char *file, int line, const char *format, ...) {
-    va_list args;
-    if (test_bad++ >= 5) return; /* the first few say enough */
-    printf("    %s:%d: ", file, line);
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    printf("\n");
+static inline int test_says(const char *text, const char *word) {
+    return strstr(text, word) != NULL;
 }
+void test_report(const char *file, int line, const char *format, ...);
+void test_run(const char *name, void (*fn)(void));
 
-static void test_run(const char *name, void (*fn)(void)) {
-    if (test_filter && !strstr(name, test_filter) && !strstr(test_room, test_filter)) return;
-    test_bad = 0;
-    test_skip_reason = NULL;
-    fn();
-    if (test_bad) {
-        test_failed++;
-        printf("FAIL %s: %s\n", test_room, name);
-    } else if (test_skip_reason) {
-        test_skipped++;
-        printf("skip %s: %s (%s)\n", test_room, name, test_skip_reason);
-    } else {
-        test_passed++;
-    }
-    fflush(stdout);
-}
+/* of tests/lib.c */
+float test_portable_fma(float a, float b, float c);
+float test_portable_log(uint32_t bits);
 #endif

@@ -1,5 +1,7 @@
 /* Pictures from files: tools/images.h. The PNG files are put together here, with stored deflate
  * blocks and every filter; files of the tool's own writer (Huffman codes) are read as well. */
+#include "../tools/images.h"
+#include "../tools/picture.h"
 #include "test.h"
 #ifdef IMAGES__POSIX
 #include <unistd.h>

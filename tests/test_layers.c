@@ -1,5 +1,6 @@
 /* Architecture strings: what they mean, how they are spelled back, what is said about a bad one;
  * and the tensors that come of them. */
+#include "../tools/shapes.h"
 #include "models.h"
 
 static vae_desc layers_desc(const char *input, const char *encoder, const char *decoder) {

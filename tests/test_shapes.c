@@ -1,4 +1,5 @@
 /* The built-in set of coloured shapes: tools/shapes.h. */
+#include "../tools/shapes.h"
 #include "test.h"
 
 static uint64_t shapes_hash(const uint8_t *bytes, size_t count) {

@@ -1,0 +1,60 @@
+/* The runner: which rooms of tests there are, and what they say. */
+#include "test.h"
+#include <stdarg.h>
+
+#define ROOMS(X) \
+    X(status) X(arena) X(rng) X(math) X(threads) X(gemm) X(kernels) X(layers) X(losses) X(optim) \
+    X(desc) X(model) X(train) X(eval) X(numbers) X(io) X(safetensors) X(objectives) X(iwae) \
+    X(labels) X(stopping) X(penalties) X(codes) X(linear) X(data) X(shapes) X(images) X(golden)
+#define X(name) void tests_##name(void);
+ROOMS(X)
+#undef X
+
+const char *test_skip_reason;
+int test_long, test_bad;
+static int test_passed, test_failed, test_skipped; /* whole run */
+static const char *test_room, *test_filter;
+
+void test_report(const char *file, int line, const char *format, ...) {
+    va_list args;
+    if (test_bad++ >= 5) return; /* the first few say enough */
+    printf("    %s:%d: ", file, line);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
+void test_run(const char *name, void (*fn)(void)) {
+    if (test_filter && !strstr(name, test_filter) && !strstr(test_room, test_filter)) return;
+    test_bad = 0;
+    test_skip_reason = NULL;
+    fn();
+    if (test_bad) {
+        test_failed++;
+        printf("FAIL %s: %s\n", test_room, name);
+    } else if (test_skip_reason) {
+        test_skipped++;
+        printf("skip %s: %s (%s)\n", test_room, name, test_skip_reason);
+    } else {
+        test_passed++;
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+    int i, isa;
+    for (i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--long")) test_long = 1;
+        else test_filter = argv[i];
+    }
+    for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++)
+        if (!vae_isa_available((vae_isa)isa))
+            printf("skip instruction set %s: not in this build or on this processor\n",
+                   vae_choice_name(VAE_CHOICE_ISA, isa));
+#define X(name) test_room = #name, tests_##name();
+    ROOMS(X)
+#undef X
+    printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
+    return test_failed != 0;
+}
