@@ -2119,13 +2119,15 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * ==================================================================================== */
 
 /* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in a room before the table; leaving either out does not compile. */
-#define VAE__KERNEL_LIST(X) \
+ * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
+ * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
+ * BOTH: only training with those. What is left out is NULL in the table, and no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
-    X(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
-    X(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
+    TRAIN(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
+    TRAIN(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
     X(void, draw, (int kind, const vae__address *at, uint32_t block, size_t n, void *out)) \
     X(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
     X(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
@@ -2133,30 +2135,30 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, bernoulli_sum, (size_t n, const float *logits, const float *x)) \
     X(float, gaussian, (size_t n, const float *mean, const float *x, float scale, float *dmean)) \
     X(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
-    X(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
-                         const float *dz, float pull, float weight, float *dhead)) \
+    TRAIN(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
+                             const float *dz, float pull, float weight, float *dhead)) \
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
-    X(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
-    X(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
-                   size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
-    X(void, overlay, (size_t m, size_t taps, size_t n, const float *values, size_t pitch, \
-                      size_t run, float *y, size_t row_step, size_t line)) \
-    X(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
-    X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
-    X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
-                     const float *dy, float *dx)) \
+    TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
+    CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
+                      size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
+    CONV(void, overlay, (size_t m, size_t taps, size_t n, const float *values, size_t pitch, \
+                         size_t run, float *y, size_t row_step, size_t line)) \
+    CONV(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
+    CONV(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
+    BOTH(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
+                        const float *dy, float *dx)) \
     X(void, add, (size_t n, const float *x, float a, const float *y, float *out)) \
     X(void, affine, (size_t rows, size_t n, const float *x, const float *shift, \
                      const float *scale, const float *offset, const float *dz, \
                      const float *slope, float *y)) \
-    X(void, col_sums, (size_t rows, size_t ld, size_t n, const float *a, const float *b, \
-                       const float *shift, const float *scale, double *sum)) \
+    TRAIN(void, col_sums, (size_t rows, size_t ld, size_t n, const float *a, const float *b, \
+                           const float *shift, const float *scale, double *sum)) \
     X(float, standardize, (size_t n, const float *x, float eps, float *y)) \
-    X(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
-    X(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
-                      const float *x, float *y)) \
+    TRAIN(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
+    TRAIN(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
+                          const float *x, float *y)) \
     X(float, density, (int kind, size_t n, size_t c, const float *out, float shared, \
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
@@ -2164,14 +2166,14 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
-    X(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
-                         float *da)) \
-    X(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
-                  const vae__adam_step *s)) \
-    X(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
-                 float decay, float gscale)) \
-    X(void, ema, (size_t n, const float *w, float *average, float decay)) \
-    X(double, sum_squares, (size_t n, const float *x)) \
+    TRAIN(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
+                             float *da)) \
+    TRAIN(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
+                      const vae__adam_step *s)) \
+    TRAIN(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
+                     float decay, float gscale)) \
+    TRAIN(void, ema, (size_t n, const float *w, float *average, float decay)) \
+    TRAIN(double, sum_squares, (size_t n, const float *x)) \
     X(int, within, (size_t n, float limit, const float *x)) \
     X(int, none_negative, (size_t n, const float *x)) \
     X(int, in_unit, (size_t n, const float *x)) \
@@ -2224,18 +2226,37 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
+
+#ifdef VAE_NO_TRAIN
+#define VAE__OF_TRAINING VAE__LEFT_OUT
+#else
+#define VAE__OF_TRAINING VAE__X
+#endif
+#ifdef VAE_NO_CONV
+#define VAE__OF_CONVOLUTIONS VAE__LEFT_OUT
+#define VAE__OF_BOTH VAE__LEFT_OUT
+#else
+#define VAE__OF_CONVOLUTIONS VAE__X
+#define VAE__OF_BOTH VAE__OF_TRAINING
+#endif
 
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
 #endif
 #ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#pragma clang diagnostic ignored "-Wunused-function"
+#endif
 #endif
 #ifdef VAE__GCC_FAST
 #pragma GCC push_options
@@ -4934,7 +4955,9 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
-    VAE__KERNEL_LIST(VAE__X)
+#define VAE__LEFT_OUT(result, name, args) NULL,
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+#undef VAE__LEFT_OUT
 #undef VAE__X
 };
 
