@@ -31,9 +31,6 @@
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
- *                                                >>safetensors   headers, an index of names
- *                                                >>io        models as files
- *                                                >>data      IDX, gzip
  *
  * ======================================================================================
  * >>manual
