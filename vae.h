@@ -23,14 +23,11 @@
  *   >>rng       random numbers by address        >>likelihoods   p(x|z)
  *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
  *   >>functions of one argument: exp, tanh       >>model     memory, initial weights
- *   >>tiles     the matrix product               >>losses    a batch's gradients
+ *   >>tiles     the matrix product               >>step      a batch's way, gradients
  *   >>maps      numbers one by one               >>optim     learning rate, update
  *   >>sums      along rows: losses, KL, norms    >>train     steps and epochs
  *   >>densities the other likelihoods            >>eval      encode, decode, sample, score
  *   >>windows   convolutions, pools              >>files     reading, locks, atomic writes
- *                                                >>safetensors   headers, an index of names
- *                                                >>io        models as files
- *                                                >>data      IDX, gzip
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
@@ -5759,7 +5756,9 @@ typedef struct vae__shape {
 typedef struct vae__op vae__op;
 typedef struct vae__parser vae__parser;
 
-/* What a layer is told of the rows at work: rows first .. first + rows - 1 of the buffers. */
+struct vae__terms; /* of the loss: see >>codes */
+
+/* What a layer is told of the rows at work: rows first .. first + rows - 1 of its buffers. */
 typedef struct vae__walk {
     const vae__kernels *k;
     const float *params;
@@ -5770,6 +5769,11 @@ typedef struct vae__walk {
     uint64_t seed;   /* with the step it addresses dropout and noise */
     uint32_t step;
     float *room;     /* op->room floats, this part's own */
+    /* The same for all ops; vae__stand makes first, rows and draws of it. */
+    size_t image, images; /* those at work: number of the first in the batch, and how many */
+    size_t place;    /* where in the buffers they stand, in images */
+    size_t copies;   /* rows for an image in place of the ops' own; 0: theirs */
+    const struct vae__terms *terms; /* what the code and the likelihood add to */
 } vae__walk;
 
 /* A tensor as its layer wants it. */
@@ -5823,8 +5827,9 @@ struct vae__op {
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
-    const char *net;   /* "encoder" or "decoder": the first word of its tensors' names */
+    const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
     size_t each;       /* rows that it has for an image in training */
+    int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
@@ -6933,40 +6938,61 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
 
 /* ---- walking the ops ---- */
 
-/* Ops from .. to - 1, forward. x is the input of op `from`, NULL: what the op before it left; it
- * begins at row c->first. */
-VAE__PRIVATE void vae__ops_fwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
+/* The rows that op has of the images at work. Without copies they stand at its own place for an
+ * image; with them `place` counts rows. */
+VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
+    c->draws = c->copies ? c->copies : op->each;
+    c->first = c->copies ? c->place : c->place * op->each;
+    c->rows = c->images * c->draws;
+}
+
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image at work; NULL: what
+ * the op before it left. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x) {
+    vae__walk c;
     size_t i;
-    if (!x && from < to) x = ops[from - 1].y + c->first * ops[from - 1].pitch;
+    if (from >= to) return;
+    c = *walk;
+    if (!x) {
+        vae__stand(&c, &ops[from - 1]);
+        x = ops[from - 1].y + c.first * ops[from - 1].pitch;
+    }
     for (i = from; i < to; i++) {
         const vae__op *op = &ops[i];
-        const size_t at = c->first * op->pitch;
-        float *y = op->y + at, *made = op->pre ? op->pre + at : y;
-        op->layer->fwd(c, op, c->params + op->weights, x, made);
+        float *y, *made;
+        vae__stand(&c, op);
+        y = op->y + c.first * op->pitch;
+        made = op->pre ? op->pre + c.first * op->pitch : y;
+        op->layer->fwd(&c, op, c.params + op->weights, x, made);
         if (op->act != VAE_ACT_IDENTITY)
-            c->k->map((int)op->act, c->rows * op->out.dim, made, y);
+            c.k->map((int)op->act, c.rows * op->out.dim, made, y);
         x = y;
     }
 }
 
 /* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before. Op `first` is where the rows come from: its input is x, whose
- * gradient goes to dx unless NULL. */
-VAE__PRIVATE void vae__ops_bwd(const vae__walk *c, const vae__op *ops, size_t from, size_t to,
-                               size_t first, const float *x, float *dx) {
+ * 2 i takes it to the op before, or, of op 0, to dx, the gradient of its input x, unless NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x, float *dx) {
+    vae__walk c;
+    if (from <= to) return;
+    c = *walk;
     while (from-- > to) {
-        const size_t i = from / 2;
-        const vae__op *op = &ops[i], *before = i > first ? op - 1 : NULL;
-        const size_t at = c->first * op->pitch;
-        float *down = before ? before->dy + c->first * before->pitch : dx;
-        if (from & 1) {
-            if (op->act != VAE_ACT_IDENTITY)
-                c->k->act_bwd((int)op->act, c->rows * op->out.dim, (op->pre ? op->pre : op->y) + at,
-                              op->dy + at);
-        } else if (down) {
-            op->layer->bwd(c, op, c->params + op->weights,
-                           before ? before->y + c->first * before->pitch : x, op->dy + at, down);
+        const vae__op *op = &ops[from / 2], *before = from / 2 ? op - 1 : NULL;
+        const float *in = x;
+        float *down = dx, *dy;
+        if (before) {
+            vae__stand(&c, before);
+            in = before->y + c.first * before->pitch, down = before->dy + c.first * before->pitch;
+        }
+        vae__stand(&c, op);
+        dy = op->dy + c.first * op->pitch;
+        if (!(from & 1)) {
+            if (down) op->layer->bwd(&c, op, c.params + op->weights, in, dy, down);
+        } else if (op->act != VAE_ACT_IDENTITY) {
+            c.k->act_bwd((int)op->act, c.rows * op->out.dim,
+                         (op->pre ? op->pre : op->y) + c.first * op->pitch, dy);
         }
     }
 }
@@ -7206,6 +7232,187 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->n = op.n, c->real = op.real;
     return VAE_OK;
 }
+
+/* ---- the code as an op: the head comes in, z goes out ---- */
+
+/* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+typedef struct vae__terms {
+    const vae_desc *desc;
+    const vae__code *code;
+    const struct vae__density *likelihood; /* as it is now */
+    int backward;            /* gradients are wanted too */
+    int value;               /* of the likelihood nothing but the value is wanted */
+    int weighs;              /* importance weights are at work */
+    int views;               /* rows of the encoder for an image */
+    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
+    double each;             /* and an image's penalties */
+    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
+    /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
+     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    const float *given;
+    uint32_t purpose, time, first;
+    const uint32_t *index;
+    size_t draw, draws;
+    float *eps;              /* (rows, latent): that noise */
+    double *recon;           /* (rows): -log p(x|z) */
+    float *kl;               /* (images): KL(q(z|x) || p(z)) */
+    double *penalty;         /* (images): sparse and contract */
+    double *logw;            /* (rows): log q(z|x) - log p(z) */
+    float *weight;           /* (rows): importance weights, 1 in all for each image */
+    float *dlearned;         /* (rows): gradient of what the likelihood has learned */
+    float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
+    double *unit;            /* (latent): sums over images */
+    const float *norm;       /* (latent): squared lengths, for `contract` in closed form */
+} vae__terms;
+
+/* How far apart the two views of a stochastic `contract` are. */
+#define VAE__APART 0.01f
+
+/* Penalties of an image with this head, `width` floats from view to view, and scale times their
+ * gradient to dmu unless NULL. `contract` in closed form is that of Rifai et al. 2011,
+ * |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of the image stand for the
+ * derivative along a random direction. */
+VAE__PRIVATE double vae__penalty(const vae__terms *t, const float *mu, size_t width, double scale,
+                                 float *dmu) {
+    const vae_desc *d = t->desc;
+    const vae__code *q = t->code;
+    const size_t latent = q->latent;
+    double sum = 0;
+    size_t j;
+    if (d->sparse > 0)
+        sum = vae__mul_d(d->sparse, (double)q->k->sum_abs(latent, mu,
+                                        (float)vae__mul_d(d->sparse, scale), dmu));
+    if (t->views > 1) {
+        const double over = vae__div_d(d->contract, (double)VAE__APART * (double)VAE__APART);
+        float *apart = dmu ? dmu + width : NULL;
+        sum = vae__add_d(sum, vae__mul_d(over, (double)q->k->gaussian(latent, mu + width, mu,
+                                             (float)vae__mul_d(2 * scale, over), apart)));
+        if (dmu) q->k->add(latent, apart, -1, dmu, dmu);
+    }
+    for (j = 0; t->norm && j < latent; j++) {
+        double bend, slope = q->posterior->slope(q, (double)mu[j], &bend), step;
+        double w = (double)t->norm[j];
+        w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
+        sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
+        step = vae__mul_d(vae__mul_d(2 * scale, d->contract), vae__mul_d(w, bend));
+        if (dmu) dmu[j] = (float)vae__add_d((double)dmu[j], step);
+    }
+    return sum;
+}
+VAE__INLINE int vae__has_penalty(const vae_desc *d) { return d->sparse > 0 || d->contract > 0; }
+
+/* Posterior and prior for a part at work. */
+VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
+    vae__code q = *c->terms->code;
+    q.room = c->room;
+    return q;
+}
+/* Floats from the head of one image to that of the next: in training an image may have two views,
+ * of which the first makes the code. */
+VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
+    return op->in.dim * (c->copies ? 1 : (size_t)c->terms->views);
+}
+
+/* Noise of row r at work. */
+VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
+    const size_t latent = t->code->latent, image = c->image + r / c->draws;
+    const size_t draw = t->draw + r % c->draws;
+    vae__address at;
+    if (t->given) {
+        memcpy(eps, t->given + (image * t->draws + draw) * latent, latent * sizeof(float));
+        return;
+    }
+    at = vae__address_for(c->seed, t->purpose, t->time,
+                          t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
+    c->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, eps);
+}
+
+VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, float *y) {
+    const vae__terms *t = c->terms;
+    const vae__code q = vae__code_of(c);
+    const size_t pitch = vae__head_pitch(c, op);
+    size_t i;
+    (void)w;
+    for (i = 0; i < c->images; i++) {
+        const size_t at = c->image + i;
+        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 0, NULL, NULL);
+        if (t->penalty)
+            t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
+                             vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
+    }
+    for (i = 0; i < c->rows; i++) {
+        const float *head = x + i / c->draws * pitch;
+        float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + i) * q.latent;
+        float *z = y + i * q.latent;
+        if (eps) vae__code_noise(c, t, i, eps);
+        q.posterior->sample(&q, head, eps, z);
+        if (t->logw) t->logw[c->first + i] = (double)q.prior->ratio(&q, head, eps, z);
+    }
+}
+
+/* The gradient of an image's head: of its draws in order, of the KL, of the penalties. With
+ * importance weights log q - log p of each draw stands in place of the KL. */
+VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                const float *x, const float *dy, float *dx) {
+    const vae__terms *t = c->terms;
+    const vae__code q = vae__code_of(c);
+    const size_t pitch = vae__head_pitch(c, op);
+    size_t i, r;
+    (void)w;
+    for (i = 0; i < c->images; i++) {
+        const float *head = x + i * pitch;
+        float *dhead = dx + i * pitch;
+        memset(dhead, 0, pitch * sizeof(float));
+        for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
+            const float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + r) * q.latent;
+            const float *dz = dy + r * q.latent;
+            if (t->weighs) {
+                const float weight = t->weight[c->first + r];
+                float pull = t->pull * weight;
+                VAE__HIDE_F(pull);
+                q.prior->ratio_bwd(&q, t->desc->objective, head, eps, dz, pull, weight, dhead);
+            } else {
+                q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            }
+        }
+        if (!t->desc->no_kl && !t->weighs)
+            (void)q.prior->kl(&q, head, t->pull, t->desc->free_bits > 0 ? t->keep : NULL, dhead);
+        if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
+    }
+}
+
+/* Free bits (Kingma et al. 2016), where the heads of the batch meet: which latents' mean KL exceeds
+ * them. One part does it all. */
+VAE__PRIVATE void vae__code_batch(const vae__walk *c, const vae__op *op, int when, float *w,
+                                  const float *x, size_t from, size_t to) {
+    const vae__terms *t = c->terms;
+    const vae__code q = vae__code_of(c);
+    size_t i, j;
+    (void)when; (void)w; (void)to;
+    if (from) return;
+    for (j = 0; j < q.latent; j++) t->unit[j] = 0;
+    for (i = 0; i < c->images; i++) {
+        q.prior->kl_terms(&q, x + i * vae__head_pitch(c, op), t->keep);
+        for (j = 0; j < q.latent; j++) t->unit[j] = vae__add_d(t->unit[j], (double)t->keep[j]);
+    }
+    for (j = 0; j < q.latent; j++) {
+        t->unit[j] = vae__div_d(t->unit[j], (double)c->images);
+        t->keep[j] = t->unit[j] > t->desc->free_bits;
+    }
+}
+/* What the loss counts in all: at least the free bits of each latent. */
+VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
+    double sum = 0;
+    size_t j;
+    for (j = 0; j < t->code->latent; j++)
+        sum = vae__add_d(sum, t->keep[j] > 0 ? t->unit[j] : t->desc->free_bits);
+    return sum;
+}
+
+static const vae__layer vae__code_layer = {
+    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd, vae__code_bwd, NULL, vae__code_batch};
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
@@ -8086,6 +8293,57 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     return bad;
 }
 
+/* ---- the likelihood as an op, the last: the decoder's output comes in ----
+ * Forward writes the row's -log p(x|z) and, where gradients are wanted, its gradient over that
+ * output: the two share their memory, for nobody reads the output again. Backward has only to
+ * weigh it. */
+
+VAE__PRIVATE void vae__likelihood_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, float *y) {
+    const vae__terms *t = c->terms;
+    const vae__density *l = t->likelihood;
+    size_t i;
+    (void)w;
+    for (i = 0; i < c->rows; i++) {
+        const size_t at = c->first + i;
+        const float *out = x + i * op->in.dim;
+        const float *image = t->x + (c->image + i / c->draws) * l->numbers;
+        if (t->value && l->row->value) t->recon[at] = l->row->value(l, out, image);
+        else if (!t->backward) t->recon[at] = l->row->loss(l, out, image, 0, NULL, NULL);
+        else
+            t->recon[at] = l->row->loss(l, out, image, t->share, y + i * op->in.dim,
+                                        t->dlearned + at);
+    }
+}
+VAE__PRIVATE void vae__likelihood_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, const float *dy, float *dx) {
+    const vae__terms *t = c->terms;
+    size_t i;
+    (void)w; (void)x;
+    for (i = 0; t->weighs && i < c->rows; i++) {
+        const float weight = t->weight[c->first + i];
+        c->k->add(op->in.dim, dy + i * op->in.dim, weight, NULL, dx + i * op->in.dim);
+        t->dlearned[c->first + i] *= weight;
+    }
+}
+/* The one number that is learned, where there is one. */
+VAE__PRIVATE void vae__likelihood_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                       size_t from, size_t to, const float *x, const float *dy,
+                                       float *dw) {
+    float sum = 0;
+    size_t i;
+    (void)op; (void)tensor; (void)from; (void)to; (void)x; (void)dy;
+    for (i = 0; i < c->rows; i++) {
+        sum = sum + c->terms->dlearned[i];
+        VAE__HIDE_F(sum);
+    }
+    *dw = sum;
+}
+
+static const vae__layer vae__likelihood_layer = {
+    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd, vae__likelihood_bwd,
+    vae__likelihood_grad, NULL};
+
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
  * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
@@ -8126,8 +8384,9 @@ struct vae {
     size_t block_size, activations;
     vae__shape input;
     char *input_text;      /* of it, canonical */
-    vae__op *ops;          /* from the pixels to the decoder's output */
-    size_t count;
+    vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, those */
+    size_t count;          /* of the decoder, the likelihood */
+    size_t at_code;        /* number of the code */
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -8138,7 +8397,6 @@ struct vae {
     int random_layers;     /* dropout and noise, numbered */
     int classes;           /* of layers `label` */
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
-    int stages;            /* of the last pass: 1, and 1 for each layer where rows meet */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
@@ -8147,19 +8405,16 @@ struct vae {
     int borrowed;          /* w lies in the caller's bytes, read-only */
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
-    float *x, *eps, *z, *dz; /* (rows, input.dim), then (z_rows, latent) */
+    float *x;              /* (rows, input.dim) */
+    float *z, *dz;         /* (z_rows, latent) */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, 2 latent): of the images at work, for vae_bound */
-    double *penalty, *bound, *logw; /* (rows), (rows), (z_rows): of `logw` `weight` is made */
-    float *weight;         /* (z_rows): importance weights, 1 in all for each image */
-    float *keep;           /* (latent): free bits, 1 for a latent whose KL counts; and scratch */
-    double *unit;          /* (3, latent): sums over rows, of free bits and vae_units */
+    float *heads;          /* (rows, head * latent): of the images at work, kept for their draws */
+    vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
+    double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
     float *turn[2];        /* without training: (rows, widest), activations in turn */
     uint32_t *index;       /* (rows) */
-    double *recon;         /* (z_rows): of each image and draw, summed when all are there */
-    float *kl, *dlearned;  /* (rows), (z_rows) */
     double *mean;          /* (input.dim), for visible_bias mean */
     float *piece, *room;   /* of a gradient, and scratch of a layer: for each part of a job */
     size_t piece_floats, room_floats; /* what one part needs at most */
@@ -8368,6 +8623,8 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         op->pitch = m->desc.inference ? m->widest : op->out.dim;
         op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
         if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+        if (op->layer->batch)
+            op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
         bad = vae__plan_flags(&w);
         if (!bad) bad = vae__plan_tensors(&w);
         if (bad) return bad;
@@ -8387,28 +8644,57 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     return VAE_OK;
 }
 
-/* Both strings and what the likelihood adds: the tensors in file order. */
+/* The op behind the encoder's, and the last one; NULL: only counted. */
+VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_t out) {
+    vae__op *op = m->ops ? &m->ops[m->count] : NULL;
+    m->count++;
+    if (!op) return;
+    op->layer = layer;
+    vae__shape_flat(&op->in, in);
+    vae__shape_flat(&op->out, out);
+    op->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    op->rows = m->z_rows;
+    op->grad_block = 1;
+    op->tensor = m->slot_count, op->weights = m->parameters;
+}
+
+/* The whole program: the encoder's string, the code, the decoder's string, the likelihood. Tensors
+ * are in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
-    const size_t draws = d->inference ? 1 : (size_t)d->samples;
+    const size_t head = (size_t)m->code.posterior->head * m->code.latent;
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
-    vae__shape_flat(&z, (size_t)d->latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, (size_t)m->code.posterior->head * z.dim,
-                        (size_t)m->views, arena, report);
-    if (!bad)
-        bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs, draws, arena, report);
-    if (!bad && m->likelihood.row->learned) {
+    vae__shape_flat(&z, m->code.latent);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, head, (size_t)m->views, arena, report);
+    if (bad) return bad;
+    m->at_code = m->count;
+    vae__plan_op(m, &vae__code_layer, head, z.dim);
+    if (m->ops) {
+        vae__op *code = &m->ops[m->at_code];
+        code->y = m->z, code->dy = m->dz, code->pitch = z.dim;
+        if (d->free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
+    }
+    bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
+                        d->inference ? 1 : (size_t)d->samples, arena, report);
+    if (bad) return bad;
+    vae__plan_op(m, &vae__likelihood_layer, m->outputs, m->outputs);
+    if (m->ops) { /* the gradient takes the place of the decoder's output */
+        vae__op *last = &m->ops[m->count - 1];
+        last->y = last[-1].y, last->dy = last[-1].dy, last->pitch = last[-1].pitch;
+        last->tensor_count = m->likelihood.row->learned != NULL;
+    }
+    if (m->likelihood.row->learned) {
         vae__tensor t;
         memset(&t, 0, sizeof t);
         t.name = m->likelihood.row->learned;
         t.rank = 1, t.shape[0] = 1;
         m->learned = m->parameters;
-        if (!vae__add_slot(m, "decoder", NULL, 0, 0, &t)) bad = VAE_ERR_SIZE;
+        if (!vae__add_slot(m, m->dec.what, NULL, 0, 0, &t)) return VAE_ERR_SIZE;
     }
-    return bad;
+    return VAE_OK;
 }
 
 /* A shape in one spelling. */
@@ -8469,16 +8755,17 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
-    const size_t latent = (size_t)d->latent;
+    const size_t latent = m->code.latent;
+    vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->eps, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, t->eps, float, m->z_rows, latent, 1);
     VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
-    VAE__PUSH(a, m->recon, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, m->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
-    VAE__PUSH(a, m->dlearned, float, m->z_rows, 1, train);
+    VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
     VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
     VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
     VAE__PUSH(a, m->turn[1], float, m->rows, m->widest, !train);
@@ -8490,14 +8777,15 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
-    const size_t latent = (size_t)d->latent;
+    const size_t latent = m->code.latent, head = (size_t)m->code.posterior->head * latent;
+    vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->heads, float, m->rows, 2 * latent, 1);
-    VAE__PUSH(a, m->keep, float, latent, 1, 1);
-    VAE__PUSH(a, m->unit, double, 3, latent, 1);
-    VAE__PUSH(a, m->weight, float, m->z_rows, 1, 1);
-    VAE__PUSH(a, m->logw, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, m->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, m->heads, float, m->rows, head, 1);
+    VAE__PUSH(a, t->keep, float, latent, 1, 1);
+    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
+    VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
+    VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -8781,12 +9069,145 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 }
 
 /* ======================================================================================
- * >>losses   reconstruction, KL and their gradients for a batch
- * uses: >>dispatch >>model           tests: tests/test_losses.c, tests/test_objectives.c
+ * >>step     a batch on its way: checks, pixels, stages, gradients, update
+ * uses: >>model >>likelihoods >>codes >>layers >>threads   tests: tests/test_losses.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
+ *
+ * vae__forward takes rows through a range of ops. A training step is the whole range forward,
+ * weigh, backward; encode, decode, score and bound are shorter ranges of the same ops (>>eval).
  * ==================================================================================== */
+
+/* ---- what comes in is checked ---- */
+
+VAE__INLINE int vae__holds_reals(const vae_data *data) {
+    return data->type == VAE_F32 || data->type == VAE_F64;
+}
+
+/* Larger numbers have no square, which the gaussians need: fill values, mostly. */
+#define VAE__PIXEL_MAX 1e18f
+
+/* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
+ * encoder alone, where training may have shown it noise outside [0,1]. */
+VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
+    if (m->likelihood.row->unit) {
+        if (m->k->in_unit(n, x)) return 1;
+        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
+                      !vae__has(m->ops, VAE__BEYOND)))
+            return 0;
+    }
+    return m->k->within(n, VAE__PIXEL_MAX, x);
+}
+
+/* Numbers that would spoil everything after them, told by image and place. `where` stands before
+ * that. Integers fit by the way they are read. */
+VAE__PRIVATE vae_status vae__check_pixels(vae *m, const char *where, int seen, const float *x,
+                                          size_t rows, const uint32_t *index, size_t first) {
+    const size_t dim = m->input.dim;
+    size_t bad = 0, row;
+    double value;
+    if (vae__pixels_fit(m, seen, x, rows * dim)) return VAE_OK;
+    while (vae__pixels_fit(m, seen, x + bad, 1)) bad++;
+    row = index ? (size_t)index[bad / dim] : first + bad / dim;
+    value = (double)x[bad];
+    if (!vae__finite_d(value))
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "%simage %z: number %z is %f", where, row,
+                         bad % dim, value);
+    if (m->likelihood.row->unit && m->k->within(1, VAE__PIXEL_MAX, x + bad))
+        return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f; %s takes numbers "
+                         "from 0 to 1", where, row, bad % dim, value,
+                         m->likelihood.row->kind.name);
+    return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f, which is too large: "
+                     "at most %f (is it a fill value?)", where, row, bad % dim, value,
+                     (double)VAE__PIXEL_MAX);
+}
+
+/* The same for other rows of numbers, counted from `first`, which need only be finite. */
+VAE__PRIVATE vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t first,
+                                        size_t rows, size_t width) {
+    size_t bad = 0;
+    if (m->k->within(rows * width, FLT_MAX, v)) return VAE_OK;
+    while (vae__finite_f(v[bad])) bad++;
+    return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z of row %z is %f", what,
+                     bad % width, first + bad / width, (double)v[bad]);
+}
+
+/* Layers `label` need to be told. */
+VAE__PRIVATE vae_status vae__check_labels(vae *m, const vae_batch *b) {
+    size_t i;
+    if (!m->classes) return VAE_OK;
+    if (!b->labels || !b->label_count)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: give labels "
+                         "and label_count with the batch");
+    for (i = 0; i < b->rows && i < b->label_count; i++)
+        if (b->labels[i] < 0 || b->labels[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "row %z: class %d; the networks know 0 to "
+                             "%d", i, (int)b->labels[i], m->classes - 1);
+    return VAE_OK;
+}
+
+/* A caller's batch is there, and so is what it must hold: `x` says what batch.x is, NULL where that
+ * is ignored; `out` names an output that is missing, NULL when none is. */
+VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char *x,
+                                         const char *out) {
+    if (!b) return vae__fail(&m->report, VAE_ERR_NULL, "the batch is NULL");
+    if (x && !b->x) return vae__fail(&m->report, VAE_ERR_NULL, "batch.x (%s) is NULL", x);
+    if (out) return vae__fail(&m->report, VAE_ERR_NULL, "%s is NULL", out);
+    return VAE_OK;
+}
+
+/* The caller's noise of a call that uses it: `draws` of each row. */
+VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
+    if (!b->eps) return VAE_OK;
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
+}
+
+/* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
+ * vae__check_given. */
+VAE__PRIVATE vae_status vae__check_images(vae *m, const vae_batch *b, int seen, const char *out) {
+    vae_status bad = vae__check_given(m, b, "pixels", out);
+    if (!bad) bad = vae__check_pixels(m, "", seen, b->x, b->rows, b->index, b->first);
+    return bad ? bad : vae__check_labels(m, b);
+}
+
+VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
+    size_t i;
+    if (!data->bytes || !data->count || data->count > UINT32_MAX)
+        return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
+                         what);
+    if (data->item != m->input.dim)
+        return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the "
+                         "model takes %z", what, data->item, m->input.dim);
+    if (m->classes && !data->labels)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`, but the %s "
+                         "data has no labels", what);
+    for (i = 0; m->classes && i < data->count; i++)
+        if (data->labels[i] < 0 || data->labels[i] >= m->classes)
+            return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data: label %z is %d; the networks "
+                             "know 0 to %d", what, i, (int)data->labels[i], m->classes - 1);
+    return VAE_OK;
+}
+
+VAE__PRIVATE vae_status vae__can_train(vae *m) {
+    if (m->desc.inference)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model was made for inference");
+    if (m->invalid)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model is invalid since a gradient was not "
+                         "finite: load a checkpoint");
+    return VAE_OK;
+}
+
+/* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
+VAE__PRIVATE const char *vae__bad_tensor(const vae *m, const float *values) {
+    size_t i;
+    for (i = 0; i < m->slot_count; i++)
+        if (!m->k->within(m->tensors[i].count, FLT_MAX, values + m->tensors[i].offset))
+            return m->tensors[i].name;
+    return NULL;
+}
+
+/* ---- a batch, and what the ops are told of it ---- */
 
 /* KL weight of this step: warm-up rises linearly from 0 (Sonderby et al. 2016), in cycles again and
  * again (Fu et al. 2019). */
@@ -8805,46 +9226,11 @@ VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
     return l;
 }
 
-/* What rows of the decoder's output look like: means, or with `draw` (an address whose sample is
- * counted up) draws; u (input_dim) is scratch for them. x may be out where the decoder gives one
- * number for a number. */
-VAE__PRIVATE void vae__observe(const vae *m, const float *params, const float *out, size_t rows,
-                               const vae__address *draw, float *u, float *x) {
-    const vae__density l = vae__density_now(m, params);
-    size_t i;
-    for (i = 0; i < rows; i++) {
-        if (draw) {
-            vae__address at = *draw;
-            at.counter[0] += (uint32_t)i;
-            m->k->draw(l.row->noise, &at, 0, l.numbers, u);
-        }
-        l.row->observe(&l, out + i * l.outputs, draw ? u : NULL, x + i * l.numbers);
-    }
-}
-
 /* Noise of one row: n normals, addressed. */
 VAE__PRIVATE void vae__noise(const vae *m, uint32_t purpose, uint32_t time, uint32_t sample,
                              uint32_t replica, size_t n, float *out) {
     const vae__address at = vae__address_for(m->desc.seed, purpose, time, sample, replica);
     m->k->draw(VAE__DRAW_NORMAL, &at, 0, n, out);
-}
-
-/* Larger numbers have no square, which the gaussians need: fill values, mostly. */
-#define VAE__PIXEL_MAX 1e18f
-
-/* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
- * encoder alone, where training may have shown it noise outside [0,1]. */
-VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
-    if (m->likelihood.row->unit) {
-        if (m->k->in_unit(n, x)) return 1;
-        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__has(m->ops, VAE__BEYOND)))
-            return 0;
-    }
-    return m->k->within(n, VAE__PIXEL_MAX, x);
-}
-VAE__INLINE int vae__holds_reals(const vae_data *data) {
-    return data->type == VAE_F32 || data->type == VAE_F64;
 }
 
 /* Images that a pass binarises: x -> out, which may be the same. */
@@ -8855,32 +9241,145 @@ VAE__PRIVATE void vae__binarize(const vae *m, const float *x, uint32_t time, uin
     m->k->binarize(&at, m->input.dim, x, out);
 }
 
-/* A batch on its way through the model. Rows do not depend on each other, so a part of the job
- * takes its images from the pixels to the loss and back to the gradient of every activation, and
- * nobody waits for anybody in between; unless rows meet (batchnorm), or there is so much on the
- * way that the weights' gradients are better made while its last part is still in the caches. */
-typedef struct vae__pass {
+/* Importance weights are at work: more than one draw, or the bound would be the ELBO. */
+VAE__INLINE int vae__weighs(const vae *m) {
+    return m->desc.objective != VAE_OBJECTIVE_ELBO && m->desc.samples > 1;
+}
+
+/* Rows of a batch on their way through ops from .. to - 1. Rows do not depend on each other, so a
+ * part of the job takes its images from the pixels to the loss and back to the gradient of every
+ * activation, and nobody waits for anybody in between; unless rows meet (batchnorm, free bits), or
+ * there is so much on the way that the weights' gradients are better made while its last part is
+ * still in the caches. Then the way is divided into stages.
+ *
+ * Two modes. Training: one portion of at most m->rows images, each op with its own rows for an
+ * image. Use: any number of rows, in portions of the buffers, one row for each; nothing draws but
+ * the code, nothing meets, and the parameters do not change. */
+typedef struct vae__pass vae__pass;
+struct vae__pass {
     vae *m;
-    const vae_data *data;  /* images index[..] of it are read into m->x; NULL: x is given */
-    const float *x;        /* (rows, input.dim); m->x when the pass changes them */
-    const uint32_t *index; /* numbers of the images; NULL: first, first + 1, ... */
-    uint32_t first, time;  /* of the binarisation */
-    size_t rows;
-    int parts, backward, fresh; /* fresh: the first stage, which reads the pixels */
-    size_t fwd_from, fwd_to, bwd_from, bwd_to; /* the stage: ops, half steps back */
-    const vae__op *meet;   /* between two stages: the op whose rows meet, and when */
-    int when;
+    const vae_batch *batch;
+    const vae_data *data;   /* training: images batch->index[..] are read into m->x; NULL: none */
+    int train, backward;
+    int binarize;           /* images are binarised, where the model says so, for this `time` */
+    uint32_t time;
+    uint32_t first;         /* number of row 0 of the batch, where it has no index */
+    const float *params;
     vae__density likelihood; /* as it is now */
-    double beta, counted;  /* counted: KL that free bits leave */
-    const vae_batch *batch; /* the caller's: labels and noise, unless `data` has them */
+    vae__terms terms;
+    double beta, counted;   /* counted: KL that free bits leave */
+    void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
+    size_t grain;           /* rows of a part are a multiple of this many */
+    /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
+     * nothing. `width` numbers of each are checked by vae__all_finite; `what` they are, NULL: an
+     * image's loss. */
+    void (*take)(vae__pass *p, int part, const vae__walk *c);
+    size_t width;
+    const char *what;
+    /* the portion: `rows` of them, the first is row base + at of the batch; the call began at
+     * row `base` */
+    const float *x;         /* (rows, in.dim of op `from`) */
+    const float *images;    /* the images, where the range begins behind them */
+    size_t base, at, rows;
+    size_t from, to;
+    /* the stage: ops forward, half steps back (see vae__ops_bwd) */
+    size_t fwd_from, fwd_to, bwd_from, bwd_to;
+    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    int parts, fresh;       /* fresh: the first stage, which reads the pixels */
+    size_t meet;            /* between two stages: the op whose rows meet, and when */
+    int when;
+    /* of each part, set before a portion */
     unsigned char bad[VAE_MAX_THREADS]; /* a part met a pixel that cannot be */
+    size_t wrong[VAE_MAX_THREADS];      /* the first of its numbers that is not finite */
     size_t nonzeros[VAE_MAX_THREADS];   /* pixels */
-} vae__pass;
+};
 
-enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stays in the cache */
+/* In training over a batch, or, with `data`, over its images batch->index[..]. */
+VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, const vae_batch *b,
+                                  uint32_t time) {
+    memset(p, 0, offsetof(vae__pass, bad));
+    p->m = m, p->batch = b, p->data = data, p->train = 1, p->time = time, p->grain = 1;
+    p->binarize = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
+    p->first = (uint32_t)(m->step * m->rows);
+    p->params = m->w;
+    p->terms = m->terms;
+}
 
-/* How far apart the two views of a stochastic `contract` are. */
-#define VAE__APART 0.01f
+/* For using the model; images are binarised where `binarize` says so. */
+VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int binarize) {
+    memset(p, 0, offsetof(vae__pass, bad));
+    p->m = m, p->batch = b, p->grain = 4, p->first = b->first;
+    p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
+    p->params = vae__weights(m, b);
+    p->terms = m->terms;
+    p->terms.penalty = p->terms.logw = NULL;
+    p->terms.purpose = VAE_PURPOSE_EVAL, p->terms.draws = 1;
+}
+
+/* Number of row i of the portion. */
+VAE__INLINE uint32_t vae__row_number(const vae__pass *p, size_t i) {
+    const size_t row = p->base + p->at + i;
+    return p->batch->index ? p->batch->index[row] : p->first + (uint32_t)row;
+}
+/* Images of the portion: as they are to be predicted, and as the encoder sees them. */
+VAE__INLINE const float *vae__images(const vae__pass *p) {
+    return p->binarize ? p->m->x : p->from ? p->images : p->x;
+}
+VAE__INLINE const float *vae__seen(const vae__pass *p) {
+    return p->train && p->m->seen ? p->m->seen : vae__images(p);
+}
+
+/* What the code and the likelihood need to know of the portion. */
+VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
+    const vae *m = p->m;
+    const size_t row = p->base + p->at, samples = (size_t)m->desc.samples;
+    vae__terms *t = &p->terms;
+    p->likelihood = vae__density_now(m, p->params);
+    t->desc = &m->desc, t->code = &m->code, t->likelihood = &p->likelihood;
+    t->backward = p->backward;
+    t->x = vae__images(p);
+    if (p->train) {
+        t->weighs = vae__weighs(m), t->views = m->views, t->norm = m->norm;
+        t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
+        if (m->desc.no_recon) t->share = 0;
+        t->pull = (float)vae__div_d(p->beta, (double)p->rows);
+        t->each = vae__div_d(1, (double)p->rows);
+        t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
+        if (!t->weighs) t->logw = NULL;
+    } else { /* a row draws for the number of its image, not of its place in the batch */
+        t->views = 1;
+        t->index = p->batch->index ? p->batch->index + row : NULL;
+        t->first = p->first + (uint32_t)row;
+    }
+    t->given = p->batch->eps;
+    if (t->given) t->given += row * t->draws * m->code.latent;
+}
+
+/* A walk over all rows of a training step. */
+VAE__PRIVATE vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
+    vae__walk c;
+    memset(&c, 0, sizeof c);
+    c.k = m->k, c.params = m->w, c.rows = rows, c.draws = draws, c.train = 1;
+    c.images = rows / draws;
+    c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room, c.labels = m->labels;
+    return c;
+}
+/* At images at .. at + n - 1 of the portion. */
+VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_t n) {
+    c->image = c->place = at, c->images = n, c->labels = p->m->labels + at;
+}
+/* The walk of a part of a pass, at such images. */
+VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
+    const vae *m = p->m;
+    vae__walk c = vae__train_walk(m, 0, 1);
+    c.params = p->params, c.train = p->train, c.copies = p->train ? 0 : 1;
+    c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
+    c.terms = &p->terms;
+    vae__walk_to(p, &c, at, n);
+    return c;
+}
+
+/* ---- pixels ---- */
 
 /* What the encoder sees of row i of the batch in training: the image, corrupted (Vincent et al.
  * 2010) at an address of its own, NOISE of layer 0, and for `contract` a second view nearby. */
@@ -8916,36 +9415,253 @@ VAE__PRIVATE void vae__see(const vae *m, size_t i, const float *x, float *seen) 
     }
 }
 
-/* Penalties of row i, and scale times their gradient to dmu unless NULL. `contract` in closed form
- * is that of Rifai et al. 2011, |d mu_j / d x|^2 = slope(mu_j)^2 |w_j|^2; otherwise two views of
- * the image stand for the derivative along a random direction. */
-VAE__PRIVATE double vae__penalty(const vae *m, size_t i, double scale, float *dmu) {
-    const vae_desc *d = &m->desc;
-    const size_t latent = (size_t)d->latent;
-    const vae__op *code = &m->ops[m->enc.count - 1];
-    const float *mu = code->y + i * (size_t)m->views * 2 * latent;
-    double sum = 0;
-    size_t j;
-    if (d->sparse > 0)
-        sum = vae__mul_d(d->sparse, (double)m->k->sum_abs(latent, mu,
-                                        (float)vae__mul_d(d->sparse, scale), dmu));
-    if (m->views > 1) {
-        const double over = vae__div_d(d->contract, (double)VAE__APART * (double)VAE__APART);
-        float *apart = dmu ? dmu + 2 * latent : NULL;
-        sum = vae__add_d(sum, vae__mul_d(over, (double)m->k->gaussian(latent, mu + 2 * latent, mu,
-                                             (float)vae__mul_d(2 * scale, over), apart)));
-        if (dmu) m->k->add(latent, apart, -1, dmu, dmu);
+/* Pixels of images from .. to - 1 of the portion, as the network sees them. 0: one cannot be. */
+VAE__PRIVATE int vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
+    vae *m = p->m;
+    const size_t dim = m->input.dim, views = (size_t)m->views;
+    size_t i;
+    for (i = from; i < to; i++) {
+        const float *x = p->x + i * dim;
+        const uint32_t image = vae__row_number(p, i);
+        if (p->data) (void)vae_data_read(p->data, image, 1, m->x + i * dim);
+        if (p->train && (!p->data || vae__holds_reals(p->data)) && !vae__pixels_fit(m, 0, x, dim)) {
+            p->bad[part] = 1;
+            return 0;
+        }
+        if (p->binarize) {
+            vae__binarize(m, x, p->time, image, m->x + i * dim);
+            x = m->x + i * dim;
+        }
+        if (!p->train) continue;
+        if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
+        p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
     }
-    for (j = 0; m->norm && j < latent; j++) {
-        double bend, slope = m->code.posterior->slope(&m->code, (double)mu[j], &bend), step;
-        double w = (double)m->norm[j];
-        w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
-        sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
-        step = vae__mul_d(vae__mul_d(2 * scale, d->contract), vae__mul_d(w, bend));
-        if (dmu) dmu[j] = (float)vae__add_d((double)dmu[j], step);
-    }
-    return sum;
+    return 1;
 }
+
+/* ---- weigh ---- */
+
+/* log 1/k sum exp(logw) of k draws. With `weight` also exp(logw) over their sum. */
+VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, float *weight) {
+    double top = logw[0], sum = 0;
+    float mean;
+    size_t i;
+    for (i = 1; i < k; i++) top = logw[i] > top ? logw[i] : top;
+    for (i = 0; i < k; i++) weight[i] = (float)vae__add_d(logw[i], -top);
+    m->k->map(VAE__FN_EXP, k, weight, weight);
+    for (i = 0; i < k; i++) sum = vae__add_d(sum, (double)weight[i]);
+    for (i = 0; i < k; i++) weight[i] = (float)vae__div_d((double)weight[i], sum);
+    mean = (float)vae__div_d(sum, (double)k);
+    m->k->map(VAE__FN_LOG, 1, &mean, &mean);
+    return vae__add_d(top, (double)mean);
+}
+
+/* Images whose draws have been decoded: the weights of their draws, and their bounds. */
+VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
+    const vae__terms *t = &p->terms;
+    const size_t k = (size_t)p->m->desc.samples;
+    size_t i, j;
+    for (i = c->image; i < c->image + c->images; i++) {
+        const size_t at = i * k;
+        for (j = at; j < at + k; j++)
+            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, t->logw[j]));
+        p->m->bound[i] = vae__log_mean(p->m, k, t->logw + at, t->weight + at);
+    }
+}
+
+/* ---- stages ---- */
+
+enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stays in the cache */
+
+/* What comes into the range for image `at` of the portion. */
+VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
+    const vae__op *op = &p->m->ops[p->from];
+    return (p->from ? p->x : vae__seen(p)) + at * (p->train ? op->each : 1) * op->in.dim;
+}
+
+/* A part's rows of a stage. Up to the code all of them go together; from the code on, as few at a
+ * time as the cache holds, forward and at once back. */
+VAE__PRIVATE void vae__pass_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    const vae__op *ops = p->m->ops;
+    const size_t code = p->m->at_code;
+    const int given = p->fwd_from == p->from; /* the stage begins with the rows that came in */
+    size_t from, to, at, n;
+    vae__walk c;
+    vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (from == to || (p->fresh && !vae__pass_pixels(p, part, from, to))) return;
+    c = vae__pass_walk(p, part, from, to - from);
+    vae__ops_fwd(&c, ops, p->fwd_from, vae__min(p->fwd_to, code),
+                 given ? vae__given(p, from) : NULL);
+    if (p->to <= code && p->take) p->take(p, part, &c);
+    for (at = from; at < to && (p->fwd_to > code || p->bwd_from > 2 * code); at += n) {
+        n = vae__min(to - at, p->chunk);
+        vae__walk_to(p, &c, at, n);
+        if (p->from > code && !p->train) c.place = from; /* what is behind them is not wanted */
+        vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
+                     given && p->from >= code ? vae__given(p, at) : NULL);
+        if (p->terms.weighs && p->fwd_from < p->fwd_to && p->fwd_to == p->m->count)
+            vae__weigh(p, &c);
+        if (p->take) p->take(p, part, &c);
+        vae__ops_bwd(&c, ops, p->bwd_from, vae__max(p->bwd_to, 2 * code), NULL, NULL);
+    }
+    vae__walk_to(p, &c, from, to - from);
+    vae__ops_bwd(&c, ops, vae__min(p->bwd_from, 2 * code), p->bwd_to, NULL, NULL);
+}
+
+/* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
+ * portion on; 1 when all are. */
+VAE__PRIVATE int vae__all_finite(vae__pass *p, int part, size_t from, size_t rows, const float *v) {
+    size_t i = 0;
+    if (p->m->k->within(rows * p->width, FLT_MAX, v)) return 1;
+    while (vae__finite_f(v[i])) i++;
+    p->wrong[part] = from * p->width + i;
+    return 0;
+}
+
+/* What came out of a stage: a pixel that cannot be, or a number that is not finite. */
+VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
+    vae *m = p->m;
+    size_t wrong = SIZE_MAX, i;
+    int part, bad = 0;
+    for (part = 0; part < p->parts; part++) {
+        bad |= p->bad[part];
+        wrong = vae__min(wrong, p->wrong[part]);
+    }
+    if (bad) {
+        for (i = 0; p->data && i < p->rows; i++) /* a part that met the pixel did not read on */
+            (void)vae_data_read(p->data, vae__row_number(p, i), 1, m->x + i * m->input.dim);
+        return vae__check_pixels(m, "", 0, p->x, p->rows, p->data ? p->batch->index : NULL, 0);
+    }
+    if (wrong == SIZE_MAX) return VAE_OK;
+    i = wrong / p->width;
+    if (p->what)
+        return vae__fail(&m->report, VAE_ERR_NONFINITE, "row %z: number %z of %s is not finite: "
+                         "the numbers given or the weights are too large", p->base + p->at + i,
+                         wrong % p->width, p->what);
+    return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: its loss is not finite: its numbers "
+                     "or the weights are too large", (size_t)vae__row_number(p, i));
+}
+
+VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
+    const vae *m = p->m;
+    const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const size_t draws = p->train ? (size_t)m->desc.samples : 1;
+    /* for rows that go forward and at once back, or that are decoded and gone */
+    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
+    p->chunk = vae__max(p->chunk / draws, 1);
+    vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
+    p->fresh = 0;
+    p->fwd_from = p->fwd_to;
+    return vae__stage_status(p);
+}
+
+/* Where the rows of the batch meet: channels of the op are divided. */
+VAE__PRIVATE void vae__meet_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    vae *m = p->m;
+    const vae__op *op = &m->ops[p->meet];
+    vae__walk c = vae__pass_walk(p, part, 0, p->rows);
+    size_t from, to;
+    vae__stand(&c, op);
+    vae__share(op->in.c, 16, p->parts, part, &from, &to);
+    if (from < to)
+        op->layer->batch(&c, op, p->when, m->w + op->weights, p->meet ? op[-1].y : vae__seen(p),
+                         from, to);
+}
+VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
+    const int parts = p->parts;
+    p->meet = i, p->when = when;
+    p->parts = vae__parts(&p->m->parallel, p->m->ops[i].in.c, 16, 64);
+    vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
+    p->parts = parts;
+}
+VAE__INLINE int vae__meets(const vae *m, size_t i, int when) { return m->ops[i].meets >> when & 1; }
+
+#ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
+#define VAE__STAGE_FLOATS ((size_t)1 << 19)
+#endif
+
+/* The next stage of the way back: to where the rows meet or enough has gathered. */
+VAE__PRIVATE void vae__stage_back(vae__pass *p) {
+    const vae *m = p->m;
+    size_t i = p->bwd_to / 2, floats = 0;
+    p->bwd_from = p->bwd_to;
+    while (i && !vae__meets(m, i - 1, VAE__BATCH_BACKWARD) && floats < VAE__STAGE_FLOATS) {
+        const vae__op *op = &m->ops[--i];
+        if (op->net) floats += p->rows * op->each * (op->in.dim + op->out.dim);
+    }
+    p->bwd_to = i && vae__meets(m, i - 1, VAE__BATCH_BACKWARD) ? 2 * i - 1 : 2 * i;
+}
+
+/* The stages of a portion, forward and the first one back; mostly they are one. */
+VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
+    size_t i;
+    p->fresh = !p->from;
+    p->fwd_from = p->from, p->bwd_from = p->bwd_to = 0;
+    for (i = p->from; p->train && i < p->to; i++) {
+        vae_status bad;
+        if (!vae__meets(p->m, i, VAE__BATCH_FORWARD)) continue;
+        p->fwd_to = i;
+        bad = vae__run_stage(p);
+        if (bad) return bad;
+        vae__meet(p, i, VAE__BATCH_FORWARD);
+    }
+    p->fwd_to = p->to;
+    if (p->backward) {
+        p->bwd_to = 2 * p->to;
+        vae__stage_back(p);
+    }
+    return vae__run_stage(p);
+}
+
+/* One stage more of the way back; 0: it was at its end. */
+VAE__PRIVATE int vae__run_back(vae__pass *p) {
+    if (!p->bwd_to) return 0;
+    if (p->bwd_to & 1) vae__meet(p, p->bwd_to / 2, VAE__BATCH_BACKWARD);
+    vae__stage_back(p);
+    (void)vae__run_stage(p);
+    return 1;
+}
+
+/* Of how many parts the portion is. */
+VAE__PRIVATE int vae__pass_parts(const vae__pass *p) {
+    const vae *m = p->m;
+    const size_t rows = p->rows * (p->train ? (size_t)m->desc.samples : 1);
+    int parts = vae__model_parts(m, rows, VAE__PART_ROWS);
+    if (!p->train) return parts;
+    if (p->rows / 8 < (size_t)parts) /* few images: one part a thread, as shares are uneven */
+        parts = vae__model_parts(m, rows, 4, SIZE_MAX);
+    return (size_t)parts > p->rows ? (int)p->rows : parts;
+}
+
+/* Takes rows base .. base + rows - 1 of a batch through ops from .. to - 1; x (rows, in.dim of op
+ * `from`) is what comes in. With p->backward the first stage back is made too: vae__run_back. */
+VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const float *x,
+                                     size_t base, size_t rows) {
+    vae *m = p->m;
+    vae_status bad = VAE_OK;
+    size_t i;
+    if (!m->rows)
+        return vae__fail(&m->report, VAE_ERR_STATE, "the model was made to be looked at "
+                         "(inference 2) and has no memory for activations");
+    p->from = from, p->to = to, p->base = base;
+    for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
+        p->rows = vae__min(rows - p->at, m->rows);
+        p->x = x + p->at * m->ops[from].in.dim;
+        for (i = 0; m->classes && i < p->rows; i++)
+            m->labels[i] = p->data ? p->data->labels[vae__row_number(p, i)] :
+                           vae__label(p->batch, base + p->at + i);
+        vae__pass_terms(p);
+        p->parts = vae__pass_parts(p);
+        for (i = 0; i < (size_t)p->parts; i++)
+            p->bad[i] = 0, p->nonzeros[i] = 0, p->wrong[i] = SIZE_MAX;
+        bad = vae__run_stages(p);
+    }
+    return bad;
+}
+
+/* ---- a training pass ---- */
 
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
@@ -8976,292 +9692,63 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
     }
 }
-
-/* Scratch of a part, and the code with it. */
-VAE__INLINE float *vae__part_room(const vae *m, int part) {
-    return m->room ? m->room + (size_t)part * m->room_floats : NULL;
-}
-VAE__INLINE vae__code vae__part_code(const vae *m, int part) {
-    vae__code q = m->code;
-    q.room = vae__part_room(m, part);
-    return q;
-}
-
-/* Importance weights are at work: more than one draw, or the bound would be the ELBO. */
-VAE__INLINE int vae__weighs(const vae *m) {
-    return m->desc.objective != VAE_OBJECTIVE_ELBO && m->desc.samples > 1;
-}
-
-/* log 1/k sum exp(logw) of k draws. With `weight` also exp(logw) over their sum. */
-VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, float *weight) {
-    double top = logw[0], sum = 0;
-    float mean;
-    size_t i;
-    for (i = 1; i < k; i++) top = logw[i] > top ? logw[i] : top;
-    for (i = 0; i < k; i++) weight[i] = (float)vae__add_d(logw[i], -top);
-    m->k->map(VAE__FN_EXP, k, weight, weight);
-    for (i = 0; i < k; i++) sum = vae__add_d(sum, (double)weight[i]);
-    for (i = 0; i < k; i++) weight[i] = (float)vae__div_d((double)weight[i], sum);
-    mean = (float)vae__div_d(sum, (double)k);
-    m->k->map(VAE__FN_LOG, 1, &mean, &mean);
-    return vae__add_d(top, (double)mean);
-}
-
-/* An image's draws are decoded: their weights, its bound, and the weighted gradients. */
-VAE__PRIVATE void vae__weigh(vae__pass *p, const vae__code *q, size_t i) {
-    vae *m = p->m;
-    const size_t k = (size_t)m->desc.samples, latent = (size_t)m->desc.latent, at = i * k;
-    const float *head = m->ops[m->enc.count - 1].y + i * (size_t)m->views * 2 * latent;
-    const vae__op *last = &m->ops[m->count - 1];
-    size_t j;
-    for (j = at; j < at + k; j++)
-        m->logw[j] = -vae__add_d(m->recon[j],
-                                 vae__mul_d(p->beta, (double)q->prior->ratio(q, head,
-                                                                         m->eps + j * latent,
-                                                                         m->z + j * latent)));
-    m->bound[i] = vae__log_mean(m, k, m->logw + at, m->weight + at);
-    for (j = at; p->backward && j < at + k; j++) {
-        float *dy = last->dy + j * m->outputs;
-        m->k->add(m->outputs, dy, m->weight[j], NULL, dy);
-        m->dlearned[j] *= m->weight[j];
-    }
-}
-
-/* Free bits (Kingma et al. 2016): which latents' mean KL over the batch exceeds them, and what the
- * loss counts in all. The sums are of the heads, which are there after the first stage. */
-VAE__PRIVATE double vae__free_bits(const vae *m, size_t rows) {
+VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
     const size_t latent = (size_t)m->desc.latent;
-    const vae__code q = vae__part_code(m, 0);
-    const vae__op *code = &m->ops[m->enc.count - 1];
-    double counted = 0;
+    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
     size_t i, j;
-    for (j = 0; j < latent; j++) m->unit[j] = 0;
-    for (i = 0; i < rows; i++) {
-        q.prior->kl_terms(&q, code->y + i * (size_t)m->views * 2 * latent, m->keep);
-        for (j = 0; j < latent; j++) m->unit[j] = vae__add_d(m->unit[j], (double)m->keep[j]);
-    }
-    for (j = 0; j < latent; j++) {
-        const double mean = vae__div_d(m->unit[j], (double)rows);
-        m->keep[j] = mean > m->desc.free_bits;
-        counted = vae__add_d(counted, mean > m->desc.free_bits ? mean : m->desc.free_bits);
-    }
-    return counted;
+    for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
+        for (j = 0; j < latent; j++)
+            dw[j] = (float)vae__add_d((double)dw[j],
+                                      vae__mul_d((double)w[j], (double)m->mass[j]));
 }
 
-/* Pixels of images from .. to - 1, as the network sees them. */
-VAE__PRIVATE void vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to) {
+/* What meets the pixels first leaves out zeros where two thirds are. */
+VAE__PRIVATE void vae__note_zeros(vae__pass *p) {
     vae *m = p->m;
-    const size_t dim = m->input.dim, views = (size_t)m->views;
-    const int dynamic = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
-    size_t i;
-    for (i = from; i < to; i++) {
-        const float *x = p->x + i * dim;
-        const uint32_t image = p->index ? p->index[i] : p->first + (uint32_t)i;
-        if (p->data) (void)vae_data_read(p->data, image, 1, m->x + i * dim);
-        if ((!p->data || vae__holds_reals(p->data)) && !vae__pixels_fit(m, 0, x, dim)) {
-            p->bad[part] = 1;
-            return;
-        }
-        if (dynamic) vae__binarize(m, x, p->time, image, m->x + i * dim);
-        if (dynamic) x = m->x + i * dim;
-        if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
-        p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
-        if (m->classes)
-            m->labels[i] = p->data ? p->data->labels[image] : vae__label(p->batch, i);
-    }
-}
-
-/* A walk over all rows of a training step; a part of it sets first, rows and room. */
-VAE__PRIVATE vae__walk vae__train_walk(const vae *m, size_t rows, size_t draws) {
-    vae__walk c;
-    memset(&c, 0, sizeof c);
-    c.k = m->k, c.params = m->w, c.rows = rows, c.draws = draws, c.train = 1;
-    c.seed = m->desc.seed, c.step = (uint32_t)m->step, c.room = m->room, c.labels = m->labels;
-    return c;
-}
-
-/* What the encoder is given, and the input of op i. */
-VAE__PRIVATE const float *vae__seen(const vae__pass *p) {
-    const vae *m = p->m;
-    return m->seen ? m->seen : m->desc.binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x;
-}
-VAE__PRIVATE const float *vae__input(const vae__pass *p, size_t i) {
-    const vae *m = p->m;
-    return i == m->dec.first ? m->z : i ? m->ops[i - 1].y : vae__seen(p);
-}
-
-/* One stage of a pass; half steps are those of vae__ops_bwd. */
-VAE__PRIVATE void vae__pass_part(void *arg, int part) {
-    vae__pass *p = (vae__pass *)arg;
-    vae *m = p->m;
-    const vae_desc *d = &m->desc;
-    const size_t latent = (size_t)d->latent, dim = m->input.dim;
-    const size_t samples = (size_t)d->samples, views = (size_t)m->views;
-    const size_t turn = m->dec.first, end = m->count; /* where the latents stand */
-    const int draws = p->fwd_from < turn && p->fwd_to >= turn;
-    const int ends = p->fwd_from < end && p->fwd_to == end;
-    const int back = p->bwd_from > 2 * turn;
-    const int crosses = p->bwd_from >= 2 * turn && p->bwd_to < 2 * turn;
-    const int weighs = vae__weighs(m);
-    const int penalties = d->sparse > 0 || d->contract > 0;
-    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
-    const float share = (float)vae__div_d(1, (double)(p->rows * (weighs ? 1 : samples)));
-    const float scale = d->no_recon ? 0 : share;
-    const float factor = (float)vae__div_d(p->beta, (double)p->rows);
-    const float *x = d->binarize == VAE_BINARIZE_DYNAMIC ? m->x : p->x, *seen = vae__seen(p);
-    const size_t whole = vae__max(VAE__ROWS_AT_ONCE / samples, 1) * samples; /* images */
-    const vae__code q = vae__part_code(m, part);
-    const vae__density *l = &p->likelihood;
-    vae__walk c = vae__train_walk(m, 0, 1);
-    size_t from, to, i, row, n;
-    vae__share(p->rows, 1, p->parts, part, &from, &to);
-    if (from == to) return;
-    if (p->fresh) vae__pass_pixels(p, part, from, to);
-    if (p->bad[part]) return;
-    c.room = vae__part_room(m, part);
-    c.first = from * views, c.rows = (to - from) * views, c.draws = views;
-    c.labels = m->labels + from;
-    if (p->fwd_from < turn)
-        vae__ops_fwd(&c, m->ops, p->fwd_from, vae__min(p->fwd_to, turn),
-                     p->fwd_from ? NULL : seen + from * views * dim);
-    for (i = from; draws && i < to; i++) {
-        m->kl[i] = q.prior->kl(&q, code->y + i * views * 2 * latent, 0, NULL, NULL);
-        m->penalty[i] = penalties ? vae__penalty(m, i, 0, NULL) : 0;
-    }
-    for (row = from * samples; (draws || ends || p->fwd_to > turn || back) && row < to * samples;
-         row += n) {
-        n = m->stages > 1 ? to * samples - row : vae__min(to * samples - row, whole);
-        for (i = row; draws && i < row + n; i++) {
-            float *eps = d->no_noise ? NULL : m->eps + i * latent;
-            if (eps && p->batch->eps)
-                memcpy(eps, p->batch->eps + i * latent, latent * sizeof(float));
-            else if (eps)
-                vae__noise(m, VAE_PURPOSE_EPS, (uint32_t)m->step, (uint32_t)(i / samples),
-                           (uint32_t)(i % samples), latent, eps);
-            q.posterior->sample(&q, code->y + i / samples * views * 2 * latent, eps,
-                                m->z + i * latent);
-        }
-        c.first = row, c.rows = n, c.draws = samples, c.labels = m->labels + row / samples;
-        if (p->fwd_to > turn)
-            vae__ops_fwd(&c, m->ops, vae__max(p->fwd_from, turn), p->fwd_to,
-                         p->fwd_from > turn ? NULL : m->z + row * latent);
-        for (i = row; ends && i < row + n; i++)
-            m->recon[i] = l->row->loss(l, last->y + i * m->outputs, x + i / samples * dim, scale,
-                                       p->backward ? last->dy + i * m->outputs : NULL,
-                                       m->dlearned + i);
-        for (i = row / samples; ends && weighs && i < (row + n) / samples; i++)
-            vae__weigh(p, &q, i);
-        if (back)
-            vae__ops_bwd(&c, m->ops, p->bwd_from, vae__max(p->bwd_to, 2 * turn), turn,
-                         m->z + row * latent, m->dz + row * latent);
-    }
-    for (i = from; crosses && i < to; i++) {
-        const float *head = code->y + i * views * 2 * latent;
-        float *dhead = code->dy + i * views * 2 * latent;
-        memset(dhead, 0, views * 2 * latent * sizeof(float));
-        for (row = i * samples; row < (i + 1) * samples; row++) {
-            const float *eps = d->no_noise ? NULL : m->eps + row * latent;
-            const float weight = weighs ? m->weight[row] : 0;
-            float pull = factor * weight;
-            VAE__HIDE_F(pull);
-            if (weighs)
-                q.prior->ratio_bwd(&q, d->objective, head, eps, m->dz + row * latent, pull, weight,
-                                   dhead);
-            else q.posterior->sample_bwd(&q, head, eps, m->dz + row * latent, dhead);
-        }
-        if (!d->no_kl && !weighs)
-            q.prior->kl(&q, head, factor, d->free_bits > 0 ? m->keep : NULL, dhead);
-        if (penalties) (void)vae__penalty(m, i, vae__div_d(1, (double)p->rows), dhead);
-    }
-    c.first = from * views, c.rows = (to - from) * views, c.draws = views;
-    c.labels = m->labels + from;
-    if (p->bwd_to < 2 * turn)
-        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, 2 * turn), p->bwd_to, 0,
-                     seen + from * views * dim, NULL);
-}
-
-/* Where the rows of the batch meet: channels of p->meet are divided. */
-VAE__PRIVATE void vae__meet_part(void *arg, int part) {
-    vae__pass *p = (vae__pass *)arg;
-    vae *m = p->m;
-    const vae__walk c = vae__train_walk(m, p->rows * p->meet->each, p->meet->each);
-    const float *x = vae__input(p, (size_t)(p->meet - m->ops));
-    size_t from, to;
-    vae__share(p->meet->in.c, 16, p->parts, part, &from, &to);
-    if (from < to)
-        p->meet->layer->batch(&c, p->meet, p->when, m->w + p->meet->weights, x, from, to);
-}
-VAE__PRIVATE void vae__meet(vae__pass *p, const vae__op *op, int when) {
-    const int parts = p->parts;
-    p->meet = op, p->when = when;
-    p->parts = vae__parts(&p->m->parallel, op->in.c, 16, 64);
-    vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
-    p->parts = parts;
-}
-
-/* Op number i; NULL when rows do not meet there. */
-VAE__PRIVATE const vae__op *vae__meeting(const vae *m, size_t i) {
-    return m->ops[i].layer->batch ? &m->ops[i] : NULL;
-}
-
-#ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
-#define VAE__STAGE_FLOATS ((size_t)1 << 19)
-#endif
-
-/* The next stage of the way back: to where the rows meet or enough has gathered. */
-VAE__PRIVATE void vae__stage_back(vae__pass *p) {
-    vae *m = p->m;
-    size_t i = p->bwd_to / 2, floats = 0;
-    p->bwd_from = p->bwd_to;
-    while (i && !vae__meeting(m, i - 1) && floats < VAE__STAGE_FLOATS) {
-        const vae__op *op = &m->ops[--i];
-        floats += p->rows * op->each * (op->in.dim + op->out.dim);
-        /* the gradient of the KL must know the batch's */
-        if (m->desc.free_bits > 0 && i == m->dec.first) break;
-    }
-    p->bwd_to = i && vae__meeting(m, i - 1) ? 2 * i - 1 : 2 * i;
-}
-
-/* The stages of a pass, forward and the first one back; mostly they are one. 0 when a pixel cannot
- * be. */
-VAE__PRIVATE int vae__run_stages(vae__pass *p) {
-    vae *m = p->m;
-    const size_t end = m->count;
-    size_t i;
+    size_t i, nonzeros = 0;
     int part;
-    p->fwd_from = p->bwd_from = p->bwd_to = 0;
-    p->fresh = m->stages = 1;
-    for (i = 0; i < end; i++) {
-        if (!vae__meeting(m, i)) continue;
-        m->stages++;
-        p->fwd_to = i;
-        vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-        p->fresh = 0;
-        for (part = 0; part < p->parts; part++)
-            if (p->bad[part]) return 0;
-        vae__meet(p, vae__meeting(m, i), VAE__BATCH_FORWARD);
-        p->fwd_from = i;
-    }
-    p->fwd_to = end;
-    if (p->backward) {
-        p->bwd_to = 2 * end;
-        vae__stage_back(p);
-    }
-    vae__divide(&m->parallel, vae__pass_part, p, p->parts);
-    if (m->desc.free_bits > 0) p->counted = vae__free_bits(m, p->rows);
-    p->fwd_from = end, p->fresh = 0;
-    for (part = 0; part < p->parts; part++)
-        if (p->bad[part]) return 0;
-    return 1;
+    for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
+    for (i = 0; i < m->enc.count; i++)
+        if (!vae__has(&m->ops[i], VAE__SHOWS)) break;
+    if (i < m->enc.count)
+        m->ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
 }
 
-/* One stage more of the way back; 0: it was at its end. */
-VAE__PRIVATE int vae__run_back(vae__pass *p) {
-    if (!p->bwd_to) return 0;
-    if (p->bwd_to & 1) vae__meet(p, vae__meeting(p->m, p->bwd_to / 2), VAE__BATCH_BACKWARD);
-    vae__stage_back(p);
-    vae__divide(&p->m->parallel, vae__pass_part, p, p->parts);
-    return 1;
+/* The figures of a pass: means over the batch. */
+VAE__PRIVATE void vae__pass_stats(const vae__pass *p, vae_stats *stats) {
+    const vae *m = p->m;
+    const vae__terms *t = &p->terms;
+    const size_t draws = p->rows * (size_t)m->desc.samples;
+    double recon = 0, kl = 0, bound = 0, penalty = 0;
+    size_t i;
+    for (i = 0; i < draws; i++) recon = vae__add_d(recon, t->recon[i]);
+    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)t->kl[i]);
+    for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, t->penalty[i]);
+    for (i = 0; t->weighs && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
+    memset(stats, 0, sizeof *stats);
+    stats->recon = vae__div_d(recon, (double)draws);
+    stats->kl = vae__div_d(kl, (double)p->rows);
+    stats->elbo = -vae__add_d(stats->recon, stats->kl);
+    stats->bound = t->weighs ? vae__div_d(bound, (double)p->rows) : stats->elbo;
+    if (t->weighs) stats->loss = -stats->bound;
+    else
+        stats->loss = vae__add_d(m->desc.no_recon ? 0 : stats->recon, vae__mul_d(p->beta,
+                                     m->desc.free_bits > 0 ? vae__counted_kl(t) : stats->kl));
+    stats->loss = vae__add_d(stats->loss, vae__div_d(penalty, (double)p->rows));
+    stats->images = p->rows;
+}
+
+/* Forward, weigh and, with p->backward, the first stage back, which mostly is all of it. */
+VAE__PRIVATE vae_status vae__run_pass(vae__pass *p, vae_stats *stats) {
+    vae *m = p->m;
+    vae_status bad;
+    p->beta = vae__beta_now(m);
+    if (m->norm) vae__lengths(m);
+    bad = vae__forward(p, 0, m->count, p->data ? m->x : p->batch->x, 0, p->batch->rows);
+    if (bad) return bad;
+    vae__note_zeros(p);
+    vae__pass_stats(p, stats);
+    return VAE_OK;
 }
 
 /* What layers remember of their batches; `p` has been run and its loss is finite. */
@@ -9269,68 +9756,116 @@ VAE__PRIVATE void vae__keep_batch(vae__pass *p) {
     vae *m = p->m;
     size_t i;
     for (i = 0; i < m->count; i++)
-        if (vae__meeting(m, i)) vae__meet(p, vae__meeting(m, i), VAE__BATCH_KEEP);
+        if (vae__meets(m, i, VAE__BATCH_KEEP)) vae__meet(p, i, VAE__BATCH_KEEP);
     for (i = 0; m->average && i < m->slot_count; i++)
         if (m->tensors[i].fixed)
             memcpy(m->average + m->tensors[i].offset, m->w + m->tensors[i].offset,
                    m->tensors[i].count * sizeof(float));
 }
 
-/* Runs a pass, but for vae__run_back, and adds up its figures: means over the batch. 0 when a pixel
- * cannot be. */
-VAE__PRIVATE int vae__run_pass(vae__pass *p, vae_stats *stats) {
-    vae *m = p->m;
-    const size_t draws = p->rows * (size_t)m->desc.samples;
-    double recon = 0, kl = 0, bound = 0, penalty = 0;
-    size_t i, nonzeros = 0;
-    int part;
-    p->beta = vae__beta_now(m);
-    if (m->norm) vae__lengths(m);
-    memset(p->bad, 0, sizeof p->bad);
-    memset(p->nonzeros, 0, sizeof p->nonzeros);
-    p->likelihood = vae__density_now(m, m->w);
-    p->parts = vae__model_parts(m, draws, VAE__PART_ROWS);
-    if (p->rows / 8 < (size_t)p->parts) /* few images: one part a thread, as shares are uneven */
-        p->parts = vae__model_parts(m, draws, 4, SIZE_MAX);
-    if ((size_t)p->parts > p->rows) p->parts = (int)p->rows;
-    if (!vae__run_stages(p)) return 0;
-    for (part = 0; part < p->parts; part++) nonzeros += p->nonzeros[part];
-    for (i = 0; i < m->enc.count; i++) /* what meets the pixels first */
-        if (!vae__has(&m->ops[i], VAE__SHOWS)) break;
-    if (i < m->enc.count)
-        m->ops[i].sparse = nonzeros < p->rows * (size_t)m->views * m->input.dim / 3;
-    for (i = 0; i < draws; i++) recon = vae__add_d(recon, m->recon[i]);
-    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)m->kl[i]);
-    for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, m->penalty[i]);
-    for (i = 0; vae__weighs(m) && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
-    memset(stats, 0, sizeof *stats);
-    stats->recon = vae__div_d(recon, (double)draws);
-    stats->kl = vae__div_d(kl, (double)p->rows);
-    stats->elbo = -vae__add_d(stats->recon, stats->kl);
-    stats->bound = vae__weighs(m) ? vae__div_d(bound, (double)p->rows) : stats->elbo;
-    if (vae__weighs(m)) stats->loss = -stats->bound;
-    else
-        stats->loss = vae__add_d(m->desc.no_recon ? 0 : stats->recon, vae__mul_d(p->beta,
-                                     m->desc.free_bits > 0 ? p->counted : stats->kl));
-    stats->loss = vae__add_d(stats->loss, vae__div_d(penalty, (double)p->rows));
-    stats->images = p->rows;
-    return 1;
+/* ---- gradients and the update ---- */
+
+/* What one step does to a parameter. */
+typedef struct vae__rule {
+    vae__adam_step adam;
+    float lr, momentum, decay, gscale; /* sgd */
+    int sgd;
+} vae__rule;
+
+/* Updates `n` parameters from `at` on with their gradients g; 0: they are not finite any more. */
+VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
+    const int finite =
+        r->sgd ? m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale)
+               : m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
+    if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
+    return finite;
 }
 
-/* The gradient of what the likelihood learns. */
-VAE__PRIVATE float vae__learned_gradient(const vae *m, size_t rows) {
-    float sum = 0;
-    size_t i;
-    for (i = 0; i < rows * (size_t)m->desc.samples; i++) {
-        sum = sum + m->dlearned[i];
-        VAE__HIDE_F(sum);
+/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is
+ * used up while it is in the cache; without one they are stored in m->g. With a rule and no pass
+ * those in m->g are used up. */
+typedef struct vae__gradients {
+    vae *m;
+    vae__pass *pass;
+    const vae__rule *rule;
+    size_t from, to;       /* ops */
+    size_t pitch;          /* floats of m->piece for a part */
+    int parts;
+    size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
+} vae__gradients;
+
+/* One tensor: rows of its gradient, seen as (.., last dimension). */
+VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c,
+                                    const vae__op *op, int tensor) {
+    vae *m = g->m;
+    const vae__slot *slot = &m->tensors[op->tensor + (size_t)tensor];
+    const size_t wide = slot->shape[slot->rank - 1];
+    const size_t block = m->g ? op->grad_block : vae__min(op->grad_block, g->pitch / wide);
+    size_t from, to, end;
+    vae__share(slot->count / wide, 8, g->parts, part, &from, &end);
+    for (; from < end; from = to) {
+        const size_t at = slot->offset + from * wide;
+        float *dw = m->g ? m->g + at : m->piece + (size_t)part * g->pitch;
+        size_t count;
+        int finite;
+        to = vae__min(end, from + block);
+        count = (to - from) * wide;
+        if (g->pass) {
+            op->layer->grad(c, op, tensor, from, to, op == m->ops ? vae__seen(g->pass) : op[-1].y,
+                            op->dy, dw);
+            if (m->mass && op == m->ops && !tensor) vae__pull(m, from, to, dw);
+        }
+        /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
+         * known: left-out zeros would hide it */
+        finite = g->rule ? vae__apply(m, g->rule, at, count, dw) : m->k->within(count, FLT_MAX, dw);
+        if (!finite && at < g->bad[part]) g->bad[part] = at;
     }
-    return sum;
+}
+
+VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
+    vae__gradients *g = (vae__gradients *)arg;
+    vae *m = g->m;
+    vae__walk c = vae__train_walk(m, 0, 1);
+    size_t i;
+    int tensor;
+    if (g->pass) c = vae__pass_walk(g->pass, part, 0, g->pass->rows);
+    for (i = g->to; i-- > g->from;) {
+        const vae__op *op = &m->ops[i];
+        vae__stand(&c, op);
+        for (tensor = 0; tensor < op->tensor_count; tensor++)
+            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
+                vae__gradients_of(g, part, &c, op, tensor);
+    }
+}
+
+/* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
+ * NULL, the gradients that are stored. NULL, or the first tensor that has a gradient (or, with a
+ * rule, a value) that is not finite. */
+VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rule) {
+    vae__gradients g;
+    size_t bad = SIZE_MAX, i;
+    int part;
+    memset(&g, 0, sizeof g);
+    g.m = m, g.pass = p, g.rule = rule, g.to = m->count;
+    g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
+    if (g.parts > m->piece_parts) g.parts = m->piece_parts;
+    g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
+    for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
+    do {
+        g.from = p ? (p->bwd_to + 1) / 2 : 0;
+        if (p && !g.from && m->mass) vae__slopes(m, p->rows);
+        vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
+        g.to = g.from;
+    } while (p && vae__run_back(p));
+    for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
+    for (i = m->slot_count; bad != SIZE_MAX && i--;)
+        if (m->tensors[i].offset <= bad) return m->tensors[i].name;
+    return NULL;
 }
 
 /* ======================================================================================
- * >>optim    learning rate, clipping, the update
- * uses: >>dispatch >>model           tests: tests/test_optim.c
+ * >>optim    learning rate, the step's rule
+ * uses: >>step                       tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
@@ -9385,22 +9920,6 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_leave(&env);
 }
 
-/* Where it began: the tensor with a number that is not finite in `values`; NULL when none has. */
-VAE__PRIVATE const char *vae__bad_tensor(const vae *m, const float *values) {
-    size_t i;
-    for (i = 0; i < m->slot_count; i++)
-        if (!m->k->within(m->tensors[i].count, FLT_MAX, values + m->tensors[i].offset))
-            return m->tensors[i].name;
-    return NULL;
-}
-
-/* What one step does to a parameter. */
-typedef struct vae__rule {
-    vae__adam_step adam;
-    float lr, momentum, decay, gscale; /* sgd */
-    int sgd;
-} vae__rule;
-
 /* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
 VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
@@ -9435,113 +9954,6 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* Updates `n` parameters from `at` on with their gradients g; 0: they are not finite any more. */
-VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t n, const float *g) {
-    const int finite =
-        r->sgd ? m->k->sgd(n, m->w + at, g, m->m + at, r->lr, r->momentum, r->decay, r->gscale)
-               : m->k->adam(n, m->w + at, g, m->m + at, m->v + at, &r->adam);
-    if (m->average) m->k->ema(n, m->w + at, m->average + at, (float)m->desc.ema);
-    return finite;
-}
-
-/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is
- * used up while it is in the cache; without one they are stored in m->g. With a rule and `stored`
- * those in m->g are used up. */
-typedef struct vae__gradients {
-    vae *m;
-    const vae__rule *rule;
-    const vae__pass *pass;
-    size_t rows, from, to; /* ops */
-    size_t pitch;          /* floats of m->piece for a part */
-    int parts, stored;
-    size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
-} vae__gradients;
-
-/* What `contract` in closed form adds to rows from .. to - 1 of the head's gradient. */
-VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
-    size_t i, j;
-    for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
-        for (j = 0; j < latent; j++)
-            dw[j] = (float)vae__add_d((double)dw[j],
-                                      vae__mul_d((double)w[j], (double)m->mass[j]));
-}
-
-/* One tensor: rows of its gradient, seen as (.., last dimension). */
-VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c,
-                                    const vae__op *op, int tensor, const float *x) {
-    vae *m = g->m;
-    const vae__slot *slot = &m->tensors[op->tensor + (size_t)tensor];
-    const size_t wide = slot->shape[slot->rank - 1];
-    const size_t block = m->g ? op->grad_block : vae__min(op->grad_block, g->pitch / wide);
-    size_t from, to, end;
-    vae__share(slot->count / wide, 8, g->parts, part, &from, &end);
-    for (; from < end; from = to) {
-        const size_t at = slot->offset + from * wide;
-        float *dw = m->g ? m->g + at : m->piece + (size_t)part * g->pitch;
-        size_t count;
-        int finite;
-        to = vae__min(end, from + block);
-        count = (to - from) * wide;
-        if (!g->stored) op->layer->grad(c, op, tensor, from, to, x, op->dy, dw);
-        if (!g->stored && m->mass && op == m->ops && !tensor)
-            vae__pull(m, from, to, dw);
-        /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
-         * known: left-out zeros would hide it */
-        finite = g->rule ? vae__apply(m, g->rule, at, count, dw) : m->k->within(count, FLT_MAX, dw);
-        if (!finite && at < g->bad[part]) g->bad[part] = at;
-    }
-}
-
-VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
-    vae__gradients *g = (vae__gradients *)arg;
-    vae *m = g->m;
-    size_t i;
-    int tensor;
-    for (i = g->to; i-- > g->from;) {
-        const vae__op *op = &m->ops[i];
-        vae__walk c = vae__train_walk(m, g->rows * op->each, op->each);
-        c.room = vae__part_room(m, part);
-        for (tensor = 0; tensor < op->tensor_count; tensor++)
-            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
-                vae__gradients_of(g, part, &c, op, tensor,
-                                  g->pass ? vae__input(g->pass, i) : NULL);
-    }
-}
-
-/* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
- * NULL, the gradients that are stored. NULL, or the first tensor that has a gradient (or, with a
- * rule, a value) that is not finite. */
-VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rule *rule) {
-    vae__gradients g;
-    size_t bad = SIZE_MAX, i;
-    int part;
-    memset(&g, 0, sizeof g);
-    g.m = m, g.rule = rule, g.stored = !p, g.to = m->count;
-    if (p) g.pass = p, g.rows = p->rows;
-    g.parts = vae__model_parts(m, m->parameters, VAE__PART_WEIGHTS);
-    if (g.parts > m->piece_parts) g.parts = m->piece_parts;
-    g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
-    for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
-    do {
-        g.from = p ? (p->bwd_to + 1) / 2 : 0;
-        if (p && !g.from && m->mass) vae__slopes(m, p->rows);
-        vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
-        g.to = g.from;
-    } while (p && vae__run_back(p));
-    for (part = 0; part < g.parts; part++) bad = vae__min(bad, g.bad[part]);
-    if (m->likelihood.row->learned) {
-        const float dlearned = p ? vae__learned_gradient(m, p->rows) : m->g[m->learned];
-        if (m->g) m->g[m->learned] = dlearned;
-        if (!(rule ? vae__apply(m, rule, m->learned, 1, &dlearned) : vae__finite_f(dlearned)))
-            bad = vae__min(bad, m->learned);
-    }
-    for (i = m->slot_count; bad != SIZE_MAX && i--;)
-        if (m->tensors[i].offset <= bad) return m->tensors[i].name;
-    return NULL;
-}
-
 /* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
  * is not finite any more. */
 VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
@@ -9550,42 +9962,9 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 }
 
 /* ======================================================================================
- * >>train    steps and epochs
- * uses: >>losses >>optim >>eval >>data   tests: tests/test_train.c
+ * >>train    steps, evaluation, epochs
+ * uses: >>step >>optim >>rng >>data  tests: tests/test_train.c
  * ==================================================================================== */
-
-/* Numbers that would spoil everything after them, told by image and place. `where` stands before
- * that. Integers fit by the way they are read. */
-VAE__PRIVATE vae_status vae__check_pixels(vae *m, const char *where, int seen, const float *x,
-                                          size_t rows, const uint32_t *index, size_t first) {
-    const size_t dim = m->input.dim;
-    size_t bad = 0, row;
-    double value;
-    if (vae__pixels_fit(m, seen, x, rows * dim)) return VAE_OK;
-    while (vae__pixels_fit(m, seen, x + bad, 1)) bad++;
-    row = index ? (size_t)index[bad / dim] : first + bad / dim;
-    value = (double)x[bad];
-    if (!vae__finite_d(value))
-        return vae__fail(&m->report, VAE_ERR_NONFINITE, "%simage %z: number %z is %f", where, row,
-                         bad % dim, value);
-    if (m->likelihood.row->unit && m->k->within(1, VAE__PIXEL_MAX, x + bad))
-        return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f; %s takes numbers "
-                         "from 0 to 1", where, row, bad % dim, value,
-                         m->likelihood.row->kind.name);
-    return vae__fail(&m->report, VAE_ERR_VALUE, "%simage %z: number %z is %f, which is too large: "
-                     "at most %f (is it a fill value?)", where, row, bad % dim, value,
-                     (double)VAE__PIXEL_MAX);
-}
-
-/* The same for other rows of numbers, counted from `first`, which need only be finite. */
-VAE__PRIVATE vae_status vae__check_rows(vae *m, const char *what, const float *v, size_t first,
-                                        size_t rows, size_t width) {
-    size_t bad = 0;
-    if (m->k->within(rows * width, FLT_MAX, v)) return VAE_OK;
-    while (vae__finite_f(v[bad])) bad++;
-    return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z of row %z is %f", what,
-                     bad % width, first + bad / width, (double)v[bad]);
-}
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
  * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
@@ -9605,17 +9984,19 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
                          "may help)", m->step, before, name, after);
     return vae__fail(&m->report, VAE_ERR_NONFINITE, "step %u: %s%s%s; the largest number of the "
                      "batch is %f (image %z, number %z)", m->step, before, name, after,
-                     (double)p->x[at], p->index ? (size_t)p->index[row] : row, at % m->input.dim);
+                     (double)p->x[at], p->batch->index ? (size_t)p->batch->index[row] : row,
+                     at % m->input.dim);
 }
 
 /* Where a loss that is not finite began: a tensor, or the first op that overflows. */
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
-    const size_t draws = p->rows * (size_t)m->desc.samples;
     const char *name = vae__bad_tensor(m, m->w);
+    vae__pass again = *p;
     size_t i;
-    vae__walk c = vae__train_walk(m, draws, (size_t)m->desc.samples);
-    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z); /* its last y was used up */
-    for (i = 0; i < m->count && !name; i++) {
+    again.backward = 0;
+    /* the likelihood wrote over the decoder's output */
+    (void)vae__forward(&again, m->at_code + 1, m->count - 1, m->z, 0, p->rows);
+    for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
         if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
             name = m->tensors[op->tensor].name;
@@ -9624,74 +10005,23 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
                             name ? name : "the latents or the likelihood", "");
 }
 
-/* Layers `label` need to be told. */
-VAE__PRIVATE vae_status vae__check_labels(vae *m, const vae_batch *b) {
-    size_t i;
-    if (!m->classes) return VAE_OK;
-    if (!b->labels || !b->label_count)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`: give labels "
-                         "and label_count with the batch");
-    for (i = 0; i < b->rows && i < b->label_count; i++)
-        if (b->labels[i] < 0 || b->labels[i] >= m->classes)
-            return vae__fail(&m->report, VAE_ERR_VALUE, "row %z: class %d; the networks know 0 to "
-                             "%d", i, (int)b->labels[i], m->classes - 1);
-    return VAE_OK;
-}
-
-/* A caller's batch is there, and so is what it must hold: `x` says what batch.x is, NULL where that
- * is ignored; `out` names an output that is missing, NULL when none is. */
-VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char *x,
-                                         const char *out) {
-    if (!b) return vae__fail(&m->report, VAE_ERR_NULL, "the batch is NULL");
-    if (x && !b->x) return vae__fail(&m->report, VAE_ERR_NULL, "batch.x (%s) is NULL", x);
-    if (out) return vae__fail(&m->report, VAE_ERR_NULL, "%s is NULL", out);
-    return VAE_OK;
-}
-
-/* The caller's noise of a call that uses it: `draws` of each row. */
-VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
-    if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
-}
-
-VAE__PRIVATE vae_status vae__can_train(vae *m) {
-    if (m->desc.inference)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the model was made for inference");
-    if (m->invalid)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the model is invalid since a gradient was not "
-                         "finite: load a checkpoint");
-    return VAE_OK;
-}
-
-/* A pass over a caller's batch, or, with `data`, over its images b->index[..], which are read into
- * m->x. */
-VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, const vae_batch *b,
-                                  uint32_t time) {
-    memset(p, 0, sizeof *p);
-    p->m = m, p->data = data, p->batch = b, p->x = data ? m->x : b->x, p->index = b->index;
-    p->first = (uint32_t)(m->step * m->rows), p->time = time, p->rows = b->rows;
-}
-
-/* One step on such a batch. */
+/* One step on a caller's batch, or, with `data`, on its images b->index[..], which are read into
+ * m->x: forward, weigh, backward, update. */
 VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
-    const size_t rows = b->rows;
     vae__pass pass;
     vae__rule rule;
     vae_stats s;
     const char *name;
+    vae_status bad;
     vae__pass_begin(&pass, m, data, b, time);
     pass.backward = 1;
-    if (!vae__run_pass(&pass, &s)) {
-        size_t i; /* a part that met the pixel did not read on */
-        for (i = 0; data && i < rows; i++)
-            (void)vae_data_read(data, b->index[i], 1, m->x + i * m->input.dim);
-        return vae__check_pixels(m, "", 0, pass.x, rows, data ? b->index : NULL, 0);
-    }
+    bad = vae__run_pass(&pass, &s);
+    if (bad) return bad;
     if (!vae__finite_d(s.loss) || !vae__finite_d(s.recon))
         return vae__loss_failed(m, &pass);
     vae__keep_batch(&pass);
-    if (!m->g) rule = vae__rule_next(m, rows, 1);
+    if (!m->g) rule = vae__rule_next(m, b->rows, 1);
     name = vae__run_gradients(m, &pass, m->g ? NULL : &rule);
     if (m->g && !name) {
         float gscale = 1;
@@ -9699,7 +10029,7 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch 
             s.grad_norm = vae__sqrt_d(m->k->sum_squares(m->parameters, m->g));
             if (s.grad_norm > m->desc.clip) gscale = (float)vae__div_d(m->desc.clip, s.grad_norm);
         }
-        name = vae__update(m, rows, gscale);
+        name = vae__update(m, b->rows, gscale);
     }
     if (name) {
         m->invalid = 1;
@@ -9734,26 +10064,9 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
     if (!bad) bad = vae__check_training(m, b);
     return bad ? bad : vae__step(m, NULL, b, (uint32_t)m->step, stats);
 }
+
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
     VAE__GUARDED(vae__do_train_step(m, batch, stats));
-}
-
-VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
-    size_t i;
-    if (!data->bytes || !data->count || data->count > UINT32_MAX)
-        return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
-                         what);
-    if (data->item != m->input.dim)
-        return vae__fail(&m->report, VAE_ERR_SHAPE, "the %s data has %z numbers an image, the "
-                         "model takes %z", what, data->item, m->input.dim);
-    if (m->classes && !data->labels)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the networks have layers `label`, but the %s "
-                         "data has no labels", what);
-    for (i = 0; m->classes && i < data->count; i++)
-        if (data->labels[i] < 0 || data->labels[i] >= m->classes)
-            return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data: label %z is %d; the networks "
-                             "know 0 to %d", what, i, (int)data->labels[i], m->classes - 1);
-    return VAE_OK;
 }
 
 VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
@@ -9789,6 +10102,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
         memcpy(m->average + m->visible_bias, bias, m->visible_count * sizeof(float));
     return VAE_OK;
 }
+
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     VAE__GUARDED(vae__do_set_visible_bias(m, mean));
 }
@@ -9806,6 +10120,69 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
     return vae_set_visible_bias(m, m->x);
 }
+
+/* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
+
+/* Whether the losses of these images are finite. */
+VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
+    size_t i;
+    for (i = c->image; i < c->image + c->images; i++) {
+        const float sum = (float)vae__add_d(p->terms.recon[i], (double)p->terms.kl[i]);
+        if (!vae__all_finite(p, part, i, 1, &sum)) return;
+    }
+}
+/* Losses of rows base .. of a batch, x, which fit into the buffers, into m->terms. */
+VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, size_t base,
+                                    size_t rows) {
+    vae__pass p;
+    vae__use_begin(&p, m, b, 1);
+    p.take = vae__take_loss, p.width = 1;
+    return vae__forward(&p, 0, m->count, x, base, rows);
+}
+
+/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
+    memset(b, 0, sizeof *b);
+    b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
+    if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
+    (void)vae_data_read(data, at, b->rows, m->x);
+    return vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, b->rows, NULL, at) : VAE_OK;
+}
+
+VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+    vae_status bad;
+    vae_stats s;
+    vae_batch b;
+    double recon = 0, kl = 0;
+    size_t at, i;
+    if (!m) return VAE_ERR_NULL;
+    if (!data || !stats)
+        return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    bad = vae__check_data(m, data, "test");
+    for (at = 0; !bad && at < data->count; at += b.rows) {
+        bad = vae__read_portion(m, data, at, &b);
+        if (!bad) bad = vae__losses(m, &b, m->x, 0, b.rows);
+        for (i = 0; i < b.rows && !bad; i++) {
+            recon = vae__add_d(recon, m->terms.recon[i]);
+            kl = vae__add_d(kl, (double)m->terms.kl[i]);
+        }
+    }
+    if (bad) return bad;
+    memset(&s, 0, sizeof s);
+    s.recon = vae__div_d(recon, (double)data->count);
+    s.kl = vae__div_d(kl, (double)data->count);
+    s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
+    s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
+                        vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
+    s.images = data->count;
+    *stats = s;
+    return VAE_OK;
+}
+VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
+    VAE__GUARDED(vae__do_evaluate(m, data, stats));
+}
+
+/* ---- epochs ---- */
 
 /* What a callback is told, out of the position in training. */
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
@@ -9833,11 +10210,16 @@ VAE__PRIVATE void vae__note(vae *m, double loss) {
             (uint64_t)m->desc.plateau_epochs)
         at->cuts++, at->cut_epoch = at->epoch;
 }
+
 VAE__PRIVATE int vae__waited(const vae *m) {
     return m->desc.patience && m->at.best_epoch &&
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
+/* A run that has epochs left. */
+VAE__INLINE int vae__goes_on(const vae *m) {
+    return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
+}
 /* The callback runs in the host's floating-point environment. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
@@ -9860,72 +10242,103 @@ VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_d
     return bad;
 }
 
-VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_data *test,
-                                    vae_progress_fn progress, void *user, vae__fpenv *host) {
-    vae_status bad;
-    vae_progress now;
-    vae__position *at;
-    vae__order order;
-    if (!m) return VAE_ERR_NULL;
-    if (!train) return vae__fail(&m->report, VAE_ERR_NULL, "the training data is NULL");
-    bad = vae__can_train(m);
+/* What training is given, and the first bias. */
+VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_data *test) {
+    vae_status bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
     if (!bad && test) bad = vae__check_data(m, test, "test");
     if (!bad && !test && (m->desc.patience || m->desc.schedule == VAE_SCHEDULE_PLATEAU))
         bad = vae__fail(&m->report, VAE_ERR_NULL, "patience and a plateau need test data");
     if (bad) return bad;
-    at = &m->at;
-    if (at->images && at->total != train->count)
+    if (m->at.images && m->at.total != train->count)
         return vae__fail(&m->report, VAE_ERR_MISMATCH, "the run stopped in the middle of an epoch "
-                         "of %u images; this data has %z", at->total, train->count);
-    if (at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
+                         "of %u images; this data has %z", m->at.total, train->count);
+    if (vae__goes_on(m)) {
         bad = vae__check_values(m, "training ", train);
         if (!bad && test) bad = vae__check_values(m, "test ", test);
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
-    memset(&now, 0, sizeof now);
-    while (!bad && at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m)) {
-        vae_stats s;
-        int stop = 0;
-        memset(&s, 0, sizeof s);
-        at->total = train->count;
-        vae__order_begin(&order, m->desc.seed, (uint32_t)at->epoch, train->count);
-        while (!bad && !stop && at->images < at->total) {
-            const size_t left = (size_t)(at->total - at->images);
-            const size_t rows = left < m->rows ? left : m->rows;
-            size_t i;
-            vae_batch b;
-            memset(&b, 0, sizeof b);
-            b.rows = rows, b.index = m->index;
-            for (i = 0; i < rows; i++)
-                m->index[i] = (uint32_t)vae__order_at(&order, at->images + i);
-            bad = vae__step(m, train, &b, (uint32_t)at->epoch, &s);
-            if (bad) break;
-            at->step++;
-            at->images += rows;
-            at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, (double)rows));
-            at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, (double)rows));
-            at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, (double)rows));
-            at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, (double)rows));
-            vae__progress_of(m, &now);
-            now.train.grad_norm = s.grad_norm;
-            if (progress) stop = vae__ask(m, &now, progress, user, host);
-        }
-        if (!bad && !stop) { /* the epoch is complete */
-            vae__progress_of(m, &now);
-            at->epoch++;
-            at->step = at->images = 0;
-            at->recon = at->kl = at->loss = at->bound = 0;
-            if (test) {
-                bad = vae_evaluate(m, test, &now.test);
-                now.has_test = !bad;
-                if (!bad) vae__note(m, now.test.loss);
-            }
-            now.epoch_done = 1;
-            if (!bad && progress) stop = vae__ask(m, &now, progress, user, host);
-        }
-        if (stop && !bad && at->epoch < (uint64_t)m->desc.epochs && !vae__waited(m))
+    return bad;
+}
+
+/* What vae_fit was called with. */
+typedef struct vae__fit {
+    const vae_data *train, *test;
+    vae_progress_fn progress;
+    void *user;
+    vae__fpenv *host;
+    vae_progress now;
+    int stop; /* the callback said so */
+} vae__fit;
+
+VAE__PRIVATE void vae__tell(vae *m, vae__fit *f) {
+    if (f->progress) f->stop = vae__ask(m, &f->now, f->progress, f->user, f->host);
+}
+
+/* The next images of the epoch's order, one step on them, and its share of the epoch's sums. */
+VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *order) {
+    vae__position *at = &m->at;
+    vae_batch b;
+    vae_stats s;
+    vae_status bad;
+    double rows;
+    size_t i;
+    memset(&b, 0, sizeof b);
+    b.rows = (size_t)(at->total - at->images), b.index = m->index;
+    if (b.rows > m->rows) b.rows = m->rows;
+    for (i = 0; i < b.rows; i++) m->index[i] = (uint32_t)vae__order_at(order, at->images + i);
+    bad = vae__step(m, f->train, &b, (uint32_t)at->epoch, &s);
+    if (bad) return bad;
+    at->step++;
+    at->images += b.rows;
+    rows = (double)b.rows;
+    at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, rows));
+    at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, rows));
+    at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, rows));
+    at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, rows));
+    vae__progress_of(m, &f->now);
+    f->now.train.grad_norm = s.grad_norm;
+    vae__tell(m, f);
+    return VAE_OK;
+}
+
+/* One epoch, or what is left of it; and when it is complete, its evaluation. */
+VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
+    vae__position *at = &m->at;
+    vae__order order;
+    vae_status bad = VAE_OK;
+    at->total = f->train->count;
+    vae__order_begin(&order, m->desc.seed, (uint32_t)at->epoch, f->train->count);
+    while (!bad && !f->stop && at->images < at->total) bad = vae__fit_step(m, f, &order);
+    if (bad || f->stop) return bad;
+    vae__progress_of(m, &f->now);
+    at->epoch++;
+    at->step = at->images = 0;
+    at->recon = at->kl = at->loss = at->bound = 0;
+    if (f->test) {
+        bad = vae__do_evaluate(m, f->test, &f->now.test);
+        f->now.has_test = !bad;
+        if (!bad) vae__note(m, f->now.test.loss);
+    }
+    f->now.epoch_done = 1;
+    if (!bad) vae__tell(m, f);
+    return bad;
+}
+
+VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_data *test,
+                                    vae_progress_fn progress, void *user, vae__fpenv *host) {
+    vae__fit f;
+    vae_status bad;
+    if (!m) return VAE_ERR_NULL;
+    if (!train) return vae__fail(&m->report, VAE_ERR_NULL, "the training data is NULL");
+    memset(&f, 0, sizeof f);
+    f.train = train, f.test = test, f.progress = progress, f.user = user, f.host = host;
+    bad = vae__fit_begin(m, train, test);
+    while (!bad && vae__goes_on(m)) {
+        f.stop = 0;
+        bad = vae__fit_epoch(m, &f);
+        if (f.stop && !bad && vae__goes_on(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
     }
@@ -9935,6 +10348,8 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
     VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
 }
+
+/* ---- checking gradients ---- */
 
 /* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
  * drown in rounding, and a direction without r would not see what the gradient misses. Returns
@@ -10005,9 +10420,9 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     pass.backward = 1;
     stored = m->g;
     if (!m->g) m->g = copy + 2 * m->parameters;
-    if (!vae__run_pass(&pass, &s)) bad = vae__check_pixels(m, "", 0, b->x, b->rows, NULL, 0);
-    else if (!vae__finite_d(s.loss)) bad = vae__loss_failed(m, &pass);
-    else {
+    bad = vae__run_pass(&pass, &s);
+    if (!bad && !vae__finite_d(s.loss)) bad = vae__loss_failed(m, &pass);
+    else if (!bad) {
         name = vae__run_gradients(m, &pass, NULL);
         if (name)
             bad = vae__fail(&m->report, VAE_ERR_NONFINITE, "the gradient of %s is not finite",
@@ -10026,6 +10441,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     if (!bad) *worst = most;
     return bad;
 }
+
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
     VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
@@ -10033,118 +10449,71 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>losses >>model             tests: tests/test_eval.c
+ * uses: >>step >>train >>likelihoods >>codes   tests: tests/test_eval.c
  *
- * Any number of rows, in portions of the buffers; nothing here changes the parameters.
+ * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
+ * is a range of the ops: encode up to the code, decode behind it, score all of them.
  * ==================================================================================== */
 
-/* Rows of something for a model to work on, in portions of the buffers, divided among parts. */
+/* A pass, and where its results go: those of row i of the call to place i. */
 typedef struct vae__use {
-    vae *m;
-    const vae_batch *batch; /* the caller's: labels, numbers, noise, which weights */
-    size_t base;         /* row of it that is row 0 here */
-    const float *in;
+    vae__pass pass;      /* comes first: the functions that take its rows find the rest by it */
     float *out, *logvar; /* logvar: encode's second output */
-    size_t at, rows;     /* the portion: `rows` of them, the first is row `at` */
-    int parts, mean;
+    int heads;           /* encode: heads are kept in m->heads, whose rows they fit */
+    int mean;            /* decode: means, not the decoder's output */
     const vae__address *draw; /* decode: draws of this seed; NULL: none */
-    size_t draws;        /* score, bound: of each image */
-    float *elbo, *recon, *kl;
-    size_t *bad;         /* (parts): the first number, of `width` a row, that is not finite */
-    size_t width;
-    const char *what;    /* those numbers; NULL: one for an image, told by its number */
 } vae__use;
 
-/* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
- * portion on; 1 when all are. */
-VAE__PRIVATE int vae__use_finite(const vae__use *u, int part, size_t from, size_t rows,
-                                 const float *v) {
-    size_t i = 0;
-    if (u->m->k->within(rows * u->width, FLT_MAX, v)) return 1;
-    while (vae__finite_f(v[i])) i++;
-    u->bad[part] = from * u->width + i;
-    return 0;
+VAE__PRIVATE void vae__call_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+    vae__use_begin(&u->pass, m, b, binarize);
+    u->out = u->logvar = NULL, u->heads = u->mean = 0, u->draw = NULL;
 }
 
-/* Finite numbers went in, and `bad` is the first that came out infinite or NaN. */
-VAE__PRIVATE vae_status vae__use_failed(const vae__use *u, size_t bad) {
-    vae *m = u->m;
-    const size_t row = bad / u->width;
-    if (u->what)
-        return vae__fail(&m->report, VAE_ERR_NONFINITE, "row %z: number %z of %s is not finite: "
-                         "the numbers given or the weights are too large", u->base + u->at + row,
-                         bad % u->width, u->what);
-    return vae__fail(&m->report, VAE_ERR_NONFINITE, "image %z: its loss is not finite: its numbers "
-                     "or the weights are too large",
-                     (size_t)vae__number(u->batch, u->base + u->at + row));
+/* Where the rows at work came out of the range. */
+VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
+    const vae__op *last = &p->m->ops[p->to - 1];
+    return last->y + c->place * last->pitch;
 }
 
-VAE__PRIVATE vae_status vae__use_all(vae__use *u, size_t rows, void (*part)(void *arg, int part),
-                                     void (*after)(vae__use *u)) {
-    size_t i, places[VAE_MAX_THREADS], first = SIZE_MAX;
-    if (!u->m->rows)
-        return vae__fail(&u->m->report, VAE_ERR_STATE, "the model was made to be looked at "
-                         "(inference 2) and has no memory for activations");
-    u->bad = places;
-    for (u->at = 0; u->at < rows; u->at += u->rows) {
-        u->rows = rows - u->at < u->m->rows ? rows - u->at : u->m->rows;
-        for (i = 0; u->m->classes && i < u->rows; i++)
-            u->m->labels[i] = vae__label(u->batch, u->base + u->at + i);
-        u->parts = vae__model_parts(u->m, u->rows, VAE__PART_ROWS);
-        for (i = 0; i < (size_t)u->parts; i++) places[i] = SIZE_MAX;
-        vae__divide(&u->m->parallel, part, u, u->parts);
-        for (i = 0; i < (size_t)u->parts; i++) first = vae__min(first, places[i]);
-        if (first != SIZE_MAX) return vae__use_failed(u, first);
-        if (after) after(u);
-    }
-    return VAE_OK;
-}
+/* ---- encode ---- */
 
-/* A walk that changes nothing and forgets at once. */
-VAE__PRIVATE vae__walk vae__use_walk(const vae__use *u, int part, size_t first, size_t rows) {
-    const vae *m = u->m;
-    vae__walk c = vae__train_walk(m, rows, 1);
-    c.params = vae__weights(m, u->batch), c.first = first, c.train = 0;
-    c.room = vae__part_room(m, part), c.labels = m->labels + first;
-    return c;
-}
-
-VAE__PRIVATE void vae__encode_part(void *arg, int part) {
-    const vae__use *u = (const vae__use *)arg;
-    vae *m = u->m;
-    const size_t latent = (size_t)m->desc.latent;
-    const vae__op *last = &m->ops[m->enc.count - 1];
-    size_t from, to, i, j;
-    vae__walk c;
-    vae__share(u->rows, 4, u->parts, part, &from, &to);
-    if (from == to) return;
-    c = vae__use_walk(u, part, from, to - from);
-    vae__ops_fwd(&c, m->ops, 0, m->enc.count, u->in + (u->at + from) * m->input.dim);
-    if (!vae__use_finite(u, part, from, to - from, last->y + from * last->pitch)) return;
-    for (i = from; i < to; i++) {
-        const float *head = last->y + from * last->pitch + (i - from) * 2 * latent;
-        if (u->out) memcpy(u->out + (u->at + i) * latent, head, latent * sizeof(float));
+VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
+    const vae__use *u = (const vae__use *)(const void *)p;
+    const size_t width = p->m->ops[p->m->at_code].in.dim, latent = p->m->code.latent;
+    const float *head = vae__came_out(p, c);
+    size_t i, j, row = p->at + c->image;
+    if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    if (u->heads) memcpy(p->m->heads + row * width, head, c->images * width * sizeof(float));
+    for (i = 0; i < c->images; i++, row++, head += width) {
+        if (u->out) memcpy(u->out + row * latent, head, latent * sizeof(float));
         for (j = 0; u->logvar && j < latent; j++)
-            u->logvar[(u->at + i) * latent + j] = vae__clamp_logvar(head[latent + j]);
+            u->logvar[row * latent + j] = vae__clamp_logvar(head[latent + j]);
     }
 }
 
-/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward. */
+VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+    vae__call_begin(u, m, b, binarize);
+    u->pass.take = vae__take_heads;
+    u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
+}
+/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward, either
+ * may be NULL. */
 VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows, float *mu, float *logvar) {
     vae__use u;
-    memset(&u, 0, sizeof u);
-    u.m = m, u.batch = b, u.in = x, u.base = base, u.out = mu, u.logvar = logvar;
-    u.what = "the encoder's output", u.width = 2 * (size_t)m->desc.latent;
-    return vae__use_all(&u, rows, vae__encode_part, NULL);
+    vae__encode_begin(&u, m, b, 0);
+    u.out = mu, u.logvar = logvar;
+    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
-
-/* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
- * vae__check_given. */
-VAE__PRIVATE vae_status vae__check_images(vae *m, const vae_batch *b, int seen, const char *out) {
-    vae_status bad = vae__check_given(m, b, "pixels", out);
-    if (!bad) bad = vae__check_pixels(m, "", seen, b->x, b->rows, b->index, b->first);
-    return bad ? bad : vae__check_labels(m, b);
+/* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
+ * evaluation sees them; `check`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int check,
+                                          const float *x, size_t base, size_t rows) {
+    vae__use u;
+    vae__encode_begin(&u, m, b, binarize);
+    u.heads = 1;
+    if (!check) u.pass.width = 0;
+    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
@@ -10153,48 +10522,25 @@ VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, fl
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
+
 VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
     VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
 }
 
-/* mu and log variance of such rows, which fit into the buffers, side by side in heads. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, const float *x, size_t base,
-                                          size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
-    const vae_status bad = vae__encode(m, b, x, base, rows, m->z, m->eps);
-    size_t i;
-    for (i = 0; i < rows && !bad; i++) {
-        memcpy(m->heads + 2 * i * latent, m->z + i * latent, latent * sizeof(float));
-        memcpy(m->heads + (2 * i + 1) * latent, m->eps + i * latent, latent * sizeof(float));
-    }
-    return bad;
-}
-
-/* Noise of the code for draw number `draw` of `draws` of a row of a batch. */
-VAE__PRIVATE void vae__code_noise(const vae *m, const vae_batch *b, size_t row, size_t draws,
-                                  size_t draw, float *eps) {
-    const size_t latent = (size_t)m->desc.latent;
-    if (b->eps) memcpy(eps, b->eps + (row * draws + draw) * latent, latent * sizeof(float));
-    else vae__noise(m, VAE_PURPOSE_EVAL, 0, vae__number(b, row), (uint32_t)draw, latent, eps);
-}
-
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
     vae_status bad;
-    size_t at, i, run;
+    vae__pass p;
+    size_t at, run, latent;
     if (!m) return VAE_ERR_NULL;
-    q = vae__part_code(m, 0);
+    latent = m->code.latent;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, b->x + at * m->input.dim, at, run);
-        for (i = 0; i < run && !bad; i++) {
-            float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-            if (eps) vae__code_noise(m, b, at + i, 1, 0, eps);
-            q.posterior->sample(&q, m->heads + 2 * i * latent, eps, m->z + i * latent);
-        }
+        bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
+        if (bad) break;
+        vae__use_begin(&p, m, b, 0);
+        bad = vae__forward(&p, m->at_code, m->at_code + 1, m->heads, at, run);
         if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
         if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
     }
@@ -10204,49 +10550,39 @@ VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
     VAE__GUARDED(vae__do_posterior(m, batch, z));
 }
 
-/* rows of z -> means, outputs or draws, once the decoder's output is known to be finite. */
-VAE__PRIVATE void vae__decode_part(void *arg, int part) {
-    const vae__use *u = (const vae__use *)arg;
-    vae *m = u->m;
-    const size_t dim = u->mean || u->draw ? m->input.dim : m->outputs;
-    const vae__op *last = &m->ops[m->count - 1];
-    size_t from, to, at, n;
-    vae__share(u->rows, 4, u->parts, part, &from, &to);
-    for (at = from; at < to; at += n) {
-        const float *y = last->y + from * last->pitch;
-        float *out = u->out + (u->at + at) * dim;
-        vae__walk c;
-        n = vae__min(to - at, VAE__ROWS_AT_ONCE);
-        c = vae__use_walk(u, part, from, n);
-        c.labels = m->labels + at;
-        vae__ops_fwd(&c, m->ops, m->dec.first, m->count,
-                     u->in + (u->at + at) * (size_t)m->desc.latent);
-        if (!vae__use_finite(u, part, at, n, y)) return;
+/* ---- decode ---- */
+
+/* Means, outputs or draws, once the decoder's output is known to be finite. */
+VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) {
+    const vae__use *u = (const vae__use *)(const void *)p;
+    const vae__density *l = &p->likelihood;
+    const size_t dim = u->mean || u->draw ? l->numbers : l->outputs;
+    const float *y = vae__came_out(p, c);
+    float *out = u->out + (p->at + c->image) * dim, *noise = u->draw ?
+                 p->m->x + c->place * l->numbers : NULL; /* nobody else is there */
+    size_t i;
+    if (!vae__all_finite(p, part, c->image, c->images, y)) return;
+    if (!u->mean && !u->draw) memcpy(out, y, c->images * dim * sizeof(float));
+    for (i = 0; (u->mean || u->draw) && i < c->images; i++) {
         if (u->draw) {
-            vae__address place = *u->draw;
-            size_t i;
-            for (i = 0; i < n; i++) {
-                place.counter[0] = vae__number(u->batch, u->base + u->at + at + i);
-                vae__observe(m, c.params, y + i * m->outputs, 1, &place, m->x + from * dim,
-                             out + i * dim);
-            }
-        } else if (u->mean) {
-            vae__observe(m, c.params, y, n, NULL, NULL, out);
-        } else {
-            memcpy(out, y, n * dim * sizeof(float));
+            vae__address at = *u->draw;
+            at.counter[0] = vae__row_number(p, c->image + i);
+            c->k->draw(l->row->noise, &at, 0, l->numbers, noise);
         }
+        l->row->observe(l, y + i * l->outputs, noise, out + i * dim);
     }
 }
 
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
                                     size_t rows, float *out, int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, (size_t)m->desc.latent);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.latent);
     if (bad) return bad;
-    memset(&u, 0, sizeof u);
-    u.m = m, u.batch = b, u.in = z, u.base = base, u.out = out, u.mean = mean, u.draw = draw;
-    u.what = "the decoder's output", u.width = m->outputs;
-    return vae__use_all(&u, rows, vae__decode_part, NULL);
+    vae__call_begin(&u, m, b, 0);
+    u.out = out, u.mean = mean, u.draw = draw;
+    u.pass.take = vae__take_outputs;
+    u.pass.what = "the decoder's output", u.pass.width = m->outputs;
+    return vae__forward(&u.pass, m->at_code + 1, m->count - 1, z, base, rows);
 }
 
 VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
@@ -10257,16 +10593,20 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, i
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
 }
+
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
     VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
 }
+
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
     VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
 }
+
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
     return vae__do_decode(m, b, x, 0, &at);
 }
+
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
     VAE__GUARDED(vae__do_draw(m, batch, seed, x));
 }
@@ -10283,6 +10623,7 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     }
     return bad;
 }
+
 VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
     VAE__GUARDED(vae__do_reconstruct(m, batch, out));
 }
@@ -10306,6 +10647,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
+
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
     VAE__GUARDED(vae__do_prior(m, batch, seed, z));
 }
@@ -10323,158 +10665,101 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     }
     return bad;
 }
+
 VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
     VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
 }
 
-/* Pixels of images from .. to - 1 of the portion, binarised as evaluation does; image i of it is
- * number i of the result. */
-VAE__PRIVATE const float *vae__use_pixels(const vae__use *u, size_t from, size_t to) {
-    vae *m = u->m;
-    const size_t dim = m->input.dim;
-    const float *x = u->in + u->at * dim;
-    size_t i;
-    if (m->desc.binarize != VAE_BINARIZE_DYNAMIC) return x;
-    for (i = from; i < to; i++)
-        vae__binarize(m, x + i * dim, 0xffffffffu, vae__number(u->batch, u->at + i),
-                      m->x + i * dim);
-    return m->x;
-}
-
-/* ELBO of images from one draw each, into m->recon and m->kl. */
-VAE__PRIVATE void vae__score_part(void *arg, int part) {
-    const vae__use *u = (const vae__use *)arg;
-    vae *m = u->m;
-    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m, u->batch), *x;
-    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
-    const vae__code q = vae__part_code(m, part);
-    vae__density l;
-    size_t i, from, to;
-    vae__walk c;
-    vae__share(u->rows, 4, u->parts, part, &from, &to);
-    if (from == to) return;
-    x = vae__use_pixels(u, from, to);
-    c = vae__use_walk(u, part, from, to - from);
-    vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + from * dim);
-    for (i = from; i < to; i++) {
-        const float *head = code->y + from * code->pitch + (i - from) * 2 * latent;
-        float *eps = m->desc.no_noise ? NULL : m->eps + i * latent;
-        m->kl[i] = q.prior->kl(&q, head, 0, NULL, NULL);
-        if (eps) vae__code_noise(m, u->batch, u->at + i, 1, 0, eps);
-        q.posterior->sample(&q, head, eps, m->z + i * latent);
-    }
-    vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + from * latent);
-    l = vae__density_now(m, params);
-    for (i = from; i < to; i++) {
-        float sum;
-        m->recon[i] = l.row->loss(&l, last->y + from * last->pitch + (i - from) * m->outputs,
-                                  x + i * dim, 0, NULL, NULL);
-        sum = (float)vae__add_d(m->recon[i], (double)m->kl[i]);
-        if (!vae__use_finite(u, part, i, 1, &sum)) return;
-    }
-}
-VAE__PRIVATE void vae__score_after(vae__use *u) {
-    const vae *m = u->m;
-    size_t i;
-    for (i = 0; i < u->rows; i++) {
-        if (u->recon) u->recon[u->at + i] = (float)m->recon[i];
-        if (u->kl) u->kl[u->at + i] = m->kl[i];
-        if (u->elbo) u->elbo[u->at + i] = (float)-vae__add_d(m->recon[i], (double)m->kl[i]);
-    }
-}
+/* ---- score: all ops, one draw ---- */
 
 VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, float *recon,
                                       float *kl) {
-    vae__use u;
     vae_status bad;
+    size_t at, run, i;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
-    if (bad) return bad;
-    memset(&u, 0, sizeof u);
-    u.m = m, u.batch = b, u.in = b->x, u.elbo = elbo, u.recon = recon, u.kl = kl, u.width = 1;
-    return vae__use_all(&u, b->rows, vae__score_part, vae__score_after);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__losses(m, b, b->x + at * m->input.dim, at, run);
+        for (i = 0; !bad && i < run; i++) {
+            const double r = m->terms.recon[i], k = (double)m->terms.kl[i];
+            if (recon) recon[at + i] = (float)r;
+            if (kl) kl[at + i] = (float)k;
+            if (elbo) elbo[at + i] = (float)-vae__add_d(r, k);
+        }
+    }
+    return bad;
 }
 VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
                              float *kl) {
     VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
 }
 
-/* Images of the portion, from pixels to bounds. Their heads are kept; then each image's draws pass
- * through the rows that this part has of the decoder's buffers. */
-VAE__PRIVATE void vae__bound_part(void *arg, int part) {
-    const vae__use *u = (const vae__use *)arg;
-    vae *m = u->m;
-    const size_t latent = (size_t)m->desc.latent, dim = m->input.dim;
-    const float *params = vae__weights(m, u->batch), *x;
-    const vae__op *code = &m->ops[m->enc.count - 1], *last = &m->ops[m->count - 1];
-    const vae__code q = vae__part_code(m, part);
-    vae__density l;
-    float mean;
-    size_t i, j, at, n, from, to, base, room; /* base: the first of the part's own rows */
-    vae__walk c;
-    vae__share(u->rows, 1, u->parts, part, &from, &to);
-    vae__share(m->rows, 1, u->parts, part, &base, &room);
-    if (from == to) return;
-    room = vae__min(room - base, VAE__ROWS_AT_ONCE);
-    x = vae__use_pixels(u, from, to);
-    for (at = from; at < to; at += n) {
-        n = vae__min(to - at, room);
-        c = vae__use_walk(u, part, base, n);
-        c.labels = m->labels + at;
-        vae__ops_fwd(&c, m->ops, 0, m->enc.count, x + at * dim);
-        memcpy(m->heads + at * 2 * latent, code->y + base * code->pitch,
-               n * 2 * latent * sizeof(float));
+/* ---- bound: the ops from the code on, for many draws of each image ---- */
+
+/* log of the mean of exp(w) over the draws, in their order, whatever the portions: the largest so
+ * far and a sum beside it. */
+typedef struct vae__mean_exp {
+    double top, sum;
+} vae__mean_exp;
+
+VAE__PRIVATE void vae__mean_exp_add(const vae *m, vae__mean_exp *a, int first, double w) {
+    float t;
+    if (first) {
+        a->top = w, a->sum = 1;
+    } else if (w > a->top) {
+        t = (float)vae__add_d(a->top, -w);
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        a->sum = vae__add_d(vae__mul_d(a->sum, (double)t), 1);
+        a->top = w;
+    } else if (!(w < a->top - 30)) { /* below 2^-43 of another's it is nothing */
+        t = (float)vae__add_d(w, -a->top);
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        a->sum = vae__add_d(a->sum, (double)t);
     }
-    l = vae__density_now(m, params);
+}
+VAE__PRIVATE float vae__mean_exp_log(const vae *m, const vae__mean_exp *a, size_t draws) {
+    float mean = (float)vae__div_d(a->sum, (double)draws);
+    m->k->map(VAE__FN_LOG, 1, &mean, &mean);
+    return (float)vae__add_d(a->top, (double)mean);
+}
+
+/* Images of the portion, whose heads are there, to bounds: each image's draws pass through the rows
+ * that this part has of the buffers, `base` the first. */
+VAE__PRIVATE void vae__bound_part(void *arg, int part) {
+    vae__use *u = (vae__use *)arg;
+    vae__pass *p = &u->pass;
+    vae *m = p->m;
+    const size_t width = m->ops[m->at_code].in.dim;
+    vae__terms terms = p->terms;
+    size_t i, j, at, n, from, to, base, room;
+    vae__share(p->rows, 1, p->parts, part, &from, &to);
+    vae__share(m->rows, 1, p->parts, part, &base, &room);
+    room = vae__min(room - base, VAE__ROWS_AT_ONCE);
     for (i = from; i < to; i++) {
-        const float *head = m->heads + i * 2 * latent;
-        double top = 0, sum = 0;
-        for (at = 0; at < u->draws; at += n) {
-            n = vae__min(u->draws - at, room);
-            c = vae__use_walk(u, part, base, n);
-            c.draws = n, c.labels = m->labels + i;
-            for (j = 0; j < n; j++) {
-                float *eps = m->eps + (base + j) * latent;
-                vae__code_noise(m, u->batch, u->at + i, u->draws, at + j, eps);
-                q.posterior->sample(&q, head, eps, m->z + (base + j) * latent);
-                m->logw[base + j] =
-                    (double)q.prior->ratio(&q, head, eps, m->z + (base + j) * latent);
-            }
-            vae__ops_fwd(&c, m->ops, m->dec.first, m->count, m->z + base * latent);
-            for (j = 0; j < n; j++) {
-                const float *out = last->y + base * last->pitch + j * m->outputs;
-                const double recon = l.row->value
-                    ? l.row->value(&l, out, x + i * dim)
-                    : l.row->loss(&l, out, x + i * dim, 0, NULL, NULL);
-                const double w = -vae__add_d(recon, m->logw[base + j]);
-                float t;
-                if (at + j == 0) {
-                    top = w, sum = 1;
-                } else if (w > top) { /* draws in order: the sum does not depend on portions */
-                    t = (float)vae__add_d(top, -w);
-                    m->k->map(VAE__FN_EXP, 1, &t, &t);
-                    sum = vae__add_d(vae__mul_d(sum, (double)t), 1);
-                    top = w;
-                } else if (!(w < top - 30)) { /* below 2^-43 of another's it is nothing */
-                    t = (float)vae__add_d(w, -top);
-                    m->k->map(VAE__FN_EXP, 1, &t, &t);
-                    sum = vae__add_d(sum, (double)t);
-                }
-            }
+        vae__walk c = vae__pass_walk(p, part, i, 1);
+        vae__mean_exp sum = {0, 0};
+        float bound;
+        c.place = base, c.terms = &terms;
+        for (at = 0; at < terms.draws; at += n) {
+            n = vae__min(terms.draws - at, room);
+            c.copies = n, terms.draw = at;
+            vae__ops_fwd(&c, m->ops, m->at_code, m->count, m->heads + i * width);
+            for (j = base; j < base + n; j++)
+                vae__mean_exp_add(m, &sum, at + j == base,
+                                  -vae__add_d(terms.recon[j], terms.logw[j]));
         }
-        mean = (float)vae__div_d(sum, (double)u->draws);
-        m->k->map(VAE__FN_LOG, 1, &mean, &mean);
-        mean = (float)vae__add_d(top, (double)mean);
-        if (!vae__use_finite(u, part, i, 1, &mean)) return;
-        u->out[u->at + i] = mean;
+        bound = vae__mean_exp_log(m, &sum, terms.draws);
+        if (!vae__all_finite(p, part, i, 1, &bound)) return;
+        u->out[p->base + i] = bound;
     }
 }
 
 VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *bound) {
     vae__use u;
     vae_status bad;
+    size_t at, run;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, "pixels", bound ? NULL : "bound");
     if (bad) return bad;
@@ -10484,33 +10769,30 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
-    if (bad) return bad;
-    memset(&u, 0, sizeof u);
-    u.m = m, u.batch = b, u.in = b->x, u.out = bound, u.draws = (size_t)k, u.width = 1;
-    return vae__use_all(&u, b->rows, vae__bound_part, NULL);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        const float *x = b->x + at * m->input.dim;
+        run = vae__min(b->rows - at, m->rows);
+        bad = vae__encode_heads(m, b, 1, 0, x, at, run);
+        if (bad) break;
+        vae__call_begin(&u, m, b, 1);
+        u.out = bound;
+        u.pass.part = vae__bound_part, u.pass.grain = 1, u.pass.width = 1, u.pass.images = x;
+        u.pass.terms.kl = NULL, u.pass.terms.logw = m->terms.logw;
+        u.pass.terms.value = 1, u.pass.terms.draws = (size_t)k;
+        bad = vae__forward(&u.pass, m->at_code, m->count, m->heads, at, run);
+    }
+    return bad;
 }
 VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
     VAE__GUARDED(vae__do_bound(m, batch, k, bound));
 }
 
-/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
-VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
-    memset(b, 0, sizeof *b);
-    b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
-    if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
-    (void)vae_data_read(data, at, b->rows, m->x);
-    return vae__holds_reals(data) ? vae__check_pixels(m, "", 0, m->x, b->rows, NULL, at) : VAE_OK;
-}
+/* ---- what latents do ---- */
 
-/* The same, and what the encoder makes of them as evaluation sees them, into m->heads. */
+/* A portion of the data, from image `at` on, and its heads as evaluation sees them. */
 VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
-    const size_t dim = m->input.dim;
     const vae_status bad = vae__read_portion(m, data, at, b);
-    size_t i;
-    if (bad) return bad;
-    for (i = 0; i < b->rows && m->desc.binarize == VAE_BINARIZE_DYNAMIC; i++)
-        vae__binarize(m, m->x + i * dim, 0xffffffffu, (uint32_t)(at + i), m->x + i * dim);
-    return vae__encode_heads(m, b, m->x, 0, b->rows);
+    return bad ? bad : vae__encode_heads(m, b, 1, 1, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -10519,23 +10801,25 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
+    double *unit = m ? m->terms.unit : NULL;
     if (!m) return VAE_ERR_NULL;
     if (!data || !count)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     low = m->code.posterior->lowest(&m->code);
-    for (j = 0; j < latent; j++) m->unit[j] = 0;
+    for (j = 0; j < latent; j++) unit[j] = 0;
     for (at = 0; at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
         for (i = 0; i < b.rows * latent && !bad; i++) {
             const float logvar = m->heads[(2 * (i / latent) + 1) * latent + i % latent];
-            if (logvar <= low || logvar >= VAE_LOGVAR_MAX) m->unit[i % latent] += 1;
+            if (logvar <= low || logvar >= VAE_LOGVAR_MAX) unit[i % latent] += 1;
         }
     }
-    for (j = 0; j < latent && !bad; j++) count[j] = (uint64_t)m->unit[j];
+    for (j = 0; j < latent && !bad; j++) count[j] = (uint64_t)unit[j];
     return bad;
 }
+
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     VAE__GUARDED(vae__do_units_clamped(m, data, count));
 }
@@ -10546,77 +10830,42 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
+    double *unit = m ? m->terms.unit : NULL;
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = vae__part_code(m, 0);
-    for (j = 0; j < 3 * latent; j++) m->unit[j] = 0; /* mean of mu, variance, kl */
+    q = m->code, q.room = m->room;
+    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
                 const float *head = m->heads + 2 * i * latent;
-                if (turn) q.prior->kl_terms(&q, head, m->keep);
+                if (turn) q.prior->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -m->unit[j] : 0);
-                    double *sum = &m->unit[(size_t)turn * latent + j];
+                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
+                    double *sum = &unit[(size_t)turn * latent + j];
                     *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
                     if (turn)
-                        m->unit[2 * latent + j] =
-                            vae__add_d(m->unit[2 * latent + j], (double)m->keep[j]);
+                        unit[2 * latent + j] =
+                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
                 }
             }
         }
         for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) m->unit[j] = vae__div_d(m->unit[j], (double)data->count);
+            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
     }
     for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = m->unit[latent + j];
-        if (kl) kl[j] = m->unit[2 * latent + j];
+        if (variance) variance[j] = unit[latent + j];
+        if (kl) kl[j] = unit[2 * latent + j];
     }
     return bad;
-}
-VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    VAE__GUARDED(vae__do_units(m, data, kl, variance));
 }
 
-VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    vae_status bad;
-    vae_stats s;
-    vae__use u;
-    vae_batch b;
-    double recon = 0, kl = 0;
-    size_t at, i;
-    if (!m) return VAE_ERR_NULL;
-    if (!data || !stats)
-        return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
-    bad = vae__check_data(m, data, "test");
-    if (bad) return bad;
-    for (at = 0; at < data->count && !bad; at += b.rows) {
-        bad = vae__read_portion(m, data, at, &b);
-        if (bad) break;
-        memset(&u, 0, sizeof u);
-        u.m = m, u.batch = &b, u.in = m->x, u.width = 1;
-        bad = vae__use_all(&u, b.rows, vae__score_part, NULL);
-        for (i = 0; i < b.rows && !bad; i++) {
-            recon = vae__add_d(recon, m->recon[i]);
-            kl = vae__add_d(kl, (double)m->kl[i]);
-        }
-    }
-    memset(&s, 0, sizeof s);
-    s.recon = vae__div_d(recon, (double)data->count);
-    s.kl = vae__div_d(kl, (double)data->count);
-    s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
-    s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
-                        vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
-    s.images = data->count;
-    if (!bad) *stats = s;
-    return bad;
-}
-VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    VAE__GUARDED(vae__do_evaluate(m, data, stats));
+VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
+    VAE__GUARDED(vae__do_units(m, data, kl, variance));
 }
 
 /* ======================================================================================

@@ -447,9 +447,9 @@ static void layers_same_bits(const vae__kernels *k, uint64_t hash, uint64_t *por
 static void layers_pass(vae *m, const float *x, size_t rows) {
     vae__pass pass;
     vae_stats s;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.batch = BATCH(x, rows), pass.backward = 1;
-    CHECK(vae__run_pass(&pass, &s));
+    vae__pass_begin(&pass, m, NULL, BATCH(x, rows), (uint32_t)m->step);
+    pass.backward = 1;
+    CHECK_STATUS(vae__run_pass(&pass, &s), VAE_OK);
     CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
 
@@ -806,7 +806,7 @@ TEST(a_group_adds_its_input_also_inside_another_group) {
         ref_fill_normal(&state, end->dy, 6 * LAYERS_RES, 1);
         layers_same_bits(k, vae__hash_floats(VAE__FNV, end->y, 6 * LAYERS_RES), &portable);
         c = vae__train_walk(m, 6, 1);
-        vae__ops_bwd(&c, m->ops, 2 * 8, 0, 0, x, dx);
+        vae__ops_bwd(&c, m->ops, 2 * 8, 0, x, dx);
         for (r = 0; r < 6; r++) {
             double in[LAYERS_RES], y[LAYERS_RES], more[LAYERS_RES], less[LAYERS_RES];
             for (i = 0; i < LAYERS_RES; i++) in[i] = (double)x[r * LAYERS_RES + i];

@@ -89,9 +89,9 @@ static int losses_open(losses_world *w, const losses_case *c) {
 /* Both passes of the library over some rows, as a training step runs them. */
 static void losses_pass(vae *m, const float *x, size_t rows, vae_stats *stats) {
     vae__pass pass;
-    memset(&pass, 0, sizeof pass);
-    pass.m = m, pass.x = x, pass.rows = rows, pass.batch = BATCH(x, rows), pass.backward = 1;
-    CHECK(vae__run_pass(&pass, stats));
+    vae__pass_begin(&pass, m, NULL, BATCH(x, rows), (uint32_t)m->step);
+    pass.backward = 1;
+    CHECK_STATUS(vae__run_pass(&pass, stats), VAE_OK);
     if (m->g) CHECK(vae__run_gradients(m, &pass, NULL) == NULL);
 }
 static void losses_run(losses_world *w) {
@@ -99,7 +99,7 @@ static void losses_run(losses_world *w) {
     const size_t noise = LOSSES_ROWS * w->ref.samples * LOSSES_LATENT;
     losses_pass(w->m, w->x, LOSSES_ROWS, &w->stats);
     if (!w->ref.no_noise)
-        for (i = 0; i < noise; i++) w->eps[i] = (double)w->m->eps[i];
+        for (i = 0; i < noise; i++) w->eps[i] = (double)w->m->terms.eps[i];
 }
 
 static void losses_close(losses_world *w) {
@@ -236,7 +236,7 @@ TEST(noise_is_addressed_by_step_row_and_draw) {
                 s.sample = (uint32_t)row, s.replica = (uint32_t)l;
                 vae_random_normal(&s, 0, LOSSES_LATENT, want);
                 for (j = 0; j < LOSSES_LATENT; j++)
-                    CHECK(ref_same(w.m->eps[(row * 3 + l) * LOSSES_LATENT + j], want[j]));
+                    CHECK(ref_same(w.m->terms.eps[(row * 3 + l) * LOSSES_LATENT + j], want[j]));
             }
         }
         losses_close(&w);
