@@ -268,6 +268,11 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
+ *                        vae_train_step, vae_check_gradients, vae_set_epochs,
+ *                        vae_set_visible_bias), and every model is for inference, as with
+ *                        `inference` of 1
+ *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -735,6 +740,7 @@ typedef struct vae_stats {
     uint64_t images;  /* over which the figures are means */
 } vae_stats;
 
+#ifndef VAE_NO_TRAIN
 /* One step on a batch: forward, backward, optimiser.
  *
  *   batch  x (rows, input_dim), 1 <= rows <= desc.batch. The numbers of the images address, with
@@ -748,6 +754,7 @@ typedef struct vae_stats {
  * pixel, noise or loss that is not finite leaves the model as it was; a gradient that is not
  * marks the model invalid, and the report names tensor and step. */
 VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats *stats);
+#endif
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
@@ -783,6 +790,7 @@ typedef struct vae_progress {
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
+#ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done, going on from wherever the model is (a loaded
  * checkpoint included). Every epoch visits each image once, in an order made from the seed; a last,
  * smaller batch is used. With visible_bias `mean` the decoder's last bias is set before step 0.
@@ -793,10 +801,14 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
  * is an error, with the image. */
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
+#endif
 
+#ifndef VAE_NO_TRAIN
 /* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE outside 1 to 10^9. */
 VAE_API vae_status vae_set_epochs(vae *model, int epochs);
+#endif
 
+#ifndef VAE_NO_TRAIN
 /* Sets the decoder's last bias so that, before training, it yields these mean pixels: the logit of
  * the mean clipped to [0.001, 0.999] for bernoulli, what has that mean for continuous_bernoulli,
  * the mean itself for the gaussians and as the centre of a logistic. A bias that pixels share (of
@@ -804,7 +816,9 @@ VAE_API vae_status vae_set_epochs(vae *model, int epochs);
  *   mean  (input_dim)
  * Errors: ERR_STATE for categorical, a last layer without a bias of its own for each channel. */
 VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
+#endif
 
+#ifndef VAE_NO_TRAIN
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
@@ -814,6 +828,7 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
  * ERR_MEMORY. */
 VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
+#endif
 
 /* ---- using a model: any number of rows; nothing here changes the parameters ----
  *
@@ -1101,8 +1116,19 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
-#ifndef VAE__PRIVATE
+#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV))
+#define VAE__PRIVATE static VAE__UNUSED /* what is left out is no longer called, and vanishes */
+#elif !defined(VAE__PRIVATE)
 #define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
+#endif
+
+/* What only training does, in a table and in an expression. */
+#ifdef VAE_NO_TRAIN
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL
+#define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
+#else
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch
+#define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -2369,7 +2395,12 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+#ifdef __OPTIMIZE_SIZE__
+VAE__NOINLINE static
+#else
+VAE__INLINE
+#endif
+VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -6560,7 +6591,7 @@ VAE__PRIVATE void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, cons
     const size_t n = op->in.c;
     const float *mean = op->own + VAE__BN_MEAN * n, *scale = op->own + VAE__BN_SCALE * n;
     size_t j;
-    if (!c->train) {
+    if (!VAE__TRAINS(c)) {
         for (j = 0; j < n; j++)
             c->room[j] = (float)vae__div_d((double)w[j], vae__sqrt_d(
                 vae__add_d((double)w[3 * n + j], vae__norm_eps)));
@@ -6656,7 +6687,7 @@ VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *
 }
 VAE__PRIVATE void vae__dropout_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                    const float *x, float *y) {
-    if (c->train) vae__drop(c, op, x, y);
+    if (VAE__TRAINS(c)) vae__drop(c, op, x, y);
     else vae__pass_fwd(c, op, w, x, y);
 }
 VAE__PRIVATE void vae__dropout_bwd(const vae__walk *c, const vae__op *op, const float *w,
@@ -6669,7 +6700,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
     const size_t dim = op->in.dim;
     const float deviation = (float)vae__div_d((double)op->n, 1e6);
     size_t i;
-    if (!c->train) {
+    if (!VAE__TRAINS(c)) {
         vae__pass_fwd(c, op, w, x, y);
         return;
     }
@@ -6713,41 +6744,57 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
+#ifdef VAE_NO_CONV
+VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
+    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: this build has no %s "
+                     "(VAE_NO_CONV)", p->what, (int)(p->item - p->text) + 1, op->layer->name);
+}
+#define VAE__LEFT_OUT(name) \
+    {name, name, "not in this build", "", 0, vae__left_out, NULL, NULL, NULL, NULL, NULL}
+#endif
+
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
-     vae__dense_bwd, vae__dense_grad, NULL},
+     VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
+#ifndef VAE_NO_CONV
     {"conv", "conv N KxK[/S] [pad P]",
      "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
-     vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
+     vae__conv_shape, vae__conv_tensors, vae__conv_fwd,
+     VAE__BACK(vae__conv_bwd, vae__conv_grad, NULL)},
     {"convt", "convt N KxK[/S] [pad P]",
      "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
-     vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
+     vae__convt_tensors, vae__convt_fwd, VAE__BACK(vae__convt_bwd, vae__convt_grad, NULL)},
     {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
-     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+     vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
     {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
-     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+     vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
-     vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
+     vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("conv"), VAE__LEFT_OUT("convt"), VAE__LEFT_OUT("maxpool"),
+    VAE__LEFT_OUT("avgpool"), VAE__LEFT_OUT("upsample"),
+#endif
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
-     vae__reshape_shape, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+     vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
-     vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+     vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
-     vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
+     vae__batchnorm_fwd, VAE__BACK(vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch)},
     {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
-     vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
+     vae__layernorm_fwd, VAE__BACK(vae__layernorm_bwd, vae__layernorm_grad, NULL)},
     {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
-     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, VAE__BACK(vae__dropout_bwd, NULL, NULL)},
     {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
-     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
-     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
+     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
+     VAE__BACK(vae__label_bwd, NULL, NULL)},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
     /* what no name stands for: the end of a group, an activation alone */
-    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-};
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
+     VAE__BACK(vae__pass_bwd, NULL, NULL)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
@@ -7094,7 +7141,8 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
     }
 }
 static const vae__layer vae__spread_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd,
+    VAE__BACK(vae__spread_bwd, NULL, NULL)};
 
 VAE__PRIVATE int vae__normal_spreads(const vae__code *c) { return c->deviation || c->act; }
 VAE__PRIVATE float vae__normal_lowest(const vae__code *c) {
@@ -7412,7 +7460,8 @@ VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
 }
 
 static const vae__layer vae__code_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd, vae__code_bwd, NULL, vae__code_batch};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
+    VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
@@ -8290,6 +8339,9 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     vae_status bad = vae__settle_all(d, report);
     if (!bad) bad = vae__check_rules(d, report);
     if (!bad) bad = vae__resolve_machine(d, report);
+#ifdef VAE_NO_TRAIN
+    if (!d->inference) d->inference = 1;
+#endif
     return bad;
 }
 
@@ -8341,8 +8393,8 @@ VAE__PRIVATE void vae__likelihood_grad(const vae__walk *c, const vae__op *op, in
 }
 
 static const vae__layer vae__likelihood_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd, vae__likelihood_bwd,
-    vae__likelihood_grad, NULL};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd,
+    VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
@@ -9047,6 +9099,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     return VAE_OK;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
     if (epochs < 1 || epochs > VAE__MAX_EPOCHS)
@@ -9055,6 +9108,7 @@ VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     m->desc.epochs = epochs;
     return VAE_OK;
 }
+#endif
 
 /* The weights that a call uses. */
 VAE__INLINE const float *vae__weights(const vae *m, const vae_batch *b) {
@@ -9326,7 +9380,7 @@ VAE__INLINE const float *vae__images(const vae__pass *p) {
     return p->binarize ? p->m->x : p->from ? p->images : p->x;
 }
 VAE__INLINE const float *vae__seen(const vae__pass *p) {
-    return p->train && p->m->seen ? p->m->seen : vae__images(p);
+    return VAE__TRAINS(p) && p->m->seen ? p->m->seen : vae__images(p);
 }
 
 /* What the code and the likelihood need to know of the portion. */
@@ -9336,9 +9390,9 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
     vae__terms *t = &p->terms;
     p->likelihood = vae__density_now(m, p->params);
     t->desc = &m->desc, t->code = &m->code, t->likelihood = &p->likelihood;
-    t->backward = p->backward;
+    t->backward = VAE__TRAINS(p) && p->backward;
     t->x = vae__images(p);
-    if (p->train) {
+    if (VAE__TRAINS(p)) {
         t->weighs = vae__weighs(m), t->views = m->views, t->norm = m->norm;
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
@@ -9372,7 +9426,7 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = p->train, c.copies = p->train ? 0 : 1;
+    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -9424,7 +9478,8 @@ VAE__PRIVATE int vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to
         const float *x = p->x + i * dim;
         const uint32_t image = vae__row_number(p, i);
         if (p->data) (void)vae_data_read(p->data, image, 1, m->x + i * dim);
-        if (p->train && (!p->data || vae__holds_reals(p->data)) && !vae__pixels_fit(m, 0, x, dim)) {
+        if (VAE__TRAINS(p) && (!p->data || vae__holds_reals(p->data)) &&
+            !vae__pixels_fit(m, 0, x, dim)) {
             p->bad[part] = 1;
             return 0;
         }
@@ -9432,7 +9487,7 @@ VAE__PRIVATE int vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to
             vae__binarize(m, x, p->time, image, m->x + i * dim);
             x = m->x + i * dim;
         }
-        if (!p->train) continue;
+        if (!VAE__TRAINS(p)) continue;
         if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
         p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
     }
@@ -9476,7 +9531,7 @@ enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stay
 /* What comes into the range for image `at` of the portion. */
 VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     const vae__op *op = &p->m->ops[p->from];
-    return (p->from ? p->x : vae__seen(p)) + at * (p->train ? op->each : 1) * op->in.dim;
+    return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
 /* A part's rows of a stage. Up to the code all of them go together; from the code on, as few at a
@@ -9497,16 +9552,19 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     for (at = from; at < to && (p->fwd_to > code || p->bwd_from > 2 * code); at += n) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
-        if (p->from > code && !p->train) c.place = from; /* what is behind them is not wanted */
+        if (p->from > code && !VAE__TRAINS(p)) c.place = from; /* what is behind is not wanted */
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
-        if (p->terms.weighs && p->fwd_from < p->fwd_to && p->fwd_to == p->m->count)
+        if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
+            p->fwd_to == p->m->count)
             vae__weigh(p, &c);
         if (p->take) p->take(p, part, &c);
-        vae__ops_bwd(&c, ops, p->bwd_from, vae__max(p->bwd_to, 2 * code), NULL, NULL);
+        if (VAE__TRAINS(p))
+            vae__ops_bwd(&c, ops, p->bwd_from, vae__max(p->bwd_to, 2 * code), NULL, NULL);
     }
     vae__walk_to(p, &c, from, to - from);
-    vae__ops_bwd(&c, ops, vae__min(p->bwd_from, 2 * code), p->bwd_to, NULL, NULL);
+    if (VAE__TRAINS(p))
+        vae__ops_bwd(&c, ops, vae__min(p->bwd_from, 2 * code), p->bwd_to, NULL, NULL);
 }
 
 /* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
@@ -9545,10 +9603,10 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
-    const size_t draws = p->train ? (size_t)m->desc.samples : 1;
+    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!p->train && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
+    p->chunk = back || (!VAE__TRAINS(p) && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
     p->chunk = vae__max(p->chunk / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
@@ -9599,7 +9657,7 @@ VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
     size_t i;
     p->fresh = !p->from;
     p->fwd_from = p->from, p->bwd_from = p->bwd_to = 0;
-    for (i = p->from; p->train && i < p->to; i++) {
+    for (i = p->from; VAE__TRAINS(p) && i < p->to; i++) {
         vae_status bad;
         if (!vae__meets(p->m, i, VAE__BATCH_FORWARD)) continue;
         p->fwd_to = i;
@@ -9608,7 +9666,7 @@ VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
         vae__meet(p, i, VAE__BATCH_FORWARD);
     }
     p->fwd_to = p->to;
-    if (p->backward) {
+    if (VAE__TRAINS(p) && p->backward) {
         p->bwd_to = 2 * p->to;
         vae__stage_back(p);
     }
@@ -9627,9 +9685,9 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
 /* Of how many parts the portion is. */
 VAE__PRIVATE int vae__pass_parts(const vae__pass *p) {
     const vae *m = p->m;
-    const size_t rows = p->rows * (p->train ? (size_t)m->desc.samples : 1);
+    const size_t rows = p->rows * (VAE__TRAINS(p) ? (size_t)m->desc.samples : 1);
     int parts = vae__model_parts(m, rows, VAE__PART_ROWS);
-    if (!p->train) return parts;
+    if (!VAE__TRAINS(p)) return parts;
     if (p->rows / 8 < (size_t)parts) /* few images: one part a thread, as shares are uneven */
         parts = vae__model_parts(m, rows, 4, SIZE_MAX);
     return (size_t)parts > p->rows ? (int)p->rows : parts;
@@ -10065,9 +10123,11 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
     return bad ? bad : vae__step(m, NULL, b, (uint32_t)m->step, stats);
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
     VAE__GUARDED(vae__do_train_step(m, batch, stats));
 }
+#endif
 
 VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     float *bias;
@@ -10103,9 +10163,11 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     return VAE_OK;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     VAE__GUARDED(vae__do_set_visible_bias(m, mean));
 }
+#endif
 
 /* Mean image, summed in double over images ascending. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
@@ -10118,7 +10180,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
         for (j = 0; j < n; j++) sum[j] = vae__add_d(sum[j], (double)m->x[j]);
     }
     for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
-    return vae_set_visible_bias(m, m->x);
+    return vae__do_set_visible_bias(m, m->x);
 }
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
@@ -10344,10 +10406,12 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
     }
     return bad;
 }
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
     VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
 }
+#endif
 
 /* ---- checking gradients ---- */
 
@@ -10442,10 +10506,12 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     return bad;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
     VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
 }
+#endif
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score

@@ -109,7 +109,7 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable no_threads no_data allow_x87 header_first; do
+    for name in malloc assert only_portable no_threads no_data no_conv allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
@@ -184,6 +184,25 @@ each() { # COMPILER
         without_names no_data_has_no_reader no_data.o vae__gz_ vae__idx_ vae_inflate vae_data_load
     else
         fail no_data_has_no_reader
+    fi
+    program no_train sh -c "$small -DLOOP_KEEP '$here/plain.c' -o keep && ./keep >/dev/null &&
+        $small '$here/no_train.c'"
+    if $small -c "$here/no_train.c" -o no_train.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_train_has_no_backward "tcc keeps what nobody calls" ;;
+        *) without_names no_train_has_no_backward no_train.o vae__dense_bwd vae__adam_ vae__conv_grad \
+            vae__do_fit vae_fit vae_train_step vae__act_bwd ;;
+        esac
+    else
+        fail no_train_has_no_backward
+    fi
+    if $small -c "$here/no_conv.c" -o no_conv.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_conv_has_no_convolution "tcc keeps what nobody calls" ;;
+        *) without_names no_conv_has_no_convolution no_conv.o vae__conv_ vae__overlay_ vae__pool_fwd ;;
+        esac
+    else
+        fail no_conv_has_no_convolution
     fi
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
