@@ -6,12 +6,13 @@
  * Compile with any C99 to C23 or C++11 to C++20 compiler: no flags, no libraries, not even -lm.
  * Public domain or MIT-0, as you like: see the end of the file.
  *
- * What it promises, and tests hold:
- *   - Same seed, same bits: training, sampling and decoding give identical bytes on every
+ * What it promises (the tests check each promise):
+ *   - Same seed, same bits. Training, sampling and decoding give identical bytes on every
  *     instruction set, compiler, optimisation level (-O0 to -Ofast), number of threads, byte order.
- *   - Memory you own: a model is one block of a size known before; nothing is allocated afterwards.
- *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: no input, however
- *     hostile, does more than return an error that says what is wrong and where.
+ *   - Memory you own. A model is one block of memory, and its size is known before it is made.
+ *     Nothing is allocated afterwards.
+ *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: a bad input gives an
+ *     error that says what is wrong and where, and does nothing else.
  *
  * The file in rooms, in order; `grep '>>' vae.h` lists them:
  *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
@@ -75,29 +76,32 @@
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
- * Blanks are free. The input is "HxWxC", "HxW" or "N"; images are stored row by row, a pixel's
- * channels side by side. After the encoder's last item comes a dense head to 2 x latent numbers:
- * mu, then log variance (or with `head` a number whose abs, relu or softplus is the deviation, at
- * least 0.001; with `code` mu is that activation of it). After the decoder's last item comes a
- * dense head to what the likelihood needs, unless the last item is a layer without activation that
- * has exactly that many outputs already.
- * Tensors are named by place, every item and both ends of a group counted: encoder.0.weight,
- * encoder.head.bias, decoder.2.weight. An empty string is a linear map.
- *   - conv without `pad` pads so that the image shrinks by S, rounded up; an odd pixel of padding
- *     goes behind. convt without it grows by S. `pad P` pads P pixels on each side: (H + 2P - K)/S
- *     + 1, rounded down, and (H - 1)S + K - 2P. convt is the adjoint of the conv whose weight has
- *     its shape. Windows of pools do not overlap and must divide the image.
- *   - batchnorm: mean and variance of each channel over rows and pixels, eps 1e-5; in use it takes
- *     running averages instead (0.9 old + 0.1 new, variance unbiased), which change once a step
- *     whose loss is finite (one number alone has no variance and is not counted). layernorm: over
- *     all numbers of an image, gain and bias per channel.
- *   - label: N planes beside the channels, 1 in that of the image's class and 0 in the others. With
- *     "flatten, label 10, dense 400 relu" and "label 10, dense 400 relu" both nets know the class:
- *     a conditional VAE. Classes come by vae_data.labels and vae_batch.labels.
- *   - dropout: 0 with probability P, else x / (1 - P); noise: x + S times a normal. Both only in
- *     training. In evaluation a row never depends on other rows.
+ * Blanks have no meaning. The input is "HxWxC", "HxW" or "N". An image is stored row by row, the
+ * channels of a pixel side by side.
+ *   - The encoder ends with a dense head of 2 x latent outputs: mu, then the log variance. The
+ *     posterior's string can change what they mean (see below).
+ *   - The decoder ends with a dense head of as many outputs as the likelihood needs. There is no
+ *     such head when the last item is a layer without activation and has that size already.
+ *   - A tensor is named by the place of its layer: encoder.0.weight, encoder.head.bias,
+ *     decoder.2.weight. Places count every item, and both ends of a group. An empty string stands
+ *     for no layers: the head alone, a linear map.
+ *   - conv without `pad` pads so that the image shrinks by the factor S, rounded up; when the
+ *     padding is odd, the extra pixel is behind the image. convt without `pad` grows by the factor
+ *     S. `pad P` adds P pixels on each side: conv then gives (H + 2P - K)/S + 1, rounded down, and
+ *     convt (H - 1)S + K - 2P. convt is the adjoint of the conv whose weight has the same shape.
+ *   - The windows of a pool do not overlap, and must divide the image.
+ *   - batchnorm normalises each channel over rows and pixels, with eps 1e-5. Outside training it
+ *     uses running averages (0.9 old + 0.1 new, unbiased variance). They change once in a step
+ *     whose loss is finite. layernorm normalises all numbers of an image; gain and bias are per
+ *     channel.
+ *   - label adds N planes to the channels: 1 in the plane of the image's class, 0 in the others. A
+ *     conditional VAE has it in both nets: "flatten, label 10, dense 400 relu" and "label 10,
+ *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
+ *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
+ *     times a standard normal. Both act in training only.
+ *   - Outside training a row never depends on other rows.
  *
- * A layer of one's own is one row of the table vae__layers and its functions. This one doubles:
+ * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
  *
  *     static void vae__twice(const vae__walk *c, const vae__op *op, const float *w,
  *                            const float *x, float *y) {
@@ -117,20 +121,21 @@
  *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
  *     loss  = recon + beta * kl + penalties  (what training minimises)
  *
- *     setting               what it makes of that
- *     samples               L draws of z for each image, recon their mean
+ *     setting               what it changes
+ *     samples               L draws of z for each image; recon is their mean
  *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log q(z_s|x)/p(z_s))) of
- *                           k = `samples` draws, and its gradient (Burda et al. 2016). With k = 1
- *                           it is the ELBO, whose KL is known exactly: the same bits as elbo
- *     objective dreg        the same loss; the encoder's gradient in its doubly reparameterised
- *                           form, which has less noise (Tucker et al. 2019)
+ *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is the ELBO
+ *                           with its exact KL, and the bits are those of objective elbo
+ *     objective dreg        the same loss; the encoder's gradient is doubly reparameterised and
+ *                           has less variance (Tucker et al. 2019)
  *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
  *     cycle_steps           `cycle_steps` steps
- *     free_bits             sum over latents of max(free_bits, mean of its KL over the batch) in
- *                           place of kl: below that a latent's KL is not pushed down
- *     no_kl, no_recon       reconstruction only, KL only
- *     no_noise              z = mu. With no_kl: an autoencoder; linear where both strings are ""
- *     sparse                + sparse sum |mu_j|; no pull at 0
+ *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
+ *                           over the batch): a latent below that limit is not pushed down
+ *     no_kl, no_recon       loss without the KL, loss without the reconstruction
+ *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
+ *                           strings are ""
+ *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
  *                           encoder is the head alone (with `code` identity, relu, tanh or
  *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
@@ -139,8 +144,8 @@
  *                           masked (0), or salted and peppered (1 or 0), each with probability
  *                           corruption, in training only; recon is of the clean x: a denoising
  *                           autoencoder or VAE (Vincent et al. 2010)
- *     The penalties are means over images of weights times sums. `elbo`, `recon` and `kl` of
- *     vae_stats are what they are above under every setting; `bound` and `loss` differ.
+ *     Penalties are averaged over images. In vae_stats `elbo`, `recon` and `kl` always have the
+ *     meaning above, whatever the settings; `bound` and `loss` are what the settings make of them.
  *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
@@ -159,37 +164,41 @@
  *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
  *                           the nearest of the levels 0, 1/(K-1), .. 1
  *
- *     Where a number has two parameters the decoder gives, pixel by pixel, the first of all its
- *     channels, then the second. vae_decode gives means, vae_draw draws.
+ *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
+ *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
+ *     p(x|z), vae_draw samples from it.
  *
- *     How good a model is: vae_evaluate gives the ELBO from one draw for each image; vae_bound the
- *     bound of k draws, by 5000 of which papers estimate log p(x); vae_units which latents work.
+ *     How good is a model? vae_evaluate gives the ELBO, from one draw of z per image. vae_bound
+ *     gives the bound of k draws; with k = 5000 papers call it log p(x). vae_units tells which
+ *     latents are active.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
- * Every instruction set computes the same function, because the function is specified:
- *   - A product's output is one chain of fused multiply-adds over the reduction index, ascending,
- *     from the bias (or 0), finished by adding +0. Inside a network the terms of a zero may be left
- *     out: that moves no bit, as weights are finite (creating, loading and training see to it).
- *   - conv reduces over tap rows, tap columns, input channels; taps outside the image count 0. Its
- *     input gradient and convt are per tap a chain over the channels of the smaller image, and
- *     these are added up onto the bias (or 0), pixels of the smaller image ascending: products are
- *     large and only their results are added up (3.4 -> 0.6 ms for a last layer of one channel).
- *   - Statistics of batchnorm, and gradients of gains and biases of norms: double, rows ascending,
- *     about the mean rounded to float.
- *   - A sum along a row (recon, KL) is 16 interleaved partial sums, element i in sum i mod 16, then
- *     a tree 8-4-2-1. Sums over rows run in double, ascending.
- *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere; >>functions
- *     states the largest error of each. Division and square root are IEEE's. libm is never called.
- *   - max(a, b) is a > b ? a : b, min likewise, NaN and zeros included.
- *   - Adam is PyTorch's; sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is rounded once a step,
- *     where PyTorch divides: the divider is what the update waits for.
- *   - Every public call that touches floats sets round-to-nearest without flush to zero and masks
- *     all exceptions, and puts back what it found (gcc and clang on x86 and AArch64; elsewhere the
- *     program must leave the IEEE default alone).
- *   - NaN, infinities and numbers that cannot be are refused where they come in; a number that the
- *     network itself makes infinite or NaN is an error, not an output.
- * Random numbers are Philox4x32-10 with an address in place of a state: key = seed, counter =
- * (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
+ * Every instruction set computes the same function, because the arithmetic is specified:
+ *   - An output of a product is one chain of fused multiply-adds over the reduction index, in
+ *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network the
+ *     terms of a zero may be left out. That moves no bit, because weights are finite: creating,
+ *     loading and training check it.
+ *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
+ *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
+ *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
+ *     ascending order.
+ *   - The statistics of batchnorm, and the gradients of gains and biases of norms, are computed in
+ *     double, rows in ascending order, about the mean rounded to float.
+ *   - A sum along a row (recon, KL) consists of 16 interleaved partial sums, element i in sum
+ *     i mod 16, which a tree 8-4-2-1 adds up. Sums over rows are in double, in ascending order.
+ *   - exp, log, tanh ... are polynomials of this file, the same operations everywhere; beside each
+ *     stands its largest error. Division and square root are those of IEEE 754. libm is never
+ *     called.
+ *   - max(a, b) is a > b ? a : b, and min likewise, also for NaN and zeros.
+ *   - Adam is PyTorch's with one difference: sqrt(v) is multiplied by 1/sqrt(1 - b2^t), which is
+ *     rounded once a step, where PyTorch divides. The update is faster without that division.
+ *   - Every public call that touches floats sets round-to-nearest, turns flush-to-zero off, masks
+ *     all exceptions, and restores what it found. That works with gcc and clang on x86 and AArch64;
+ *     elsewhere the program must keep the IEEE default.
+ *   - NaN, infinities and impossible numbers are refused on input. A number that the network itself
+ *     makes infinite or NaN is an error, not an output.
+ * Random numbers are Philox4x32-10, with an address in place of a state: the key is the seed, the
+ * counter (element / 4, sample, time, purpose << 24 | layer << 16 | replica):
  *
  *     purpose        time          sample                   replica
  *     INIT           0             tensor                   0
@@ -206,48 +215,55 @@
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
- * PROBE (of the gradient check) has the direction as time and the tensor as sample. GUMBEL is
- * reserved. A number is dropped when its word < round(P * 2^32). Gradients are not divided into
- * shards in this version.
- *
- * A float uniform is the top 24 bits of its word: a word times 2^-32 would round to 1 at the top. A
- * pixel is binarised to 1 when its word < round(x * 2^32). Normals are Box-Muller in Random123's
- * convention, radius from all 32 bits. An epoch's order is a Feistel permutation: position i of
- * epoch e can be asked alone (vae_shuffle).
- * KL warm-up: beta * min(1, step / warmup_steps), step from 0.
- * Importance weights: log weights in double, less the largest, rounded to float, their exp; the sum
- * in double, draws ascending; a draw's gradient is made and then multiplied by its weight.
- * vae_bound keeps the largest so far and scales the sum when it grows, so it needs no more memory
- * for more draws; a weight below e^-30 of the largest so far counts as nothing. adam_iwae is Adam
- * as the code of Burda et al. has it: v begins at 1, eps stands beside the uncorrected root,
- * gradients are sums over the batch.
+ * The gradient check uses PROBE: the direction is the time, the tensor the sample. GUMBEL is
+ * reserved. Gradients are not divided into shards in this version.
+ *   - A uniform float is made of the top 24 bits of its word. (All 32 bits could round to 1.)
+ *   - Dropout drops a number when its word < round(P * 2^32). Binarisation sets a pixel to 1 when
+ *     its word < round(x * 2^32).
+ *   - Normals are made by the Box-Muller method in Random123's convention; the radius uses all 32
+ *     bits.
+ *   - The order of an epoch is a Feistel permutation: vae_shuffle gives position i of epoch e
+ *     alone.
+ *   - KL warm-up: beta * min(1, step / warmup_steps), steps counted from 0.
+ *   - Importance weights: the largest log weight is subtracted in double, the rest rounded to
+ *     float, and its exp taken. The sum is in double, draws in ascending order. A draw's gradient
+ *     is computed first, then multiplied by its weight.
+ *   - vae_bound keeps the largest log weight so far, and rescales its sum when that grows. So more
+ *     draws need no more memory. A weight below e^-30 of the largest so far counts as 0.
+ *   - adam_iwae is Adam as in the code of Burda et al.: v begins at 1, eps is added to the
+ *     uncorrected root, gradients are sums over the batch.
  *
  * ---- files --------------------------------------------------------------------------
- * Models are safetensors files: readable in Python without this library. F32, [in, out] weights, in
- * program order, then optim.m.*, optim.v.*, ema.* when there; data begins at a multiple of 64 and
- * the parameters lie packed, so a model for inference can use them in place. __metadata__ holds
- * vae.format "1", vae.desc (every setting on one line; reals as hex bits of the double), vae.step,
- * vae.epoch, vae.position, vae.course, vae.adam, vae.seed, vae.params_hash and vae.data_hash
- * (FNV-1a, 64 bit, over the little-endian bytes of the tensors in program order, in whichever order
- * the file has them: another tool may write the file anew, sorted by name say, with more metadata).
- * The bytes depend on nothing but the content; a setting that a file does not name has its default.
+ * Models are safetensors files, which Python reads without this library.
+ *   - The tensors are F32, weights [in, out], in the order of the program. Then follow optim.m.*,
+ *     optim.v.* and ema.*, if the model has them.
+ *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
+ *     therefore use them in place.
+ *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
+ *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
+ *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
+ *     the program, whatever their order in the file. So another tool may write the file anew, for
+ *     example sorted by name and with more metadata.
+ *   - The bytes of a file depend on its content alone: there is no date in it.
  *
  * ---- threads, signals, errors ---------------------------------------------------------
- * `threads` of a description gives a model a pool of threads, `parallel` lets the program's own job
- * system do the work; either way outputs are divided and sums are not, so the bits are those of one
- * thread. A training step has two regions: rows of the batch go from pixels to the gradient of
- * every activation, then rows of each weight gradient are made and used up by the optimiser while
- * they are in the cache. Large networks alternate: after 2^19 activations on the way back their
- * weights follow at once. Different models may be used from different threads at once, and may
- * share a pool. There is no global state but the detected processor. No call prints, exits or
- * aborts. Stack: at most 64 KB in any call.
+ * With `threads` a model has a pool of threads of its own. With `parallel` the program's job system
+ * does the work. Both divide outputs and never a sum, so the bits are those of one thread.
+ * A training step has two parts. First, rows of the batch go from the pixels to the gradient of
+ * every activation. Then rows of each weight gradient are computed, and the optimiser uses them
+ * while they are in the cache. In a large network the parts alternate: after 2^19 activations on
+ * the way back, the weights of that part follow at once.
+ * Different models may be used from different threads at the same time, and may share a pool. The
+ * detected processor is the only global state. No call prints, exits or aborts. No call uses more
+ * than 64 KB of stack.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
- * The kernels are compiled once per instruction set by way of target pragmas, so no -march is
- * needed, and chosen at run time. gcc compiles them at -O2 even in a -O0 build; clang cannot be
- * told to, and its -O0 runs about 50 times slower (with the same bits). tcc and other compilers get
- * the portable pass. A precompiled header may hold the header half only: gcc's pragmas do not
- * survive in one.
+ * Target pragmas compile the kernels once for each instruction set, so no -march is needed. The
+ * program chooses when it runs. gcc compiles the kernels at -O2 even in a -O0 build. clang cannot
+ * be told to: its -O0 runs about 50 times slower, with the same bits. tcc and other compilers get
+ * the portable pass. A precompiled header may hold the header half only, because gcc's pragmas are
+ * lost in one.
  */
 
 #ifndef VAE__PASS /* guard A: seen by the user, ends with the passes */
