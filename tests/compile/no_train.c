@@ -46,7 +46,7 @@ int main(void) {
     vae_destroy(m);
     m = NULL;
     memset(&desc, 0, sizeof desc);
-    desc.input = "12";
+    desc.input = "12", desc.latent = 2;
     if (vae_create(&desc, &m, &report)) return loop_fail("create", report.text);
     if (used(m, &data)) return loop_fail("use", vae_last_report(m)->text);
     vae_destroy(m);
