@@ -19,16 +19,18 @@
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    strings, table of layers, fwd, bwd
- *   >>arena     sizes, blocks                    >>codes     posteriors and priors
- *   >>rng       random numbers by address        >>likelihoods   p(x|z)
- *   >>shim      one vector vocabulary            >>settings  of a description: ranges, text
- *   >>functions of one argument: exp, tanh       >>model     memory, initial weights
- *   >>tiles     the matrix product               >>step      a batch's way, gradients
- *   >>maps      numbers one by one               >>optim     learning rate, update
- *   >>sums      along rows: losses, KL, norms    >>train     steps and epochs
- *   >>densities the other likelihoods            >>eval      encode, decode, sample, score
- *   >>windows   convolutions, pools              >>files     reading, locks, atomic writes
+ *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
+ *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
+ *   >>tiles     the matrix product               >>model     memory, initial weights
+ *   >>maps      numbers one by one               >>numbers   images of any type, as floats
+ *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
+ *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
+ *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
+ *                                                >>eval      encode, decode, sample, score
+ *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
@@ -1492,13 +1494,15 @@ VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
+    if (!s->block) return 1;
     if (s->count > s->room || count > s->room - s->count) return 0;
     memcpy(s->block + s->count, bytes, count);
     return 1;
 }
 
-VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count) {
-    (void)s; (void)bytes; (void)count;
+VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
+    if (s->count < s->room)
+        memcpy(s->block + s->count, bytes, count < s->room - s->count ? count : s->room - s->count);
     return 1;
 }
 
@@ -1506,7 +1510,15 @@ VAE__PRIVATE int vae__put_nowhere(vae__sink *s, const void *bytes, size_t count)
 VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     vae__sink s;
     memset(&s, 0, sizeof s);
-    s.put = block ? vae__put_block : vae__put_nowhere, s.block = (char *)block, s.room = room;
+    s.put = vae__put_block, s.block = (char *)block, s.room = room;
+    return s;
+}
+
+/* Into a text of `size` bytes: what does not fit is cut off, and the text always ends. */
+VAE__PRIVATE vae__sink vae__sink_text(char *text, size_t size) {
+    vae__sink s = vae__sink_of(text, size - 1);
+    s.put = vae__put_cut;
+    memset(text, 0, size);
     return s;
 }
 
@@ -1835,14 +1847,6 @@ VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_start(args, format);
     vae__putv(s, format, args);
     va_end(args);
-}
-
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room) {
-        size_t fit = s->room - s->count;
-        memcpy(s->block + s->count, bytes, count < fit ? count : fit);
-    }
-    return 1;
 }
 
 /* For reports: makes any text printable, and cuts it between two characters. */
@@ -5788,12 +5792,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
 }
 
 /* ======================================================================================
- * >>layers   architecture strings, the table of layers, forward and backward
- * uses: >>gemm >>arena >>rng         tests: tests/test_layers.c
+ * >>layers   what a layer is, and the functions of each
+ * uses: >>rng >>arena                tests: tests/test_layers.c
  *
- * A string is compiled to a list of ops with fixed places in the arena. Forward walks it, backward
- * walks it in reverse. A layer is one row of vae__layers: adding one touches that row and its
- * functions, nothing else.
+ * A layer is one row of vae__layers (>>program): adding one touches that row and its functions,
+ * nothing else. An op is a layer at work, with its arguments and its places in the arena.
  * ==================================================================================== */
 
 typedef struct vae__shape {
@@ -6758,6 +6761,15 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
         memcpy(dx, dy, n * sizeof(float));
 }
 
+/* ======================================================================================
+ * >>program  the table of layers, strings to ops, walking them
+ * uses: >>layers                     tests: tests/test_layers.c
+ *
+ * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
+ * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
+ * reverse. What is special about a layer stands in its row: nothing else names one.
+ * ==================================================================================== */
+
 /* ---- the table of layers ---- */
 
 #ifdef VAE_NO_CONV
@@ -7062,7 +7074,7 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>layers                     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7255,13 +7267,11 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
-    vae__sink s;
+    vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
     vae_status bad;
     size_t n, i = 0;
     memset(&p, 0, sizeof p);
-    memset(&s, 0, sizeof s);
     memset(op, 0, sizeof *op);
-    memset(spelled, 0, VAE__KIND_TEXT);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
@@ -7271,7 +7281,6 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     if (bad) return bad;
     vae__skip(&p);
     if (*p.at) return vae__expected(&p, "the end");
-    s.put = vae__put_cut, s.block = spelled, s.room = VAE__KIND_TEXT - 1;
     vae__putf(&s, "%s", (*row)->name);
     vae__spell_args(&s, (*row)->args, op);
     return VAE_OK;
@@ -7309,8 +7318,9 @@ typedef struct vae__terms {
     int value;               /* of the likelihood nothing but the value is wanted */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
-    float share, pull;       /* what a row's recon, and an image's KL, count in the loss */
-    double each;             /* and an image's penalties */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -7481,7 +7491,7 @@ static const vae__layer vae__code_layer = {
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
- * uses: >>codes >>layers             tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
  * A likelihood is one row and its functions: adding one touches nothing else.
  * ==================================================================================== */
@@ -7998,8 +8008,7 @@ VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) 
     for (a = row->args; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    memset(&t, 0, sizeof t), memset(text, 0, sizeof text);
-    t.put = vae__put_cut, t.block = text, t.room = sizeof text - 1;
+    t = vae__sink_text(text, sizeof text);
     vae__putf(&t, "%s", row->name);
     vae__spell_args(&t, args, &op);
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
@@ -8060,9 +8069,7 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     if (!*text) *text = vae__kind_at(kinds, 0)->name;
     while (vae__is_word((*text)[n])) n++;
     do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
-    memset(&s, 0, sizeof s), memset(room, 0, VAE__KIND_TEXT);
-    s.put = vae__put_cut, s.block = room, s.room = VAE__KIND_TEXT - 1;
-    none = s, none.put = vae__put_nowhere;
+    s = vae__sink_text(room, VAE__KIND_TEXT), none = vae__sink_of(NULL, 0);
     vae__putf(&s, "%s", *text);
     for (i = 0; i < VAE__OLD_COUNT; i++)
         if (old[i] && vae__old_settings[i].table == f->choice &&
@@ -8175,11 +8182,8 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
     char text[200];
     const char *word;
-    vae__sink s;
+    vae__sink s = vae__sink_text(text, sizeof text);
     int i;
-    memset(&s, 0, sizeof s);
-    memset(text, 0, sizeof text);
-    s.put = vae__put_cut, s.block = text, s.room = sizeof text - 1;
     switch (f->kind) {
     case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
     case VAE__INT:
@@ -8236,13 +8240,12 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
+    s = vae__sink_of(NULL, 0);
     vae__put_field(&s, desc, f, 0);
     if (s.count >= size)
         return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
                          s.count + 1, size);
-    s.put = vae__put_block, s.block = text, s.room = size, s.count = 0;
+    s = vae__sink_of(text, size);
     vae__put_field(&s, desc, f, 0);
     vae__put(&s, "", 1);
     return VAE_OK;
@@ -8252,10 +8255,11 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
 }
 
-/* A whole line of settings; cuts `line` into its pieces, which the description then points to, as
- * it does into `room`. */
-VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                      vae_report *report) {
+/* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
+ * the description then points to, as it does into `room`. A setting that the line does not have
+ * keeps its value. */
+VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], int known,
+                                      vae_desc *d, vae_report *report) {
     vae__line l;
     char *name, *value;
     const char *unread;
@@ -8263,8 +8267,11 @@ VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], vae
     l.d = d;
     while (vae__next_setting(&line, &name, &value)) {
         const vae__field *f = vae__find_field(name);
-        const int taken = vae__take(&l, name, value, VAE__FIELD_COUNT);
+        const int taken = vae__take(&l, name, value, known);
         vae_desc settled = *d;
+        if (taken == VAE__UNKNOWN && known < VAE__FIELD_COUNT)
+            return vae__fail(report, VAE_ERR_MISMATCH, "the setting %q, which version "
+                             VAE_VERSION_TEXT " does not know", name);
         if (!value)
             return vae__fail(report, VAE_ERR_VALUE, "expected name=value with semicolons between "
                              "settings, found %q", name);
@@ -8414,7 +8421,8 @@ static const vae__layer vae__likelihood_layer = {
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>layers >>arena >>rng  tests: tests/test_model.c
+ * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
  * ==================================================================================== */
 
 /* A tensor's place; names are made when asked for, so that the plan needs no memory for them. */
@@ -8510,8 +8518,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
     vae__sink s;
     int i;
     memset(slot, 0, sizeof *slot);
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_cut, s.block = slot->name, s.room = sizeof slot->name - 1;
+    s = vae__sink_text(slot->name, sizeof slot->name);
     if (!op) vae__putf(&s, "%s.%s", net, t->name);
     else if (head) vae__putf(&s, "%s.head.%s", net, t->name);
     else vae__putf(&s, "%s.%z.%s", net, item, t->name);
@@ -8677,8 +8684,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
-    w.spell.put = net->text ? vae__put_block : vae__put_nowhere;
-    w.spell.block = net->text, w.spell.room = net->text_size;
+    w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
         vae__op *op = &w.op;
@@ -8768,9 +8774,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
 /* A shape in one spelling. */
 enum { VAE__SHAPE_TEXT = 32 };
 VAE__PRIVATE void vae__spell_shape(const vae__shape *shape, char *text) {
-    vae__sink s;
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_block, s.block = text, s.room = VAE__SHAPE_TEXT;
+    vae__sink s = vae__sink_of(text, VAE__SHAPE_TEXT);
     if (shape->h * shape->w > 1) vae__putf(&s, "%zx%zx%z", shape->h, shape->w, shape->c);
     else vae__putf(&s, "%z", shape->c);
     vae__put(&s, "", 1);
@@ -9070,7 +9074,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     if (!line)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the settings need %z bytes", size);
     memcpy(line, settings, count);
-    bad = vae__set_line(line, line + count, &d, report);
+    bad = vae__set_line(line, line + count, VAE__FIELD_COUNT, &d, report);
     if (!bad) bad = vae__create(&d, NULL, 0, model, report);
     vae__release(&d.allocator, line, size);
     return bad;
@@ -9139,8 +9143,161 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
 }
 
 /* ======================================================================================
+ * >>numbers  images of any type, as floats
+ * uses: >>arena                      tests: tests/test_data.c
+ * ==================================================================================== */
+
+VAE__PRIVATE size_t vae__type_width(int type) {
+    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
+    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
+}
+
+VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
+    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
+    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
+}
+
+/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
+    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
+    int i;
+    *problem = vae__kind_problem((int)d->type, d->rank);
+    if (*problem) return 0;
+    *problem = "a size of zero";
+    for (i = 0; i < d->rank; i++)
+        if (!d->dims[i]) return 0;
+    *problem = "sizes whose product overflows";
+    for (i = 1; i < d->rank; i++)
+        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
+    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
+    *problem = "more images than 32 bits can number";
+    if ((uint64_t)d->dims[0] >> 32) return 0;
+    d->count = d->dims[0];
+    d->item = item / width;
+    return bytes;
+}
+
+VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
+                                 vae_data *data, vae_report *report) {
+    vae_data d;
+    const char *problem = NULL;
+    if (!dims || !bytes || !data)
+        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
+                         !dims ? "dims" : !bytes ? "bytes" : "data");
+    memset(&d, 0, sizeof d);
+    d.type = type, d.rank = rank, d.bytes = bytes;
+    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
+    if (!vae__data_shape(&d, &problem))
+        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
+    *data = d;
+    return VAE_OK;
+}
+
+/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
+ * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
+ * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
+ * rounding mode have no effect. */
+VAE__PRIVATE float vae__unit(uint64_t w) {
+    uint32_t exponent = 126, shift;
+    if (!w) return 0.0f;
+    for (shift = 32; shift; shift >>= 1)
+        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
+    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
+}
+
+#define VAE__U8(n) (float)((n) / 255.0)
+#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
+#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
+#define VAE__U8_64(n) \
+    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
+static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
+                                        VAE__U8_64(192)};
+
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
+ * program compiled with -Ofast flushes subnormal results to zero. */
+VAE__PRIVATE float vae__narrow(uint64_t u) {
+    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
+    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
+    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
+    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
+    if (e > 127) return vae__float_of(sign | 0x7F800000u);
+    if (e < -150) return vae__float_of(sign);
+    m |= (uint64_t)1 << 52;
+    drop = e >= -126 ? 29 : -97 - e;
+    half = (uint64_t)1 << (drop - 1);
+    rest = m & (2 * half - 1);
+    keep = (uint32_t)(m >> drop);
+    keep += rest > half || (rest == half && (keep & 1));
+    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
+    return vae__float_of(sign | keep);
+}
+
+/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
+ * number is 0; of reals it is the bits. */
+VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
+    const size_t width = vae__type_width((int)data->type);
+    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
+    uint64_t u;
+    uint32_t word;
+    uint16_t half;
+    switch (data->type) {
+    case VAE_U8: return *p;
+    case VAE_I8: return *p ^ 0x80u;
+    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
+    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
+    default: memcpy(&u, p, 8); return u;
+    }
+}
+
+VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
+                                          float *out) {
+    const unsigned char *p;
+    size_t n, i, width;
+    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
+    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
+    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
+    width = vae__type_width((int)data->type);
+    if (!width) return VAE_ERR_VALUE;
+    first *= data->item, n = count * data->item;
+    p = (const unsigned char *)data->bytes + first * width;
+    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
+    if (data->type == VAE_F32) {
+        if (n) memcpy(out, p, 4 * n);
+    } else if (width == 1) {
+        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
+        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+    } else {
+        for (i = 0; i < n; i++) {
+            const uint64_t u = vae__data_bits(data, first + i);
+            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
+        }
+    }
+    return VAE_OK;
+}
+VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
+    VAE__GUARDED(vae__do_data_read(data, first, count, out));
+}
+
+VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
+    int64_t u;
+    if (!data || !data->bytes || index >= data->count || element >= data->item ||
+        data->type > VAE_I32 || !vae__type_width((int)data->type))
+        return 0;
+    u = (int64_t)vae__data_bits(data, index * data->item + element);
+    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
+    return (int32_t)u;
+}
+
+VAE_API void vae_data_free(vae_data *data) {
+    if (!data) return;
+    vae__release(&data->allocator, data->block, data->block_size);
+    memset(data, 0, sizeof *data);
+}
+
+/* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>model >>likelihoods >>codes >>layers >>threads   tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9337,7 +9494,7 @@ struct vae__pass {
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
-    double beta, counted;   /* counted: KL that free bits leave */
+    double beta;            /* what the KL counts now */
     void (*part)(void *pass, int part); /* what a part does; NULL: vae__pass_part */
     size_t grain;           /* rows of a part are a multiple of this many */
     /* What is done with rows that reached the end of the range, c->image .. of the portion; NULL:
@@ -9354,7 +9511,7 @@ struct vae__pass {
     size_t from, to;
     /* the stage: ops forward, half steps back (see vae__ops_bwd) */
     size_t fwd_from, fwd_to, bwd_from, bwd_to;
-    size_t chunk;           /* images that go from the code to the end of the range at a time */
+    size_t chunk;           /* images that go from the code to the end at a time */
     int parts, fresh;       /* fresh: the first stage, which reads the pixels */
     size_t meet;            /* between two stages: the op whose rows meet, and when */
     int when;
@@ -9621,9 +9778,11 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
     const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
-    /* for rows that go forward and at once back, or that are decoded and gone */
-    p->chunk = back || (!VAE__TRAINS(p) && p->from > m->at_code) ? VAE__ROWS_AT_ONCE : SIZE_MAX;
-    p->chunk = vae__max(p->chunk / draws, 1);
+    p->chunk = p->rows;
+    /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
+     * once they are decoded. It holds whole images: their draws are weighed together. */
+    if (back || (!VAE__TRAINS(p) && p->from > m->at_code))
+        p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
     p->fwd_from = p->fwd_to;
@@ -9939,7 +10098,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
 
 /* ======================================================================================
  * >>optim    learning rate, the step's rule
- * uses: >>step                       tests: tests/test_optim.c
+ * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
@@ -10037,7 +10196,7 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>step >>optim >>rng >>data  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -10531,7 +10690,7 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>step >>train >>likelihoods >>codes   tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.
@@ -12016,45 +12175,6 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     }
 }
 
-/* The line back into a description; cuts `line` into its pieces, which the description then points
- * to, as it does into `room`. A setting that is not there has its default: it is newer than the
- * file. */
-VAE__PRIVATE vae_status vae__read_desc(char *line, char room[VAE__LINE_ROOM], vae_desc *d,
-                                       const char *name, vae_report *report) {
-    vae__line l;
-    const char *unread;
-    memset(d, 0, sizeof *d), memset(&l, 0, sizeof l);
-    l.d = d;
-    while (*line) {
-        char *key = line, *value, *end = strstr(line, "; ");
-        const vae__field *f;
-        vae_desc settled;
-        vae_report why;
-        vae_status bad;
-        int taken;
-        line = end ? end + 2 : line + strlen(line);
-        if (end) *end = 0;
-        value = strchr(key, '=');
-        if (value) *value++ = 0;
-        taken = vae__take(&l, key, value, VAE__STORED_COUNT);
-        if (taken == VAE__UNKNOWN)
-            return vae__fail(report, VAE_ERR_MISMATCH, "%s: vae.desc has the setting %q, which "
-                             "version " VAE_VERSION_TEXT " does not know", name, key);
-        if (taken != VAE__TAKEN)
-            return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be "
-                             "read", name, key);
-        settled = *d;
-        f = vae__find_field(key);
-        bad = f ? vae__settle(&settled, f, &why) : VAE_OK;
-        if (bad) return vae__fail(report, bad, "%s: %s", name, why.text);
-    }
-    unread = vae__line_end(&l, room);
-    if (unread)
-        return vae__fail(report, VAE_ERR_FORMAT, "%s: vae.desc: the setting %q cannot be read",
-                         name, unread);
-    return VAE_OK;
-}
-
 /* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
  * average ---- */
 
@@ -12322,7 +12442,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
         at->best_epoch > at->epoch || at->cut_epoch > at->epoch || at->cuts > at->epoch ||
         m->b1t < 0 || m->b1t > 1 || m->b2t < 0 || m->b2t > 1)
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.step, vae.position, vae.course or vae.adam "
-                            "makes no sense");
+                            "holds impossible numbers");
     return VAE_OK;
 }
 
@@ -12342,8 +12462,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         bad = vae__st_section(st, m, section, &hash, &found[i]);
         if (bad) return bad;
         if (i == 2 && found[1] != found[2])
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "of the optimiser's tensors only a "
-                                "part is there");
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "only a part of the optimiser's "
+                                "tensors is there");
         if (i == 3 && !found[i]) memcpy(section->values, m->w, m->parameters * sizeof(float));
         wrong = section->values ? vae__bad_tensor(m, section->values) : NULL;
         if (wrong)
@@ -12399,6 +12519,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
     vae__st_item item;
+    vae_report why;
     vae_status bad;
     if (!known)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
@@ -12412,14 +12533,17 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__read_desc(l->line, l->kinds, d, from->name, from->report);
+    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &why);
+    if (bad)
+        return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
+                            why.text);
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
-    return bad;
+    return VAE_OK;
 }
 
 /* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
@@ -12590,43 +12714,12 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 #endif /* VAE_NO_STDIO */
 
 /* ======================================================================================
- * >>data     IDX files, plain or gzip; numbers of any type as floats
+ * >>data     IDX files, plain or gzip; not with VAE_NO_DATA
  * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
-/* ---- types and shapes ---- */
-
-VAE__PRIVATE size_t vae__type_width(int type) {
-    static const unsigned char width[] = {1, 1, 0, 2, 4, 4, 8}; /* from VAE_U8 to VAE_F64 */
-    return type >= VAE_U8 && type <= VAE_F64 ? width[type - VAE_U8] : 0;
-}
-
-VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
-    if (!vae__type_width(type)) return "a type other than 08, 09, 0b, 0c, 0d, 0e";
-    return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
-}
-
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
-VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
-    size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
-    int i;
-    *problem = vae__kind_problem((int)d->type, d->rank);
-    if (*problem) return 0;
-    *problem = "a size of zero";
-    for (i = 0; i < d->rank; i++)
-        if (!d->dims[i]) return 0;
-    *problem = "sizes whose product overflows";
-    for (i = 1; i < d->rank; i++)
-        if (!vae__size_mul(item, d->dims[i], &item)) return 0;
-    if (!vae__size_mul(item, d->dims[0], &bytes) || bytes > PTRDIFF_MAX) return 0;
-    *problem = "more images than 32 bits can number";
-    if ((uint64_t)d->dims[0] >> 32) return 0;
-    d->count = d->dims[0];
-    d->item = item / width;
-    return bytes;
-}
-
 #ifndef VAE_NO_DATA
+
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
  * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
@@ -12894,7 +12987,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
         value = symbol < 16 ? (unsigned char)symbol : 0;
         if (symbol >= 16) repeat = least[symbol - 16] + vae__gz_bits(g, wide[symbol - 16]);
         if (symbol == 16) {
-            if (!i) return "a deflate block repeats what is not there";
+            if (!i) return "a deflate block repeats a code length before the first";
             value = g->lens[i - 1];
         }
         if (repeat > lits + dists - i) return "a deflate block has more code lengths than codes";
@@ -13005,11 +13098,11 @@ VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
         vae__gz_align(g);
         g->left = vae__gz_bytes(g, 2);
         if ((g->left ^ vae__gz_bytes(g, 2)) != 0xFFFF)
-            problem = "a stored deflate block contradicts its own length";
+            problem = "the two lengths of a stored deflate block differ";
     }
     if (type == 1) vae__gz_fixed(g);
     if (type == 2) problem = vae__gz_dynamic(g);
-    if (type == 3) problem = "a deflate block of a type that is none";
+    if (type == 3) problem = "a deflate block of a type that does not exist";
     if (problem) vae__gz_fail(g, 0, problem);
 }
 
@@ -13209,6 +13302,8 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     return bad;
 }
 
+/* ---- the public part ---- */
+
 VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const char *name,
                                         const vae_allocator *allocator, vae_data *data,
                                         vae_report *report) {
@@ -13242,129 +13337,8 @@ VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
     vae__release(allocator, g, sizeof(vae__gzip));
     return bad;
 }
-#endif /* VAE_NO_DATA */
 
-/* ---- arrays as floats ---- */
-
-VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
-                                 vae_data *data, vae_report *report) {
-    vae_data d;
-    const char *problem = NULL;
-    if (!dims || !bytes || !data)
-        return vae__fail(report, VAE_ERR_NULL, "vae_data_wrap: %s is NULL",
-                         !dims ? "dims" : !bytes ? "bytes" : "data");
-    memset(&d, 0, sizeof d);
-    d.type = type, d.rank = rank, d.bytes = bytes;
-    if (rank >= 1 && rank <= VAE_MAX_RANK) memcpy(d.dims, dims, (size_t)rank * sizeof *dims);
-    if (!vae__data_shape(&d, &problem))
-        return vae__fail(report, VAE_ERR_VALUE, "vae_data_wrap: %s", problem);
-    *data = d;
-    return VAE_OK;
-}
-
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
-VAE__PRIVATE float vae__unit(uint64_t w) {
-    uint32_t exponent = 126, shift;
-    if (!w) return 0.0f;
-    for (shift = 32; shift; shift >>= 1)
-        if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
-    return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
-}
-
-#define VAE__U8(n) (float)((n) / 255.0)
-#define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
-#define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
-#define VAE__U8_64(n) \
-    VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
-static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
-                                        VAE__U8_64(192)};
-
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
-VAE__PRIVATE float vae__narrow(uint64_t u) {
-    uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
-    uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
-    int e = (int)(u >> 52 & 0x7FF) - 1023, drop;
-    if (e == 1024 && m) return vae__float_of(0x7FC00000u);
-    if (e > 127) return vae__float_of(sign | 0x7F800000u);
-    if (e < -150) return vae__float_of(sign);
-    m |= (uint64_t)1 << 52;
-    drop = e >= -126 ? 29 : -97 - e;
-    half = (uint64_t)1 << (drop - 1);
-    rest = m & (2 * half - 1);
-    keep = (uint32_t)(m >> drop);
-    keep += rest > half || (rest == half && (keep & 1));
-    if (e > -127) keep += (uint32_t)(e + 126) << 23; /* a carry moves to the next exponent */
-    return vae__float_of(sign | keep);
-}
-
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
-VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
-    const size_t width = vae__type_width((int)data->type);
-    const unsigned char *p = (const unsigned char *)data->bytes + i * width;
-    uint64_t u;
-    uint32_t word;
-    uint16_t half;
-    switch (data->type) {
-    case VAE_U8: return *p;
-    case VAE_I8: return *p ^ 0x80u;
-    case VAE_I16: memcpy(&half, p, 2); return half ^ 0x8000u;
-    case VAE_I32: memcpy(&word, p, 4); return word ^ 0x80000000u;
-    default: memcpy(&u, p, 8); return u;
-    }
-}
-
-VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, size_t count,
-                                          float *out) {
-    const unsigned char *p;
-    size_t n, i, width;
-    uint64_t again; /* 1 + 2^b + 2^2b + ..., see vae__unit */
-    if (!data || !data->bytes || (!out && count)) return VAE_ERR_NULL;
-    if (first > data->count || count > data->count - first) return VAE_ERR_VALUE;
-    width = vae__type_width((int)data->type);
-    if (!width) return VAE_ERR_VALUE;
-    first *= data->item, n = count * data->item;
-    p = (const unsigned char *)data->bytes + first * width;
-    again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
-    if (data->type == VAE_F32) {
-        if (n) memcpy(out, p, 4 * n);
-    } else if (width == 1) {
-        const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
-        for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
-    } else {
-        for (i = 0; i < n; i++) {
-            const uint64_t u = vae__data_bits(data, first + i);
-            out[i] = data->type == VAE_F64 ? vae__narrow(u) : vae__unit(u * again);
-        }
-    }
-    return VAE_OK;
-}
-VAE_API vae_status vae_data_read(const vae_data *data, size_t first, size_t count, float *out) {
-    VAE__GUARDED(vae__do_data_read(data, first, count, out));
-}
-
-VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t element) {
-    int64_t u;
-    if (!data || !data->bytes || index >= data->count || element >= data->item ||
-        data->type > VAE_I32 || !vae__type_width((int)data->type))
-        return 0;
-    u = (int64_t)vae__data_bits(data, index * data->item + element);
-    if (data->type != VAE_U8) u -= (int64_t)1 << (8 * vae__type_width((int)data->type) - 1);
-    return (int32_t)u;
-}
-
-VAE_API void vae_data_free(vae_data *data) {
-    if (!data) return;
-    vae__release(&data->allocator, data->block, data->block_size);
-    memset(data, 0, sizeof *data);
-}
-
-#if !defined(VAE_NO_STDIO) && !defined(VAE_NO_DATA)
+#ifndef VAE_NO_STDIO
 
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report) {
@@ -13412,7 +13386,9 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
     return vae__close_write(&writer);
 }
 
-#endif /* VAE_NO_STDIO, VAE_NO_DATA */
+#endif /* VAE_NO_STDIO */
+
+#endif /* VAE_NO_DATA */
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options

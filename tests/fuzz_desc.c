@@ -116,7 +116,7 @@ static void by_line(void) {
     fuzz_line(line, sizeof line);
     memset(&d, 0, sizeof d);
     strcpy(cut, line);
-    status = vae__set_line(cut, room, &d, &r);
+    status = vae__set_line(cut, room, VAE__FIELD_COUNT, &d, &r);
     if (!status) status = vae_size(&d, &need, &r);
     if (status) fuzz_refused(status, &r);
     else if (need > fuzz_room / 2 || d.threads > 3 || d.threads < -3) return;

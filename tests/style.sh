@@ -31,8 +31,8 @@ check "every macro of >>config has a file in tests/compile" "$(
     done)"
 check "every room has its banner" "$(
     for room in config api compiler status arena rng shim functions tiles maps sums densities windows \
-        updates dispatch threads gemm layers codes likelihoods settings model step optim train eval files \
-        safetensors io data; do
+        updates dispatch threads gemm layers program codes likelihoods settings model numbers step optim \
+        train eval files safetensors io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"
 # the symbols of an object file say the same; here also what a compiler might expand inline

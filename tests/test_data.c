@@ -535,9 +535,9 @@ TEST(gunzip_refuses_what_no_gzip_writes) {
     copy[sizeof copy - 1] = 0x1F;
     data_refused(copy, sizeof copy, "trailing"); /* zeros alone are padding */
     empty[10] = 7; /* block type 3 */
-    data_refused(empty, sizeof empty, "type that is none");
+    data_refused(empty, sizeof empty, "type that does not exist");
     empty[10] = 1, empty[11] = 5; /* stored, and its length is not its complement */
-    data_refused(empty, sizeof empty, "contradicts");
+    data_refused(empty, sizeof empty, "differ");
     empty[10] = 5, empty[11] = 31; /* dynamic with 288 literal codes */
     data_refused(empty, sizeof empty, "too many codes");
     empty[10] = 5, empty[11] = 0; /* dynamic, no code lengths at all */

@@ -850,6 +850,40 @@ TEST(heads_reach_the_posterior_they_name) {
     }
 }
 
+/* From pixels to losses in one range of ops, or in two that are cut before any op. */
+TEST(a_range_of_ops_can_be_cut_anywhere) {
+    enum { ROWS = 5, DIM = 48 };
+    vae_desc d = {0};
+    vae *m = NULL;
+    uint64_t state = 99;
+    float *x = ref_floats(ROWS * DIM);
+    double whole[ROWS];
+    size_t cut;
+    ref_fill_uniform(&state, x, ROWS * DIM, 0, 1);
+    d.input = "4x4x3", d.latent = 3, d.batch = ROWS, d.samples = 2, d.posterior = "normal abs";
+    d.encoder = "res(conv 3 3x3 tanh, layernorm), dense 7 gelu", d.decoder = "dense 9 relu, batchnorm";
+    d.likelihood = "gaussian_pixel";
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    for (cut = 0; m && cut < m->count; cut++) {
+        const vae_batch *b = BATCH(x, ROWS);
+        vae__pass p;
+        vae__use_begin(&p, m, b, 0);
+        if (!cut) {
+            CHECK_STATUS(vae__forward(&p, 0, m->count, x, 0, ROWS), VAE_OK);
+            memcpy(whole, m->terms.recon, sizeof whole);
+            continue;
+        }
+        memset(m->terms.recon, 0, sizeof whole);
+        CHECK_STATUS(vae__forward(&p, 0, cut, x, 0, ROWS), VAE_OK);
+        vae__use_begin(&p, m, b, 0);
+        p.images = x;
+        CHECK_STATUS(vae__forward(&p, cut, m->count, m->ops[cut - 1].y, 0, ROWS), VAE_OK);
+        CHECK(!memcmp(whole, m->terms.recon, sizeof whole));
+    }
+    vae_destroy(m);
+    free(x);
+}
+
 TESTS(losses) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -871,5 +905,6 @@ TESTS(losses) {
     RUN(a_visible_bias_that_pixels_share_is_their_mean);
     RUN(extreme_parameters_train_or_are_told);
     RUN(heads_reach_the_posterior_they_name);
+    RUN(a_range_of_ops_can_be_cut_anywhere);
     vae__fp_leave(&env);
 }

@@ -245,8 +245,7 @@ TEST(a_sink_that_is_full_fails_for_good_and_goes_on_counting) {
     CHECK_EQ(s.count, 7);
     CHECK(!memcmp(block, "abc#####", 8));
 
-    memset(&s, 0, sizeof s);
-    s.put = vae__put_nowhere;
+    s = vae__sink_of(NULL, 0);
     vae__putf(&s, "%d%s", 12, "345");
     CHECK(!s.failed);
     CHECK_EQ(s.count, 5);
