@@ -120,7 +120,7 @@
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
- *     recon = -log p(x|z)        kl = KL(q(z|x) || N(0, I))        elbo = -(recon + kl)
+ *     recon = -log p(x|z)        kl = KL(q(z|x) || p(z))           elbo = -(recon + kl)
  *     loss  = recon + beta * kl + penalties  (what training minimises)
  *
  *     setting               what it changes
@@ -139,8 +139,8 @@
  *                           strings are ""
  *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
- *                           encoder is the head alone (with `code` identity, relu, tanh or
- *                           sigmoid); otherwise by a second view x + 0.01 u, u normal:
+ *                           encoder is the head alone (its mu plain, or with the code relu, tanh
+ *                           or sigmoid); otherwise by a second view x + 0.01 u, u normal:
  *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
  *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
  *                           masked (0), or salted and peppered (1 or 0), each with probability
@@ -149,30 +149,108 @@
  *     Penalties are averaged over images. In vae_stats `elbo`, `recon` and `kl` always have the
  *     meaning above, whatever the settings; `bound` and `loss` are what the settings make of them.
  *
+ * ---- likelihoods, posteriors, priors ------------------------------------------------
+ * Each is a string: a name, and behind it its arguments. What stands in [ ] may be left out.
+ *
  *     likelihood            -log p(x|z) of one image, summed over its numbers x
  *     bernoulli             softplus(a) - x a, a the logits; x in [0,1]. On grey pixels this is the
  *                           usual loss but no likelihood: binarise when the number matters
- *     gaussian              1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2 with s^2 = `variance`
- *     gaussian_learned      the same, log s^2 one learned number, decoder.logvar
+ *     gaussian [V]          1/2 (x - m)^2 / s^2 + 1/2 log 2 pi s^2, the variance s^2 = V (1)
+ *     gaussian_learned [V]  the same, log s^2 one learned number, decoder.logvar; s^2 begins at V
  *     gaussian_pixel        the same, m and log s^2 (clamped to [-30, 20]) for each number
  *     continuous_bernoulli  log((e^a - 1) / a) - x a: bernoulli's with its normaliser; x in [0,1]
  *                           (Loaiza-Ganem & Cunningham 2019)
- *     logistic              -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
+ *     logistic [V]          -log of what a logistic with mean m and log scale l (in [-7, 20]) gives
  *                           to x - 1/510 .. x + 1/510, endless at 0 and 1: x of 256 levels. l is
- *                           one learned number, decoder.logscale (Kingma et al. 2016). Bits per
- *                           dimension: nats / (numbers of an image x log 2)
+ *                           one learned number, decoder.logscale, which begins at the variance V
+ *                           (Kingma et al. 2016). Bits per dimension: nats / (numbers of an image
+ *                           x log 2)
  *     logistic_pixel        the same, m and l for each number. Mind that where l is small gradients
  *                           are large: exact backgrounds can drown everything else for long
- *     categorical           log sum e^a - a[level of x]: K = `categories` logits for each number, x
- *                           the nearest of the levels 0, 1/(K-1), .. 1
+ *     categorical [K]       log sum e^a - a[level of x]: K logits (256) for each number, x the
+ *                           nearest of the levels 0, 1/(K-1), .. 1
  *
  *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
  *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
- *     p(x|z), vae_draw samples from it.
+ *     p(x|z), vae_draw samples from it. V lies from 1e-12 to 1e12, K from 2 to 256.
  *
- *     How good is a model? vae_evaluate gives the ELBO, from one draw of z per image. vae_bound
- *     gives the bound of k draws; with k = 5000 papers call it log p(x). vae_units tells which
- *     latents are active.
+ *     posterior             q(z|x), of which training takes z = mu + exp(logvar / 2) eps
+ *     normal                the head gives mu, then log variance (clamped to [-30, 20])
+ *     normal abs            ... in place of log variance a number whose abs, relu or softplus is
+ *     normal relu           the deviation, at least 0.001
+ *     normal softplus
+ *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
+ *                           the bounded codes of autoencoders, "normal softplus code tanh"
+ *
+ *     prior                 p(z)
+ *     normal                N(0, I)
+ *
+ * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
+ * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
+ *
+ *     static double vae__laplace(const vae__density *l, const float *out, const float *x,
+ *                                float scale, float *dout, float *dlearned) {
+ *         double sum = vae__mul_d((double)l->numbers, 0.69314718055994531); // log 2
+ *         size_t i;
+ *         (void)dlearned;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const float off = out[i] - x[i];
+ *             sum = vae__add_d(sum, off < 0 ? -(double)off : (double)off);
+ *             if (dout) dout[i] = off < 0 ? -scale : scale;
+ *         }
+ *         return sum;
+ *     }
+ *     static void vae__laplace_observe(const vae__density *l, const float *out, const float *u,
+ *                                      float *x) {
+ *         size_t i;
+ *         for (i = 0; i < l->numbers; i++) {
+ *             const int above = u && u[i] >= 0.5f;
+ *             float t = !u ? 1 : above ? 2 - 2 * u[i] : 2 * u[i] + 1e-9f;
+ *             l->k->map(VAE__FN_LOG, 1, &t, &t);
+ *             x[i] = above ? out[i] - t : out[i] + t;
+ *         }
+ *     }
+ *
+ *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+ *
+ * This prior is N(P, 1) for each latent. Its functions subtract P and call those of N(0, 1):
+ *
+ *     static float *vae__shifted(const vae__code *c, const float *v, size_t n) {
+ *         size_t i; // the first `latent` of n numbers, mu or z, are shifted
+ *         for (i = 0; i < n; i++)
+ *             c->room[i] = i < c->latent ? v[i] - (float)c->n / 1e6f : v[i];
+ *         return c->room;
+ *     }
+ *     static float vae__shifted_kl(const vae__code *c, const float *head, float scale,
+ *                                  const float *keep, float *dhead) {
+ *         return vae__normal_kl(c, vae__shifted(c, head, 2 * c->latent), scale, keep, dhead);
+ *     }
+ *     static void vae__shifted_kl_terms(const vae__code *c, const float *head, float *kl) {
+ *         vae__normal_kl_terms(c, vae__shifted(c, head, 2 * c->latent), kl);
+ *     }
+ *     static float vae__shifted_ratio(const vae__code *c, const float *head, const float *eps,
+ *                                     const float *z) {
+ *         return vae__normal_ratio(c, head, eps, vae__shifted(c, z, c->latent));
+ *     }
+ *     static void vae__shifted_ratio_bwd(const vae__code *c, vae_objective objective,
+ *                                        const float *head, const float *eps, const float *dz,
+ *                                        float pull, float weight, float *dhead) {
+ *         vae__normal_ratio_bwd(c, objective, vae__shifted(c, head, 2 * c->latent), eps, dz, pull,
+ *                               weight, dhead);
+ *     }
+ *     static void vae__shifted_draw(const vae__code *c, const vae__address *at, float *z) {
+ *         size_t i;
+ *         vae__normal_draw(c, at, z);
+ *         for (i = 0; i < c->latent; i++) z[i] += (float)c->n / 1e6f;
+ *     }
+ *
+ *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, 2, vae__shifted_kl,
+ *      vae__shifted_kl_terms, vae__shifted_ratio, vae__shifted_ratio_bwd, vae__shifted_draw},
+ *
+ * ---- judging a model ----------------------------------------------------------------
+ * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
+ * with k = 5000 papers call it log p(x). vae_units tells which latents are active.
  *
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the arithmetic is specified:
@@ -478,8 +556,15 @@ typedef enum vae_act {
 
 /* The choices themselves, for the two functions below. */
 typedef enum vae_choice {
-    VAE_CHOICE_ISA, VAE_CHOICE_INIT, VAE_CHOICE_BIAS, VAE_CHOICE_BINARIZE, VAE_CHOICE_OPTIMIZER,
-    VAE_CHOICE_SCHEDULE, VAE_CHOICE_ACT, VAE_CHOICE_OBJECTIVE, VAE_CHOICE_CORRUPT,
+    VAE_CHOICE_ISA,
+    VAE_CHOICE_INIT,
+    VAE_CHOICE_BIAS, /* visible_bias */
+    VAE_CHOICE_BINARIZE,
+    VAE_CHOICE_OPTIMIZER,
+    VAE_CHOICE_SCHEDULE,
+    VAE_CHOICE_ACT,
+    VAE_CHOICE_OBJECTIVE,
+    VAE_CHOICE_CORRUPT,
     VAE_CHOICE_COUNT,
     VAE_CHOICE_IS_INT = 0x7fffffff
 } vae_choice;
@@ -625,7 +710,8 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 /* ---- settings by their names: for bindings, flags, files of settings ---- */
 
 /* One member of a description, by its name, from text and to text:
- *   texts     as they are. vae_desc_set keeps the pointer: the text must outlive vae_create
+ *   texts     as they are, which vae_create checks. vae_desc_set keeps the pointer: the text must
+ *             outlive vae_create
  *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
  *             are the bits of a double instead. No locale changes that
  *   choices   their words: "adamw"
@@ -683,7 +769,7 @@ typedef struct vae_info {
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic_pixel, `categories` times for categorical */
+                           gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -776,7 +862,12 @@ VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats 
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
-    VAE_U8 = 0x08, VAE_I8 = 0x09, VAE_I16 = 0x0B, VAE_I32 = 0x0C, VAE_F32 = 0x0D, VAE_F64 = 0x0E,
+    VAE_U8 = 0x08, /* the numbers are those of IDX files */
+    VAE_I8 = 0x09,
+    VAE_I16 = 0x0B,
+    VAE_I32 = 0x0C,
+    VAE_F32 = 0x0D,
+    VAE_F64 = 0x0E,
     VAE_TYPE_IS_INT = 0x7fffffff
 } vae_type;
 
@@ -910,7 +1001,8 @@ VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *sta
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
- * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or with desc.head the least deviation. count (latent).
+ * gradient: VAE_LOGVAR_MIN, VAE_LOGVAR_MAX, or the least deviation of "normal abs" and so on.
+ * count (latent).
  * A latent that is there for every image no longer learns its deviation. */
 VAE_API vae_status vae_units_clamped(vae *model, const vae_data *data, uint64_t *count);
 
@@ -6837,7 +6929,7 @@ static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"
 
 /* An argument that may be left out. */
 VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *op) {
-    const size_t n = vae__word(p);
+    size_t n = vae__word(p);
     double value;
     const int number = vae__read_real(p->at, &value) > 0;
     int i;
@@ -6860,9 +6952,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        i = vae__act_of(p->at, vae__word(p));
+        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
-        p->at += vae__word(p);
+        p->at += n;
         op->kh = i;
         return VAE_OK;
     }
@@ -7235,6 +7328,8 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
 VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, float *z) {
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
 }
+
+/* ---- the table of priors ---- */
 
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,

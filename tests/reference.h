@@ -283,7 +283,7 @@ typedef enum ref_likelihood {
 
 /* One as vae_desc names it, with an argument unless that is 0 or it takes none. The text stays until
  * seven more have been asked for. */
-static const char *ref_kind(ref_likelihood kind, double argument) {
+static inline const char *ref_kind(ref_likelihood kind, double argument) {
     static const char *const names[] = {"bernoulli", "gaussian", "gaussian_learned",
                                         "gaussian_pixel", "continuous_bernoulli", "logistic",
                                         "logistic_pixel", "categorical"};
@@ -298,7 +298,7 @@ static const char *ref_kind(ref_likelihood kind, double argument) {
 }
 
 /* A posterior as vae_desc names it, with its deviation (VAE__SPREAD_*) and activation; and back. */
-static const char *ref_posterior(int head, vae_act code) {
+static inline const char *ref_posterior(int head, vae_act code) {
     static char texts[8][64];
     static int turn;
     char *text = texts[turn++ % 8];
@@ -306,7 +306,7 @@ static const char *ref_posterior(int head, vae_act code) {
              code ? " code " : "", code ? vae_choice_name(VAE_CHOICE_ACT, (int)code) : "");
     return text;
 }
-static int ref_head_of(const char *posterior) {
+static inline int ref_head_of(const char *posterior) {
     int head;
     for (head = VAE__SPREAD_SOFTPLUS; head; head--)
         if (posterior && !strncmp(posterior, "normal ", 7) &&
@@ -314,7 +314,7 @@ static int ref_head_of(const char *posterior) {
             return head;
     return 0;
 }
-static vae_act ref_code_of(const char *posterior) {
+static inline vae_act ref_code_of(const char *posterior) {
     const char *code = posterior ? strstr(posterior, "code ") : NULL;
     return code ? (vae_act)vae_choice_find(VAE_CHOICE_ACT, code + 5) : VAE_ACT_IDENTITY;
 }

@@ -14,6 +14,7 @@
 #include "test_layers.c"
 #include "test_losses.c"
 #include "test_optim.c"
+#include "test_likelihoods.c"
 #include "test_desc.c"
 #include "test_model.c"
 #include "test_train.c"

@@ -14,7 +14,7 @@ pthread_join pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_
 pthread_cond_init pthread_cond_wait pthread_cond_signal pthread_cond_broadcast pthread_cond_destroy"
 # all that an implementation may ask of the C library; nothing of it is in libm
 libc="__errno_location __stack_chk_fail _GLOBAL_OFFSET_TABLE_ bcmp close fchmod fchown fcntl flock free fstat fsync
-geteuid getpid malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strlen strncmp strstr
+geteuid getpid malloc memchr memcmp memcpy memmove memset open read remove rename stat strchr strcmp strcspn strlen strncmp strspn strstr
 unlink write $threads __fixunsdfdi __floatundidf __va_arg" # the last three are tcc's own
 files="__errno_location close fchmod fchown fcntl flock fstat fsync geteuid getpid open read remove rename stat unlink write"
 
@@ -117,14 +117,21 @@ each() { # COMPILER
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
     program self_under_another_name $c -I"$work/self" "$here/self.c"
-    # the manual's own words: its functions go before the table, its row into it
-    awk '/^ \*     static void vae__twice\(/ { on = 1 } on && /^ \*$/ { next }
-        /^ \*     \{"twice"/ { row = substr($0, 8); on = 0 }
-        on { text = text substr($0, 8) "\n" }
-        /^\/\* ---- the table of layers ---- \*\/$/ && text { printf "%s", text; text = "" }
-        /^    \{"res",/ { print row }
-        { print }' "$root/vae.h" >"$work/own/vae.h"
-    program own_layer_of_the_manual $small -I"$work/own" -I"$here" "$here/own_layer.c"
+    # the manual's own words: its functions go before the table, its row to the table's end
+    for own in "layer layers twice vae__twice" "likelihood likelihoods laplace vae__laplace" \
+        "prior priors shifted vae__shifted"; do
+        set -- $own
+        awk -v table="$2" -v row="$3" -v first="$4" '
+            substr($0, 1, 3) == " * " && /static/ && index($0, first "(") { on = 1 }
+            on && /^ \*$/ { next }
+            on && index($0, "{\"" row "\"") { on = 2 }
+            on == 1 { text = text substr($0, 8) "\n" }
+            on == 2 { rows = rows substr($0, 8) "\n"; if (/},$/) on = 0 }
+            $0 == "/* ---- the table of " table " ---- */" { printf "%s", text; inside = 1 }
+            inside && ($0 == "};" || /what no name stands for/) { printf "%s", rows; inside = 0 }
+            { print }' "$root/vae.h" >"$work/own/vae.h"
+        program "own_$1_of_the_manual" $small -I"$work/own" -I"$here" "$here/own_$1.c"
+    done
     refused malloc_without_free "VAE_MALLOC and VAE_FREE together" \
         $c "-DVAE_MALLOC(size)=0" -c "$here/impl.c" -o "$work/refused.o"
 
