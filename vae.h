@@ -8695,7 +8695,8 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     return VAE_OK;
 }
 
-/* What the op asks of the whole model: a number for its random numbers, the classes of images. */
+/* What the op asks of the whole model, by its flags: a number for the addresses of its random
+ * numbers, the classes of images. */
 VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -8715,7 +8716,8 @@ VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's tensors, in file order, and the largest pieces that their gradients are made in. */
+/* The op's tensors, in file order: they lie one behind another in the array of parameters. The
+ * scratch of a gradient is as large as the largest block of any tensor, see vae__gradients_of. */
 VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -8725,7 +8727,7 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     op->tensor = m->slot_count;
     op->weights = m->parameters;
     op->tensor_count = op->layer->tensors ? op->layer->tensors(op, tensors) : 0;
-    if (w->final) m->visible_count = 0;
+    if (w->final) m->visible_count = 0; /* the bias of the decoder's last layer, if it has one */
     for (i = 0; i < op->tensor_count; i++) {
         const vae__tensor *t = &tensors[i];
         const size_t wide = t->shape[t->rank - 1], before = m->parameters;
@@ -8813,7 +8815,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     return VAE_OK;
 }
 
-/* The op behind the encoder's, and the last one; NULL: only counted. */
+/* The next op of those that no string names: the code and the likelihood. */
 VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_t out) {
     vae__op *op = m->ops ? &m->ops[m->count] : NULL;
     m->count++;
@@ -8885,7 +8887,8 @@ VAE__PRIVATE int vae__model_parts(const vae *m, size_t count, size_t least, size
     const int parts = vae__parts(&m->parallel, count, least, fine);
     return parts < m->parts ? parts : m->parts;
 }
-/* How many that is, once rows, parameters and `parallel` are known. */
+/* How many that is, once rows, parameters and `parallel` are known. Each part has scratch for the
+ * layers; each part of a job that makes gradients a piece of `piece` too. */
 VAE__PRIVATE void vae__plan_parts(vae *m) {
     size_t share;
     m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
@@ -8898,7 +8901,10 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
-/* What stays when the activations go: the ops, the texts, the parameters and the optimiser's. */
+/* The three parts of a model's block, each a table: what, of what type, how many, when.
+ *
+ * First what a model has without any batch: the ops, the texts, the parameters, the optimiser's. A
+ * model that borrows its parameters has the rest. */
 VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
@@ -8918,7 +8924,9 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     if (pool) m->pool = (vae_pool *)(void *)block;
 }
 
-/* What a batch needs, before the buffers of the ops. */
+/* Then what a batch needs; the buffers of the ops follow. Those of one row for an image and one for
+ * a draw stand apart: only the latter grow with `samples`. Without training two buffers of the
+ * widest row are all that the ops have. */
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
@@ -9779,7 +9787,8 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
     return vae__add_d(top, (double)mean);
 }
 
-/* Images whose draws have been decoded: the weights of their draws, and their bounds. */
+/* Images whose draws have been decoded: the importance weights p(x, z) / q(z|x) of the draws,
+ * divided by their sum, and the bound, the log of their mean (Burda et al. 2016). */
 VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     const vae__terms *t = &p->terms;
     const size_t k = (size_t)p->m->desc.samples;
@@ -9802,13 +9811,19 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
-/* A part's rows of a stage. Up to the code all of them go together; from the code on, as few at a
- * time as the cache holds, forward and at once back. */
+/* A part's rows of a stage, forward and back.
+ *
+ * Up to the code all rows of the part go together: there is one for each image, and few numbers
+ * are left of it at the end. From the code on an image has as many rows as draws, and each is as
+ * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
+ * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
+ * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
     const size_t code = p->m->at_code;
-    const int given = p->fwd_from == p->from; /* the stage begins with the rows that came in */
+    /* the stage begins with the rows that came in, not with what an earlier stage left */
+    const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
@@ -9820,7 +9835,8 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     for (at = from; at < to && (p->fwd_to > code || p->bwd_from > 2 * code); at += n) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
-        if (p->from > code && !VAE__TRAINS(p)) c.place = from; /* what is behind is not wanted */
+        /* decoded rows are taken at once, so the next chunk may stand where this one stood */
+        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
@@ -9884,7 +9900,8 @@ VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     return vae__stage_status(p);
 }
 
-/* Where the rows of the batch meet: channels of the op are divided. */
+/* Where the rows of the batch meet: channels of the op are divided, not rows, so that each sum has
+ * one order, whatever the parts. */
 VAE__PRIVATE void vae__meet_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     vae *m = p->m;
@@ -9910,7 +9927,10 @@ VAE__INLINE int vae__meets(const vae *m, size_t i, int when) { return m->ops[i].
 #define VAE__STAGE_FLOATS ((size_t)1 << 19)
 #endif
 
-/* The next stage of the way back: to where the rows meet or enough has gathered. */
+/* The next stage of the way back: to where the rows meet, or enough has gathered. The gradients of
+ * the weights are made between two stages, so a stage should leave no more activations behind than
+ * a cache holds. An op whose rows meet backward is cut in two: its activation belongs to the stage
+ * before (half step 2 i - 1 is the last), and the rest needs to know all rows. */
 VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     const vae *m = p->m;
     size_t i = p->bwd_to / 2, floats = 0;
@@ -9922,7 +9942,8 @@ VAE__PRIVATE void vae__stage_back(vae__pass *p) {
     p->bwd_to = i && vae__meets(m, i - 1, VAE__BATCH_BACKWARD) ? 2 * i - 1 : 2 * i;
 }
 
-/* The stages of a portion, forward and the first one back; mostly they are one. */
+/* The stages of a portion, forward and the first one back; mostly they are one: pixels to gradients
+ * in one job. Before an op whose rows meet, a stage ends, so that all rows are there. */
 VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
     size_t i;
     p->fresh = !p->from;
@@ -9952,7 +9973,8 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
     return 1;
 }
 
-/* Of how many parts the portion is. */
+/* Into how many parts the portion is divided. Rows that are decoded count, for they are the work;
+ * but a part has whole images. */
 VAE__PRIVATE int vae__pass_parts(const vae__pass *p) {
     const vae *m = p->m;
     const size_t rows = p->rows * (VAE__TRAINS(p) ? (size_t)m->desc.samples : 1);
@@ -9975,7 +9997,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
                          "(inference 2) and has no memory for activations");
     p->from = from, p->to = to, p->base = base;
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
-        p->rows = vae__min(rows - p->at, m->rows);
+        p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
         p->x = x + p->at * m->ops[from].in.dim;
         for (i = 0; m->classes && i < p->rows; i++)
             m->labels[i] = p->data ? p->data->labels[vae__row_number(p, i)] :
@@ -10109,7 +10131,8 @@ VAE__PRIVATE int vae__apply(const vae *m, const vae__rule *r, size_t at, size_t 
     return finite;
 }
 
-/* The weight gradients of a stage: rows of every tensor are divided. With a rule each piece is
+/* The weight gradients of a stage: rows of every tensor are divided, so a gradient is one sum over
+ * all rows of the batch, in their order, made by one part. With a rule each piece is
  * used up while it is in the cache; without one they are stored in m->g. With a rule and no pass
  * those in m->g are used up. */
 typedef struct vae__gradients {
@@ -10122,7 +10145,9 @@ typedef struct vae__gradients {
     size_t bad[VAE_MAX_THREADS]; /* where something is not finite; SIZE_MAX: nowhere */
 } vae__gradients;
 
-/* One tensor: rows of its gradient, seen as (.., last dimension). */
+/* One tensor: a part's rows of its gradient, seen as (.., last dimension), a block at a time. A
+ * block is small enough that the update finds it in the cache, and its rows are whole tiles of the
+ * product that makes it. */
 VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk *c,
                                     const vae__op *op, int tensor) {
     vae *m = g->m;
@@ -10180,6 +10205,7 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
     g.pitch = m->piece_all / (size_t)g.parts / 16 * 16;
     for (part = 0; part < g.parts; part++) g.bad[part] = SIZE_MAX;
     do {
+        /* the ops that this stage passed have their dy; the next stage follows when it is used */
         g.from = p ? (p->bwd_to + 1) / 2 : 0;
         if (p && !g.from && m->mass) vae__slopes(m, p->rows);
         vae__divide(&m->parallel, vae__gradients_part, &g, g.parts);
@@ -10842,13 +10868,13 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 /* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `check`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int check,
+ * evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
                                           const float *x, size_t base, size_t rows) {
     vae__use u;
     vae__encode_begin(&u, m, b, binarize);
     u.heads = 1;
-    if (!check) u.pass.width = 0;
+    if (!checked) u.pass.width = 0;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
