@@ -35,6 +35,35 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
+ * One training step, from top to bottom, with the room of each line:
+ *
+ *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
+ *     vae__step: one batch
+ *       beta = weight of the KL at this step                                        >>step
+ *       vae__forward: threads divide the rows of the batch; each takes its rows
+ *         pixels:      x, binarised or corrupted where the model says so
+ *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
+ *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
+ *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
+ *         decoder:     for each op, z = act(z W + b)                                >>layers
+ *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
+ *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
+ *       and back through the same ops, the last first
+ *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         code:        dmu = dz + beta mu                                           >>codes
+ *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
+ *         encoder:     as the decoder                                               >>layers
+ *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
+ *       rate and bias corrections of this step                                      >>optim
+ *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
+ *         dW = x' dy                                                                >>layers
+ *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
+ *                W = W - rate m / (sqrt(v) inv_bias + eps)
+ *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *
+ * examples/the_algorithm.c is the same in plain loops: read that first.
+ *
  * ======================================================================================
  * >>manual
  * ======================================================================================
@@ -1663,12 +1692,12 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* The number 0.d0d1d2... x 10^point. 800 digits are enough: what lies half between two doubles has
- * at most 768, so of the digits behind the 800th it only matters whether one is not 0. */
+/* The number 0.d0d1d2... x 10^point. 800 digits are enough: a number halfway between two doubles
+ * has at most 768, so of the digits after the 800th it only matters whether any is not 0. */
 enum { VAE__DIGITS = 800 };
 typedef struct vae__decimal {
     int count, point;
-    int more; /* digits other than 0 were left out behind the last */
+    int more; /* whether digits other than 0 follow the last */
     unsigned char digit[VAE__DIGITS];
 } vae__decimal;
 
@@ -1775,7 +1804,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         seen = 1;
         if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
         else d.more |= digit != 0;
-        /* the point moves with each digit in front of it, or with each 0 behind that leads */
+        /* each digit before the point moves it, and so does each leading zero after it */
         if (!dot && (digit || d.count)) d.point += d.point < 100000000;
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
@@ -1806,13 +1835,19 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
+    char digits[20];
+    size_t n = sizeof digits;
+    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
+    vae__put(s, digits + n, sizeof digits - n);
+}
+
 /* Digits as people read them, without an exponent where the point lies at most `wide` digits from
  * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
     const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
-    unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
-    char tail[3];
+    const unsigned e = (unsigned)(d->point > 0 ? d->point - 1 : 1 - d->point);
     int i;
     if (whole < 1) vae__put(s, "0.000", (size_t)(2 - whole));
     for (i = 0; i < d->count || i < whole; i++) {
@@ -1821,9 +1856,9 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
         vae__put(s, &digit, 1);
     }
     if (fixed) return;
-    vae__put(s, d->point > 0 ? "e+" : "e-", 2);
-    for (i = 2; i >= 0; i--, e /= 10) tail[i] = (char)('0' + e % 10);
-    vae__put(s, tail + (*tail == '0'), *tail == '0' ? 2 : 3);
+    vae__put_text(s, d->point > 0 ? "e+" : "e-");
+    if (e < 10) vae__put(s, "0", 1);
+    vae__put_decimal(s, e);
 }
 
 /* The exact digits of a number above 0. */
@@ -1867,13 +1902,6 @@ VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
 }
 
 /* ---- formats ---- */
-
-VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
-    char digits[20];
-    size_t n = sizeof digits;
-    do digits[--n] = (char)('0' + u % 10); while (u /= 10);
-    vae__put(s, digits + n, sizeof digits - n);
-}
 
 VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     const size_t length = strlen(text);
@@ -11927,15 +11955,10 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* For %q in messages: the beginning of the string as it is in the file. */
+/* The beginning of a string, for %q in messages. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
-    size_t n = 0;
-    for (; n < VAE__ST_QUOTE - 2 && *string != '"'; string++) {
-        text[n++] = (char)*string;
-        if (*string == '\\') text[n++] = (char)*++string;
-    }
-    text[n] = 0;
+    (void)vae__st_copy(string, text, VAE__ST_QUOTE);
     return text;
 }
 
@@ -12170,32 +12193,6 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Where header and data are; nothing inside them is checked. */
-VAE__PRIVATE vae_status vae__st_parts(vae__st *st, size_t size) {
-    const vae__source *from = &st->from;
-    uint64_t length;
-    size_t at = 0, n;
-    if (size < 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
-                            "file is truncated after %z", size);
-    length = vae__get_le32(st->bytes) | (uint64_t)vae__get_le32(st->bytes + 4) << 32;
-    if (length > VAE__ST_HEADER_MAX)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
-                            "expected a safetensors file, at most 100000000", length);
-    if (length > size - 8)
-        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
-                            "the file is truncated %z bytes after its start", length, size - 8);
-    st->header_at = 8, st->header_size = (size_t)length;
-    st->data_at = 8 + st->header_size, st->data_size = size - st->data_at;
-    for (; at < st->header_size; at += n) {
-        n = vae__utf8(st->bytes + 8 + at, st->header_size - at);
-        if (!n)
-            return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
-                                8 + at);
-    }
-    return VAE_OK;
-}
-
 /* Reads all of the header, and counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -12219,17 +12216,34 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
+    const vae__source from = vae__source_of(name, report);
     vae__st file;
     vae_status bad;
+    uint64_t length;
+    size_t at, n;
     memset(&file, 0, sizeof file);
-    file.from = vae__source_of(name, report);
-    if (!st || !bytes) return vae__fail_in(&file.from, VAE_ERR_NULL, "no bytes");
-    file.bytes = (const unsigned char *)bytes;
-    bad = vae__st_parts(&file, size);
-    if (!bad) bad = vae__st_walk(&file);
+    if (!st || !bytes) return vae__fail_in(&from, VAE_ERR_NULL, "no bytes");
+    file.from = from, file.bytes = (const unsigned char *)bytes;
+    if (size < 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "expected a header's length in 8 bytes, but the "
+                            "file is truncated after %z", size);
+    length = vae__get_le32(file.bytes) | (uint64_t)vae__get_le32(file.bytes + 4) << 32;
+    if (length > VAE__ST_HEADER_MAX)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: a header of %u bytes is too large: "
+                            "expected a safetensors file, at most 100000000", length);
+    if (length > size - 8)
+        return vae__fail_in(&from, VAE_ERR_FORMAT, "byte 0: the header should have %u bytes, but "
+                            "the file is truncated %z bytes after its start", length, size - 8);
+    file.header_at = 8, file.header_size = (size_t)length;
+    file.data_at = 8 + file.header_size, file.data_size = size - file.data_at;
+    for (at = 8; at < file.data_at; at += n)
+        if ((n = vae__utf8(file.bytes + at, file.data_at - at)) == 0)
+            return vae__fail_in(&from, VAE_ERR_FORMAT, "byte %z: the header is not valid UTF-8",
+                                at);
+    bad = vae__st_walk(&file);
     if (bad) return bad;
     /* less than 3 * 10^8 bytes */
-    file.index = (vae__st_entry *)vae__alloc_for(&file.from, a, file.names * sizeof *file.index);
+    file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
     if (bad) vae__st_close(&file, a);
@@ -12276,7 +12290,7 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
 
 /* ======================================================================================
  * >>io       models as files
- * uses: >>settings >>model >>optim >>files >>safetensors      tests: tests/test_io.c
+ * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
 /* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
@@ -12598,25 +12612,22 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
 }
 
 /* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. Blocks are released in the reverse order. */
+ * small models load without a heap. */
 typedef struct vae__scratch {
+    vae__arena arena; /* over `room` */
     const vae_allocator *heap;
-    size_t used;
     uint64_t room[1024];
 } vae__scratch;
 
 VAE__PRIVATE void *vae__scratch_alloc(size_t size, void *user) {
     vae__scratch *s = (vae__scratch *)user;
-    const size_t words = size / 8 + 1;
-    if (words > 1024 - s->used) return vae__alloc(s->heap, size);
-    s->used += words;
-    return s->room + s->used - words;
+    void *block = vae__push(&s->arena, size, 1);
+    return block ? block : vae__alloc(s->heap, size);
 }
 VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
-    vae__scratch *s = (vae__scratch *)user;
-    uint64_t *at = (uint64_t *)ptr;
-    if (at < s->room || at >= s->room + 1024) vae__release(s->heap, ptr, size);
-    else s->used = (size_t)(at - s->room);
+    const vae__scratch *s = (const vae__scratch *)user;
+    const char *at = (const char *)ptr;
+    if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
 /* One call that loads. */
@@ -12718,17 +12729,6 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     return VAE_OK;
 }
 
-VAE__PRIVATE vae_status vae__load_make(vae__loader *l, vae **model) {
-    vae *m = NULL;
-    vae_report why;
-    vae_status bad = vae__make(&l->desc, l->o.memory, l->o.memory_size, l->in_place, &m, &why);
-    if (bad) return vae__fail_in(&l->st.from, bad, "%s", why.text);
-    bad = vae__st_fill(&l->st, m);
-    if (bad) vae_destroy(m);
-    else *model = m;
-    return bad;
-}
-
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
 
 /* All loaders: *need or *model, whichever is not NULL. */
@@ -12736,6 +12736,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
     vae__loader l;
+    vae *m = NULL;
+    vae_report why;
     size_t total = 0;
     vae_status bad;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
@@ -12746,6 +12748,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
+    l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
     l.temporary.user = &l.scratch;
@@ -12753,7 +12756,13 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_desc(&l);
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
-    if (!bad && model) bad = vae__load_make(&l, model);
+    if (!bad && model) {
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size, l.in_place, &m, &why);
+        if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
+        else bad = vae__st_fill(&l.st, m);
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
     vae__release(&l.temporary, l.line, l.line_size);
     vae__st_close(&l.st, &l.temporary);
     return bad;
@@ -12836,7 +12845,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ======================================================================================
  * >>data     IDX files, plain or gzip; not with VAE_NO_DATA
- * uses: >>arena >>dispatch >>files   tests: tests/test_data.c, tests/fuzz_idx.c
+ * uses: >>arena >>files              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
 
 #ifndef VAE_NO_DATA
@@ -13343,20 +13352,22 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
+/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
+ * Nothing is allocated for what the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
-
-/* Reads the header, of which `have` bytes are there; gives its length and that of the data. */
-VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__IDX_HEAD],
-                                      size_t have, vae_data *d, size_t *length, size_t *total) {
+VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
+                                      size_t have, vae_data *d) {
+    const vae__source *from = &in->from;
+    const int packed = *in->of != 0;
     const char *problem;
-    size_t need = 4, i;
+    unsigned char extra;
+    size_t need = 4, total = 0, rest, i;
     vae_status bad = vae__idx_part(in, head, 0, have, need, "an IDX header");
     if (bad) return bad;
     if (head[0] || head[1])
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
-                            "rank)%s, found %h", in->of, *in->of ? "" : " or gzip (1f 8b)", head,
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 0%s: expected an IDX file (00 00 type "
+                            "rank)%s, found %h", in->of, packed ? "" : " or gzip (1f 8b)", head,
                             need);
-    *total = 0;
     problem = vae__kind_problem(head[2], head[3]);
     if (!problem) {
         need += 4 * (size_t)head[3];
@@ -13364,39 +13375,27 @@ VAE__PRIVATE vae_status vae__idx_head(vae__reader *in, unsigned char head[VAE__I
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
         for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
-        *total = vae__data_shape(d, &problem);
+        total = vae__data_shape(d, &problem);
     }
-    *length = need;
-    if (*total) return VAE_OK;
-    return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
-                        need == 4 ? 2 : 4, in->of, head, need, problem);
-}
-
-/* Reads the data after the header. `size` is that of the file, packed or not. Nothing is allocated
- * for what the file cannot hold. */
-VAE__PRIVATE vae_status vae__idx_data(vae__reader *in, size_t size, size_t need, size_t total,
-                                      vae_data *d) {
-    const int packed = *in->of != 0;
-    const size_t rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    unsigned char extra;
-    size_t more = 0;
-    vae_status bad;
+    if (!total)
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
+                            need == 4 ? 2 : 4, in->of, head, need, problem);
+    rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
     if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
-        return vae__fail_in(&in->from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes,"
-                            " more than a gzip file of %z bytes can hold", in->of, total, size);
+        return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
+                            "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
-    d->block = vae__alloc_for(&in->from, &d->allocator, total);
+    d->block = vae__alloc_for(from, &d->allocator, total);
     if (!d->block) return VAE_ERR_MEMORY;
     d->bytes = d->block, d->block_size = total;
     bad = vae__idx_part(in, d->block, need, 0, total, "data");
-    if (!bad) bad = in->pull(in, &extra, 1, &more);
-    if (!bad && more)
-        bad = vae__fail_in(&in->from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
+    if (!bad) bad = in->pull(in, &extra, 1, &have);
+    if (!bad && have)
+        bad = vae__fail_in(from, VAE_ERR_FORMAT, rest == SIZE_MAX || rest == total ?
                            "byte %z%s: expected the end after %z bytes of data, found trailing "
                            "bytes" : "byte %z%s: expected the end after %z bytes of data, found %z "
                            "trailing bytes", need + total, in->of, total, rest - total);
-    if (!bad)
-        vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width((int)d->type));
+    if (!bad) vae__swap((unsigned char *)d->block, d->count * d->item, vae__type_width(head[2]));
     return bad;
 }
 
@@ -13406,7 +13405,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
     vae__reader *in = file;
     vae__gzip *g = NULL;
     vae_data d;
-    size_t have = 0, need = 0, total = 0;
+    size_t have = 0;
     vae_status bad = file->pull(file, head, 4, &have);
     memset(&d, 0, sizeof d);
     if (allocator) d.allocator = *allocator;
@@ -13415,8 +13414,7 @@ VAE__PRIVATE vae_status vae__data_from(vae__reader *file, const vae_allocator *a
         if (!g) return VAE_ERR_MEMORY;
         in = &g->reader, have = 0;
     }
-    if (!bad) bad = vae__idx_head(in, head, have, &d, &need, &total);
-    if (!bad) bad = vae__idx_data(in, file->size, need, total, &d);
+    if (!bad) bad = vae__idx_load(in, file->size, head, have, &d);
     vae__release(&d.allocator, g, sizeof(vae__gzip));
     if (!bad) *data = d;
     else vae__release(&d.allocator, d.block, d.block_size);

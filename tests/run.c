@@ -33,5 +33,6 @@
 #include "test_shapes.c"
 #include "test_images.c"
 #include "test_golden.c"
+#include "test_old.c"
 
 #include "main.c"

@@ -1038,7 +1038,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
          "is \\x1b[2J [30,12], expected F32 [30,12]", VAE_ERR_MISMATCH},
         {",\"encoder.0.weight\"", ",\"\\u001b\\u009b\":{\"dtype\":\"F32\",\"shape\":[0],"
          "\"data_offsets\":[0,0]},\"encoder.0.weight\"",
-         "'\\u001b\\u009b' is not part of the model",
+         "'\\x1b\\xc2\\x9b' is not part of the model",
          VAE_ERR_MISMATCH},
     };
     vae_desc d = small_desc();

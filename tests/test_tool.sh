@@ -868,5 +868,13 @@ if ln -s m.safetensors link 2>/dev/null; then
     check model_through_a_link [ $? -eq 0 ]
 fi
 
+# a file that the command of commit c0426e9 wrote in the middle of a run (tests/old/make.sh)
+cp "$root/tests/old/tool.safetensors" old.safetensors
+"$vae" train --data "$root/tests/old/images.idx" --test "$root/tests/old/images.idx" --validate 20 \
+    --model old.safetensors --quiet --resume --epochs 8 --json old.json
+check old_file_goes_on [ $? -eq 0 ]
+check old_file_ends_at_the_old_parameters [ "$(hash_of old.json)" = "$(head -n 1 "$root/tests/old/tool.hash")" ]
+check old_file_ends_as_the_old_file [ "$(cksum <old.safetensors)" = "$(tail -n 1 "$root/tests/old/tool.hash")" ]
+
 echo "tool: $passed passed, $failed failed"
 [ "$failed" -eq 0 ]
