@@ -2788,6 +2788,11 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
+/* A whole vector is not masked: some processors are slow at it. */
+#define VAE__GET_LANES(p, n, lanes) \
+    ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
+#define VAE__PUT_LANES(p, n, lanes, v) \
+    ((n) >= 8 ? _mm256_storeu_ps(p, v) : _mm256_maskstore_ps(p, lanes, v))
 #define VAE__LOAD_SHARED(k, p, lanes) \
     ((k) == 1 ? VAE__LOAD_LANES(p, lanes) : _mm256_broadcast_ps((const __m128 *)(const void *)(p)))
 #define VAE__SHARE(k, av) ((k) == 1 ? (av)[0] : _mm256_blend_ps((av)[0], (av)[1], 0xf0))
@@ -3110,6 +3115,8 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__GET(p, i, n) VAE__FN(v_get)(p, i, n)
 #ifndef VAE__CHEAP_LANES
 #define VAE__CHEAP_LANES 0
+#endif
+#ifndef VAE__GET_LANES
 #define VAE__GET_LANES(p, n, lanes) ((void)(lanes), VAE__GET(p, 0, n))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(lanes), VAE__PUT(p, 0, n, v))
 #endif
@@ -3438,6 +3445,24 @@ VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
+/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
+ * bernoulli do. */
+#if VAE__PASS == 1
+#define VAE__CALL(name) VAE__FN(name)
+#else
+#define VAE__CALL(name) VAE__FN(name##_call)
+#define VAE__CALLABLE(name) \
+    VAE__CALLED VAE__V VAE__FN(name##_call)(VAE__V x) { return VAE__FN(name)(x); }
+VAE__CALLABLE(v_exp)
+VAE__CALLABLE(v_expm1)
+VAE__CALLABLE(v_log)
+VAE__CALLABLE(v_log1p)
+VAE__CALLABLE(v_sigmoid)
+VAE__CALLABLE(v_softplus)
+VAE__CALLABLE(v_erf)
+#undef VAE__CALLABLE
+#endif
+
 /* y[i] = f(x[i]) for i < n; x may be y. fn: VAE_ACT_* or VAE__FN_*. */
 static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     size_t i;
@@ -3445,9 +3470,10 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     default: /* VAE_ACT_IDENTITY */
         if (x != y) memcpy(y, x, n * sizeof *y);
         break;
-#define VAE__MAP(fn, name) \
+#define VAE__MAP(fn, name) VAE__MAP_BY(fn, VAE__FN(name))
+#define VAE__MAP_BY(fn, function) \
     case fn: \
-        for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__FN(name)(VAE__GET(x, i, n))); \
+        for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, function(VAE__GET(x, i, n))); \
         break;
     VAE__MAP(VAE_ACT_RELU, v_relu)
     VAE__MAP(VAE_ACT_LEAKY_RELU, v_leaky_relu)
@@ -3458,14 +3484,15 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     VAE__MAP(VAE_ACT_SILU, v_silu)
     VAE__MAP(VAE_ACT_GELU, v_gelu)
     VAE__MAP(VAE__FN_EXP, v_exp)
-    VAE__MAP(VAE__FN_EXPM1, v_expm1)
+    VAE__MAP_BY(VAE__FN_EXPM1, VAE__CALL(v_expm1))
     VAE__MAP(VAE__FN_LOG, v_log)
-    VAE__MAP(VAE__FN_LOG1P, v_log1p)
-    VAE__MAP(VAE__FN_ERF, v_erf)
+    VAE__MAP_BY(VAE__FN_LOG1P, VAE__CALL(v_log1p))
+    VAE__MAP_BY(VAE__FN_ERF, VAE__CALL(v_erf))
     VAE__MAP(VAE__FN_SINPI, v_sinpi)
     VAE__MAP(VAE__FN_COSPI, v_cospi)
     VAE__MAP(VAE__FN_SQRT, v_sqrt)
 #undef VAE__MAP
+#undef VAE__MAP_BY
     }
 }
 
@@ -4018,16 +4045,16 @@ VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     case VAE_ACT_ELU: return VAE__SELECT(VAE__GT(s, zero), one, VAE__ADD(s, one));
     case VAE_ACT_TANH: return VAE__FMA(VAE__NEG(s), s, one);
     case VAE_ACT_SIGMOID: return VAE__MUL(s, VAE__SUB(one, s));
-    case VAE_ACT_SOFTPLUS: return VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(s)));
+    case VAE_ACT_SOFTPLUS: return VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(s)));
     case VAE_ACT_SILU: { /* f' = p + x p (1 - p) with p = sigmoid(x) */
-        VAE__V p = VAE__FN(v_sigmoid)(s);
+        VAE__V p = VAE__CALL(v_sigmoid)(s);
         return VAE__FMA(VAE__MUL(s, p), VAE__SUB(one, p), p);
     }
     case VAE_ACT_GELU: { /* f' = Phi(x) + x phi(x) */
         VAE__V half = VAE__SET1(0.5f);
-        VAE__V cdf = VAE__FMA(half, VAE__FN(v_erf)(VAE__MUL(s, VAE__SET1(0.707106781f))), half);
+        VAE__V cdf = VAE__FMA(half, VAE__CALL(v_erf)(VAE__MUL(s, VAE__SET1(0.707106781f))), half);
         VAE__V pdf = VAE__MUL(VAE__SET1(0.398942280f),
-                              VAE__FN(v_exp)(VAE__MUL(VAE__MUL(VAE__SET1(-0.5f), s), s)));
+                              VAE__CALL(v_exp)(VAE__MUL(VAE__MUL(VAE__SET1(-0.5f), s), s)));
         return VAE__FMA(s, pdf, cdf);
     }
     default: return one;
@@ -4080,6 +4107,12 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI
     w[0] = c0, w[1] = c1, w[2] = c2, w[3] = c3;
 }
 
+VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t *words) {
+    VAE__VI w[4];
+    VAE__FN(philox)(at, block, w);
+    VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+}
+
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
@@ -4127,9 +4160,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     uint32_t block = 0;
     size_t i, j;
     for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
-        VAE__VI w[4];
-        VAE__FN(philox)(at, block, w);
-        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        VAE__FN(words)(at, block, words);
         for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
             VAE__V p = VAE__MAX(VAE__GET(x, i + j * VAE__W, n), VAE__ZERO());
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
@@ -4154,9 +4185,7 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
     uint32_t words[4 * VAE__W], block = 0;
     size_t i, j;
     for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
-        VAE__VI w[4];
-        VAE__FN(philox)(at, block, w);
-        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        VAE__FN(words)(at, block, words);
         for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
             VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
             VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
@@ -4203,10 +4232,10 @@ static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logv
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
-        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
+        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__CALL(v_softplus)(v);
         else if (deviation == VAE__SPREAD_RELU) s = v;
         s = VAE__MAX(VAE__DEVIATION_LEAST, s);
-        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
+        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__CALL(v_log)(s)));
     }
 }
 
@@ -4217,8 +4246,8 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
     for (i = 0; i < n; i += VAE__W) {
         VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
         if (deviation == VAE__SPREAD_SOFTPLUS) {
-            s = VAE__FN(v_softplus)(v);
-            slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
+            s = VAE__CALL(v_softplus)(v);
+            slope = VAE__MUL(slope, VAE__CALL(v_sigmoid)(v));
         } else if (deviation == VAE__SPREAD_RELU) {
             s = v;
         } else {
@@ -4313,7 +4342,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
             parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
-            parts[j] = VAE__ADD(parts[j], VAE__FN(v_log)(product[j]));
+            parts[j] = VAE__ADD(parts[j], VAE__CALL(v_log)(product[j]));
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4454,7 +4483,7 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V mu = VAE__GET(head, i, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, i, n));
-        VAE__PUT(kl, i, n, VAE__MUL(half, VAE__FMA(mu, mu, VAE__SUB(VAE__FN(v_expm1)(l), l))));
+        VAE__PUT(kl, i, n, VAE__MUL(half, VAE__FMA(mu, mu, VAE__SUB(VAE__CALL(v_expm1)(l), l))));
     }
 }
 
@@ -4655,7 +4684,7 @@ VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
     safe = VAE__MAX(VAE__SET1(0.5f), size);
-    outer = VAE__SUB(VAE__DIV(one, VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(safe)))),
+    outer = VAE__SUB(VAE__DIV(one, VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(safe)))),
                      VAE__DIV(one, safe));
     outer = VAE__SELECT(VAE__GT(VAE__ZERO(), a), VAE__SUB(one, outer), outer);
     p = VAE__FMA(u, VAE__SET1(-8.26719577e-07f), VAE__SET1(3.30687831e-05f));
@@ -4671,12 +4700,12 @@ VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
  * Cunningham 2019 (arXiv:1907.06845). */
 VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     VAE__V size = VAE__ABS(a), ratio;
-    ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
+    ratio = VAE__DIV(VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
                      VAE__MAX(VAE__SET1(1e-4f), size));
     ratio = VAE__SELECT(VAE__GT(size, VAE__SET1(1e-4f)), ratio,
                         VAE__FMA(size, VAE__SET1(-0.5f), VAE__SET1(1.0f)));
     x = VAE__SELECT(VAE__GT(a, VAE__ZERO()), VAE__SUB(VAE__SET1(1.0f), x), x);
-    return VAE__FMA(size, x, VAE__FN(v_log)(ratio));
+    return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
 }
 
 /* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
@@ -4699,21 +4728,21 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
     VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
-        inv = VAE__FN(v_exp)(VAE__NEG(l));
+        inv = VAE__CALL(v_exp)(VAE__NEG(l));
     VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
         v = VAE__MUL(VAE__SUB(d, step), inv);
     VAE__V width = VAE__MUL(VAE__SET1(0.00392156863f), inv), fall, value, du, dv, dw;
     VAE__VM lowest = VAE__GT(step, x), highest = VAE__GT(x, VAE__SET1(0.998039216f));
-    fall = VAE__FN(v_expm1)(VAE__NEG(width));
-    du = VAE__SELECT(highest, zero, VAE__NEG(VAE__FN(v_sigmoid)(VAE__NEG(u))));
-    dv = VAE__SELECT(lowest, zero, VAE__FN(v_sigmoid)(v));
+    fall = VAE__CALL(v_expm1)(VAE__NEG(width));
+    du = VAE__SELECT(highest, zero, VAE__NEG(VAE__CALL(v_sigmoid)(VAE__NEG(u))));
+    dv = VAE__SELECT(lowest, zero, VAE__CALL(v_sigmoid)(v));
     /* d/dw of -log(1 - e^-w) is -e^-w / (1 - e^-w) */
     dw = VAE__DIV(VAE__ADD(fall, VAE__SET1(1.0f)), fall);
-    value = VAE__NEG(VAE__FN(v_log)(VAE__NEG(fall)));
+    value = VAE__NEG(VAE__CALL(v_log)(VAE__NEG(fall)));
     dw = VAE__SELECT(VAE__M_OR(lowest, highest), zero, dw);
     value = VAE__SELECT(VAE__M_OR(lowest, highest), zero, value);
-    value = VAE__ADD(value, VAE__SELECT(highest, zero, VAE__FN(v_softplus)(VAE__NEG(u))));
-    value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__FN(v_softplus)(v)));
+    value = VAE__ADD(value, VAE__SELECT(highest, zero, VAE__CALL(v_softplus)(VAE__NEG(u))));
+    value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__CALL(v_softplus)(v)));
     *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
     *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
     *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
@@ -4784,7 +4813,7 @@ VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
     VAE__FN(clear)(parts);
     VAE__ALONG(0, n) {
-        VAE__V e = VAE__FN(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
+        VAE__V e = VAE__CALL(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
         parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
     }
     sum = VAE__FN(reduce)(parts);
@@ -4819,7 +4848,7 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
         VAE__HIDE_F(parts[i % 16]);
         for (j = 0; dout && j < k; j += VAE__W) {
             VAE__V p = VAE__SUB(VAE__SUB(VAE__GET(a, j, k), VAE__SET1(top)), VAE__SET1(norm));
-            p = VAE__FN(v_exp)(p);
+            p = VAE__CALL(v_exp)(p);
             VAE__PUT(dout + i * k, j, k, VAE__MUL(p, VAE__SET1(scale)));
         }
         if (dout) {
@@ -4867,7 +4896,7 @@ VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
         for (i = 0; i < 16; i++) {
             k = VAE__ADD(k, one);
             t = VAE__MUL(VAE__FMA(VAE__SUB(VAE__SET1(0.5f), k), h, m), inv);
-            t = VAE__FN(v_sigmoid)(VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), t)));
+            t = VAE__CALL(v_sigmoid)(VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), t)));
             t = VAE__SELECT(VAE__M_OR(VAE__GT(one, k), VAE__GT(k, VAE__SET1(255.0f))), zero, t);
             sum = VAE__ADD(sum, t);
         }
@@ -4927,8 +4956,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             case VAE__DENSITY_CONTINUOUS:
                 if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
-                    t = VAE__DIV(VAE__FN(v_log1p)(VAE__MUL(r, VAE__FN(v_expm1)(VAE__NEG(size)))),
-                                 VAE__NEG(size));
+                    t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
+                    t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
                     t = VAE__MIN(one, VAE__MAX(zero, t));
                     a = VAE__SELECT(VAE__GT(a, zero), VAE__SUB(one, t), t);
                 } else {
@@ -4938,12 +4967,12 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
                 VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
-                inv = VAE__FN(v_exp)(VAE__NEG(s));
-                s = VAE__FN(v_exp)(s);
+                inv = VAE__CALL(v_exp)(VAE__NEG(s));
+                s = VAE__CALL(v_exp)(s);
                 if (u) { /* the nearest level to m + s log(r / (1 - r)) */
                     VAE__V odds;
                     r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
-                    odds = VAE__SUB(VAE__FN(v_log)(r), VAE__FN(v_log1p)(VAE__NEG(r)));
+                    odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
                     a = VAE__MIN(one, VAE__MAX(zero, VAE__FMA(s, odds, a)));
                     a = VAE__FMA(a, VAE__SET1(255.0f), VAE__SET1(8388608.0f));
                     a = VAE__DIV(VAE__SUB(a, VAE__SET1(8388608.0f)), VAE__SET1(255.0f));
@@ -4955,7 +4984,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
             default: { /* the gaussians */
                 VAE__V s = VAE__SET1(deviation);
                 if (two)
-                    s = VAE__FN(v_exp)(VAE__MUL(VAE__SET1(0.5f),
+                    s = VAE__CALL(v_exp)(VAE__MUL(VAE__SET1(0.5f),
                                                 VAE__CLAMP_LOGVAR(VAE__GET(l, i, run))));
                 if (u) a = VAE__FMA(s, r, a);
                 break;
@@ -5132,6 +5161,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__FN
 #undef VAE__MATH
 #undef VAE__CALLED
+#undef VAE__CALL
 #undef VAE__W
 #undef VAE__V
 #undef VAE__VI
