@@ -2393,19 +2393,6 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-#ifdef VAE_NO_TRAIN
-#define VAE__OF_TRAINING VAE__LEFT_OUT
-#else
-#define VAE__OF_TRAINING VAE__X
-#endif
-#ifdef VAE_NO_CONV
-#define VAE__OF_CONVOLUTIONS VAE__LEFT_OUT
-#define VAE__OF_BOTH VAE__LEFT_OUT
-#else
-#define VAE__OF_CONVOLUTIONS VAE__X
-#define VAE__OF_BOTH VAE__OF_TRAINING
-#endif
-
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -4997,7 +4984,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 
 /* ======================================================================================
  * >>windows  convolutions and pools
- * uses: >>functions >>tiles          tests: tests/test_kernels.c
+ * uses: >>tiles                      tests: tests/test_kernels.c
  * ==================================================================================== */
 
 /* ---- convolutions ---- */
@@ -5149,14 +5136,30 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 
 /* ---- the table ---- */
 
+#ifdef VAE_NO_TRAIN
+#define VAE__OF_TRAINING VAE__NO_KERNEL
+#else
+#define VAE__OF_TRAINING VAE__X
+#endif
+#ifdef VAE_NO_CONV
+#define VAE__OF_CONVOLUTIONS VAE__NO_KERNEL
+#define VAE__OF_BOTH VAE__NO_KERNEL
+#else
+#define VAE__OF_CONVOLUTIONS VAE__X
+#define VAE__OF_BOTH VAE__OF_TRAINING
+#endif
+
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
-#define VAE__LEFT_OUT(result, name, args) NULL,
+#define VAE__NO_KERNEL(result, name, args) NULL,
     VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
-#undef VAE__LEFT_OUT
+#undef VAE__NO_KERNEL
 #undef VAE__X
 };
+#undef VAE__OF_TRAINING
+#undef VAE__OF_CONVOLUTIONS
+#undef VAE__OF_BOTH
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -5239,7 +5242,7 @@ static const vae__kernels VAE__FN(kernels) = {
 
 /* ======================================================================================
  * >>dispatch which kernels run here, and the floating-point environment they run in
- * uses: >>updates >>rng >>status     tests: tests/test_status.c, tests/test_rng.c
+ * uses: >>updates >>rng              tests: tests/test_status.c, tests/test_rng.c
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
