@@ -320,7 +320,8 @@
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
  *     PRIOR_Z, DRAW_X 0            number of the draw       0
- *     EVAL           0             image in the data set    draw: 0 of vae_score, 0 .. k-1
+ *     EVAL           0             image in the data set    draw: 0 of vae_score and
+ *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
  *     128 .. 255     free for callers
  *
@@ -363,9 +364,9 @@
  * every activation. Then rows of each weight gradient are computed, and the optimiser uses them
  * while they are in the cache. In a large network the parts alternate: after 2^19 activations on
  * the way back, the weights of that part follow at once.
- * Different models may be used from different threads at the same time, and may share a pool. The
- * detected processor is the only global state. No call prints, exits or aborts. No call uses more
- * than 64 KB of stack.
+ * Different models may be used from different threads at the same time. They may share a pool, and
+ * models for inference may share weights (vae_share). The detected processor is the only global
+ * state. No call prints, exits or aborts. No call uses more than 64 KB of stack.
  *
  * ---- what gcc and clang do with it ------------------------------------------------------
  * Target pragmas compile the kernels once for each instruction set, so no -march is needed. The
@@ -447,7 +448,9 @@
  * contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE, with the image and the place.
  * Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the network itself
  * made: rows other than the one named may then hold their results. Different models
- * may be used from different threads at once; one model from one thread at a time.
+ * may be used from different threads at once; one model from one thread at a time: a call that
+ * computes with a model that another call is computing with returns ERR_STATE and leaves the model
+ * and its report alone. See vae_share.
  * ==================================================================================== */
 
 /* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
@@ -761,6 +764,17 @@ VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *te
 /* Name number i of the settings, counted from 0; NULL behind the last. */
 VAE_API const char *vae_desc_name(int i);
 
+/* For help texts. The values that a setting may have, other than the 0 that stands for its default:
+ * "1 to 16777216", "0 or 1", the words of a choice as in "adam, adamw, sgd, adam_iwae"; nothing for
+ * texts, whose parsers say what they take.
+ *   text      (size)  out, with a zero byte; 300 bytes are enough
+ * Errors: ERR_NULL, ERR_VALUE (no such name), ERR_SIZE. */
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report);
+
+/* A description in which every setting has the value of its default: `latent` is 20, where {0}
+ * has 0 in its place. `input` has no default and is NULL. */
+VAE_API void vae_desc_defaults(vae_desc *desc);
+
 /* A model from a line of settings, with semicolons (or ends of lines) between them:
  *     "input=28x28x1; encoder=dense 400 relu; latent=20; lr=1e-3; threads=4"
  * Every name of vae_desc_set may stand in it, once, and the settings `variance`, `categories`,
@@ -1070,6 +1084,26 @@ VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_
                                  size_t *need, vae_report *report);
 VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_load_options *options,
                                    vae **model, vae_report *report);
+
+/* A second model for inference with the weights of `owner`, for another thread: it has buffers, a
+ * report and threads of its own, and no copy of the parameters. The bits are those of the owner.
+ * `options` as for loading (borrow is ignored, max_memory 0 is no limit); NULL: one thread, buffers
+ * of the owner's batch, 128 rows at most. Takes microseconds: once for each thread of a server, or
+ * once for each request.
+ *
+ *     vae *own;                                    in each thread
+ *     vae_share(model, NULL, &own, NULL);
+ *     vae_decode(own, &batch, images);
+ *     vae_destroy(own);
+ *
+ * Several threads may share one owner at once, and the owner may itself be used meanwhile for what
+ * does not change it. It must outlive the models that share it, and must not train, get another
+ * visible bias or be written to while one of them computes; what it learned before a call, the call
+ * sees. vae_info of a shared model tells the step and epoch at which it was made.
+ * Allocates one block (vae_info.memory bytes), or uses options->memory.
+ * Errors: ERR_NULL, ERR_SIZE, ERR_MEMORY, and those of vae_create for what the options choose. */
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report);
 
 /* The file as bytes: how many, and into a block of at least that size. */
 VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
@@ -5307,6 +5341,7 @@ VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL
  * lists the others. */
 typedef struct vae__fpenv {
     uint64_t saved;
+    int held; /* of a call on a model: its flag `busy` is this call's */
 } vae__fpenv;
 
 VAE__INLINE void vae__fp_enter(vae__fpenv *env) {
@@ -8333,29 +8368,42 @@ VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *repor
                      "there is no setting %q", name, nearest);
 }
 
+/* "1 to 16777216": what vae_desc_rule says. */
+VAE__PRIVATE void vae__put_rule(vae__sink *s, const vae__field *f) {
+    const char *word;
+    int i;
+    switch (f->kind) {
+    case VAE__FLAG: vae__putf(s, "0 or 1"); break;
+    case VAE__INT: vae__putf(s, "%d to %d", (int)f->low, (int)f->high); break;
+    case VAE__U64: vae__putf(s, "0 to %u", (uint64_t)UINT64_MAX); break;
+    case VAE__REAL:
+        vae__put_setting_real(s, &f->low, 0);
+        vae__putf(s, " to ");
+        vae__put_setting_real(s, &f->high, 0);
+        break;
+    case VAE__CHOICE:
+        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
+            vae__putf(s, i ? ", %s" : "%s", word);
+        break;
+    case VAE__STAGES:
+        vae__putf(s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
+                  "most %d of them", f->high, VAE_MAX_STAGES);
+        break;
+    default: break;
+    }
+}
+
 /* "latent: expected a whole number from 1 to 16777216, found 'many'" */
 VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                                          vae_report *report) {
+    const char *noun = f->kind == VAE__INT || f->kind == VAE__U64 ? "a whole number from " :
+                       f->kind == VAE__REAL ? "a number from " :
+                       f->kind == VAE__CHOICE ? "one of " : "";
     char text[200];
-    const char *word;
     vae__sink s = vae__sink_text(text, sizeof text);
-    int i;
-    switch (f->kind) {
-    case VAE__FLAG: vae__putf(&s, "0 or 1"); break;
-    case VAE__INT:
-        vae__putf(&s, "a whole number from %d to %d", (int)f->low, (int)f->high);
-        break;
-    case VAE__U64: vae__putf(&s, "a whole number from 0 to %u", (uint64_t)UINT64_MAX); break;
-    case VAE__REAL: vae__putf(&s, "a number from %f to %f", f->low, f->high); break;
-    case VAE__CHOICE:
-        for (i = 0; (word = vae_choice_name((vae_choice)f->choice, i)) != NULL; i++)
-            vae__putf(&s, i ? ", %s" : "one of %s", word);
-        break;
-    default:
-        vae__putf(&s, "steps:rate,steps:rate,... with steps above 0, rates from 0 to %f and at "
-                  "most %d of them", f->high, VAE_MAX_STAGES);
-    }
-    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s, found %q", f->name, text, found);
+    vae__put_rule(&s, f);
+    return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s%s, found %q", f->name, noun, text,
+                     found);
 }
 
 /* One setting from text into a description; on failure it stays as it was. */
@@ -8382,11 +8430,27 @@ VAE_API vae_status vae_desc_set(vae_desc *desc, const char *name, const char *va
     VAE__GUARDED(vae__do_desc_set(desc, name, value, report));
 }
 
+/* The value of a setting in a description, or its rule where desc is NULL, as a text. */
+VAE__PRIVATE vae_status vae__field_as_text(const vae_desc *desc, const vae__field *f, char *text,
+                                           size_t size, vae_report *report) {
+    vae__sink s = vae__sink_of(NULL, 0);
+    int pass;
+    for (pass = 0; pass < 2; pass++) {
+        if (desc) vae__put_field(&s, desc, f, 0);
+        else vae__put_rule(&s, f);
+        if (!pass && s.count >= size)
+            return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
+                             s.count + 1, size);
+        if (!pass) s = vae__sink_of(text, size);
+    }
+    vae__put(&s, "", 1);
+    return VAE_OK;
+}
+
 VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name, char *text,
                                          size_t size, vae_report *report) {
     const vae__field *f;
     vae_desc settled;
-    vae__sink s;
     if (!desc || !name || !text)
         return vae__fail(report, VAE_ERR_NULL, "desc, name and text must be given");
     f = vae__find_field(name);
@@ -8396,19 +8460,32 @@ VAE__PRIVATE vae_status vae__do_desc_get(const vae_desc *desc, const char *name,
         const vae_status bad = vae__settle(&settled, f, report);
         if (bad) return bad;
     }
-    s = vae__sink_of(NULL, 0);
-    vae__put_field(&s, desc, f, 0);
-    if (s.count >= size)
-        return vae__fail(report, VAE_ERR_SIZE, "%s needs %z bytes, the text has %z", f->name,
-                         s.count + 1, size);
-    s = vae__sink_of(text, size);
-    vae__put_field(&s, desc, f, 0);
-    vae__put(&s, "", 1);
-    return VAE_OK;
+    return vae__field_as_text(desc, f, text, size, report);
 }
+
 VAE_API vae_status vae_desc_get(const vae_desc *desc, const char *name, char *text, size_t size,
                                 vae_report *report) {
     VAE__GUARDED(vae__do_desc_get(desc, name, text, size, report));
+}
+
+VAE__PRIVATE vae_status vae__do_desc_rule(const char *name, char *text, size_t size,
+                                          vae_report *report) {
+    const vae__field *f;
+    if (!name || !text) return vae__fail(report, VAE_ERR_NULL, "name and text must be given");
+    f = vae__find_field(name);
+    return f ? vae__field_as_text(NULL, f, text, size, report) :
+               vae__no_such_setting(name, report);
+}
+
+VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_report *report) {
+    VAE__GUARDED(vae__do_desc_rule(name, text, size, report));
+}
+
+VAE_API void vae_desc_defaults(vae_desc *desc) {
+    int i;
+    if (!desc) return;
+    memset(desc, 0, sizeof *desc);
+    for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
 
 /* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
@@ -8634,7 +8711,8 @@ struct vae {
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
-    int borrowed;          /* w lies in the caller's bytes, read-only */
+    int borrowed;          /* w lies elsewhere, read-only: in the caller's bytes, in the owner */
+    int busy;              /* atomic: a call computes with it */
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
@@ -8659,6 +8737,37 @@ struct vae {
     double b1t, b2t;       /* beta1^step, beta2^step */
     vae__position at;
 };
+
+/* A call takes the model, and gives it back. A NULL model is the call's to report. Without atomics
+ * only a call from within a call is noticed. */
+VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
+#else
+    env->held = m && !m->busy;
+    if (m) m->busy = 1;
+#endif
+    return env->held || !m;
+}
+VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
+#ifdef VAE__THREADS
+    if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
+#else
+    if (env->held) m->busy = 0;
+#endif
+    env->held = 0;
+}
+
+/* VAE__GUARDED of a call that computes with model m: it is refused while another one does. */
+#define VAE__COMPUTES(m, call) \
+    vae__fpenv vae__host; \
+    vae_status vae__got; \
+    if (!vae__enter(m, &vae__host)) return VAE_ERR_STATE; \
+    vae__fp_enter(&vae__host); \
+    vae__got = call; \
+    vae__fp_leave(&vae__host); \
+    vae__leave(m, &vae__host); \
+    return vae__got
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
@@ -8962,6 +9071,9 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     m->piece_all = vae__max(m->piece_all, m->piece_floats);
 }
 
+/* What of a model lies elsewhere: nothing, the parameters, or their average too. */
+enum { VAE__OWN, VAE__BORROWED, VAE__SHARED };
+
 /* The three parts of a model's block, each a table: what, of what type, how many, when.
  *
  * First what a model has without any batch: the ops, the texts, the parameters, the optimiser's. A
@@ -8980,7 +9092,7 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     VAE__PUSH(a, m->g, float, n, 1, train && (d->keep_gradients || d->clip > 0));
     VAE__PUSH(a, m->m, float, n, 1, train);
     VAE__PUSH(a, m->v, float, n, 1, train && d->optimizer != VAE_OPTIMIZER_SGD);
-    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0);
+    VAE__PUSH(a, m->average, float, n, 1, d->ema > 0 && borrowed != VAE__SHARED);
     VAE__PUSH(a, block, char, 1, vae__pool_size(d->threads), pool);
     if (pool) m->pool = (vae_pool *)(void *)block;
 }
@@ -9029,8 +9141,8 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
 }
 
 /* Lays a model out in an arena. With arena->base NULL nothing but the counts is written, and
- * arena->used is the size of the block; both ways run through the same lines. `borrowed`: the
- * parameters lie elsewhere. */
+ * arena->used is the size of the block; both ways run through the same lines. `borrowed`: what lies
+ * elsewhere. */
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
@@ -9103,15 +9215,16 @@ VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m,
     return VAE_OK;
 }
 
-/* Makes a model without initial weights. memory NULL: from the allocator. */
-VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room,
-                                  const float *borrowed, vae **model, vae_report *report) {
+/* Makes a model without initial weights. memory NULL: from the allocator. `place`: where the
+ * parameters lie, unless they are its own. */
+VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t room, int borrowed,
+                                  const float *place, vae **model, vae_report *report) {
     vae plan, *m;
     vae__arena arena;
     vae_status bad;
     void *block = NULL;
     size_t size, shift;
-    bad = vae__measure(desc, borrowed != NULL, &plan, &size, report);
+    bad = vae__measure(desc, borrowed, &plan, &size, report);
     if (bad) return bad;
     if (!memory) {
         memory = block = vae__alloc(&desc->allocator, size);
@@ -9127,12 +9240,13 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     arena.base = (char *)memory + shift;
     arena.size = size - shift;
     m = (vae *)vae__push(&arena, 1, sizeof(vae));
-    memset(arena.base, 0, arena.size);
+    /* buffers are written before they are read; zeros would cost a shared model its time */
+    memset(arena.base, 0, borrowed == VAE__SHARED ? size - 63 - plan.activations : arena.size);
     m->desc = *desc;
     m->block = block;
     m->block_size = size;
     bad = vae__resolve(&m->desc, report);
-    if (!bad) bad = vae__lay_out(m, &arena, borrowed != NULL, report);
+    if (!bad) bad = vae__lay_out(m, &arena, borrowed, report);
     if (!bad && m->pool) {
         bad = vae__pool_start(m->pool, m->desc.threads, desc->threads < 0, report);
         m->desc.threads = m->pool->threads;
@@ -9147,7 +9261,7 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
     if (borrowed) {
         /* nothing writes to the parameters of a model for inference */
         union { const float *in; float *out; } alias;
-        alias.in = borrowed;
+        alias.in = place;
         m->w = alias.out;
         m->borrowed = 1;
     }
@@ -9193,7 +9307,7 @@ VAE__PRIVATE vae_status vae__do_size(const vae_desc *desc, size_t *size, vae_rep
     vae plan;
     vae_status bad;
     if (!desc || !size) return vae__fail(report, VAE_ERR_NULL, "desc and size must be given");
-    bad = vae__measure(desc, 0, &plan, size, report);
+    bad = vae__measure(desc, VAE__OWN, &plan, size, report);
     return bad;
 }
 VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *report) {
@@ -9205,7 +9319,7 @@ VAE__PRIVATE vae_status vae__create(const vae_desc *desc, void *memory, size_t s
     vae *m = NULL;
     vae_status bad;
     if (!desc || !model) return vae__fail(report, VAE_ERR_NULL, "desc and model must be given");
-    bad = vae__make(desc, memory, size, NULL, &m, report);
+    bad = vae__make(desc, memory, size, VAE__OWN, NULL, &m, report);
     if (!bad) vae__init_weights(m);
     if (!bad) *model = m;
     return bad;
@@ -9223,6 +9337,53 @@ VAE__PRIVATE vae_status vae__do_create_in(const vae_desc *desc, void *memory, si
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report) {
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
+}
+
+/* What is chosen when a model is loaded or shared. */
+VAE__PRIVATE void vae__choose(vae_desc *d, const vae_load_options *o) {
+    d->inference = o->inference;
+    if (o->batch) d->batch = o->batch;
+    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
+    d->threads = o->threads, d->parallel = o->parallel;
+    d->isa = o->isa;
+    d->allocator = o->allocator;
+}
+
+VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *options,
+                                      vae **model, vae_report *report) {
+    vae_load_options o;
+    vae_desc d;
+    vae *m = NULL;
+    vae_status bad;
+    if (!owner || !model) return vae__fail(report, VAE_ERR_NULL, "owner and model must be given");
+    memset(&o, 0, sizeof o);
+    if (options) o = *options;
+    if (!o.inference) o.inference = 1;
+    d = owner->desc;
+    d.keep_gradients = 0;
+    vae__choose(&d, &o);
+    if (o.max_memory) {
+        vae plan;
+        size_t size;
+        bad = vae__measure(&d, VAE__SHARED, &plan, &size, report);
+        if (bad) return bad;
+        if (size > o.max_memory)
+            return vae__fail(report, VAE_ERR_SIZE, "the shared model needs %z bytes of memory, "
+                             "more than the %z that are allowed (max_memory)", size,
+                             o.max_memory);
+    }
+    bad = vae__make(&d, o.memory, o.memory_size, VAE__SHARED, owner->w, &m, report);
+    if (bad) return bad;
+    m->average = owner->average;
+    m->step = owner->step, m->at = owner->at; /* what it saves is what the owner would */
+    m->b1t = owner->b1t, m->b2t = owner->b2t;
+    m->invalid = owner->invalid, m->weights_only = owner->weights_only;
+    *model = m;
+    return VAE_OK;
+}
+VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, vae **model,
+                             vae_report *report) {
+    VAE__GUARDED(vae__do_share(owner, options, model, report));
 }
 
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
@@ -10482,7 +10643,7 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
 
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
-    VAE__GUARDED(vae__do_train_step(m, batch, stats));
+    VAE__COMPUTES(m, vae__do_train_step(m, batch, stats));
 }
 #endif
 
@@ -10522,7 +10683,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
 
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
-    VAE__GUARDED(vae__do_set_visible_bias(m, mean));
+    VAE__COMPUTES(m, vae__do_set_visible_bias(m, mean));
 }
 #endif
 
@@ -10598,7 +10759,7 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     return VAE_OK;
 }
 VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) {
-    VAE__GUARDED(vae__do_evaluate(m, data, stats));
+    VAE__COMPUTES(m, vae__do_evaluate(m, data, stats));
 }
 
 /* ---- epochs ---- */
@@ -10639,12 +10800,15 @@ VAE__PRIVATE int vae__waited(const vae *m) {
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment. */
+/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
+ * the model to another thread the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
     vae__fp_leave(guard);
+    vae__leave(m, guard);
     stop = progress(m, now, user);
+    if (!vae__enter(m, guard)) stop = 1;
     vae__fp_enter(guard);
     return stop;
 }
@@ -10757,6 +10921,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
     while (!bad && vae__goes_on(m)) {
         f.stop = 0;
         bad = vae__fit_epoch(m, &f);
+        if (!host->held) return VAE_ERR_STATE;
         if (f.stop && !bad && vae__goes_on(m))
             bad = vae__fail(&m->report, VAE_STOPPED, "stopped by the progress callback at step %u",
                             m->step);
@@ -10766,7 +10931,7 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
-    VAE__GUARDED(vae__do_fit(m, train, test, progress, user, &vae__host));
+    VAE__COMPUTES(m, vae__do_fit(m, train, test, progress, user, &vae__host));
 }
 #endif
 
@@ -10866,7 +11031,7 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
-    VAE__GUARDED(vae__do_check_gradients(m, batch, directions, worst));
+    VAE__COMPUTES(m, vae__do_check_gradients(m, batch, directions, worst));
 }
 #endif
 
@@ -10947,7 +11112,7 @@ VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, fl
 }
 
 VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *logvar) {
-    VAE__GUARDED(vae__do_encode(m, batch, mu, logvar));
+    VAE__COMPUTES(m, vae__do_encode(m, batch, mu, logvar));
 }
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
@@ -10970,7 +11135,7 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
     return bad;
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
-    VAE__GUARDED(vae__do_posterior(m, batch, z));
+    VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
 }
 
 /* ---- decode ---- */
@@ -11018,11 +11183,11 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, i
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__GUARDED(vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__GUARDED(vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -11031,7 +11196,7 @@ VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, 
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_draw(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_draw(m, batch, seed, x));
 }
 
 VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *out) {
@@ -11048,7 +11213,7 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
 }
 
 VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
-    VAE__GUARDED(vae__do_reconstruct(m, batch, out));
+    VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
@@ -11072,7 +11237,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
 }
 
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {
-    VAE__GUARDED(vae__do_prior(m, batch, seed, z));
+    VAE__COMPUTES(m, vae__do_prior(m, batch, seed, z));
 }
 
 VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
@@ -11090,7 +11255,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
 }
 
 VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
-    VAE__GUARDED(vae__do_sample_prior(m, batch, seed, x));
+    VAE__COMPUTES(m, vae__do_sample_prior(m, batch, seed, x));
 }
 
 /* ---- score: all ops, one draw ---- */
@@ -11116,7 +11281,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
 }
 VAE_API vae_status vae_score(vae *m, const vae_batch *batch, float *elbo, float *recon,
                              float *kl) {
-    VAE__GUARDED(vae__do_score(m, batch, elbo, recon, kl));
+    VAE__COMPUTES(m, vae__do_score(m, batch, elbo, recon, kl));
 }
 
 /* ---- bound: the ops from the code on, for many draws of each image ---- */
@@ -11207,7 +11372,7 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     return bad;
 }
 VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound) {
-    VAE__GUARDED(vae__do_bound(m, batch, k, bound));
+    VAE__COMPUTES(m, vae__do_bound(m, batch, k, bound));
 }
 
 /* ---- what latents do ---- */
@@ -11244,7 +11409,7 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
 }
 
 VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    VAE__GUARDED(vae__do_units_clamped(m, data, count));
+    VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
@@ -11288,7 +11453,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
 }
 
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    VAE__GUARDED(vae__do_units(m, data, kl, variance));
+    VAE__COMPUTES(m, vae__do_units(m, data, kl, variance));
 }
 
 /* ======================================================================================
@@ -12474,7 +12639,7 @@ VAE__PRIVATE vae_status vae__do_save_size(vae *m, int flags, size_t *size) {
     return VAE_OK;
 }
 VAE_API vae_status vae_save_size(vae *m, int flags, size_t *size) {
-    VAE__GUARDED(vae__do_save_size(m, flags, size));
+    VAE__COMPUTES(m, vae__do_save_size(m, flags, size));
 }
 
 VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size_t size) {
@@ -12492,7 +12657,7 @@ VAE__PRIVATE vae_status vae__do_save_memory(vae *m, int flags, void *bytes, size
     return VAE_OK;
 }
 VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) {
-    VAE__GUARDED(vae__do_save_memory(m, flags, bytes, size));
+    VAE__COMPUTES(m, vae__do_save_memory(m, flags, bytes, size));
 }
 
 /* ---- loading ---- */
@@ -12702,12 +12867,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (bad)
         return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
                             why.text);
-    d->inference = o->inference;
-    if (o->batch) d->batch = o->batch;
-    else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
-    d->threads = o->threads, d->parallel = o->parallel;
-    d->isa = o->isa;
-    d->allocator = o->allocator;
+    vae__choose(d, o);
     return VAE_OK;
 }
 
@@ -12746,7 +12906,7 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     const vae__source *from = &l->st.from;
     vae plan;
     vae_report why;
-    vae_status bad = vae__measure(&l->desc, 0, &plan, need, &why);
+    vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
     if (bad) return vae__fail_in(from, bad, "%s", why.text);
     /* no memory for a description that claims more than the file holds */
     if (plan.parameters > l->st.data_size / 4)
@@ -12754,7 +12914,7 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
                             "floats", plan.parameters, l->st.data_size / 4);
     if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &plan);
     if (bad) return bad;
-    if (l->in_place) (void)vae__measure(&l->desc, 1, &plan, need, NULL);
+    if (l->in_place) (void)vae__measure(&l->desc, VAE__BORROWED, &plan, need, NULL);
     if (*need > limit)
         return vae__fail_in(from, VAE_ERR_SIZE, "the model needs %z bytes of memory, more than the "
                             "%z that are allowed (max_memory; a smaller batch needs less)", *need,
@@ -12790,7 +12950,8 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
     if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
     if (!bad && need) *need = total;
     if (!bad && model) {
-        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size, l.in_place, &m, &why);
+        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size,
+                        l.in_place ? VAE__BORROWED : VAE__OWN, l.in_place, &m, &why);
         if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
         else bad = vae__st_fill(&l.st, m);
         if (bad) vae_destroy(m);
@@ -12827,10 +12988,10 @@ VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m,
     return vae__save_model(m, claim, NULL, flags);
 }
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__GUARDED(vae__do_claim_save_model(claim, m, flags));
+    VAE__COMPUTES(m, vae__do_claim_save_model(claim, m, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__GUARDED(m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
+    VAE__COMPUTES(m, m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */

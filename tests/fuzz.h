@@ -142,6 +142,7 @@ static inline void fuzz_use(vae *m) {
     vae_stats stats;
     static const int32_t none[FUZZ_ROWS];
     vae_batch images, codes;
+    vae *shared = NULL;
     float *x, *z, *out;
     size_t n, i;
     vae_get_info(m, &info);
@@ -171,6 +172,12 @@ static inline void fuzz_use(vae *m) {
     (void)vae_train_step(m, &images, &stats);
     (void)vae_train_step(m, &images, NULL);
     (void)vae_params_hash(m);
+    if (!vae_share(m, NULL, &shared, NULL)) {
+        images.rows = FUZZ_ROWS;
+        (void)vae_reconstruct(shared, &images, out);
+        (void)vae_score(shared, &images, out, NULL, NULL);
+        vae_destroy(shared);
+    }
     free(x), free(z), free(out);
 }
 

@@ -130,7 +130,7 @@ static void to_the_model(options *o) {
     check_objective(o);
     typed = *o;
     if (!o->desc.input) o->desc.input = "8x8x1";
-    if (o->desc.schedule == VAE_SCHEDULE_STAGES && !o->stages) return;
+    if (o->schedule == VAE_SCHEDULE_STAGES && !o->stages) return;
     settle(o, per_epoch);
     o->desc.inference = 1;
     o->desc.isa = VAE_ISA_AUTO;
@@ -139,8 +139,8 @@ static void to_the_model(options *o) {
     vae_get_desc(model, &o->desc);
     print_network(&o->desc);
     print_objective(model, per_epoch);
-    for (size_t i = 0; i < FLAGS; i++) { /* each setting has a spelling */
-        if (flags[i].commands & SETTING) fuzz_free(value_text(o, &flags[i]));
+    for (size_t i = 0; flag_at(i); i++) { /* each setting has a spelling */
+        if (flag_at(i)->name && flag_at(i)->commands & SETTING) fuzz_free(value_text(o, flag_at(i)));
     }
     typed.model = "m";
     typed.desc.allocator = fuzz_memory;

@@ -25,11 +25,12 @@ case ${GOLDEN:-1} in
             layernorm tanh" \
         "dense 784 relu, reshape 7x7x16, res(conv 16 3x3, batchnorm), noise 0.1, convt 8 4x4/2 gelu,
             upsample 2, conv 2 3x3" \
-        --likelihood logistic_pixel --head softplus --samples 2 "$@")
+        --likelihood logistic_pixel --posterior "normal softplus" --samples 2 "$@")
     ;;
 3)
     out=$(run 224 "dense 32 tanh" "dense 32 silu" --objective dreg --k 3 --labels auto \
-        --corrupt salt_pepper:0.2 --contract 0.01 --sparse 0.01 --code tanh --binarize dynamic \
+        --corrupt salt_pepper:0.2 --contract 0.01 --sparse 0.01 \
+        --posterior "normal code tanh" --binarize dynamic \
         --beta 0.5 --warmup 0.5 --cycle 1 --optimizer adam_iwae --lr 0.01 "$@")
     ;;
 esac || exit 1

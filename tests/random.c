@@ -842,6 +842,30 @@ static void run_resumed(const setup *s, sets *t, const outcome *want) {
     vae_destroy(m);
 }
 
+/* A model that shares the weights of m, in a block of NaN. */
+static void run_shared(const setup *s, sets *t, const outcome *want, const vae *m) {
+    vae_load_options options;
+    vae *shared = NULL;
+    vae_report r;
+    vae_info info;
+    outcome o;
+    o.count = 0;
+    memset(&options, 0, sizeof options);
+    options.batch = s->load_batch;
+    if (vae_share(m, &options, &shared, &r)) fail("shared", "shared: %s", r.text);
+    else {
+        vae_get_info(shared, &info);
+        vae_destroy(shared);
+        options.memory_size = info.memory, options.memory = malloc(info.memory);
+        memset(options.memory, 0xff, info.memory);
+        if (vae_share(m, &options, &shared, &r)) fail("shared", "shared: %s", r.text);
+        use(s, t, shared, &o);
+        compare("shared", want, &o);
+        vae_destroy(shared);
+        free(options.memory);
+    }
+}
+
 /* The file for use: in a block of exactly the size said, with the parameters where they lie. */
 static void run_loaded(const setup *s, sets *t, const outcome *want, const unsigned char *bytes,
                        size_t size) {
@@ -867,6 +891,7 @@ static void run_loaded(const setup *s, sets *t, const outcome *want, const unsig
             b.rows = 1;
             use(s, t, m, &o);
             compare(way, want, &o);
+            if (!borrow) run_shared(s, t, want, m);
             if (vae_train_step(m, &b, NULL) != VAE_ERR_STATE)
                 fail(way, "%s: a model for use trains", way);
         }

@@ -42,7 +42,7 @@ check "no function of libm is called" "$(
 # every public function is VAE__GUARDED but these, which leave floats alone, or (the last five) call
 # what is, or enter and leave themselves
 check "every public function sets its floating-point environment" "$(
-    awk -v none=" vae_version vae_desc_name vae_status_text vae_choice_name vae_choice_find vae_philox vae_random_below \
+    awk -v none=" vae_version vae_desc_name vae_desc_defaults vae_status_text vae_choice_name vae_choice_find vae_philox vae_random_below \
 vae_shuffle vae_isa_best vae_isa_available vae_pool_create vae_pool_destroy vae_pool_parallel \
 vae_kind_syntax vae_destroy vae_last_report vae_get_desc vae_params_hash vae_tensor_at vae_set_epochs \
 vae_inflate vae_data_from_memory vae_data_wrap vae_data_label \
@@ -50,7 +50,7 @@ vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim
 vae_random_uniform vae_random_normal vae_get_info " '
         /^VAE_API / { head = "" }
         /^VAE_API /, /[;{]/ { head = head " " $0 }
-        wait { if ($0 !~ /^    VAE__GUARDED\(/) print name " (vae.h:" NR ") is not VAE__GUARDED"; wait = 0 }
+        wait { if ($0 !~ /^    VAE__(GUARDED|COMPUTES)\(/) print name " (vae.h:" NR ") is not VAE__GUARDED"; wait = 0 }
         head ~ /\{/ {
             name = head; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name)
             if (head ~ /\{$/ && !index(none, " " name " ")) wait = 1
@@ -132,6 +132,8 @@ check "every room of tools/ includes what its banner says it uses" "$(
         [ "$says" = "$does" ] || echo "$room says" $says, but includes $does
         grep -q '^ \* tests: ' "$room" || echo "$room does not say where its tests are"
     done)"
+check "lines of tools/ have at most 100 columns" \
+    "$(awk 'length > 100 { print FILENAME ":" FNR ": " length }' tools/*.[ch])"
 check "no room of tools/ has more than 1000 lines, no function more than 60" "$(
     for file in tools/*.[ch]; do
         awk '/^[a-zA-Z].*\(/ { name = $0 } /^\{/ { begun = FNR } /^\}/ {

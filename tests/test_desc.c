@@ -293,6 +293,40 @@ static void desc_line(const vae *m, char *line, size_t room) {
     CHECK(!s.failed);
 }
 
+TEST(defaults_and_rules_are_told_for_help_texts) {
+    vae_desc d, resolved;
+    vae_report report;
+    vae *model;
+    char rule[300], value[900];
+    int i;
+    vae_desc_defaults(&d);
+    CHECK(d.latent == 20 && d.batch == 128 && d.input == NULL && d.stage_count == 0);
+    CHECK(!strcmp(d.encoder, "dense 400 relu"));
+    d.input = "2";
+    CHECK(vae_create(&d, &model, &report) == VAE_OK);
+    vae_get_desc(model, &resolved);
+    resolved.isa = d.isa;
+    for (i = 0; vae_desc_name(i); i++) { /* nothing is left to resolve */
+        char other[900];
+        CHECK(vae_desc_get(&d, vae_desc_name(i), value, sizeof value, &report) == VAE_OK);
+        CHECK(vae_desc_get(&resolved, vae_desc_name(i), other, sizeof other, &report) == VAE_OK);
+        CHECK(!strcmp(value, other) || !printf("    %s: %s, %s\n", vae_desc_name(i), value, other));
+        CHECK(vae_desc_rule(vae_desc_name(i), rule, sizeof rule, &report) == VAE_OK);
+    }
+    vae_destroy(model);
+    CHECK(vae_desc_rule("latent", rule, sizeof rule, &report) == VAE_OK);
+    CHECK(!strcmp(rule, "1 to 16777216"));
+    CHECK(vae_desc_rule("likelihood", rule, sizeof rule, &report) == VAE_OK && !rule[0]);
+    CHECK(vae_desc_rule("optimizer", rule, sizeof rule, &report) == VAE_OK);
+    CHECK(!strcmp(rule, "adam, adamw, sgd, adam_iwae"));
+    CHECK(vae_desc_rule("encoder", rule, sizeof rule, &report) == VAE_OK && !rule[0]);
+    CHECK(vae_desc_rule("latnet", rule, sizeof rule, &report) == VAE_ERR_VALUE);
+    CHECK(strstr(report.text, "did you mean latent?") != NULL);
+    CHECK(vae_desc_rule("latent", rule, 13, &report) == VAE_ERR_SIZE);
+    CHECK(vae_desc_rule("latent", NULL, 13, &report) == VAE_ERR_NULL);
+    vae_desc_defaults(NULL);
+}
+
 TEST(a_line_of_settings_makes_the_model_that_a_description_makes) {
     static char line[4000], again[4000], text[4000];
     vae_desc d;
@@ -412,6 +446,7 @@ TESTS(desc) {
     RUN(every_setting_has_one_name_and_a_way_to_text_and_back);
     RUN(settings_are_set_by_the_words_and_numbers_of_the_manual);
     RUN(what_is_no_setting_or_no_value_is_named_and_changes_nothing);
+    RUN(defaults_and_rules_are_told_for_help_texts);
     RUN(a_line_of_settings_makes_the_model_that_a_description_makes);
     RUN(a_line_of_settings_that_cannot_be_read_says_where);
     RUN(a_description_that_nobody_initialised_is_told_from_a_value_out_of_range);

@@ -153,19 +153,23 @@ check bits_are_nats_by_numbers_by_log_2 [ "$(awk -v e="$(number_of elbo ceval.js
 check draws_are_not_means sh -c '[ -s drawn.png ] && ! cmp -s mean.png drawn.png'
 "$vae" help layers >layers.txt
 all_listed() { # the manual's table of layers is the one of the code
-    sed -n '/^Layers/,/^$/p' layers.txt | sed '1d;$d' | cut -c3-25 | sed 's/ *$//' >syntax.txt
+    sed -n '/^Activations/q; /^  [a-z]/p' layers.txt | cut -c3-29 | sed 's/ *$//' >syntax.txt
     [ "$(wc -l <syntax.txt)" -ge 13 ] && while read -r line; do
         grep -q -F -e "*     $line " "$root/vae.h" || { echo "not in the manual: $line"; return 1; }
     done <syntax.txt
 }
 check the_manual_lists_every_layer all_listed
 every_density() {
-    for word in $("$vae" help train | tr -d ' \n' | sed 's/.*giventhelatents(\([^;]*\);.*/\1/; s/,/ /g'); do
-        grep -q "^  $word " layers.txt && grep -q -F -e "*     $word " "$root/vae.h" ||
-            { echo "not in the help or the manual: $word"; return 1; }
-    done
+    "$vae" help likelihoods | sed -n '/^Examples/q; s/^  \([a-z_]*\) .*/\1/p' >densities.txt
+    [ "$(wc -l <densities.txt)" -ge 8 ] && while read -r word; do
+        grep -q -F -e "*     $word " "$root/vae.h" || { echo "not in the manual: $word"; return 1; }
+    done <densities.txt
 }
 check help_and_manual_list_every_likelihood every_density
+"$vae" help posteriors >posteriors.txt
+check help_lists_posteriors holds posteriors.txt '^  normal '
+"$vae" help priors >priors.txt
+check help_lists_priors holds priors.txt '^  normal '
 refused a_layer_that_is_none_is_told_with_its_column 1 "column 8: expected a layer" \
     train $small --encoder "relu,  cnov 3"
 "$vae" eval lin.safetensors --data digits --json lin.json --quiet
@@ -355,11 +359,25 @@ acts() { # FLAGS...: they change what is learnt
 }
 for flags in "--objective iwae --k 5" "--objective dreg --k 5" "--objective ae" \
     "--objective recon" "--objective kl" "--k 5" "--free-bits 1" "--warmup 1" "--sparse 1" \
-    "--contract 1" "--corrupt mask" "--corrupt gaussian" "--corrupt salt_pepper" "--code tanh" \
+    "--contract 1" "--corrupt mask" "--corrupt gaussian" "--corrupt salt_pepper" \
     "--optimizer adam_iwae" "--labels auto" "--schedule iwae" "--validate 32"; do
     check "acts:_$flags" acts $flags
 done
+check acts:_posterior acts --posterior "normal code tanh"
+check acts:_likelihood acts --likelihood "gaussian 0.1"
 same() { [ "$(hash_with $1)" = "$(hash_with $2)" ]; }
+check settings_have_the_names_of_the_library same "--warmup 1 --beta 0.5" "--warmup-steps 3 --beta=0.5"
+check no_noise_is_noise_off same "--noise off" "--no-noise 1"
+check no_kl_is_beta_0 same "--beta 0" "--no-kl 1"
+check corruption_is_the_number_of_corrupt same "--corrupt mask:0.5" "--corrupt mask --corruption 0.5"
+refused two_names_of_one_setting 2 "--warmup and --warmup-steps are one setting" \
+    train $tiny --warmup 1 --warmup-steps 3
+refused a_default_in_disguise 2 "--latent: '0' is not possible: 0 stands for the default, 20" \
+    train --data digits --latent 0
+refused a_value_that_is_none 2 "--optimizer: expected one of adam, adamw, sgd, adam_iwae, found 'best'" \
+    train $tiny --optimizer best
+refused the_spelling_of_before 2 '--variance is now part of another flag, as in --likelihood "gaussian 0.1"' \
+    train $tiny --variance 0.1
 differ() { ! same "$1" "$2"; }
 check iwae_is_not_dreg differ "--objective iwae --k 5" "--objective dreg --k 5"
 check the_strength_of_corruption_acts differ "--corrupt mask" "--corrupt mask:0.5"
@@ -377,7 +395,7 @@ check schedule_iwae_is_its_stages same "--schedule iwae" \
 number=0
 for flags in "objective iwae --k 5" "objective dreg --k 5" "objective ae" "objective recon" \
     "objective kl" "free-bits 0.25" "sparse 0.5" "contract 0.5" "corrupt gaussian:0.7" \
-    "corrupt mask:0.3" "code sigmoid" "cycle 1.5 --warmup 0.5" "schedule plateau --plateau 3" \
+    "corrupt mask:0.3" "posterior normal" "cycle 1.5 --warmup 0.5" "schedule plateau --plateau 3" \
     "lr-factor 0.3 --plateau 3" "patience 7" "noise off" "beta 0"; do
     number=$((number + 1))
     small_net $tiny --$flags --model r$number.st
@@ -390,6 +408,17 @@ for flags in "objective iwae --k 5" "objective dreg --k 5" "objective ae" "objec
         check "info_tells_$1_$2" holds r$number.info "^$1  *$2\$"
     fi
 done
+small_net $tiny --likelihood "gaussian 0.1" --posterior "normal code tanh" --model kinds.st
+"$vae" train --data digits --images 96 --test-images 32 --epochs 3 --quiet --resume --model kinds.st \
+    --likelihood "gaussian  1e-1" --posterior "normal code tanh"
+check resume_knows_kinds_by_any_spelling [ $? -eq 0 ]
+"$vae" info kinds.st >kinds.info
+check info_tells_the_likelihood holds kinds.info '^likelihood  *gaussian 0.1$'
+check info_tells_the_posterior holds kinds.info '^posterior  *normal code tanh$'
+refused resume_with_another_likelihood 2 "--likelihood gaussian 0.2 contradicts kinds.st" \
+    train $tiny --likelihood "gaussian 0.2" --resume --model kinds.st
+refused resume_with_another_setting_by_its_name 2 "--warmup-steps 5 contradicts kinds.st" \
+    train $tiny --warmup-steps 5 --resume --model kinds.st
 check info_tells_cycles_in_steps holds r12.info '^cycle  *5 (steps)$'
 check info_of_beta_0_says_recon holds r17.info '^objective  *recon$'
 refused resume_with_another_objective 2 "--objective elbo contradicts r3.st, which was made with 'ae'" \
@@ -784,6 +813,35 @@ refused factors_that_are_not_finite 1 "holds a number in row 1 that is not finit
     eval e.st --data digits --images 3 --factors nan.npy
 refused constant_factors 1 "has one value only" eval e.st --data digits --images 50 --factors zeros
 
+# ---- every setting of the library is a flag ----
+
+"$vae" help train >help.out
+settings=$(sed -n 's/^    VAE__[A-Z0-9]*_ROW(\([a-z0-9_]*\),.*/\1/p' "$root/vae.h" | tr _ -)
+check settings_are_found [ "$(echo "$settings" | wc -l)" -ge 40 ]
+for name in $settings; do
+    case $name in inference | keep-gradients) continue ;; esac
+    check "--${name}_is_a_flag" holds help.out "^  --$name "
+done
+check ranges_and_defaults_are_told holds help.out '(1 to 16777216; default 128)'
+# a setting that the command has never heard of
+mkdir -p later/tools
+cp "$root"/tools/*.[ch] later/tools
+sed 's/^    int patience; .*/    int toy_setting;\n&/; s/^    VAE__INT_ROW(patience,.*/    VAE__INT_ROW(toy_setting, 5, 1, 9),\n&/' \
+    "$root/vae.h" >later/vae.h
+if "${CC:-cc}" -O0 -DVAE_ONLY_PORTABLE later/tools/vae.c -o later/vae; then
+    later/vae help train >later.out
+    check a_new_setting_is_a_flag_at_once holds later.out '^  --toy-setting VALUE .*(1 to 9; default 5)$'
+    later/vae train $tiny --encoder "" --decoder "" --toy-setting 7 --model later.st
+    later/vae info later.st >later.info
+    check and_is_kept holds later.info '^toy-setting  *7$'
+    later/vae train $tiny --toy-setting 10 2>later.err
+    check and_has_its_range holds later.err 'toy-setting: expected a whole number from 1 to 9'
+    later/vae train $tiny --toy-setting 8 --resume --model later.st 2>later.err
+    check and_is_compared_on_resume holds later.err '^vae: --toy-setting 8 contradicts later.st'
+else
+    echo "skipped a_new_setting_is_a_flag_at_once: no compiler"
+fi
+
 # ---- wrong command lines ----
 
 refused no_command 2 "vae help"
@@ -797,13 +855,13 @@ refused two_models 2 "'b' does not belong here" sample a b
 refused no_model 2 "needs a MODEL" sample --count 3
 refused no_data 2 "needs --data" train
 for value in 0 -1 3x 1.5 "" 99999999999999999999; do
-    refused "latent_'$value'" 2 "--latent: '$value' is not a whole number" \
+    refused "latent_'$value'" 2 "--latent: " \
         train --data digits --latent "$value"
 done
 for value in 0 nan inf 0x1p3 1e 1e999 1e-999 "1 " 1,5 ""; do
-    refused "lr_'$value'" 2 "--lr: '$value' is not a number" train --data digits --lr "$value"
+    refused "lr_'$value'" 2 "--lr: " train --data digits --lr "$value"
 done
-refused unknown_word 2 "--likelihood: 'poisson' is none of bernoulli, gaussian" \
+refused unknown_word 1 "expected a likelihood, found 'poisson'; 'vae help likelihoods' lists them" \
     train --data digits --likelihood poisson
 refused bad_stages 2 "--stages: '2' is not one of" train --data digits --stages 1:1e-3,2
 refused stages_contradict_schedule 2 "--stages belongs to" \

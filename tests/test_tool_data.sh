@@ -400,7 +400,7 @@ rm -f other.npy
 "$vae" encode m.safetensors --data first1.npy --out other.npy --quiet
 check one_channel_first_is_the_same_image same ok.codes.npy other.npy
 "$vae" help train | tr -s ' \n' ' ' >help.out
-check help_tells_the_axes holds help.out "channels last; channels first, as PyTorch has them"
+check help_tells_the_axes holds help.out "channels last. Channels first, as PyTorch saves them"
 
 # ---- pictures that are too large ----
 

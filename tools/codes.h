@@ -19,13 +19,12 @@ typedef struct codes {
     int with_logvar;
 } codes;
 
-static void add_codes(use *u, const float *x, size_t first, size_t rows, void *user)
+static void add_codes(use *u, const vae_batch *images, void *user)
 {
     codes *c = (codes *)user;
-    size_t n = rows * u->info.latent;
-    float *mu = floats(rows, u->info.latent), *logvar = floats(rows, u->info.latent);
-    check_on(u->data.name, first, u->model,
-             vae_encode(u->model, rows_of(u, x, rows, 0), mu, logvar));
+    const size_t latent = u->info.latent, n = images->rows * latent;
+    float *mu = floats(images->rows, latent), *logvar = floats(images->rows, latent);
+    encode_images(u, images, mu, logvar);
     text_npy_rows(&c->mu, mu, n);
     if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
     free(mu);
@@ -47,38 +46,48 @@ static int encode(options *o)
     return close_use(&u);
 }
 
+/* All codes of b, decoded to a table. */
+static void save_pixels(const use *u, const options *o, const vae_batch *b)
+{
+    const size_t most = (size_t)u->desc.batch, dim = u->info.input_dim;
+    float *x = floats(most, dim);
+    text t = {NULL, 0, 0};
+    text_npy_head(&t, b->rows, dim);
+    for (size_t first = 0; first < b->rows; first += most) {
+        vae_batch some = *b;
+        some.x = b->x + first * u->info.latent;
+        some.rows = b->rows - first < most ? b->rows - first : most;
+        check_on(o->in, first, u->model, vae_decode(u->model, &some, x));
+        text_npy_rows(&t, x, some.rows * dim);
+    }
+    text_save(&t, o->out);
+    say("wrote %s: %zu rows of %zu pixels\n", o->out, b->rows, dim);
+    free(x);
+}
+
 static int decode(options *o)
 {
     use u;
-    size_t rows, cols, dim, most;
+    vae_batch b;
+    size_t rows, cols;
     float *z;
     int32_t label;
     open_model(&u, o);
-    draw_class(&u, o, class_given(o, &label));
-    dim = u.info.input_dim, most = (size_t)u.desc.batch;
+    b = rows_of_class(&u, o, NULL, 0, class_given(o, &label));
     load_table(o->in, &z, &rows, &cols);
     if (cols != u.info.latent)
         die(FAILED, "%s holds rows of %zu numbers, but %s has %zu latents", o->in, cols,
             o->operand, u.info.latent);
+    b.x = z, b.rows = rows;
     if (ends_with(o->out, ".png")) {
-        size_t count = rows < (size_t)o->count ? rows : (size_t)o->count;
-        sheet s = plan_sheet(&u, o, count, columns_for(o, count));
-        save_decoded(&u, o, z, &s);
+        sheet s;
+        if (b.rows > (size_t)o->count) b.rows = (size_t)o->count;
+        s = plan_sheet(&u, o, b.rows, columns_for(o, b.rows));
+        save_decoded(&u, o, &b, &s);
     } else {
-        text t = {NULL, 0, 0};
-        float *x = floats(most, dim);
         if (strcmp(o->out, "-") != 0 && kind_of(o->out) != SPECIAL && !ends_with(o->out, ".npy"))
             die(MISUSED, "--out %s: end the name in .png or .npy", o->out);
-        text_npy_head(&t, rows, dim);
-        for (size_t first = 0; first < rows; first += most) {
-            size_t n = rows - first < most ? rows - first : most;
-            check_on(o->in, first, u.model,
-                     vae_decode(u.model, rows_of(&u, z + first * cols, n, 0), x));
-            text_npy_rows(&t, x, n * dim);
-        }
-        text_save(&t, o->out);
-        say("wrote %s: %zu rows of %zu pixels\n", o->out, rows, dim);
-        free(x);
+        save_pixels(&u, o, &b);
     }
     free(z);
     return close_use(&u);

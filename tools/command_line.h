@@ -10,6 +10,30 @@
 #include "text.h"
 #include "options.h"
 
+/* Lets the library read a setting. There 0 stands for the default, which nobody means who types it
+ * here: it is refused where the default is another number. */
+static void set_setting(options *o, const flag *f, const char *typed)
+{
+    vae_desc defaults;
+    vae_report report;
+    char name[40], standard[40], now[40];
+    double value, usual;
+    setting_name(f, name);
+    vae_desc_defaults(&defaults);
+    if (vae_desc_set(&o->desc, name, typed, &report) != VAE_OK) {
+        const char *rest = strchr(report.text, ':');
+        die(MISUSED, "%s%s", f->name, rest ? rest : report.text);
+    }
+    if (vae_desc_get(&o->desc, name, now, sizeof now, NULL) != VAE_OK
+        || vae_desc_get(&defaults, name, standard, sizeof standard, NULL) != VAE_OK
+        || !read_real(now, &value) || value > 0 || value < 0
+        || !read_real(standard, &usual) || !(usual > 0)) return;
+    if (strcmp(name, "beta1") != 0 && strcmp(name, "beta2") != 0)
+        die(MISUSED, "%s: '%s' is not possible: 0 stands for the default, %s", f->name, typed,
+            standard);
+    vae_desc_set(&o->desc, name, "1e-30", NULL); /* as good as 0 */
+}
+
 /* Reads a value as its flag wants it and puts it into its field. */
 static void set_value(options *o, const flag *f, const char *typed)
 {
@@ -50,19 +74,37 @@ static void set_value(options *o, const flag *f, const char *typed)
         *(double *)field = real;
         break;
     case CHOICE:
-        choice = find_word(f->word, typed, listed, sizeof listed);
+        choice = find_choice(f, typed, listed, sizeof listed);
         if (choice < 0) die(MISUSED, "%s: '%s' is none of %s", f->name, typed, listed);
         *(int *)field = choice;
         break;
+    case SET:
+        set_setting(o, f, typed);
+        break;
     }
+}
+
+/* The value of a setting in a description, for the caller to free(). */
+static char *setting_text(const vae_desc *d, const char *name)
+{
+    char *value = NULL;
+    vae_report report;
+    vae_status status = VAE_ERR_SIZE;
+    for (size_t size = 1000; status == VAE_ERR_SIZE; size = times(size, 2)) {
+        free(value);
+        value = (char *)need(size, 1);
+        status = vae_desc_get(d, name, value, size, &report);
+    }
+    if (status != VAE_OK) die(FAILED, "%s", report.text);
+    return value;
 }
 
 /* The value of a field as it would be typed, for the caller to free(). */
 static char *value_text(const options *o, const flag *f)
 {
     const void *field = (const char *)o + f->at;
-    const char *words = f->word, *t;
-    char out[60] = "";
+    const char *t;
+    char out[60] = "", name[40];
     switch (f->kind) {
     case SWITCH:
     case INTEGER: snprintf(out, sizeof out, "%d", *(const int *)field); break;
@@ -70,8 +112,9 @@ static char *value_text(const options *o, const flag *f)
     case WHOLE: snprintf(out, sizeof out, "%llu", (ull)*(const uint64_t *)field); break;
     case REAL: real_text(out, sizeof out, *(const double *)field); break;
     case CHOICE:
-        for (int i = *(const int *)field; i >= 0; i--) next_piece(&words, '|', out, sizeof out);
+        choice_word(f, *(const int *)field, out, sizeof out);
         break;
+    case SET: return setting_text(&o->desc, setting_name(f, name));
     case TEXT:
     case SOURCE:
     case TARGET:
@@ -84,14 +127,22 @@ static char *value_text(const options *o, const flag *f)
 NORETURN static void unknown_flag(const command *c, const char *name, const command *all,
                                   size_t count)
 {
+    static const char *const gone[][2] = {
+        {"--variance", "--likelihood \"gaussian 0.1\""},
+        {"--categories", "--likelihood \"categorical 16\""},
+        {"--head", "--posterior \"normal softplus\""},
+        {"--code", "--posterior \"normal code sigmoid\""}};
     const char *best = NULL;
+    const flag *f;
     size_t distance = 99;
+    for (size_t i = 0; i < sizeof gone / sizeof *gone && c->bit == TRAIN; i++)
+        if (strcmp(name, gone[i][0]) == 0)
+            die(MISUSED, "%s is now part of another flag, as in %s", name, gone[i][1]);
     for (size_t i = 0; i < count; i++)
         if (find_flag(all[i].bit, name))
             die(MISUSED, "%s is a flag of 'vae %s', not of 'vae %s'", name, all[i].name, c->name);
-    for (size_t i = 0; i < FLAGS; i++)
-        if (flags[i].name && flags[i].commands & c->bit)
-            consider(name, flags[i].name, &best, &distance);
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++)
+        if (f->name && f->commands & c->bit) consider(name, f->name, &best, &distance);
     if (best) die(MISUSED, "unknown flag %s; did you mean %s?", name, best);
     die(MISUSED, "unknown flag %s; 'vae help %s' lists them", name, c->name);
 }
@@ -112,15 +163,21 @@ static char *next_word(const char **line)
     return word;
 }
 
+/* Flags that decide one thing. Of the first SPELLINGS related each is another name of the other. */
+enum { SPELLINGS = 5 };
+static const char *const related[][2] = {
+    {"--k", "--samples"}, {"--warmup", "--warmup-steps"}, {"--cycle", "--cycle-steps"},
+    {"--plateau", "--plateau-epochs"}, {"--noise", "--no-noise"},
+    {"--schedule", "--stages"}, {"--schedule", "--plateau"}, {"--stages", "--plateau"}};
+enum { PAIRS = sizeof related / sizeof *related };
+
 /* Whether the command line decides what this flag is about, be it with another flag. */
 static int decided(const options *o, const flag *f)
 {
-    static const char *const same[][2] = {{"--samples", "--k"}, {"--schedule", "--stages"},
-                                          {"--schedule", "--plateau"}, {"--stages", "--plateau"}};
-    int is = o->given[f - flags];
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+    int is = o->typed[f - flags] != NULL;
+    for (int i = 0; i < PAIRS; i++)
         for (int k = 0; k < 2; k++)
-            if (strcmp(f->name, same[i][k]) == 0 && given(o, same[i][1 - k])) is = 1;
+            if (strcmp(f->name, related[i][k]) == 0 && given(o, related[i][1 - k])) is = 1;
     return is;
 }
 
@@ -151,7 +208,7 @@ static void apply_recipe(options *o)
         if (!decided(&typed, f)) {
             const char *quote = value[strcspn(value, " ")] ? "\"" : "";
             set_value(o, f, value);
-            o->given[f - flags] = 1;
+            o->typed[f - flags] = value;
             text_print(&o->recipe_set, " %s %s%s%s", name, quote, value, quote);
         }
         keep(o, value);
@@ -160,33 +217,45 @@ static void apply_recipe(options *o)
     *(char *)text_grow(&o->recipe_set, 1) = '\0';
 }
 
+/* What stands before anything is typed. */
+static void begin_options(options *o, unsigned command_bit)
+{
+    const flag *f;
+    memset(o, 0, sizeof *o);
+    o->command = command_bit;
+    vae_desc_defaults(&o->desc);
+    o->desc.threads = 0; /* as many as there are processors: see threads_of */
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++)
+        if (f->commands & command_bit && f->standard) set_value(o, f, f->standard);
+}
+
+static void take_operand(options *o, const command *c, const char *word)
+{
+    if (!c->operand) die(MISUSED, "'%s' does not belong here; flags begin with --", word);
+    if (o->operand)
+        die(MISUSED, "'%s' does not belong here: '%s' is the %s already", word, o->operand,
+            c->operand);
+    if (!word[0]) die(MISUSED, "the name of the %s is empty", c->operand);
+    o->operand = word;
+}
+
 /* Reads the words behind the name of command `c`, one of `all`. */
 static void parse(options *o, const command *c, const command *all, size_t count, int argc,
                   char **argv)
 {
-    memset(o, 0, sizeof *o);
-    o->command = c->bit;
-    for (size_t i = 0; i < FLAGS; i++)
-        if (flags[i].commands & c->bit && flags[i].standard)
-            set_value(o, &flags[i], flags[i].standard);
+    begin_options(o, c->bit);
     for (int i = 0; i < argc; i++) {
-        const char *equals = strchr(argv[i], '='), *value = NULL;
+        const char *equals = strchr(argv[i], '='), *value = "";
         const flag *f;
         char name[64];
         if (argv[i][0] != '-' || argv[i][1] == '\0') {
-            if (!c->operand)
-                die(MISUSED, "'%s' does not belong here; flags begin with --", argv[i]);
-            if (o->operand)
-                die(MISUSED, "'%s' does not belong here: '%s' is the %s already", argv[i],
-                    o->operand, c->operand);
-            if (!argv[i][0]) die(MISUSED, "the name of the %s is empty", c->operand);
-            o->operand = argv[i];
+            take_operand(o, c, argv[i]);
             continue;
         }
         snprintf(name, sizeof name, "%.*s", equals ? (int)(equals - argv[i]) : 63, argv[i]);
         f = find_flag(c->bit, name);
         if (!f) unknown_flag(c, name, all, count);
-        if (o->given[f - flags]++) die(MISUSED, "%s is given twice", name);
+        if (o->typed[f - flags]) die(MISUSED, "%s is given twice", name);
         if (f->kind == SWITCH) {
             if (equals) die(MISUSED, "%s takes no value", name);
         } else if (equals) {
@@ -196,6 +265,7 @@ static void parse(options *o, const command *c, const command *all, size_t count
         } else {
             value = argv[++i];
         }
+        o->typed[f - flags] = value;
         set_value(o, f, value);
     }
     if (c->bit == TRAIN && given(o, "--recipe")) apply_recipe(o);

@@ -202,6 +202,26 @@ static void check_axes(const dataset *d)
             dims[grey ? 2 : 1], dims[grey ? 3 : 2], dims[grey ? 1 : 3]);
 }
 
+/* The first word of a likelihood: "gaussian" of "gaussian 0.1". */
+static const char *kind_name(const char *kind, char name[40])
+{
+    size_t n;
+    kind += strspn(kind, " ");
+    n = strcspn(kind, " ");
+    snprintf(name, 40, "%.*s", n < 40 ? (int)n : 39, kind);
+    return name;
+}
+
+/* Whether it is one of some words. */
+static int is_likelihood(const vae_desc *d, const char *words)
+{
+    char name[40], word[40];
+    kind_name(d->likelihood, name);
+    while (next_piece(&words, '|', word, sizeof word))
+        if (strcmp(word, name) == 0) return 1;
+    return 0;
+}
+
 /* Numbers that the library would refuse in the middle of the work are told here, by file, image and
  * place. Integers become what it takes. `seen`: only an encoder sees them, which may have been
  * trained with noise. */

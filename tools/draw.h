@@ -17,15 +17,16 @@ static int sample(options *o)
 {
     use u;
     size_t count = (size_t)o->count;
+    vae_batch b;
     sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
-    draw_class(&u, o, class_given(o, &label));
+    b = rows_of_class(&u, o, NULL, count, class_given(o, &label));
     s = plan_sheet(&u, o, count, columns_for(o, count));
-    z = floats(count, u.info.latent);
-    check(u.model, vae_prior(u.model, rows_of(&u, NULL, count, 0), o->seed, z));
-    save_decoded(&u, o, z, &s);
+    b.x = z = floats(count, u.info.latent);
+    check(u.model, vae_prior(u.model, &b, o->seed, z));
+    save_decoded(&u, o, &b, &s);
     free(z);
     return close_use(&u);
 }
@@ -48,9 +49,9 @@ static int reconstruct(options *o)
     y = floats(s.count, dim); /* missing images stay black */
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
-        read_image(&u, o->first + i, above);
+        const vae_batch b = read_image(&u, o->first + i, above);
         check_on(u.data.name, (size_t)o->first + i, u.model,
-                 vae_reconstruct(u.model, rows_of(&u, above, 1, 0), above + columns * dim));
+                 vae_reconstruct(u.model, &b, above + columns * dim));
     }
     save_pictures(o, y, &s);
     free(x);
@@ -100,22 +101,18 @@ static int interpolate(options *o)
     for (size_t i = 0; i < pairs; i++) {
         float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
-        read_image(&u, a, line);
-        read_image(&u, b, last);
-        check_on(u.data.name, (size_t)b, u.model,
-                 vae_encode(u.model, rows_of(&u, last, 1, 0), mu + latent, NULL));
-        read_image(&u, a, line);
-        check_on(u.data.name, (size_t)a, u.model,
-                 vae_encode(u.model, rows_of(&u, line, 1, 0), mu, NULL));
+        vae_batch ends[2];
+        ends[0] = read_image(&u, a, line);
+        ends[1] = read_image(&u, b, last);
+        for (size_t k = 2; k-- > 0;) encode_images(&u, &ends[k], mu + k * latent, NULL);
         for (size_t k = 0; k < steps; k++)
             between(mu, mu + latent, latent, (double)k / (double)(steps - 1), o->path,
                     z + k * latent);
         for (size_t k = 0; k < 2; k++) { /* with the class of the nearer end */
             size_t half = (steps + 1) / 2, at = k ? half : 0;
-            condition_on(&u, (size_t)(k ? b : a), 1);
-            check(u.model, vae_decode(u.model, rows_of(&u, z + at * latent,
-                                                       k ? steps - half : half, 0),
-                                      line + (1 + at) * dim));
+            vae_batch codes = rows_of_class(&u, o, z + at * latent, k ? steps - half : half,
+                                            ends[k].labels);
+            check(u.model, vae_decode(u.model, &codes, line + (1 + at) * dim));
         }
     }
     save_pictures(o, x, &s);
@@ -129,16 +126,17 @@ static int manifold(options *o)
 {
     use u;
     size_t side = (size_t)o->count;
+    vae_batch b;
     sheet s;
     float *z;
     int32_t label;
     open_model(&u, o);
-    draw_class(&u, o, class_given(o, &label));
+    b = rows_of_class(&u, o, NULL, side * side, class_given(o, &label));
     if (u.info.latent != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
             u.info.latent);
     s = plan_sheet(&u, o, side * side, side);
-    z = floats(s.count, 2);
+    b.x = z = floats(s.count, 2);
     for (size_t i = 0; i < side; i++) {
         float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
         for (size_t k = 0; k < side; k++) {
@@ -146,19 +144,19 @@ static int manifold(options *o)
             z[2 * ((side - 1 - i) * side + k) + 1] = q;
         }
     }
-    save_decoded(&u, o, z, &s);
+    save_decoded(&u, o, &b, &s);
     free(z);
     return close_use(&u);
 }
 
 /* sums (2, latent): adds mu and its square over a batch */
-static void add_moments(use *u, const float *x, size_t first, size_t rows, void *user)
+static void add_moments(use *u, const vae_batch *images, void *user)
 {
     double *sums = (double *)user;
     size_t latent = u->info.latent;
-    float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
-    for (size_t i = 0; i < rows * latent; i++) {
+    float *mu = floats(images->rows, latent);
+    encode_images(u, images, mu, NULL);
+    for (size_t i = 0; i < images->rows * latent; i++) {
         sums[i % latent] += (double)mu[i];
         sums[latent + i % latent] += (double)mu[i] * (double)mu[i];
     }
@@ -207,6 +205,7 @@ static int traverse(options *o)
 {
     use u;
     size_t steps = (size_t)o->steps, count, latent, *chosen;
+    vae_batch b;
     sheet s;
     float *z, *around;
     int32_t label;
@@ -221,20 +220,19 @@ static int traverse(options *o)
     around = floats(latent, 1);
     if (given(o, "--image")) {
         float *x = floats(u.info.input_dim, 1);
-        read_image(&u, o->image, x);
-        check_on(u.data.name, (size_t)o->image, u.model,
-                 vae_encode(u.model, rows_of(&u, x, 1, 0), around, NULL));
-        if (!drawn && u.info.classes) drawn = u.data.labels + o->image;
+        const vae_batch image = read_image(&u, o->image, x);
+        encode_images(&u, &image, around, NULL);
+        if (!drawn) drawn = image.labels;
         free(x);
     }
-    draw_class(&u, o, drawn);
     z = floats(s.count, latent);
+    b = rows_of_class(&u, o, z, s.count, drawn);
     for (size_t i = 0; i < s.count; i++) {
         double t = (double)(i % steps) / (double)(steps - 1);
         memcpy(z + i * latent, around, latent * sizeof *z);
         z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
     }
-    save_decoded(&u, o, z, &s);
+    save_decoded(&u, o, &b, &s);
     free(z);
     free(around);
     free(chosen);

@@ -12,6 +12,22 @@
 #include "settings.h"
 #include "models.h"
 
+static void print_settings(const options *file)
+{
+    const flag *f;
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
+        char *value;
+        int in_steps;
+        if (!f->name || !(f->commands & SETTING) || !acts(file, f)) continue;
+        value = value_text(file, f);
+        in_steps = f->at == AT(stages) || f->at == AT(cycle)
+                || (f->at == AT(warmup) && file->desc.warmup_steps);
+        say("%-14s %s%s\n", f->name + 2, value[0] ? value : "\"\"", in_steps ? " (steps)" : "");
+        free(value);
+    }
+    say("\n");
+}
+
 static int info(options *o)
 {
     use u;
@@ -34,18 +50,7 @@ static int info(options *o)
     }
     say("memory       %.1f MB to use it, %.1f MB to train it\n\n", (double)bytes[1] / 1e6,
         (double)bytes[0] / 1e6);
-    for (size_t i = 0; i < FLAGS; i++) {
-        char *value;
-        int in_steps;
-        if (!(flags[i].commands & SETTING) || !acts(&file, &flags[i])) continue;
-        value = value_text(&file, &flags[i]);
-        in_steps = flags[i].at == AT(stages) || (flags[i].at == AT(warmup) && file.desc.warmup_steps)
-                || flags[i].at == AT(cycle);
-        say("%-14s %s%s\n", flags[i].name + 2, value[0] ? value : "\"\"",
-            in_steps ? " (steps)" : "");
-        free(value);
-    }
-    say("\n");
+    print_settings(&file);
     for (size_t i = 0; i < u.info.tensors; i++) {
         vae_tensor tensor;
         check(u.model, vae_tensor_at(u.model, i, &tensor));

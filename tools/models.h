@@ -62,15 +62,7 @@ typedef struct use {
     vae_desc desc;
     vae_info info;
     dataset data;
-    vae_batch batch; /* of the next call; its labels stay until others are chosen */
 } use;
-
-/* Rows x for a call, numbered from `first`. */
-static const vae_batch *rows_of(use *u, const float *x, size_t rows, size_t first)
-{
-    u->batch.x = x, u->batch.rows = rows, u->batch.first = (uint32_t)first;
-    return &u->batch;
-}
 
 /* With buffers of `batch` rows; 0: as the library thinks best. */
 static void load_model(use *u, const options *o, int batch)
@@ -97,14 +89,20 @@ static void open_model(use *u, const options *o)
     }
 }
 
-/* What is drawn from now on is of this class, which a conditional model must be told. */
-static void draw_class(use *u, const options *o, const int32_t *label)
+/* Rows without images: z (rows, latent) to decode, or z NULL to draw. `label` is their class, which
+ * a conditional model must be told; NULL: none is known. */
+static vae_batch rows_of_class(const use *u, const options *o, const float *z, size_t rows,
+                               const int32_t *label)
 {
-    if (!u->info.classes) return;
+    vae_batch b;
+    memset(&b, 0, sizeof b);
+    b.x = z, b.rows = rows;
+    if (!u->info.classes) return b;
     if (!label)
         die(MISUSED, "%s draws one of %d classes: say which with --class 0 to %d", o->operand,
             u->info.classes, u->info.classes - 1);
-    u->batch.labels = label, u->batch.label_count = 1;
+    b.labels = label, b.label_count = 1;
+    return b;
 }
 
 /* The class of --class, or NULL. */
@@ -147,34 +145,43 @@ static int close_use(use *u)
     return 0;
 }
 
-/* What is computed next is of images first .. first + count - 1 of the data. */
-static void condition_on(use *u, size_t first, size_t count)
+/* Images first .. first + rows - 1 of the data, of which x (rows, input_dim) are the numbers. */
+static vae_batch read_images(const use *u, size_t first, size_t rows, float *x)
 {
-    if (u->info.classes) u->batch.labels = u->data.labels + first, u->batch.label_count = count;
+    vae_batch b;
+    memset(&b, 0, sizeof b);
+    vae_data_read(&u->data.images, first, rows, x);
+    b.x = x, b.rows = rows, b.first = (uint32_t)first;
+    if (u->info.classes) b.labels = u->data.labels + first, b.label_count = rows;
+    return b;
 }
 
-/* Image `index` of the data: x (input_dim); it is what is computed next. */
-static void read_image(use *u, uint64_t index, float *x)
+/* Image `index` of the data: x (input_dim) */
+static vae_batch read_image(const use *u, uint64_t index, float *x)
 {
     if (index >= u->data.images.count)
         die(MISUSED, "there is no image %llu: %s holds %zu, counted from 0", (ull)index,
             u->data.name, u->data.images.count);
-    vae_data_read(&u->data.images, (size_t)index, 1, x);
-    condition_on(u, (size_t)index, 1);
+    return read_images(u, (size_t)index, 1, x);
 }
 
-/* Something done with images first .. first + rows - 1 of the data: x (rows, input_dim) */
-typedef void batch_work(use *u, const float *x, size_t first, size_t rows, void *user);
+/* mu (rows, latent) of images of the data, and logvar (rows, latent) unless that is NULL. */
+static void encode_images(const use *u, const vae_batch *images, float *mu, float *logvar)
+{
+    check_on(u->data.name, images->first, u->model, vae_encode(u->model, images, mu, logvar));
+}
+
+/* Something done with some images of the data. */
+typedef void batch_work(use *u, const vae_batch *images, void *user);
 
 static void each_batch(use *u, batch_work *work, void *user)
 {
     const size_t most = (size_t)u->desc.batch, count = u->data.images.count;
     float *x = floats(most, u->info.input_dim);
     for (size_t first = 0; first < count; first += most) {
-        size_t rows = count - first < most ? count - first : most;
-        vae_data_read(&u->data.images, first, rows, x);
-        condition_on(u, first, rows);
-        work(u, x, first, rows, user);
+        const vae_batch images = read_images(u, first, count - first < most ? count - first : most,
+                                             x);
+        work(u, &images, user);
     }
     free(x);
 }

@@ -10,17 +10,18 @@
 #include "text.h"
 #include "datasets.h"
 
+enum { MOST_FLAGS = 180 };
+
 typedef struct options {
-    vae_desc desc;              /* settings of training, some of them by way of these: */
-    int objective;              /* OBJECTIVE_...: objective, no_kl, no_recon, no_noise */
-    int likelihood, categories, head, code; /* -> the strings likelihood and posterior */
-    double variance;
-    char likelihood_text[64], posterior_text[64];
+    vae_desc desc;              /* the library's defaults, and what was typed of its settings; some
+                                   are typed in another way, and settle() writes them: */
+    int objective;              /* a vae_objective or OBJECTIVE_... */
+    int schedule;               /* a vae_schedule or SCHEDULE_IWAE */
     double beta;                /* 0: no_kl */
-    double warmup, cycle;       /* epochs -> warmup, cycle, in steps */
+    double warmup, cycle;       /* epochs -> warmup_steps, cycle_steps */
     const char *corrupt;        /* kind:strength -> corrupt, corruption */
     char corrupt_text[60];      /* where that of a file is spelled */
-    const char *stages;         /* epochs:rate -> stages; epochs -> lr_steps */
+    const char *stages;         /* epochs:rate -> stages */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     const char *labels, *test_labels, *best, *log, *draws, *causes;
@@ -32,7 +33,7 @@ typedef struct options {
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
     void *kept[20];             /* texts made here that values point to, for forget() */
     int kept_count;
-    unsigned char given[140];   /* given[i]: flags[i] stands on the command line */
+    const char *typed[MOST_FLAGS]; /* the value of flags[i] on the command line; NULL: not there */
 } options;
 
 enum {
@@ -86,7 +87,8 @@ typedef enum value_kind {
     WHOLE,      /* uint64_t from lo to hi */
     INTEGER,    /* int from lo to hi */
     REAL,       /* double from lo to hi */
-    CHOICE      /* int: which of the words */
+    CHOICE,     /* int: which of the words; lo: 0, or 1 + a vae_choice whose words come first */
+    SET         /* a setting of desc, which the library reads: the name of the flag, _ for - */
 } value_kind;
 
 typedef struct flag {
@@ -94,256 +96,256 @@ typedef struct flag {
     const char *name;       /* NULL: a heading of the help page */
     value_kind kind;
     const char *word;       /* for the value, in the help; CHOICE: the words, a | after each */
-    size_t at;              /* of its field in options */
+    size_t at;              /* of its field in options; SET: NO_DEFAULT or 0 */
     double lo, hi;
     const char *standard;   /* the default, read like an argument; NULL: none */
     const char *help;
 } flag;
 
 #define AT(field) offsetof(options, field)
-#define WORD(name, text) text "|"
 #define MOST 1e9
+#define NO_DEFAULT 1 /* or none that the library knows: help says what it is */
 #define WORD64 18446744073709551615.0
 
-#define LIKELIHOODS "bernoulli|gaussian|gaussian_learned|gaussian_pixel|continuous_bernoulli|" \
-                    "logistic|logistic_pixel|categorical|"
-#define WITH_VARIANCE "gaussian|gaussian_learned|logistic"
-#define HEADS "logvar|abs|relu|softplus|"
+/* A setting of the library: its default and what it may be are known there. */
+#define SETS(name, word, help) {TRAIN | SETTING, name, SET, word, 0, 0, 0, NULL, help}
 
-static const flag flags[] = {
+static flag flags[MOST_FLAGS] = {
     {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
-     "the word digits (grey, 28 x 28) or shapes (colour, 32 x 32): a built-in set; or a folder: "
-     "with IDX files of the standard names (train-images-idx3-ubyte and t10k-images-idx3-ubyte, "
-     "or idx4 for colour, plain or .gz), with CIFAR-10's binary batches, or with pictures of one "
-     "size (PNG, PGM, PPM; in the order of their names); or one file: IDX, NPY (uint8 or "
-     "float32) or a picture. The axes of IDX and NPY are images, height, width and, for colour, "
-     "channels last; channels first, as PyTorch has them, are refused: save x.transpose(0, 2, 3, "
-     "1). Integers become numbers from 0 to 1; floats must lie there already, but for the "
-     "gaussian likelihoods"},
+     "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
+     "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
+     "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
+     "pictures of one size (PNG, PGM, PPM; in the order of their names). Or one file: IDX, NPY "
+     "(uint8 or float32) or a picture. The axes of IDX and NPY are images, height, width and, for "
+     "colour, channels last. Channels first, as PyTorch saves them, are refused: save "
+     "x.transpose(0, 2, 3, 1). Integers are scaled to 0 .. 1. Floats must lie from 0 to 1 already, "
+     "except for the gaussian likelihoods"},
     {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
-     "images to test on, from a folder or file like those of --data"},
+     "test images: a folder or a file, as for --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
-     "which part of a folder or a built-in set; auto: test images if there are some"},
+     "which part of a folder or of a built-in set. auto: the test images if there are any"},
     {TRAIN | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
-     "at most the first N images (default: all; built-in: 10000 for training, 2000 for testing)"},
-    {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000", "images for training"},
+     "use the first N images at most (default: all of a file or folder; of a built-in set 10000 "
+     "for training, 2000 for testing)"},
+    {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000",
+     "number of training images"},
     {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
-     "at most the first N test images; 0: none (default: all; built-in: 2000)"},
+     "use the first N test images at most; 0: none (default: all; of a built-in set 2000)"},
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
-     "hold out the last N training images: they, not the test images, are what is looked at after "
-     "each epoch; the test images then wait for the end"},
+     "hold out the last N training images. They are tested after each epoch; the test images then "
+     "are tested once, at the end"},
     {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
-     "a conditional VAE, told the class of each image: an IDX file of labels, or the word auto: "
-     "those of a built-in set, of CIFAR-10, or of the standard file beside the images. Where "
-     "neither network has a layer label N, both begin with one"},
+     "train a conditional VAE, which is told the class of each image. WHERE is an IDX file of "
+     "labels, or the word auto: the labels of a built-in set, of CIFAR-10, or of the standard file "
+     "beside the images. If neither network has a layer label N, one is put in front of both"},
     {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
-     "labels of the test images, likewise"},
+     "labels of the test images, as for --labels"},
     {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
-     "classes of the images, for a conditional model: an IDX file of labels, or auto: those that "
-     "come with the images"},
+     "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
+     "word auto: the labels that come with the images"},
     {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
-     "what the images were drawn from, for the mutual information gap (Chen et al. 2018): the file "
-     "that vae digits or vae shapes writes, a table in NPY or IDX with a row for each image; or "
-     "the word auto for a built-in set. Each mu, and a factor of more than 64 values, is cut into "
-     "20 bins of equal width"},
+     "the factors that the images were drawn from; with them eval prints the mutual information "
+     "gap (Chen et al. 2018). WHERE is a table in NPY or IDX with a row for each image, such as "
+     "vae digits and vae shapes write, or the word auto for a built-in set. Each mu is cut into 20 "
+     "bins of equal width; so is a factor with more than 64 values"},
     {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
-     "images for testing"},
-    {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, other images"},
-    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed, another order"},
+     "number of test images"},
+    {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives other images"},
+    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives another order"},
     {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
-     "also write what each image was drawn from (label, slant, scale, thickness, x, y) as IDX of "
-     "int32"},
+     "also write the factors of each image as IDX of int32: label, slant, scale, thickness, x, y"},
     {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
-     "also write what each image was drawn from as NPY: columns shape (3 values), size (6), angle "
-     "(16), x (16), y (16), hue (12), each counted from 0"},
-    {TRAIN | SETTING, "--input", TEXT, "HxWxC", AT(desc.input), 0, 0, NULL,
-     "shape of an image, or one number (default: as the data say)"},
-    {TRAIN | SETTING, "--binarize", CHOICE, "none|dynamic|", AT(desc.binarize), 0, 0,
-     "none", "what becomes of grey pixels; dynamic: 1 or 0, drawn afresh at every use"},
+     "also write the factors of each image as NPY, with the columns shape (3 values), size (6), "
+     "angle (16), x (16), y (16), hue (12), each counted from 0"},
+    {TRAIN | SETTING, "--input", SET, "HxWxC", NO_DEFAULT, 0, 0, NULL,
+     "shape of an image, or one number (default: the shape of the data)"},
+    SETS("--binarize", "WORD",
+         "how grey pixels are used. none: as they are. dynamic: each becomes 1 or 0 at random, "
+         "anew at every use, and is 1 with the probability that its value is"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Network"},
-    {TRAIN | SETTING, "--encoder", TEXT, "LAYERS", AT(desc.encoder), 0, 0, "dense 400 relu",
-     "layers from the image to the head that gives mu and logvar; \"\": only the head. All layers: "
-     "vae help layers"},
-    {TRAIN | SETTING, "--decoder", TEXT, "LAYERS", AT(desc.decoder), 0, 0, "dense 400 relu",
-     "layers from the latents to the head that gives the image"},
-    {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 1, 1e6, "20",
-     "number of latents"},
-    {TRAIN | SETTING, "--likelihood", CHOICE, LIKELIHOODS, AT(likelihood), 0, 0,
-     "bernoulli", "of the pixels given the latents"},
-    {TRAIN | SETTING, "--variance", REAL, "V", AT(variance), 1e-12, 1e12, "1",
-     "of a pixel: fixed with gaussian, where it starts with gaussian_learned and logistic"},
-    {TRAIN | SETTING, "--categories", INTEGER, "K", AT(categories), 2, 256, "256",
-     "categorical: levels of a pixel"},
-    {TRAIN | SETTING, "--head", CHOICE, HEADS, AT(head), 0, 0, "logvar",
-     "what the encoder gives beside mu: the log variance, or a number whose abs, relu or softplus "
-     "is the deviation"},
-    {TRAIN | SETTING, "--code", CHOICE,
-     "identity|relu|leaky_relu|elu|tanh|sigmoid|softplus|silu|gelu|", AT(code), 0, 0, "identity",
-     "activation of mu itself"},
-    {TRAIN | SETTING, "--init", CHOICE, "auto|glorot|he|pytorch|zero|", AT(desc.init), 0, 0, "auto",
-     "of the weights at the start; auto: He after relu kinds, Glorot otherwise"},
-    {TRAIN | SETTING, "--visible-bias", CHOICE, "zero|mean|", AT(desc.visible_bias), 0, 0,
-     "zero", "the decoder's last bias at the start; mean: what gives the mean training image"},
+    SETS("--encoder", "LAYERS",
+         "layers between the image and the head, which gives mu and logvar; \"\": the head alone. "
+         "'vae help layers' lists them"),
+    SETS("--decoder", "LAYERS", "layers between the latents and the head, which gives the image"),
+    SETS("--latent", "N", "number of latents"),
+    SETS("--likelihood", "KIND", "density of the pixels given the latents: 'vae help likelihoods'"),
+    SETS("--posterior", "KIND", "density of the latents given an image: 'vae help posteriors'"),
+    SETS("--prior", "KIND", "density of the latents of new images: 'vae help priors'"),
+    SETS("--init", "WORD",
+         "initial weights. auto: he before ReLU-like activations, glorot before others"),
+    SETS("--visible-bias", "WORD",
+         "initial bias of the decoder's last layer. mean: what gives the mean training image"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Objective: recon + beta KL, in nats per image"},
-    {TRAIN | SETTING, "--objective", CHOICE, "elbo|iwae|dreg|ae|recon|kl|",
-     AT(objective), 0, 0, "elbo",
-     "iwae: the bound of --k importance weights; dreg: the same with doubly reparameterised "
-     "gradients; ae: an autoencoder, no noise and no KL; recon: noise, but no KL; kl: only the KL"},
-    {TRAIN | SETTING, "--samples", INTEGER, "L", AT(desc.samples), 1, MOST_DRAWS, "1",
-     "draws of the latents per image in training"},
+    {TRAIN | SETTING, "--objective", CHOICE, "ae|recon|kl|", AT(objective),
+     1 + VAE_CHOICE_OBJECTIVE, 0, "elbo",
+     "what is minimised. iwae: the bound of --k importance weights. dreg: the same bound with "
+     "doubly reparameterised gradients. ae: an autoencoder, without noise and KL. recon: no KL. "
+     "kl: the KL alone"},
+    SETS("--samples", "L", "how many times the latents of an image are drawn in a training step"),
     {TRAIN, "--k", INTEGER, "N", AT(desc.samples), 1, MOST_DRAWS, NULL,
-     "another name of --samples, as importance weights are counted"},
-    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e9, "1", "weight of the KL; 0: none"},
+     "another name of --samples: the number of importance weights"},
+    {TRAIN | SETTING, "--beta", REAL, "B", AT(beta), 0, 1e6, "1",
+     "weight of the KL; 0: no KL"},
     {TRAIN | SETTING, "--warmup", REAL, "EPOCHS", AT(warmup), 0, 1e6, "0",
-     "over which beta rises from 0; may be a fraction"},
+     "let beta rise from 0 over so many epochs; may be a fraction"},
     {TRAIN | SETTING, "--cycle", REAL, "EPOCHS", AT(cycle), 0, 1e6, "0",
-     "after which the warm-up begins anew; 0: never"},
-    {TRAIN | SETTING, "--free-bits", REAL, "F", AT(desc.free_bits), 0, 1e6, "0",
-     "nats of each latent's KL that cost nothing"},
+     "begin the warm-up again after so many epochs; 0: never"},
+    SETS("--free-bits", "F", "nats of each latent's KL that cost nothing"),
     {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
-     "of the latents in training; off: decode mu itself"},
-    {TRAIN | SETTING, "--sparse", REAL, "W", AT(desc.sparse), 0, 1e6, "0",
-     "weight of the sum of |mu| of an image"},
-    {TRAIN | SETTING, "--contract", REAL, "W", AT(desc.contract), 0, 1e6, "0",
-     "weight of the squared derivatives of mu by the pixels"},
+     "noise of the latents in training. off: decode mu itself"},
+    SETS("--sparse", "W", "weight of a penalty: the sum of |mu| of an image"),
+    SETS("--contract", "W",
+         "weight of a penalty: the sum of the squared derivatives of mu by the pixels"),
     {TRAIN | SETTING, "--corrupt", TEXT, "KIND[:S]", AT(corrupt), 0, 0, "none",
-     "what the encoder sees in training, while the decoder must give the clean image: gaussian "
-     "(noise of deviation S), mask or salt_pepper (of a part S of the pixels); S: 0.3 unless "
-     "given"},
+     "corrupt what the encoder sees in training; the decoder must still give the clean image. "
+     "gaussian:S adds noise of standard deviation S. mask:S and salt_pepper:S replace the part S "
+     "of the pixels. S is 0.3 unless given"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Optimiser"},
-    {TRAIN | SETTING, "--optimizer", CHOICE, "adam|adamw|sgd|adam_iwae|", AT(desc.optimizer), 0, 0,
-     "adam", "how gradients become steps"},
-    {TRAIN | SETTING, "--lr", REAL, "RATE", AT(desc.lr), 1e-30, 1e9, "1e-3", "learning rate"},
-    {TRAIN | SETTING, "--schedule", CHOICE, "constant|cosine|stages|plateau|iwae|", AT(desc.schedule), 0,
-     0, "constant",
-     "of the learning rate; cosine falls to 0 at the end of the run; plateau: cut when the test "
-     "loss falls no more; iwae: the stages of Burda et al. 2016, 3280 epochs in all"},
+    SETS("--optimizer", "WORD", "how gradients become steps"),
+    SETS("--lr", "RATE", "learning rate"),
+    {TRAIN | SETTING, "--schedule", CHOICE, "iwae|", AT(schedule), 1 + VAE_CHOICE_SCHEDULE, 0,
+     "constant",
+     "the learning rate over the run. cosine: it falls to 0 at the end. stages: see --stages. "
+     "plateau: it is cut when the test loss no longer falls. iwae: the stages of Burda et al. "
+     "2016, 3280 epochs in all"},
     {TRAIN | SETTING, "--stages", TEXT, "E:R,E:R...", AT(stages), 0, 0, NULL,
-     "rate R for E epochs, and so on; the last for the rest of the run. Implies --schedule "
-     "stages"},
-    {TRAIN | SETTING, "--plateau", INTEGER, "EPOCHS", AT(desc.plateau_epochs), 1, 1e6, "10",
-     "without a lower test loss before the rate is cut. Implies --schedule plateau"},
-    {TRAIN | SETTING, "--lr-factor", REAL, "F", AT(desc.lr_factor), 1e-9, 1, "0.5",
-     "plateau: what a cut multiplies the rate by"},
-    {TRAIN | SETTING, "--beta1", REAL, "B", AT(desc.beta1), 0, 0.9999999, "0.9",
-     "adam: decay of the mean gradient"},
-    {TRAIN | SETTING, "--beta2", REAL, "B", AT(desc.beta2), 0, 0.9999999, "0.999",
-     "adam: decay of the mean square"},
-    {TRAIN | SETTING, "--adam-eps", REAL, "E", AT(desc.adam_eps), 1e-30, 1e9, "1e-8",
-     "adam: added to the root"},
-    {TRAIN | SETTING, "--momentum", REAL, "M", AT(desc.momentum), 0, 0.9999999, "0", "of sgd"},
-    {TRAIN | SETTING, "--weight-decay", REAL, "W", AT(desc.weight_decay), 0, 1e9, "0",
-     "adamw: decoupled; adam and sgd: added to the gradient"},
-    {TRAIN | SETTING, "--clip", REAL, "NORM", AT(desc.clip), 0, 1e30, "0",
-     "largest norm of the whole gradient; 0: no limit"},
-    {TRAIN | SETTING, "--ema", REAL, "DECAY", AT(desc.ema), 0, 0.9999999, "0",
-     "use a running average of the weights, with this decay; 0: none"},
+     "learning rate R for E epochs, then the next; the last for the rest of the run. Implies "
+     "--schedule stages"},
+    SETS("--plateau", "EPOCHS",
+         "cut the learning rate after so many epochs without a lower test loss. Implies --schedule "
+         "plateau"),
+    SETS("--lr-factor", "F", "with --plateau: a cut multiplies the learning rate by F"),
+    SETS("--beta1", "B", "of adam: decay of the mean of gradients"),
+    SETS("--beta2", "B", "of adam: decay of the mean of squared gradients"),
+    SETS("--adam-eps", "E", "of adam: added to the root of that mean"),
+    SETS("--momentum", "M", "of sgd"),
+    SETS("--weight-decay", "W",
+         "weight decay: with adamw decoupled, with adam and sgd added to the gradient"),
+    SETS("--clip", "NORM", "scale the whole gradient down to this norm; 0: never"),
+    SETS("--ema", "DECAY",
+         "keep a running average of the weights with this decay, and use it outside of training; "
+         "0: none"),
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Run"},
     {TRAIN, "--recipe", CHOICE, RECIPE_LIST(RECIPE_WORD), AT(recipe), 0, 0, NULL,
-     "set the flags of a published experiment as though they were typed, but for those that are; "
-     "'vae help recipes' shows them"},
-    {TRAIN | SETTING, "--batch", INTEGER, "N", AT(desc.batch), 1, 1e6, "128", "images per step"},
-    {TRAIN, "--epochs", INTEGER, "N", AT(desc.epochs), 1, 1e6, "10", "passes over the images"},
-    {TRAIN | SETTING, "--patience", INTEGER, "EPOCHS", AT(desc.patience), 0, 1e6, "0",
-     "end after so many without a lower test loss; 0: go on"},
-    {TRAIN | SETTING, "--seed", WHOLE, "N", AT(desc.seed), 1, WORD64, "1", "of everything random"},
-    {TRAIN, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
-     "instruction set; the results are the same, bit by bit"},
+     "set the flags of a published experiment; flags that are typed too win. 'vae help recipes' "
+     "shows them"},
+    SETS("--batch", "N", "images per step"),
+    {TRAIN, "--epochs", SET, "N", 0, 0, 0, NULL, "passes over the training images"},
+    SETS("--patience", "EPOCHS",
+         "end the run after so many epochs without a lower test loss; 0: never"),
+    SETS("--seed", "N", "seed of everything random"),
+    {TRAIN, "--isa", SET, "WORD", 0, 0, 0, NULL,
+     "instruction set; all give the same results, bit by bit"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "Files"},
     {TRAIN, "--model", TARGET, "FILE", AT(model), 0, 0, NULL,
-     "where the model is kept, with all that is needed to go on: at the end, at checkpoints and "
-     "on Ctrl-C (default: nowhere)"},
+     "file of the model, with everything that --resume needs. It is written at checkpoints, at the "
+     "end and on Ctrl-C (default: the model is not kept)"},
     {TRAIN, "--checkpoint-every", INTEGER, "EPOCHS", AT(checkpoint_every), 1, 1e6, "1",
-     "how often to write it"},
+     "write --model after so many epochs"},
     {TRAIN, "--resume", SWITCH, "", AT(resume), 0, 0, NULL,
-     "go on from the file of --model, with its settings; start anew if it is not there"},
+     "go on from the file of --model, with its settings; begin a new run if the file is not there"},
     {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
-     "also keep the model here whenever its test loss is the lowest so far"},
+     "also write the model here whenever its test loss is the lowest so far"},
     {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
-     "a row of figures for each epoch. --resume goes on with it. The file is replaced whole after "
-     "each epoch: watch it with tail -F"},
+     "a table of figures with a row for each epoch; --resume adds to it. The file is replaced "
+     "after each epoch: watch it with tail -F"},
     {TRAIN, "--weights-only", SWITCH, "", AT(weights_only), 0, 0, NULL,
-     "leave the optimiser out of the finished file: smaller, but --resume from it starts with a "
-     "fresh optimiser"},
+     "leave the optimiser out of the finished file. It is smaller, and --resume from it starts "
+     "with a fresh optimiser"},
 
     {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
-     "of a conditional model: the class of what is drawn, counted from 0"},
+     "for a conditional model: the class of the images, counted from 0"},
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
-     "also the bound of K importance weights; it rises with K towards log p(x), and with 5000 "
-     "draws it is what papers call the NLL"},
-    {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "how many samples"},
+     "also estimate the bound of K importance weights, for each K. It rises with K towards log "
+     "p(x); with 5000 it is what papers call the NLL"},
+    {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "number of samples"},
     {SAMPLE, "--draw", SWITCH, "", AT(draw), 0, 0, NULL,
-     "draw each pixel from its density too, in place of showing its mean"},
-    {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "how many images"},
+     "draw each pixel from its density; without it the picture shows the means"},
+    {RECONSTRUCT, "--count", INTEGER, "N", AT(count), 1, 1e5, "20", "number of images"},
     {INTERPOLATE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8",
-     "how many pairs, from the first images on"},
+     "number of pairs: images 0 and 1, 2 and 3, and so on"},
     {MANIFOLD, "--count", INTEGER, "N", AT(count), 1, 1000, "20", "images along each side"},
-    {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "how many latents at most"},
+    {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "number of latents at most"},
     {DECODE, "--count", INTEGER, "N", AT(count), 1, 1e5, "400",
-     "how many images at most in a picture"},
-    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "of the latents drawn"},
+     "number of images at most in a picture"},
+    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "seed of the latents"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
-     "the first image, counted from 0"},
+     "first image, counted from 0"},
     {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
-     "together with --to: one pair, these two images, counted from 0"},
+     "with --to: one pair, image I and the image of --to, counted from 0"},
     {INTERPOLATE, "--to", WHOLE, "I", AT(to), 0, MOST, NULL, "see --from"},
     {INTERPOLATE, "--path", CHOICE, "linear|spherical|", AT(path), 0, 0, "linear",
-     "between the two mu: straight, or along an arc around 0"},
+     "path between the two mu: a straight line, or an arc around 0"},
     {INTERPOLATE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11",
-     "images decoded along the way; of a conditional model with the class of the nearer end"},
+     "images decoded along the path. A conditional model decodes each with the class of the nearer "
+     "end"},
     {TRAVERSE, "--latents", TEXT, "I,I...", AT(latents), 0, 0, NULL,
-     "which latents, counted from 0 (default: those whose mu varies most on --data, else the "
-     "first)"},
+     "which latents, counted from 0 (default: those whose mu varies most on --data; without "
+     "--data, the first)"},
     {TRAVERSE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11", "images along each row"},
-    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "from -R to R"},
+    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "a latent goes from -R to R"},
     {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
-     "around the mu of this image of --data, counted from 0 (default: around 0)"},
+     "the other latents are the mu of image I of --data, counted from 0 (default: they are 0)"},
     {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
     {USES | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
-     "the picture: rows of images, below each its reconstruction"},
+     "the picture: rows of images, and under each row its reconstructions"},
     {INTERPOLATE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "interpolations.png",
-     "the picture: a row per pair, with the two images themselves at its ends"},
+     "the picture: a row for each pair, with the two images themselves at its ends"},
     {MANIFOLD, "--out", TARGET, "FILE.png", AT(out), 0, 0, "manifold.png",
-     "the picture: equally likely steps of latent 0 to the right and of latent 1 upwards"},
+     "the picture: latent 0 rises to the right, latent 1 upwards, in equally likely steps"},
     {TRAVERSE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "traversal.png",
-     "the picture: a row per latent"},
+     "the picture: a row for each latent"},
     {ENCODE, "--out", TARGET, "FILE.npy", AT(out), 1, 0, "codes.npy",
-     "mu, float32 (images, latents)"},
-    {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL, "logvar, likewise"},
+     "mu: float32 (images, latents); -: stdout"},
+    {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL,
+     "logvar: float32 (images, latents); -: stdout"},
     {DECODE, "--out", TARGET, "FILE", AT(out), 1, 0, "decoded.png",
-     "a picture, or with a name in .npy float32 (images, pixels)"},
+     "a picture if the name ends in .png; a table of float32 (images, pixels) if it ends in .npy; "
+     "-: the table to stdout"},
     {SCORE, "--out", TARGET, "FILE", AT(out), 1, 0, "-", "-ELBO of each image; -: stdout"},
     {SCORE, "--format", CHOICE, "auto|text|csv|npy|", AT(format), 0, 0, "auto",
-     "text: a number per line; csv and npy: -ELBO, recon and KL; auto: as the name of --out ends"},
+     "text: a number per line. csv and npy: -ELBO, recon and KL of each image. auto: csv or npy if "
+     "--out ends in it, else text"},
     {LAYS_OUT, "--columns", INTEGER, "N", AT(columns), 1, 1e4, NULL,
-     "images side by side (default: what makes the picture about square)"},
+     "images side by side (default: the picture becomes about square)"},
     {DRAWS, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
      "size of a pixel (default: small images are enlarged)"},
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
-     "the figures as one JSON object; -: stdout. elbo and bound are negative; seconds is the whole "
-     "run, images_per_second the steps of training (or evaluation) alone"},
-    {USES, "--isa", CHOICE, "auto|portable|avx2|avx512|neon|", AT(desc.isa), 0, 0, "auto",
-     "instruction set; the results are the same, bit by bit"},
-    {TRAIN | USES, "--threads", INTEGER, "N", AT(desc.threads), 1, VAE_MAX_THREADS, NULL,
-     "threads that compute (default: one for each processor, 16 at most); the results are the same"},
+     "write the figures as one JSON object; -: stdout. elbo and bound are negative. seconds is the "
+     "whole run; images_per_second counts training steps (or evaluation) alone"},
+    {USES, "--isa", SET, "WORD", 0, 0, 0, NULL,
+     "instruction set; all give the same results, bit by bit"},
+    {TRAIN | USES, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
+     "number of threads; the results are the same with any (1 to 256; default: one for each "
+     "processor, 16 at most)"},
     {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
      "(default: 2G and 16 times the size of the file)"},
     {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
-     "print nothing but errors"},
+     "print errors only"},
+
+    {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},
+    SETS("--warmup-steps", "STEPS", "--warmup in steps"),
+    SETS("--cycle-steps", "STEPS", "--cycle in steps"),
+    SETS("--lr-steps", "STEPS", "--schedule cosine: steps until the rate is 0; 0: the whole run"),
+    SETS("--plateau-epochs", "EPOCHS", "as --plateau, but does not choose the schedule"),
+    SETS("--no-kl", "0|1", "1: no KL, as with --beta 0"),
+    SETS("--no-recon", "0|1", "1: no reconstruction, as with --objective kl"),
+    SETS("--no-noise", "0|1", "1: decode mu itself, as with --noise off"),
+    SETS("--corruption", "S", "the number S of --corrupt KIND:S"),
 };
-enum { FLAGS = sizeof flags / sizeof flags[0] };
-typedef char flags_fit[FLAGS <= sizeof(((options *)0)->given) ? 1 : -1];
+static size_t flag_count;
+
 typedef char enums_are_ints[sizeof(vae_isa) == sizeof(int) ? 1 : -1];
 
 typedef struct command {
@@ -356,17 +358,91 @@ typedef struct command {
     const char *examples;
 } command;
 
+/* Adds a row for each setting of the library that has none: a setting is a flag at once. */
+static void complete_flags(void)
+{
+    static const char *const left_out[] = {"inference", "keep_gradients"}; /* of no use here */
+    static const flag heading = {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL,
+                                 "Other settings of the library"};
+    static char names[MOST_FLAGS][40];
+    const char *name;
+    size_t own;
+    while (flags[flag_count].commands) flag_count++;
+    own = flag_count;
+    for (int k = 0; (name = vae_desc_name(k)) != NULL && flag_count < MOST_FLAGS - 1; k++) {
+        char *made = names[flag_count];
+        const flag row = SETS(made, "VALUE", "see vae.h");
+        int known = strcmp(name, left_out[0]) == 0 || strcmp(name, left_out[1]) == 0;
+        snprintf(made, sizeof *names, "--%s", name);
+        for (char *c = made; *c; c++)
+            if (*c == '_') *c = '-';
+        for (size_t i = 0; i < own && !known; i++)
+            known = flags[i].name && flags[i].commands & TRAIN && strcmp(flags[i].name, made) == 0;
+        if (!known && flag_count == own) {
+            flags[flag_count++] = heading;
+            k--; /* and once more, behind the heading */
+        } else if (!known) {
+            flags[flag_count] = row;
+            flag_count++;
+        }
+    }
+}
+
+/* Row number i of the flags; NULL behind the last. */
+static const flag *flag_at(size_t i)
+{
+    if (!flag_count) complete_flags();
+    return i < flag_count ? &flags[i] : NULL;
+}
+
 static const flag *find_flag(unsigned command_bit, const char *name)
 {
-    for (size_t i = 0; i < FLAGS; i++)
-        if (flags[i].name && flags[i].commands & command_bit && strcmp(flags[i].name, name) == 0)
-            return &flags[i];
+    const flag *f;
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++)
+        if (f->name && f->commands & command_bit && strcmp(f->name, name) == 0) return f;
     return NULL;
 }
 
+/* Whether a flag of the command at work, or of its recipe, stands on the command line. */
 static int given(const options *o, const char *name)
 {
-    return o->given[find_flag(o->command, name) - flags];
+    return o->typed[find_flag(o->command, name) - flags] != NULL;
+}
+
+/* The name that the library has for the setting of a flag of kind SET. */
+static const char *setting_name(const flag *f, char name[40])
+{
+    snprintf(name, 40, "%s", f->name + 2);
+    for (char *c = name; *c; c++)
+        if (*c == '-') *c = '_';
+    return name;
+}
+
+/* Word number i of a CHOICE; 0 behind the last. */
+static int choice_word(const flag *f, int i, char *word, size_t size)
+{
+    const char *own = f->word, *name;
+    int n = 0;
+    for (; f->lo > 0 && (name = vae_choice_name((vae_choice)((int)f->lo - 1), n)) != NULL; n++)
+        if (n == i) return snprintf(word, size, "%s", name) > 0;
+    for (; n <= i; n++)
+        if (!next_piece(&own, '|', word, size) || !word[0]) return 0;
+    return 1;
+}
+
+/* Which of its words, or -1; `listed` becomes "a, b, c". */
+static int find_choice(const flag *f, const char *typed, char *listed, size_t size)
+{
+    char word[40];
+    int found = -1;
+    size_t used = 0;
+    listed[0] = '\0';
+    for (int i = 0; choice_word(f, i, word, sizeof word); i++) {
+        if (strcmp(word, typed) == 0) found = i;
+        used += (size_t)snprintf(listed + used, size - used, "%s%s", i ? ", " : "", word);
+        if (used >= size) used = size - 1;
+    }
+    return found;
 }
 
 #endif

@@ -95,19 +95,21 @@ static int same_file(const char *a, const char *b)
 }
 #endif
 
+enum { MOST_PATHS = MOST_FLAGS + 3 };
+
 typedef struct named {
     const char *what, *path;    /* "--model", "m.safetensors" */
     int written, folder;
 } named;
 
-/* Every file and folder of the command line: out (FLAGS + 3). */
+/* Every file and folder of the command line: out (MOST_PATHS). */
 static size_t list_paths(const options *o, named *out)
 {
     size_t count = 0;
-    memset(out, 0, (FLAGS + 3) * sizeof *out);
+    const flag *f;
+    memset(out, 0, MOST_PATHS * sizeof *out);
     if (o->command & (USES | INFO)) out[count].what = "the model", out[count++].path = o->operand;
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         const int read = f->kind == SOURCE;
         named *n = &out[count];
         if (!(f->commands & o->command) || !(read || f->kind == TARGET)) continue;
@@ -150,11 +152,11 @@ static void check_pair(const named *to, const named *other)
  * can be refused is refused before anything is written. */
 static void claim_targets(const options *o)
 {
-    named paths[FLAGS + 3];
+    named paths[MOST_PATHS];
+    const flag *f;
     const char *to_stdout = NULL;
     size_t count;
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         const char *path;
         int there;
         if (!(f->commands & o->command) || f->kind != TARGET) continue;

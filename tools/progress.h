@@ -72,9 +72,11 @@ static void draw_epoch(const run *r, const vae_progress *p)
     stats_text(all, sizeof all, &p->train, r->shows, 2);
     wide = snprintf(line, sizeof line, "epoch %*llu/%llu  %s%s%s", wide, (ull)p->epoch + 1,
                     (ull)p->epochs, all, test, loss);
-    if (r->epoch_images) /* none: the run before had done all of its steps */
-        snprintf(line + wide, sizeof line - (size_t)wide, "  %.0f images/s  %s",
-                 per_second(r->epoch_images, r->epoch_busy), took);
+    if (r->epoch_images) { /* none: the run before had done all of its steps */
+        int full = wide + snprintf(line + wide, sizeof line - (size_t)wide, "  %.0f images/s  %s",
+                                   per_second(r->epoch_images, r->epoch_busy), took);
+        if (screen.terminal && (size_t)full > screen_width()) line[wide] = '\0';
+    }
     screen_line(line, 1);
 }
 

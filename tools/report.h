@@ -52,35 +52,38 @@ static void stats_text(char *out, size_t size, const vae_stats *s, int what, int
 
 static void print_network(const vae_desc *d)
 {
-    char name[40];
     say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
         d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
-        kind_name(d->likelihood, name));
+        d->likelihood);
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
 static void print_objective(const vae *model, double steps_per_epoch)
 {
-    options set;
+    options set, standard;
+    const flag *f;
     int within = 0, any = 0;
     unsettle(&set, model, steps_per_epoch);
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
-        char *value;
+    begin_options(&standard, TRAIN);
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
+        char *value, *usual;
         if (f->commands & TRAIN && !f->name) within = strncmp(f->help, "Objective", 9) == 0;
-        if (!within || !(f->commands & SETTING) || !acts(&set, f)) continue;
+        if (!within || !f->name || !(f->commands & SETTING) || !acts(&set, f)) continue;
         value = value_text(&set, f);
-        if (strcmp(value, f->standard) != 0)
-            say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
+        usual = value_text(&standard, f);
+        if (strcmp(value, usual) != 0) say("%s %s %s", any++ ? "" : "objective   ", f->name, value);
         free(value);
+        free(usual);
     }
     if (any) say("\n");
 }
 
 static void print_heads(int what)
 {
-    say("\n                  -ELBO      recon         KL%s%s   nats per image\n",
-        what & SHOWS_BOUND ? "     -bound" : "", what & SHOWS_LOSS ? "       loss" : "");
+    const int all = what == (SHOWS_BOUND | SHOWS_LOSS); /* 80 columns have room for no more */
+    say("\n                  -ELBO      recon         KL%s%s   nats%s\n",
+        what & SHOWS_BOUND ? "     -bound" : "", what & SHOWS_LOSS ? "       loss" : "",
+        all ? "" : " per image");
 }
 
 /* Testing has no bound: a draw for each image. */

@@ -1,5 +1,5 @@
 /* ======================================================================================
- * settings.h   settings of training: from the command line to vae_desc and back, and what contradicts what
+ * settings.h   settings of training: from the command line to vae_desc and back; contradictions
  * uses: platform.h screen.h text.h options.h command_line.h
  * tests: tests/test_tool.sh, tests/test_tool_runs.sh, tests/fuzz_args.c
  * ==================================================================================== */
@@ -11,81 +11,49 @@
 #include "options.h"
 #include "command_line.h"
 
-/* The flags of the likelihood and of the head as the two strings of vae_desc, and back. */
-static void settle_kinds(options *o)
-{
-    char word[40] = "", *posterior = o->posterior_text;
-    const char *words = LIKELIHOODS, *heads = HEADS, *act;
-    uint64_t bits;
-    for (int i = o->likelihood; i >= 0; i--) next_piece(&words, '|', word, sizeof word);
-    o->desc.likelihood = strcpy(o->likelihood_text, word);
-    memcpy(&bits, &o->variance, sizeof bits);
-    if (is_likelihood(&o->desc, WITH_VARIANCE))
-        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %016llx", word, (ull)bits);
-    if (is_likelihood(&o->desc, "categorical"))
-        snprintf(o->likelihood_text, sizeof o->likelihood_text, "%s %d", word, o->categories);
-    for (int i = o->head; i >= 0; i--) next_piece(&heads, '|', word, sizeof word);
-    act = vae_choice_name(VAE_CHOICE_ACT, o->code);
-    snprintf(posterior, sizeof o->posterior_text, "normal%s%s%s%s", o->head ? " " : "",
-             o->head ? word : "", o->code ? " code " : "", o->code ? act : "");
-    o->desc.posterior = posterior;
-}
-static void unsettle_kinds(options *o)
-{
-    const char *rest = o->desc.likelihood, *argument;
-    char word[40], listed[300];
-    o->variance = 1, o->categories = 256;
-    o->likelihood = find_word(LIKELIHOODS, kind_name(rest, word), listed, sizeof listed);
-    argument = strchr(rest, ' ');
-    if (argument && is_likelihood(&o->desc, "categorical")) {
-        o->categories = atoi(argument);
-    } else if (argument && strlen(argument) == 17) {
-        uint64_t bits = strtoull(argument, NULL, 16);
-        memcpy(&o->variance, &bits, sizeof bits);
-    } else if (argument) {
-        o->variance = strtod(argument, NULL);
-    }
-    for (rest = o->desc.posterior; next_piece(&rest, ' ', word, sizeof word);) {
-        const int head = find_word(HEADS, word, listed, sizeof listed);
-        if (head > 0) o->head = head;
-        if (strcmp(word, "code") == 0 && next_piece(&rest, ' ', word, sizeof word))
-            o->code = vae_choice_find(VAE_CHOICE_ACT, word);
-    }
-}
-
-/* Turns what is typed in epochs, and what is one flag here but two fields there, into vae_desc. */
-static void settle(options *o, double steps_per_epoch)
+static void settle_objective(options *o)
 {
     vae_desc *d = &o->desc;
-    const char *list = o->stages, *corrupt = o->corrupt;
-    char stage[60], number[60], word[40];
-    settle_kinds(o);
+    const int no_kl = given(o, "--no-kl") && d->no_kl;
+    const int no_recon = given(o, "--no-recon") && d->no_recon;
     d->objective = o->objective < VAE_OBJECTIVE_COUNT ? (vae_objective)o->objective
                                                       : VAE_OBJECTIVE_ELBO;
     d->beta = o->beta;
-    d->no_kl = !(o->beta > 0) || o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
-    d->no_recon = o->objective == OBJECTIVE_KL;
+    d->no_kl = no_kl || !(o->beta > 0) || o->objective == OBJECTIVE_AE
+               || o->objective == OBJECTIVE_RECON;
+    d->no_recon = no_recon || o->objective == OBJECTIVE_KL;
     if (o->objective == OBJECTIVE_AE) d->no_noise = 1;
-    if (!(d->beta1 > 0)) d->beta1 = 1e-30; /* 0 would be the default there */
-    if (!(d->beta2 > 0)) d->beta2 = 1e-30;
-    d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
-    d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
-    if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
-        die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
-    if (next_piece(&corrupt, ':', word, sizeof word)) {
-        int found = vae_choice_find(VAE_CHOICE_CORRUPT, word);
-        double strength = 0;
-        int good = found >= 0 && (!corrupt || (read_real(corrupt, &strength) && strength > 0));
-        if (corrupt && found == VAE_CORRUPT_NONE) good = 0;
-        if (strength > (found == VAE_CORRUPT_GAUSSIAN ? 1e6 : 1)) good = 0;
-        if (!good)
-            die(MISUSED, "--corrupt: '%s' is none of none, gaussian:DEVIATION, mask:PART, "
-                "salt_pepper:PART; a part is above 0 and at most 1", o->corrupt);
-        d->corrupt = (vae_corrupt)found, d->corruption = strength;
-    }
-    d->lr_steps = 0;
-    if (d->schedule == VAE_SCHEDULE_COSINE)
-        d->lr_steps = (uint64_t)(d->epochs * steps_per_epoch + 0.5);
+}
+
+/* KIND:S */
+static void settle_corruption(options *o)
+{
+    vae_desc *d = &o->desc;
+    const char *strength = o->corrupt;
+    char word[40];
+    double s = 0;
+    int found, good;
+    if (!next_piece(&strength, ':', word, sizeof word)) return;
+    found = vae_choice_find(VAE_CHOICE_CORRUPT, word);
+    good = found >= 0 && (!strength || (read_real(strength, &s) && s > 0));
+    if (strength && found == VAE_CORRUPT_NONE) good = 0;
+    if (s > (found == VAE_CORRUPT_GAUSSIAN ? 1e6 : 1)) good = 0;
+    if (!good)
+        die(MISUSED, "--corrupt: '%s' is none of none, gaussian:DEVIATION, mask:PART, "
+            "salt_pepper:PART; a part is above 0 and at most 1", o->corrupt);
+    if (strength && given(o, "--corruption"))
+        die(MISUSED, "--corrupt %s and --corruption both say how strong it is; give one of them",
+            o->corrupt);
+    d->corrupt = (vae_corrupt)found;
+    if (strength) d->corruption = s;
+}
+
+/* EPOCHS:RATE,EPOCHS:RATE... */
+static void settle_stages(options *o, double steps_per_epoch)
+{
+    vae_desc *d = &o->desc;
+    const char *list = o->stages;
+    char stage[60], number[60];
     for (d->stage_count = 0; next_piece(&list, ',', stage, sizeof stage); d->stage_count++) {
         const char *parts = stage;
         double value[2] = {0, 0}, most[2] = {1e6, 1e9};
@@ -102,6 +70,25 @@ static void settle(options *o, double steps_per_epoch)
     }
 }
 
+/* Writes into vae_desc what is typed in epochs, and what is one flag but two settings. */
+static void settle(options *o, double steps_per_epoch)
+{
+    vae_desc *d = &o->desc;
+    settle_objective(o);
+    settle_corruption(o);
+    if (!given(o, "--warmup-steps"))
+        d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
+    if (!given(o, "--cycle-steps"))
+        d->cycle_steps = (uint64_t)(o->cycle * steps_per_epoch + 0.5);
+    if (o->cycle > 0 && (!d->warmup_steps || !d->cycle_steps))
+        die(MISUSED, "--cycle begins the warm-up anew: it needs --warmup, and a step at least");
+    d->schedule = (vae_schedule)o->schedule;
+    if (!given(o, "--lr-steps") || !d->lr_steps)
+        d->lr_steps = d->schedule != VAE_SCHEDULE_COSINE ? 0
+                    : (uint64_t)(d->epochs * steps_per_epoch + 0.5);
+    settle_stages(o, steps_per_epoch);
+}
+
 /* The word of --objective that says what these settings are. */
 static int objective_of(const vae_desc *d)
 {
@@ -115,9 +102,10 @@ static void unsettle(options *o, const vae *model, double steps_per_epoch)
 {
     size_t used = 0;
     memset(o, 0, sizeof *o);
+    o->command = TRAIN;
     vae_get_desc(model, &o->desc);
-    unsettle_kinds(o);
     o->objective = objective_of(&o->desc);
+    o->schedule = (int)o->desc.schedule;
     o->beta = o->desc.no_kl ? 0 : o->desc.beta;
     o->warmup = (double)o->desc.warmup_steps / steps_per_epoch;
     o->cycle = (double)o->desc.cycle_steps / steps_per_epoch;
@@ -146,12 +134,11 @@ static void check_objective(const options *o)
     const int objective = o->objective, bound = objective == VAE_OBJECTIVE_IWAE
                                              || objective == VAE_OBJECTIVE_DREG;
     const int no_kl = objective == OBJECTIVE_AE || objective == OBJECTIVE_RECON;
-    const char *words = find_flag(TRAIN, "--objective")->word;
     const struct { const char *name; int acts; } of_kl[] = {
         {"--warmup", o->warmup > 0}, {"--cycle", o->cycle > 0},
         {"--free-bits", o->desc.free_bits > 0}};
     char word[20] = "";
-    for (int i = 0; i <= objective; i++) next_piece(&words, '|', word, sizeof word);
+    choice_word(find_flag(TRAIN, "--objective"), objective, word, sizeof word);
     if (no_kl && given(o, "--beta") && o->beta > 0)
         die(MISUSED, "--objective %s leaves the KL out; --beta %g contradicts it", word, o->beta);
     for (int i = 0; i < 3; i++)
@@ -170,34 +157,74 @@ static void check_objective(const options *o)
         die(MISUSED, "--objective recon keeps the noise; without it say --objective ae");
 }
 
+/* As though a flag had been typed, without its being read. */
+static void imply(options *o, const char *name, const char *value)
+{
+    o->typed[find_flag(TRAIN, name) - flags] = value;
+}
+
 /* Other spellings of one setting become one of them; two at once are refused. */
 static void check_spellings(options *o)
 {
-    if (given(o, "--k") && given(o, "--samples"))
-        die(MISUSED, "--k and --samples are one setting; give one of them");
-    if (given(o, "--k")) o->given[find_flag(TRAIN, "--samples") - flags] = 1;
-    if (o->desc.schedule == (vae_schedule)SCHEDULE_IWAE) {
+    for (int i = 0; i < SPELLINGS; i++)
+        if (given(o, related[i][0]) && given(o, related[i][1]))
+            die(MISUSED, "%s and %s are one setting; give one of them", related[i][0],
+                related[i][1]);
+    if (given(o, "--k")) imply(o, "--samples", o->typed[find_flag(TRAIN, "--k") - flags]);
+    if (o->schedule == SCHEDULE_IWAE) {
         if (o->stages) die(MISUSED, "--schedule iwae has stages of its own; leave --stages out");
         o->stages = iwae_stages;
-        o->desc.schedule = VAE_SCHEDULE_STAGES;
-        o->given[find_flag(TRAIN, "--stages") - flags] = 1;
+        o->schedule = VAE_SCHEDULE_STAGES;
+        imply(o, "--stages", iwae_stages);
     }
-    if (o->stages && given(o, "--schedule") && o->desc.schedule != VAE_SCHEDULE_STAGES)
+    if (o->stages && given(o, "--schedule") && o->schedule != VAE_SCHEDULE_STAGES)
         die(MISUSED, "--stages belongs to --schedule stages");
     if (given(o, "--plateau") && o->stages)
         die(MISUSED, "--stages and --plateau are two schedules; give one of them");
-    if (given(o, "--plateau") && given(o, "--schedule")
-        && o->desc.schedule != VAE_SCHEDULE_PLATEAU)
+    if (given(o, "--plateau") && given(o, "--schedule") && o->schedule != VAE_SCHEDULE_PLATEAU)
         die(MISUSED, "--plateau belongs to --schedule plateau");
     if (given(o, "--lr-factor") && !o->resume && !given(o, "--plateau")
-        && o->desc.schedule != VAE_SCHEDULE_PLATEAU)
+        && o->schedule != VAE_SCHEDULE_PLATEAU)
         die(MISUSED, "--lr-factor belongs to --schedule plateau");
     if (o->stages || given(o, "--plateau")) {
-        o->desc.schedule = o->stages ? VAE_SCHEDULE_STAGES : VAE_SCHEDULE_PLATEAU;
-        o->given[find_flag(TRAIN, "--schedule") - flags] = 1;
+        o->schedule = o->stages ? VAE_SCHEDULE_STAGES : VAE_SCHEDULE_PLATEAU;
+        imply(o, "--schedule", o->stages ? "stages" : "plateau");
     }
     if (o->stages && given(o, "--lr"))
         die(MISUSED, "--lr has no effect beside stages, each of which has its rate");
+}
+
+/* Whether a setting of the library stands in the words of another flag: info prints that one. */
+static int is_told(const flag *f)
+{
+    static const char *const by_others[] = {"--warmup-steps", "--cycle-steps", "--plateau-epochs",
+                                            "--no-kl", "--no-recon", "--no-noise", "--corruption",
+                                            "--lr-steps"};
+    for (size_t i = 0; i < sizeof by_others / sizeof *by_others; i++)
+        if (strcmp(f->name, by_others[i]) == 0) return 1;
+    return 0;
+}
+
+/* What a file's settings would be if those on the command line had been typed for it. */
+static void merge(const options *typed, const options *file, double steps_per_epoch,
+                  options *merged)
+{
+    const flag *f;
+    *merged = *file;
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++)
+        if (f->commands & SETTING && typed->typed[i] && !is_told(f))
+            set_value(merged, f, typed->typed[i]);
+    if (!given(typed, "--objective")) { /* its word is made of the others: see objective_of */
+        if (file->objective == OBJECTIVE_AE || file->objective == OBJECTIVE_RECON)
+            merged->objective = VAE_OBJECTIVE_ELBO;
+    } else { /* and the others are as if it had been typed in the first place */
+        if (!given(typed, "--beta") && !(file->beta > 0)) merged->beta = 1;
+        if (!given(typed, "--noise")) merged->desc.no_noise = 0;
+    }
+    if (given(typed, "--objective") && merged->objective != file->objective)
+        merged->desc.free_bits = 0; /* the contradiction is told below, not by vae_create */
+    settle(merged, steps_per_epoch);
+    merged->desc.inference = 1, merged->desc.threads = 1;
 }
 
 /* With --resume the file decides: dies if a flag on the command line says something else. What was
@@ -206,37 +233,21 @@ static void check_resumed(const options *typed, const vae *model, double steps_p
 {
     options file, merged, wanted;
     vae_report report;
+    const flag *f;
     vae *other;
     unsettle(&file, model, steps_per_epoch);
-    merged = file;
-    for (size_t i = 0; i < FLAGS; i++) {
-        const flag *f = &flags[i];
-        size_t size = f->kind == TEXT ? sizeof(char *) : f->kind == WHOLE ? sizeof(uint64_t)
-                    : f->kind == REAL ? sizeof(double) : sizeof(int);
-        if (f->commands & SETTING && typed->given[i])
-            memcpy((char *)&merged + f->at, (const char *)typed + f->at, size);
-    }
-    if (!given(typed, "--objective")) { /* its word is made of the others: see objective_of */
-        if (file.objective == OBJECTIVE_AE || file.objective == OBJECTIVE_RECON)
-            merged.objective = VAE_OBJECTIVE_ELBO;
-    } else { /* and the others are as if it had been typed in the first place */
-        if (!given(typed, "--beta") && !(file.beta > 0)) merged.beta = 1;
-        if (!given(typed, "--noise")) merged.desc.no_noise = 0;
-    }
-    if (given(typed, "--objective") && merged.objective != file.objective)
-        merged.desc.free_bits = 0; /* the contradiction is told below, not by vae_create */
-    settle(&merged, steps_per_epoch);
-    merged.desc.inference = 1, merged.desc.threads = 1;
+    merge(typed, &file, steps_per_epoch, &merged);
     if (vae_create(&merged.desc, &other, &report) != VAE_OK) die(FAILED, "%s", report.text);
     unsettle(&wanted, other, steps_per_epoch);
-    for (size_t i = 0; i < FLAGS; i++) {
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         char *in_file, *on_line;
-        if (!(flags[i].commands & SETTING) || !typed->given[i]) continue;
-        in_file = value_text(&file, &flags[i]);
-        on_line = value_text(&wanted, &flags[i]);
+        if (!(f->commands & SETTING) || !typed->typed[i]) continue;
+        if (is_told(f)) set_value(&wanted, f, typed->typed[i]); /* merged by no other word */
+        in_file = value_text(&file, f);
+        on_line = value_text(&wanted, f);
         if (strcmp(in_file, on_line) != 0)
             die(MISUSED, "%s %s contradicts %s, which was made with '%s'; leave the flag out, or "
-                "start anew without --resume", flags[i].name, on_line, typed->model, in_file);
+                "start anew without --resume", f->name, on_line, typed->model, in_file);
         free(in_file);
         free(on_line);
     }
@@ -252,23 +263,18 @@ static int acts(const options *o, const flag *f)
 {
     const vae_desc *d = &o->desc;
     const int no_kl = o->objective == OBJECTIVE_AE || o->objective == OBJECTIVE_RECON;
+    const int plateau = d->schedule == VAE_SCHEDULE_PLATEAU;
     const int stages = d->schedule == VAE_SCHEDULE_STAGES;
     const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
-    if (f->at == AT(variance)) return is_likelihood(d, WITH_VARIANCE);
-    if (f->at == AT(categories)) return is_likelihood(d, "categorical");
-    if (f->at == AT(beta)) return !no_kl;
-    if (f->at == AT(warmup) || f->at == AT(desc.free_bits)) return !d->no_kl;
-    if (f->at == AT(cycle)) return d->warmup_steps > 0;
-    if (f->at == AT(desc.no_noise)) return o->objective != OBJECTIVE_AE;
-    if (f->at == AT(desc.samples)) return !d->no_noise;
-    if (f->at == AT(desc.lr)) return !stages;
-    if (f->at == AT(stages)) return stages;
-    if (f->at == AT(desc.plateau_epochs) || f->at == AT(desc.lr_factor))
-        return d->schedule == VAE_SCHEDULE_PLATEAU;
-    if (f->at == AT(desc.momentum)) return !adam;
-    if (f->at == AT(desc.beta1) || f->at == AT(desc.beta2) || f->at == AT(desc.adam_eps))
-        return adam;
-    return 1;
+    const struct { const char *name; int acts; } rows[] = {
+        {"--beta", !no_kl}, {"--warmup", !d->no_kl}, {"--free-bits", !d->no_kl},
+        {"--cycle", d->warmup_steps > 0}, {"--noise", o->objective != OBJECTIVE_AE},
+        {"--samples", !d->no_noise}, {"--lr", !stages}, {"--stages", stages},
+        {"--plateau", plateau}, {"--lr-factor", plateau}, {"--momentum", !adam},
+        {"--beta1", adam}, {"--beta2", adam}, {"--adam-eps", adam}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(f->name, rows[i].name) == 0) return rows[i].acts;
+    return !is_told(f);
 }
 
 #endif

@@ -77,13 +77,12 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
-/* z (count, latent) decoded to a picture, as planned */
-static void save_decoded(use *u, const options *o, const float *z, const sheet *s)
+/* Codes decoded to a picture, as planned; b->rows is s->count. */
+static void save_decoded(const use *u, const options *o, const vae_batch *b, const sheet *s)
 {
     float *x = floats(s->count, u->info.input_dim);
     check_on(o->in ? o->in : o->operand, 0, u->model,
-             o->draw ? vae_draw(u->model, rows_of(u, z, s->count, 0), o->seed, x)
-                     : vae_decode(u->model, rows_of(u, z, s->count, 0), x));
+             o->draw ? vae_draw(u->model, b, o->seed, x) : vae_decode(u->model, b, x));
     save_pictures(o, x, s);
     free(x);
 }

@@ -16,7 +16,8 @@ static size_t times(size_t a, size_t b) { return b && a > SIZE_MAX / b ? SIZE_MA
 static void *need(size_t count, size_t size)
 {
     void *block = count < SIZE_MAX ? calloc(count ? count : 1, size) : NULL;
-    if (!block && count == SIZE_MAX) die(FAILED, "out of memory: so much has no address here");
+    if (!block && count == SIZE_MAX)
+        die(FAILED, "out of memory: more bytes than this system can address");
     if (!block) die(FAILED, "out of memory: %zu times %zu bytes", count, size);
     return block;
 }
@@ -128,22 +129,6 @@ static int next_piece(const char **list, char separator, char *piece, size_t siz
     return 1;
 }
 
-/* The first word of a likelihood or posterior, and whether a likelihood is one of some words. */
-static const char *kind_name(const char *kind, char name[40])
-{
-    const size_t n = strcspn(kind, " ");
-    snprintf(name, 40, "%.*s", n < 40 ? (int)n : 39, kind);
-    return name;
-}
-static int is_likelihood(const vae_desc *d, const char *words)
-{
-    char name[40], word[40];
-    kind_name(d->likelihood, name);
-    while (next_piece(&words, '|', word, sizeof word))
-        if (strcmp(word, name) == 0) return 1;
-    return 0;
-}
-
 static int read_whole(const char *typed, uint64_t *value)
 {
     uint64_t v = 0;
@@ -182,21 +167,6 @@ static int read_real(const char *typed, double *value)
     errno = 0;
     *value = strtod(typed, &end);
     return end == typed + n && errno == 0;
-}
-
-/* Which of the words, or -1; `listed` becomes "a, b, c". */
-static int find_word(const char *words, const char *typed, char *listed, size_t size)
-{
-    char word[40];
-    int found = -1;
-    size_t used = 0;
-    listed[0] = '\0';
-    for (int i = 0; next_piece(&words, '|', word, sizeof word) && word[0]; i++) {
-        if (strcmp(word, typed) == 0) found = i;
-        used += (size_t)snprintf(listed + used, size - used, "%s%s", i ? ", " : "", word);
-        if (used >= size) used = size - 1;
-    }
-    return found;
 }
 
 /* The fewest digits that give the same number again. */

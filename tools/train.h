@@ -1,6 +1,7 @@
 /* ======================================================================================
  * train.h   the command train
- * uses: platform.h screen.h text.h targets.h options.h command_line.h datasets.h picture.h settings.h models.h report.h progress.h
+ * uses: platform.h screen.h text.h targets.h options.h command_line.h datasets.h picture.h
+ * uses: settings.h models.h report.h progress.h
  * tests: tests/test_tool_runs.sh, tests/golden.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_TRAIN_H
@@ -74,7 +75,8 @@ static void print_samples(vae *model)
     count = columns < 4 ? 2 * columns : columns;
     x = floats(count, at.input_dim);
     for (size_t i = 0; i < count && at.classes; i++) classes[i] = (int32_t)i % at.classes;
-    b.rows = b.label_count = count, b.labels = classes;
+    b.rows = count;
+    if (at.classes) b.labels = classes, b.label_count = count;
     if (vae_sample_prior(model, &b, d.seed, x) == VAE_OK) {
         say("\n");
         picture_print(screen.out, x, (int)count, (int)at.height, (int)at.width, (int)columns);
@@ -114,6 +116,8 @@ static void begin_labels(options *o, dataset *images, dataset *test, int known)
     if (test->name) check_labels(test, classes);
     o->desc.encoder = keep(o, with_label(o->desc.encoder, classes, 1));
     o->desc.decoder = keep(o, with_label(o->desc.decoder, classes, 0));
+    if (given(o, "--encoder")) imply(o, "--encoder", o->desc.encoder);
+    if (given(o, "--decoder")) imply(o, "--decoder", o->desc.decoder);
 }
 
 /* With --resume: schedules in epochs, and test losses to be compared with, are those of the images
@@ -192,6 +196,21 @@ static void check_continued(const options *o, vae *model, const dataset *images)
     check_same_images(o, &d, &at, images);
 }
 
+/* Where the words that a string of settings may have are listed. */
+static const char *help_for(const vae_report *report)
+{
+    static const char *const lists[][2] = {
+        {"encoder", "; 'vae help layers' lists them"},
+        {"decoder", "; 'vae help layers' lists them"},
+        {"likelihood", "; 'vae help likelihoods' lists them"},
+        {"posterior", "; 'vae help posteriors' lists them"},
+        {"prior", "; 'vae help priors' lists them"}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists && report->status == VAE_ERR_SYNTAX; i++)
+        if (strncmp(report->text, lists[i][0], strlen(lists[i][0])) == 0
+            && strstr(report->text, "expected a ")) return lists[i][1];
+    return "";
+}
+
 static vae *new_model(options *o, const dataset *images)
 {
     char shape[80];
@@ -202,11 +221,12 @@ static vae *new_model(options *o, const dataset *images)
         shape_text(&images->images, shape, sizeof shape);
         o->desc.input = keep(o, joined(shape, "", ""));
     }
-    if (o->desc.schedule == VAE_SCHEDULE_STAGES && !o->stages)
+    if (o->schedule == VAE_SCHEDULE_STAGES && !o->stages)
         die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
     settle(o, steps_per_epoch(images, o->desc.batch));
     o->desc.threads = threads_of(o);
-    if (vae_create(&o->desc, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    if (vae_create(&o->desc, &model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text, help_for(&report));
     return model;
 }
 
@@ -278,12 +298,10 @@ static vae *begin_model(options *o, sets *s)
     const int there = o->model && kind_of(o->model) != NOTHING;
     vae *model = o->resume && there ? resumed_model(o) : NULL;
     const int resumed = model != NULL;
-    vae_desc known;
-    settle_kinds(o);
-    known = o->desc;
+    vae_desc known = o->desc;
     begin_classes(o, s, model);
     if (resumed) vae_get_desc(model, &known);
-    check_values(&s->images, &known, 0); /* before some are held out: they are counted in the file */
+    check_values(&s->images, &known, 0); /* before some are held out: it counts as the file does */
     if (s->test.name) check_values(&s->test, &known, 0);
     if (o->validate) hold_out(&s->images, (size_t)o->validate, &s->held);
     if (resumed) check_continued(o, model, &s->images);
@@ -319,7 +337,7 @@ static int end_fit(run *r, vae *model, vae_status status)
     if (status == VAE_OK) return 0;
     say("stopped after step %llu; ", (ull)at.step);
     if (o->model) say("%s is saved: the same command with --resume goes on\n", o->model);
-    else say("nothing is kept, for want of --model\n");
+    else say("nothing is kept: there was no --model\n");
     return 128 + interrupted;
 }
 

@@ -74,8 +74,8 @@ static const command commands[] = {
      "  vae train --data digits --objective ae --corrupt mask:0.5 \\\n"
      "      --model dae.safetensors\n"
      "  # contractive autoencoder\n"
-     "  vae train --data digits --objective ae --encoder \"\" --code sigmoid \\\n"
-     "      --contract 0.1 --model cae.safetensors\n"
+     "  vae train --data digits --objective ae --encoder \"\" --contract 0.1 \\\n"
+     "      --posterior \"normal code sigmoid\" --model cae.safetensors\n"
      "  # VAE\n"
      "  vae train --data digits --model digits.safetensors\n"
      "  # beta-VAE\n"
@@ -94,7 +94,7 @@ static const command commands[] = {
      "  # reconstruction only; KL only\n"
      "  vae train --data digits --objective recon --model recon.safetensors\n"
      "  vae train --data digits --objective kl --model kl.safetensors\n"},
-    {EVAL, "eval", "MODEL", "--data", eval, "how good a model is on a data set, in many figures",
+    {EVAL, "eval", "MODEL", "--data", eval, "measure how good a model is on a data set",
      "  vae eval m.safetensors --data mnist/\n"
      "  vae eval m.safetensors --data mnist/ --split train --json -\n"
      "  vae eval m.safetensors --data mnist/ --samples 1,50,5000\n"
@@ -103,25 +103,26 @@ static const command commands[] = {
      "  vae sample m.safetensors --count 100 --seed 7 --out samples.png\n"
      "  vae sample cvae.safetensors --class 3\n"},
     {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
-     "images beside what becomes of them",
+     "draw images and their reconstructions",
      "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
-    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate, "walk from one image to another",
+    {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate,
+     "draw the way from one image to another",
      "  vae interpolate m.safetensors --data digits\n"
      "  vae interpolate m.safetensors --data mnist/ --from 3 --to 18 --path spherical\n"},
-    {MANIFOLD, "manifold", "MODEL", NULL, manifold, "the whole plane of a model with two latents",
+    {MANIFOLD, "manifold", "MODEL", NULL, manifold, "draw the plane of a model with two latents",
      "  vae manifold m2.safetensors --count 25 --out manifold.png\n"},
-    {TRAVERSE, "traverse", "MODEL", NULL, traverse, "what each latent does",
+    {TRAVERSE, "traverse", "MODEL", NULL, traverse, "draw what each latent changes",
      "  vae traverse m.safetensors --data mnist/ --image 4\n"
      "  vae traverse m.safetensors --latents 0,3,5 --range 2 --out three.png\n"},
-    {ENCODE, "encode", "MODEL", "--data", encode, "images to latents (NPY)",
+    {ENCODE, "encode", "MODEL", "--data", encode, "turn images into latents (NPY)",
      "  vae encode m.safetensors --data mnist/ --split train --out codes.npy\n"},
-    {DECODE, "decode", "MODEL", "--in", decode, "latents (NPY) to images",
+    {DECODE, "decode", "MODEL", "--in", decode, "turn latents (NPY) into images",
      "  vae decode m.safetensors --in codes.npy --out decoded.png\n"
      "  vae decode m.safetensors --in codes.npy --out decoded.npy\n"},
-    {SCORE, "score", "MODEL", "--data", score, "how strange each image is: its -ELBO",
+    {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
-    {INFO, "info", "MODEL", NULL, info, "what a model file holds",
+    {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
     {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",
      "  vae digits data/digits\n"
@@ -129,7 +130,8 @@ static const command commands[] = {
     {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
      "  vae shapes data/shapes\n"
      "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
-    {0, "help", "[COMMAND]", NULL, help, "explain a command and its flags, layers or recipes",
+    {0, "help", "[TOPIC]", NULL, help,
+     "explain a command or another topic",
      "  vae help train\n  vae help layers\n  vae help recipes\n"},
     {0, "version", NULL, NULL, version, "print the version", "  vae version\n"},
 };
@@ -153,65 +155,139 @@ static void print_wrapped(const char *words, size_t at, size_t width)
     fputc('\n', stdout);
 }
 
-static void help_flag(const flag *f, size_t width)
+/* What may stand for the value, and the default: "adam, sgd; default adam". */
+static void describe_values(const options *standard, const flag *f, char *out, size_t size)
 {
-    char words[1000], listed[300];
-    const char *word = f->kind == CHOICE ? "WORD" : f->word, *standard = f->standard;
+    char rule[300] = "", name[40], *usual = NULL;
+    if (f->kind == SET && f->at != NO_DEFAULT)
+        vae_desc_rule(setting_name(f, name), rule, sizeof rule, NULL);
+    if (ends_with(rule, " 18446744073709551615"))
+        snprintf(strrchr(rule, ' '), 12, " 2^64 - 1");
+    if (f->kind == CHOICE) find_choice(f, "", rule, sizeof rule);
+    if (f->kind == REAL && f->commands & SETTING)
+        snprintf(rule, sizeof rule, "%.9g to %.9g", f->lo, f->hi);
+    if (f->kind == SET && f->at != NO_DEFAULT) usual = value_text(standard, f);
+    if (f->standard) usual = joined(f->standard, "", "");
+    snprintf(out, size, "%s%s%s", rule, rule[0] && usual ? "; " : "", usual ? "default " : "");
+    if (usual) snprintf(out + strlen(out), size - strlen(out), "%s", usual);
+    free(usual);
+}
+
+static void help_flag(const options *standard, const flag *f, size_t width)
+{
+    char words[1400], values[400];
     int n;
-    find_word(f->kind == CHOICE ? f->word : "", "", listed, sizeof listed);
-    n = printf("  %s %s", f->name, word);
+    describe_values(standard, f, values, sizeof values);
+    n = printf("  %s %s", f->name, f->kind == CHOICE ? "WORD" : f->word);
     printf(n > 22 ? "\n%*s" : "%*s", n > 22 ? 24 : 24 - n, "");
-    n = snprintf(words, sizeof words, standard || listed[0] ? "%s (%s" : "%s", f->help, listed);
-    if (standard)
-        n += snprintf(words + n, sizeof words - (size_t)n, "%sdefault %s", listed[0] ? "; " : "",
-                      standard);
-    if (standard || listed[0]) snprintf(words + n, sizeof words - (size_t)n, ")");
+    snprintf(words, sizeof words, values[0] ? "%s (%s)" : "%s", f->help, values);
     print_wrapped(words, 24, width);
 }
 
-static int help_layers(void)
+/* The library's tables of kinds: `vae help layers` and so on. */
+static const struct {
+    const char *word;
+    vae_table table;
+    const char *before, *after;
+} tables[] = {
+    {"layers", VAE_TABLE_LAYER,
+     "An encoder or decoder is a list of layers with ',' between them. A layer may be followed by "
+     "an activation, or an activation may stand alone. Shapes are height x width x channels.",
+     "The encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to what "
+     "the likelihood needs, unless its last layer has no activation and exactly that many "
+     "outputs.\n"
+     "\nExamples\n"
+     "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
+     "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, \n"
+     "             convt 32 4x4/2 relu, convt 1 4x4/2\"\n"
+     "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n"},
+    {"likelihoods", VAE_TABLE_LIKELIHOOD,
+     "The likelihood is the density of an image given its latents. What stands in brackets may be "
+     "left out.",
+     "The decoder ends in the numbers that the likelihood needs: one for each number of the image. "
+     "gaussian_pixel and logistic_pixel need two: for each pixel the means of the channels, then "
+     "the others. categorical K needs K.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n"
+     "  --likelihood logistic\n"},
+    {"posteriors", VAE_TABLE_POSTERIOR,
+     "The posterior is the density of the latents given an image; the encoder's head gives its "
+     "parameters.",
+     "Examples\n  --posterior \"normal softplus\"\n  --posterior \"normal code sigmoid\"\n"},
+    {"priors", VAE_TABLE_PRIOR,
+     "The prior is the density that latents are drawn from for new images.", ""},
+};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+/* Prints paragraphs: lines that begin with a blank, and empty ones, as they stand. */
+static void print_paragraphs(const char *words, size_t width)
+{
+    char line[700];
+    while (next_piece(&words, '\n', line, sizeof line)) {
+        if (line[0] == ' ' || !line[0]) printf("%s%s", line, words ? "\n" : "");
+        else print_wrapped(line, 0, width);
+    }
+}
+
+static int help_table(int which, size_t width)
 {
     const char *syntax, *rule, *name;
-    char word[40];
-    printf("An encoder or decoder is a list of layers with ',' between them. A layer may be followed "
-           "by an\nactivation, or an activation may stand alone. Shapes are height x width x "
-           "channels.\n\nLayers\n");
-    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LAYER, i, &rule)) != NULL; i++)
-        printf("  %-24s %s\n", syntax, rule);
-    printf("\nActivations\n ");
-    for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++) printf(" %s", name);
-    printf("\n\nLikelihoods (--likelihood)\n");
-    for (int i = 0; (syntax = vae_kind_syntax(VAE_TABLE_LIKELIHOOD, i, &rule)) != NULL; i++)
-        printf("  %-24s %s\n", kind_name(syntax, word), rule);
-    printf("\nThe encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to "
-           "what the\nlikelihood needs, unless its last layer has no activation and exactly that many "
-           "outputs: one\nfor each number, two for gaussian_pixel and logistic_pixel (per pixel: first "
-           "means of the channels,\nthen the others), --categories of them for categorical.\n\n"
-           "Examples\n"
-           "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
-           "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, convt 32 4x4/2 relu, "
-           "convt 1 4x4/2\"\n"
-           "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n");
+    print_paragraphs(tables[which].before, width);
+    printf("\n");
+    for (int i = 0; (syntax = vae_kind_syntax(tables[which].table, i, &rule)) != NULL; i++) {
+        int n = printf("  %s", syntax);
+        printf(n > 28 ? "\n%*s" : "%*s", n > 28 ? 30 : 30 - n, "");
+        print_wrapped(rule, 30, width);
+    }
+    if (tables[which].table == VAE_TABLE_LAYER) {
+        printf("\nActivations\n ");
+        for (int i = 0; (name = vae_choice_name(VAE_CHOICE_ACT, i)) != NULL; i++)
+            printf(" %s", name);
+        printf("\n");
+    }
+    if (tables[which].after[0]) printf("\n");
+    print_paragraphs(tables[which].after, width);
     return 0;
 }
 
 static int help_recipes(size_t width)
 {
-    printf("A recipe sets the flags of a published experiment; those that are typed too win.\n");
+    printf("A recipe sets the flags of a published experiment. Flags that are typed too win.\n");
     for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) {
         printf("\n%s\n    ", recipes[i].name);
         print_wrapped(recipes[i].line, 4, width);
     }
-    printf("\niwae-*: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, as the paper says "
-           "and as\nits code does; with --objective iwae --k 50, or --k 50 for the VAE beside it.\n"
-           "pytorch-example: the program examples/vae of PyTorch.\n");
+    printf("\n");
+    print_wrapped("iwae-paper, iwae-code: Burda, Grosse, Salakhutdinov 2016, one stochastic layer, "
+                  "as the paper and as its code describe it. Add --objective iwae --k 50, or --k "
+                  "50 alone for the VAE beside it.", 0, width);
+    print_wrapped("pytorch-example: the program examples/vae of PyTorch.", 0, width);
     return 0;
+}
+
+static void help_command(const command *c, size_t width)
+{
+    const flag *heading = NULL, *f;
+    options standard;
+    begin_options(&standard, c->bit);
+    printf("vae %s: %s\n\nusage: vae %s", c->name, c->help, c->name);
+    if (c->operand) printf(" %s", c->operand);
+    if (c->must) printf(" %s %s", c->must, find_flag(c->bit, c->must)->word);
+    printf("%s\n", c->bit ? " [FLAGS]" : "");
+    for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
+        if (!(f->commands & c->bit)) continue;
+        if (!f->name) {
+            heading = f;
+            continue;
+        }
+        if (heading) printf("\n%s\n", heading->help);
+        heading = NULL;
+        help_flag(&standard, f, width);
+    }
+    printf("\nExamples\n%s", c->examples);
 }
 
 static int help(options *o)
 {
     const command *c = NULL;
-    const flag *heading = NULL;
     const char *best = NULL;
     size_t distance = 99, width = screen.terminal ? screen_width() - 1 : 80;
     if (width > 100) width = 100;
@@ -219,36 +295,27 @@ static int help(options *o)
         if (strcmp(commands[i].name, o->operand) == 0) c = &commands[i];
         consider(o->operand, commands[i].name, &best, &distance);
     }
-    if (o->operand && !strcmp(o->operand, "layers")) return help_layers();
+    for (int i = 0; i < TABLES && o->operand; i++) {
+        if (strcmp(tables[i].word, o->operand) == 0) return help_table(i, width);
+        consider(o->operand, tables[i].word, &best, &distance);
+    }
     if (o->operand && !strcmp(o->operand, "recipes")) return help_recipes(width);
+    if (o->operand) consider(o->operand, "recipes", &best, &distance);
     if (o->operand && !c)
-        die(MISUSED, "there is no command '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
+        die(MISUSED, "there is no help on '%s'%s%s%s", o->operand, best ? "; did you mean " : "",
             best ? best : "", best ? "?" : "");
     if (!c) {
         printf("vae %s: variational autoencoders\n\nusage: vae COMMAND ...\n\n", VAE_VERSION_TEXT);
         for (size_t i = 0; i < COMMANDS; i++)
             printf("  %-12s %-10s %s\n", commands[i].name,
                    commands[i].operand ? commands[i].operand : "", commands[i].help);
-        printf("\nTo begin with:\n"
+        printf("\nOther topics of help: layers, likelihoods, posteriors, priors, recipes\n"
+               "\nTo begin with:\n"
                "  vae train --data digits --model digits.safetensors\n"
                "  vae sample digits.safetensors --out samples.png\n");
         return 0;
     }
-    printf("vae %s: %s\n\nusage: vae %s", c->name, c->help, c->name);
-    if (c->operand) printf(" %s", c->operand);
-    if (c->must) printf(" %s %s", c->must, find_flag(c->bit, c->must)->word);
-    printf("%s\n", c->bit ? " [FLAGS]" : "");
-    for (size_t i = 0; i < FLAGS; i++) {
-        if (!(flags[i].commands & c->bit)) continue;
-        if (!flags[i].name) {
-            heading = &flags[i];
-            continue;
-        }
-        if (heading) printf("\n%s\n", heading->help);
-        heading = NULL;
-        help_flag(&flags[i], width);
-    }
-    printf("\nExamples\n%s", c->examples);
+    help_command(c, width);
     return 0;
 }
 
@@ -273,12 +340,35 @@ static void fill_descriptors(void)
 #endif
 }
 
+/* The command of that name; dies if there is none. */
+static const command *find_command(const char *name)
+{
+    const char *best = NULL;
+    size_t distance = 99;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+        consider(name, commands[i].name, &best, &distance);
+    }
+    if (best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
+    die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+    return NULL;
+}
+
+/* Whether a person is watching, and likes colours. */
+static void begin_screen(void)
+{
+    const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+#ifdef HAVE_POSIX
+    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
+#endif
+    screen.colour = screen.terminal && !(plain && plain[0]);
+    (void)term;
+}
+
 int main(int argc, char **argv)
 {
-    const command *c = NULL;
-    const char *name = argc > 1 ? argv[1] : "", *best = NULL, *term = getenv("TERM");
-    const char *plain = getenv("NO_COLOR");
-    size_t distance = 99;
+    const command *c;
+    const char *name = argc > 1 ? argv[1] : "";
     int wants_help = 0, status;
     options o;
     screen.out = stdout;
@@ -287,30 +377,21 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like others */
 #endif
     atexit(release_targets);
+    if (argc < 2) die(MISUSED, "no command; 'vae help' lists them");
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     if (strcmp(name, "--version") == 0) name = "version";
-    for (size_t i = 0; i < COMMANDS; i++) {
-        if (strcmp(commands[i].name, name) == 0) c = &commands[i];
-        consider(name, commands[i].name, &best, &distance);
-    }
-    if (argc < 2) die(MISUSED, "no command; 'vae help' lists them");
-    if (!c && best) die(MISUSED, "unknown command '%s'; did you mean %s?", name, best);
-    if (!c) die(MISUSED, "unknown command '%s'; 'vae help' lists them", name);
+    c = find_command(name);
     for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) wants_help = 1;
     if (wants_help) {
         memset(&o, 0, sizeof o);
         o.operand = c->name;
-        c = &commands[COMMANDS - 2];
+        c = find_command("help");
     } else {
         parse(&o, c, commands, COMMANDS, argc - 2, argv + 2);
         claim_targets(&o);
     }
-#ifdef HAVE_POSIX
-    screen.terminal = isatty(fileno(screen.out)) && term && term[0] && strcmp(term, "dumb") != 0;
-#endif
-    screen.colour = screen.terminal && !(plain && plain[0]);
-    (void)term;
+    begin_screen();
     status = c->run(&o);
     forget(&o);
     if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
@@ -320,4 +401,3 @@ int main(int argc, char **argv)
         die(FAILED, "the output cannot be written: %s", strerror(errno));
     return status;
 }
-

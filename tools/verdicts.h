@@ -1,6 +1,7 @@
 /* ======================================================================================
  * verdicts.h   the commands that judge: eval and score
- * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h models.h report.h
+ * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h
+ * uses: models.h report.h
  * tests: tests/test_tool.sh, tests/test_tool_data.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_VERDICTS_H
@@ -84,12 +85,11 @@ static void find_bounds(use *u, verdict *v)
     for (size_t b = 0; b < v->bound_count; b++) {
         for (size_t first = 0, rows; first < count; first += rows) {
             double start = now(), took;
+            vae_batch images;
             rows = group < most ? group : most;
             if (rows > count - first) rows = count - first;
-            vae_data_read(&u->data.images, first, rows, x);
-            condition_on(u, first, rows);
-            check_on(u->data.name, 0, u->model,
-                     vae_bound(u->model, rows_of(u, x, rows, first), v->draws[b], bound));
+            images = read_images(u, first, rows, x);
+            check_on(u->data.name, 0, u->model, vae_bound(u->model, &images, v->draws[b], bound));
             for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
@@ -106,21 +106,22 @@ static void find_bounds(use *u, verdict *v)
     free(bound);
 }
 
-/* parts (3, rows): ELBO, recon and KL of images first, first + 1, ... */
-static void score_rows(use *u, const float *x, size_t first, size_t rows, float *parts)
+/* parts (3, rows): ELBO, recon and KL of some images */
+static void score_images(const use *u, const vae_batch *images, float *parts)
 {
+    const size_t rows = images->rows;
     check_on(u->data.name, 0, u->model,
-             vae_score(u->model, rows_of(u, x, rows, first), parts, parts + rows,
-                       parts + 2 * rows));
+             vae_score(u->model, images, parts, parts + rows, parts + 2 * rows));
 }
 
-static void add_parts(use *u, const float *x, size_t first, size_t rows, void *user)
+static void add_parts(use *u, const vae_batch *images, void *user)
 {
     verdict *v = (verdict *)user;
-    const size_t dim = u->info.input_dim;
+    const size_t dim = u->info.input_dim, rows = images->rows;
+    const float *x = images->x;
     float *parts = floats(3, rows), *y = floats(rows, dim);
-    score_rows(u, x, first, rows, parts);
-    check_on(u->data.name, first, u->model, vae_reconstruct(u->model, rows_of(u, x, rows, 0), y));
+    score_images(u, images, parts);
+    check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
@@ -140,13 +141,13 @@ typedef struct binned {
     uint8_t *bins;      /* (images, latent); NULL: the ranges are being found */
 } binned;
 
-static void add_bins(use *u, const float *x, size_t first, size_t rows, void *user)
+static void add_bins(use *u, const vae_batch *images, void *user)
 {
     binned *b = (binned *)user;
-    const size_t latent = u->info.latent;
-    float *mu = floats(rows, latent);
-    check_on(u->data.name, first, u->model, vae_encode(u->model, rows_of(u, x, rows, 0), mu, NULL));
-    for (size_t i = 0; i < rows * latent; i++) {
+    const size_t latent = u->info.latent, first = images->first;
+    float *mu = floats(images->rows, latent);
+    encode_images(u, images, mu, NULL);
+    for (size_t i = 0; i < images->rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
             b->bins[first * latent + i] = figures_bin((double)mu[i], (double)b->low[j],
@@ -362,11 +363,11 @@ static int eval(options *o)
 }
 
 /* scores (count, 3): -ELBO, recon, KL */
-static void add_scores(use *u, const float *x, size_t first, size_t rows, void *user)
+static void add_scores(use *u, const vae_batch *images, void *user)
 {
-    float *scores = (float *)user + 3 * first;
-    float *parts = floats(3, rows);
-    score_rows(u, x, first, rows, parts);
+    const size_t rows = images->rows;
+    float *scores = (float *)user + 3 * (size_t)images->first, *parts = floats(3, rows);
+    score_images(u, images, parts);
     for (size_t i = 0; i < rows; i++) {
         scores[3 * i] = -parts[i];
         scores[3 * i + 1] = parts[rows + i];

@@ -90,6 +90,7 @@ static vae_status scores(vae *m, const vae_batch *images) {
 }
 static vae_status memory(vae *m) {
     vae_load_options how;
+    vae *shared = NULL;
     size_t size = 0;
     vae_status bad = vae_save_size(m, 0, &size);
     memset(&how, 0, sizeof how);
@@ -97,6 +98,8 @@ static vae_status memory(vae *m) {
     if (!bad && size > BLOCK) bad = VAE_ERR_SIZE;
     if (!bad) bad = vae_save_memory(m, 0, block, BLOCK);
     if (!bad) bad = vae_load_memory(block, size, &how, &now.copy, NULL);
+    if (!bad) bad = vae_share(m, &how, &shared, NULL);
+    if (!bad) vae_destroy(shared);
     return bad;
 }
 static vae_status files(vae *m, const vae_data *data) {

@@ -423,7 +423,7 @@ ARGS = {
     "recipe2": "train|--data|d|--recipe|pytorch-example|--lr|0.01|--input|28x28",
     "plateau": "train|--data|d|--plateau|3|--lr-factor|0.1|--validate|5|--patience|9|--best|b",
     "labels": "train|--data|d|--labels|auto|--decoder|label 10, dense 5|--quiet|--clip|1|--ema|.9",
-    "density": "train|--data|d|--likelihood|logistic|--variance|1e-3|--head|softplus|--code|tanh",
+    "density": "train|--data|d|--likelihood|logistic 1e-3|--posterior|normal softplus code tanh|--warmup-steps|9",
     "seeds": "train|--data|d|--seed|18446744073709551615|--batch|7|--free-bits|.1|--init|he",
     "sample": "sample|m|--out|a.png|--count|9|--columns|3|--zoom|2|--seed|3",
     "eval": "eval|m|--data|digits|--draws|1,50|--json|-|--factors|auto",
