@@ -11766,41 +11766,39 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Creates the lock file and locks it: 0, an errno, or one of the answers above. On a file system
- * without locks the file itself is the lock: who created it has it. */
-VAE__PRIVATE int vae__lock_take(const char *path, const char *lock, int *out, uint64_t *holder) {
+/* Creates the lock file and locks it. On a file system without locks the file itself is the lock:
+ * who created it has it. */
+VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
+                                       intptr_t *out) {
+    uint64_t holder = 0;
     int tries, answer = VAE__AGAIN;
+    errno = 0;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
         char text[32];
-        vae__sink s = vae__sink_of(text, sizeof text);
+        vae__sink line = vae__sink_of(text, sizeof text);
         size_t moved;
-        if (file < 0 && errno != EEXIST) return VAE__ERRNO;
+        if (file < 0 && errno != EEXIST) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
         if (file < 0) {
-            answer = vae__lock_met(path, lock, holder);
+            answer = vae__lock_met(path, lock, &holder);
             continue;
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            vae__putf(&s, "vae %u\n", (uint64_t)getpid());
-            (void)vae__move(file, text, s.count, 1, &moved); /* on a full disk it stays empty */
+            vae__putf(&line, "vae %u\n", (uint64_t)getpid());
+            (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
             *out = file;
-            return 0;
+            return VAE_OK;
         }
         /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
-    return answer;
-}
-
-VAE__PRIVATE vae_status vae__lock_refused(const vae__source *s, int code, const char *lock,
-                                          uint64_t holder) {
-    if (code > 0) return vae__cannot_write(s, VAE_ERR_OPEN, code);
-    if (code == VAE__FOREIGN)
+    if (answer > 0) return vae__cannot_write(s, VAE_ERR_OPEN, answer);
+    if (answer == VAE__FOREIGN)
         return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
                             "lock file of yours", vae__tail(lock));
-    if (code == VAE__NO_LOCKS)
+    if (answer == VAE__NO_LOCKS)
         return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
                             "%s", holder, vae__tail(lock));
     return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
@@ -11812,7 +11810,7 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
     if (!path || !claim)
-        return vae__fail(report, VAE_ERR_NULL, "the %s is NULL", path ? "claim" : "path");
+        return vae__fail(report, VAE_ERR_NULL, "the path or the claim is NULL");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
     if (strlen(path) > VAE__LONGEST)
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
@@ -11820,12 +11818,8 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
     vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
     {
-        uint64_t holder = 0;
-        int file = -1, code;
-        errno = 0;
-        code = vae__lock_take(path, lock, &file, &holder);
-        if (code) return vae__lock_refused(&s, code, lock, holder);
-        claim->lock = file;
+        const vae_status bad = vae__lock_take(&s, path, lock, &claim->lock);
+        if (bad) return bad;
     }
 #elif defined(_WIN32)
     {
@@ -11984,7 +11978,6 @@ VAE__PRIVATE vae_status vae__save_bytes(const vae_claim *held, const char *path,
 }
 VAE_API vae_status vae_claim_save(const vae_claim *claim, const void *bytes, size_t size,
                                   vae_report *report) {
-    if (!claim) return vae__fail(report, VAE_ERR_NULL, "the claim is NULL");
     return vae__save_bytes(claim, NULL, bytes, size, report);
 }
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
@@ -12976,22 +12969,17 @@ VAE_API vae_status vae_load_memory(const void *bytes, size_t size, const vae_loa
 VAE__PRIVATE vae_status vae__save_model(vae *m, const vae_claim *held, const char *path,
                                         int flags) {
     vae__writer w;
-    vae_status bad = vae__can_save(m, flags);
+    vae_status bad = m ? vae__can_save(m, flags) : VAE_ERR_NULL;
     if (!bad) bad = vae__open_write(&w, held, path, &m->report);
     if (bad) return bad;
     vae__put_model(&w.sink, m, flags);
     return vae__close_write(&w);
 }
-VAE__PRIVATE vae_status vae__do_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    if (!m) return VAE_ERR_NULL;
-    if (!claim) return vae__fail(&m->report, VAE_ERR_NULL, "the claim is NULL");
-    return vae__save_model(m, claim, NULL, flags);
-}
 VAE_API vae_status vae_claim_save_model(const vae_claim *claim, vae *m, int flags) {
-    VAE__COMPUTES(m, vae__do_claim_save_model(claim, m, flags));
+    VAE__COMPUTES(m, vae__save_model(m, claim, NULL, flags));
 }
 VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
-    VAE__COMPUTES(m, m ? vae__save_model(m, NULL, path, flags) : VAE_ERR_NULL);
+    VAE__COMPUTES(m, vae__save_model(m, NULL, path, flags));
 }
 
 /* Reads on until `want` bytes of the file are in *block, which grows. */

@@ -505,6 +505,8 @@ TEST(two_writers_of_one_path_do_not_mix_and_the_second_is_told_who_is_first) {
     CHECK_EQ(beside(path), 0);
     CHECK_STATUS(vae_claim_take("", &claim, &r), VAE_ERR_OPEN);
     CHECK_STATUS(vae_claim_take(NULL, &claim, &r), VAE_ERR_NULL);
+    CHECK_STATUS(vae_claim_save(NULL, "x", 1, &r), VAE_ERR_NULL);
+    CHECK_SAYS(r, "the claim is NULL");
     remove(path);
 #else
     SKIP("needs fork");
