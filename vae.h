@@ -9,12 +9,12 @@
  * What it promises (the tests check each promise):
  *   - Same seed, same bits. Training, sampling and decoding give identical bytes on every
  *     instruction set, compiler, optimisation level (-O0 to -Ofast), number of threads, byte order.
- *   - Memory you own. A model is one block of memory, and its size is known before it is made.
- *     Nothing is allocated afterwards.
- *   - Nothing lost: a file is replaced whole or not at all. Nothing let in: a bad input gives an
- *     error that says what is wrong and where, and does nothing else.
+ *   - Memory you own. A model is one block of memory, and you can ask for its size before it is
+ *     made. Training and use allocate nothing more.
+ *   - Nothing lost. Saving replaces a file completely, or leaves it as it was.
+ *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
- * The file in rooms, in order; `grep '>>' vae.h` lists them:
+ * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
  *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
@@ -35,34 +35,37 @@
  *                                                >>io        models as files
  *                                                >>data      IDX, gzip
  *
- * One training step, from top to bottom, with the room of each line:
+ * One training step, from top to bottom, with the room of each line. (examples/the_algorithm.c is
+ * the same in plain loops: read that first.) An index t means a transposed matrix.
  *
- *   vae_fit: for each epoch, for each batch of its shuffled order                   >>train
- *     vae__step: one batch
+ *   vae_fit: for each epoch, for each batch of its order                            >>train
+ *     the order: a permutation of the images, made from seed and epoch              >>rng
+ *     vae__step: one batch                                                          >>train
  *       beta = weight of the KL at this step                                        >>step
  *       vae__forward: threads divide the rows of the batch; each takes its rows
  *         pixels:      x, binarised or corrupted where the model says so
  *         encoder:     for each op, x = act(x W + b); the last gives mu, logvar     >>layers
  *         code:        kl = 1/2 sum(mu^2 + exp(logvar) - 1 - logvar)                >>codes
- *                      eps ~ N(0, I), at the address (step, row, draw)
+ *                      eps ~ N(0, I), at the address (time = step, sample = row)
  *                      z = mu + exp(logvar / 2) eps         (reparameterisation)
  *         decoder:     for each op, z = act(z W + b)                                >>layers
  *         likelihood:  recon = -log p(x|z), and its gradient dy                     >>likelihoods
- *         weigh:       the draws of an image get importance weights (IWAE only)     >>step
- *       and back through the same ops, the last first
- *         decoder:     dy = act'(y) dy, then dx = dy W' for the op before           >>layers
+ *         weigh:       iwae and dreg with several draws: an importance weight for   >>step
+ *                      each draw, which then stands in place of 1 and of the KL below
+ *         and at once the same rows back through the same ops, the last op first
+ *         decoder:     dy = dy * slope of act, then dx = dy Wt for the op before    >>layers
  *         code:        dmu = dz + beta mu                                           >>codes
  *                      dlogvar = 1/2 (dz eps exp(logvar / 2) + beta (exp(logvar) - 1))
  *         encoder:     as the decoder                                               >>layers
  *       loss = mean over the batch of recon + beta kl; it must be finite            >>step
- *       rate and bias corrections of this step                                      >>optim
- *       vae__run_gradients: threads divide the weights; each takes its pieces       >>step
- *         dW = x' dy                                                                >>layers
+ *       lr at this step; corr1 = 1 - b1^t, corr2 = 1 - b2^t                         >>optim
+ *       vae__run_gradients: threads divide the weights; for each piece of rows      >>step
+ *         dW = xt dy / rows                                                         >>layers
  *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
- *                W = W - rate m / (sqrt(v) inv_bias + eps)
- *     after the epoch: ELBO of the test images; is it the best so far?              >>train
+ *                W = W - lr / corr1 * m / (sqrt(v / corr2) + adam_eps)
+ *     after the epoch: loss of the test images; is it the lowest so far?            >>train
  *
- * examples/the_algorithm.c is the same in plain loops: read that first.
+ * Where a room names a kernel (k->kl, k->latent_fwd, k->adam), its loop stands in >>kernels.
  *
  * ======================================================================================
  * >>manual
@@ -113,9 +116,9 @@
  *     posterior's string can change what they mean (see below).
  *   - The decoder ends with a dense head of as many outputs as the likelihood needs. There is no
  *     such head when the last item is a layer without activation and has that size already.
- *   - A tensor is named by the place of its layer: encoder.0.weight, encoder.head.bias,
- *     decoder.2.weight. Places count every item, and both ends of a group. An empty string stands
- *     for no layers: the head alone, a linear map.
+ *   - A tensor is named by the index of its item in the string, from 0: encoder.0.weight,
+ *     encoder.head.bias, decoder.2.weight. An activation alone counts too, and so do `res(` and
+ *     `)`. An empty string stands for no layers: the head alone, a linear map.
  *   - conv without `pad` pads so that the image shrinks by the factor S, rounded up; when the
  *     padding is odd, the extra pixel is behind the image. convt without `pad` grows by the factor
  *     S. `pad P` adds P pixels on each side: conv then gives (H + 2P - K)/S + 1, rounded down, and
@@ -154,9 +157,9 @@
  *
  *     setting               what it changes
  *     samples               L draws of z for each image; recon is their mean
- *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log q(z_s|x)/p(z_s))) of
- *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is the ELBO
- *                           with its exact KL, and the bits are those of objective elbo
+ *     objective iwae        loss = -log 1/k sum_s exp(-(recon_s + beta log(q(z_s|x)/p(z_s)))) of
+ *                           k = `samples` draws (Burda et al. 2016). With k = 1 it is objective
+ *                           elbo, bit for bit
  *     objective dreg        the same loss; the encoder's gradient is doubly reparameterised and
  *                           has less variance (Tucker et al. 2019)
  *     beta, warmup_steps,   beta rises from 0 over `warmup_steps` steps, and again from 0 every
@@ -169,8 +172,8 @@
  *     sparse                adds sparse * sum |mu_j|; the slope at 0 is 0
  *     contract              + contract |d mu / d x|^2 (Rifai et al. 2011). In closed form where the
  *                           encoder is the head alone (its mu plain, or with the code relu, tanh
- *                           or sigmoid); otherwise by a second view x + 0.01 u, u normal:
- *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001, whose mean over u it nearly is
+ *                           or sigmoid); otherwise with a second input x + 0.01 u, u normal:
+ *                           |mu(x + 0.01 u) - mu(x)|^2 / 0.0001; its mean over u is nearly that
  *     corrupt, corruption   the encoder sees x + corruption times a normal, or x with numbers
  *                           masked (0), or salted and peppered (1 or 0), each with probability
  *                           corruption, in training only; recon is of the clean x: a denoising
@@ -284,9 +287,9 @@
  * ---- the conventions that fix the bits ------------------------------------------------
  * Every instruction set computes the same function, because the arithmetic is specified:
  *   - An output of a product is one chain of fused multiply-adds over the reduction index, in
- *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network the
- *     terms of a zero may be left out. That moves no bit, because weights are finite: creating,
- *     loading and training check it.
+ *     ascending order. It starts from the bias (or 0) and ends with adding +0. Inside a network
+ *     the terms of an input 0 may be left out. That moves no bit, because 0 times a finite weight
+ *     is 0, and creating, loading and training check that weights are finite.
  *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
  *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
  *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
@@ -312,8 +315,9 @@
  *     purpose        time          sample                   replica
  *     INIT           0             tensor                   0
  *     SHUFFLE        epoch         0                        round of the Feistel network
- *     BINARIZE       epoch (evaluation: 0xffffffff,         0       sample: image in the data set
- *                    vae_train_step: step)
+ *     BINARIZE       epoch; 0xffffffff     image in the data set    0
+ *                    in evaluation; step
+ *                    in vae_train_step
  *     EPS            step          row of the batch         draw (l or k)
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
@@ -332,8 +336,9 @@
  *     its word < round(x * 2^32).
  *   - Normals are made by the Box-Muller method in Random123's convention; the radius uses all 32
  *     bits.
- *   - The order of an epoch is a Feistel permutation: vae_shuffle gives position i of epoch e
- *     alone.
+ *   - The order of the images in an epoch depends on the seed, the epoch and the number of images
+ *     alone: a Feistel permutation. vae_shuffle tells which image is at one position, without
+ *     computing the others.
  *   - KL warm-up: beta * min(1, step / warmup_steps), steps counted from 0.
  *   - Importance weights: the largest log weight is subtracted in double, the rest rounded to
  *     float, and its exp taken. The sum is in double, draws in ascending order. A draw's gradient
@@ -937,8 +942,9 @@ typedef struct vae_progress {
     vae_stats test;             /* one draw per image at the end of the epoch */
 } vae_progress;
 
-/* Called after every step, and once more at the end of each epoch. May save the model. A result
- * other than 0 stops the training at this point; vae_fit then returns VAE_STOPPED, and a later
+/* Called after every step, and once more at the end of each epoch. May use and save the model; no
+ * other thread may be using it when the callback returns (vae_fit then returns ERR_STATE). A result
+ * other than 0 stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
@@ -2427,6 +2433,8 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
+static const float vae__zeros[256]; /* where sums begin that have no bias: a strip's width */
+
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -3778,7 +3786,7 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
     VAE__V zero = VAE__ZERO();
     VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
     for (; j < to; j += edge + VAE__W) {
-        const float *b = z->b + j, *from = z->from ? z->from + j : NULL;
+        const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
         const size_t n = to - j - edge; /* columns from the last vector on */
         const VAE__VL lanes = VAE__FN(v_lanes)(0, n);
         size_t i;
@@ -3789,13 +3797,9 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL
-            for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
-            if (from) {
-                VAE__UNROLL
-                for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__LOAD(from + v * VAE__W);
-                sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
-            }
+            VAE__UNROLL /* no branch: behind one, clang 14 keeps some sums in memory */
+            for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__LOAD(from + v * VAE__W);
+            sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
                 VAE__V av;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
@@ -7263,7 +7267,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 
 /* ======================================================================================
  * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng     tests: tests/test_likelihoods.c, tests/test_losses.c
+ * uses: >>program >>layers >>rng
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
  * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
  * variance (latent). A posterior or a prior is one row and its functions: adding one touches
@@ -7522,6 +7527,7 @@ typedef struct vae__terms {
     float *eps;              /* (rows, latent): that noise */
     double *recon;           /* (rows): -log p(x|z) */
     float *kl;               /* (images): KL(q(z|x) || p(z)) */
+    float *slope;            /* (images, head): gradient of that, for backward */
     double *penalty;         /* (images): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z) */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
@@ -7598,11 +7604,14 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
+    const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
     size_t i;
     (void)w;
     for (i = 0; i < c->images; i++) {
         const size_t at = c->image + i;
-        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 0, NULL, NULL);
+        float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
+        if (slope) memset(slope, 0, op->in.dim * sizeof(float));
+        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -7617,8 +7626,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     }
 }
 
-/* The gradient of an image's head: of its draws in order, of the KL, of the penalties. With
- * importance weights log q - log p of each draw stands in place of the KL. */
+/* The gradient of an image's head: of its draws in order, of the KL (forward left its slope), of
+ * the penalties. With importance weights log q - log p of each draw stands in place of the KL. */
 VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
@@ -7642,8 +7651,8 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 q.posterior->sample_bwd(&q, head, eps, dz, dhead);
             }
         }
-        if (!t->desc->no_kl && !t->weighs)
-            (void)q.prior->kl(&q, head, t->pull, t->desc->free_bits > 0 ? t->keep : NULL, dhead);
+        if (t->slope)
+            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -9134,6 +9143,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
+    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9622,7 +9632,8 @@ VAE_API void vae_data_free(vae_data *data) {
 
 /* ======================================================================================
  * >>step     a batch on its way: checks, pixels, stages, gradients, update
- * uses: >>numbers >>model >>codes >>program >>threads >>rng  tests: tests/test_losses.c
+ * uses: >>numbers >>model >>codes >>program >>threads >>rng
+ * tests: tests/test_losses.c, tests/test_objectives.c, tests/test_iwae.c
  *
  * All in nats per image, summed over pixels and latents. Rows of the decoder are images times
  * samples, an image's samples side by side. Sums over rows run in double, ascending.
@@ -9864,7 +9875,7 @@ VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int b
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
-    p->terms.penalty = p->terms.logw = NULL;
+    p->terms.penalty = p->terms.logw = NULL, p->terms.slope = NULL;
     p->terms.purpose = VAE_PURPOSE_EVAL, p->terms.draws = 1;
 }
 
@@ -9898,6 +9909,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs) t->logw = NULL;
+        if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
         t->index = p->batch->index ? p->batch->index + row : NULL;
@@ -10539,7 +10551,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
 
 /* ======================================================================================
  * >>train    steps, evaluation, epochs
- * uses: >>optim >>step >>numbers >>dispatch >>rng >>arena  tests: tests/test_train.c
+ * uses: >>optim >>step >>numbers >>model >>dispatch >>rng >>arena
+ * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
 /* A step that fails is told with what may be the reason: a smaller learning rate helps only where
@@ -11037,7 +11050,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
- * uses: >>train >>step >>model >>codes >>program >>threads >>rng  tests: tests/test_eval.c
+ * uses: >>train >>step >>model >>codes >>program >>threads >>rng
+ * tests: tests/test_eval.c, tests/test_labels.c
  *
  * Any number of rows, in portions of the buffers; nothing here changes the parameters. Each call
  * is a range of the ops: encode up to the code, decode behind it, score all of them.

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #define VAE_IMPLEMENTATION
-#include "../vae.h" /* for its random numbers, and to compare with */
+#include "../vae.h" /* its random numbers and initial weights, and to compare with */
 #include "../tools/digits.h"
 
 enum { PIXELS = DIGITS_PIXELS, HIDDEN = 64, LATENT = 6, HEAD = 2 * LATENT };
@@ -29,7 +29,7 @@ static double log_of(double x) {
     for (int k = 1; k < 24; k += 2, power *= s * s) sum += 2 * power / k;
     return sum;
 }
-static double root_of(double x) { /* Newton's iteration; from its second step on it falls */
+static double root_of(double x) { /* Newton's iteration: after its first step it only falls */
     double r = x > 1e-8 ? 1e-2 : 1e-4, last;
     do last = r, r = (r + x / r) / 2;
     while (r < last * 0.999999 || r > last);
@@ -54,18 +54,19 @@ static void forward(const layer *l, const float *x, int relu, float *y) {
         for (int j = 0; x[i] != 0 && j < l->out; j++) y[j] += x[i] * l->w[i * l->out + j];
     for (int j = 0; relu && j < l->out; j++) y[j] = y[j] > 0 ? y[j] : 0;
 }
-/* Adds to the gradient of W and b; gives that of x, unless dx is NULL. relu: x came out of one. */
-static void backward(layer *l, const float *x, const float *dy, int relu, float *dx) {
+/* Adds to dw, and writes dx unless it is NULL. x_is_relu: x is the output of a ReLU, whose slope is
+ * 0 where x is 0. Zeros of x add nothing to dw and are skipped. */
+static void backward(layer *l, const float *x, const float *dy, int x_is_relu, float *dx) {
     for (int j = 0; j < l->out; j++) l->dw[l->in * l->out + j] += dy[j];
     for (int i = 0; i < l->in; i++) {
         float sum = 0;
         for (int j = 0; x[i] != 0 && j < l->out; j++) l->dw[i * l->out + j] += x[i] * dy[j];
         for (int j = 0; dx && j < l->out; j++) sum += l->w[i * l->out + j] * dy[j];
-        if (dx) dx[i] = relu && x[i] <= 0 ? 0 : sum;
+        if (dx) dx[i] = x_is_relu && x[i] <= 0 ? 0 : sum;
     }
 }
-/* The mean gradient divided by the root of its mean square, times the rate. The moments begin at 0,
- * so they are too small by 1 - b1^t and 1 - b2^t. */
+/* The running mean of the gradient, divided by the root of its running mean square, times the rate.
+ * Both begin at 0, so they are divided by 1 - b1^t and 1 - b2^t. */
 static void adam(layer *l, double b1t, double b2t) {
     for (int i = 0; i < (l->in + 1) * l->out; i++) {
         const float g = l->dw[i] / BATCH;
@@ -115,9 +116,9 @@ static double loss_of(const float *x, const float *eps, int learn) {
 
 static uint8_t images[IMAGES * PIXELS], tests[TESTS * PIXELS];
 
-/* Every normal number has an address. vae.h uses the same ones (its manual lists them). */
+/* Every draw of N(0, 1) has an address. vae.h uses the same ones (its manual lists them). */
 static double visit(const uint8_t *image, uint32_t purpose, int time, int sample) {
-    const vae_stream noise = {1, purpose, 0, 0, (uint32_t)time, (uint32_t)sample};
+    const vae_stream noise = {1 /* seed */, purpose, 0, 0, (uint32_t)time, (uint32_t)sample};
     float x[PIXELS], eps[LATENT];
     for (int i = 0; i < PIXELS; i++) x[i] = image[i] / 255.0f;
     vae_random_normal(&noise, 0, LATENT, eps);
@@ -169,5 +170,5 @@ int main(void) {
         return fprintf(stderr, "%s\n", vae_last_report(model)->text), 1;
     printf("new images, vae.h:       -ELBO %.3f nats\n", -s.elbo);
     vae_destroy(model);
-    return found + s.elbo > 0.01 || found + s.elbo < -0.01; /* never: the arithmetic is the same */
+    return found + s.elbo > 0.01 || found + s.elbo < -0.01; /* never: only the rounding differs */
 }

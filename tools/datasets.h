@@ -1,7 +1,7 @@
 /* ======================================================================================
  * datasets.h   data sets: built-in ones, files and folders; labels, factors, tables
  * uses: platform.h screen.h text.h targets.h digits.h shapes.h images.h npy.h
- * tests: tests/test_tool_data.sh, tests/test_images.c, tests/test_shapes.c
+ * tests: tests/test_tool_data.sh, tests/test_tool.sh, tests/test_images.c, tests/test_shapes.c
  * ==================================================================================== */
 #ifndef VAE_TOOL_DATASETS_H
 #define VAE_TOOL_DATASETS_H

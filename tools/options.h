@@ -1,7 +1,7 @@
 /* ======================================================================================
  * options.h   what the command line can say: the table of flags, recipes
  * uses: platform.h screen.h text.h datasets.h
- * tests: tests/test_tool.sh
+ * tests: tests/test_tool.sh (every setting of the library is a flag)
  * ==================================================================================== */
 #ifndef VAE_TOOL_OPTIONS_H
 #define VAE_TOOL_OPTIONS_H

@@ -1,7 +1,7 @@
 /* ======================================================================================
  * paths.h   what is read and what is written must be different files
  * uses: platform.h screen.h text.h targets.h options.h datasets.h
- * tests: tests/test_tool_pairs.sh
+ * tests: tests/test_tool_runs.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_PATHS_H
 #define VAE_TOOL_PATHS_H

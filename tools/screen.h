@@ -1,7 +1,7 @@
 /* ======================================================================================
  * screen.h   what a person sees: sentences, errors, the live line of a terminal
  * uses: platform.h
- * tests: tests/test_tool.sh
+ * tests: tests/test_tool_runs.sh (terminals, names)
  * ==================================================================================== */
 #ifndef VAE_TOOL_SCREEN_H
 #define VAE_TOOL_SCREEN_H

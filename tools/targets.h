@@ -1,7 +1,7 @@
 /* ======================================================================================
  * targets.h   files that are written: claimed from the start of a command to its end; signals
  * uses: platform.h screen.h text.h
- * tests: tests/test_tool.sh, tests/test_tool_pairs.sh, tests/test_kill.sh, tests/faults_tool.c
+ * tests: tests/test_tool_runs.sh, tests/test_tool_pairs.sh, tests/test_kill.sh, tests/faults_tool.c
  * ==================================================================================== */
 #ifndef VAE_TOOL_TARGETS_H
 #define VAE_TOOL_TARGETS_H

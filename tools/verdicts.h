@@ -224,6 +224,15 @@ static void print_error(double error, int digits)
     if (error >= 0) say(" +- %.*f", digits, error);
 }
 
+/* Nats of an image in bits per dimension, with the standard error of the sample they are from. */
+static void print_bits(const use *u, double nats, const figures_sample *of)
+{
+    const vae_desc *d = &u->desc;
+    const double per_nat = bits_per_dim(d, &u->info, 1) - bits_per_dim(d, &u->info, 0);
+    say("bits/dim     %.4f", bits_per_dim(d, &u->info, nats));
+    print_error(error_of(of) < 0 ? -1 : error_of(of) * per_nat, 4);
+}
+
 static const figures_sample *nll_of(const verdict *v)
 {
     for (size_t b = 0; b < v->bound_count; b++)
@@ -234,7 +243,6 @@ static const figures_sample *nll_of(const verdict *v)
 static void print_verdict(const use *u, const verdict *v)
 {
     const vae_desc *d = &u->desc;
-    const double per_bit = bits_per_dim(d, &u->info, 1) - bits_per_dim(d, &u->info, 0);
     const figures_sample *nll = nll_of(v);
     char name[40];
     say("data         %s, %zu images\n\n", u->data.name, u->data.images.count);
@@ -251,14 +259,12 @@ static void print_verdict(const use *u, const verdict *v)
         print_error(error_of(&v->bounds[b]), 3);
         say("\n");
     }
-    say("bits/dim     %.4f", bits_per_dim(d, &u->info, -v->stats.elbo));
-    print_error(error_of(&v->elbo) < 0 ? -1 : error_of(&v->elbo) * per_bit, 4);
+    print_bits(u, -v->stats.elbo, &v->elbo);
     say("%s\n", is_likelihood(d, "bernoulli") && !d->binarize
             ? " (grey pixels: no density)"
             : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
     if (nll) {
-        say("bits/dim     %.4f", bits_per_dim(d, &u->info, -figures_mean(nll)));
-        print_error(error_of(nll) < 0 ? -1 : error_of(nll) * per_bit, 4);
+        print_bits(u, -figures_mean(nll), nll);
         say(" from the NLL\n");
     }
     say("mse          %.6f", figures_mean(&v->mse));
