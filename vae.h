@@ -485,8 +485,8 @@ typedef enum vae_status {
 } vae_status;
 
 /* What went wrong, in one sentence: which file, which offset or column, what was expected, what
- * was found. Always ends in a zero byte, and may be printed whatever it repeats: control
- * characters, marks of direction and what is not UTF-8 stand in it as \x1b. */
+ * was found. The text ends with a zero byte and is safe to print: control characters, marks of
+ * direction and bytes that are not UTF-8 are written as \x1b. */
 typedef struct vae_report {
     vae_status status;
     char text[300];
@@ -617,9 +617,9 @@ VAE_API int vae_isa_available(vae_isa isa);
 
 /* ---- memory ---- */
 
-/* Where memory comes from when the library needs a block: vae_create, the loaders and vae_data_*.
- * All zero means VAE_MALLOC and VAE_FREE. `alloc` returns NULL when it has none; blocks need
- * alignment 16 only (the library aligns within). `release` gets the size that was asked for. */
+/* Where vae_create, the loaders and vae_data_* get their memory. All zero: VAE_MALLOC and VAE_FREE.
+ * `alloc` returns a block aligned to 16 bytes, or NULL when there is no memory. `release` gets the
+ * size that was asked for. */
 typedef struct vae_allocator {
     void *(*alloc)(size_t size, void *user);
     void (*release)(void *ptr, size_t size, void *user);
@@ -628,23 +628,26 @@ typedef struct vae_allocator {
 
 /* ---- threads ---- */
 
-/* How work is divided: run must call job(arg, 0) .. job(arg, parts - 1), each once, in any order,
- * on any threads, and return when all have returned. Outputs are divided, sums never: the bits do
- * not depend on `parts`. A game gives its job system here. All zero: the caller does it all. */
+/* How work is divided. `run` must call job(arg, 0) .. job(arg, parts - 1), each once, in any order,
+ * on any threads, and return when all calls have returned. Outputs are divided, sums never, so the
+ * bits do not depend on `parts`. A game puts its job system here. All zero: the calling thread does
+ * all the work. */
 typedef struct vae_parallel {
     int parts; /* how many pieces to cut work into, 1 to VAE_MAX_THREADS */
     void (*run)(void (*job)(void *arg, int part), void *arg, int parts, void *user);
     void *user;
 } vae_parallel;
 
-/* Threads that wait for such work, the caller's counted: for about 50 us awake, then asleep. The
- * caller never waits for a thread that has not begun, and works alone for a while when dividing
- * has lately cost time, because work is small or others want the processors. Each thread that is
- * started has a stack of 512 KB, of which 64 are used here, the rest is for the program's
- * thread-local variables. Models may share a pool; while one uses it, another computes on its own
- * thread. Destroy it from any thread but its own, after the models. It does not survive a fork.
- * threads: exactly so many, or an error. Negative: at most -threads, and as many as the system
- * grants; one, the caller's, is always there. `parts` of vae_pool_parallel says how many they are.
+/* Threads that do such work. The calling thread is one of them and takes part; the others wait for
+ * work, about 50 us awake, then asleep. The caller never waits for a thread that has not begun. If
+ * dividing has lately cost time (the work is small, or other programs use the processors), the
+ * caller works alone for a while.
+ *   threads  exactly so many, or an error. Negative: at most -threads, as many as the system
+ *            grants, and at least one. `parts` of vae_pool_parallel says how many there are
+ * Each started thread has a stack of 512 KB: the library uses 64 KB of it, the rest is for the
+ * program's thread-local variables. Models may share a pool; while one model uses it, another
+ * computes on its caller's thread alone. Destroy a pool after its models, and not from one of its
+ * own threads. A pool does not survive a fork.
  * Errors: ERR_VALUE, ERR_MEMORY, ERR_UNSUPPORTED (a build without threads). */
 typedef struct vae_pool vae_pool;
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
@@ -849,9 +852,10 @@ typedef struct vae_tensor {
     float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
 } vae_tensor;
 
-/* Tensor number `index` (0 <= index < vae_info.tensors), in file order. They lie packed, one after
- * another, so the first one's `data` is also the array of all parameters. A model that borrows its
- * parameters gives pointers into the caller's bytes: write there only if those may be written. */
+/* Tensor number `index` (0 <= index < vae_info.tensors), in the order of files. The tensors lie
+ * packed, one after another: `data` of the first one is the array of all parameters. In a model
+ * that borrows its parameters, `data` points into the caller's bytes: write there only if those
+ * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
 /* ---- rows for a call ---- */
@@ -948,6 +952,7 @@ typedef struct vae_progress {
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
+<<<<<<< HEAD
 #ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done, going on from wherever the model is (a loaded
  * checkpoint included). Every epoch visits each image once, in an order made from the seed; a last,
@@ -957,6 +962,15 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
  * when a run is resumed in mid-epoch with another number of images; ERR_NONFINITE and ERR_VALUE for
  * pixels of either data set that cannot be, before the first step. A test loss that is not finite
  * is an error, with the image. */
+=======
+/* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
+ * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
+ * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
+ * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
+ * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
+ * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
+ * A test loss that is not finite is an error, with the image. */
+>>>>>>> main
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
 #endif
@@ -1032,11 +1046,11 @@ VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t
 VAE_API vae_status vae_score(vae *model, const vae_batch *batch, float *elbo, float *recon,
                              float *kl);
 
-/* The importance-weighted bound of each image, log 1/k sum p(x,z)/q(z|x) over k draws of z, which
- * rises with k towards log p(x) (Burda et al. 2016): with 5000 draws -bound is what papers call
- * the negative log-likelihood. Draws are addressed by the image's number, the first is vae_score's
- * (or batch.eps (rows * k, latent), an image's draws side by side); they pass through the model's
- * buffers, whatever k. Divided among threads by images.
+/* The importance-weighted bound of each image: log 1/k sum p(x,z)/q(z|x) over k draws of z. It
+ * rises with k towards log p(x) (Burda et al. 2016). Papers call -bound of 5000 draws the negative
+ * log-likelihood. Draws are addressed by the image's number, and the first one is vae_score's; or
+ * they are batch.eps (rows * k, latent), an image's draws side by side. The memory does not depend
+ * on k. Threads divide the images.
  *   k 1 to 65536;  bound (rows)  out, nats
  * Errors: those of vae_score; ERR_VALUE for k; ERR_STATE with desc.no_noise. */
 VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *bound);
@@ -1116,22 +1130,21 @@ VAE_API vae_status vae_save_size(vae *model, int flags, size_t *size);
 VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t size);
 
 #ifndef VAE_NO_STDIO
-/* Replaces a file whole: at every instant, power cuts included, `path` holds either the old file or
- * the new one. The bytes are written to a temporary file beside it, "<path>.vae-" and the number of
- * the process, flushed to the disk and renamed, under a lock: while one writer holds
- * "<path>.vae-lock", another gets ERR_OPEN with the number of that process. Both files are gone
- * afterwards, and nothing but a file that was just made is ever opened for writing. Mode and owner
- * of the old file are kept; a symbolic link is replaced, not followed.
- * Errors: ERR_NULL, ERR_OPEN, ERR_WRITE; the old file is then as it was. */
+/* Replaces a file completely. At every instant, also during a power cut, `path` holds either the
+ * old file or the new one. The bytes go to a temporary file, "<path>.vae-" and the number of the
+ * process, which is flushed to the disk and then renamed. One writer at a time holds
+ * "<path>.vae-lock"; another gets ERR_OPEN, with the number of the first one's process if it can be
+ * known. Both files are gone afterwards. No existing file is ever opened for writing. Mode and
+ * owner of the old file are kept. A symbolic link is replaced, not followed. Errors: ERR_NULL,
+ * ERR_OPEN, ERR_WRITE; the old file is then as it was. */
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
                                  vae_report *report);
 
-/* The right to write one path. Each save above and below takes it for as long as it lasts. A
- * program that is going to write a file, once or many times, takes it before it begins to work:
- * then a second program is refused at once. Dropping removes the lock file; a zeroed claim holds
- * nothing. A relative path must keep its meaning until then. Where the system has no locks on
- * files (neither flock nor Windows), writers of one path must take turns by themselves. Errors:
- * those of vae_file_save. */
+/* The right to write one path. Every save takes it while it writes. A program that will write a
+ * file later, or many times, can take it before it begins to work; a second program is then refused
+ * at once. Dropping it removes the lock file. A claim that is all zero holds nothing. A relative
+ * path must keep its meaning until the drop. On systems without locks on files (neither flock nor
+ * Windows), writers of one path must take turns by themselves. Errors: those of vae_file_save. */
 typedef struct vae_claim {
     const char *path; /* the caller's, which must live as long; NULL: nothing is held */
     intptr_t lock;    /* the library's own */
@@ -3797,20 +3810,22 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL /* no branch: behind one, clang 14 keeps some sums in memory */
-            for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__LOAD(from + v * VAE__W);
+            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            for (v = 0; v < vecs; v++)
+                if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
                 VAE__V av;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
                 av = VAE__SET1(*a);
                 VAE__UNROLL
-                for (v = 0; v + 1 < vecs; v++)
-                    sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
+                for (v = 0; v < vecs; v++)
+                    if (v + 1 < vecs) sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
                 sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
             }
             VAE__UNROLL
-            for (v = 0; v + 1 < vecs; v++) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[v], zero));
+            for (v = 0; v < vecs; v++)
+                if (v + 1 < vecs) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[v], zero));
             VAE__PUT_LANES(c + edge, n, lanes, VAE__ADD(sum[vecs - 1], zero));
         }
     }
