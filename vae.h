@@ -952,17 +952,7 @@ typedef struct vae_progress {
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
-<<<<<<< HEAD
 #ifndef VAE_NO_TRAIN
-/* Trains until desc.epochs epochs are done, going on from wherever the model is (a loaded
- * checkpoint included). Every epoch visits each image once, in an order made from the seed; a last,
- * smaller batch is used. With visible_bias `mean` the decoder's last bias is set before step 0.
- * `test` and `progress` may be NULL.
- * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
- * when a run is resumed in mid-epoch with another number of images; ERR_NONFINITE and ERR_VALUE for
- * pixels of either data set that cannot be, before the first step. A test loss that is not finite
- * is an error, with the image. */
-=======
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
  * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
@@ -970,17 +960,12 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
  * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
  * A test loss that is not finite is an error, with the image. */
->>>>>>> main
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user);
-#endif
 
-#ifndef VAE_NO_TRAIN
 /* Changes what vae_fit runs up to; stored with the model. Errors: ERR_VALUE outside 1 to 10^9. */
 VAE_API vae_status vae_set_epochs(vae *model, int epochs);
-#endif
 
-#ifndef VAE_NO_TRAIN
 /* Sets the decoder's last bias so that, before training, it yields these mean pixels: the logit of
  * the mean clipped to [0.001, 0.999] for bernoulli, what has that mean for continuous_bernoulli,
  * the mean itself for the gaussians and as the centre of a logistic. A bias that pixels share (of
@@ -988,9 +973,7 @@ VAE_API vae_status vae_set_epochs(vae *model, int epochs);
  *   mean  (input_dim)
  * Errors: ERR_STATE for categorical, a last layer without a bias of its own for each channel. */
 VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
-#endif
 
-#ifndef VAE_NO_TRAIN
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
