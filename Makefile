@@ -14,6 +14,7 @@
 #   make bench-busy    one thread and two, alone and while somebody else takes a processor
 #   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
 #   make bench-growth  cost as batch, network and data grow, with plots
+#   make size          what an include costs: text, data, seconds for every build macro
 #   make clean
 
 CC ?= cc
@@ -147,7 +148,12 @@ bench-growth: build/growth
 	build/growth --text bench/results/growth.txt --json bench/results/growth.json \
 	    --pictures bench/results/growth
 
+size:
+	@mkdir -p build bench/results
+	sh bench/size.sh | tee build/size.txt
+	@mv build/size.txt bench/results/size.txt
+
 clean:
 	rm -rf build out
 
-.PHONY: always all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth clean
+.PHONY: always all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth size clean

@@ -15,7 +15,7 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>kernels   all arithmetic on arrays
+ *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
  *   >>config    what a build can choose          >>dispatch  which kernels run here
  *   >>api       everything a user calls          >>threads   dividing work
  *   >>compiler  this compiler and machine        >>gemm      the public matrix product
@@ -23,12 +23,12 @@
  *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
  *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
  *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
- *               (functions of one argument       >>settings  of a description: ranges, text
- *               follow it)                       >>model     memory, initial weights
- *                                                >>numbers   images of any type, as floats
- *                                                >>step      a batch on its way, gradients
- *                                                >>optim     learning rate, the step's rule
- *                                                >>train     steps, evaluation, epochs
+ *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
+ *   >>tiles     the matrix product               >>model     memory, initial weights
+ *   >>maps      numbers one by one               >>numbers   images of any type, as floats
+ *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
+ *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
+ *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -397,6 +397,14 @@
  *   VAE_NO_STDIO         no function that takes a path; memory blocks only
  *   VAE_NO_THREADS       no pool of threads: `threads` above 1 is an error; vae_parallel works
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
+ *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
+ *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
+ *                        vae_train_step, vae_check_gradients, vae_set_epochs,
+ *                        vae_set_visible_bias), and every model is for inference, as with
+ *                        `inference` of 1
+ *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
+ *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
  * ==================================================================================== */
@@ -888,6 +896,7 @@ typedef struct vae_stats {
     uint64_t images;  /* over which the figures are means */
 } vae_stats;
 
+#ifndef VAE_NO_TRAIN
 /* One step on a batch: forward, backward, optimiser.
  *
  *   batch  x (rows, input_dim), 1 <= rows <= desc.batch. The numbers of the images address, with
@@ -901,6 +910,7 @@ typedef struct vae_stats {
  * pixel, noise or loss that is not finite leaves the model as it was; a gradient that is not
  * marks the model invalid, and the report names tensor and step. */
 VAE_API vae_status vae_train_step(vae *model, const vae_batch *batch, vae_stats *stats);
+#endif
 
 /* Numbers of a data file or array, read-only after loading: `count` images of `item` numbers. */
 typedef enum vae_type {
@@ -942,6 +952,7 @@ typedef struct vae_progress {
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
+#ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
  * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
@@ -972,6 +983,7 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
  * ERR_MEMORY. */
 VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
+#endif
 
 /* ---- using a model: any number of rows; nothing here changes the parameters ----
  *
@@ -1138,6 +1150,7 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ---- data: IDX files, plain or gzip ---- */
 
+#ifndef VAE_NO_DATA
 /* IDX out of memory (plain or gzip): the numbers are copied. `name` stands in messages. A gzip file
  * may have several members, and zeros behind the last one (padding of blocks); anything else there
  * is an error, where gzip warns and goes on: it may be the rest of the data. */
@@ -1153,6 +1166,7 @@ VAE_API vae_status vae_data_from_memory(const void *bytes, size_t size, const ch
 VAE_API vae_status vae_inflate(const void *bytes, size_t size, const char *name,
                                const vae_allocator *allocator, void *out, size_t out_size,
                                size_t *used, vae_report *report);
+#endif
 
 /* The caller's own array as data, not copied: numbers in this machine's byte order. */
 VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, const void *bytes,
@@ -1167,7 +1181,7 @@ VAE_API int32_t vae_data_label(const vae_data *data, size_t index, size_t elemen
 
 VAE_API void vae_data_free(vae_data *data);
 
-#ifndef VAE_NO_STDIO
+#if !defined(VAE_NO_STDIO) && !defined(VAE_NO_DATA)
 /* Reads a whole IDX file; a gzip'd one is unpacked as it is read. */
 VAE_API vae_status vae_data_load(const char *path, const vae_allocator *allocator, vae_data *data,
                                  vae_report *report);
@@ -1277,8 +1291,19 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
-#ifndef VAE__PRIVATE
+#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV))
+#define VAE__PRIVATE static VAE__UNUSED /* what is left out is no longer called, and vanishes */
+#elif !defined(VAE__PRIVATE)
 #define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
+#endif
+
+/* What only training does, in a table and in an expression. */
+#ifdef VAE_NO_TRAIN
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL
+#define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
+#else
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch
+#define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -1334,12 +1359,20 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
  * (tcc, and MSVC, where nobody has tested it) get the portable pass alone. */
 #if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
 #if defined(VAE__X64) && defined(__SSE_MATH__)
+#ifndef VAE_NO_AVX2
+#define VAE__HAVE_AVX2 1
+#endif
+#ifndef VAE_NO_AVX512
+#define VAE__HAVE_AVX512 1
+#endif
+#if defined(VAE__HAVE_AVX2) || defined(VAE__HAVE_AVX512)
 #define VAE__HAVE_AVX 1
+#endif
 #elif defined(__aarch64__) && !VAE__BIG_ENDIAN
 #define VAE__HAVE_NEON 1
 #endif
 #endif
-#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
+#ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
 #endif
@@ -2278,19 +2311,22 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only the two rooms between
- * "guard B" and its end are seen, with VAE__* meaning that set's vectors and VAE__FN(name) a name
- * of its own. What leaves a pass is one const table of function pointers, filled from one list.
+ * Here the file includes itself once per instruction set; each time only what stands between
+ * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
+ * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
+ * filled from one list.
  * ==================================================================================== */
 
 /* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in >>kernels; leaving either out does not compile. */
-#define VAE__KERNEL_LIST(X) \
+ * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
+ * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
+ * BOTH: only training with those. What is left out is NULL in the table, and no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
-    X(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
-    X(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
+    TRAIN(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
+    TRAIN(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
     X(void, draw, (int kind, const vae__address *at, uint32_t block, size_t n, void *out)) \
     X(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
     X(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
@@ -2298,30 +2334,30 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, bernoulli_sum, (size_t n, const float *logits, const float *x)) \
     X(float, gaussian, (size_t n, const float *mean, const float *x, float scale, float *dmean)) \
     X(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
-    X(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
-                         const float *dz, float pull, float weight, float *dhead)) \
+    TRAIN(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
+                             const float *dz, float pull, float weight, float *dhead)) \
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
-    X(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
-    X(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
-                   size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
-    X(void, overlay, (size_t m, size_t taps, size_t n, const float *values, size_t pitch, \
-                      size_t run, float *y, size_t row_step, size_t line)) \
-    X(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
-    X(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
-    X(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
-                     const float *dy, float *dx)) \
+    TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
+    CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
+                      size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
+    CONV(void, overlay, (size_t m, size_t taps, size_t n, const float *values, size_t pitch, \
+                         size_t run, float *y, size_t row_step, size_t line)) \
+    CONV(void, transpose, (size_t pitch, size_t n, size_t m, const float *in, float *out)) \
+    CONV(void, pool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, float *y)) \
+    BOTH(void, unpool, (size_t h, size_t w, size_t c, size_t f, float of, const float *x, \
+                        const float *dy, float *dx)) \
     X(void, add, (size_t n, const float *x, float a, const float *y, float *out)) \
     X(void, affine, (size_t rows, size_t n, const float *x, const float *shift, \
                      const float *scale, const float *offset, const float *dz, \
                      const float *slope, float *y)) \
-    X(void, col_sums, (size_t rows, size_t ld, size_t n, const float *a, const float *b, \
-                       const float *shift, const float *scale, double *sum)) \
+    TRAIN(void, col_sums, (size_t rows, size_t ld, size_t n, const float *a, const float *b, \
+                           const float *shift, const float *scale, double *sum)) \
     X(float, standardize, (size_t n, const float *x, float eps, float *y)) \
-    X(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
-    X(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
-                      const float *x, float *y)) \
+    TRAIN(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
+    TRAIN(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
+                          const float *x, float *y)) \
     X(float, density, (int kind, size_t n, size_t c, const float *out, float shared, \
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
@@ -2329,14 +2365,14 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
-    X(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
-                         float *da)) \
-    X(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
-                  const vae__adam_step *s)) \
-    X(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
-                 float decay, float gscale)) \
-    X(void, ema, (size_t n, const float *w, float *average, float decay)) \
-    X(double, sum_squares, (size_t n, const float *x)) \
+    TRAIN(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
+                             float *da)) \
+    TRAIN(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
+                      const vae__adam_step *s)) \
+    TRAIN(int, sgd, (size_t n, float *w, const float *g, float *m, float lr, float momentum, \
+                     float decay, float gscale)) \
+    TRAIN(void, ema, (size_t n, const float *w, float *average, float decay)) \
+    TRAIN(double, sum_squares, (size_t n, const float *x)) \
     X(int, within, (size_t n, float limit, const float *x)) \
     X(int, none_negative, (size_t n, const float *x)) \
     X(int, in_unit, (size_t n, const float *x)) \
@@ -2389,18 +2425,26 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
+
+static const float vae__zeros[256]; /* where sums begin that have no bias: a strip's width */
 
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#pragma GCC diagnostic ignored "-Wunused-function"
+#endif
 #endif
 #ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#pragma clang diagnostic ignored "-Wunused-function"
+#endif
 #endif
 #ifdef VAE__GCC_FAST
 #pragma GCC push_options
@@ -2410,7 +2454,7 @@ typedef struct vae__kernels {
 #include VAE_SELF
 #undef VAE__PASS
 
-#ifdef VAE__HAVE_AVX
+#ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
@@ -2422,10 +2466,16 @@ typedef struct vae__kernels {
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
+#else
+#pragma clang attribute pop
+#endif
+#endif /* VAE__HAVE_AVX2 */
+
+#ifdef VAE__HAVE_AVX512
+#ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
 #else
-#pragma clang attribute pop
 #pragma clang attribute push( \
     __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
@@ -2437,7 +2487,7 @@ typedef struct vae__kernels {
 #else
 #pragma clang attribute pop
 #endif
-#endif /* VAE__HAVE_AVX */
+#endif /* VAE__HAVE_AVX512 */
 
 #ifdef VAE__HAVE_NEON
 #define VAE__PASS 4
@@ -2510,7 +2560,12 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+#ifdef __OPTIMIZE_SIZE__
+VAE__NOINLINE static
+#else
+VAE__INLINE
+#endif
+VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -2623,6 +2678,7 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 2
+#define VAE__STREAM_VECS 4
 #define VAE__ROW_VECS 4
 
 #elif VAE__PASS == 2
@@ -2757,6 +2813,11 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
+/* A whole vector is not masked: some processors are slow at it. */
+#define VAE__GET_LANES(p, n, lanes) \
+    ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
+#define VAE__PUT_LANES(p, n, lanes, v) \
+    ((n) >= 8 ? _mm256_storeu_ps(p, v) : _mm256_maskstore_ps(p, lanes, v))
 #define VAE__LOAD_SHARED(k, p, lanes) \
     ((k) == 1 ? VAE__LOAD_LANES(p, lanes) : _mm256_broadcast_ps((const __m128 *)(const void *)(p)))
 #define VAE__SHARE(k, av) ((k) == 1 ? (av)[0] : _mm256_blend_ps((av)[0], (av)[1], 0xf0))
@@ -2767,6 +2828,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__MOST_SHARE 2
 #define VAE__EDGES(X) X(2, 2, 6) X(3, 2, 4) /* 6 + 3 sums + 2 + 2 = 13, 4 x 2 + 2 + 3 + 2 = 15 */
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 12
 
 #elif VAE__PASS == 3
@@ -2930,6 +2992,7 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     X(2, 2, 12) X(3, 2, 8) X(4, 2, 6) /* 8 x 2 + 4 sums + 3 + 2 = 25, 6 x 3 + 3 + 4 + 2 = 27 */ \
     X(2, 4, 12) X(3, 4, 8) X(4, 4, 4) /* 12 x 1 + 3 sums + 2 + 4 = 21, 8 x 2 + 2 + 3 + 4 = 25 */
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 16
 
 #elif VAE__PASS == 4
@@ -3057,6 +3120,7 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__TILE_ROWS_3 8
 #define VAE__TILE_ROWS_4 6
 #define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 12
 #endif
 
@@ -3076,6 +3140,8 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__GET(p, i, n) VAE__FN(v_get)(p, i, n)
 #ifndef VAE__CHEAP_LANES
 #define VAE__CHEAP_LANES 0
+#endif
+#ifndef VAE__GET_LANES
 #define VAE__GET_LANES(p, n, lanes) ((void)(lanes), VAE__GET(p, 0, n))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(lanes), VAE__PUT(p, 0, n, v))
 #endif
@@ -3105,6 +3171,10 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__I_LOAD(p) VAE__FN(vi_load)(p)
 #define VAE__I_STORE4(p, a, b, c, d) VAE__FN(vi_store4)(p, a, b, c, d)
 
+/* ======================================================================================
+ * >>functions of one argument: exp, log, tanh, activations
+ * uses: >>shim                       tests: tests/test_math.c
+ * ==================================================================================== */
 
 /* ---- elementary functions ----
  * The same bits everywhere, and from version to version. "Error" is the largest over all floats of
@@ -3400,6 +3470,24 @@ VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
+/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
+ * bernoulli do. */
+#if VAE__PASS == 1
+#define VAE__CALL(name) VAE__FN(name)
+#else
+#define VAE__CALL(name) VAE__FN(name##_call)
+#define VAE__CALLABLE(name) \
+    VAE__CALLED VAE__V VAE__FN(name##_call)(VAE__V x) { return VAE__FN(name)(x); }
+VAE__CALLABLE(v_exp)
+VAE__CALLABLE(v_expm1)
+VAE__CALLABLE(v_log)
+VAE__CALLABLE(v_log1p)
+VAE__CALLABLE(v_sigmoid)
+VAE__CALLABLE(v_softplus)
+VAE__CALLABLE(v_erf)
+#undef VAE__CALLABLE
+#endif
+
 /* y[i] = f(x[i]) for i < n; x may be y. fn: VAE_ACT_* or VAE__FN_*. */
 static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     size_t i;
@@ -3407,9 +3495,10 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     default: /* VAE_ACT_IDENTITY */
         if (x != y) memcpy(y, x, n * sizeof *y);
         break;
-#define VAE__MAP(fn, name) \
+#define VAE__MAP(fn, name) VAE__MAP_BY(fn, VAE__FN(name))
+#define VAE__MAP_BY(fn, function) \
     case fn: \
-        for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__FN(name)(VAE__GET(x, i, n))); \
+        for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, function(VAE__GET(x, i, n))); \
         break;
     VAE__MAP(VAE_ACT_RELU, v_relu)
     VAE__MAP(VAE_ACT_LEAKY_RELU, v_leaky_relu)
@@ -3420,24 +3509,25 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     VAE__MAP(VAE_ACT_SILU, v_silu)
     VAE__MAP(VAE_ACT_GELU, v_gelu)
     VAE__MAP(VAE__FN_EXP, v_exp)
-    VAE__MAP(VAE__FN_EXPM1, v_expm1)
+    VAE__MAP_BY(VAE__FN_EXPM1, VAE__CALL(v_expm1))
     VAE__MAP(VAE__FN_LOG, v_log)
-    VAE__MAP(VAE__FN_LOG1P, v_log1p)
-    VAE__MAP(VAE__FN_ERF, v_erf)
+    VAE__MAP_BY(VAE__FN_LOG1P, VAE__CALL(v_log1p))
+    VAE__MAP_BY(VAE__FN_ERF, VAE__CALL(v_erf))
     VAE__MAP(VAE__FN_SINPI, v_sinpi)
     VAE__MAP(VAE__FN_COSPI, v_cospi)
     VAE__MAP(VAE__FN_SQRT, v_sqrt)
 #undef VAE__MAP
+#undef VAE__MAP_BY
     }
 }
 
 /* ======================================================================================
- * >>kernels  all arithmetic on arrays, written once
- * uses: >>shim                       tests: tests/test_kernels.c, tests/test_gemm.c
+ * >>tiles    the matrix product
+ * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits: an output is one chain of VAE__FMA, ascending, vectorised across
- * outputs; a sum along a row is 16 interleaved partial sums and a fixed tree; tails go through
- * VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
+ * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
+ * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
  * ==================================================================================== */
 
 /* ---- matrix product ----
@@ -3562,7 +3652,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if ((most) > 8) VAE__ROWS(vecs, 1, 8); \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3570,7 +3660,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__EDGE_PANEL(vecs, share, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs##_##share)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, share, most); \
-        if ((most) > 8) VAE__ROWS(vecs, share, 8); \
+        if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
         VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
     }
@@ -3609,119 +3699,6 @@ VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* ---- one row of C: nothing of B is used twice, it only has to flow ---- */
-
-/* `vecs` vectors of the row, which end inside the last: sums in registers, B in pieces of its rows,
- * which suits short rows and the second-level cache. */
-VAE__INLINE void VAE__FN(row_part)(const int vecs, size_t n, size_t k, const float *a,
-                                   size_t k_step, const float *b, size_t ldb, const float *from,
-                                   float *c) {
-    VAE__V sum[VAE__ROW_VECS], zero = VAE__ZERO();
-    const size_t end = (size_t)(vecs - 1) * VAE__W;
-    int v;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = from ? VAE__GET(from, (size_t)v * VAE__W, n) : VAE__ZERO();
-    for (; k--; a += k_step, b += ldb) {
-        const VAE__V av = VAE__SET1(*a);
-        VAE__UNROLL
-        for (v = 0; v + 1 < vecs; v++) sum[v] = VAE__FMA(av, VAE__LOAD(b + v * VAE__W), sum[v]);
-        sum[v] = VAE__FMA(av, VAE__GET(b, end, n), sum[v]);
-    }
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-}
-#define VAE__ROW(vecs) \
-    VAE__NOINLINE static void VAE__FN(row_##vecs)( \
-        size_t n, size_t k, const float *a, size_t k_step, const float *b, size_t ldb, \
-        const float *from, float *c) { \
-        VAE__FN(row_part)(vecs, n, k, a, k_step, b, ldb, from, c); \
-    }
-VAE__ROW(1) VAE__ROW(2) VAE__ROW(3) VAE__ROW(4)
-#if VAE__ROW_VECS > 4
-VAE__ROW(5) VAE__ROW(6) VAE__ROW(7) VAE__ROW(8)
-VAE__ROW(9) VAE__ROW(10) VAE__ROW(11) VAE__ROW(12)
-#endif
-#if VAE__ROW_VECS > 12
-VAE__ROW(13) VAE__ROW(14) VAE__ROW(15) VAE__ROW(16)
-#endif
-#undef VAE__ROW
-
-/* In parts of about equal width. */
-static void VAE__FN(row_parts)(size_t n, size_t k, const float *a, size_t k_step, const float *b,
-                               size_t ldb, const float *from, float *c) {
-    static void (*const parts[])(size_t, size_t, const float *, size_t, const float *, size_t,
-                                 const float *, float *) = {
-        VAE__FN(row_1), VAE__FN(row_2), VAE__FN(row_3), VAE__FN(row_4),
-#if VAE__ROW_VECS > 4
-        VAE__FN(row_5), VAE__FN(row_6), VAE__FN(row_7), VAE__FN(row_8),
-        VAE__FN(row_9), VAE__FN(row_10), VAE__FN(row_11), VAE__FN(row_12),
-#endif
-#if VAE__ROW_VECS > 12
-        VAE__FN(row_13), VAE__FN(row_14), VAE__FN(row_15), VAE__FN(row_16),
-#endif
-    };
-    const size_t vecs = (n + VAE__W - 1) / VAE__W,
-        count = (vecs + VAE__ROW_VECS - 1) / VAE__ROW_VECS;
-    const size_t width = (vecs + count - 1) / count * VAE__W;
-    size_t j;
-    for (j = 0; j < n; j += width)
-        parts[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](
-            vae__min(width, n - j), k, a, k_step, b + j, ldb, from ? from + j : NULL, c + j);
-}
-
-/* `count` steps of k for a whole row: c = from + a[0] b[0] + a[1] b[1] ..., each in this order;
- * `last` finishes with +0. */
-VAE__INLINE void VAE__FN(row_steps)(const int count, size_t n, const float *a,
-                                    const float *const *b, const float *from, float *c, int last) {
-    VAE__V av[8], zero = VAE__ZERO();
-    size_t j;
-    int q;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (q = 0; q < count; q++) av[q] = VAE__SET1(a[q]);
-#define VAE__STEPS(get_from, get_b, put) { \
-        VAE__V sum = from ? get_from : VAE__ZERO(); \
-        VAE__UNROLL \
-        for (q = 0; q < count; q++) sum = VAE__FMA(av[q], get_b, sum); \
-        if (last) sum = VAE__ADD(sum, zero); \
-        put; \
-    }
-    for (j = 0; j + VAE__W <= n; j += VAE__W)
-        VAE__STEPS(VAE__LOAD(from + j), VAE__LOAD(b[q] + j), VAE__STORE(c + j, sum))
-    if (j < n) VAE__STEPS(VAE__GET(from, j, n), VAE__GET(b[q], j, n), VAE__PUT(c, j, n, sum))
-#undef VAE__STEPS
-}
-
-/* Sums in c, which stays in the first-level cache, while B streams by in 8 rows side by side, each
- * read to its end, as far memory likes it. `skip`: rows that zeros of A would take are not read. */
-static void VAE__FN(row)(int skip, size_t n, size_t k, const float *a, size_t k_step,
-                         const float *b, size_t ldb, const float *from, float *c) {
-    const int most = VAE__TILE_VECS > 2 ? 8 : 2;
-    do {
-        const float *rows[8];
-        float values[8];
-        int count = 0, at = 0;
-        for (; k && count < most; k--, a += k_step, b += ldb) {
-            rows[count] = b, values[count] = *a;
-            count += !skip || *a != 0;
-        }
-#define VAE__STEPS(steps) { \
-        VAE__FN(row_steps)(steps, n, values + at, rows + at, from, c, \
-                           !k && at + (steps) == count); \
-        at += (steps), from = c; \
-    }
-        if (!count) VAE__STEPS(0)
-#if VAE__TILE_VECS > 2
-        if (count & 8) VAE__STEPS(8)
-        if (count & 4) VAE__STEPS(4)
-#endif
-        if (count & 2) VAE__STEPS(2)
-        if (count & 1) VAE__STEPS(1)
-#undef VAE__STEPS
-    } while (k);
-}
-
 /* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
@@ -3735,33 +3712,34 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
  * columns, a square of VAE__W x VAE__W at a time. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    size_t j, kk;
-    int q;
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
-        const float *from = b + j * ldb;
         for (kk = 0; kk < k; kk += VAE__W) {
+            const int whole = kk + VAE__W <= k && j + VAE__W <= n;
+            const float *from = b + j * ldb + kk;
+            float *to = out + kk * width + j;
+            size_t from_step = ldb, to_step = width;
             VAE__V square[VAE__W];
-            if (kk + VAE__W <= k && j + VAE__W <= n) {
+            if (whole) {
+                const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
                 VAE__UNROLL /* the next rows: apart, so that no processor expects them */
-                for (q = 0; q < VAE__W; q++)
-                    VAE__PREFETCH(from + (size_t)(j + 2 * VAE__W <= n ? q + VAE__W : q) * ldb + kk);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++) square[q] = VAE__LOAD(from + (size_t)q * ldb + kk);
-                VAE__TRANSPOSE(square);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++) VAE__STORE(out + (kk + (size_t)q) * width + j,
-                                                        square[q]);
+                for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
-                VAE__UNROLL
                 for (q = 0; q < VAE__W; q++)
-                    square[q] = j + (size_t)q < n ? VAE__GET(from + (size_t)q * ldb, kk, k) :
-                        VAE__ZERO();
-                VAE__TRANSPOSE(square);
-                VAE__UNROLL
-                for (q = 0; q < VAE__W; q++)
-                    if (kk + (size_t)q < k) VAE__STORE(out + (kk + (size_t)q) * width + j,
-                                                       square[q]);
+                    VAE__STORE(edge + q * VAE__W,
+                               j + q < n ? VAE__GET(from + q * ldb, 0, k - kk) : VAE__ZERO());
+                from = edge, from_step = VAE__W;
+                if (kk + VAE__W > k) to = edge, to_step = VAE__W;
             }
+            VAE__UNROLL
+            for (q = 0; q < VAE__W; q++) square[q] = VAE__LOAD(from + q * from_step);
+            VAE__TRANSPOSE(square);
+            VAE__UNROLL
+            for (q = 0; q < VAE__W; q++) VAE__STORE(to + q * to_step, square[q]);
+            if (to == edge)
+                for (q = kk; q < k; q++)
+                    memcpy(out + q * width + j, edge + (q - kk) * VAE__W, sizeof(VAE__V));
         }
     }
 }
@@ -3776,10 +3754,104 @@ VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
 
 enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
 
-/* ---- zeros in A ----
- * fma(0, b, c) is c for a finite b and the last +0 settles the sign, so zeros of A may be left out
- * without a bit changing. It pays when two thirds are: dark pixels, binarised ones. A single row,
- * which only reads B, gains whatever is left out, be it every second unit of a relu (`row`). */
+/* ---- row by row ----
+ * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
+ * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
+ * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
+ * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
+ * reads B, gains whatever is left out, be it every second unit of a relu. */
+
+enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
+
+/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
+ * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+typedef struct VAE__FN(lines) {
+    const float *a, *b, *from;
+    float *c;
+    size_t row_step, k_step, ldb, ldc, n, rows;
+    size_t whole, each, last; /* strips of `each` vectors up to column `whole`, one of `last` */
+    uint16_t *list;           /* LIST + VAE__W, or NULL */
+    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
+} VAE__FN(lines);
+
+/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
+ * vector. */
+VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
+    const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
+    const uint16_t *const list = z->list;
+    VAE__V zero = VAE__ZERO();
+    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    for (; j < to; j += edge + VAE__W) {
+        const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
+        const size_t n = to - j - edge; /* columns from the last vector on */
+        const VAE__VL lanes = VAE__FN(v_lanes)(0, n);
+        size_t i;
+        for (i = 0; i < z->rows; i++) {
+            const float *first = z->a + i * z->row_step, *a = first + z->at[i] * k_step;
+            const float *row = b + z->at[i] * ldb;
+            float *c = z->c + i * z->ldc + j;
+            VAE__V sum[VAE__ROW_VECS];
+            size_t q, steps = z->end[i] - z->at[i];
+            int v;
+            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            for (v = 0; v < vecs; v++)
+                if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
+            sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
+            for (q = z->at[i]; steps--; a += k_step, row += ldb) {
+                VAE__V av;
+                if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
+                av = VAE__SET1(*a);
+                VAE__UNROLL
+                for (v = 0; v < vecs; v++)
+                    if (v + 1 < vecs) sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
+                sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
+            }
+            VAE__UNROLL
+            for (v = 0; v < vecs; v++)
+                if (v + 1 < vecs) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[v], zero));
+            VAE__PUT_LANES(c + edge, n, lanes, VAE__ADD(sum[vecs - 1], zero));
+        }
+    }
+}
+#define VAE__STRIP(vecs) \
+    VAE__NOINLINE static void VAE__FN(strip_##vecs)(const VAE__FN(lines) *z, size_t j, \
+                                                    size_t to) { \
+        VAE__FN(strip)(vecs, z, j, to); \
+    }
+VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(3) VAE__STRIP(4)
+#if VAE__ROW_VECS > 4
+VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7) VAE__STRIP(8)
+VAE__STRIP(9) VAE__STRIP(10) VAE__STRIP(11) VAE__STRIP(12)
+#endif
+#if VAE__ROW_VECS > 12
+VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
+#endif
+#undef VAE__STRIP
+
+/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
+    const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
+    z->whole = 0, z->each = z->last = vecs;
+    if (vecs > most) { /* else no division, which costs as much as a short row */
+        const size_t count = (vecs + most - 1) / most;
+        z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
+        z->whole = (count - 1) * z->each * VAE__W;
+    }
+}
+VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
+    static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
+        VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_3), VAE__FN(strip_4),
+#if VAE__ROW_VECS > 4
+        VAE__FN(strip_5), VAE__FN(strip_6), VAE__FN(strip_7), VAE__FN(strip_8),
+        VAE__FN(strip_9), VAE__FN(strip_10), VAE__FN(strip_11), VAE__FN(strip_12),
+#endif
+#if VAE__ROW_VECS > 12
+        VAE__FN(strip_13), VAE__FN(strip_14), VAE__FN(strip_15), VAE__FN(strip_16),
+#endif
+    };
+    if (z->whole) strips[z->each - 1](z, 0, z->whole);
+    strips[z->last - 1](z, z->whole, z->n);
+}
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
  * May write VAE__W places. */
@@ -3800,17 +3872,9 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256 };
-typedef struct VAE__FN(zeros) {
-    const float *a, *b, *bias;
-    float *c;
-    size_t row_step, k_step, ldb, ldc, n, rows;
-    size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)]; /* a row's: list[at] .. [end - 1] */
-    uint16_t *list; /* LIST + VAE__W */
-} VAE__FN(zeros);
-
-/* Lists the places of as many of the first m rows as fit; returns how many numbers they hold. */
-static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
+/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
+ * places those are. k <= LIST / VAE__W. */
+VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
@@ -3851,72 +3915,64 @@ static size_t VAE__FN(list_places)(VAE__FN(zeros) *z, size_t m, size_t k) {
     return count;
 }
 
-/* The listed rows of C, `vecs` vectors from column j on. */
-VAE__INLINE void VAE__FN(skip_panel)(const int vecs, const VAE__FN(zeros) *z, size_t j) {
-    const size_t end = (size_t)(vecs - 1) * VAE__W, n = z->n - j, ldb = z->ldb, k_step = z->k_step;
-    const float *b = z->b + j, *bias = z->bias ? z->bias + j : NULL;
-    VAE__V zero = VAE__ZERO();
-    size_t i;
-    int v;
-    VAE__HIDE(zero);
-    for (i = 0; i < z->rows; i++) {
-        const uint16_t *list = z->list + z->at[i], *stop = z->list + z->end[i];
-        const float *a = z->a + i * z->row_step;
-        float *c = z->c + i * z->ldc + j;
-        VAE__V sum[VAE__SKIP_VECS];
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++) sum[v] = bias ? VAE__GET(bias, (size_t)v * VAE__W, n) :
-            VAE__ZERO();
-        for (; list < stop; list++) {
-            const VAE__V av = VAE__SET1(a[*list * k_step]);
-            const float *row = b + *list * ldb;
-            VAE__UNROLL
-            for (v = 0; v + 1 < vecs; v++) sum[v] =
-                VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-            sum[vecs - 1] = VAE__FMA(av, VAE__GET(row, end, n), sum[vecs - 1]);
+/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
+ * stays in the first-level cache while as many rows of B stream by, side by side.
+ * `skip`: rows of B that zeros of A would take are not read. */
+VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
+    const size_t n = z->n;
+    const int stream = n > VAE__ROW_VECS * VAE__W &&
+                       (skip || !VAE__CHEAP_LANES || n * k > (size_t)1 << 18);
+    const size_t chunk = stream ? (size_t)VAE__FN(LIST) / VAE__W : k;
+    uint16_t *const list = z->list;
+    z->rows = 1, z->list = NULL, z->at[0] = 0, z->end[0] = k;
+    VAE__FN(cut)(z, stream ? VAE__STREAM_VECS : VAE__ROW_VECS);
+    if (!stream) {
+        VAE__FN(strips)(z);
+        return;
+    }
+    do {
+        const size_t here = vae__min(k, chunk);
+        size_t q = 0, stop = here;
+        if (skip) {
+            z->list = list;
+            stop = VAE__FN(list_places)(z, 1, here);
+            z->rows = 1;
         }
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++) VAE__PUT(c, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-    }
+        do {
+            z->at[0] = q, q = vae__min(q + VAE__FN(STREAMS), stop), z->end[0] = q;
+            VAE__FN(strips)(z);
+            z->from = z->c;
+        } while (q < stop);
+        k -= here, z->a += here * z->k_step, z->b += here * z->ldb;
+    } while (k);
 }
-#define VAE__SKIP(vecs) \
-    VAE__NOINLINE static void VAE__FN(skip_##vecs)(const VAE__FN(zeros) *z, size_t j) { \
-        VAE__FN(skip_panel)(vecs, z, j); \
-    }
-VAE__SKIP(1) VAE__SKIP(2)
-#if VAE__SKIP_VECS > 2
-VAE__SKIP(3) VAE__SKIP(4) VAE__SKIP(5) VAE__SKIP(6) VAE__SKIP(7) VAE__SKIP(8)
-#endif
-#undef VAE__SKIP
 
-/* C = A B + bias for an A with many zeros. Returns how many rows it did: it ends where the next
+/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
  * ones have too few. */
-VAE__NOINLINE static size_t VAE__FN(skip)(size_t m, size_t n, size_t k, const float *a,
-                                          size_t row_step, size_t k_step, const float *b,
-                                          size_t ldb, const float *bias, float *c, size_t ldc,
-                                          uint16_t *list) {
-    static void (*const panels[])(const VAE__FN(zeros) *, size_t) = {
-        VAE__FN(skip_1), VAE__FN(skip_2),
-#if VAE__SKIP_VECS > 2
-        VAE__FN(skip_3), VAE__FN(skip_4), VAE__FN(skip_5), VAE__FN(skip_6), VAE__FN(skip_7),
-        VAE__FN(skip_8)
-#endif
-    };
-    const size_t vecs = (n + VAE__W - 1) / VAE__W;
-    const size_t count = (vecs + VAE__SKIP_VECS - 1) / VAE__SKIP_VECS;
-    const size_t width = (vecs + count - 1) / count * VAE__W; /* equal panels */
-    VAE__FN(zeros) z;
-    size_t first, j;
+static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
+    size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
-    z.b = b, z.bias = bias, z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc;
-    z.n = n, z.list = list;
-    for (first = 0; first < m; first += z.rows) {
-        z.a = a + first * row_step, z.c = c + first * ldc;
-        if (VAE__FN(list_places)(&z, m - first, k) * 3 > z.rows * k) break;
-        for (j = 0; j < n; j += width)
-            panels[(vae__min(width, n - j) + VAE__W - 1) / VAE__W - 1](&z, j);
+    VAE__FN(cut)(z, VAE__SKIP_VECS);
+    for (first = 0; first < m; first += z->rows) {
+        if (VAE__FN(list_places)(z, m - first, k) * 3 > z->rows * k) break;
+        VAE__FN(strips)(z);
+        z->a += z->rows * z->row_step, z->c += z->rows * z->ldc;
     }
     return first;
+}
+
+/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
+                                       size_t row_step, size_t k_step, const float *b, size_t ldb,
+                                       const float *bias, float *c, size_t ldc, uint16_t *list) {
+    const int skip = (flags & VAE__GEMM_SKIP) != 0;
+    VAE__FN(lines) z;
+    z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
+    z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
+    if (!n || (m > 1 && !skip)) return 0;
+    if (m > 1) return VAE__FN(skip)(&z, m, k);
+    VAE__FN(row)(skip, &z, k);
+    return 1;
 }
 
 static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
@@ -3934,17 +3990,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     float *packed = room.floats + ((64 - ((uintptr_t)&room & 63)) & 63) / sizeof(float);
     size_t i0, j, rows, cols;
     if (!m) return;
-    if (m == 1 && !transposed && n) {
-        const float *from = flags & VAE__GEMM_ADD ? c : bias;
-        const int skip = (flags & VAE__GEMM_SKIP) != 0;
-        if (n <= VAE__ROW_VECS * VAE__W || (VAE__CHEAP_LANES && n * k <= 1 << 18 && !skip))
-            VAE__FN(row_parts)(n, k, a, k_step, b, ldb, from, c);
-        else VAE__FN(row)(skip, n, k, a, k_step, b, ldb, from, c);
-        if (act != VAE_ACT_IDENTITY) VAE__FN(map)(act, n, c, c);
-        return;
-    }
-    i0 = flags & VAE__GEMM_SKIP
-             ? VAE__FN(skip)(m, n, k, a, row_step, k_step, b, ldb, bias, c, ldc, room.places) : 0;
+    i0 = transposed ? 0 : VAE__FN(row_by_row)(flags, m, n, k, a, row_step, k_step, b, ldb, bias, c,
+                                              ldc, room.places);
     for (; i0 < m; i0 += rows) {
         const float *rows_a = a + i0 * row_step;
         rows = m - i0 < m_most ? m - i0 : m_most;
@@ -4005,32 +4052,10 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
     }
 }
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
-VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
-                                      const float *dy, float *db) {
-    VAE__V sum[8], zero = VAE__ZERO();
-    size_t i;
-    int v;
-    VAE__HIDE(zero);
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
-    for (i = 0; i < rows; i++) {
-        VAE__UNROLL
-        for (v = 0; v < vecs; v++)
-            sum[v] = VAE__ADD(sum[v], VAE__GET(dy + i * pitch, (size_t)v * VAE__W, n));
-    }
-    VAE__UNROLL
-    for (v = 0; v < vecs; v++) VAE__PUT(db, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
-}
-static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
-    size_t j = 0;
-    for (; j + 8 * VAE__W <= n; j += 8 * VAE__W)
-        VAE__FN(sum_columns)(8, rows, n, 8 * VAE__W, dy + j, db + j);
-    for (; j + 2 * VAE__W <= n; j += 2 * VAE__W)
-        VAE__FN(sum_columns)(2, rows, n, 2 * VAE__W, dy + j, db + j);
-    for (; j < n; j += VAE__W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
-}
+/* ======================================================================================
+ * >>maps     one number in, one out: slopes, random numbers, affine functions
+ * uses: >>functions >>rng            tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
  * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
@@ -4043,16 +4068,16 @@ VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     case VAE_ACT_ELU: return VAE__SELECT(VAE__GT(s, zero), one, VAE__ADD(s, one));
     case VAE_ACT_TANH: return VAE__FMA(VAE__NEG(s), s, one);
     case VAE_ACT_SIGMOID: return VAE__MUL(s, VAE__SUB(one, s));
-    case VAE_ACT_SOFTPLUS: return VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(s)));
+    case VAE_ACT_SOFTPLUS: return VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(s)));
     case VAE_ACT_SILU: { /* f' = p + x p (1 - p) with p = sigmoid(x) */
-        VAE__V p = VAE__FN(v_sigmoid)(s);
+        VAE__V p = VAE__CALL(v_sigmoid)(s);
         return VAE__FMA(VAE__MUL(s, p), VAE__SUB(one, p), p);
     }
     case VAE_ACT_GELU: { /* f' = Phi(x) + x phi(x) */
         VAE__V half = VAE__SET1(0.5f);
-        VAE__V cdf = VAE__FMA(half, VAE__FN(v_erf)(VAE__MUL(s, VAE__SET1(0.707106781f))), half);
+        VAE__V cdf = VAE__FMA(half, VAE__CALL(v_erf)(VAE__MUL(s, VAE__SET1(0.707106781f))), half);
         VAE__V pdf = VAE__MUL(VAE__SET1(0.398942280f),
-                              VAE__FN(v_exp)(VAE__MUL(VAE__MUL(VAE__SET1(-0.5f), s), s)));
+                              VAE__CALL(v_exp)(VAE__MUL(VAE__MUL(VAE__SET1(-0.5f), s), s)));
         return VAE__FMA(s, pdf, cdf);
     }
     default: return one;
@@ -4105,6 +4130,12 @@ VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI
     w[0] = c0, w[1] = c1, w[2] = c2, w[3] = c3;
 }
 
+VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t *words) {
+    VAE__VI w[4];
+    VAE__FN(philox)(at, block, w);
+    VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+}
+
 /* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
@@ -4122,9 +4153,8 @@ VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, V
     *z1 = VAE__BITS(VAE__MUL(r, c));
 }
 
-VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32_t block, size_t n,
-                                  uint32_t *out) {
-    uint32_t part[4 * VAE__W];
+static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size_t n, void *out) {
+    uint32_t *words = (uint32_t *)out, part[4 * VAE__W];
     size_t i;
     for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
         const int whole = n - i >= 4 * VAE__W;
@@ -4135,20 +4165,13 @@ VAE__INLINE void VAE__FN(draw_as)(const int kind, const vae__address *at, uint32
             VAE__FN(box_muller)(w[2], w[3], &w[2], &w[3]);
         } else if (kind == VAE__DRAW_UNIFORM) {
             int q;
+            VAE__UNROLL
             for (q = 0; q < 4; q++)
                 w[q] = VAE__BITS(VAE__MUL(VAE__FROM_INT(VAE__I_SHR(w[q], 8)),
                                           VAE__SET1(5.96046448e-8f)));
         }
-        VAE__I_STORE4(whole ? out + i : part, w[0], w[1], w[2], w[3]);
-        if (!whole) memcpy(out + i, part, (n - i) * 4);
-    }
-}
-static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size_t n, void *out) {
-    uint32_t *words = (uint32_t *)out;
-    switch (kind) {
-    case VAE__DRAW_WORDS: VAE__FN(draw_as)(VAE__DRAW_WORDS, at, block, n, words); break;
-    case VAE__DRAW_UNIFORM: VAE__FN(draw_as)(VAE__DRAW_UNIFORM, at, block, n, words); break;
-    default: VAE__FN(draw_as)(VAE__DRAW_NORMAL, at, block, n, words); break;
+        VAE__I_STORE4(whole ? words + i : part, w[0], w[1], w[2], w[3]);
+        if (!whole) memcpy(words + i, part, (n - i) * 4);
     }
 }
 
@@ -4160,9 +4183,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     uint32_t block = 0;
     size_t i, j;
     for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
-        VAE__VI w[4];
-        VAE__FN(philox)(at, block, w);
-        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
+        VAE__FN(words)(at, block, words);
         for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
             VAE__V p = VAE__MAX(VAE__GET(x, i + j * VAE__W, n), VAE__ZERO());
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
@@ -4180,9 +4201,93 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* ---- sums along a row ---- */
+/* y = x scale where the element's word is at least `threshold`, else 0. */
+static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
+                             const float *x, float *y) {
+    const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
+    uint32_t words[4 * VAE__W], block = 0;
+    size_t i, j;
+    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
+        VAE__FN(words)(at, block, words);
+        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
+            VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
+            VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
+            VAE__PUT(y, i + j * VAE__W, n, VAE__SELECT(drop, VAE__ZERO(), v));
+        }
+    }
+}
 
-enum { VAE__FN(PARTS) = 16 / VAE__W };
+/* ---- sums and products of arrays ---- */
+
+/* out = x a + y, or x a without y */
+static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(x, i, n);
+        VAE__PUT(out, i, n,
+                 y ? VAE__FMA(v, VAE__SET1(a), VAE__GET(y, i, n)) : VAE__MUL(v, VAE__SET1(a)));
+    }
+}
+
+/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+ * shift, offset, and dz with slope may be NULL. */
+static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
+                            const float *scale, const float *offset, const float *dz,
+                            const float *slope, float *y) {
+    size_t r, j;
+    for (r = 0; r < rows; r++, x += n, y += n) {
+        for (j = 0; j < n; j += VAE__W) {
+            VAE__V v = VAE__GET(x, j, n), s = VAE__GET(scale, j, n);
+            if (shift) v = VAE__SUB(v, VAE__GET(shift, j, n));
+            v = offset ? VAE__FMA(v, s, VAE__GET(offset, j, n)) : VAE__MUL(v, s);
+            if (dz) v = VAE__FMA(VAE__GET(dz + r * n, j, n), VAE__GET(slope, j, n), v);
+            VAE__PUT(y, j, n, v);
+        }
+    }
+}
+
+/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+
+#define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
+
+/* logvar = 2 log deviation(a) for n numbers a. */
+static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logvar) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
+        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__CALL(v_softplus)(v);
+        else if (deviation == VAE__SPREAD_RELU) s = v;
+        s = VAE__MAX(VAE__DEVIATION_LEAST, s);
+        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__CALL(v_log)(s)));
+    }
+}
+
+/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
+                                float *da) {
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
+        if (deviation == VAE__SPREAD_SOFTPLUS) {
+            s = VAE__CALL(v_softplus)(v);
+            slope = VAE__MUL(slope, VAE__CALL(v_sigmoid)(v));
+        } else if (deviation == VAE__SPREAD_RELU) {
+            s = v;
+        } else {
+            slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
+        }
+        slope = VAE__SELECT(VAE__GT(s, VAE__DEVIATION_LEAST), VAE__DIV(slope, s), VAE__ZERO());
+        VAE__HIDE(slope);
+        VAE__PUT(da, i, n, VAE__MUL(VAE__GET(dlogvar, i, n), slope));
+    }
+}
+
+/* ======================================================================================
+ * >>sums     many numbers in, one out: losses, KL, norms, checks
+ * uses: >>functions                  tests: tests/test_kernels.c
+ * ==================================================================================== */
+
+/* ---- sums along a row ---- */
 
 /* The 16 interleaved partial sums become one, 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
@@ -4198,6 +4303,17 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
+ * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+#define VAE__ALONG(first, n) \
+    for (i = (first); i < (n); i += 16) \
+        for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
+VAE__INLINE void VAE__FN(clear)(VAE__V *parts) {
+    int j;
+    VAE__UNROLL
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
+}
+
 /* Lanes at or beyond n become +0. */
 VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
     if (i + VAE__W <= n) return v;
@@ -4211,19 +4327,16 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
     VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V a = VAE__GET(logits, at, n), t = VAE__GET(x, at, n);
-            VAE__V low, e = VAE__FN(v_exp_minus)(a, &low);
-            VAE__V value = VAE__FMA(VAE__NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
-            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
-            if (dlogits) {
-                VAE__V p = VAE__FN(v_sigmoid_of)(a, e, low);
-                VAE__PUT(dlogits, at, n, VAE__MUL(VAE__SUB(p, t), factor));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V a = VAE__GET(logits, at, n), t = VAE__GET(x, at, n);
+        VAE__V low, e = VAE__FN(v_exp_minus)(a, &low);
+        VAE__V value = VAE__FMA(VAE__NEG(a), t, VAE__FN(v_softplus_of)(a, e, low));
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+        if (dlogits) {
+            VAE__V p = VAE__FN(v_sigmoid_of)(a, e, low);
+            VAE__PUT(dlogits, at, n, VAE__MUL(VAE__SUB(p, t), factor));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4233,29 +4346,26 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
  * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
-    size_t first, i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
+    size_t first, i, j, at;
+    VAE__FN(clear)(parts);
     for (first = 0; first < n; first += 1024) {
         VAE__V product[16 / VAE__W];
         const size_t end = vae__min(n, first + 1024);
         for (j = 0; j < 16 / VAE__W; j++) product[j] = VAE__SET1(1.0f);
-        for (i = first; i < end; i += 16) {
-            for (j = 0; j < 16 / VAE__W; j++) {
-                const size_t at = i + j * VAE__W;
-                VAE__V a = VAE__GET(logits, at, n), b = VAE__GET(x, at, n), q, r, scale, t;
-                VAE__VI k;
-                r = VAE__MAX(VAE__SET1(-80.0f),
-                             VAE__OF_BITS(VAE__I_OR(VAE__BITS(a), VAE__I_SET1(0x80000000u))));
-                r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
-                scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
-                t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
-                product[j] = VAE__FMA(product[j], t, product[j]);
-                t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
-                parts[j] = VAE__ADD(parts[j], t);
-            }
+        VAE__ALONG(first, end) {
+            VAE__V a = VAE__GET(logits, at, n), b = VAE__GET(x, at, n), q, r, scale, t;
+            VAE__VI k;
+            r = VAE__MAX(VAE__SET1(-80.0f),
+                         VAE__OF_BITS(VAE__I_OR(VAE__BITS(a), VAE__I_SET1(0x80000000u))));
+            r = VAE__FN(v_exp_core)(r, VAE__SET1(12583039.0f), &q, &k); /* bias 127 */
+            scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
+            t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
+            product[j] = VAE__FMA(product[j], t, product[j]);
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
-            parts[j] = VAE__ADD(parts[j], VAE__FN(v_log)(product[j]));
+            parts[j] = VAE__ADD(parts[j], VAE__CALL(v_log)(product[j]));
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4264,15 +4374,12 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V d = VAE__SUB(VAE__GET(mean, at, n), VAE__GET(x, at, n));
-            parts[j] = VAE__FMA(d, d, parts[j]);
-            if (dmean) VAE__PUT(dmean, at, n, VAE__MUL(d, VAE__SET1(scale)));
-        }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V d = VAE__SUB(VAE__GET(mean, at, n), VAE__GET(x, at, n));
+        parts[j] = VAE__FMA(d, d, parts[j]);
+        if (dmean) VAE__PUT(dmean, at, n, VAE__MUL(d, VAE__SET1(scale)));
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4336,16 +4443,13 @@ static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, cons
 static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const float *z) {
     VAE__V parts[16 / VAE__W];
     const VAE__V half = VAE__SET1(0.5f);
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V e = VAE__GET(eps, at, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
-            VAE__V to = VAE__GET(z, at, n),
-                value = VAE__SUB(VAE__FMA(to, to, VAE__NEG(VAE__MUL(e, e))), l);
-            parts[j] = VAE__FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
-        }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(eps, at, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V to = VAE__GET(z, at, n),
+            value = VAE__SUB(VAE__FMA(to, to, VAE__NEG(VAE__MUL(e, e))), l);
+        parts[j] = VAE__FMA(half, VAE__FN(keep)(value, at, n), parts[j]);
     }
     return VAE__FN(reduce)(parts);
 }
@@ -4354,19 +4458,16 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V v = VAE__GET(x, at, n);
-            parts[j] = VAE__ADD(parts[j], VAE__ABS(v));
-            if (dx) {
-                VAE__V step =
-                    VAE__SELECT(VAE__GT(v, zero), up,
-                                VAE__SELECT(VAE__GT(zero, v), VAE__NEG(up), zero));
-                VAE__PUT(dx, at, n, VAE__ADD(VAE__GET(dx, at, n), step));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V v = VAE__GET(x, at, n);
+        parts[j] = VAE__ADD(parts[j], VAE__ABS(v));
+        if (dx) {
+            VAE__V step =
+                VAE__SELECT(VAE__GT(v, zero), up,
+                            VAE__SELECT(VAE__GT(zero, v), VAE__NEG(up), zero));
+            VAE__PUT(dx, at, n, VAE__ADD(VAE__GET(dx, at, n), step));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4380,23 +4481,20 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
                          float *dhead) {
     VAE__V parts[16 / VAE__W];
     const VAE__V half = VAE__SET1(0.5f);
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16) {
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V mu = VAE__GET(head, at, n), raw = VAE__GET(head + n, at, n);
-            VAE__V l = VAE__CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
-            parts[j] = VAE__FMA(half, VAE__FMA(mu, mu, VAE__SUB(grown, l)), parts[j]);
-            if (dhead) {
-                VAE__V push =
-                    VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, grown));
-                VAE__V factor = VAE__SET1(scale);
-                if (keep) factor = VAE__MUL(factor, VAE__GET(keep, at, n));
-                VAE__HIDE(factor);
-                VAE__PUT(dhead, at, n, VAE__FMA(factor, mu, VAE__GET(dhead, at, n)));
-                VAE__PUT(dhead + n, at, n, VAE__FMA(factor, push, VAE__GET(dhead + n, at, n)));
-            }
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V mu = VAE__GET(head, at, n), raw = VAE__GET(head + n, at, n);
+        VAE__V l = VAE__CLAMP_LOGVAR(raw), grown = VAE__FN(v_expm1)(l);
+        parts[j] = VAE__FMA(half, VAE__FMA(mu, mu, VAE__SUB(grown, l)), parts[j]);
+        if (dhead) {
+            VAE__V push =
+                VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__MUL(half, grown));
+            VAE__V factor = VAE__SET1(scale);
+            if (keep) factor = VAE__MUL(factor, VAE__GET(keep, at, n));
+            VAE__HIDE(factor);
+            VAE__PUT(dhead, at, n, VAE__FMA(factor, mu, VAE__GET(dhead, at, n)));
+            VAE__PUT(dhead + n, at, n, VAE__FMA(factor, push, VAE__GET(dhead + n, at, n)));
         }
     }
     return VAE__FN(reduce)(parts);
@@ -4408,9 +4506,522 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V mu = VAE__GET(head, i, n), l = VAE__CLAMP_LOGVAR(VAE__GET(head + n, i, n));
-        VAE__PUT(kl, i, n, VAE__MUL(half, VAE__FMA(mu, mu, VAE__SUB(VAE__FN(v_expm1)(l), l))));
+        VAE__PUT(kl, i, n, VAE__MUL(half, VAE__FMA(mu, mu, VAE__SUB(VAE__CALL(v_expm1)(l), l))));
     }
 }
+
+/* ---- norms ---- */
+
+/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
+ * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
+ * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
+                              const float *shift, const float *scale, double *sum) {
+    size_t r, j;
+    for (j = 0; j < n; j++) sum[j] = 0;
+    for (r = 0; r < rows; r++) {
+        for (j = 0; j < n; j++) {
+            double term;
+            if (b) {
+                float d = b[r * ld + j];
+                if (shift) d = d - shift[j];
+                VAE__HIDE_F(d);
+                if (scale) d = d * scale[j];
+                VAE__HIDE_F(d);
+                term = (double)d * (double)(a ? a[r * ld + j] : d);
+            } else {
+                term = (double)a[r * ld + j];
+            }
+            sum[j] = vae__add_d(sum[j], term);
+        }
+    }
+}
+
+/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
+    VAE__V parts[16 / VAE__W];
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V v = VAE__GET(a, at, n);
+        parts[j] = b ? VAE__FMA(v, VAE__GET(b, at, n), parts[j]) : VAE__ADD(parts[j], v);
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* y = (x - mean) / sqrt(variance + eps) over n numbers; returns the factor. */
+static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y) {
+    const double count = (double)n;
+    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, x, NULL), count));
+    float inverse;
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__SUB(VAE__GET(x, i, n), mean));
+    inverse = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(
+        vae__div_d((double)VAE__FN(row_sum)(n, y, y), count), (double)eps)));
+    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n,
+                                             VAE__MUL(VAE__GET(y, i, n), VAE__SET1(inverse)));
+    return inverse;
+}
+
+/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
+    const double count = (double)n;
+    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
+    const VAE__V along = VAE__SET1((float)-vae__div_d((double)VAE__FN(row_sum)(n, dx, y), count));
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V d = VAE__FMA(VAE__GET(y, i, n), along, VAE__SUB(VAE__GET(dx, i, n), mean));
+        VAE__PUT(dx, i, n, VAE__MUL(d, VAE__SET1(inverse)));
+    }
+}
+
+/* ---- sums over rows ---- */
+
+/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
+ * several at once: what lies side by side in a row arrives together. */
+VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
+                                      const float *dy, float *db) {
+    VAE__V sum[8], zero = VAE__ZERO();
+    size_t i;
+    int v;
+    VAE__HIDE(zero);
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) sum[v] = VAE__ZERO();
+    for (i = 0; i < rows; i++) {
+        VAE__UNROLL
+        for (v = 0; v < vecs; v++)
+            sum[v] = VAE__ADD(sum[v], VAE__GET(dy + i * pitch, (size_t)v * VAE__W, n));
+    }
+    VAE__UNROLL
+    for (v = 0; v < vecs; v++) VAE__PUT(db, (size_t)v * VAE__W, n, VAE__ADD(sum[v], zero));
+}
+static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db) {
+    size_t j = 0;
+    for (; j + 8 * VAE__W <= n; j += 8 * VAE__W)
+        VAE__FN(sum_columns)(8, rows, n, 8 * VAE__W, dy + j, db + j);
+    for (; j + 2 * VAE__W <= n; j += 2 * VAE__W)
+        VAE__FN(sum_columns)(2, rows, n, 2 * VAE__W, dy + j, db + j);
+    for (; j < n; j += VAE__W) VAE__FN(sum_columns)(1, rows, n, n - j, dy + j, db + j);
+}
+
+/* ---- checks over whole arrays ---- */
+
+/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+static double VAE__FN(sum_squares)(size_t n, const float *x) {
+    double p[16];
+    size_t i;
+    int half, q;
+    for (q = 0; q < 16; q++) p[q] = 0;
+    for (i = 0; i < n; i++) p[i % 16] = vae__add_d(p[i % 16], (double)x[i] * (double)x[i]);
+    for (half = 8; half; half /= 2)
+        for (q = 0; q < half; q++) p[q] = vae__add_d(p[q], p[q + half]);
+    return p[0];
+}
+
+/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
+ * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+#define VAE__NONE_BAD(BAD) \
+    VAE__VM bad[4]; \
+    size_t i, j; \
+    VAE__UNROLL \
+    for (j = 0; j < 4; j++) bad[j] = VAE__GT(VAE__ZERO(), VAE__ZERO()); \
+    for (i = 0; i + 4 * VAE__W <= n; i += 4 * VAE__W) { \
+        VAE__UNROLL \
+        for (j = 0; j < 4; j++) bad[j] = VAE__M_OR(bad[j], BAD(VAE__LOAD(x + i + j * VAE__W))); \
+    } \
+    for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
+    return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
+
+/* Whether all are finite and at most `limit` in size. */
+static int VAE__FN(within)(size_t n, float limit, const float *x) {
+    const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
+#define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
+    VAE__NONE_BAD(VAE__BAD);
+#undef VAE__BAD
+}
+
+/* -0 counts as 0, NaN as anything. */
+static int VAE__FN(none_negative)(size_t n, const float *x) {
+    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) bad = VAE__M_OR(bad, VAE__GT(VAE__ZERO(), VAE__GET(x, i, n)));
+    return !VAE__M_ANY(bad);
+}
+
+/* Whether all lie in [0,1]; NaN does not, -0 does. */
+static int VAE__FN(in_unit)(size_t n, const float *x) {
+    const VAE__VI one = VAE__BITS(VAE__SET1(1.0f));
+#define VAE__BAD(v) VAE__M_OR(VAE__I_GT(VAE__BITS(VAE__ABS(v)), one), VAE__GT(VAE__ZERO(), v))
+    VAE__NONE_BAD(VAE__BAD);
+#undef VAE__BAD
+}
+
+static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
+    const VAE__VI rest = VAE__I_SET1(0x7fffffffu), one = VAE__I_SET1(1), none = VAE__I_SET1(0);
+    uint32_t lanes[4 * VAE__W];
+    VAE__VI sum = none;
+    size_t i, count = 0;
+    for (i = 0; i < n; i += VAE__W)
+        sum = VAE__I_ADD(sum,
+                         VAE__FN(vi_select)(VAE__I_GT(VAE__I_AND(VAE__BITS(VAE__GET(x, i, n)),
+                                                            rest), none),
+                                                 one, none));
+    VAE__I_STORE4(lanes, sum, none, none, none);
+    for (i = 0; i < VAE__W; i++) count += lanes[4 * i];
+    return count;
+}
+
+/* ======================================================================================
+ * >>densities likelihoods with more than one parameter, or none of the above
+ * uses: >>functions >>sums           tests: tests/test_kernels.c
+ * ==================================================================================== */
+
+/* ---- densities of numbers with more than one parameter, or none of the above ----
+ * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
+ * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+
+enum { VAE__FN(RUN) = 256 };
+
+/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
+ * `to`. */
+VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
+                                float *plane) {
+    size_t pixel = first / c, q = first % c, i;
+    for (i = 0; i < n; i++) {
+        plane[i] = from[(2 * pixel + which) * c + q];
+        if (++q == c) q = 0, pixel++;
+    }
+}
+VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, const float *plane,
+                               float *to) {
+    size_t pixel = first / c, q = first % c, i;
+    for (i = 0; i < n; i++) {
+        to[(2 * pixel + which) * c + q] = plane[i];
+        if (++q == c) q = 0, pixel++;
+    }
+}
+
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
+ * near 0, where the series takes over (next term below 2e-8). */
+VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
+    const VAE__V one = VAE__SET1(1.0f);
+    VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
+    safe = VAE__MAX(VAE__SET1(0.5f), size);
+    outer = VAE__SUB(VAE__DIV(one, VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(safe)))),
+                     VAE__DIV(one, safe));
+    outer = VAE__SELECT(VAE__GT(VAE__ZERO(), a), VAE__SUB(one, outer), outer);
+    p = VAE__FMA(u, VAE__SET1(-8.26719577e-07f), VAE__SET1(3.30687831e-05f));
+    p = VAE__FMA(p, u, VAE__SET1(-0.00138888889f));
+    p = VAE__FMA(p, u, VAE__SET1(0.0833333333f));
+    p = VAE__FMA(p, a, VAE__SET1(0.5f));
+    return VAE__SELECT(VAE__GT(size, one), outer, p);
+}
+
+/* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
+ * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
+ * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
+ * Cunningham 2019 (arXiv:1907.06845). */
+VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
+    VAE__V size = VAE__ABS(a), ratio;
+    ratio = VAE__DIV(VAE__NEG(VAE__CALL(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
+                     VAE__MAX(VAE__SET1(1e-4f), size));
+    ratio = VAE__SELECT(VAE__GT(size, VAE__SET1(1e-4f)), ratio,
+                        VAE__FMA(size, VAE__SET1(-0.5f), VAE__SET1(1.0f)));
+    x = VAE__SELECT(VAE__GT(a, VAE__ZERO()), VAE__SUB(VAE__SET1(1.0f), x), x);
+    return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
+}
+
+/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+    const VAE__V half = VAE__SET1(0.5f);
+    VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
+    *dm = VAE__MUL(d, inv);
+    q = VAE__MUL(*dm, d);
+    *dl = VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__FMA(VAE__NEG(half), q, half));
+    return VAE__MUL(half, VAE__ADD(VAE__ADD(q, l), VAE__SET1(1.83787707f)));
+}
+
+#define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
+#define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
+
+/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
+ * ones endless: with u and v those ends in units of the scale,
+ *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
+ * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+    const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
+    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
+        inv = VAE__CALL(v_exp)(VAE__NEG(l));
+    VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
+        v = VAE__MUL(VAE__SUB(d, step), inv);
+    VAE__V width = VAE__MUL(VAE__SET1(0.00392156863f), inv), fall, value, du, dv, dw;
+    VAE__VM lowest = VAE__GT(step, x), highest = VAE__GT(x, VAE__SET1(0.998039216f));
+    fall = VAE__CALL(v_expm1)(VAE__NEG(width));
+    du = VAE__SELECT(highest, zero, VAE__NEG(VAE__CALL(v_sigmoid)(VAE__NEG(u))));
+    dv = VAE__SELECT(lowest, zero, VAE__CALL(v_sigmoid)(v));
+    /* d/dw of -log(1 - e^-w) is -e^-w / (1 - e^-w) */
+    dw = VAE__DIV(VAE__ADD(fall, VAE__SET1(1.0f)), fall);
+    value = VAE__NEG(VAE__CALL(v_log)(VAE__NEG(fall)));
+    dw = VAE__SELECT(VAE__M_OR(lowest, highest), zero, dw);
+    value = VAE__SELECT(VAE__M_OR(lowest, highest), zero, value);
+    value = VAE__ADD(value, VAE__SELECT(highest, zero, VAE__CALL(v_softplus)(VAE__NEG(u))));
+    value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__CALL(v_softplus)(v)));
+    *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
+    *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
+    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
+                      zero, *dl);
+    return value;
+}
+
+/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
+ * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
+ * gets scale times its gradient unless dout is NULL. */
+static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
+                              const float *x, float scale, float *dout, float *dshared) {
+    const int cb = kind == VAE__DENSITY_CONTINUOUS;
+    const int one = kind == VAE__DENSITY_LOGISTIC;
+    const int two = !cb && !one;
+    const VAE__V factor = VAE__SET1(scale);
+    VAE__V parts[16 / VAE__W], along[16 / VAE__W];
+    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
+    size_t first, i, j;
+    for (j = 0; j < 16 / VAE__W; j++) parts[j] = along[j] = VAE__ZERO();
+    for (first = 0; first < n; first += VAE__FN(RUN)) {
+        const size_t run = vae__min(n - first, VAE__FN(RUN));
+        if (two) {
+            VAE__FN(split)(first, run, c, 0, out, m);
+            VAE__FN(split)(first, run, c, 1, out, l);
+        }
+        for (i = 0; i < run; i += 16) {
+            for (j = 0; j < 16 / VAE__W; j++) {
+                const size_t at = i + j * VAE__W;
+                VAE__V t = VAE__GET(x + first, at, run),
+                    a = VAE__GET(two ? m : out + first, at, run);
+                VAE__V b = two ? VAE__GET(l, at, run) : VAE__SET1(shared), value, da,
+                    db = VAE__ZERO();
+                if (cb) {
+                    value = VAE__FN(v_cb_value)(a, t);
+                    da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
+                } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
+                    value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
+                } else {
+                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
+                }
+                parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
+                if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
+                if (dout) {
+                    VAE__PUT(two ? m : dout + first, at, run, VAE__MUL(da, factor));
+                    if (two) VAE__PUT(l, at, run, VAE__MUL(db, factor));
+                }
+            }
+        }
+        if (dout && two) {
+            VAE__FN(join)(first, run, c, 0, m, dout);
+            VAE__FN(join)(first, run, c, 1, l, dout);
+        }
+    }
+    if (dout && one) {
+        *dshared = VAE__FN(reduce)(along) * scale;
+        VAE__HIDE_F(*dshared);
+    }
+    return VAE__FN(reduce)(parts);
+}
+
+/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
+    VAE__V parts[16 / VAE__W];
+    float sum;
+    size_t i, j, at;
+    *top = a[0];
+    for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__CALL(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
+    }
+    sum = VAE__FN(reduce)(parts);
+    VAE__FN(map)(VAE__FN_LOG, 1, &sum, &sum);
+    return sum;
+}
+
+/* The level, 0 .. k - 1, nearest to x in [0,1]. */
+VAE__INLINE size_t VAE__FN(level)(float x, size_t k) {
+    float t = x * (float)(int)(k - 1);
+    VAE__HIDE_F(t);
+    t = t + 0.5f;
+    VAE__HIDE_F(t);
+    return t > 0 ? vae__min((size_t)(int)t, k - 1) : 0;
+}
+
+/* -log p of n numbers, each one of k levels 0, 1 / (k - 1), .. 1 with k logits. */
+static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const float *x, float scale,
+                                  float *dout) {
+    float parts[16];
+    size_t i, j;
+    int half;
+    for (i = 0; i < 16; i++) parts[i] = 0;
+    for (i = 0; i < n; i++) {
+        const float *a = out + i * k;
+        const size_t level = VAE__FN(level)(x[i], k);
+        float top, norm = VAE__FN(log_sum_exp)(k, a, &top), value = top - a[level];
+        VAE__HIDE_F(value);
+        value = value + norm;
+        VAE__HIDE_F(value);
+        parts[i % 16] = parts[i % 16] + value;
+        VAE__HIDE_F(parts[i % 16]);
+        for (j = 0; dout && j < k; j += VAE__W) {
+            VAE__V p = VAE__SUB(VAE__SUB(VAE__GET(a, j, k), VAE__SET1(top)), VAE__SET1(norm));
+            p = VAE__CALL(v_exp)(p);
+            VAE__PUT(dout + i * k, j, k, VAE__MUL(p, VAE__SET1(scale)));
+        }
+        if (dout) {
+            float d = dout[i * k + level] - scale;
+            VAE__HIDE_F(d);
+            dout[i * k + level] = d;
+        }
+    }
+    for (half = 8; half; half /= 2)
+        for (i = 0; i < (size_t)half; i++) {
+            parts[i] = parts[i] + parts[i + (size_t)half];
+            VAE__HIDE_F(parts[i]);
+        }
+    return parts[0];
+}
+
+/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
+ * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
+ * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
+ * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
+ * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
+VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
+    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
+    const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
+    VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
+    VAE__V u = VAE__MUL(VAE__SUB(m, from), inv), v = VAE__MUL(VAE__SUB(m, to), inv), cut, low, t, p,
+        q, y;
+    u = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), u));
+    v = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), v));
+    cut = VAE__MIN(one, VAE__MAX(zero, m));
+    t = VAE__FN(v_exp_minus)(u, &low);
+    p = VAE__FN(v_sigmoid_of)(u, t, low);
+    y = VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(u)), t, low);
+    t = VAE__FN(v_exp_minus)(v, &low);
+    q = VAE__FN(v_sigmoid_of)(v, t, low);
+    y = VAE__FMA(s, VAE__SUB(y, VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(v)), t, low)), cut);
+    t = VAE__SUB(VAE__MUL(q, VAE__SUB(one, q)), VAE__MUL(p, VAE__SUB(one, p)));
+    y = VAE__FMA(VAE__MUL(t, inv), VAE__SET1(6.40779187e-07f), y); /* h^2 / 24 */
+    y = VAE__SELECT(wide, VAE__MUL(VAE__SET1(0.5f), VAE__ADD(p, q)), y);
+    if (VAE__M_ANY(fine)) {
+        VAE__V k = VAE__SUB(VAE__FMA(cut, VAE__SET1(255.0f), VAE__SET1(8388608.0f)),
+                            VAE__SET1(8388616.0f)), sum;
+        int i;
+        sum = VAE__MAX(zero, k); /* levels up to k are below the window */
+        for (i = 0; i < 16; i++) {
+            k = VAE__ADD(k, one);
+            t = VAE__MUL(VAE__FMA(VAE__SUB(VAE__SET1(0.5f), k), h, m), inv);
+            t = VAE__CALL(v_sigmoid)(VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), t)));
+            t = VAE__SELECT(VAE__M_OR(VAE__GT(one, k), VAE__GT(k, VAE__SET1(255.0f))), zero, t);
+            sum = VAE__ADD(sum, t);
+        }
+        y = VAE__SELECT(fine, VAE__MUL(sum, h), y);
+    }
+    return VAE__MIN(one, VAE__MAX(zero, y));
+}
+
+/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
+ * with u, a draw from its density made of the random number u, which is a normal for the gaussians
+ * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
+ * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
+ * parameter. */
+static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
+                             const float *out, const float *u, float *x) {
+    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
+    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
+    size_t first, i, j;
+    if (kind == VAE__DENSITY_CATEGORICAL) {
+        for (i = 0; i < n; i++) {
+            const float *a = out + i * k;
+            float top, norm = VAE__FN(log_sum_exp)(k, a, &top), sum = 0;
+            size_t level = 0;
+            for (j = 0; j < k; j++) {
+                float p = a[j] - top;
+                VAE__HIDE_F(p);
+                p = p - norm;
+                VAE__HIDE_F(p);
+                VAE__FN(map)(VAE__FN_EXP, 1, &p, &p);
+                if (!u) p = p * (float)(int)j;
+                VAE__HIDE_F(p);
+                sum = sum + p;
+                VAE__HIDE_F(sum);
+                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && u[i] < sum) break;
+            }
+            x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
+        }
+        return;
+    }
+    for (first = 0; first < n; first += VAE__FN(RUN)) {
+        const size_t run = vae__min(n - first, VAE__FN(RUN));
+        const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
+                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
+        if (two) {
+            VAE__FN(split)(first, run, c, 0, out, m);
+            VAE__FN(split)(first, run, c, 1, out, l);
+        }
+        for (i = 0; i < run; i += VAE__W) {
+            VAE__V a = VAE__GET(two ? m : out + first, i, run),
+                r = u ? VAE__GET(u + first, i, run) : zero;
+            switch (kind) {
+            case VAE__DENSITY_BERNOULLI:
+                a = VAE__FN(v_sigmoid)(a);
+                if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
+                break;
+            case VAE__DENSITY_CONTINUOUS:
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                    VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
+                    t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
+                    t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
+                    t = VAE__MIN(one, VAE__MAX(zero, t));
+                    a = VAE__SELECT(VAE__GT(a, zero), VAE__SUB(one, t), t);
+                } else {
+                    a = VAE__FN(v_cb_mean)(a);
+                }
+                break;
+            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
+                VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
+                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
+                inv = VAE__CALL(v_exp)(VAE__NEG(s));
+                s = VAE__CALL(v_exp)(s);
+                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                    VAE__V odds;
+                    r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
+                    odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
+                    a = VAE__MIN(one, VAE__MAX(zero, VAE__FMA(s, odds, a)));
+                    a = VAE__FMA(a, VAE__SET1(255.0f), VAE__SET1(8388608.0f));
+                    a = VAE__DIV(VAE__SUB(a, VAE__SET1(8388608.0f)), VAE__SET1(255.0f));
+                } else {
+                    a = VAE__FN(v_logistic_mean)(a, s, inv);
+                }
+                break;
+            }
+            default: { /* the gaussians */
+                VAE__V s = VAE__SET1(deviation);
+                if (two)
+                    s = VAE__CALL(v_exp)(VAE__MUL(VAE__SET1(0.5f),
+                                                VAE__CLAMP_LOGVAR(VAE__GET(l, i, run))));
+                if (u) a = VAE__FMA(s, r, a);
+                break;
+            }
+            }
+            VAE__PUT(x + first, i, run, a);
+        }
+    }
+}
+
+/* ======================================================================================
+ * >>windows  convolutions and pools
+ * uses: >>tiles                      tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- convolutions ---- */
 
@@ -4492,497 +5103,10 @@ static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, co
     }
 }
 
-/* ---- norms, dropout, sums of two arrays ---- */
-
-/* out = x a + y, or x a without y */
-static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(x, i, n);
-        VAE__PUT(out, i, n,
-                 y ? VAE__FMA(v, VAE__SET1(a), VAE__GET(y, i, n)) : VAE__MUL(v, VAE__SET1(a)));
-    }
-}
-
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
- * shift, offset, and dz with slope may be NULL. */
-static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
-                            const float *scale, const float *offset, const float *dz,
-                            const float *slope, float *y) {
-    size_t r, j;
-    for (r = 0; r < rows; r++, x += n, y += n) {
-        for (j = 0; j < n; j += VAE__W) {
-            VAE__V v = VAE__GET(x, j, n), s = VAE__GET(scale, j, n);
-            if (shift) v = VAE__SUB(v, VAE__GET(shift, j, n));
-            v = offset ? VAE__FMA(v, s, VAE__GET(offset, j, n)) : VAE__MUL(v, s);
-            if (dz) v = VAE__FMA(VAE__GET(dz + r * n, j, n), VAE__GET(slope, j, n), v);
-            VAE__PUT(y, j, n, v);
-        }
-    }
-}
-
-/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
- * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
- * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
-static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
-                              const float *shift, const float *scale, double *sum) {
-    size_t r, j;
-    for (j = 0; j < n; j++) sum[j] = 0;
-    for (r = 0; r < rows; r++) {
-        for (j = 0; j < n; j++) {
-            double term;
-            if (b) {
-                float d = b[r * ld + j];
-                if (shift) d = d - shift[j];
-                VAE__HIDE_F(d);
-                if (scale) d = d * scale[j];
-                VAE__HIDE_F(d);
-                term = (double)d * (double)(a ? a[r * ld + j] : d);
-            } else {
-                term = (double)a[r * ld + j];
-            }
-            sum[j] = vae__add_d(sum[j], term);
-        }
-    }
-}
-
-/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
-VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
-    VAE__V parts[16 / VAE__W];
-    size_t i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V v = VAE__GET(a, at, n);
-            parts[j] = b ? VAE__FMA(v, VAE__GET(b, at, n), parts[j]) : VAE__ADD(parts[j], v);
-        }
-    return VAE__FN(reduce)(parts);
-}
-
-/* y = (x - mean) / sqrt(variance + eps) over n numbers; returns the factor. */
-static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y) {
-    const double count = (double)n;
-    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, x, NULL), count));
-    float inverse;
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n, VAE__SUB(VAE__GET(x, i, n), mean));
-    inverse = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(
-        vae__div_d((double)VAE__FN(row_sum)(n, y, y), count), (double)eps)));
-    for (i = 0; i < n; i += VAE__W) VAE__PUT(y, i, n,
-                                             VAE__MUL(VAE__GET(y, i, n), VAE__SET1(inverse)));
-    return inverse;
-}
-
-/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
-static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
-    const double count = (double)n;
-    const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
-    const VAE__V along = VAE__SET1((float)-vae__div_d((double)VAE__FN(row_sum)(n, dx, y), count));
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V d = VAE__FMA(VAE__GET(y, i, n), along, VAE__SUB(VAE__GET(dx, i, n), mean));
-        VAE__PUT(dx, i, n, VAE__MUL(d, VAE__SET1(inverse)));
-    }
-}
-
-/* y = x scale where the element's word is at least `threshold`, else 0. */
-static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
-                             const float *x, float *y) {
-    const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
-    uint32_t words[4 * VAE__W], block = 0;
-    size_t i, j;
-    for (i = 0; i < n; i += 4 * VAE__W, block += VAE__W) {
-        VAE__VI w[4];
-        VAE__FN(philox)(at, block, w);
-        VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
-        for (j = 0; j < 4 && i + j * VAE__W < n; j++) {
-            VAE__VM drop = VAE__I_GT(limit, VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign));
-            VAE__V v = VAE__MUL(VAE__GET(x, i + j * VAE__W, n), VAE__SET1(scale));
-            VAE__PUT(y, i + j * VAE__W, n, VAE__SELECT(drop, VAE__ZERO(), v));
-        }
-    }
-}
-
-/* ---- densities of numbers with more than one parameter, or none of the above ----
- * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
- * apart into runs of VAE__RUN numbers, worked on, and put together again. */
-
-enum { VAE__FN(RUN) = 256 };
-
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
- * `to`. */
-VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
-                                float *plane) {
-    size_t pixel = first / c, q = first % c, i;
-    for (i = 0; i < n; i++) {
-        plane[i] = from[(2 * pixel + which) * c + q];
-        if (++q == c) q = 0, pixel++;
-    }
-}
-VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, const float *plane,
-                               float *to) {
-    size_t pixel = first / c, q = first % c, i;
-    for (i = 0; i < n; i++) {
-        to[(2 * pixel + which) * c + q] = plane[i];
-        if (++q == c) q = 0, pixel++;
-    }
-}
-
-/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
- * near 0, where the series takes over (next term below 2e-8). */
-VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
-    const VAE__V one = VAE__SET1(1.0f);
-    VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
-    safe = VAE__MAX(VAE__SET1(0.5f), size);
-    outer = VAE__SUB(VAE__DIV(one, VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(safe)))),
-                     VAE__DIV(one, safe));
-    outer = VAE__SELECT(VAE__GT(VAE__ZERO(), a), VAE__SUB(one, outer), outer);
-    p = VAE__FMA(u, VAE__SET1(-8.26719577e-07f), VAE__SET1(3.30687831e-05f));
-    p = VAE__FMA(p, u, VAE__SET1(-0.00138888889f));
-    p = VAE__FMA(p, u, VAE__SET1(0.0833333333f));
-    p = VAE__FMA(p, a, VAE__SET1(0.5f));
-    return VAE__SELECT(VAE__GT(size, one), outer, p);
-}
-
-/* -log p(x|a), one number of the continuous Bernoulli: log((e^a - 1) / a) - x a, which is
- * softplus(a) - x a minus the log of its normaliser C = a / tanh(a / 2). With s = |a| and y = x, or
- * 1 - x where a > 0, it is log((1 - e^-s) / s) + s y, where nothing cancels. Loaiza-Ganem &
- * Cunningham 2019 (arXiv:1907.06845). */
-VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
-    VAE__V size = VAE__ABS(a), ratio;
-    ratio = VAE__DIV(VAE__NEG(VAE__FN(v_expm1)(VAE__NEG(VAE__MAX(VAE__SET1(1e-4f), size)))),
-                     VAE__MAX(VAE__SET1(1e-4f), size));
-    ratio = VAE__SELECT(VAE__GT(size, VAE__SET1(1e-4f)), ratio,
-                        VAE__FMA(size, VAE__SET1(-0.5f), VAE__SET1(1.0f)));
-    x = VAE__SELECT(VAE__GT(a, VAE__ZERO()), VAE__SUB(VAE__SET1(1.0f), x), x);
-    return VAE__FMA(size, x, VAE__FN(v_log)(ratio));
-}
-
-/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
-VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
-    const VAE__V half = VAE__SET1(0.5f);
-    VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
-    *dm = VAE__MUL(d, inv);
-    q = VAE__MUL(*dm, d);
-    *dl = VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), VAE__FMA(VAE__NEG(half), q, half));
-    return VAE__MUL(half, VAE__ADD(VAE__ADD(q, l), VAE__SET1(1.83787707f)));
-}
-
-#define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
-#define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
-
-/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
- * ones endless: with u and v those ends in units of the scale,
- *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
- * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
-    const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
-    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
-        inv = VAE__FN(v_exp)(VAE__NEG(l));
-    VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
-        v = VAE__MUL(VAE__SUB(d, step), inv);
-    VAE__V width = VAE__MUL(VAE__SET1(0.00392156863f), inv), fall, value, du, dv, dw;
-    VAE__VM lowest = VAE__GT(step, x), highest = VAE__GT(x, VAE__SET1(0.998039216f));
-    fall = VAE__FN(v_expm1)(VAE__NEG(width));
-    du = VAE__SELECT(highest, zero, VAE__NEG(VAE__FN(v_sigmoid)(VAE__NEG(u))));
-    dv = VAE__SELECT(lowest, zero, VAE__FN(v_sigmoid)(v));
-    /* d/dw of -log(1 - e^-w) is -e^-w / (1 - e^-w) */
-    dw = VAE__DIV(VAE__ADD(fall, VAE__SET1(1.0f)), fall);
-    value = VAE__NEG(VAE__FN(v_log)(VAE__NEG(fall)));
-    dw = VAE__SELECT(VAE__M_OR(lowest, highest), zero, dw);
-    value = VAE__SELECT(VAE__M_OR(lowest, highest), zero, value);
-    value = VAE__ADD(value, VAE__SELECT(highest, zero, VAE__FN(v_softplus)(VAE__NEG(u))));
-    value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__FN(v_softplus)(v)));
-    *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
-    *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
-    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
-                      zero, *dl);
-    return value;
-}
-
-/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
- * gets scale times its gradient unless dout is NULL. */
-static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
-                              const float *x, float scale, float *dout, float *dshared) {
-    const int cb = kind == VAE__DENSITY_CONTINUOUS;
-    const int one = kind == VAE__DENSITY_LOGISTIC;
-    const int two = !cb && !one;
-    const VAE__V factor = VAE__SET1(scale);
-    VAE__V parts[16 / VAE__W], along[16 / VAE__W];
-    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
-    size_t first, i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = along[j] = VAE__ZERO();
-    for (first = 0; first < n; first += VAE__FN(RUN)) {
-        const size_t run = vae__min(n - first, VAE__FN(RUN));
-        if (two) {
-            VAE__FN(split)(first, run, c, 0, out, m);
-            VAE__FN(split)(first, run, c, 1, out, l);
-        }
-        for (i = 0; i < run; i += 16) {
-            for (j = 0; j < 16 / VAE__W; j++) {
-                const size_t at = i + j * VAE__W;
-                VAE__V t = VAE__GET(x + first, at, run),
-                    a = VAE__GET(two ? m : out + first, at, run);
-                VAE__V b = two ? VAE__GET(l, at, run) : VAE__SET1(shared), value, da,
-                    db = VAE__ZERO();
-                if (cb) {
-                    value = VAE__FN(v_cb_value)(a, t);
-                    da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
-                } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
-                    value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
-                } else {
-                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
-                }
-                parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
-                if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
-                if (dout) {
-                    VAE__PUT(two ? m : dout + first, at, run, VAE__MUL(da, factor));
-                    if (two) VAE__PUT(l, at, run, VAE__MUL(db, factor));
-                }
-            }
-        }
-        if (dout && two) {
-            VAE__FN(join)(first, run, c, 0, m, dout);
-            VAE__FN(join)(first, run, c, 1, l, dout);
-        }
-    }
-    if (dout && one) {
-        *dshared = VAE__FN(reduce)(along) * scale;
-        VAE__HIDE_F(*dshared);
-    }
-    return VAE__FN(reduce)(parts);
-}
-
-/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
-VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
-    VAE__V parts[16 / VAE__W];
-    float sum;
-    size_t i, j;
-    *top = a[0];
-    for (i = 1; i < n; i++) *top = a[i] > *top ? a[i] : *top;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = VAE__ZERO();
-    for (i = 0; i < n; i += 16)
-        for (j = 0; j < 16 / VAE__W; j++) {
-            const size_t at = i + j * VAE__W;
-            VAE__V e = VAE__FN(v_exp)(VAE__SUB(VAE__GET(a, at, n), VAE__SET1(*top)));
-            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(e, at, n));
-        }
-    sum = VAE__FN(reduce)(parts);
-    VAE__FN(map)(VAE__FN_LOG, 1, &sum, &sum);
-    return sum;
-}
-
-/* The level, 0 .. k - 1, nearest to x in [0,1]. */
-VAE__INLINE size_t VAE__FN(level)(float x, size_t k) {
-    float t = x * (float)(int)(k - 1);
-    VAE__HIDE_F(t);
-    t = t + 0.5f;
-    VAE__HIDE_F(t);
-    return t > 0 ? vae__min((size_t)(int)t, k - 1) : 0;
-}
-
-/* -log p of n numbers, each one of k levels 0, 1 / (k - 1), .. 1 with k logits. */
-static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const float *x, float scale,
-                                  float *dout) {
-    float parts[16];
-    size_t i, j;
-    int half;
-    for (i = 0; i < 16; i++) parts[i] = 0;
-    for (i = 0; i < n; i++) {
-        const float *a = out + i * k;
-        const size_t level = VAE__FN(level)(x[i], k);
-        float top, norm = VAE__FN(log_sum_exp)(k, a, &top), value = top - a[level];
-        VAE__HIDE_F(value);
-        value = value + norm;
-        VAE__HIDE_F(value);
-        parts[i % 16] = parts[i % 16] + value;
-        VAE__HIDE_F(parts[i % 16]);
-        for (j = 0; dout && j < k; j += VAE__W) {
-            VAE__V p = VAE__SUB(VAE__SUB(VAE__GET(a, j, k), VAE__SET1(top)), VAE__SET1(norm));
-            p = VAE__FN(v_exp)(p);
-            VAE__PUT(dout + i * k, j, k, VAE__MUL(p, VAE__SET1(scale)));
-        }
-        if (dout) {
-            float d = dout[i * k + level] - scale;
-            VAE__HIDE_F(d);
-            dout[i * k + level] = d;
-        }
-    }
-    for (half = 8; half; half /= 2)
-        for (i = 0; i < (size_t)half; i++) {
-            parts[i] = parts[i] + parts[i + (size_t)half];
-            VAE__HIDE_F(parts[i]);
-        }
-    return parts[0];
-}
-
-/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
- * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
- * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
- * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
- * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
-VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
-    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
-    const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
-    VAE__V from = VAE__SELECT(wide, VAE__SET1(0.211324871f), zero), to = VAE__SUB(one, from);
-    VAE__V u = VAE__MUL(VAE__SUB(m, from), inv), v = VAE__MUL(VAE__SUB(m, to), inv), cut, low, t, p,
-        q, y;
-    u = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), u));
-    v = VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), v));
-    cut = VAE__MIN(one, VAE__MAX(zero, m));
-    t = VAE__FN(v_exp_minus)(u, &low);
-    p = VAE__FN(v_sigmoid_of)(u, t, low);
-    y = VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(u)), t, low);
-    t = VAE__FN(v_exp_minus)(v, &low);
-    q = VAE__FN(v_sigmoid_of)(v, t, low);
-    y = VAE__FMA(s, VAE__SUB(y, VAE__FN(v_softplus_of)(VAE__NEG(VAE__ABS(v)), t, low)), cut);
-    t = VAE__SUB(VAE__MUL(q, VAE__SUB(one, q)), VAE__MUL(p, VAE__SUB(one, p)));
-    y = VAE__FMA(VAE__MUL(t, inv), VAE__SET1(6.40779187e-07f), y); /* h^2 / 24 */
-    y = VAE__SELECT(wide, VAE__MUL(VAE__SET1(0.5f), VAE__ADD(p, q)), y);
-    if (VAE__M_ANY(fine)) {
-        VAE__V k = VAE__SUB(VAE__FMA(cut, VAE__SET1(255.0f), VAE__SET1(8388608.0f)),
-                            VAE__SET1(8388616.0f)), sum;
-        int i;
-        sum = VAE__MAX(zero, k); /* levels up to k are below the window */
-        for (i = 0; i < 16; i++) {
-            k = VAE__ADD(k, one);
-            t = VAE__MUL(VAE__FMA(VAE__SUB(VAE__SET1(0.5f), k), h, m), inv);
-            t = VAE__FN(v_sigmoid)(VAE__MIN(VAE__SET1(100.0f), VAE__MAX(VAE__SET1(-100.0f), t)));
-            t = VAE__SELECT(VAE__M_OR(VAE__GT(one, k), VAE__GT(k, VAE__SET1(255.0f))), zero, t);
-            sum = VAE__ADD(sum, t);
-        }
-        y = VAE__SELECT(fine, VAE__MUL(sum, h), y);
-    }
-    return VAE__MIN(one, VAE__MAX(zero, y));
-}
-
-/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
- * with u, a draw from its density made of the random number u, which is a normal for the gaussians
- * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
- * parameter. */
-static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
-                             const float *out, const float *u, float *x) {
-    const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
-    float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
-    size_t first, i, j;
-    if (kind == VAE__DENSITY_CATEGORICAL) {
-        for (i = 0; i < n; i++) {
-            const float *a = out + i * k;
-            float top, norm = VAE__FN(log_sum_exp)(k, a, &top), sum = 0;
-            size_t level = 0;
-            for (j = 0; j < k; j++) {
-                float p = a[j] - top;
-                VAE__HIDE_F(p);
-                p = p - norm;
-                VAE__HIDE_F(p);
-                VAE__FN(map)(VAE__FN_EXP, 1, &p, &p);
-                if (!u) p = p * (float)(int)j;
-                VAE__HIDE_F(p);
-                sum = sum + p;
-                VAE__HIDE_F(sum);
-                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
-                if (u && u[i] < sum) break;
-            }
-            x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
-        }
-        return;
-    }
-    for (first = 0; first < n; first += VAE__FN(RUN)) {
-        const size_t run = vae__min(n - first, VAE__FN(RUN));
-        const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
-                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
-        if (two) {
-            VAE__FN(split)(first, run, c, 0, out, m);
-            VAE__FN(split)(first, run, c, 1, out, l);
-        }
-        for (i = 0; i < run; i += VAE__W) {
-            VAE__V a = VAE__GET(two ? m : out + first, i, run),
-                r = u ? VAE__GET(u + first, i, run) : zero;
-            switch (kind) {
-            case VAE__DENSITY_BERNOULLI:
-                a = VAE__FN(v_sigmoid)(a);
-                if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
-                break;
-            case VAE__DENSITY_CONTINUOUS:
-                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
-                    VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
-                    t = VAE__DIV(VAE__FN(v_log1p)(VAE__MUL(r, VAE__FN(v_expm1)(VAE__NEG(size)))),
-                                 VAE__NEG(size));
-                    t = VAE__MIN(one, VAE__MAX(zero, t));
-                    a = VAE__SELECT(VAE__GT(a, zero), VAE__SUB(one, t), t);
-                } else {
-                    a = VAE__FN(v_cb_mean)(a);
-                }
-                break;
-            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
-                VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
-                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
-                inv = VAE__FN(v_exp)(VAE__NEG(s));
-                s = VAE__FN(v_exp)(s);
-                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
-                    VAE__V odds;
-                    r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
-                    odds = VAE__SUB(VAE__FN(v_log)(r), VAE__FN(v_log1p)(VAE__NEG(r)));
-                    a = VAE__MIN(one, VAE__MAX(zero, VAE__FMA(s, odds, a)));
-                    a = VAE__FMA(a, VAE__SET1(255.0f), VAE__SET1(8388608.0f));
-                    a = VAE__DIV(VAE__SUB(a, VAE__SET1(8388608.0f)), VAE__SET1(255.0f));
-                } else {
-                    a = VAE__FN(v_logistic_mean)(a, s, inv);
-                }
-                break;
-            }
-            default: { /* the gaussians */
-                VAE__V s = VAE__SET1(deviation);
-                if (two)
-                    s = VAE__FN(v_exp)(VAE__MUL(VAE__SET1(0.5f),
-                                                VAE__CLAMP_LOGVAR(VAE__GET(l, i, run))));
-                if (u) a = VAE__FMA(s, r, a);
-                break;
-            }
-            }
-            VAE__PUT(x + first, i, run, a);
-        }
-    }
-}
-
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
-
-#define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
-
-/* logvar = 2 log deviation(a) for n numbers a. */
-static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logvar) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v);
-        if (deviation == VAE__SPREAD_SOFTPLUS) s = VAE__FN(v_softplus)(v);
-        else if (deviation == VAE__SPREAD_RELU) s = v;
-        s = VAE__MAX(VAE__DEVIATION_LEAST, s);
-        VAE__PUT(logvar, i, n, VAE__MUL(VAE__SET1(2.0f), VAE__FN(v_log)(s)));
-    }
-}
-
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
-static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
-                                float *da) {
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) {
-        VAE__V v = VAE__GET(a, i, n), s = VAE__ABS(v), slope = VAE__SET1(2.0f);
-        if (deviation == VAE__SPREAD_SOFTPLUS) {
-            s = VAE__FN(v_softplus)(v);
-            slope = VAE__MUL(slope, VAE__FN(v_sigmoid)(v));
-        } else if (deviation == VAE__SPREAD_RELU) {
-            s = v;
-        } else {
-            slope = VAE__SELECT(VAE__GT(VAE__ZERO(), v), VAE__NEG(slope), slope);
-        }
-        slope = VAE__SELECT(VAE__GT(s, VAE__DEVIATION_LEAST), VAE__DIV(slope, s), VAE__ZERO());
-        VAE__HIDE(slope);
-        VAE__PUT(da, i, n, VAE__MUL(VAE__GET(dlogvar, i, n), slope));
-    }
-}
+/* ======================================================================================
+ * >>updates  the optimisers, and the end of the pass: its table
+ * uses: >>sums                       tests: tests/test_kernels.c
+ * ==================================================================================== */
 
 /* ---- optimisers: one pass over w, g, m, v; they return whether w and v are finite ---- */
 
@@ -5046,85 +5170,37 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
                  VAE__FMA(keep, VAE__GET(average, i, n), VAE__MUL(take, VAE__GET(w, i, n))));
 }
 
-/* ---- checks over whole arrays ---- */
-
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
-static double VAE__FN(sum_squares)(size_t n, const float *x) {
-    double p[16];
-    size_t i;
-    int half, q;
-    for (q = 0; q < 16; q++) p[q] = 0;
-    for (i = 0; i < n; i++) p[i % 16] = vae__add_d(p[i % 16], (double)x[i] * (double)x[i]);
-    for (half = 8; half; half /= 2)
-        for (q = 0; q < half; q++) p[q] = vae__add_d(p[q], p[q + half]);
-    return p[0];
-}
-
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
-#define VAE__NONE_BAD(BAD) \
-    VAE__VM bad[4]; \
-    size_t i, j; \
-    VAE__UNROLL \
-    for (j = 0; j < 4; j++) bad[j] = VAE__GT(VAE__ZERO(), VAE__ZERO()); \
-    for (i = 0; i + 4 * VAE__W <= n; i += 4 * VAE__W) { \
-        VAE__UNROLL \
-        for (j = 0; j < 4; j++) bad[j] = VAE__M_OR(bad[j], BAD(VAE__LOAD(x + i + j * VAE__W))); \
-    } \
-    for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
-    return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
-
-/* Whether all are finite and at most `limit` in size. */
-static int VAE__FN(within)(size_t n, float limit, const float *x) {
-    const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
-#define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
-    VAE__NONE_BAD(VAE__BAD);
-#undef VAE__BAD
-}
-
-/* -0 counts as 0, NaN as anything. */
-static int VAE__FN(none_negative)(size_t n, const float *x) {
-    VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
-    size_t i;
-    for (i = 0; i < n; i += VAE__W) bad = VAE__M_OR(bad, VAE__GT(VAE__ZERO(), VAE__GET(x, i, n)));
-    return !VAE__M_ANY(bad);
-}
-
-/* Whether all lie in [0,1]; NaN does not, -0 does. */
-static int VAE__FN(in_unit)(size_t n, const float *x) {
-    const VAE__VI one = VAE__BITS(VAE__SET1(1.0f));
-#define VAE__BAD(v) VAE__M_OR(VAE__I_GT(VAE__BITS(VAE__ABS(v)), one), VAE__GT(VAE__ZERO(), v))
-    VAE__NONE_BAD(VAE__BAD);
-#undef VAE__BAD
-}
-
-static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
-    const VAE__VI rest = VAE__I_SET1(0x7fffffffu), one = VAE__I_SET1(1), none = VAE__I_SET1(0);
-    uint32_t lanes[4 * VAE__W];
-    VAE__VI sum = none;
-    size_t i, count = 0;
-    for (i = 0; i < n; i += VAE__W)
-        sum = VAE__I_ADD(sum,
-                         VAE__FN(vi_select)(VAE__I_GT(VAE__I_AND(VAE__BITS(VAE__GET(x, i, n)),
-                                                            rest), none),
-                                                 one, none));
-    VAE__I_STORE4(lanes, sum, none, none, none);
-    for (i = 0; i < VAE__W; i++) count += lanes[4 * i];
-    return count;
-}
-
 /* ---- the table ---- */
+
+#ifdef VAE_NO_TRAIN
+#define VAE__OF_TRAINING VAE__NO_KERNEL
+#else
+#define VAE__OF_TRAINING VAE__X
+#endif
+#ifdef VAE_NO_CONV
+#define VAE__OF_CONVOLUTIONS VAE__NO_KERNEL
+#define VAE__OF_BOTH VAE__NO_KERNEL
+#else
+#define VAE__OF_CONVOLUTIONS VAE__X
+#define VAE__OF_BOTH VAE__OF_TRAINING
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
-    VAE__KERNEL_LIST(VAE__X)
+#define VAE__NO_KERNEL(result, name, args) NULL,
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+#undef VAE__NO_KERNEL
 #undef VAE__X
 };
+#undef VAE__OF_TRAINING
+#undef VAE__OF_CONVOLUTIONS
+#undef VAE__OF_BOTH
 
 #undef VAE__FN
 #undef VAE__MATH
 #undef VAE__CALLED
+#undef VAE__CALL
 #undef VAE__W
 #undef VAE__V
 #undef VAE__VI
@@ -5186,8 +5262,10 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__I_STORE4
 #undef VAE__I_MULHILO
 #undef VAE__NONE_BAD
+#undef VAE__ALONG
 #undef VAE__TILE_VECS
 #undef VAE__SKIP_VECS
+#undef VAE__STREAM_VECS
 #undef VAE__ROW_VECS
 #undef VAE__TILE_ROWS_1
 #undef VAE__TILE_ROWS_2
@@ -5200,7 +5278,7 @@ static const vae__kernels VAE__FN(kernels) = {
 
 /* ======================================================================================
  * >>dispatch which kernels run here, and the floating-point environment they run in
- * uses: >>kernels                    tests: tests/test_status.c, tests/test_rng.c
+ * uses: >>updates >>rng              tests: tests/test_status.c, tests/test_rng.c
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
@@ -5237,8 +5315,10 @@ VAE__PRIVATE int vae__cpu(void) {
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
-#ifdef VAE__HAVE_AVX
+#ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
+#endif
+#ifdef VAE__HAVE_AVX512
     case VAE_ISA_AVX512: return vae__cpu() & 2 ? &vae__kernels_avx512 : NULL;
 #endif
 #ifdef VAE__HAVE_NEON
@@ -6720,7 +6800,7 @@ VAE__PRIVATE void vae__batchnorm_fwd(const vae__walk *c, const vae__op *op, cons
     const size_t n = op->in.c;
     const float *mean = op->own + VAE__BN_MEAN * n, *scale = op->own + VAE__BN_SCALE * n;
     size_t j;
-    if (!c->train) {
+    if (!VAE__TRAINS(c)) {
         for (j = 0; j < n; j++)
             c->room[j] = (float)vae__div_d((double)w[j], vae__sqrt_d(
                 vae__add_d((double)w[3 * n + j], vae__norm_eps)));
@@ -6816,7 +6896,7 @@ VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *
 }
 VAE__PRIVATE void vae__dropout_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                    const float *x, float *y) {
-    if (c->train) vae__drop(c, op, x, y);
+    if (VAE__TRAINS(c)) vae__drop(c, op, x, y);
     else vae__pass_fwd(c, op, w, x, y);
 }
 VAE__PRIVATE void vae__dropout_bwd(const vae__walk *c, const vae__op *op, const float *w,
@@ -6829,7 +6909,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
     const size_t dim = op->in.dim;
     const float deviation = (float)vae__div_d((double)op->n, 1e6);
     size_t i;
-    if (!c->train) {
+    if (!VAE__TRAINS(c)) {
         vae__pass_fwd(c, op, w, x, y);
         return;
     }
@@ -6882,41 +6962,57 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
+#ifdef VAE_NO_CONV
+VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
+    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: this build has no %s "
+                     "(VAE_NO_CONV)", p->what, (int)(p->item - p->text) + 1, op->layer->name);
+}
+#define VAE__LEFT_OUT(name) \
+    {name, name, "not in this build", "", 0, vae__left_out, NULL, NULL, NULL, NULL, NULL}
+#endif
+
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
-     vae__dense_bwd, vae__dense_grad, NULL},
+     VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
+#ifndef VAE_NO_CONV
     {"conv", "conv N KxK[/S] [pad P]",
      "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
-     vae__conv_shape, vae__conv_tensors, vae__conv_fwd, vae__conv_bwd, vae__conv_grad, NULL},
+     vae__conv_shape, vae__conv_tensors, vae__conv_fwd,
+     VAE__BACK(vae__conv_bwd, vae__conv_grad, NULL)},
     {"convt", "convt N KxK[/S] [pad P]",
      "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
-     vae__convt_tensors, vae__convt_fwd, vae__convt_bwd, vae__convt_grad, NULL},
+     vae__convt_tensors, vae__convt_fwd, VAE__BACK(vae__convt_bwd, vae__convt_grad, NULL)},
     {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
-     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+     vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
     {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
-     vae__pool_fwd, vae__pool_bwd, NULL, NULL},
+     vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
-     vae__upsample_fwd, vae__upsample_bwd, NULL, NULL},
+     vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("conv"), VAE__LEFT_OUT("convt"), VAE__LEFT_OUT("maxpool"),
+    VAE__LEFT_OUT("avgpool"), VAE__LEFT_OUT("upsample"),
+#endif
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
-     vae__reshape_shape, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+     vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
-     vae__pass_fwd, vae__pass_bwd, NULL, NULL},
+     vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
-     vae__batchnorm_fwd, vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch},
+     vae__batchnorm_fwd, VAE__BACK(vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch)},
     {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
-     vae__layernorm_fwd, vae__layernorm_bwd, vae__layernorm_grad, NULL},
+     vae__layernorm_fwd, VAE__BACK(vae__layernorm_bwd, vae__layernorm_grad, NULL)},
     {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
-     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, vae__dropout_bwd, NULL, NULL},
+     VAE__DRAWS, NULL, NULL, vae__dropout_fwd, VAE__BACK(vae__dropout_bwd, NULL, NULL)},
     {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
-     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, vae__pass_bwd, NULL, NULL},
+     VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
-     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd, vae__label_bwd, NULL, NULL},
+     VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
+     VAE__BACK(vae__label_bwd, NULL, NULL)},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, vae__open_bwd, NULL, NULL},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
     /* what no name stands for: the end of a group, an activation alone */
-    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, vae__pass_bwd, NULL, NULL},
-    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd, vae__pass_bwd, NULL, NULL},
-};
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
+     VAE__BACK(vae__pass_bwd, NULL, NULL)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
@@ -7265,7 +7361,8 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
     }
 }
 static const vae__layer vae__spread_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd, vae__spread_bwd, NULL, NULL};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd,
+    VAE__BACK(vae__spread_bwd, NULL, NULL)};
 
 VAE__PRIVATE int vae__normal_spreads(const vae__code *c) { return c->deviation || c->act; }
 VAE__PRIVATE float vae__normal_lowest(const vae__code *c) {
@@ -7587,7 +7684,8 @@ VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
 }
 
 static const vae__layer vae__code_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd, vae__code_bwd, NULL, vae__code_batch};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
+    VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
@@ -8504,6 +8602,9 @@ VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     vae_status bad = vae__settle_all(d, report);
     if (!bad) bad = vae__check_rules(d, report);
     if (!bad) bad = vae__resolve_machine(d, report);
+#ifdef VAE_NO_TRAIN
+    if (!d->inference) d->inference = 1;
+#endif
     return bad;
 }
 
@@ -8555,8 +8656,8 @@ VAE__PRIVATE void vae__likelihood_grad(const vae__walk *c, const vae__op *op, in
 }
 
 static const vae__layer vae__likelihood_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd, vae__likelihood_bwd,
-    vae__likelihood_grad, NULL};
+    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd,
+    VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
  * >>model    from description to memory: layout, initial weights
@@ -9351,6 +9452,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     return VAE_OK;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
     if (epochs < 1 || epochs > VAE__MAX_EPOCHS)
@@ -9359,6 +9461,7 @@ VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     m->desc.epochs = epochs;
     return VAE_OK;
 }
+#endif
 
 /* The weights that a call uses. */
 VAE__INLINE const float *vae__weights(const vae *m, const vae_batch *b) {
@@ -9784,7 +9887,7 @@ VAE__INLINE const float *vae__images(const vae__pass *p) {
     return p->binarize ? p->m->x : p->from ? p->images : p->x;
 }
 VAE__INLINE const float *vae__seen(const vae__pass *p) {
-    return p->train && p->m->seen ? p->m->seen : vae__images(p);
+    return VAE__TRAINS(p) && p->m->seen ? p->m->seen : vae__images(p);
 }
 
 /* What the code and the likelihood need to know of the portion. */
@@ -9794,9 +9897,9 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
     vae__terms *t = &p->terms;
     p->likelihood = vae__density_now(m, p->params);
     t->desc = &m->desc, t->code = &m->code, t->likelihood = &p->likelihood;
-    t->backward = p->backward;
+    t->backward = VAE__TRAINS(p) && p->backward;
     t->x = vae__images(p);
-    if (p->train) {
+    if (VAE__TRAINS(p)) {
         t->weighs = vae__weighs(m), t->views = m->views, t->norm = m->norm;
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
@@ -9831,7 +9934,7 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = p->train, c.copies = p->train ? 0 : 1;
+    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -9883,7 +9986,8 @@ VAE__PRIVATE int vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to
         const float *x = p->x + i * dim;
         const uint32_t image = vae__row_number(p, i);
         if (p->data) (void)vae_data_read(p->data, image, 1, m->x + i * dim);
-        if (p->train && (!p->data || vae__holds_reals(p->data)) && !vae__pixels_fit(m, 0, x, dim)) {
+        if (VAE__TRAINS(p) && (!p->data || vae__holds_reals(p->data)) &&
+            !vae__pixels_fit(m, 0, x, dim)) {
             p->bad[part] = 1;
             return 0;
         }
@@ -9891,7 +9995,7 @@ VAE__PRIVATE int vae__pass_pixels(vae__pass *p, int part, size_t from, size_t to
             vae__binarize(m, x, p->time, image, m->x + i * dim);
             x = m->x + i * dim;
         }
-        if (!p->train) continue;
+        if (!VAE__TRAINS(p)) continue;
         if (m->seen) vae__see(m, i, x, m->seen + i * views * dim);
         p->nonzeros[part] += m->k->nonzeros(views * dim, m->seen ? m->seen + i * views * dim : x);
     }
@@ -9936,7 +10040,7 @@ enum { VAE__ROWS_AT_ONCE = 256 }; /* rows of the decoder: what they pass on stay
 /* What comes into the range for image `at` of the portion. */
 VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     const vae__op *op = &p->m->ops[p->from];
-    return (p->from ? p->x : vae__seen(p)) + at * (p->train ? op->each : 1) * op->in.dim;
+    return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
 /* A part's rows of a stage, forward and back.
@@ -9964,16 +10068,19 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
         /* decoded rows are taken at once, so the next chunk may stand where this one stood */
-        if (p->from > code && !p->train) c.place = from;
+        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
-        if (p->terms.weighs && p->fwd_from < p->fwd_to && p->fwd_to == p->m->count)
+        if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
+            p->fwd_to == p->m->count)
             vae__weigh(p, &c);
         if (p->take) p->take(p, part, &c);
-        vae__ops_bwd(&c, ops, p->bwd_from, vae__max(p->bwd_to, 2 * code), NULL, NULL);
+        if (VAE__TRAINS(p))
+            vae__ops_bwd(&c, ops, p->bwd_from, vae__max(p->bwd_to, 2 * code), NULL, NULL);
     }
     vae__walk_to(p, &c, from, to - from);
-    vae__ops_bwd(&c, ops, vae__min(p->bwd_from, 2 * code), p->bwd_to, NULL, NULL);
+    if (VAE__TRAINS(p))
+        vae__ops_bwd(&c, ops, vae__min(p->bwd_from, 2 * code), p->bwd_to, NULL, NULL);
 }
 
 /* A part tells the first of its numbers that is not finite, v (rows, width) from row `from` of the
@@ -10012,12 +10119,12 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = p->train && p->fwd_from <= m->at_code && p->fwd_to == m->count;
-    const size_t draws = p->train ? (size_t)m->desc.samples : 1;
+    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
      * once they are decoded. It holds whole images: their draws are weighed together. */
-    if (back || (!p->train && p->from > m->at_code))
+    if (back || (!VAE__TRAINS(p) && p->from > m->at_code))
         p->chunk = vae__max(VAE__ROWS_AT_ONCE / draws, 1);
     vae__divide(&p->m->parallel, p->part ? p->part : vae__pass_part, p, p->parts);
     p->fresh = 0;
@@ -10073,7 +10180,7 @@ VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
     size_t i;
     p->fresh = !p->from;
     p->fwd_from = p->from, p->bwd_from = p->bwd_to = 0;
-    for (i = p->from; p->train && i < p->to; i++) {
+    for (i = p->from; VAE__TRAINS(p) && i < p->to; i++) {
         vae_status bad;
         if (!vae__meets(p->m, i, VAE__BATCH_FORWARD)) continue;
         p->fwd_to = i;
@@ -10082,7 +10189,7 @@ VAE__PRIVATE vae_status vae__run_stages(vae__pass *p) {
         vae__meet(p, i, VAE__BATCH_FORWARD);
     }
     p->fwd_to = p->to;
-    if (p->backward) {
+    if (VAE__TRAINS(p) && p->backward) {
         p->bwd_to = 2 * p->to;
         vae__stage_back(p);
     }
@@ -10102,9 +10209,9 @@ VAE__PRIVATE int vae__run_back(vae__pass *p) {
  * but a part has whole images. */
 VAE__PRIVATE int vae__pass_parts(const vae__pass *p) {
     const vae *m = p->m;
-    const size_t rows = p->rows * (p->train ? (size_t)m->desc.samples : 1);
+    const size_t rows = p->rows * (VAE__TRAINS(p) ? (size_t)m->desc.samples : 1);
     int parts = vae__model_parts(m, rows, VAE__PART_ROWS);
-    if (!p->train) return parts;
+    if (!VAE__TRAINS(p)) return parts;
     if (p->rows / 8 < (size_t)parts) /* few images: one part a thread, as shares are uneven */
         parts = vae__model_parts(m, rows, 4, SIZE_MAX);
     return (size_t)parts > p->rows ? (int)p->rows : parts;
@@ -10545,9 +10652,11 @@ VAE__PRIVATE vae_status vae__do_train_step(vae *m, const vae_batch *b, vae_stats
     return bad ? bad : vae__step(m, NULL, b, (uint32_t)m->step, stats);
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_train_step(vae *m, const vae_batch *batch, vae_stats *stats) {
     VAE__COMPUTES(m, vae__do_train_step(m, batch, stats));
 }
+#endif
 
 VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     float *bias;
@@ -10583,9 +10692,11 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     return VAE_OK;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
     VAE__COMPUTES(m, vae__do_set_visible_bias(m, mean));
 }
+#endif
 
 /* Mean image, summed in double over images ascending. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
@@ -10828,10 +10939,12 @@ VAE__PRIVATE vae_status vae__do_fit(vae *m, const vae_data *train, const vae_dat
     }
     return bad;
 }
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
                            vae_progress_fn progress, void *user) {
     VAE__COMPUTES(m, vae__do_fit(m, train, test, progress, user, &vae__host));
 }
+#endif
 
 /* ---- checking gradients ---- */
 
@@ -10926,10 +11039,12 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     return bad;
 }
 
+#ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int directions,
                                        double *worst) {
     VAE__COMPUTES(m, vae__do_check_gradients(m, batch, directions, worst));
 }
+#endif
 
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
@@ -11510,6 +11625,7 @@ typedef struct vae__reader {
 #endif
 } vae__reader;
 
+#if !defined(VAE_NO_DATA) || !defined(VAE_NO_STDIO)
 VAE__PRIVATE vae_status vae__read_block(vae__reader *r, void *to, size_t want, size_t *got) {
     *got = vae__min(want, r->size - r->at);
     memcpy(to, r->bytes + r->at, *got);
@@ -11525,6 +11641,7 @@ VAE__PRIVATE vae__reader vae__reader_of(const void *bytes, size_t size, const ch
     r.bytes = (const unsigned char *)bytes, r.size = size;
     return r;
 }
+#endif
 
 #ifndef VAE_NO_STDIO
 
@@ -12921,9 +13038,11 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 #endif /* VAE_NO_STDIO */
 
 /* ======================================================================================
- * >>data     IDX files, plain or gzip; numbers of any type as floats
+ * >>data     IDX files, plain or gzip; not with VAE_NO_DATA
  * uses: >>arena >>files              tests: tests/test_data.c, tests/fuzz_idx.c
  * ==================================================================================== */
+
+#ifndef VAE_NO_DATA
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
@@ -13581,6 +13700,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 }
 
 #endif /* VAE_NO_STDIO */
+
+#endif /* VAE_NO_DATA */
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options

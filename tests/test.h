@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__)) && \
+    !defined(__TINYC__)
+#include <immintrin.h> /* tests of the floating-point environment set its control word */
+#endif
 
 extern const char *test_skip_reason; /* set by SKIP */
 extern int test_long;                /* the long suite is asked for */

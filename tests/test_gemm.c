@@ -490,7 +490,7 @@ TEST(gemm_of_nothing_does_nothing) {
 /* Zeros may be left out: every density, both layouts, rows of zeros only, -0, odd sizes. */
 TEST(leaving_out_zeros_does_not_change_a_bit) {
     static const size_t shapes[][3] = {{128, 400, 784}, {96, 400, 128}, {1, 33, 50}, {37, 7, 129},
-                                       {1, 400, 61}, {1, 1000, 8}, {1, 257, 300},
+                                       {1, 400, 61}, {1, 1000, 8}, {1, 257, 300}, {1, 300, 2500},
                                        {300, 130, 61}, {23, 257, 1024}, {5, 16, 3}, {70, 19, 2000},
                                        {64, 40, 17}, {80, 24, 20}, {50, 33, 31}, {784, 40, 100}};
     static const double densities[] = {0, 0.05, 0.2, 0.32, 0.35, 1, -1}; /* -1: full rows between */

@@ -1,4 +1,4 @@
-/* >>shim, elementary functions: error bounds over all floats, special values, equal bits on every
+/* >>functions: error bounds over all floats, special values, equal bits on every
  * instruction set, tails, and the portable fused multiply-add. */
 #include "test.h"
 

@@ -10,6 +10,14 @@ static int loop_fail(const char *what, const char *why) {
     return 1;
 }
 
+#define LOOP_FILE "loop.safetensors"
+
+static int loop_says(uint64_t hash) {
+    printf("loop %08lx%08lx\n", (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
+    return 0;
+}
+
+#ifndef VAE_NO_TRAIN
 static int loop(void) {
     static float pixels[16 * 12];
     static char file[1 << 16];
@@ -43,15 +51,17 @@ static int loop(void) {
     vae_destroy(copy);
 #ifndef VAE_NO_STDIO
     copy = NULL;
-    if (vae_save(model, "loop.safetensors", 0))
+    if (vae_save(model, LOOP_FILE, 0))
         return loop_fail("save", vae_last_report(model)->text);
-    if (vae_load("loop.safetensors", NULL, &copy, &report)) return loop_fail("load", report.text);
-    remove("loop.safetensors");
+    if (vae_load(LOOP_FILE, NULL, &copy, &report)) return loop_fail("load", report.text);
+#ifndef LOOP_KEEP
+    remove(LOOP_FILE);
+#endif
     if (vae_params_hash(copy) != hash) return loop_fail("load", "other parameters than saved");
     vae_destroy(copy);
 #endif
     vae_destroy(model);
-    printf("loop %08lx%08lx\n", (unsigned long)(hash >> 32), (unsigned long)(hash & 0xffffffffu));
-    return 0;
+    return loop_says(hash);
 }
+#endif
 #endif

@@ -64,6 +64,15 @@ symbols() {
     if [ -s "$work/log" ]; then fail "$name"; else ok "$name"; fi
 }
 
+# without_names NAME OBJECT PREFIX...: no function of the object has a name that begins like this
+without_names() {
+    name=$1 object=$2
+    shift 2
+    : >"$work/log"
+    for prefix in "$@"; do nm "$object" | grep " [_]*$prefix" >>"$work/log"; done
+    if [ -s "$work/log" ]; then fail "$name"; else ok "$name"; fi
+}
+
 without() { # WORDS LIST...: the list without the words
     words=$1
     shift
@@ -100,9 +109,10 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable no_threads allow_x87 header_first; do
+    for name in malloc assert only_portable no_threads no_data no_conv allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
+    for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
     case $cc in tcc*) ;; *) program refused_threads $small "$here/refused_threads.c" ;; esac
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
@@ -176,6 +186,30 @@ each() { # COMPILER
         symbols no_threads_asks_for_none no_threads.o printf fprintf stderr puts exit $(without "$threads" $libc)
     else
         fail no_threads_asks_for_none
+    fi
+    if $small -c "$here/no_data.c" -o no_data.o >"$work/log" 2>&1; then
+        without_names no_data_has_no_reader no_data.o vae__gz_ vae__idx_ vae_inflate vae_data_load
+    else
+        fail no_data_has_no_reader
+    fi
+    program no_train sh -c "$small -DLOOP_KEEP '$here/plain.c' -o keep && ./keep >/dev/null &&
+        $small '$here/no_train.c'"
+    if $small -c "$here/no_train.c" -o no_train.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_train_has_no_backward "tcc keeps what nobody calls" ;;
+        *) without_names no_train_has_no_backward no_train.o vae__dense_bwd vae__adam_ vae__conv_grad \
+            vae__do_fit vae_fit vae_train_step vae__act_bwd ;;
+        esac
+    else
+        fail no_train_has_no_backward
+    fi
+    if $small -c "$here/no_conv.c" -o no_conv.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_conv_has_no_convolution "tcc keeps what nobody calls" ;;
+        *) without_names no_conv_has_no_convolution no_conv.o vae__conv_ vae__overlay_ vae__pool_fwd ;;
+        esac
+    else
+        fail no_conv_has_no_convolution
     fi
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
