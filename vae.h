@@ -2429,7 +2429,7 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256]; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
 
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
