@@ -2430,7 +2430,7 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256]; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
 
 #ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
 #pragma GCC diagnostic push
@@ -4785,35 +4785,33 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     const VAE__V factor = VAE__SET1(scale);
     VAE__V parts[16 / VAE__W], along[16 / VAE__W];
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
-    size_t first, i, j;
-    for (j = 0; j < 16 / VAE__W; j++) parts[j] = along[j] = VAE__ZERO();
+    size_t first, i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__FN(clear)(along);
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
         }
-        for (i = 0; i < run; i += 16) {
-            for (j = 0; j < 16 / VAE__W; j++) {
-                const size_t at = i + j * VAE__W;
-                VAE__V t = VAE__GET(x + first, at, run),
-                    a = VAE__GET(two ? m : out + first, at, run);
-                VAE__V b = two ? VAE__GET(l, at, run) : VAE__SET1(shared), value, da,
-                    db = VAE__ZERO();
-                if (cb) {
-                    value = VAE__FN(v_cb_value)(a, t);
-                    da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
-                } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
-                    value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
-                } else {
-                    value = VAE__FN(v_logistic)(a, b, t, &da, &db);
-                }
-                parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
-                if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
-                if (dout) {
-                    VAE__PUT(two ? m : dout + first, at, run, VAE__MUL(da, factor));
-                    if (two) VAE__PUT(l, at, run, VAE__MUL(db, factor));
-                }
+        VAE__ALONG(0, run) {
+            VAE__V t = VAE__GET(x + first, at, run),
+                a = VAE__GET(two ? m : out + first, at, run);
+            VAE__V b = two ? VAE__GET(l, at, run) : VAE__SET1(shared), value, da,
+                db = VAE__ZERO();
+            if (cb) {
+                value = VAE__FN(v_cb_value)(a, t);
+                da = VAE__SUB(VAE__FN(v_cb_mean)(a), t);
+            } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
+                value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
+            } else {
+                value = VAE__FN(v_logistic)(a, b, t, &da, &db);
+            }
+            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
+            if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
+            if (dout) {
+                VAE__PUT(two ? m : dout + first, at, run, VAE__MUL(da, factor));
+                if (two) VAE__PUT(l, at, run, VAE__MUL(db, factor));
             }
         }
         if (dout && two) {
