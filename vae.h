@@ -61,11 +61,12 @@
  *       lr at this step; corr1 = 1 - b1^t, corr2 = 1 - b2^t                         >>optim
  *       vae__run_gradients: threads divide the weights; for each piece of rows      >>step
  *         dW = xt dy / rows                                                         >>layers
- *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>kernels
+ *         Adam:  m = b1 m + (1 - b1) dW,  v = b2 v + (1 - b2) dW^2                  >>updates
  *                W = W - lr / corr1 * m / (sqrt(v / corr2) + adam_eps)
  *     after the epoch: loss of the test images; is it the lowest so far?            >>train
  *
- * Where a room names a kernel (k->kl, k->latent_fwd, k->adam), its loop stands in >>kernels.
+ * A call k->name(...) is a kernel: its loop stands in one of the rooms >>tiles to >>updates (the
+ * products in >>tiles, z and the KL in >>sums, Adam in >>updates).
  *
  * ======================================================================================
  * >>manual
