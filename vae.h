@@ -1864,7 +1864,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
 /* The real number at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
  * decimal. Its length, 0 when there is none. */
 VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
-    uint64_t bits;
+    uint64_t bits = 0;
     if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16])))
         return vae__read_decimal(p, out);
     (void)vae__read_number(p, 16, 16, &bits);
