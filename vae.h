@@ -3980,7 +3980,8 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    if (!n || (m > 1 && !skip)) return 0;
+    /* several rows: they begin at the bias, so not where products are added to C */
+    if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
     return 1;
@@ -7292,7 +7293,7 @@ typedef struct vae__code vae__code;
 
 typedef struct vae__posterior {
     vae__kind kind;
-    int head;                /* numbers of the encoder's head for each latent */
+    int head;                /* numbers of the head for each latent; mu, then logvar first */
     const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
@@ -11427,19 +11428,19 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     float low;
     vae_status bad;
     vae_batch b;
-    size_t at, i, j;
+    size_t at, i, j, width;
     double *unit = m ? m->terms.unit : NULL;
     if (!m) return VAE_ERR_NULL;
     if (!data || !count)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    low = m->code.posterior->lowest(&m->code);
+    low = m->code.posterior->lowest(&m->code), width = m->ops[m->at_code].in.dim;
     for (j = 0; j < latent; j++) unit[j] = 0;
     for (at = 0; at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
         for (i = 0; i < b.rows * latent && !bad; i++) {
-            const float logvar = m->heads[(2 * (i / latent) + 1) * latent + i % latent];
+            const float logvar = m->heads[i / latent * width + latent + i % latent];
             if (logvar <= low || logvar >= VAE_LOGVAR_MAX) unit[i % latent] += 1;
         }
     }
@@ -11469,7 +11470,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + 2 * i * latent;
+                const float *head = m->heads + i * m->ops[m->at_code].in.dim;
                 if (turn) q.prior->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
