@@ -444,10 +444,10 @@
  *
  * Words: an image is one row of `input_dim` floats; a batch is `rows` of them, row-major and
  * contiguous. Figures are nats per image: summed over pixels and latents, averaged over images.
- * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model). With
- * a NULL model it returns ERR_NULL; one that returns no status then returns 0 or NULL, and fills its
- * output with zeros. A function without a model puts the sentence into the caller's vae_report (which may be
- * NULL).
+ * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model).
+ * With a NULL model it returns ERR_NULL; one that returns no status then returns 0 or NULL, and
+ * fills its output with zeros. A function without a model puts the sentence into the caller's
+ * vae_report (which may be NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
  * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise`, a
