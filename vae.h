@@ -754,8 +754,11 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule);
 /* One member of a description, by its name, from text and to text:
  *   texts     as they are, which vae_create checks. vae_desc_set keeps the pointer: the text must
  *             outlive vae_create
- *   numbers   a decimal, read as the nearest double: "128", "1e-3". Exactly 16 hexadecimal digits
- *             are the bits of a double instead. No locale changes that
+ *   whole numbers: int and uint64_t
+ *             digits alone, after a minus sign where the number may be below 0: "128", "-4"
+ *   reals     a decimal, read as the nearest double: "128", "1e-3". One that is not 0, but too
+ *             small for a double, is refused. Exactly 16 hexadecimal digits are the bits of a
+ *             double instead. No locale changes that
  *   choices   their words: "adamw"
  *   flags     "0" or "1"
  *   stages    "steps:rate,steps:rate", which are `stages` and `stage_count` together
@@ -866,8 +869,10 @@ VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
  * default of every field but `rows` and `x`. Nothing of it stays in use after the call, and nothing
  * of it is written to.
  *
- * Noise is addressed by the numbers of the rows: row r is number index[r], or first + r (modulo
- * 2^32). The same number has the same noise in a batch of any size.
+ * Row r is number index[r], or first + r (modulo 2^32). Where the model is used, noise is addressed
+ * by that number: the same number has the same noise in a batch of any size. In training only
+ * binarised pixels are. The noise of the code, layers dropout and noise and corrupted input are
+ * addressed by the step and the row's place r in the batch.
  * Labels matter to networks with layers `label` alone, which then need them: row r is of class
  * labels[r % label_count], so one label is enough for all rows.
  * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
@@ -1869,11 +1874,16 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
 }
 
 /* The real number at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
- * decimal. Its length, 0 when there is none. */
+ * decimal. Its length, 0 when there is none. A decimal that is not 0 but too small for a double
+ * becomes NaN, which nobody accepts: as a 0 it would stand for a default. */
 VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     uint64_t bits;
-    if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16])))
-        return vae__read_decimal(p, out);
+    if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16]))) {
+        const size_t n = vae__read_decimal(p, out), zeros = strspn(p, "+-.0");
+        if (n && !(vae__bits_d(*out) << 1) && p[zeros] >= '1' && p[zeros] <= '9' && zeros < n)
+            *out = vae__double_of((uint64_t)0x7ff8 << 48);
+        return n;
+    }
     (void)vae__read_number(p, 16, 16, &bits);
     *out = vae__double_of(bits);
     return 16;
@@ -3977,7 +3987,8 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    if (!n || (m > 1 && !skip)) return 0;
+    /* several rows: they begin at the bias, so not where products are added to C */
+    if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
     return 1;
@@ -7289,7 +7300,7 @@ typedef struct vae__code vae__code;
 
 typedef struct vae__posterior {
     vae__kind kind;
-    int head;                /* numbers of the encoder's head for each latent */
+    int head;                /* numbers of the head for each latent; mu, then logvar first */
     const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
@@ -8230,8 +8241,8 @@ VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) 
     }
 }
 
-/* The value of an old setting as it stands in a kind, after what is in the sink; 0: it is no such
- * value. What was the default is left out. */
+/* The value of an old setting as it stands in a kind, spelled short, after what is in the sink; 0:
+ * it is no such value. What was the default is left out. */
 VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     const char letter = vae__old_settings[setting].letter, *p = value;
     uint64_t u = 0;
@@ -8241,12 +8252,12 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     switch (letter) {
     case 'v':
         n = vae__read_real(value, &real);
-        if (!n || value[n]) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " %s", value);
+        if (!n || value[n] || !vae__finite_d(real)) return 0;
+        if (vae__bits_d(real) << 1) vae__putf(s, " "), vae__put_real(s, real);
         return 1;
     case 'l':
         if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
-        if (u) vae__putf(s, " %s", value);
+        if (u) vae__putf(s, " %u", u);
         return 1;
     case 'o':
         if (!strcmp(value, "logvar")) return 1;
@@ -8261,7 +8272,7 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
 }
 
 /* A kind with its old settings put behind it, in `room`. `old` has the values, or NULL. The number
- * of a setting that cannot be read; VAE__OLD_COUNT: none. */
+ * of a setting that cannot be read or has no room; VAE__OLD_COUNT: none. */
 VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *const *old,
                                 char room[VAE__KIND_TEXT]) {
     const vae__kinds *kinds = vae__kinds_of[f->choice];
@@ -8275,12 +8286,15 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     do row = vae__kind_at(kinds, k++); while (row && !vae__same(*text, n, row->name));
     s = vae__sink_text(room, VAE__KIND_TEXT), none = vae__sink_of(NULL, 0);
     vae__putf(&s, "%s", *text);
-    for (i = 0; i < VAE__OLD_COUNT; i++)
+    for (i = 0; i < VAE__OLD_COUNT; i++) {
+        const size_t count = s.count;
         if (old[i] && vae__old_settings[i].table == f->choice &&
             !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
                           old[i]))
             return i;
-    if (s.count < VAE__KIND_TEXT) *text = room; /* longer ones are no kinds: their error says so */
+        if (s.count > count && s.count >= VAE__KIND_TEXT) return i; /* it must not get lost */
+    }
+    if (s.count < VAE__KIND_TEXT) *text = room; /* a longer text stands alone, in the line */
     return i;
 }
 
@@ -8414,6 +8428,11 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                        f->kind == VAE__CHOICE ? "one of " : "";
     char text[200];
     vae__sink s = vae__sink_text(text, sizeof text);
+    double value;
+    const size_t n = vae__read_decimal(found, &value);
+    if (f->kind == VAE__REAL && n && !found[n] && !(vae__bits_d(value) << 1))
+        return vae__fail(report, VAE_ERR_VALUE, "%s: %q is too small: a double cannot tell it from "
+                         "0", f->name, found);
     vae__put_rule(&s, f);
     return vae__fail(report, VAE_ERR_VALUE, "%s: expected %s%s, found %q", f->name, noun, text,
                      found);
@@ -8536,7 +8555,7 @@ VAE__PRIVATE vae_status vae__set_line(char *line, char room[VAE__LINE_ROOM], int
 /* ---- all settings: defaults, ranges, and what does not go together ---- */
 
 /* Everything but texts first: memory that nobody initialised shows in its numbers, and its pointers
- * must not be followed. One wrong setting is a mistake; of several the reason is another. */
+ * must not be followed. One wrong setting is a mistake; several may have another reason. */
 VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
     const vae__field *wrong[2] = {NULL, NULL};
     vae_status bad;
@@ -8548,7 +8567,7 @@ VAE__PRIVATE vae_status vae__settle_all(vae_desc *d, vae_report *report) {
         }
     if (count > 1)
         return vae__fail(report, VAE_ERR_VALUE, "%d settings are impossible, %s and %s among "
-                         "them: the description is not initialised: write vae_desc d = {0};", count,
+                         "them; is the description initialised (vae_desc d = {0};)?", count,
                          wrong[0]->name, wrong[1]->name);
     if (count) return vae__settle(d, wrong[0], report);
     for (i = 0; i < VAE__FIELD_COUNT; i++) {
@@ -9360,14 +9379,23 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
 }
 
-/* What is chosen when a model is loaded or shared. */
-VAE__PRIVATE void vae__choose(vae_desc *d, const vae_load_options *o) {
+/* What is chosen when a model is loaded or shared, checked here: the caller has no description, so
+ * he is told about the option alone. */
+VAE__PRIVATE vae_status vae__choose(vae_desc *d, const vae_load_options *o, vae_report *report) {
+    vae_desc settled;
+    vae_status bad;
+    int i;
     d->inference = o->inference;
     if (o->batch) d->batch = o->batch;
     else if (o->inference == 1 && d->batch > 128) d->batch = 128; /* no result depends on it */
     d->threads = o->threads, d->parallel = o->parallel;
     d->isa = o->isa;
     d->allocator = o->allocator;
+    settled = *d;
+    bad = vae__settle(&settled, vae__find_field("batch"), report);
+    for (i = VAE__STORED_COUNT; i < VAE__FIELD_COUNT && !bad; i++)
+        bad = vae__settle(&settled, &vae__fields[i], report);
+    return bad;
 }
 
 VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *options,
@@ -9382,7 +9410,8 @@ VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *
     if (!o.inference) o.inference = 1;
     d = owner->desc;
     d.keep_gradients = 0;
-    vae__choose(&d, &o);
+    bad = vae__choose(&d, &o, report);
+    if (bad) return bad;
     if (o.max_memory) {
         vae plan;
         size_t size;
@@ -10138,7 +10167,7 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
     if (bad) {
         for (i = 0; p->data && i < p->rows; i++) /* a part that met the pixel did not read on */
             (void)vae_data_read(p->data, vae__row_number(p, i), 1, m->x + i * m->input.dim);
-        return vae__check_pixels(m, "", 0, p->x, p->rows, p->data ? p->batch->index : NULL, 0);
+        return vae__check_pixels(m, "", 0, p->x, p->rows, p->batch->index, 0);
     }
     if (wrong == SIZE_MAX) return VAE_OK;
     i = wrong / p->width;
@@ -11435,19 +11464,19 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
     float low;
     vae_status bad;
     vae_batch b;
-    size_t at, i, j;
+    size_t at, i, j, width;
     double *unit = m ? m->terms.unit : NULL;
     if (!m) return VAE_ERR_NULL;
     if (!data || !count)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    low = m->code.posterior->lowest(&m->code);
+    low = m->code.posterior->lowest(&m->code), width = m->ops[m->at_code].in.dim;
     for (j = 0; j < latent; j++) unit[j] = 0;
     for (at = 0; at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
         for (i = 0; i < b.rows * latent && !bad; i++) {
-            const float logvar = m->heads[(2 * (i / latent) + 1) * latent + i % latent];
+            const float logvar = m->heads[i / latent * width + latent + i % latent];
             if (logvar <= low || logvar >= VAE_LOGVAR_MAX) unit[i % latent] += 1;
         }
     }
@@ -11477,7 +11506,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + 2 * i * latent;
+                const float *head = m->heads + i * m->ops[m->at_code].in.dim;
                 if (turn) q.prior->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
@@ -12907,8 +12936,8 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (bad)
         return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
                             why.text);
-    vae__choose(d, o);
-    return VAE_OK;
+    bad = vae__choose(d, o, &why);
+    return bad ? vae__fail_in(from, bad, "%s", why.text) : VAE_OK;
 }
 
 /* Finds the parameters in the file, if they can be used there: in the model's order, without holes,

@@ -210,6 +210,11 @@ TEST(settings_are_set_by_the_words_and_numbers_of_the_manual) {
     /* the names of files, and texts that are not set */
     CHECK_STATUS(vae_desc_set(&d, "warmup", "7", NULL), VAE_OK);
     CHECK(d.warmup_steps == 7);
+    /* zeros, and the smallest number there is */
+    CHECK_STATUS(vae_desc_set(&d, "lr", "0.00e-999", NULL), VAE_OK);
+    CHECK(vae__bits_d(d.lr) == 0);
+    CHECK_STATUS(vae_desc_set(&d, "lr", "3e-324", NULL), VAE_OK);
+    CHECK(vae__bits_d(d.lr) == 1);
     CHECK_STATUS(vae_desc_get(&d, "encoder", text, sizeof text, NULL), VAE_OK);
     CHECK(!strcmp(text, "dense 400 relu") && !d.encoder);
     CHECK_STATUS(vae_desc_get(&d, "optimizer", text, 6, NULL), VAE_OK);
@@ -229,6 +234,9 @@ TEST(what_is_no_setting_or_no_value_is_named_and_changes_nothing) {
         {"lr", "1e-3x", "lr: expected a number from 0 to 1e+30", "'1e-3x'"},
         {"lr", "-1", "lr: expected a number", "'-1'"}, {"lr", "nan", "lr: expected", "'nan'"},
         {"lr", "1e400", "lr: expected", "'1e400'"}, {"lr", "0x10", "lr: expected", "'0x10'"},
+        {"lr", "1e-400", "lr: '1e-400' is too small", "'1e-400'"},
+        {"beta", "-.002e-999999999999", "beta: '-.002e-9999", "too small"},
+        {"stages", "3:1e-400", "stages: expected", "'3:1e-400'"},
         {"lr", "7ff8000000000000", "lr: expected", "7ff8"}, {"lr", " 1", "lr: expected", "' 1'"},
         {"lr", "1,5", "lr: expected", "'1,5'"}, {"lr", ",", "lr: expected", "','"},
         {"optimizer", "adagrad", "optimizer: expected one of adam, adamw, sgd, adam_iwae",
@@ -327,6 +335,7 @@ TEST(defaults_and_rules_are_told_for_help_texts) {
     vae_desc_defaults(NULL);
 }
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 TEST(a_line_of_settings_makes_the_model_that_a_description_makes) {
     static char line[4000], again[4000], text[4000];
     vae_desc d;
@@ -368,9 +377,19 @@ TEST(a_line_of_settings_makes_the_model_that_a_description_makes) {
                                  "head=softplus; code=tanh", &n, NULL), VAE_OK);
     CHECK(!strcmp(n->desc.likelihood, "gaussian 0.25"));
     CHECK(!strcmp(n->desc.posterior, "normal softplus code tanh"));
+    vae_destroy(n), n = NULL;
+    /* at any length */
+    CHECK_STATUS(vae_create_text("input=4; likelihood=gaussian; variance=0.1" ZEROS, &n, NULL),
+                 VAE_OK);
+    CHECK(!strcmp(n->desc.likelihood, "gaussian 0.1"));
+    vae_destroy(n), n = NULL;
+    CHECK_STATUS(vae_create_text("input=4; likelihood=categorical; categories=" ZEROS "7", &n,
+                                 NULL), VAE_OK);
+    CHECK(!strcmp(n->desc.likelihood, "categorical 7"));
     vae_destroy(n);
 }
 
+#define BLANKS "                                                                "
 TEST(a_line_of_settings_that_cannot_be_read_says_where) {
     static const struct {
         const char *line, *says;
@@ -388,6 +407,13 @@ TEST(a_line_of_settings_that_cannot_be_read_says_where) {
         {"input=4; variance=much", "variance cannot be read", VAE_ERR_VALUE},
         {"input=4; code=tanh; code=tanh", "code is given twice", VAE_ERR_VALUE},
         {"input=4; head", "expected name=value", VAE_ERR_VALUE},
+        {"input=4; likelihood=gaussian; variance=1e-400", "variance cannot", VAE_ERR_VALUE},
+        {"input=4; likelihood=gaussian; variance=1e400", "variance cannot", VAE_ERR_VALUE},
+        {"input=4; likelihood=gaussian 1e-400", "a variance must lie from", VAE_ERR_SYNTAX},
+        {"input=4; lr=1e-400", "lr: '1e-400' is too small", VAE_ERR_VALUE},
+        {"input=4; posterior=normal" BLANKS "code tanh; head=abs", "setting head cannot",
+         VAE_ERR_VALUE},
+        {"input=4; posterior=normal abs" BLANKS "x; code=identity", "column 75", VAE_ERR_SYNTAX},
     };
     size_t i;
     vae *m = NULL;
@@ -419,7 +445,7 @@ TEST(a_description_that_nobody_initialised_is_told_from_a_value_out_of_range) {
             rubbish.bytes[i] = (unsigned char)(k < (int)sizeof fills ? fills[k] : desc_below(256));
         memset(&r, 0, sizeof r), size = 7;
         CHECK_STATUS(vae_size(&rubbish.d, &size, &r), VAE_ERR_VALUE); /* no pointer is followed */
-        CHECK_SAYS(r, "the description is not initialised: write vae_desc d = {0};");
+        CHECK_SAYS(r, "; is the description initialised (vae_desc d = {0};)?");
         CHECK(size == 7);
         /* a description that was used before and is half overwritten */
         memset(rubbish.bytes, 0, sizeof rubbish.bytes / 2);
@@ -431,7 +457,7 @@ TEST(a_description_that_nobody_initialised_is_told_from_a_value_out_of_range) {
     CHECK(!strcmp(r.text, "latent is -1; it must lie from 1 to 16777216"));
     rubbish.d.samples = -1;
     CHECK_STATUS(vae_size(&rubbish.d, &size, &r), VAE_ERR_VALUE);
-    CHECK_SAYS(r, "2 settings are impossible, latent and samples among them");
+    CHECK_SAYS(r, "2 settings are impossible, latent and samples among them; is the description ");
     rubbish.d.latent = 0, rubbish.d.samples = 0, rubbish.d.inference = 3;
     CHECK_STATUS(vae_size(&rubbish.d, &size, &r), VAE_ERR_VALUE);
     CHECK_SAYS(r, "inference is 3");

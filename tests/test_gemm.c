@@ -506,18 +506,22 @@ TEST(leaving_out_zeros_does_not_change_a_bit) {
             ref_fill_uniform(&state, b, depth * n, -1, 1);
             ref_fill_uniform(&state, bias, n, -1e-3, 1e-3);
             for (d = 0; d < sizeof densities / sizeof *densities; d++) {
-                for (flags = 0; flags <= VAE__GEMM_TRANS_A; flags++) {
-                    const size_t lda = flags ? m : depth;
-                    const float *start = d % 2 ? bias : NULL;
+                for (flags = 0; flags <= 3; flags++) { /* 1: A turned over, 2: added to C */
+                    const int turned = flags & 1, add = flags >> 1;
+                    const int all = (turned ? VAE__GEMM_TRANS_A : 0) | (add ? VAE__GEMM_ADD : 0);
+                    const size_t lda = turned ? m : depth;
+                    const float *start = d % 2 && !add ? bias : NULL;
                     for (i = 0; i < m * depth; i++) {
-                        const size_t row = flags ? i % m : i / depth;
+                        const size_t row = turned ? i % m : i / depth;
                         const double part = densities[d] >= 0 ? densities[d] : row % 8 < 2 ? 1 : .02;
                         const int on = ref_uniform(&state, 0, 1) < part && row % 9 != 4;
                         a[i] = on ? (float)ref_uniform(&state, -1, 1) : i % 3 ? 0.0f : -0.0f;
                     }
-                    k->gemm(flags, m, n, depth, a, lda, b, n, start, VAE_ACT_RELU, want, n);
+                    if (add) ref_fill_uniform(&state, want, m * n, -1, 1);
                     memset(got, 0xff, m * n * sizeof(float));
-                    k->gemm(flags | VAE__GEMM_SKIP, m, n, depth, a, lda, b, n, start,
+                    if (add) memcpy(got, want, m * n * sizeof(float));
+                    k->gemm(all, m, n, depth, a, lda, b, n, start, VAE_ACT_RELU, want, n);
+                    k->gemm(all | VAE__GEMM_SKIP, m, n, depth, a, lda, b, n, start,
                             VAE_ACT_RELU, got, n);
                     CHECK_EQ(ref_differ(m * n, want, got), m * n);
                 }

@@ -178,6 +178,18 @@ TEST(sharing_takes_the_options_of_loading_and_says_what_is_wrong) {
     o.max_memory = 0, o.batch = -1;
     CHECK_STATUS(vae_share(owner, &o, &m, &r), VAE_ERR_VALUE);
     CHECK_SAYS(r, "batch is -1");
+    o.threads = 999; /* two of them: there is no description to initialise */
+    CHECK_STATUS(vae_share(owner, &o, &m, &r), VAE_ERR_VALUE);
+    CHECK(!strcmp(r.text, "batch is -1; it must lie from 1 to 16777216"));
+    {
+        size_t size;
+        unsigned char *file = file_of(owner, 0, &size);
+        CHECK_STATUS(vae_load_memory(file, size, &o, &m, &r), VAE_ERR_VALUE);
+        CHECK_SAYS(r, "batch is -1; it must lie from 1 to 16777216");
+        CHECK(!strstr(r.text, "vae_desc"));
+        free(file);
+    }
+    o.threads = 0;
     o.batch = 0, o.allocator = counting_allocator(&count), count.fail_at = 1;
     CHECK_STATUS(vae_share(owner, &o, &m, &r), VAE_ERR_MEMORY);
     CHECK(m == NULL);

@@ -197,6 +197,12 @@ TEST(a_pixel_that_is_not_finite_is_named) {
     m = small_model();
     CHECK_STATUS(vae_train_step(m, BATCH(x + 7 * 30, 1), NULL), VAE_ERR_NONFINITE);
     CHECK_SAYS(*vae_last_report(m), "image 0: number 11 is NaN");
+    {
+        const uint32_t index[2] = {5, 777}; /* training and use call an image by one number */
+        CHECK_STATUS(vae_train_step(m, BATCH(x + 6 * 30, 2, .index = index), NULL),
+                     VAE_ERR_NONFINITE);
+        CHECK_SAYS(*vae_last_report(m), "image 777: number 11 is NaN");
+    }
     CHECK(vae_params_hash(m) == before); /* as it was */
     CHECK_STATUS(vae_train_step(m, BATCH(x, 7), NULL), VAE_OK);
     {
