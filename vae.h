@@ -452,12 +452,13 @@
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
  * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise` before
  * the first layer with weights, a contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE,
- * with the image and the place. Outputs stay untouched on failure, but for ERR_NONFINITE of a number
- * that the network itself made: rows other than the one named may then hold their results.
+ * with the image and the place. Outputs stay untouched on failure, but for ERR_NONFINITE of a
+ * number that the network itself made: rows other than the one named may then hold their results.
  * Different models may be used from different threads at once; one model from one thread at a time:
- * a call that computes with a model that another call is computing with returns ERR_STATE and leaves
- * the model and its report alone. See vae_share. (Builds of gcc and clang for processors with atomic
- * instructions always notice another thread; other builds notice a call from within a call.)
+ * a call that computes with a model that another call is computing with returns ERR_STATE and
+ * leaves the model and its report alone. See vae_share. (Builds of gcc and clang for processors
+ * with atomic instructions always notice another thread; other builds notice a call from within a
+ * call.)
  * ==================================================================================== */
 
 /* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
