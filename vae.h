@@ -450,13 +450,15 @@
  * vae_report (which may be NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
- * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise`, a
- * contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE, with the image and the place.
- * Outputs stay untouched on failure, but for ERR_NONFINITE of a number that the network itself
- * made: rows other than the one named may then hold their results. Different models
- * may be used from different threads at once; one model from one thread at a time: a call that
- * computes with a model that another call is computing with returns ERR_STATE and leaves the model
- * and its report alone. See vae_share.
+ * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise` before
+ * the first layer with weights, a contractive penalty. Anything else is ERR_NONFINITE or ERR_VALUE,
+ * with the image and the place. Outputs stay untouched on failure, but for ERR_NONFINITE of a
+ * number that the network itself made: rows other than the one named may then hold their results.
+ * Different models may be used from different threads at once; one model from one thread at a time:
+ * a call that computes with a model that another call is computing with returns ERR_STATE and
+ * leaves the model and its report alone. See vae_share. (Builds of gcc and clang for processors
+ * with atomic instructions always notice another thread; other builds notice a call from within a
+ * call.)
  * ==================================================================================== */
 
 /* Each enum ends with a value that makes it as large as an int also under -fshort-enums (default
@@ -952,9 +954,10 @@ typedef struct vae_progress {
     vae_stats test;             /* one draw per image at the end of the epoch */
 } vae_progress;
 
-/* Called after every step, and once more at the end of each epoch. May use and save the model; no
- * other thread may be using it when the callback returns (vae_fit then returns ERR_STATE). A result
- * other than 0 stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
+/* Called after every step, and once more at the end of each epoch. May use and save the model, not
+ * train it: vae_fit, vae_train_step and vae_check_gradients return ERR_STATE. No other thread may
+ * be using it when the callback returns (vae_fit then returns ERR_STATE). A result other than 0
+ * stops the training at this point. vae_fit then returns VAE_STOPPED, and a later
  * vae_fit on the same data goes on from there with the same bits. */
 typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *user);
 
@@ -1390,6 +1393,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
     (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
+#endif
+/* A model's flag `busy` needs one atomic exchange, also where the threads are the caller's. */
+#if defined(VAE__THREADS) || ((defined(VAE__GCC) || defined(VAE__CLANG)) && \
+                              __GCC_ATOMIC_INT_LOCK_FREE == 2)
+#define VAE__ATOMIC 1
 #endif
 #if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
@@ -8615,14 +8623,20 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
     return VAE_OK;
 }
 
+/* What `inference` means in this build, of a description as of options. */
+VAE__INLINE int vae__inference(int asked) {
+#ifdef VAE_NO_TRAIN
+    if (!asked) return 1;
+#endif
+    return asked;
+}
+
 /* Fills in the defaults and checks what can be checked without the network. */
 VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     vae_status bad = vae__settle_all(d, report);
     if (!bad) bad = vae__check_rules(d, report);
     if (!bad) bad = vae__resolve_machine(d, report);
-#ifdef VAE_NO_TRAIN
-    if (!d->inference) d->inference = 1;
-#endif
+    d->inference = vae__inference(d->inference);
     return bad;
 }
 
@@ -8738,6 +8752,7 @@ struct vae {
     float *w, *g, *m, *v, *average;
     int borrowed;          /* w lies elsewhere, read-only: in the caller's bytes, in the owner */
     int busy;              /* atomic: a call computes with it */
+    int asking;            /* vae_fit is in its callback: others use the model, nobody trains it */
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
@@ -8766,7 +8781,7 @@ struct vae {
 /* A call takes the model, and gives it back. A NULL model is the call's to report. Without atomics
  * only a call from within a call is noticed. */
 VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
-#ifdef VAE__THREADS
+#ifdef VAE__ATOMIC
     env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
 #else
     env->held = m && !m->busy;
@@ -8775,7 +8790,7 @@ VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
     return env->held || !m;
 }
 VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
-#ifdef VAE__THREADS
+#ifdef VAE__ATOMIC
     if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
 #else
     if (env->held) m->busy = 0;
@@ -9411,7 +9426,8 @@ VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *
     bad = vae__make(&d, o.memory, o.memory_size, VAE__SHARED, owner->w, &m, report);
     if (bad) return bad;
     m->average = owner->average;
-    m->step = owner->step, m->at = owner->at; /* what it saves is what the owner would */
+    /* what it saves is what the owner would, but for `batch`, which is its own */
+    m->step = owner->step, m->at = owner->at;
     m->b1t = owner->b1t, m->b2t = owner->b2t;
     m->invalid = owner->invalid, m->weights_only = owner->weights_only;
     *model = m;
@@ -9679,14 +9695,21 @@ VAE__INLINE int vae__holds_reals(const vae_data *data) {
 /* Larger numbers have no square, which the gaussians need: fill values, mostly. */
 #define VAE__PIXEL_MAX 1e18f
 
+/* Whether training shows the encoder numbers outside [0,1] where the images lie in it. This goes by
+ * the description and the ops, which a model for inference has too. */
+VAE__PRIVATE int vae__sees_beyond(const vae *m) {
+    size_t i;
+    for (i = 0; i < m->at_code && !m->ops[i].tensor_count; i++)
+        if (vae__has(&m->ops[i], VAE__BEYOND)) return 1;
+    return m->desc.corrupt == VAE_CORRUPT_GAUSSIAN || m->desc.contract > 0;
+}
+
 /* Whether n pixels are finite, not absurdly large and, where they must be, in [0,1]. `seen`: by the
  * encoder alone, where training may have shown it noise outside [0,1]. */
 VAE__PRIVATE int vae__pixels_fit(const vae *m, int seen, const float *x, size_t n) {
     if (m->likelihood.row->unit) {
         if (m->k->in_unit(n, x)) return 1;
-        if (!seen || (m->desc.corrupt != VAE_CORRUPT_GAUSSIAN && m->views < 2 &&
-                      !vae__has(m->ops, VAE__BEYOND)))
-            return 0;
+        if (!seen || !vae__sees_beyond(m)) return 0;
     }
     return m->k->within(n, VAE__PIXEL_MAX, x);
 }
@@ -9738,14 +9761,21 @@ VAE__PRIVATE vae_status vae__check_labels(vae *m, const vae_batch *b) {
     return VAE_OK;
 }
 
+/* Whether there are buffers to compute in. */
+VAE__PRIVATE vae_status vae__can_compute(vae *m) {
+    if (m->rows) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "the model was made to be looked at (inference 2) "
+                     "and has no memory for activations");
+}
+
 /* A caller's batch is there, and so is what it must hold: `x` says what batch.x is, NULL where that
- * is ignored; `out` names an output that is missing, NULL when none is. */
+ * is ignored; `out` names an output that is missing, NULL when none is. And the model computes. */
 VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char *x,
                                          const char *out) {
     if (!b) return vae__fail(&m->report, VAE_ERR_NULL, "the batch is NULL");
     if (x && !b->x) return vae__fail(&m->report, VAE_ERR_NULL, "batch.x (%s) is NULL", x);
     if (out) return vae__fail(&m->report, VAE_ERR_NULL, "%s is NULL", out);
-    return VAE_OK;
+    return vae__can_compute(m);
 }
 
 /* The caller's noise of a call that uses it: `draws` of each row. */
@@ -9763,7 +9793,9 @@ VAE__PRIVATE vae_status vae__check_images(vae *m, const vae_batch *b, int seen, 
 }
 
 VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char *what) {
+    const vae_status bad = vae__can_compute(m);
     size_t i;
+    if (bad) return bad;
     if (!data->bytes || !data->count || data->count > UINT32_MAX)
         return vae__fail(&m->report, VAE_ERR_VALUE, "the %s data holds no images, or too many",
                          what);
@@ -9781,6 +9813,9 @@ VAE__PRIVATE vae_status vae__check_data(vae *m, const vae_data *data, const char
 }
 
 VAE__PRIVATE vae_status vae__can_train(vae *m) {
+    if (m->asking)
+        return vae__fail(&m->report, VAE_ERR_STATE, "vae_fit is at work: its progress callback may "
+                         "use the model, but not train it");
     if (m->desc.inference)
         return vae__fail(&m->report, VAE_ERR_STATE, "the model was made for inference");
     if (m->invalid)
@@ -10179,7 +10214,7 @@ VAE__PRIVATE void vae__meet_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
     const int parts = p->parts;
     p->meet = i, p->when = when;
-    p->parts = vae__parts(&p->m->parallel, p->m->ops[i].in.c, 16, 64);
+    p->parts = vae__model_parts(p->m, p->m->ops[i].in.c, 16, 64);
     vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
     p->parts = parts;
 }
@@ -10254,9 +10289,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
     vae *m = p->m;
     vae_status bad = VAE_OK;
     size_t i;
-    if (!m->rows)
-        return vae__fail(&m->report, VAE_ERR_STATE, "the model was made to be looked at "
-                         "(inference 2) and has no memory for activations");
+    VAE_ASSERT(m->rows);
     p->from = from, p->to = to, p->base = base;
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
         p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
@@ -10848,8 +10881,10 @@ VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progr
                           vae__fpenv *guard) {
     int stop;
     vae__fp_leave(guard);
+    m->asking = 1;
     vae__leave(m, guard);
     stop = progress(m, now, user);
+    m->asking = 0;
     if (!vae__enter(m, guard)) stop = 1;
     vae__fp_enter(guard);
     return stop;
@@ -11263,11 +11298,13 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
     const size_t latent = (size_t)m->desc.latent;
+    vae__code q = m->code;
     size_t i;
+    q.room = m->room;
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        m->code.prior->draw(&m->code, &at, z + i * latent);
+        q.prior->draw(&q, &at, z + i * latent);
     }
 }
 
@@ -12977,6 +13014,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
+    l.o.inference = vae__inference(l.o.inference); /* batch and borrow go by it */
     l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;

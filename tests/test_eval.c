@@ -73,6 +73,75 @@ TEST(a_draw_from_the_prior_has_an_address) {
     vae_destroy(m);
 }
 
+/* As vae__normal_draw, by way of its scratch. */
+static void eval_roomy_draw(const vae__code *c, const vae__address *at, float *z) {
+    CHECK(c->room != NULL);
+    if (!c->room) return;
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, c->room);
+    memcpy(z, c->room, c->latent * sizeof(float));
+}
+TEST(a_prior_may_use_its_scratch_to_draw) {
+    float want[5 * 30], got[5 * 30];
+    vae_desc d = small_desc();
+    vae__prior roomy;
+    vae *m = NULL;
+    d.encoder = "dense 12 tanh, batchnorm"; /* whose scratch serves the prior too */
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    CHECK(m->room_floats >= 3);
+    roomy = *m->code.prior;
+    roomy.room = 1, roomy.draw = eval_roomy_draw;
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 5), 8, want), VAE_OK);
+    m->code.prior = &roomy;
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 5), 8, got), VAE_OK);
+    CHECK(!memcmp(want, got, 5 * 3 * sizeof(float)));
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 5), 8, got), VAE_OK);
+    CHECK_STATUS(vae_decode(m, BATCH(want, 5), want), VAE_OK);
+    CHECK(!memcmp(want, got, sizeof got));
+    vae_destroy(m);
+}
+
+/* In a model that trains, one for inference and a shared one. */
+TEST(pixels_outside_the_unit_interval_are_for_encoders_trained_with_noise) {
+    static const struct {
+        const char *encoder;
+        double contract;
+        vae_corrupt corrupt;
+        int takes;
+    } cases[] = {
+        {"dense 12 tanh", 0, VAE_CORRUPT_NONE, 0},
+        {"dense 12 tanh, noise 0.1", 0, VAE_CORRUPT_NONE, 0},
+        {"dense 12 tanh", 0, VAE_CORRUPT_MASK, 0},
+        {"dense 12 tanh", 0, VAE_CORRUPT_GAUSSIAN, 1},
+        {"noise 0.1, dense 12 tanh", 0, VAE_CORRUPT_NONE, 1},
+        {"flatten, noise 0.1, dense 12 tanh", 0, VAE_CORRUPT_NONE, 1},
+        {"dense 12 tanh, dense 4", 0.1, VAE_CORRUPT_NONE, 1},
+        {"", 0.1, VAE_CORRUPT_NONE, 1},
+    };
+    size_t n;
+    int way;
+    for (n = 0; n < sizeof cases / sizeof *cases; n++) {
+        const vae_status want = cases[n].takes ? VAE_OK : VAE_ERR_VALUE;
+        vae *m[3] = {NULL, NULL, NULL};
+        vae_desc d = small_desc();
+        float x[30], out[30];
+        d.encoder = cases[n].encoder, d.contract = cases[n].contract, d.corrupt = cases[n].corrupt;
+        CHECK_STATUS(vae_create(&d, &m[0], NULL), VAE_OK);
+        CHECK_STATUS(vae_share(m[0], NULL, &m[1], NULL), VAE_OK);
+        d.inference = 1;
+        CHECK_STATUS(vae_create(&d, &m[2], NULL), VAE_OK);
+        small_images(x, 1, 30);
+        x[7] = 1.5f;
+        for (way = 0; way < 3; way++) {
+            CHECK_STATUS(vae_encode(m[way], BATCH(x, 1), out, NULL), want);
+            CHECK_STATUS(vae_posterior(m[way], BATCH(x, 1), out), want);
+            CHECK_STATUS(vae_reconstruct(m[way], BATCH(x, 1), out), want);
+            CHECK_STATUS(vae_score(m[way], BATCH(x, 1), out, NULL, NULL), VAE_ERR_VALUE);
+        }
+        for (way = 2; way >= 0; way--) vae_destroy(m[way]);
+    }
+}
+
 TEST(means_are_the_sigmoid_of_the_logits) {
     vae *m = small_model();
     float z[3] = {0.3f, -1, 2}, logits[30], p[30];
@@ -479,6 +548,8 @@ TESTS(eval) {
     RUN(results_do_not_depend_on_the_size_of_the_batch);
     RUN(a_row_alone_has_the_bits_it_has_among_others);
     RUN(a_draw_from_the_prior_has_an_address);
+    RUN(a_prior_may_use_its_scratch_to_draw);
+    RUN(pixels_outside_the_unit_interval_are_for_encoders_trained_with_noise);
     RUN(means_are_the_sigmoid_of_the_logits);
     RUN(evaluation_leaves_training_alone);
     RUN(score_is_the_mean_that_evaluate_gives);

@@ -1227,6 +1227,8 @@ TEST(a_model_to_look_at_takes_its_parameters_and_no_more) {
         CHECK_STATUS(vae_decode_logits(loaded, BATCH(z, 1), out), VAE_ERR_STATE);
         CHECK_STATUS(vae_draw(loaded, BATCH(z, 1), 1, out), VAE_ERR_STATE);
         CHECK_STATUS(vae_reconstruct(loaded, BATCH(x, 1), out), VAE_ERR_STATE);
+        CHECK_STATUS(vae_prior(loaded, BATCH(NULL, 1), 1, out), VAE_ERR_STATE);
+        CHECK_SAYS(*vae_last_report(loaded), "looked at");
         CHECK_STATUS(vae_sample_prior(loaded, BATCH(NULL, 1), 1, out), VAE_ERR_STATE);
         CHECK_STATUS(vae_score(loaded, BATCH(x, 1), out, NULL, NULL), VAE_ERR_STATE);
         CHECK_STATUS(vae_bound(loaded, BATCH(x, 1), 3, out), VAE_ERR_STATE);

@@ -1,5 +1,9 @@
 /* >>model, vae_share: one set of weights, many models; and a model that is busy. */
 #include "models.h"
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h> /* the caller's threads, also in a build without those of the library */
+#define SHARE_PTHREAD 1
+#endif
 
 /* floats that share_use writes: 5 images, 5 codes and 4 figures for each row */
 enum { SHARE_ROWS = 9, SHARE_IN = 36, SHARE_L = 3 };
@@ -395,6 +399,82 @@ TEST(the_progress_callback_may_use_the_model) {
     vae_destroy(m), vae_destroy(twin);
 }
 
+/* Training in the callback: refused, and it leaves the run alone. */
+static int train_progress(vae *m, const vae_progress *now, void *user) {
+    busy_test *b = (busy_test *)user;
+    float x[SHARE_IN] = {0};
+    double worst;
+    (void)now;
+    b->entered += 3;
+    b->refused += vae_train_step(m, BATCH(x, 1), NULL) == VAE_ERR_STATE;
+    b->refused += vae_fit(m, b->data, NULL, NULL, NULL) == VAE_ERR_STATE;
+    b->refused += vae_check_gradients(m, BATCH(x, 1), 1, &worst) == VAE_ERR_STATE;
+    CHECK_SAYS(*vae_last_report(m), "vae_fit is at work");
+    return 0;
+}
+TEST(the_progress_callback_may_not_train) {
+    float x[SHARE_ROWS * SHARE_IN] = {0};
+    vae_data data = float_data(x, SHARE_ROWS, SHARE_IN);
+    vae_desc d;
+    busy_test b;
+    vae *m, *twin;
+    small_images(x, SHARE_ROWS, SHARE_IN);
+    memset(&b, 0, sizeof b);
+    (void)share_case(0, &d);
+    d.epochs = 2, d.batch = 3;
+    b.data = &data;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_create(&d, &twin, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &data, &data, train_progress, &b), VAE_OK);
+    CHECK_STATUS(vae_fit(twin, &data, &data, NULL, NULL), VAE_OK);
+    CHECK_EQ(b.entered, 3 * (2 * 3 + 2)); /* steps and ends of epochs */
+    CHECK_EQ(b.refused, b.entered);
+    CHECK(vae_params_hash(m) == vae_params_hash(twin));
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 1), NULL), VAE_OK); /* and afterwards it may */
+    vae_destroy(m), vae_destroy(twin);
+}
+
+#if defined(SHARE_PTHREAD) && defined(VAE__ATOMIC)
+typedef struct share_door {
+    vae *m;
+    volatile int inside, twice;
+} share_door;
+static void *share_knock(void *arg) {
+    share_door *door = (share_door *)arg;
+    vae__fpenv env;
+    long i;
+    for (i = 0; i < 300000; i++) {
+        if (!vae__enter(door->m, &env)) continue;
+        if (door->inside) door->twice = 1;
+        door->inside = 1, door->inside = 0;
+        vae__leave(door->m, &env);
+    }
+    return NULL;
+}
+#endif
+TEST(two_threads_are_never_in_one_model) {
+#if defined(__GNUC__) && defined(SHARE_PTHREAD) && !defined(__TINYC__) && \
+    (defined(__x86_64__) || defined(__aarch64__))
+#ifndef VAE__ATOMIC
+    CHECK(!"builds of gcc and clang have atomics, also without threads of the library");
+#endif
+#endif
+#if defined(SHARE_PTHREAD) && defined(VAE__ATOMIC)
+    share_door door;
+    pthread_t other;
+    memset(&door, 0, sizeof door);
+    door.m = small_model();
+    CHECK(!pthread_create(&other, NULL, share_knock, &door));
+    share_knock(&door);
+    pthread_join(other, NULL);
+    CHECK_EQ(door.twice, 0);
+    CHECK_EQ(door.m->busy, 0);
+    vae_destroy(door.m);
+#else
+    SKIP("no threads, or no atomics");
+#endif
+}
+
 TESTS(share) {
     RUN(a_shared_model_has_the_bits_of_its_owner_and_none_of_its_memory);
     RUN(a_shared_model_sees_what_its_owner_learned_since);
@@ -402,4 +482,6 @@ TESTS(share) {
     RUN(eight_threads_with_shared_models_compute_what_one_does);
     RUN(a_model_that_computes_is_not_entered);
     RUN(the_progress_callback_may_use_the_model);
+    RUN(the_progress_callback_may_not_train);
+    RUN(two_threads_are_never_in_one_model);
 }

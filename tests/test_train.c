@@ -250,6 +250,27 @@ TEST(dynamic_binarisation_is_fresh_at_every_step) {
     vae_destroy(m);
 }
 
+/* Every part of a job has scratch of its own, also where rows meet and channels are divided. */
+static void train_most_parts(void (*job)(void *arg, int part), void *arg, int parts, void *user) {
+    int *most = (int *)user, i;
+    if (parts > *most) *most = parts;
+    for (i = 0; i < parts; i++) job(arg, i);
+}
+TEST(no_job_has_more_parts_than_the_model_has_scratch_for) {
+    float x[4 * 6];
+    vae_desc d = small_desc();
+    vae *m = NULL;
+    int most = 1;
+    small_images(x, 4, 6);
+    d.input = "6", d.encoder = "dense 128, batchnorm relu", d.batch = 4;
+    d.parallel.parts = 8, d.parallel.run = train_most_parts, d.parallel.user = &most;
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 4), NULL), VAE_OK);
+    CHECK(most <= m->parts);
+    vae_destroy(m);
+}
+
 TEST(a_probability_outside_the_unit_interval_is_named) {
     float x[10 * 30] = {0};
     vae_data data = float_data(x, 10, 30);
@@ -509,6 +530,7 @@ TESTS(train) {
     RUN(a_pixel_that_is_not_finite_is_named);
     RUN(a_weight_that_is_not_finite_is_found_behind_a_relu);
     RUN(dynamic_binarisation_is_fresh_at_every_step);
+    RUN(no_job_has_more_parts_than_the_model_has_scratch_for);
     RUN(a_probability_outside_the_unit_interval_is_named);
     RUN(a_diverging_rate_stops_with_step_and_tensor_and_is_not_saved);
     RUN(an_update_that_overflows_is_told_at_once);

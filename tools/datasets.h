@@ -224,16 +224,18 @@ static int is_likelihood(const vae_desc *d, const char *words)
     return 0;
 }
 
+/* Whether the likelihood takes numbers from 0 to 1 alone. */
+static int takes_unit(const vae_desc *d)
+{
+    return !is_likelihood(d, "gaussian|gaussian_learned|gaussian_pixel");
+}
+
 /* Numbers that the library would refuse in the middle of the work are told here, by file, image and
- * place. Integers become what it takes. `seen`: only an encoder sees them, which may have been
- * trained with noise. */
-static void check_values(const dataset *d, const vae_desc *desc, int seen)
+ * place. Integers become what it takes. `unit`: it takes those from 0 to 1 alone. */
+static void check_values(const dataset *d, const vae_desc *desc, int unit)
 {
     const size_t item = d->images.item;
-    const int gaussian = is_likelihood(desc, "gaussian|gaussian_learned|gaussian_pixel");
     char name[40];
-    const int noisy = desc->corrupt == VAE_CORRUPT_GAUSSIAN || !strncmp(desc->encoder, "noise", 5);
-    const int unit = !gaussian && !(seen && noisy);
     float *x;
     if (d->images.type != VAE_F32 && d->images.type != VAE_F64) return;
     x = floats(item, 1);

@@ -112,6 +112,20 @@ static const int32_t *class_given(const options *o, int32_t *label)
     return given(o, "--class") ? label : NULL;
 }
 
+/* Whether the encoder takes numbers from 0 to 1 alone: one that was trained with noise takes others
+ * too. The library is asked, with an image of others. */
+static int encoder_takes_unit(use *u)
+{
+    float *x = floats(u->info.input_dim, 1);
+    vae_batch b = {0};
+    vae_status got;
+    for (size_t i = 0; i < u->info.input_dim; i++) x[i] = 2;
+    b.x = x, b.rows = 1;
+    got = vae_encode(u->model, &b, NULL, NULL);
+    free(x);
+    return got == VAE_ERR_VALUE;
+}
+
 static void open_data(use *u, const options *o)
 {
     if (is_one_file(o->data)) {
@@ -125,7 +139,8 @@ static void open_data(use *u, const options *o)
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }
     check_images(&u->data, u->model, o->operand);
-    check_values(&u->data, &u->desc, !(o->command & (EVAL | SCORE)));
+    check_values(&u->data, &u->desc,
+                 o->command & (EVAL | SCORE) ? takes_unit(&u->desc) : encoder_takes_unit(u));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);

@@ -301,8 +301,9 @@ static vae *begin_model(options *o, sets *s)
     vae_desc known = o->desc;
     begin_classes(o, s, model);
     if (resumed) vae_get_desc(model, &known);
-    check_values(&s->images, &known, 0); /* before some are held out: it counts as the file does */
-    if (s->test.name) check_values(&s->test, &known, 0);
+    /* before some are held out: it counts as the file does */
+    check_values(&s->images, &known, takes_unit(&known));
+    if (s->test.name) check_values(&s->test, &known, takes_unit(&known));
     if (o->validate) hold_out(&s->images, (size_t)o->validate, &s->held);
     if (resumed) check_continued(o, model, &s->images);
     else model = new_model(o, &s->images);
