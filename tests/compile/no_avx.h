@@ -3,7 +3,7 @@
 
 static int loop_without(vae_isa isa) {
     int best = VAE_ISA_COUNT;
-    if (vae_isa_available(isa)) return loop_fail(vae_choice_name(VAE_CHOICE_ISA, isa), "is there");
+    if (vae_isa_available(isa)) return loop_fail(vae_choice_name(VAE_CHOICE_ISA, (int)isa), "is there");
     while (--best > VAE_ISA_PORTABLE && !vae_isa_available((vae_isa)best)) {}
     if (vae_isa_best() != (vae_isa)best) return loop_fail("vae_isa_best", "is not the last there is");
     return loop();
