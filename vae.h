@@ -444,10 +444,10 @@
  *
  * Words: an image is one row of `input_dim` floats; a batch is `rows` of them, row-major and
  * contiguous. Figures are nats per image: summed over pixels and latents, averaged over images.
- * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model). With
- * a NULL model it returns ERR_NULL; one that returns no status then does nothing, and returns 0 or
- * NULL. A function without a model puts the sentence into the caller's vae_report (which may be
- * NULL).
+ * A function on a model returns a vae_status and keeps one sentence in vae_last_report(model).
+ * With a NULL model it returns ERR_NULL; one that returns no status then returns 0 or NULL, and
+ * fills its output with zeros. A function without a model puts the sentence into the caller's
+ * vae_report (which may be NULL).
  * Numbers that come in must be finite, pixels in [0,1] unless the likelihood is a gaussian, and
  * then at most 1e18 in magnitude. vae_encode, vae_posterior and vae_reconstruct also take pixels
  * outside [0,1] when the encoder saw such in training: gaussian corruption, a layer `noise` before
@@ -1878,7 +1878,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
  * decimal. Its length, 0 when there is none. A decimal that is not 0 but too small for a double
  * becomes NaN, which nobody accepts: as a 0 it would stand for a default. */
 VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
-    uint64_t bits;
+    uint64_t bits = 0;
     if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16]))) {
         const size_t n = vae__read_decimal(p, out), zeros = strspn(p, "+-.0");
         if (n && !(vae__bits_d(*out) << 1) && p[zeros] >= '1' && p[zeros] <= '9' && zeros < n)
@@ -9472,7 +9472,9 @@ VAE_API const vae_report *vae_last_report(const vae *model) {
     return model ? &model->report : NULL;
 }
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc) {
-    if (model && desc) *desc = model->desc;
+    if (!desc) return;
+    if (model) *desc = model->desc;
+    else memset(desc, 0, sizeof *desc);
 }
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
@@ -10544,9 +10546,10 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
-    if (!model || !info) return;
-    vae__fp_enter(&env);
+    if (!info) return;
     memset(info, 0, sizeof *info);
+    if (!model) return;
+    vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;

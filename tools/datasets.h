@@ -35,6 +35,7 @@ static const char *const stems[2][STEMS] = {
      "/t10k-images.idx4-ubyte"}
 };
 
+#ifndef _WIN32 /* paths.h asks, where folders can be listed */
 /* Whether a folder's file of this name is one of a set: images or labels in IDX, or CIFAR-10's. */
 static int is_of_a_set(const char *name)
 {
@@ -51,6 +52,7 @@ static int is_of_a_set(const char *name)
            || (strncmp(name, "data_batch_", 11) == 0 && name[11] >= '1' && name[11] <= '5'
                && strcmp(name + 12, ".bin") == 0);
 }
+#endif
 
 static int is_built_in(const char *where)
 {
