@@ -342,7 +342,8 @@ for command in encode reconstruct; do
     "$vae" $command noise.safetensors --data noisy.npy --quiet
     check "${command}_of_noise_takes_noise" [ $? -eq 0 ]
 done
-"$vae" $train --encoder "flatten, noise 0.1, dense 8 relu" --model behind.safetensors --quiet
+"$vae" train --data ok.npy --encoder "flatten, noise 0.1, dense 8 relu" --decoder= --latent 2 --epochs 1 \
+    --batch 8 --threads 1 --model behind.safetensors --quiet
 "$vae" encode behind.safetensors --data noisy.npy --quiet
 check encode_takes_noise_of_a_layer_behind_flatten [ $? -eq 0 ]
 refused eval_of_noise_does_not 1 "noisy.npy: image 9: number 2 is -0.25" eval noise.safetensors --data noisy.npy
