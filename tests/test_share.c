@@ -369,21 +369,28 @@ static int busy_progress(vae *m, const vae_progress *now, void *user) {
     return 0;
 }
 
+/* Two models of a case on `data`, whose images x are filled: m is trained with the callback, twin
+ * without. */
+static void fit_with_twin(int which, float *x, const vae_data *data, vae_progress_fn progress,
+                          vae_desc *d, busy_test *b, vae **m, vae **twin) {
+    small_images(x, SHARE_ROWS, SHARE_IN);
+    memset(b, 0, sizeof *b);
+    (void)share_case(which, d);
+    d->epochs = 2, d->batch = 3;
+    b->data = data;
+    CHECK_STATUS(vae_create(d, m, NULL), VAE_OK);
+    CHECK_STATUS(vae_create(d, twin, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(*m, data, data, progress, b), VAE_OK);
+    CHECK_STATUS(vae_fit(*twin, data, data, NULL, NULL), VAE_OK);
+}
+
 TEST(the_progress_callback_may_use_the_model) {
     float x[SHARE_ROWS * SHARE_IN] = {0};
     vae_data data = float_data(x, SHARE_ROWS, SHARE_IN);
     vae_desc d;
     busy_test b;
     vae *m, *twin;
-    small_images(x, SHARE_ROWS, SHARE_IN);
-    memset(&b, 0, sizeof b);
-    (void)share_case(1, &d);
-    d.epochs = 2, d.batch = 3;
-    b.data = &data;
-    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_create(&d, &twin, NULL), VAE_OK);
-    CHECK_STATUS(vae_fit(m, &data, &data, busy_progress, &b), VAE_OK);
-    CHECK_STATUS(vae_fit(twin, &data, &data, NULL, NULL), VAE_OK);
+    fit_with_twin(1, x, &data, busy_progress, &d, &b, &m, &twin);
     CHECK(b.entered && !b.refused);
     CHECK(vae_params_hash(m) == vae_params_hash(twin));
     vae_destroy(m);
@@ -418,15 +425,7 @@ TEST(the_progress_callback_may_not_train) {
     vae_desc d;
     busy_test b;
     vae *m, *twin;
-    small_images(x, SHARE_ROWS, SHARE_IN);
-    memset(&b, 0, sizeof b);
-    (void)share_case(0, &d);
-    d.epochs = 2, d.batch = 3;
-    b.data = &data;
-    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
-    CHECK_STATUS(vae_create(&d, &twin, NULL), VAE_OK);
-    CHECK_STATUS(vae_fit(m, &data, &data, train_progress, &b), VAE_OK);
-    CHECK_STATUS(vae_fit(twin, &data, &data, NULL, NULL), VAE_OK);
+    fit_with_twin(0, x, &data, train_progress, &d, &b, &m, &twin);
     CHECK_EQ(b.entered, 3 * (2 * 3 + 2)); /* steps and ends of epochs */
     CHECK_EQ(b.refused, b.entered);
     CHECK(vae_params_hash(m) == vae_params_hash(twin));
