@@ -355,7 +355,7 @@
  *     optim.v.* and ema.*, if the model has them.
  *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
  *     therefore use them in place.
- *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
  *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
@@ -405,6 +405,7 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
+ *   VAE_NO_CODES         no posteriors and priors but `normal`: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -691,6 +692,11 @@ typedef struct vae_desc {
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
+    double temperature;  /* of relaxed categories. 0: 0.5 */
+    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
+    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
+                             ones */
     vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
     double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
@@ -2339,8 +2345,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
  * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
  * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
- * BOTH: only training with those. What is left out is NULL in the table, and no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
+ * BOTH: only training with those; CODES: what VAE_NO_CODES leaves out. What is left out is NULL in
+ * the table, and no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2381,6 +2388,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
+                          float *y)) \
+    CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
+                              const float *keep, float *da)) \
+    CODES(void, categories, (size_t n, size_t k, const float *a, float *p, float *excess, \
+                             float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
@@ -2444,7 +2457,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -2454,7 +2467,7 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
@@ -4906,6 +4919,70 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
+#ifndef VAE_NO_CODES
+/* log softmax(a) of k numbers. */
+VAE__INLINE void VAE__FN(log_softmax)(size_t k, const float *a, float *y) {
+    float top, norm = VAE__FN(log_sum_exp)(k, a, &top);
+    size_t i;
+    for (i = 0; i < k; i += VAE__W)
+        VAE__PUT(y, i, k, VAE__SUB(VAE__SUB(VAE__GET(a, i, k), VAE__SET1(top)), VAE__SET1(norm)));
+}
+
+/* y = softmax((a + g) inverse) for n latents of k categories each, g = -log(-log u): a sample from
+ * the Gumbel-softmax of temperature 1 / inverse (Jang et al. 2017, arXiv:1611.01144; Maddison et
+ * al. 2017). u is clamped to [2^-25, 1 - 2^-24], so that g is finite. Without u: g = 0. */
+static void VAE__FN(softmax)(size_t n, size_t k, const float *a, const float *u, float inverse,
+                             float *y) {
+    const size_t all = n * k;
+    size_t i;
+    for (i = 0; i < all; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, all);
+        if (u) {
+            VAE__V t = VAE__MAX(VAE__SET1(2.98023224e-08f), VAE__GET(u, i, all));
+            t = VAE__NEG(VAE__CALL(v_log)(VAE__MIN(VAE__SET1(0.99999994f), t)));
+            v = VAE__SUB(v, VAE__CALL(v_log)(t));
+        }
+        VAE__PUT(y, i, all, VAE__MUL(v, VAE__SET1(inverse)));
+    }
+    for (i = 0; i < n; i++) VAE__FN(log_softmax)(k, y + i * k, y + i * k);
+    VAE__FN(map)(VAE__FN_EXP, all, y, y);
+}
+
+/* da += scale y (dy - sum y dy) for n latents of k categories, y their softmax; latent j's times
+ * keep[j] unless NULL. */
+static void VAE__FN(softmax_bwd)(size_t n, size_t k, const float *y, const float *dy, float scale,
+                                 const float *keep, float *da) {
+    size_t i, j;
+    for (j = 0; j < n; j++, y += k, dy += k, da += k) {
+        const VAE__V mean = VAE__SET1(VAE__FN(row_sum)(k, y, dy));
+        VAE__V factor = VAE__SET1(scale);
+        if (keep) factor = VAE__MUL(factor, VAE__SET1(keep[j]));
+        VAE__HIDE(factor);
+        for (i = 0; i < k; i += VAE__W) {
+            VAE__V d = VAE__MUL(VAE__GET(y, i, k), VAE__SUB(VAE__GET(dy, i, k), mean));
+            VAE__PUT(da, i, k, VAE__FMA(factor, d, VAE__GET(da, i, k)));
+        }
+    }
+}
+
+/* n latents of k categories with logits a: probabilities p, excess = log p + log k, each (n, k);
+ * and the KL of each latent to equal categories, kl (n) = sum p excess, which is log k less the
+ * entropy. */
+static void VAE__FN(categories)(size_t n, size_t k, const float *a, float *p, float *excess,
+                                float *kl) {
+    float log_k = (float)(int)k;
+    size_t i, j;
+    VAE__FN(map)(VAE__FN_LOG, 1, &log_k, &log_k);
+    for (j = 0; j < n; j++, a += k, p += k, excess += k) {
+        VAE__FN(log_softmax)(k, a, excess);
+        VAE__FN(map)(VAE__FN_EXP, k, excess, p);
+        for (i = 0; i < k; i += VAE__W)
+            VAE__PUT(excess, i, k, VAE__ADD(VAE__GET(excess, i, k), VAE__SET1(log_k)));
+        kl[j] = VAE__FN(row_sum)(k, p, excess);
+    }
+}
+#endif
+
 /* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
  * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
  * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
@@ -5202,18 +5279,24 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #define VAE__OF_CONVOLUTIONS VAE__X
 #define VAE__OF_BOTH VAE__OF_TRAINING
 #endif
+#ifdef VAE_NO_CODES
+#define VAE__OF_CODES VAE__NO_KERNEL
+#else
+#define VAE__OF_CODES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
 #undef VAE__OF_TRAINING
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
+#undef VAE__OF_CODES
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -8002,6 +8085,11 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
+    /* from here on in files only when they are not the default */
+    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__U64_ROW(temperature_steps, 0),
+    VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
     VAE__INT_ROW(inference, 0, 0, 2),
     VAE__FLAG_ROW(keep_gradients),
@@ -8010,7 +8098,8 @@ static const vae__field vae__fields[] = {
 };
 enum {
     VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
-    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4,
+    VAE__FIRST_COUNT = 41 /* those of version 0.1, which files always have */
 };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
@@ -8026,6 +8115,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 }
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
+}
+/* Whether a number has the value of its default, once that is filled in. */
+VAE__PRIVATE int vae__is_default(vae_desc *d, const vae__field *f) {
+    if (f->kind == VAE__U64) return *vae__field_u64(d, f) == (uint64_t)f->standard;
+    if (f->kind == VAE__REAL)
+        return vae__bits_d(*vae__field_real(d, f)) == vae__bits_d(f->standard);
+    return *vae__field_int(d, f) == (int)f->standard;
 }
 VAE__INLINE int vae__is_text(const vae__field *f) {
     return f->kind == VAE__TEXT || f->kind == VAE__KIND;
@@ -9843,6 +9939,24 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     if (d->no_kl) return 0;
     if (step >= d->warmup_steps) return d->beta;
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
+}
+
+/* 1 / temperature of this step: exp(-log(end / start) share) / start. */
+VAE__PRIVATE float vae__sharpness_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    double now = d->temperature;
+    float t;
+    if (d->temperature_steps && m->step >= d->temperature_steps) {
+        now = d->temperature_end;
+    } else if (d->temperature_steps) {
+        t = (float)vae__div_d(d->temperature_end, now);
+        m->k->map(VAE__FN_LOG, 1, &t, &t);
+        t = (float)vae__mul_d((double)t, vae__div_d((double)m->step,
+                                                    (double)d->temperature_steps));
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        now = vae__mul_d(now, (double)t);
+    }
+    return (float)vae__div_d(1, now);
 }
 
 /* The likelihood with what it has learned by now. */
@@ -12576,6 +12690,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
             vae__put_kind(s, &d, f);
             continue;
         }
+        if (i >= VAE__FIRST_COUNT && vae__is_default(&d, f)) continue;
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }
