@@ -405,7 +405,6 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
- *   VAE_NO_CODES         no posteriors and priors but `normal`: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
