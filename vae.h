@@ -1611,81 +1611,38 @@ VAE_API const char *vae_status_text(vae_status status) {
     return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
 }
 
-/* The word of each value of each choice. */
-typedef struct vae__choice {
-    vae_choice choice;
-    int value;
-    const char *word;
-} vae__choice;
-static const vae__choice vae__words[] = {
-    {VAE_CHOICE_ISA, VAE_ISA_AUTO, "auto"},
-    {VAE_CHOICE_ISA, VAE_ISA_PORTABLE, "portable"},
-    {VAE_CHOICE_ISA, VAE_ISA_AVX2, "avx2"},
-    {VAE_CHOICE_ISA, VAE_ISA_AVX512, "avx512"},
-    {VAE_CHOICE_ISA, VAE_ISA_NEON, "neon"},
-    {VAE_CHOICE_INIT, VAE_INIT_AUTO, "auto"},
-    {VAE_CHOICE_INIT, VAE_INIT_GLOROT, "glorot"},
-    {VAE_CHOICE_INIT, VAE_INIT_HE, "he"},
-    {VAE_CHOICE_INIT, VAE_INIT_PYTORCH, "pytorch"},
-    {VAE_CHOICE_INIT, VAE_INIT_ZERO, "zero"},
-    {VAE_CHOICE_BIAS, VAE_BIAS_ZERO, "zero"},
-    {VAE_CHOICE_BIAS, VAE_BIAS_MEAN, "mean"},
-    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_NONE, "none"},
-    {VAE_CHOICE_BINARIZE, VAE_BINARIZE_DYNAMIC, "dynamic"},
-    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM, "adam"},
-    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAMW, "adamw"},
-    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_SGD, "sgd"},
-    {VAE_CHOICE_OPTIMIZER, VAE_OPTIMIZER_ADAM_IWAE, "adam_iwae"},
-    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_CONSTANT, "constant"},
-    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_COSINE, "cosine"},
-    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_STAGES, "stages"},
-    {VAE_CHOICE_SCHEDULE, VAE_SCHEDULE_PLATEAU, "plateau"},
-    {VAE_CHOICE_ACT, VAE_ACT_IDENTITY, "identity"},
-    {VAE_CHOICE_ACT, VAE_ACT_RELU, "relu"},
-    {VAE_CHOICE_ACT, VAE_ACT_LEAKY_RELU, "leaky_relu"},
-    {VAE_CHOICE_ACT, VAE_ACT_ELU, "elu"},
-    {VAE_CHOICE_ACT, VAE_ACT_TANH, "tanh"},
-    {VAE_CHOICE_ACT, VAE_ACT_SIGMOID, "sigmoid"},
-    {VAE_CHOICE_ACT, VAE_ACT_SOFTPLUS, "softplus"},
-    {VAE_CHOICE_ACT, VAE_ACT_SILU, "silu"},
-    {VAE_CHOICE_ACT, VAE_ACT_GELU, "gelu"},
-    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_ELBO, "elbo"},
-    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_IWAE, "iwae"},
-    {VAE_CHOICE_OBJECTIVE, VAE_OBJECTIVE_DREG, "dreg"},
-    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_NONE, "none"},
-    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_GAUSSIAN, "gaussian"},
-    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_MASK, "mask"},
-    {VAE_CHOICE_CORRUPT, VAE_CORRUPT_SALT_PEPPER, "salt_pepper"},
+/* The words of each vae_choice, in its order, and by value. */
+enum { VAE__MOST_WORDS = 9 };
+static const char *const vae__words[VAE_CHOICE_COUNT][VAE__MOST_WORDS] = {
+    {"auto", "portable", "avx2", "avx512", "neon"},
+    {"auto", "glorot", "he", "pytorch", "zero"},
+    {"zero", "mean"},
+    {"none", "dynamic"},
+    {"adam", "adamw", "sgd", "adam_iwae"},
+    {"constant", "cosine", "stages", "plateau"},
+    {"identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu"},
+    {"elbo", "iwae", "dreg"},
+    {"none", "gaussian", "mask", "salt_pepper"},
 };
-enum {
-    VAE__WORD_COUNT = sizeof vae__words / sizeof *vae__words,
-    VAE__VALUE_COUNT = (int)VAE_ISA_COUNT + (int)VAE_INIT_COUNT + (int)VAE_BIAS_COUNT +
-                       (int)VAE_BINARIZE_COUNT + (int)VAE_OPTIMIZER_COUNT +
-                       (int)VAE_SCHEDULE_COUNT + (int)VAE_ACT_COUNT + (int)VAE_OBJECTIVE_COUNT +
-                       (int)VAE_CORRUPT_COUNT
-};
-typedef char vae__each_value_has_a_word[(int)VAE__WORD_COUNT == (int)VAE__VALUE_COUNT ? 1 : -1];
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
-    int i;
-    for (i = 0; i < VAE__WORD_COUNT; i++)
-        if (vae__words[i].choice == choice && vae__words[i].value == value)
-            return vae__words[i].word;
-    return NULL;
+    if ((unsigned)choice >= VAE_CHOICE_COUNT || (unsigned)value >= VAE__MOST_WORDS) return NULL;
+    return vae__words[choice][value];
 }
 
 VAE_API int vae_choice_find(vae_choice choice, const char *name) {
     int i;
-    for (i = 0; name && i < VAE__WORD_COUNT; i++)
-        if (vae__words[i].choice == choice && !strcmp(vae__words[i].word, name))
-            return vae__words[i].value;
+    const char *word;
+    for (i = 0; name && (word = vae_choice_name(choice, i)) != NULL; i++)
+        if (!strcmp(word, name)) return i;
     return -1;
 }
 
-/* Text goes into a sink: a block of memory, a file, a counter. `put` returns 0 when it cannot. */
+/* Where text goes: a block of memory, a file, or a counter. `put` returns 0 when it fails; it is
+ * not called again after that. */
 typedef struct vae__sink {
     int (*put)(struct vae__sink *sink, const void *bytes, size_t count);
-    size_t count; /* bytes put so far */
+    size_t count; /* bytes put so far, with those that failed */
     char *block;  /* memory sinks: where, and how much room */
     size_t room;
     int failed;
@@ -1703,19 +1660,12 @@ VAE__PRIVATE void vae__put_text(vae__sink *s, const char *text) {
 }
 
 VAE__PRIVATE int vae__put_block(vae__sink *s, const void *bytes, size_t count) {
-    if (!s->block) return 1;
-    if (s->count > s->room || count > s->room - s->count) return 0;
-    memcpy(s->block + s->count, bytes, count);
-    return 1;
+    const size_t fits = s->block ? vae__min(count, s->room - s->count) : 0;
+    if (fits) memcpy(s->block + s->count, bytes, fits);
+    return !s->block || fits == count;
 }
 
-VAE__PRIVATE int vae__put_cut(vae__sink *s, const void *bytes, size_t count) {
-    if (s->count < s->room)
-        memcpy(s->block + s->count, bytes, count < s->room - s->count ? count : s->room - s->count);
-    return 1;
-}
-
-/* Into `room` bytes at `block`; with NULL it only counts. */
+/* A sink of `room` bytes at `block`, which cuts off what does not fit; with NULL it only counts. */
 VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     vae__sink s;
     memset(&s, 0, sizeof s);
@@ -1723,16 +1673,14 @@ VAE__PRIVATE vae__sink vae__sink_of(void *block, size_t room) {
     return s;
 }
 
-/* Into a text of `size` bytes: what does not fit is cut off, and the text always ends. */
+/* The same for a text of `size` bytes, which always ends with a zero byte. */
 VAE__PRIVATE vae__sink vae__sink_text(char *text, size_t size) {
-    vae__sink s = vae__sink_of(text, size - 1);
-    s.put = vae__put_cut;
     memset(text, 0, size);
-    return s;
+    return vae__sink_of(text, size - 1);
 }
 
 /* Length of the UTF-8 character at p, out of `count` bytes; 0 when there is none. Overlong forms,
- * surrogates and values above 10FFFF are no characters. */
+ * surrogates and values above 10FFFF are refused. */
 VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     const unsigned c = p[0];
     const size_t n = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
@@ -1745,10 +1693,9 @@ VAE__PRIVATE size_t vae__utf8(const unsigned char *p, size_t count) {
     return n;
 }
 
-/* Splits foreign text for a report: returns the bytes of the next piece; `width` is how many it
- * takes in the report. A piece is a character, shown as it is. Control characters, invisible ones
- * and marks of direction could act on a terminal or mislead a reader: of these, and of bytes that
- * are not UTF-8, a piece is one byte, shown as \x1b. */
+/* Length of the next piece of foreign text, and the `width` that it takes in a report. A piece is
+ * a UTF-8 character that is safe to print, or one byte, shown as \x1b: of control characters,
+ * invisible ones and marks of direction, which could act on a terminal or mislead a reader. */
 VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *width) {
     const size_t n = vae__utf8(p, count);
     const unsigned two = n > 1 ? (unsigned)p[0] << 8 | p[1] : p[0];
@@ -1762,9 +1709,9 @@ VAE__PRIVATE size_t vae__piece(const unsigned char *p, size_t count, size_t *wid
     return bad ? 1 : n;
 }
 
-/* ---- numbers as text, both ways exact, without locale and without arithmetic on doubles ---- */
+/* ---- numbers and text: exact in both directions, without locale and arithmetic on doubles ---- */
 
-/* Digits of `base` at p, at most `most` of them: how many, 0 when there is none or it overflows. */
+/* Reads at most `most` digits at p: how many, or 0 when there is none or the number overflows. */
 VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, uint64_t *out) {
     uint64_t u = 0;
     size_t n;
@@ -1780,8 +1727,8 @@ VAE__PRIVATE size_t vae__read_number(const char *p, size_t most, unsigned base, 
     return n;
 }
 
-/* The number 0.d0d1d2... x 10^point. 800 digits are enough: a number halfway between two doubles
- * has at most 768, so of the digits after the 800th it only matters whether any is not 0. */
+/* The number 0.d0d1d2... x 10^point. A number halfway between two doubles has at most 768 digits.
+ * So for the rounding it is enough to know of the digits after the 800th whether any is not 0. */
 enum { VAE__DIGITS = 800 };
 typedef struct vae__decimal {
     int count, point;
@@ -1789,7 +1736,7 @@ typedef struct vae__decimal {
     unsigned char digit[VAE__DIGITS];
 } vae__decimal;
 
-/* Times 2^k, 0 <= k <= 60, from the last digit on: a digit times 2^60 and a carry fit 64 bits. */
+/* Times 2^k, 0 <= k <= 60, last digit first: a digit times 2^60 plus a carry fits into 64 bits. */
 VAE__PRIVATE void vae__decimal_double(vae__decimal *d, int k) {
     unsigned char front[20];
     uint64_t carry = 0;
@@ -1807,7 +1754,7 @@ VAE__PRIVATE void vae__decimal_double(vae__decimal *d, int k) {
     d->point += n;
 }
 
-/* Divided by 2^k, 0 <= k <= 60: long division from the first digit on. */
+/* Divided by 2^k, 0 <= k <= 60: long division, first digit first. */
 VAE__PRIVATE void vae__decimal_halve(vae__decimal *d, int k) {
     const uint64_t below = ((uint64_t)1 << k) - 1;
     uint64_t rest = 0;
@@ -1837,17 +1784,17 @@ VAE__PRIVATE uint64_t vae__decimal_round(const vae__decimal *d, int n) {
     return u + (uint64_t)up;
 }
 
-/* The nearest double of a number > 0, halves to even; infinity when it is too large. */
+/* The double nearest to a number > 0, halves to even; infinity when it is too large. */
 VAE__PRIVATE double vae__decimal_value(vae__decimal *d) {
     uint64_t bits;
     int e = 0, k; /* the number is *d x 2^e */
     if (d->point > 310) return vae__double_of((uint64_t)0x7ff << 52);
     if (d->point < -330) return 0;
-    for (; d->point > 0; e += k) { /* to less than 1 */
+    for (; d->point > 0; e += k) { /* make it less than 1 */
         k = d->point > 18 ? 60 : d->point > 1 ? 3 * (d->point - 1) : 1;
         vae__decimal_halve(d, k);
     }
-    for (; d->point < 0 || d->digit[0] < 5; e -= k) { /* to at least a half, and less than 1 */
+    for (; d->point < 0 || d->digit[0] < 5; e -= k) { /* make it at least 1/2, still below 1 */
         k = d->point < -18 ? 60 : d->point < 0 ? -3 * d->point : 1;
         vae__decimal_double(d, k);
     }
@@ -1856,12 +1803,12 @@ VAE__PRIVATE double vae__decimal_value(vae__decimal *d) {
         vae__decimal_halve(d, k);
     }
     vae__decimal_double(d, 53);
-    /* the leading bit of 53 adds 1 to the exponent, and so does the carry of rounding up to 2^53 */
+    /* the highest of the 53 bits adds 1 to the exponent; so does the carry of rounding to 2^53 */
     bits = vae__decimal_round(d, d->point) + ((uint64_t)(e + 1021) << 52);
     return vae__double_of(bits >> 52 < 0x7ff ? bits : (uint64_t)0x7ff << 52);
 }
 
-/* A whole number, without zeros at the end. */
+/* Sets *d to u, without trailing zeros. */
 VAE__PRIVATE void vae__decimal_set(vae__decimal *d, uint64_t u) {
     uint64_t rest;
     int i;
@@ -1872,8 +1819,8 @@ VAE__PRIVATE void vae__decimal_set(vae__decimal *d, uint64_t u) {
     while (d->count && !d->digit[d->count - 1]) d->count--;
 }
 
-/* A decimal number such as -12, .5 or 1e-3 at p, correctly rounded: its length, 0 when there is
- * none. What is too large for a double becomes infinity. */
+/* Reads a decimal such as -12, .5 or 1e-3 at p, correctly rounded. Returns its length, 0 when there
+ * is none. A number too large for a double becomes infinity. */
 VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
     const char *at = p;
     const int minus = *at == '-';
@@ -1892,7 +1839,7 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         seen = 1;
         if (d.count < VAE__DIGITS && (digit || d.count)) d.digit[d.count++] = (unsigned char)digit;
         else d.more |= digit != 0;
-        /* each digit before the point moves it, and so does each leading zero after it */
+        /* digits before the point move it, and so do leading zeros after it */
         if (!dot && (digit || d.count)) d.point += d.point < 100000000;
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
@@ -1912,9 +1859,9 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
     return (size_t)(at - p);
 }
 
-/* The real number at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
- * decimal. Its length, 0 when there is none. A decimal that is not 0 but too small for a double
- * becomes NaN, which nobody accepts: as a 0 it would stand for a default. */
+/* Reads a real at p: exactly 16 hexadecimal digits are the bits of a double, anything else is a
+ * decimal. Returns its length, 0 when there is none. A decimal that is not 0 but rounds to 0
+ * becomes NaN, which no setting accepts: a 0 would stand for the default. */
 VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     uint64_t bits = 0;
     if (strspn(p, "0123456789abcdefABCDEF") != 16 || (p[16] && strchr(".+-", p[16]))) {
@@ -1935,8 +1882,8 @@ VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     vae__put(s, digits + n, sizeof digits - n);
 }
 
-/* Digits as people read them, without an exponent where the point lies at most `wide` digits from
- * the first: 0.001, 128, 1.5e+20. With wide up to 15 never 16 hexadecimal digits in a row. */
+/* Digits as people read them: 0.001, 128, or 1.5e+20 with more than `wide` digits before the point.
+ * With `wide` up to 15 there are never 16 hexadecimal digits in a row. */
 VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide) {
     const int fixed = d->point > -4 && d->point <= wide;
     const int whole = fixed ? d->point : 1; /* digits in front of the point */
@@ -1964,8 +1911,8 @@ VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
     for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
 }
 
-/* A double rounded to n significant digits: n from `least` until they read as the same double, and
- * at most `most`. Zeros at the end are left out. */
+/* Writes a double with as many significant digits as it takes to read the same double back, but at
+ * least `least` and at most `most`. Trailing zeros are left out. */
 VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
     const uint64_t bits = vae__bits_d(value) & INT64_MAX;
     vae__decimal d, digits, again;
@@ -2006,7 +1953,7 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
     vae__put_text(s, n < length ? "'.." : "'");
 }
 
-/* printf would need stdio and follows the locale. %s text, %q foreign text, quoted and cut after
+/* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
@@ -2062,7 +2009,7 @@ VAE__PRIVATE void vae__putf(vae__sink *s, const char *format, ...) {
     va_end(args);
 }
 
-/* For reports: makes any text printable, and cuts it between two characters. */
+/* `put` of reports: makes any text printable, and cuts it between two characters. */
 VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
     while (count) {
@@ -2079,7 +2026,7 @@ VAE__PRIVATE int vae__put_printable(vae__sink *s, const void *bytes, size_t coun
     return 1;
 }
 
-/* The report of an error: "name: sentence", or the sentence alone. */
+/* Writes an error into a report: "name: sentence", or the sentence alone. */
 VAE__PRIVATE void vae__report(vae_report *report, vae_status status, const char *name,
                               const char *format, va_list args) {
     vae__sink s = vae__sink_of(report->text, sizeof report->text - 1);
@@ -2090,7 +2037,7 @@ VAE__PRIVATE void vae__report(vae_report *report, vae_status status, const char 
     report->status = status;
 }
 
-/* Fills the report (if there is one) and returns the status: `return vae__fail(...)`. */
+/* Fills the report, unless it is NULL, and returns the status: `return vae__fail(...)`. */
 VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -2099,7 +2046,7 @@ VAE__PRIVATE vae_status vae__fail(vae_report *report, vae_status status, const c
     return status;
 }
 
-/* What sentences about a file begin with, and where they go. */
+/* A file or block: the name that sentences about it begin with, and the report they go to. */
 typedef struct vae__source {
     const char *name;
     vae_report *report; /* or NULL */
@@ -2114,7 +2061,7 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
-/* The last part of a long path: the whole path would leave no room for the reason. */
+/* The last 120 characters of a path: a longer one would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
@@ -2152,7 +2099,7 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
  * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
-/* 1 and the result, or 0 when it does not fit. */
+/* 1 and the result, or 0 when it overflows. */
 VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
     if (b && a > SIZE_MAX / b) return 0;
     *out = a * b;
@@ -2169,7 +2116,7 @@ VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-/* NULL with its sentence when there is no memory. */
+/* The same with a report: when there is no memory. */
 VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
     void *block = vae__alloc(a, size);
     if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
@@ -2185,8 +2132,8 @@ VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     }
 }
 
-/* Divides a block into 64-byte aligned pieces. With base NULL it only counts: measuring and
- * dividing are the same code, so they cannot disagree. Overflow and shortage set `failed`, which is
+/* Divides a block into 64-byte aligned pieces. With base NULL it only counts, so that measuring and
+ * dividing are the same code and cannot disagree. Overflow and shortage set `failed`, which is
  * checked once at the end. */
 typedef struct vae__arena {
     char *base;
@@ -2207,8 +2154,7 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
     return a->base ? a->base + begin : NULL;
 }
 
-/* One row of a plan: what stands there (a pointer), of what type, how many rows of how many, and
- * when; otherwise the pointer stays as it is. */
+/* One row of a plan: if `when`, `place` points to rows x width numbers; otherwise it stays. */
 #define VAE__PUSH(arena, place, type, rows, width, when)                                         \
     do {                                                                                         \
         if (when) (place) = (type *)vae__push(arena, rows, (width) * sizeof(type));              \
@@ -2217,11 +2163,8 @@ VAE__PRIVATE void *vae__push(vae__arena *a, size_t count, size_t width) {
 VAE__INLINE uint32_t vae__get_le32(const unsigned char *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
-VAE__INLINE uint32_t vae__get_be32(const unsigned char *p) {
-    return (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24;
-}
 
-/* FNV-1a, 64 bit. The first `hash` is VAE__FNV, a later one continues. */
+/* FNV-1a, 64 bit. `hash` is VAE__FNV to begin with, or an earlier result to continue. */
 #define VAE__FNV 0xcbf29ce484222325u
 VAE__PRIVATE uint64_t vae__hash(uint64_t hash, const void *bytes, size_t count) {
     const unsigned char *p = (const unsigned char *)bytes;
@@ -2272,7 +2215,8 @@ VAE_API void vae_philox(const uint32_t counter[4], const uint32_t key[2], uint32
     out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
-/* A stream as Philox sees it: key and the three upper counter words; word 0 counts blocks of 4. */
+/* A stream as Philox needs it: the key, and words 1 to 3 of the counter. Word 0 counts the blocks
+ * of four numbers. */
 typedef struct vae__address {
     uint32_t key[2], counter[3];
 } vae__address;
@@ -2287,7 +2231,7 @@ VAE__INLINE vae__address vae__address_of(const vae_stream *s) {
     return a;
 }
 
-/* The library's own draws: layer 0. */
+/* The address of the library's own draws, whose layer is 0. */
 VAE__PRIVATE vae__address vae__address_for(uint64_t seed, uint32_t purpose, uint32_t time,
                                            uint32_t sample, uint32_t replica) {
     vae_stream s;
@@ -2312,18 +2256,15 @@ VAE_API uint32_t vae_random_below(const vae_stream *s, uint64_t element, uint32_
     return (uint32_t)(((uint64_t)hi * n + ((uint64_t)lo * n >> 32)) >> 32);
 }
 
-/* The 32-bit mix that the Feistel rounds use: every bit of x reaches every bit of the result. */
+/* The round function of the Feistel network: each bit of x changes about half of the result's. */
 VAE__INLINE uint32_t vae__mix(uint32_t x) {
-    x ^= x >> 16;
-    x *= 0x7feb352du;
-    x ^= x >> 15;
-    x *= 0x846ca68bu;
-    x ^= x >> 16;
-    return x;
+    x = (x ^ x >> 16) * 0x7feb352du;
+    x = (x ^ x >> 15) * 0x846ca68bu;
+    return x ^ x >> 16;
 }
 
-/* An epoch's order: a Feistel network on the smallest even number of bits that holds n positions,
- * applied until the result is below n. Each position can be computed alone; there is no array. */
+/* An epoch's order, without an array: position p goes through a Feistel network (a permutation) on
+ * the smallest even number of bits that holds n positions, again until the result is below n. */
 typedef struct vae__order {
     uint64_t n;
     int half; /* bits of one half */
@@ -5354,7 +5295,7 @@ VAE__PRIVATE int vae__cpu_detect(void) {
     return found;
 }
 
-/* Detection is cheap but traps in virtual machines: asked once. Two threads may both ask; they
+/* Remembers the answer, because cpuid traps in virtual machines. Two threads may both detect: they
  * store the same answer. */
 VAE__PRIVATE int vae__cpu(void) {
     static int known = -1;
@@ -5393,44 +5334,41 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
 VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
-/* The host program may flush subnormals (-Ofast links code that does so at start), round another
- * way or trap. Every public function that computes, compares or formats floats is VAE__GUARDED: it
- * runs in the IEEE default, all exceptions masked, and puts back what it found. tests/style.sh
- * lists the others. */
+/* The host program may flush subnormals (-Ofast links code that does so at start), round in another
+ * direction or trap. So every public function that computes, compares or formats floats is
+ * VAE__GUARDED: it runs in the IEEE default, with all exceptions masked, and restores what it
+ * found. tests/style.sh lists the other functions. */
 typedef struct vae__fpenv {
     uint64_t saved;
-    int held; /* of a call on a model: its flag `busy` is this call's */
+    int held; /* calls on a model: whether this call has set the model's flag `busy` */
 } vae__fpenv;
 
-VAE__INLINE void vae__fp_enter(vae__fpenv *env) {
-    env->saved = 0;
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
     (defined(__SSE__) || defined(VAE__X64))
-    unsigned now, want = 0x1f80; /* all exceptions masked, to nearest, no flush to zero */
-    __asm__ volatile("stmxcsr %0" : "=m"(now) : : "memory");
-    __asm__ volatile("ldmxcsr %0" : : "m"(want) : "memory");
-    env->saved = now;
-#elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-    __asm__ volatile("mrs %0, fpcr" : "=r"(env->saved) : : "memory");
-    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0) : "memory");
-#endif
+#define VAE__FP_IEEE 0x1f80 /* all exceptions masked, round to nearest, no flush to zero */
+VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
+    unsigned old, now = (unsigned)env;
+    __asm__ volatile("stmxcsr %0" : "=m"(old) : : "memory");
+    __asm__ volatile("ldmxcsr %0" : : "m"(now) : "memory");
+    return old;
 }
-
-VAE__INLINE void vae__fp_leave(const vae__fpenv *env) {
-    (void)env;
-#if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
-    (defined(__SSE__) || defined(VAE__X64))
-    {
-        const unsigned found = (unsigned)env->saved;
-        __asm__ volatile("ldmxcsr %0" : : "m"(found) : "memory");
-    }
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-    __asm__ volatile("msr fpcr, %0" : : "r"(env->saved) : "memory");
-#endif
+#define VAE__FP_IEEE 0
+VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
+    uint64_t old;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(old) : : "memory");
+    __asm__ volatile("msr fpcr, %0" : : "r"(env) : "memory");
+    return old;
 }
+#else
+#define VAE__FP_IEEE 0
+#define vae__fp_swap(env) (env)
+#endif
+VAE__INLINE void vae__fp_enter(vae__fpenv *env) { env->saved = vae__fp_swap(VAE__FP_IEEE); }
+VAE__INLINE void vae__fp_leave(const vae__fpenv *env) { (void)vae__fp_swap(env->saved); }
 
-/* The body of a public function. No attribute or destructor does this: in C++ it would ask for the
- * run-time library of exceptions. */
+/* The body of a public function. An attribute or a destructor would need the run-time library of
+ * exceptions in C++. */
 #define VAE__GUARDED(call) \
     vae__fpenv vae__host; \
     vae_status vae__got; \
@@ -5446,7 +5384,7 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
     vae__fp_enter(&env);
-    if (first & 3) { /* begin inside a block */
+    if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
         k->draw(kind, &at, (uint32_t)(first / 4), 4, part);
         memcpy(to, part + skip, n * 4);
@@ -12033,12 +11971,11 @@ enum {
 
 /* A name beside `path`, by a format that begins with %s. */
 VAE__PRIVATE void vae__beside(char out[VAE__MAX_PATH], const char *format, ...) {
-    vae__sink s = vae__sink_of(out, VAE__MAX_PATH);
+    vae__sink s = vae__sink_text(out, VAE__MAX_PATH);
     va_list args;
     va_start(args, format);
     vae__putv(&s, format, args);
     va_end(args);
-    vae__put(&s, "", 1);
     if (s.failed) *out = 0; /* vae_claim_take allows no path so long */
 }
 
@@ -13894,7 +13831,7 @@ VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned cha
         bad = vae__idx_part(in, head, 0, 4, need, "an IDX header");
         if (bad) return bad;
         d->type = (vae_type)head[2], d->rank = head[3];
-        for (i = 4; i < need; i += 4) d->dims[i / 4 - 1] = vae__get_be32(head + i);
+        for (i = 4; i < need; i++) d->dims[i / 4 - 1] = d->dims[i / 4 - 1] << 8 | head[i];
         total = vae__data_shape(d, &problem);
     }
     if (!total)
