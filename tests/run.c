@@ -36,5 +36,6 @@
 #include "test_golden.c"
 #include "test_old.c"
 #include "test_categories.c"
+#include "test_gmm.c"
 
 #include "main.c"
