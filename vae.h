@@ -218,6 +218,9 @@
  *     prior                 p(z)
  *     normal                N(0, I)
  *
+ * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
+ * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
  *
@@ -247,39 +250,70 @@
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
  *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
  *
- * This prior is N(P, 1) for each latent. Its functions subtract P and call those of N(0, 1):
+ * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
+ * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
  *
- *     static float *vae__shifted(const vae__code *c, const float *v, size_t n) {
- *         size_t i; // the first `latent` of n numbers, mu or z, are shifted
- *         for (i = 0; i < n; i++)
- *             c->room[i] = i < c->latent ? v[i] - (float)c->n / 1e6f : v[i];
- *         return c->room;
+ *     static void vae__flat(const vae__code *c, const float *head, const float *u, float *z) {
+ *         size_t j;
+ *         for (j = 0; j < c->latent; j++) {
+ *             float half = u ? 2 * u[j] - 1 : 0, e;
+ *             c->k->map(VAE__FN_EXP, 1, head + c->latent + j, &e);
+ *             z[j] = (float)vae__add_d((double)head[j], (double)half * (double)e);
+ *         }
  *     }
- *     static float vae__shifted_kl(const vae__code *c, const float *head, float scale,
- *                                  const float *keep, float *dhead) {
- *         return vae__normal_kl(c, vae__shifted(c, head, 2 * c->latent), scale, keep, dhead);
+ *     static void vae__flat_bwd(const vae__code *c, const float *head, const float *u,
+ *                               const float *dz, float *dhead) {
+ *         size_t j;
+ *         for (j = 0; j < c->latent; j++) {
+ *             double half = u ? 2 * (double)u[j] - 1 : 0;
+ *             float e;
+ *             c->k->map(VAE__FN_EXP, 1, head + c->latent + j, &e);
+ *             dhead[j] += dz[j];
+ *             dhead[c->latent + j] += (float)vae__mul_d((double)dz[j], half * (double)e);
+ *         }
  *     }
- *     static void vae__shifted_kl_terms(const vae__code *c, const float *head, float *kl) {
- *         vae__normal_kl_terms(c, vae__shifted(c, head, 2 * c->latent), kl);
+ *     static double vae__flat_log_q(const vae__code *c, const float *head, const float *u,
+ *                                   const float *z) {
+ *         double sum = 0;
+ *         size_t j;
+ *         (void)u; (void)z;
+ *         for (j = 0; j < c->latent; j++)
+ *             sum = vae__add_d(sum, (double)head[c->latent + j] + 0.69314718055994531);
+ *         return -sum;
  *     }
- *     static float vae__shifted_ratio(const vae__code *c, const float *head, const float *eps,
- *                                     const float *z) {
- *         return vae__normal_ratio(c, head, eps, vae__shifted(c, z, c->latent));
- *     }
- *     static void vae__shifted_ratio_bwd(const vae__code *c, vae_objective objective,
- *                                        const float *head, const float *eps, const float *dz,
- *                                        float pull, float weight, float *dhead) {
- *         vae__normal_ratio_bwd(c, objective, vae__shifted(c, head, 2 * c->latent), eps, dz, pull,
- *                               weight, dhead);
- *     }
- *     static void vae__shifted_draw(const vae__code *c, const vae__address *at, float *z) {
- *         size_t i;
- *         vae__normal_draw(c, at, z);
- *         for (i = 0; i < c->latent; i++) z[i] += (float)c->n / 1e6f;
+ *     static void vae__flat_log_q_bwd(const vae__code *c, const float *head, const float *u,
+ *                                     float scale, float *dhead) {
+ *         size_t j;
+ *         (void)head; (void)u;
+ *         for (j = 0; j < c->latent; j++) dhead[c->latent + j] -= scale;
  *     }
  *
- *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, 2, vae__shifted_kl,
- *      vae__shifted_kl_terms, vae__shifted_ratio, vae__shifted_ratio_bwd, vae__shifted_draw},
+ *     {{"flat", "flat", "uniform about mu", ""}, VAE__DRAW_UNIFORM, NULL, vae__flat, vae__flat_bwd,
+ *      vae__flat_log_q, vae__flat_log_q_bwd, NULL, NULL},
+ *
+ * This prior is N(P, 1) for each latent:
+ *
+ *     static double vae__shifted(const vae__code *c, const float *w, const float *z, float scale,
+ *                                float *dz) {
+ *         double sum = 0;
+ *         size_t j;
+ *         (void)w;
+ *         for (j = 0; j < c->width; j++) {
+ *             const double off = vae__add_d((double)z[j], -(double)c->n / 1e6);
+ *             sum = vae__add_d(sum, vae__add_d(vae__mul_d(off, off), 1.8378770664093454836));
+ *             if (dz) dz[j] = (float)vae__add_d((double)dz[j], vae__mul_d((double)-scale, off));
+ *         }
+ *         return -0.5 * sum;
+ *     }
+ *     static void vae__shifted_draw(const vae__code *c, const float *w, const vae__address *at,
+ *                                   float *z) {
+ *         size_t j;
+ *         vae__normal_draw(c, w, at, z);
+ *         for (j = 0; j < c->width; j++) z[j] += (float)c->n / 1e6f;
+ *     }
+ *
+ *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, &vae__prior_layer, 0,
+ *      vae__shifted, vae__shifted_draw},
  *
  * ---- judging a model ----------------------------------------------------------------
  * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
@@ -405,6 +439,7 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
+ *   VAE_NO_CODES         no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -825,6 +860,9 @@ typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
+    size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
+    size_t head;        /* of the encoder's output for an image */
+    size_t eps;         /* of the code's noise, for a draw */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -887,7 +925,7 @@ typedef struct vae_batch {
     const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
     const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
     size_t label_count;
-    const float *eps;       /* (rows * draws of each, latent) noise of the code; NULL: addressed */
+    const float *eps;       /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
     int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
 } vae_batch;
 
@@ -7218,9 +7256,10 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * uses: >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
- * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
- * variance (latent). A posterior or a prior is one row and its functions: adding one touches
- * nothing else.
+ * The encoder's head gives the parameters of q(z|x). A posterior or a prior is one row and its
+ * functions: adding one touches nothing else. Where both have a KL in closed form, the code's op
+ * has it; otherwise each draw has a term log q(z|x) - log p(z), which the ops between the head and
+ * the decoder add up: the code, the prior.
  * ==================================================================================== */
 
 /* The first fields of a row of codes and likelihoods. */
@@ -7231,9 +7270,8 @@ typedef struct vae__kind {
 
 typedef struct vae__code vae__code;
 
-typedef struct vae__posterior {
-    vae__kind kind;
-    int head;                /* numbers of the head for each latent; mu, then logvar first */
+/* Of a posterior whose head begins with mu (latent), then log variance (latent). NULL: nothing. */
+typedef struct vae__means {
     const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
@@ -7241,16 +7279,10 @@ typedef struct vae__posterior {
      * function of, with *bend, the slope's own change along mu. */
     int (*curve)(const vae__code *c);
     double (*slope)(const vae__code *c, double mu, double *bend);
-    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
-    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
-    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
-                       float *dhead);
-} vae__posterior;
+} vae__means;
 
-/* Of one image. Closed forms are those of a normal posterior. */
-typedef struct vae__prior {
-    vae__kind kind;
-    size_t room;             /* floats of scratch in c->room, for each latent */
+/* Of a posterior together with its standard prior: what there is in closed form. */
+typedef struct vae__closed {
     /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
      * keep[j] unless `keep` is NULL; the same for each latent apart. */
     float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
@@ -7261,7 +7293,35 @@ typedef struct vae__prior {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
-    void (*draw)(const vae__code *c, const vae__address *at, float *z);
+} vae__closed;
+
+/* Of one image. */
+typedef struct vae__posterior {
+    vae__kind kind;
+    int noise;               /* what eps is drawn as: VAE__DRAW_NORMAL or VAE__DRAW_UNIFORM */
+    /* Sets c->head, width, noise, where they are not 2 latent, latent, latent. NULL, or a sentence:
+     * why there cannot be such a code. */
+    const char *(*sizes)(vae__code *c);
+    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
+    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
+                       float *dhead);
+    /* log q(z|x) at z of `sample`; and dhead += scale times its gradient, eps being fixed. */
+    double (*log_q)(const vae__code *c, const float *head, const float *eps, const float *z);
+    void (*log_q_bwd)(const vae__code *c, const float *head, const float *eps, float scale,
+                      float *dhead);
+    const vae__means *means;   /* NULL: there is no such thing */
+    const vae__closed *closed;
+} vae__posterior;
+
+/* Of one code z (width). */
+typedef struct vae__prior {
+    vae__kind kind;
+    const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
+    size_t room;             /* floats of scratch in c->room, for each number of z */
+    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
+    void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
 } vae__prior;
 
 /* Both at work. */
@@ -7272,10 +7332,70 @@ struct vae__code {
     vae_act act;
     int n;                   /* arguments of the prior */
     double real;
+    int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
-    float *room;             /* a part's own: prior->room floats for each latent */
+    size_t head;             /* numbers of the encoder's head for an image, */
+    size_t width;            /* of z, which the decoder sees, */
+    size_t noise;            /* and of eps, for a draw */
+    size_t room_floats;      /* of `room` */
+    float *room;             /* a part's own */
 };
+#ifdef VAE_NO_CODES
+#define VAE__CLOSED(code) ((void)(code), 1)
+#else
+#define VAE__CLOSED(code) ((code)->closed)
+#endif
+
+/* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+typedef struct vae__terms {
+    const vae_desc *desc;
+    const vae__code *code;
+    const struct vae__density *likelihood; /* as it is now */
+    int backward;            /* gradients are wanted too */
+    int value;               /* of the likelihood nothing but the value is wanted */
+    int mean;                /* the mean of the code in place of a draw */
+    int weighs;              /* importance weights are at work */
+    int views;               /* rows of the encoder for an image */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    double each;             /* the penalties of an image */
+    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
+    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
+     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    const float *given;
+    uint32_t purpose, time, first;
+    const uint32_t *index;
+    size_t draw, draws;
+    float *eps;              /* (rows, noise): that noise */
+    double *recon;           /* (rows): -log p(x|z) */
+    float *kl;               /* (images): KL(q(z|x) || p(z)) */
+    float *slope;            /* (images, head): gradient of that, for backward */
+    double *penalty;         /* (images): sparse and contract */
+    double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    float *weight;           /* (rows): importance weights, 1 in all for each image */
+    float *dlearned;         /* (rows): gradient of what the likelihood has learned */
+    float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
+    double *unit;            /* (latent): sums over images */
+    const float *norm;       /* (latent): squared lengths, for `contract` in closed form */
+} vae__terms;
+
+/* Posterior and prior for a part at work. */
+VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
+    vae__code q = *c->terms->code;
+    q.room = c->room;
+    return q;
+}
+/* What log q - log p of row r counts in the loss. */
+VAE__INLINE float vae__row_pull(const vae__walk *c, size_t r) {
+    const vae__terms *t = c->terms;
+    float pull = t->draw_pull;
+    if (t->weighs) pull = t->pull * t->weight[c->first + r];
+    VAE__HIDE_F(pull);
+    return pull;
+}
 
 /* NaN stays NaN, also where -Ofast knows of none. */
 VAE__PRIVATE float vae__clamp_logvar(float l) {
@@ -7285,25 +7405,27 @@ VAE__PRIVATE float vae__clamp_logvar(float l) {
 
 /* ---- normal: z = mu + exp(logvar / 2) eps ---- */
 
-/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)); op->n and op->kh say which. */
+/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)), op->kw of each; op->n and op->kh
+ * say which. */
 VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                   const float *x, float *y) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
+    const size_t latent = (size_t)op->kw;
+    size_t i, at;
     vae__pass_fwd(c, op, w, x, y);
     for (i = 0; i < c->rows; i++) {
-        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
-        if (op->n)
-            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+        at = i * op->in.dim;
+        c->k->map(op->kh, latent, x + at, y + at);
+        at += latent;
+        if (op->n) c->k->spread(op->n, latent, x + at, y + at);
     }
 }
 VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                   const float *x, const float *dy, float *dx) {
-    const size_t latent = op->in.dim / 2;
+    const size_t latent = (size_t)op->kw;
     size_t i;
     vae__pass_bwd(c, op, w, x, dy, dx);
     for (i = 0; i < c->rows; i++) {
-        const size_t mu = 2 * i * latent, a = mu + latent;
+        const size_t mu = i * op->in.dim, a = mu + latent;
         const float *kept = vae__act_keeps_input((vae_act)op->kh)
                                 ? x : op->y + c->first * op->out.dim;
         if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
@@ -7347,17 +7469,40 @@ VAE__PRIVATE void vae__normal_sample_bwd(const vae__code *c, const float *head, 
     c->k->latent_bwd(VAE_OBJECTIVE_ELBO, c->latent, head, eps, dz, 0, 0, dhead);
 }
 
-static const vae__posterior vae__posteriors[] = {
-    {{"normal", "normal [abs | relu | softplus] [code ACT]",
-      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
-      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
-      "activation of the head's", "oc"},
-     2, &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
-     vae__normal_slope, vae__normal_sample, vae__normal_sample_bwd},
-};
+/* 1/2 sum over n numbers of v^2 + log 2 pi: of a normal. */
+VAE__PRIVATE double vae__normal_sum(const float *v, size_t n) {
+    double sum = vae__mul_d((double)n, 1.8378770664093454836);
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)v[i] * (double)v[i]);
+    return 0.5 * sum;
+}
+VAE__PRIVATE double vae__normal_log_q(const vae__code *c, const float *head, const float *eps,
+                                      const float *z) {
+    double sum = 0;
+    size_t j;
+    (void)z;
+    for (j = 0; j < c->latent; j++)
+        sum = vae__add_d(sum, (double)vae__clamp_logvar(head[c->latent + j]));
+    return -vae__add_d(0.5 * sum, vae__normal_sum(eps, c->latent));
+}
+VAE__PRIVATE void vae__normal_log_q_bwd(const vae__code *c, const float *head, const float *eps,
+                                        float scale, float *dhead) {
+    const float *logvar = head + c->latent;
+    size_t j;
+    (void)eps;
+    for (j = 0; j < c->latent; j++)
+        if (!(logvar[j] > VAE_LOGVAR_MAX || logvar[j] < VAE_LOGVAR_MIN))
+            dhead[c->latent + j] -= 0.5f * scale; /* that product is exact */
+}
+VAE__PRIVATE int vae__spreads(const vae__code *c) {
+    const vae__means *means = c->posterior->means;
+    return means && means->spreads && means->spreads(c);
+}
+static const vae__means vae__normal_means = {
+    &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
+    vae__normal_slope};
 
-/* ---- the prior N(0, I) ---- */
-
+/* With N(0, I). */
 VAE__PRIVATE float vae__normal_kl(const vae__code *c, const float *head, float scale,
                                   const float *keep, float *dhead) {
     return c->k->kl(c->latent, head, scale, keep, dhead);
@@ -7374,15 +7519,65 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
                                         float pull, float weight, float *dhead) {
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
-VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, float *z) {
-    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
+static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
+                                               vae__normal_ratio, vae__normal_ratio_bwd};
+
+/* ---- the table of posteriors ---- */
+
+static const vae__posterior vae__posteriors[] = {
+    {{"normal", "normal [abs | relu | softplus] [code ACT]",
+      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
+      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
+      "activation of the head's", "oc"},
+     VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
+     vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+};
+
+/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+
+VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    const vae__code q = vae__code_of(c);
+    double *logw = c->terms->logw;
+    size_t r;
+    vae__pass_fwd(c, op, w, x, y);
+    for (r = 0; logw && r < c->rows; r++)
+        logw[c->first + r] = vae__add_d(
+            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+}
+VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const vae__code q = vae__code_of(c);
+    size_t r;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (r = 0; r < c->rows; r++)
+        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
+                             dx + r * op->in.dim);
+}
+static const vae__layer vae__prior_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, NULL, NULL)};
+
+/* ---- the prior N(0, I) ---- */
+
+VAE__PRIVATE double vae__normal_log_p(const vae__code *c, const float *w, const float *z,
+                                      float scale, float *dz) {
+    (void)w;
+    if (dz) c->k->add(c->width, z, -scale, dz, dz);
+    return -vae__normal_sum(z, c->width);
+}
+VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae__address *at,
+                                   float *z) {
+    (void)w;
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, z);
 }
 
 /* ---- the table of priors ---- */
 
+/* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
-     vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
+    {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
+     vae__normal_draw},
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -7430,15 +7625,43 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     return VAE_OK;
 }
 
+/* What does not go together with this code. */
+VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
+                                        vae_report *report) {
+    const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const struct {
+        int broken;
+        const char *sentence;
+    } rules[] = {
+        {d->free_bits > 0 && !(closed && closed->kl_terms),
+         "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
+        {d->no_noise && !closed,
+         "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
+        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
+         "sparse and contract are of mu, which posterior %s does not have"},
+        {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
+         "objective dreg is not derived for posterior %s and prior %s"},
+        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
+         "the objective weighs draws by their density, which posterior %s does not have"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, c->posterior->kind.name,
+                             c->prior->kind.name);
+    return VAE_OK;
+}
+
 /* Posterior and prior of a description, but for the kernels, and their canonical spelling. */
 VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
                                        char posterior[VAE__KIND_TEXT],
                                        char prior[VAE__KIND_TEXT], vae_report *report) {
     const vae__kind *row;
+    const char *why;
     vae__op op;
     vae_status bad;
     memset(c, 0, sizeof *c);
-    c->latent = (size_t)d->latent;
+    c->latent = c->width = c->noise = (size_t)d->latent, c->head = 2 * c->latent;
     bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
     if (bad) return bad;
     c->posterior = (const vae__posterior *)(const void *)row;
@@ -7447,43 +7670,15 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
     c->n = op.n, c->real = op.real;
-    return VAE_OK;
+    why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
+    if (why)
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
+    c->closed = c->posterior->closed && c->prior == vae__priors;
+    c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
+    return vae__check_code(d, c, report);
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
-
-/* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
-typedef struct vae__terms {
-    const vae_desc *desc;
-    const vae__code *code;
-    const struct vae__density *likelihood; /* as it is now */
-    int backward;            /* gradients are wanted too */
-    int value;               /* of the likelihood nothing but the value is wanted */
-    int weighs;              /* importance weights are at work */
-    int views;               /* rows of the encoder for an image */
-    float share;             /* what counts in the loss: the recon of a row, */
-    float pull;              /* the KL of an image, */
-    double each;             /* the penalties of an image */
-    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
-    /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
-    const float *given;
-    uint32_t purpose, time, first;
-    const uint32_t *index;
-    size_t draw, draws;
-    float *eps;              /* (rows, latent): that noise */
-    double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
-    double *logw;            /* (rows): log q(z|x) - log p(z) */
-    float *weight;           /* (rows): importance weights, 1 in all for each image */
-    float *dlearned;         /* (rows): gradient of what the likelihood has learned */
-    float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
-    double *unit;            /* (latent): sums over images */
-    const float *norm;       /* (latent): squared lengths, for `contract` in closed form */
-} vae__terms;
 
 /* How far apart the two views of a stochastic `contract` are. */
 #define VAE__APART 0.01f
@@ -7510,7 +7705,7 @@ VAE__PRIVATE double vae__penalty(const vae__terms *t, const float *mu, size_t wi
         if (dmu) q->k->add(latent, apart, -1, dmu, dmu);
     }
     for (j = 0; t->norm && j < latent; j++) {
-        double bend, slope = q->posterior->slope(q, (double)mu[j], &bend), step;
+        double bend, slope = q->posterior->means->slope(q, (double)mu[j], &bend), step;
         double w = (double)t->norm[j];
         w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
         sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
@@ -7521,12 +7716,6 @@ VAE__PRIVATE double vae__penalty(const vae__terms *t, const float *mu, size_t wi
 }
 VAE__INLINE int vae__has_penalty(const vae_desc *d) { return d->sparse > 0 || d->contract > 0; }
 
-/* Posterior and prior for a part at work. */
-VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
-    vae__code q = *c->terms->code;
-    q.room = c->room;
-    return q;
-}
 /* Floats from the head of one image to that of the next: in training an image may have two views,
  * of which the first makes the code. */
 VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
@@ -7535,18 +7724,22 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
 
 /* Noise of row r at work. */
 VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t latent = t->code->latent, image = c->image + r / c->draws;
+    const size_t noise = t->code->noise, image = c->image + r / c->draws;
     const size_t draw = t->draw + r % c->draws;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * latent, latent * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
         return;
     }
     at = vae__address_for(c->seed, t->purpose, t->time,
                           t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, eps);
+    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
 }
-
+/* Row r at work has no noise: its z is the mean. */
+VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
+    const vae__terms *t = c->terms;
+    return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
     const vae__terms *t = c->terms;
@@ -7559,18 +7752,21 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         const size_t at = c->image + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 1, keep, slope);
+        if (t->kl && VAE__CLOSED(&q))
+            t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
         const float *head = x + i / c->draws * pitch;
-        float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + i) * q.latent;
-        float *z = y + i * q.latent;
+        float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
         if (eps) vae__code_noise(c, t, i, eps);
         q.posterior->sample(&q, head, eps, z);
-        if (t->logw) t->logw[c->first + i] = (double)q.prior->ratio(&q, head, eps, z);
+        if (t->logw)
+            t->logw[c->first + i] = VAE__CLOSED(&q) ?
+                (double)q.posterior->closed->ratio(&q, head, eps, z) :
+                q.posterior->log_q(&q, head, eps, z);
     }
 }
 
@@ -7588,16 +7784,16 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
         for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
-            const float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + r) * q.latent;
-            const float *dz = dy + r * q.latent;
-            if (t->weighs) {
-                const float weight = t->weight[c->first + r];
-                float pull = t->pull * weight;
-                VAE__HIDE_F(pull);
-                q.prior->ratio_bwd(&q, t->desc->objective, head, eps, dz, pull, weight, dhead);
-            } else {
-                q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
+            if (VAE__CLOSED(&q) && t->weighs) {
+                q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
+                                               vae__row_pull(c, r), t->weight[c->first + r],
+                                               dhead);
+                continue;
             }
+            q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            if (!VAE__CLOSED(&q))
+                q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
             c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
@@ -7616,7 +7812,7 @@ VAE__PRIVATE void vae__code_batch(const vae__walk *c, const vae__op *op, int whe
     if (from) return;
     for (j = 0; j < q.latent; j++) t->unit[j] = 0;
     for (i = 0; i < c->images; i++) {
-        q.prior->kl_terms(&q, x + i * vae__head_pitch(c, op), t->keep);
+        q.posterior->closed->kl_terms(&q, x + i * vae__head_pitch(c, op), t->keep);
         for (j = 0; j < q.latent; j++) t->unit[j] = vae__add_d(t->unit[j], (double)t->keep[j]);
     }
     for (j = 0; j < q.latent; j++) {
@@ -8664,9 +8860,9 @@ struct vae {
     size_t block_size, activations;
     vae__shape input;
     char *input_text;      /* of it, canonical */
-    vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, those */
-    size_t count;          /* of the decoder, the likelihood */
-    size_t at_code;        /* number of the code */
+    vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
+    size_t count;          /* prior, those of the decoder, the likelihood */
+    size_t at_code;        /* number of the code; the first of the decoder is dec.first */
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -8688,10 +8884,10 @@ struct vae {
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
-    float *z, *dz;         /* (z_rows, latent) */
+    float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, head * latent): of the images at work, kept for their draws */
+    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -8797,7 +8993,7 @@ typedef struct vae__planner {
     int state;           /* what the op at work is: */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
 } vae__planner;
-enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_END };
+enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
 
 /* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
  * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
@@ -8821,7 +9017,7 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
-                           w->m->code.posterior->spreads(&w->m->code);
+                           vae__spreads(&w->m->code);
         w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
     }
     op->out = op->in;
@@ -8831,8 +9027,9 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         vae__shape_flat(&op->out, w->head);
         w->final = decoder;
     } else if (w->state == VAE__AT_SPREAD) {
-        op->layer = w->m->code.posterior->layer;
+        op->layer = w->m->code.posterior->means->layer;
         op->n = w->m->code.deviation, op->kh = (int)w->m->code.act;
+        op->kw = (int)w->m->code.latent;
     }
     return VAE_OK;
 }
@@ -8874,7 +9071,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
         const vae__tensor *t = &tensors[i];
         const size_t wide = t->shape[t->rank - 1], before = m->parameters;
         if (w->final && i == 1) m->visible_bias = before, m->visible_count = wide;
-        if (!vae__add_slot(m, op->net, op, w->net->count, w->state == VAE__AT_HEAD, t))
+        if (!vae__add_slot(m, op->net, w->state == VAE__AT_PRIOR ? NULL : op, w->net->count,
+                           w->state == VAE__AT_HEAD, t))
             return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: the network is too large", w->p.what);
         if (!t->fixed) { /* a bias is one row */
             const size_t count = m->parameters - before;
@@ -8915,6 +9113,33 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     if (use && !group) op->y = m->turn[w->net->count & 1];
 }
 
+/* The op at work becomes the model's next one. */
+VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    vae_status bad;
+    op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
+    op->pitch = m->desc.inference ? m->widest : op->out.dim;
+    if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+    if (op->layer->batch)
+        op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
+    bad = vae__plan_flags(w);
+    if (!bad) bad = vae__plan_tensors(w);
+    if (bad) return bad;
+    if (w->net->count >= VAE__MAX_ITEMS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d items", w->net->what,
+                         (int)VAE__MAX_ITEMS);
+    m->widest = vae__max(m->widest, op->out.dim);
+    m->room_floats = vae__max(m->room_floats, op->room);
+    if (w->arena) vae__plan_buffers(w);
+    if (m->ops) {
+        m->ops[m->count] = *op;
+        if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
+    }
+    m->count++, w->net->count++, w->last = *op;
+    return VAE_OK;
+}
+
 /* Compiles one string and its head. */
 VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
                                       size_t head, size_t each, vae__arena *arena,
@@ -8925,32 +9150,18 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
-    for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
-        vae__op *op = &w.op;
+    net->count = 0;
+    for (;;) {
         vae_status bad;
-        memset(op, 0, sizeof *op);
-        op->in = in, op->net = net->what, op->each = each, op->rows = m->rows * each;
+        memset(&w.op, 0, sizeof w.op);
+        w.op.in = in;
         bad = vae__next_op(&w);
         if (bad) return bad;
         if (w.state == VAE__AT_END) break;
-        op->pitch = m->desc.inference ? m->widest : op->out.dim;
-        op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
-        if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
-        if (op->layer->batch)
-            op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
-        bad = vae__plan_flags(&w);
-        if (!bad) bad = vae__plan_tensors(&w);
+        w.op.holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
+        bad = vae__plan_op(&w);
         if (bad) return bad;
-        if (net->count >= VAE__MAX_ITEMS)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", net->what,
-                             (int)VAE__MAX_ITEMS);
-        m->widest = vae__max(m->widest, op->out.dim);
-        m->room_floats = vae__max(m->room_floats, op->room);
-        if (arena) vae__plan_buffers(&w);
-        if (m->ops) {
-            m->ops[m->count] = *op;
-            if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
-        }
+        in = w.op.out;
     }
     vae__put(&w.spell, "", 1);
     net->text_size = w.spell.count;
@@ -8958,7 +9169,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
 }
 
 /* The next op of those that no string names: the code and the likelihood. */
-VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_t out) {
+VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size_t out) {
     vae__op *op = m->ops ? &m->ops[m->count] : NULL;
     m->count++;
     if (!op) return;
@@ -8971,29 +9182,50 @@ VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
+/* The code and, where the KL has no closed form, what changes and weighs its draws: the prior. */
+VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
+    vae__planner w;
+    vae__net net;
+    vae_status bad = VAE_OK;
+    m->at_code = m->count;
+    vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
+    if (m->ops) {
+        vae__op *code = &m->ops[m->at_code];
+        code->y = m->z, code->dy = m->dz, code->pitch = m->code.width;
+        if (m->desc.free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
+    }
+    if (VAE__CLOSED(&m->code)) return VAE_OK;
+    memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
+    w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
+    w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    net.what = w.p.what = "prior";
+    w.op.layer = m->code.prior->layer, w.op.n = m->code.n, w.op.real = m->code.real;
+    vae__shape_flat(&w.op.in, m->code.width);
+    w.op.out = w.op.in;
+    w.state = VAE__AT_PRIOR;
+    w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
+    bad = vae__plan_op(&w);
+    if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
+    return bad;
+}
+
 /* The whole program: the encoder's string, the code, the decoder's string, the likelihood. Tensors
  * are in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
-    const size_t head = (size_t)m->code.posterior->head * m->code.latent;
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
-    vae__shape_flat(&z, m->code.latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, head, (size_t)m->views, arena, report);
+    vae__shape_flat(&z, m->code.width);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
+                        report);
+    if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
-    m->at_code = m->count;
-    vae__plan_op(m, &vae__code_layer, head, z.dim);
-    if (m->ops) {
-        vae__op *code = &m->ops[m->at_code];
-        code->y = m->z, code->dy = m->dz, code->pitch = z.dim;
-        if (d->free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
-    }
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
                         d->inference ? 1 : (size_t)d->samples, arena, report);
     if (bad) return bad;
-    vae__plan_op(m, &vae__likelihood_layer, m->outputs, m->outputs);
+    vae__plan_end(m, &vae__likelihood_layer, m->outputs, m->outputs);
     if (m->ops) { /* the gradient takes the place of the decoder's output */
         vae__op *last = &m->ops[m->count - 1];
         last->y = last[-1].y, last->dy = last[-1].dy, last->pitch = last[-1].pitch;
@@ -9075,16 +9307,15 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
-    const size_t latent = m->code.latent;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
-    VAE__PUSH(a, t->eps, float, m->z_rows, latent, 1);
-    VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
+    VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
-    VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
+    VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
     VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
     VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
@@ -9097,7 +9328,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
-    const size_t latent = m->code.latent, head = (size_t)m->code.posterior->head * latent;
+    const size_t latent = m->code.latent, head = m->code.head;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
     VAE__PUSH(a, m->heads, float, m->rows, head, 1);
@@ -9106,7 +9337,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl);
+    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9119,6 +9350,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const vae__means *means;
     int exact; /* `contract` in closed form */
     size_t place;
     vae__parser p;
@@ -9132,6 +9364,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
@@ -9139,13 +9372,13 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         return vae__fail(report, VAE_ERR_SIZE, "batch x samples is more than %d",
                          (int)VAE_MAX_DIM);
     m->enc.what = "encoder", m->dec.what = "decoder";
-    m->widest = 2 * (size_t)d->latent;
+    m->widest = vae__max(m->code.head, m->code.width);
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    exact = m->enc.count == 1 + (size_t)(m->code.posterior->spreads(&m->code) != 0) &&
-            m->code.posterior->curve(&m->code);
-    m->room_floats = vae__max(m->room_floats, m->code.prior->room * (size_t)d->latent);
+    exact = means && means->curve && means->curve(&m->code) &&
+            m->enc.count == 1 + (size_t)vae__spreads(&m->code);
+    m->room_floats = vae__max(m->room_floats, m->code.room_floats);
     if (train && d->contract > 0 && !exact) m->views = 2;
     m->parallel = d->parallel;
     if (!d->parallel.run && d->threads > 1)
@@ -9712,7 +9945,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -9900,9 +10133,11 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
+        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
+                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs) t->logw = NULL;
+        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -9910,7 +10145,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.latent;
+    if (t->given) t->given += row * t->draws * m->code.noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -10015,6 +10250,16 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
     return vae__add_d(top, (double)mean);
 }
 
+/* The KL of images whose draws have been weighed by prior and posterior: the draws' mean. */
+VAE__PRIVATE void vae__mean_kl(const vae__terms *t, size_t image, size_t images, size_t draws) {
+    size_t i, j;
+    for (i = image; t->kl && i < image + images; i++) {
+        double sum = 0;
+        for (j = i * draws; j < (i + 1) * draws; j++) sum = vae__add_d(sum, t->logw[j]);
+        t->kl[i] = (float)vae__div_d(sum, (double)draws);
+    }
+}
+
 /* Images whose draws have been decoded: the importance weights p(x, z) / q(z|x) of the draws,
  * divided by their sum, and the bound, the log of their mean (Burda et al. 2016). */
 VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
@@ -10067,6 +10312,9 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         if (p->from > code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
+        if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
+            p->fwd_from < p->fwd_to)
+            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -10242,13 +10490,13 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim;
+    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < in; i++) {
-            const double v = (double)w[i * 2 * latent + j];
+            const double v = (double)w[i * head + j];
             sum = vae__add_d(sum, vae__mul_d(v, v));
         }
         m->norm[j] = (float)sum;
@@ -10261,18 +10509,18 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < rows; i++) {
-            const double h = (double)mu[i * 2 * latent + j];
-            double bend, slope = m->code.posterior->slope(&m->code, h, &bend);
+            const double h = (double)mu[i * m->code.head + j];
+            double bend, slope = m->code.posterior->means->slope(&m->code, h, &bend);
             sum = vae__add_d(sum, vae__mul_d(slope, slope));
         }
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
+    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
-    for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
+    for (i = from; i < to; i++, w += head, dw += head)
         for (j = 0; j < latent; j++)
             dw[j] = (float)vae__add_d((double)dw[j],
                                       vae__mul_d((double)w[j], (double)m->mass[j]));
@@ -10484,6 +10732,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -10577,7 +10826,7 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     size_t i;
     again.backward = 0;
     /* the likelihood wrote over the decoder's output */
-    (void)vae__forward(&again, m->at_code + 1, m->count - 1, m->z, 0, p->rows);
+    (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
         if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
@@ -10722,6 +10971,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
+    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
@@ -11076,13 +11326,14 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
-    const size_t width = p->m->ops[p->m->at_code].in.dim, latent = p->m->code.latent;
+    const vae__code q = vae__code_of(c);
+    const size_t width = q.head, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
     if (u->heads) memcpy(p->m->heads + row * width, head, c->images * width * sizeof(float));
     for (i = 0; i < c->images; i++, row++, head += width) {
-        if (u->out) memcpy(u->out + row * latent, head, latent * sizeof(float));
+        if (u->out) q.posterior->sample(&q, head, NULL, u->out + row * q.width);
         for (j = 0; u->logvar && j < latent; j++)
             u->logvar[row * latent + j] = vae__clamp_logvar(head[latent + j]);
     }
@@ -11127,9 +11378,9 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     vae__pass p;
-    size_t at, run, latent;
+    size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
-    latent = m->code.latent;
+    width = m->code.width;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -11137,9 +11388,9 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
         bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
         if (bad) break;
         vae__use_begin(&p, m, b, 0);
-        bad = vae__forward(&p, m->at_code, m->at_code + 1, m->heads, at, run);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
-        if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
+        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, at, run);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, width);
+        if (!bad) memcpy(z + at * width, m->z, run * width * sizeof(float));
     }
     return bad;
 }
@@ -11173,13 +11424,13 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
                                     size_t rows, float *out, int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.latent);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->at_code + 1, m->count - 1, z, base, rows);
+    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
 }
 
 VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
@@ -11228,14 +11479,14 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
-    const size_t latent = (size_t)m->desc.latent;
+    const float *w = vae__weights(m, b) + m->ops[m->dec.first - 1].weights; /* of the prior */
     vae__code q = m->code;
     size_t i;
     q.room = m->room;
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, &at, z + i * latent);
+        q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
@@ -11396,6 +11647,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const vae__means *means;
     float low;
     vae_status bad;
     vae_batch b;
@@ -11406,9 +11658,10 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    low = m->code.posterior->lowest(&m->code), width = m->ops[m->at_code].in.dim;
+    means = m->code.posterior->means, width = m->code.head;
+    low = means ? means->lowest(&m->code) : 0;
     for (j = 0; j < latent; j++) unit[j] = 0;
-    for (at = 0; at < data->count && !bad; at += b.rows) {
+    for (at = 0; means && at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
         for (i = 0; i < b.rows * latent && !bad; i++) {
             const float logvar = m->heads[i / latent * width + latent + i % latent];
@@ -11430,24 +11683,28 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     vae_batch b;
     size_t at, i, j;
     double *unit = m ? m->terms.unit : NULL;
-    int turn;
+    int turn, split;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     q = m->code, q.room = m->room;
+    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
+    if (kl && !split)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
+                         "latent", q.posterior->kind.name, q.prior->kind.name);
     for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * m->ops[m->at_code].in.dim;
-                if (turn) q.prior->kl_terms(&q, head, m->terms.keep);
+                const float *head = m->heads + i * q.head;
+                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
                     double *sum = &unit[(size_t)turn * latent + j];
                     *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn)
+                    if (turn && split)
                         unit[2 * latent + j] =
                             vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
                 }
