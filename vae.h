@@ -6129,11 +6129,14 @@ typedef struct vae__layer {
                   size_t from, size_t to);
 } vae__layer;
 
+enum { VAE__MAX_LIST = 12 };
+
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
+    unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     vae__shape in, out;
@@ -7129,10 +7132,24 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
+/* Numbers of levels, one at least. */
+VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
+    vae_status bad;
+    int value = 0;
+    do {
+        bad = vae__read_from(p, "a number of levels", 2, 255, &value);
+        if (!bad && op->kw == VAE__MAX_LIST) return vae__expected(p, "no more than 12 numbers");
+        op->list[op->kw] = (unsigned char)value, op->kw += !bad;
+        vae__skip(p);
+    } while (!bad && *p->at);
+    return bad;
+}
+
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
  * below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group;
- * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
- * a deviation, c an activation of the code. */
+ * of posteriors m a number of categories, w numbers of levels; and of likelihoods and posteriors,
+ * all optional: v a variance, l a number of levels, o what makes a deviation, c an activation of
+ * the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7145,6 +7162,8 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'm': bad = vae__read_from(p, "the number of categories", 2, 256, &op->n); break;
+        case 'w': bad = vae__read_list(p, op); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
@@ -7243,12 +7262,14 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
 /* Arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
+    int i;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
+        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
+        for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
@@ -7375,6 +7396,8 @@ typedef struct vae__closed {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
+    /* z from the standard prior; NULL: the prior's own draw. */
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
 /* Of one image. */
@@ -7412,8 +7435,13 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    int categories;          /* of each latent */
+    unsigned char list[VAE__MAX_LIST]; /* levels of each latent, or of all where there is one */
+    int listed;
     int n;                   /* arguments of the prior */
     double real;
+    float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
+    int through;             /* z is whole ones, its gradient that of relaxed ones */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -7444,6 +7472,7 @@ typedef struct vae__terms {
     float pull;              /* the KL of an image, */
     float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
     double each;             /* the penalties of an image */
+    float sharpness;         /* 1 / temperature in training; otherwise 0 */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
      * (index[i], without index first + i) and of the draw, `draw` the first at work. */
@@ -7468,6 +7497,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
+    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -7602,7 +7632,169 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
-                                               vae__normal_ratio, vae__normal_ratio_bwd};
+                                               vae__normal_ratio, vae__normal_ratio_bwd, NULL};
+
+#ifndef VAE_NO_CODES
+/* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
+ * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
+ * is the largest of logits + g, which is a draw from the softmax of the logits. */
+
+VAE__PRIVATE const char *vae__categorical_sizes(vae__code *c) {
+    c->categories = c->deviation;
+    if (c->latent > VAE_MAX_DIM / (size_t)c->categories) return "there are too many categories";
+    c->head = c->width = c->noise = c->latent * (size_t)c->categories;
+    c->room_floats = 2 * c->width + c->latent; /* probabilities, excess, the KL of each latent */
+    return NULL;
+}
+/* Each block of p becomes 1 at its largest number and 0 elsewhere. */
+VAE__PRIVATE void vae__harden(size_t n, size_t k, float *p) {
+    size_t i, top;
+    for (; n--; p += k) {
+        for (top = 0, i = 1; i < k; i++) top = p[i] > p[top] ? i : top;
+        for (i = 0; i < k; i++) p[i] = i == top;
+    }
+}
+VAE__PRIVATE void vae__categorical_sample(const vae__code *c, const float *head, const float *u,
+                                          float *z) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, u && c->sharpness > 0 ? c->sharpness : 1, z);
+    if (u && (c->through || !(c->sharpness > 0))) vae__harden(c->latent, k, z);
+}
+VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *head,
+                                              const float *u, const float *dz, float *dhead) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
+    c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
+}
+/* With equal categories. */
+VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
+}
+VAE__PRIVATE float vae__categorical_kl(const vae__code *c, const float *head, float scale,
+                                       const float *keep, float *dhead) {
+    float *kl = c->room + 2 * c->width;
+    double sum = 0;
+    size_t j;
+    vae__categorical_kl_terms(c, head, kl);
+    for (j = 0; j < c->latent; j++) sum = vae__add_d(sum, (double)kl[j]);
+    if (dhead)
+        c->k->softmax_bwd(c->latent, (size_t)c->categories, c->room, c->room + c->width, scale,
+                          keep, dhead);
+    return (float)sum;
+}
+/* Of whole categories. */
+VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head, const float *u,
+                                          const float *z) {
+    double sum = 0;
+    size_t i;
+    (void)u;
+    vae__categorical_kl_terms(c, head, c->room + 2 * c->width);
+    for (i = 0; i < c->width; i++)
+        if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
+    return (float)sum;
+}
+/* An equal choice of n, out of a uniform number. */
+VAE__INLINE size_t vae__choice_of(float u, size_t n) {
+    const size_t i = (size_t)vae__mul_d((double)u, (double)n);
+    return vae__min(i, n - 1);
+}
+VAE__PRIVATE void vae__categorical_draw(const vae__code *c, const vae__address *at, float *z) {
+    const size_t k = (size_t)c->categories;
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, c->room);
+    for (j = 0; j < c->width; j++) z[j] = j % k == vae__choice_of(c->room[j / k], k);
+}
+static const vae__closed vae__categorical_closed = {
+    vae__categorical_kl, vae__categorical_kl_terms, vae__categorical_ratio, NULL,
+    vae__categorical_draw};
+
+/* ---- fsq: each latent the nearest of L levels from -1 to 1 to its tanh ---- */
+
+VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
+    const size_t listed = (size_t)c->listed;
+    if (listed > 1 && c->latent != listed && c->latent != 20)
+        return "it has numbers of levels for another number of latents than `latent`";
+    if (listed > 1) c->latent = listed;
+    c->head = c->width = c->latent, c->noise = 0;
+    c->room_floats = c->latent;
+    return NULL;
+}
+VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
+    return (double)c->list[c->listed > 1 ? j : 0];
+}
+/* Number i of L levels. */
+VAE__INLINE float vae__level_at(size_t i, double levels) {
+    return (float)vae__div_d(vae__add_d((double)(2 * i), 1 - levels), levels - 1);
+}
+VAE__PRIVATE void vae__fsq_sample(const vae__code *c, const float *head, const float *eps,
+                                  float *z) {
+    size_t j;
+    (void)eps;
+    c->k->map(VAE_ACT_TANH, c->latent, head, z);
+    for (j = 0; j < c->latent; j++) {
+        const double levels = vae__levels(c, j);
+        double place = vae__mul_d(vae__add_d((double)z[j], 1), 0.5 * (levels - 1));
+        if (!vae__finite_f(z[j])) continue;
+        z[j] = vae__level_at((size_t)vae__add_d(place, 0.5), levels);
+    }
+}
+VAE__PRIVATE void vae__fsq_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                      const float *dz, float *dhead) {
+    size_t j;
+    (void)eps;
+    memcpy(c->room, dz, c->latent * sizeof(float));
+    for (j = 0; j < c->latent; j++) {
+        float t;
+        c->k->map(VAE_ACT_TANH, 1, head + j, &t);
+        c->k->act_bwd(VAE_ACT_TANH, 1, &t, c->room + j);
+    }
+    c->k->add(c->latent, c->room, 1, dhead, dhead);
+}
+VAE__PRIVATE float vae__no_kl(const vae__code *c, const float *head, float scale,
+                              const float *keep, float *dhead) {
+    (void)c; (void)head; (void)scale; (void)keep; (void)dhead;
+    return 0;
+}
+VAE__PRIVATE void vae__fsq_draw(const vae__code *c, const vae__address *at, float *z) {
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, z);
+    for (j = 0; j < c->latent; j++)
+        z[j] = vae__level_at(vae__choice_of(z[j], (size_t)vae__levels(c, j)), vae__levels(c, j));
+}
+static const vae__closed vae__fsq_closed = {vae__no_kl, NULL, NULL, NULL, vae__fsq_draw};
+
+/* ---- none: no encoder and no latents; the decoder is given the number 1 ---- */
+
+VAE__PRIVATE const char *vae__none_sizes(vae__code *c) {
+    c->latent = c->head = c->noise = 0, c->width = 1;
+    return NULL;
+}
+VAE__PRIVATE void vae__none_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    (void)c; (void)head; (void)eps;
+    *z = 1;
+}
+VAE__PRIVATE void vae__none_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    (void)c; (void)head; (void)eps; (void)dz; (void)dhead;
+}
+VAE__PRIVATE float vae__none_ratio(const vae__code *c, const float *head, const float *eps,
+                                   const float *z) {
+    (void)c; (void)head; (void)eps; (void)z;
+    return 0;
+}
+VAE__PRIVATE void vae__none_draw(const vae__code *c, const vae__address *at, float *z) {
+    (void)c; (void)at;
+    *z = 1;
+}
+static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, NULL,
+                                             vae__none_draw};
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
+#else
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, name, "not in this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+#endif
 
 /* ---- the table of posteriors ---- */
 
@@ -7613,6 +7805,20 @@ static const vae__posterior vae__posteriors[] = {
       "activation of the head's", "oc"},
      VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+    VAE__CODE_ROW("categorical", "categorical K",
+      "each latent one of K categories, of which the head gives the logits; the prior `normal` is "
+      "equal categories. In training they are relaxed (Gumbel-softmax): see temperature and "
+      "straight_through", "m", VAE__DRAW_UNIFORM, vae__categorical_sizes, vae__categorical_sample,
+      vae__categorical_sample_bwd, &vae__categorical_closed),
+    VAE__CODE_ROW("fsq", "fsq L [L ...]",
+      "each latent rounds its tanh to one of L levels, the gradient straight through; no noise and "
+      "no KL. One L for all latents, or one for each; the prior `normal` is equal levels",
+      "w", VAE__DRAW_UNIFORM, vae__fsq_sizes, vae__fsq_sample, vae__fsq_sample_bwd,
+      &vae__fsq_closed),
+    VAE__CODE_ROW("none", "none",
+      "no encoder and no latents: the decoder alone, which is given the number 1. The KL is 0", "",
+      VAE__DRAW_UNIFORM, vae__none_sizes, vae__none_sample, vae__none_sample_bwd,
+      &vae__none_closed),
 };
 
 /* ---- the prior as an op, where the KL has no closed form: z passes ---- */
@@ -7697,6 +7903,9 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
     if (!*row) return vae__expected(&p, kinds->expected);
+    if (!(*row)->args)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "%s: this build has no %s (VAE_NO_CODES)",
+                         kinds->what, (*row)->name);
     p.at += n;
     bad = vae__read_args(&p, (*row)->args, op);
     if (bad) return bad;
@@ -7711,6 +7920,7 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const vae__means *means = c->posterior->means;
     const struct {
         int broken;
         const char *sentence;
@@ -7719,12 +7929,20 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
-        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
-         "sparse and contract are of mu, which posterior %s does not have"},
+        {(d->no_noise || d->sparse > 0 || d->contract > 0) && !means,
+         "no_noise, sparse and contract are of mu, which posterior %s does not have"},
+        {!closed && !c->posterior->log_q,
+         "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
+        {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
+        {(d->straight_through || d->temperature_steps) && !c->categories,
+         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
+         "does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
-        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
-         "the objective weighs draws by their density, which posterior %s does not have"},
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             !(closed ? closed->ratio_bwd != NULL : c->posterior->log_q != NULL),
+         "the objective weighs draws by a density that has a gradient, which posterior %s does not "
+         "have"},
     };
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -7748,6 +7966,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     if (bad) return bad;
     c->posterior = (const vae__posterior *)(const void *)row;
     c->deviation = op.n, c->act = (vae_act)op.kh;
+    memcpy(c->list, op.list, sizeof c->list), c->listed = op.kw;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -9309,12 +9528,14 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
-    vae_status bad;
+    vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     vae__shape_flat(&z, m->code.width);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
-                        report);
+    if (m->code.head)
+        bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
+                            arena, report);
+    else m->enc.text_size = 1; /* an empty text */
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
@@ -9459,6 +9680,10 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    if (!m->code.head && *d->encoder && strcmp(d->encoder, vae__find_field("encoder")->text))
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s has no encoder: leave the string out",
+                         m->code.posterior->kind.name);
+    if (m->code.latent) m->desc.latent = (int)m->code.latent;
     means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
@@ -10249,11 +10474,12 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->draw_pull = VAE__CLOSED(t->code) ? 0 :
                        (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
+        t->sharpness = vae__sharpness_now(m);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
-        t->views = 1;
+        t->views = 1, t->sharpness = 0;
         t->index = p->batch->index ? p->batch->index + row : NULL;
         t->first = p->first + (uint32_t)row;
     }
@@ -10603,7 +10829,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
+    const size_t latent = m->code.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -10616,7 +10842,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
     }
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
+    const size_t latent = m->code.latent;
     const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -10630,7 +10856,7 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const size_t latent = m->code.latent, head = m->code.head;
     const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
     for (i = from; i < to; i++, w += head, dw += head)
@@ -10844,7 +11070,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
+    info->latent = model->code.latent;
     info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
@@ -10995,7 +11221,7 @@ VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     if (b->first && !b->index)
         return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
                          "* batch + row: give 0, or index", (size_t)b->first);
-    if (b->eps && m->desc.no_noise)
+    if (b->eps && (m->desc.no_noise || !m->code.noise))
         return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
     bad = vae__check_labels(m, b);
     return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
@@ -11477,9 +11703,21 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binari
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
+
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
+    bad = vae__check_latents(m);
+    if (!bad && logvar && !m->code.posterior->means)
+        bad = vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no log variance",
+                        m->code.posterior->kind.name);
+    if (bad) return bad;
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
@@ -11494,7 +11732,8 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
     size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
     width = m->code.width;
-    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
@@ -11550,7 +11789,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, i
                                        const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
 }
@@ -11576,7 +11816,8 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
         bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
@@ -11599,14 +11840,17 @@ VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t see
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, w, &at, z + i * q.width);
+        if (VAE__CLOSED(&q) && q.posterior->closed->draw)
+            q.posterior->closed->draw(&q, &at, z + i * q.width);
+        else q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
 VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, NULL, z ? NULL : "z");
     if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
@@ -11730,6 +11974,10 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    if (!m->code.head) return vae__do_score(m, b, bound, NULL, NULL); /* log p(x) itself */
+    if (VAE__CLOSED(&m->code) && !m->code.posterior->closed->ratio)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no density to weigh draws "
+                         "by", m->code.posterior->kind.name);
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -11759,7 +12007,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     const vae__means *means;
     float low;
     vae_status bad;
@@ -11790,7 +12038,7 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
 }
 
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     vae__code q;
     vae_status bad;
     vae_batch b;
@@ -11799,13 +12047,17 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     int turn, split;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
-    bad = vae__check_data(m, data, "test");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     q = m->code, q.room = m->room;
     split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
     if (kl && !split)
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
                          "latent", q.posterior->kind.name, q.prior->kind.name);
+    if (variance && !q.posterior->means)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no mu, of which this is the "
+                         "variance", q.posterior->kind.name);
     for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
