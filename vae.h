@@ -1442,6 +1442,18 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
+#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define VAE__SMALL_END _Pragma("GCC pop_options")
+#elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
+#define VAE__SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define VAE__SMALL_END _Pragma("clang attribute pop")
+#else
+#define VAE__SMALL
+#define VAE__SMALL_END
+#endif
+
 /* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
  * neither fuse the product nor reassociate the sum. Pragmas and flags are not enough: gcc fuses
  * a*b+c by default even when both are intrinsics, clang does so under -Ofast whatever
@@ -1545,6 +1557,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * >>status   codes, sentences, numbers as text
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 static const char *const vae__status_texts[] = {
     "ok",
@@ -2055,6 +2069,8 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
     s.name = vae__tail(name), s.report = report;
     return s;
 }
+
+VAE__SMALL_END
 
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
@@ -7229,6 +7245,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * nothing else.
  * ==================================================================================== */
 
+VAE__SMALL
+
 /* The first fields of a row of codes and likelihoods. */
 typedef struct vae__kind {
     const char *name, *syntax, *rule; /* rule: what it is, in words */
@@ -9459,6 +9477,8 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
     return b->index ? b->index[row] : b->first + (uint32_t)row;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>numbers  images of any type, as floats
  * uses: >>arena                      tests: tests/test_data.c
@@ -10455,6 +10475,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
  * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
+VAE__SMALL
+
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
     int i = 0;
@@ -11050,6 +11072,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -11478,6 +11502,8 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 
@@ -13708,6 +13734,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #endif /* VAE_NO_STDIO */
 
 #endif /* VAE_NO_DATA */
+
+VAE__SMALL_END
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
