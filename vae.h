@@ -400,6 +400,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
+ *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
@@ -614,7 +616,8 @@ typedef enum vae_choice {
 VAE_API const char *vae_choice_name(vae_choice choice, int value);
 VAE_API int vae_choice_find(vae_choice choice, const char *name);
 
-/* The best instruction set of this processor that this build holds, and whether one may be used. */
+/* The best instruction set of this processor that this build holds (VAE_ISA_AUTO: none, which only
+ * VAE_NO_PORTABLE makes possible), and whether one may be used. */
 VAE_API vae_isa vae_isa_best(void);
 VAE_API int vae_isa_available(vae_isa isa);
 
@@ -1380,6 +1383,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #elif defined(__aarch64__) && !VAE__BIG_ENDIAN
 #define VAE__HAVE_NEON 1
 #endif
+#endif
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
 #endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
@@ -2426,9 +2432,11 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+#ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
 #include VAE_SELF
 #undef VAE__PASS
+#endif
 
 #ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
@@ -5289,7 +5297,9 @@ VAE__PRIVATE int vae__cpu(void) {
 /* NULL where this build or this processor has no such kernels. */
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
+#ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
 #endif
@@ -5300,16 +5310,19 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     case VAE_ISA_NEON: return &vae__kernels_neon;
 #endif
     case VAE_ISA_AUTO: {
+        const vae__kernels *k = NULL;
         int best = VAE_ISA_COUNT;
-        while (--best > VAE_ISA_PORTABLE)
-            if (vae__kernels_of((vae_isa)best)) break;
-        return vae__kernels_of((vae_isa)best);
+        while (!k && --best > VAE_ISA_AUTO) k = vae__kernels_of((vae_isa)best);
+        return k;
     }
     default: return NULL;
     }
 }
 
-VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API vae_isa vae_isa_best(void) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    return k ? k->isa : VAE_ISA_AUTO;
+}
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round in another
@@ -5361,6 +5374,10 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
+    if (!k) { /* VAE_NO_PORTABLE */
+        memset(out, 0, count * 4);
+        return;
+    }
     vae__fp_enter(&env);
     if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
@@ -8572,8 +8589,11 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa))
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)",
+        return vae__fail(report, VAE_ERR_UNSUPPORTED,
+                         d->isa ? "the instruction set %s is not there (this build or this "
+                                  "processor lacks it)"
+                                : "this processor has no instruction set that this build has: "
+                                  "it was made without plain C (VAE_NO_PORTABLE)",
                          vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
     d->isa = vae__kernels_of(d->isa)->isa;
     return VAE_OK;
