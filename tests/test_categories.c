@@ -171,6 +171,62 @@ TEST(the_gradient_of_a_softmax_matches_differences_and_the_portable_pass) {
     }
 }
 
+/* ---- none: the decoder alone ---- */
+
+TEST(a_model_without_latents_learns_independent_pixels) {
+    enum { ROWS = 8, N = 30 };
+    vae_desc d = small_desc(), got;
+    float x[ROWS * N], bound[ROWS], out[ROWS * N];
+    vae_info info;
+    vae_stats s;
+    vae *m = NULL;
+    double want = 0;
+    int i, j;
+    d.posterior = "none", d.encoder = NULL, d.decoder = "", d.lr = 0.1, d.latent = 0;
+    small_images(x, ROWS, N);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    vae_get_info(m, &info), vae_get_desc(m, &got);
+    CHECK(info.latent == 0 && info.head == 0 && info.eps == 0 && info.tensors == 2);
+    CHECK(!strcmp(got.encoder, "") && !strcmp(got.posterior, "none"));
+    for (i = 0; i < 400; i++) CHECK_STATUS(vae_train_step(m, BATCH(x, ROWS), &s), VAE_OK);
+    for (j = 0; j < N; j++) { /* the entropy of the mean image */
+        double p = 0;
+        for (i = 0; i < ROWS; i++) p += (double)x[i * N + j] / ROWS;
+        want -= p * log(p) + (1 - p) * log(1 - p);
+    }
+    CHECK_NEAR(s.recon, want, 1e-3 * want);
+    CHECK(s.kl >= 0 && s.kl <= 0 && s.elbo >= -s.recon && s.elbo <= -s.recon);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS), out, NULL, NULL), VAE_OK);
+    CHECK_STATUS(vae_bound(m, BATCH(x, ROWS), 7, bound), VAE_OK); /* log p(x) itself */
+    CHECK_EQ(ref_differ(ROWS, out, bound), ROWS);
+    CHECK_STATUS(vae_sample_prior(m, BATCH(NULL, 3), 1, out), VAE_OK);
+    CHECK_EQ(ref_differ(N, out, out + N), N);
+    vae_destroy(m);
+}
+
+TEST(calls_about_codes_refuse_a_model_without_latents) {
+    vae_desc d = small_desc();
+    float x[8 * 30], out[8 * 30];
+    vae_data data = float_data(x, 8, 30);
+    double kl[3];
+    vae *m = NULL;
+    d.posterior = "none", d.encoder = NULL;
+    small_images(x, 8, 30);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_encode(m, BATCH(x, 8), out, NULL), VAE_ERR_STATE);
+    CHECK_SAYS(*vae_last_report(m), "has no code");
+    CHECK_STATUS(vae_posterior(m, BATCH(x, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode(m, BATCH(x, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_decode_logits(m, BATCH(x, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_draw(m, BATCH(x, 8), 1, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_reconstruct(m, BATCH(x, 8), out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 8), 1, out), VAE_ERR_STATE);
+    CHECK_STATUS(vae_units(m, &data, kl, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_units(m, &data, NULL, NULL), VAE_ERR_STATE);
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 8, .eps = out), NULL), VAE_ERR_STATE);
+    vae_destroy(m);
+}
+
 TESTS(categories) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -178,5 +234,7 @@ TESTS(categories) {
     RUN(noise_at_the_ends_of_its_range_stays_finite);
     RUN(the_kl_of_categories_matches_the_formula_and_the_portable_pass);
     RUN(the_gradient_of_a_softmax_matches_differences_and_the_portable_pass);
+    RUN(a_model_without_latents_learns_independent_pixels);
+    RUN(calls_about_codes_refuse_a_model_without_latents);
     vae__fp_leave(&env);
 }
