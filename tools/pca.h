@@ -2,7 +2,7 @@
  * pca.h   the command pca: principal components as a linear autoencoder
  * uses: platform.h screen.h text.h targets.h json.h figures.h mathematics.h options.h
  * uses: datasets.h models.h report.h solvers.h
- * tests: tests/test_tool_codes.sh
+ * tests: tests/test_tool_probe.sh
  *
  * The model that is written has no noise and no layers but the two heads: mu = Wt (x - mean), x' =
  * W mu + mean, the columns of W the eigenvectors of the covariance with the largest eigenvalues. So

@@ -2,7 +2,7 @@
  * probe.h   the command probe: what the codes of a model are good for, with few labels
  * uses: platform.h screen.h text.h targets.h json.h mathematics.h figures.h options.h datasets.h
  * uses: models.h solvers.h
- * tests: tests/test_tool_codes.sh
+ * tests: tests/test_tool_probe.sh
  *
  * A probe is a linear classifier of codes: softmax regression, or ridge regression of 1 for an
  * image's class and 0 for others. Some training images have labels, as many of each class (or one

@@ -1,7 +1,7 @@
 /* ======================================================================================
  * solvers.h   in double, without libm: exp, log, linear equations, eigenvectors, minimisation
  * uses: platform.h screen.h text.h
- * tests: tests/test_tool_codes.sh
+ * tests: tests/test_tool_probe.sh
  *
  * Sums and products go through the library's vae__add_d and vae__mul_d, which no compiler reorders
  * or fuses: what is computed here has the same bits everywhere. Matrices are row-major.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Tests of what the vae command does with codes: probe, pca, train --from, score --samples.
-#     sh tests/test_tool_codes.sh build/vae
+#     sh tests/test_tool_probe.sh build/vae
 # Works in a temporary folder. Its inputs are made by python3. With DATA=folder also on MNIST.
 
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_codes.sh build/vae" >&2; exit 2; }
+[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_probe.sh build/vae" >&2; exit 2; }
 case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
 root=$(cd "$(dirname "$0")/.." && pwd)
 [ -z "${DATA-}" ] || DATA=$(cd "$DATA" && pwd) || exit 2
@@ -37,7 +37,7 @@ skip() {
     skipped=$((skipped + 1))
 }
 end() {
-    echo "codes: $passed passed, $failed failed, $skipped skipped"
+    echo "probe: $passed passed, $failed failed, $skipped skipped"
     [ "$failed" -eq 0 ]
     exit
 }
