@@ -24,6 +24,7 @@
  *   draw.h          sample, reconstruct, interpolate, manifold, traverse
  *   verdicts.h      eval and score
  *   codes.h         encode and decode
+ *   gmm.h, mixtures.h   gmm: mixtures of Gaussians
  *   info.h          info
  *   solvers.h       linear algebra and minimisation in double, without libm
  *   probe.h         probe: what codes are good for
@@ -51,6 +52,7 @@
 #include "draw.h"
 #include "verdicts.h"
 #include "codes.h"
+#include "mixtures.h"
 #include "info.h"
 #include "solvers.h"
 #include "probe.h"
@@ -135,6 +137,9 @@ static const command commands[] = {
      "  vae probe m.safetensors --data mnist/\n"
      "  vae probe m.safetensors --data mnist/ --label-counts 50,all --json -\n"
      "  vae probe codes.npy --test-codes test-codes.npy --data mnist/\n"},
+    {GMM, "gmm", NULL, "--data", fit_gmm, "fit a mixture of Gaussians to images or tables",
+     "  vae gmm --data digits --components 20 --picture samples.png\n"
+     "  vae gmm --data codes.npy --components 5 --full --out mixture.npy\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
     {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",
