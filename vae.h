@@ -919,6 +919,11 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
+ * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
+ * ERR_NONFINITE. */
+VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
+
 /* ---- rows for a call ---- */
 
 /* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
@@ -10109,6 +10114,22 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
+    vae_tensor t;
+    size_t i;
+    const vae_status bad = vae_tensor_at(m, index, &t);
+    if (bad) return bad;
+    if (!values) return vae__fail(&m->report, VAE_ERR_NULL, "values must be given");
+    for (i = 0; i < t.count; i++)
+        if (!vae__finite_f(values[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
+                             i);
+    memcpy(t.data, values, t.count * sizeof(float));
+    if (m->average)
+        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
     return VAE_OK;
 }
 
