@@ -899,6 +899,7 @@ typedef struct vae_info {
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
+    size_t units;       /* latents of all stochastic layers */
     int layers;         /* stochastic layers: 1, and one more for each `z N` of the encoder. */
     vae_layer_info layer[VAE_MAX_LAYERS]; /* [0] is the code, [1] the `z N` next to the pixels */
 } vae_info;
@@ -1114,8 +1115,9 @@ VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *b
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
 
 /* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
- * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
- * (Burda et al. 2016). */
+ * mu, both (vae_info.units): of the code, then of each layer `z N`; either may be NULL. A latent is
+ * active where that variance is above 0.01 (Burda et al. 2016). mu is given the means of the
+ * layers before it, the KL given one draw of them. */
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
@@ -9071,7 +9073,8 @@ struct vae {
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
     float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
-    size_t head_floats;    /* of the first draw or the code, the wider one */
+    size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
+    size_t units;          /* latents of all layers */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -9455,7 +9458,9 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     vae_status bad = VAE_OK;
     m->at_code = m->count;
     if (VAE__LAYERS(m) == 1) m->at_draw = m->at_code;
+    m->units = m->code.latent + vae__noise_before(m, m->layers) - m->code.noise;
     m->head_floats = vae__max(m->code.head, VAE__LAYERS(m) > 1 ? 2 * (size_t)m->layer[1].n : 0);
+    m->head_floats = vae__max(m->head_floats, m->units);
     vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
     if (m->ops) {
         vae__op *code = &m->ops[m->at_code];
@@ -9605,7 +9610,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
     VAE__PUSH(a, m->heads, float, m->rows, m->head_floats, 1);
     VAE__PUSH(a, t->keep, float, latent, 1, 1);
-    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->unit, double, 3, m->units, 1);
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->deep, double, m->z_rows, (size_t)m->layers - 1, 1);
@@ -11033,7 +11038,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
-    info->layers = model->layers;
+    info->layers = model->layers, info->units = model->units;
     for (i = 0; i < model->layers; i++) {
         vae_layer_info *of = &info->layer[i];
         of->latents = of->code = of->eps = (size_t)model->layer[i].n, of->head = 2 * of->code;
@@ -11985,46 +11990,85 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
+/* What vae_units adds up in its turns, of each latent of each layer: the mean, to know its mean;
+ * the mean, for its variance; the KL of the code; log q - log p of the layers `z N`. */
+enum { VAE__UNIT_MEAN, VAE__UNIT_VARIANCE, VAE__UNIT_KL, VAE__UNIT_TERMS };
+
+/* Such numbers of the rows at work, the code's latents first, into m->heads. */
+VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
+    const vae *m = p->m;
+    const vae__code q = vae__code_of(c);
+    const int turn = ((const vae__use *)(const void *)p)->heads;
+    const float *head = vae__came_out(p, c);
+    float *to = m->heads + c->image * m->units;
+    size_t i;
+    int j;
+    if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    for (i = 0; i < c->images; i++, head += q.head) {
+        if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
+        if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
+        to += q.latent;
+        for (j = 1; j < VAE__LAYERS(m); to += m->layer[j++].n) {
+            const vae__op *op = &m->ops[m->layer[j].at];
+            const float *from = op->y + c->place * op->pitch;
+            if (turn > VAE__UNIT_VARIANCE) op += op->pair, from = op->kept + c->place * op->out.dim;
+            memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
+        }
+    }
+    if (turn == VAE__UNIT_TERMS)
+        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
+}
+/* Of a portion of the data, from image `at` on. */
+VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
+                                           vae_batch *b) {
+    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+                      m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
+    vae__use u;
+    const vae_status bad = vae__read_portion(m, data, at, b);
+    if (bad) return bad;
+    vae__encode_begin(&u, m, b, 1, m->at_code);
+    u.pass.take = vae__take_units, u.heads = turn;
+    u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
+    return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
+}
+
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
+    const size_t latent = m ? m->code.latent : 0, units = m ? m->units : 0;
+    double *unit = m ? m->terms.unit : NULL; /* means, variances, KLs */
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
-    double *unit = m ? m->terms.unit : NULL;
-    int turn, split;
+    int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = m->code, q.room = m->room;
-    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
-    if (kl && !split)
+    if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
-                         "latent", q.posterior->kind.name, q.prior->kind.name);
-    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
-    for (turn = 0; turn < 2 && !bad; turn++) {
+                         "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    for (j = 0; j < 3 * units; j++) unit[j] = 0;
+    for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
+        /* of which latents, and where their sums stand */
+        const size_t from = turn == VAE__UNIT_TERMS ? latent : 0;
+        const size_t to = turn == VAE__UNIT_KL ? latent : units;
+        double *sum = unit + units * (size_t)(turn < VAE__UNIT_KL ? turn : VAE__UNIT_KL);
+        if (from == to || (turn > VAE__UNIT_VARIANCE && !kl)) continue;
         for (at = 0; at < data->count && !bad; at += b.rows) {
-            bad = vae__portion_heads(m, data, at, &b);
-            for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * q.head;
-                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
-                for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
-                    double *sum = &unit[(size_t)turn * latent + j];
-                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn && split)
-                        unit[2 * latent + j] =
-                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
+            bad = vae__portion_units(m, data, at, turn, &b);
+            for (i = 0; i < b.rows && !bad; i++)
+                for (j = from; j < to; j++) {
+                    double v = (double)m->heads[i * units + j];
+                    if (turn == VAE__UNIT_VARIANCE)
+                        v = vae__add_d(v, -unit[j]), v = vae__mul_d(v, v);
+                    sum[j] = vae__add_d(sum[j], v);
                 }
-            }
         }
-        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
+        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
     }
-    for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = unit[latent + j];
-        if (kl) kl[j] = unit[2 * latent + j];
+    for (j = 0; j < units && !bad; j++) {
+        if (variance) variance[j] = unit[units + j];
+        if (kl) kl[j] = unit[2 * units + j];
     }
     return bad;
 }

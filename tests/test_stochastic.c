@@ -638,28 +638,54 @@ TEST(strings_and_settings_that_do_not_fit_several_layers_are_told) {
     }
 }
 
-/* The figures of an epoch, and those of each layer over a data set. */
-TEST(evaluation_has_the_kl_of_each_layer) {
+/* Over a data set: the KL of each layer and of each of its latents; which latents are active. */
+TEST(layers_and_latents_have_their_kl_over_a_data_set) {
+    enum { ROWS = 70, N = 9, L = 6 };
     vae_desc d = digit_desc();
-    vae_data data = digit_data(70);
+    vae_data data = digit_data(ROWS);
     vae_stats s;
-    float elbo[70], recon[70], kl[70], *x = (float *)malloc(70 * 784 * sizeof(float));
-    double sum[2] = {0, 0};
-    size_t i;
+    vae_info info;
+    vae_tensor t;
+    float elbo[ROWS], recon[ROWS], kl[ROWS], mu[ROWS * L];
+    float *x = (float *)malloc(ROWS * 784 * sizeof(float));
+    double sum[4] = {0, 0, 0, 0}, unit[2][N + L], alone[N + L];
+    size_t i, j;
     vae *m = NULL;
     d.encoder = "dense 40 relu, z 9, dense 20 relu";
     d.decoder = "dense 20 relu, z 9, dense 40 relu";
-    d.epochs = 1;
+    d.epochs = 5, d.lr = 3e-3;
     CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
     CHECK_STATUS(vae_fit(m, &data, NULL, NULL, NULL), VAE_OK);
+    for (i = 0; vae_tensor_at(m, i, &t) == VAE_OK; i++) /* latent 2 of `z 9` has mu 0, logvar 0 */
+        for (j = 0; !strncmp(t.name, "encoder.1.", 10) && j < t.count; j++)
+            if (j % N == 2) t.data[j] = 0;
     CHECK_STATUS(vae_evaluate(m, &data, &s), VAE_OK);
-    CHECK_STATUS(vae_data_read(&data, 0, 70, x), VAE_OK);
-    CHECK_STATUS(vae_score(m, BATCH(x, 70), elbo, recon, kl), VAE_OK);
-    for (i = 0; i < 70; i++) sum[0] += (double)recon[i] / 70, sum[1] += (double)kl[i] / 70;
+    CHECK_STATUS(vae_data_read(&data, 0, ROWS, x), VAE_OK);
+    CHECK_STATUS(vae_score(m, BATCH(x, ROWS), elbo, recon, kl), VAE_OK);
+    for (i = 0; i < ROWS; i++)
+        sum[0] += (double)recon[i] / ROWS, sum[1] += (double)kl[i] / ROWS;
     CHECK_NEAR(s.recon, sum[0], 1e-3); /* floats of some hundred nats */
     CHECK_NEAR(s.kl, sum[1], 1e-4);
     CHECK(s.layer_kl[0] + s.layer_kl[1] == s.kl);
-    CHECK(s.layer_kl[0] > 0 && s.layer_kl[2] == 0);
+    CHECK(s.layer_kl[0] > 0 && s.layer_kl[1] > 0 && s.layer_kl[2] == 0);
+    vae_get_info(m, &info);
+    CHECK_EQ(info.units, N + L);
+    CHECK_STATUS(vae_units(m, &data, unit[0], unit[1]), VAE_OK);
+    for (j = 0; j < N + L; j++) sum[2 + (j >= L)] += unit[0][j];
+    CHECK_NEAR(sum[2], s.layer_kl[0], 1e-5); /* floats, summed in another order */
+    CHECK_NEAR(sum[3], s.layer_kl[1], 1e-5);
+    CHECK(unit[1][L + 2] == 0 && unit[1][L + 3] > 0);
+    CHECK_STATUS(vae_encode(m, BATCH(x, ROWS), mu, NULL), VAE_OK);
+    for (j = 0; j < L; j++) {
+        double mean = 0, square = 0;
+        for (i = 0; i < ROWS; i++)
+            mean += (double)mu[i * L + j] / ROWS, square += pow((double)mu[i * L + j], 2) / ROWS;
+        CHECK_NEAR(unit[1][j], square - mean * mean, 1e-9 * (1 + square));
+    }
+    for (i = 0; i < 2; i++) { /* each alone */
+        CHECK_STATUS(vae_units(m, &data, i ? NULL : alone, i ? alone : NULL), VAE_OK);
+        CHECK(!memcmp(alone, unit[i], sizeof alone));
+    }
     vae_destroy(m);
     free(x);
     free((void *)(size_t)data.bytes);
@@ -680,6 +706,6 @@ TESTS(stochastic) {
     RUN(encoding_and_reconstructing_pass_on_means);
     RUN(info_lists_the_stochastic_layers);
     RUN(strings_and_settings_that_do_not_fit_several_layers_are_told);
-    RUN(evaluation_has_the_kl_of_each_layer);
+    RUN(layers_and_latents_have_their_kl_over_a_data_set);
     vae__fp_leave(&env);
 }
