@@ -237,8 +237,10 @@ TEST(gradients_hold_beside_other_layers_and_settings) {
         d.samples = way % 3 + 1;
         d.objective = way > 2 ? VAE_OBJECTIVE_IWAE : VAE_OBJECTIVE_ELBO;
         if (way == 1) d.likelihood = "gaussian_learned", d.posterior = "normal softplus code tanh";
-        if (way == 2) d.warmup_steps = 10;
-        if (way == 5) d.binarize = VAE_BINARIZE_DYNAMIC, d.no_recon = 0, d.likelihood = "bernoulli";
+        if (way == 2) d.warmup_steps = 10, d.posterior = "normal full";
+        if (way == 3) d.posterior = "normal, planar 2";
+        if (way == 4) d.posterior = "normal, iaf 8 2";
+        if (way == 5) d.binarize = VAE_BINARIZE_DYNAMIC;
         d.lr = 1e-2;
         CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
         for (step = 0; step < 4; step++)
