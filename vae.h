@@ -15,20 +15,21 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
- *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
- *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>manual    what you are reading             >>dispatch  which kernels run here
+ *   >>config    what a build can choose          >>threads   dividing work
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
+ *   >>status    codes, sentences                 >>program   table of layers, strings to ops
+ *   >>arena     sizes, blocks                    >>codes     posteriors, priors, the code's op
+ *   >>rng       random numbers by address        >>stochastic   layers `z N`
  *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
  *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>model     memory, initial weights
- *   >>maps      numbers one by one               >>numbers   images of any type, as floats
- *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
- *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
- *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
+ *   >>tiles     the matrix product               >>plan      from description to ops, memory
+ *   >>maps      numbers one by one               >>model     made, shared, initial weights
+ *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
+ *   >>densities the other likelihoods            >>step      a batch on its way, gradients
+ *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
+ *   >>updates   optimisers, the kernels' table   >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -7020,7 +7021,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
     }
 }
 
-/* ---- z N: another stochastic layer; what is made of it stands in >>codes ---- */
+/* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
 VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
@@ -8361,11 +8362,15 @@ static const vae__layer vae__code_layer = {
     "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
-/* ---- other stochastic layers: `z N` of both strings (Burda et al. 2016, figure 1b) ----
+/* ======================================================================================
+ * >>stochastic  layers `z N` of both strings
+ * uses: >>codes >>layers             tests: tests/test_stochastic.c
+ *
  * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
- * p(z|..), both normal. The decoder's passes on the encoder's z and adds log q - log p to the row's
- * term; alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for
- * each latent: noise, or its part of the term. */
+ * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
+ * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
+ * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * ==================================================================================== */
 
 VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                              float *y) {
@@ -9447,8 +9452,9 @@ static const vae__layer vae__likelihood_layer = {
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
- * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * >>plan     from description to ops and memory: the layout
+ * uses: >>settings >>likelihoods >>stochastic >>codes >>program >>layers >>threads >>dispatch
+ *       >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -10142,6 +10148,12 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     }
     return VAE_OK;
 }
+
+/* ======================================================================================
+ * >>model    made, shared, looked at: initial weights
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
+ * ==================================================================================== */
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
 VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
