@@ -3509,20 +3509,20 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * >>tiles    the matrix product
  * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
- * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
- * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Rules that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA in
+ * ascending order, vectorised across outputs; a sum along a row is 16 interleaved partial sums and
+ * a fixed tree; tails use VAE__GET and VAE__PUT, so that one formula serves every element.
  * ==================================================================================== */
 
 /* ---- matrix product ----
- * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
- * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
- * order, and copying them first measured slower; only a transposed B is turned over, panel by
- * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
- * there are no scalar edges. */
+ * C is divided into panels of up to VAE__TILE_VECS vectors of columns, and a panel into tiles of
+ * rows whose sums stay in registers while k runs. B is read in place, because copying it first
+ * measured slower; only a transposed B is copied, panel by panel, and transposed. The last vector
+ * of a panel is loaded under a mask, or from a copy with zeros after the last column, so no column
+ * needs scalar code. */
 
-/* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
- * them together where half or more of it would be idle otherwise. */
+/* The last vector of a panel, with n columns. If these fill at most half of it, `share` rows of C
+ * share one vector of sums: it holds n floats of each. */
 VAE__INLINE VAE__V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
                                      VAE__VL lanes) {
     float part[VAE__W];
@@ -3546,10 +3546,10 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
         memcpy(p + (size_t)q * pitch, part + q * (VAE__W / share), n * sizeof(float));
 }
 
-/* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
- * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. While it
- * runs, a tile fetches a vector of columns of the next panel: `next` is in its first row, the next
- * ones next_step apart; next_vecs are left. */
+/* The rest of one panel of a product: C (m, n) from A, whose rows are row_step floats apart, and B;
+ * vae__runs says how k runs in both. `first`: sums start from the bias (or 0), otherwise from C.
+ * Meanwhile each tile prefetches one vector of columns of the next panel: `next` points into its
+ * first row, its rows are next_step apart, and next_vecs vectors are left. */
 typedef struct VAE__FN(panel) {
     size_t m, n, row_step, ldc;
     vae__runs k;
@@ -3560,10 +3560,10 @@ typedef struct VAE__FN(panel) {
     size_t next_step, next_vecs;
 } VAE__FN(panel);
 
-/* One tile, the first rows of what is left: `rows` x `vecs` vectors of sums, of which the last is
- * `share` rows'; all three are constants after inlining. Its columns end inside the last vector.
- * Each step fetches a line ahead, if the panel is so wide that there is time for it. Registers are
- * for the loop: what is needed again behind it is read again. */
+/* One tile, the first rows of the rest: `rows` x `vecs` vectors of sums, the last vector shared by
+ * `share` rows; all three are constants after inlining. Each step prefetches one cache line if the
+ * panel is wide enough to leave time for it. VAE__HIDE_P makes the compiler reload fields of *p
+ * after the loop, so that they occupy no registers in it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
     VAE__V sum[12][VAE__TILE_VECS], zero;
@@ -3617,7 +3617,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     }
     VAE__HIDE_P(p);
     zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* otherwise the compiler folds x + 0 to x, which keeps a -0 */
     c = p->c;
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
@@ -3636,7 +3636,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* wider panels: two tiles of 4 rows are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3646,7 +3646,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__ROWS(vecs, share, most); \
         if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
-        VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
+        VAE__FN(panel_##vecs)(p); /* the last rows, too few to share */ \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -3674,16 +3674,16 @@ static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
 #undef VAE__PANEL
 #undef VAE__ROWS
 
-/* The panel for m rows and n columns. */
+/* The index in `panels` for m rows and n columns. */
 VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     const size_t vecs = (n + VAE__W - 1) / VAE__W, idle = vecs * VAE__W - n;
-    size_t share = 0; /* number of the kind */
+    size_t share = 0; /* 0: rows share nothing; 1 or 2: two or four rows share */
     if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= VAE__W)
         share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= VAE__W * 3);
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+/* Copies k rows of a panel of B to dense rows of `width` floats, with zeros after n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
     size_t j, kk;
@@ -3692,11 +3692,10 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
             VAE__STORE(out + kk * width + j, VAE__GET(b + kk * ldb, j, n));
 }
 
-/* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
- * columns, a square of VAE__W x VAE__W at a time. */
+/* The same for a transposed B: transposes squares of VAE__W x VAE__W. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, filled up with zeros */
     size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
         for (kk = 0; kk < k; kk += VAE__W) {
@@ -3707,7 +3706,7 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
             VAE__V square[VAE__W];
             if (whole) {
                 const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
-                VAE__UNROLL /* the next rows: apart, so that no processor expects them */
+                VAE__UNROLL /* rows ldb apart, which no processor prefetches itself */
                 for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
                 for (q = 0; q < VAE__W; q++)
@@ -3728,27 +3727,28 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
     }
 }
 
-/* Vectors of the next panel when `left` remain: never a lonely one at the end if it can be helped,
- * for a panel of one vector waits for its loads of A. */
+/* Vectors of the next panel when `left` remain. Avoids a last panel of one vector, which waits for
+ * its loads of A. */
 VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
     const size_t most = VAE__TILE_VECS;
     if (left <= most) return left;
     return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
 }
 
-enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
+enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
 
 /* ---- row by row ----
- * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
- * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
- * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
- * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
- * reads B, gains whatever is left out, be it every second unit of a relu. */
+ * Two kinds of product are computed one row of C at a time. First, a product of one row: it uses
+ * each number of B once. Second, an A with many zeros: fma(0, b, c) is c for a finite b, and adding
+ * +0 at the end gives zeros the same sign, so zeros of A can be left out without changing a bit.
+ * With several rows this pays when two thirds are zeros (dark or binarised pixels); with one row,
+ * whose time is that of reading B, it always pays (half of the units after a relu are 0). */
 
 enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
 
-/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
- * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+/* Rows of C (rows, n) = from + A B. Row i takes the indices of k that stand in the list at at[i] ..
+ * end[i] - 1; without a list, at[i] .. end[i] - 1 themselves. `from` (n): bias, a row of C, or NULL
+ * for 0. */
 typedef struct VAE__FN(lines) {
     const float *a, *b, *from;
     float *c;
@@ -3758,13 +3758,12 @@ typedef struct VAE__FN(lines) {
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
 } VAE__FN(lines);
 
-/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
- * vector. */
+/* Columns j .. to - 1 in strips of `vecs` vectors of sums; the last one may end inside a vector. */
 VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
     const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
     const uint16_t *const list = z->list;
     VAE__V zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* see `tile` */
     for (; j < to; j += edge + VAE__W) {
         const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
         const size_t n = to - j - edge; /* columns from the last vector on */
@@ -3777,7 +3776,7 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            VAE__UNROLL /* to vecs, not vecs - 1: clang 14 keeps the sum of one turn in memory */
             for (v = 0; v < vecs; v++)
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
@@ -3812,11 +3811,11 @@ VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
 #endif
 #undef VAE__STRIP
 
-/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+/* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
     z->whole = 0, z->each = z->last = vecs;
-    if (vecs > most) { /* else no division, which costs as much as a short row */
+    if (vecs > most) { /* otherwise skip the divisions, which cost as much as a short row */
         const size_t count = (vecs + most - 1) / most;
         z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
         z->whole = (count - 1) * z->each * VAE__W;
@@ -3837,8 +3836,8 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     strips[z->last - 1](z, z->whole, z->n);
 }
 
-/* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
- * May write VAE__W places. */
+/* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
+ * May write up to VAE__W entries. */
 VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_t count) {
 #ifdef VAE__APPEND
     const VAE__VM some =
@@ -3856,13 +3855,13 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
- * places those are. k <= LIST / VAE__W. */
+/* Lists the indices of nonzero numbers in as many of the first m rows of A as fit; returns how many
+ * these are. k <= LIST / VAE__W. */
 VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
-    if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
+    if (z->k_step == 1) { /* A is stored by rows: the list of a row follows that of the last row */
         uint16_t *end = z->list;
         for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
             if (end + k > z->list + VAE__FN(LIST)) break;
@@ -3876,7 +3875,7 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
         return (size_t)(end - z->list);
     }
     z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / VAE__W * VAE__W);
-    /* columns are: VAE__W rows at a time, a list for each */
+    /* A is stored by columns: VAE__W rows at a time, each with its own part of the list */
     for (i = 0; i < z->rows; i += VAE__W) {
         uint16_t *end[VAE__W];
         for (q = 0; q < VAE__W; q++) end[q] = z->list + (i + (size_t)q) * apart;
@@ -3899,9 +3898,9 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
     return count;
 }
 
-/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
- * stays in the first-level cache while as many rows of B stream by, side by side.
- * `skip`: rows of B that zeros of A would take are not read. */
+/* One row, c = from + a B. With a wide row and a B outside the caches, it takes STREAMS indices of
+ * k at a time: c stays in the first-level cache while that many rows of B are read in parallel.
+ * `skip`: does not read the rows of B that meet a zero of A. */
 VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     const size_t n = z->n;
     const int stream = n > VAE__ROW_VECS * VAE__W &&
@@ -3931,8 +3930,8 @@ VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     } while (k);
 }
 
-/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
- * ones have too few. */
+/* C = from + A B for an A with many zeros. Stops at rows with too few zeros, and returns how many
+ * rows it has computed. */
 static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
@@ -3945,7 +3944,7 @@ static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     return first;
 }
 
-/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+/* Computes the first rows of C if that is faster row by row; returns how many. */
 VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
                                        size_t row_step, size_t k_step, const float *b, size_t ldb,
                                        const float *bias, float *c, size_t ldc, uint16_t *list) {
@@ -3953,7 +3952,7 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    /* several rows: they begin at the bias, so not where products are added to C */
+    /* several rows start from the bias, so they cannot be added to C */
     if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
@@ -3966,8 +3965,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
-    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
-    const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* rows of A that fit into a cache */
+    const int ahead = n * k > 1 << 19 && m >= 48; /* prefetch: B is outside the caches */
     union {
         float floats[VAE__FN(ROOM) + 16];
         uint16_t places[VAE__FN(LIST) + VAE__W];
@@ -3983,15 +3982,15 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         for (j = 0; j < n; j += cols) {
             const size_t vecs = VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W);
             const size_t width = vecs * VAE__W;
-            /* without masks a panel that ends inside a vector is copied; and rows of B that lie
-             * 4 KB or a multiple apart all want the same few lines of the caches */
+            /* without masks, copy a panel that ends inside a vector, and also rows of B that lie
+             * a multiple of 4 KB apart, because they compete for the same few cache lines */
             const int packing = transposed || (!VAE__CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
             size_t most = packing ? VAE__FN(ROOM) / width / VAE__W * VAE__W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
-            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
-            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W;     /* of whole squares */
+            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* runs of equal length */
+            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W; /* whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 VAE__FN(panel) p;
@@ -4022,8 +4021,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
-/* C (m, n) = A B + bias, or `add` C += A B, where k runs as it is told. Rows of B can be read to
- * the end of their last vector. */
+/* C (m, n) = A B + bias, or with `add` C += A B; vae__runs says how k runs. Rows of B must be
+ * readable to the end of their last vector. */
 static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const float *a,
                           size_t row_step, const float *b, const float *bias, float *c,
                           size_t ldc) {
@@ -4043,8 +4042,8 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
  * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
- * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
- * not determine, its input. */
+ * `kept` is the layer's output; but for silu and gelu, whose derivative does not follow from the
+ * output, its input. */
 VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     switch (act) {
@@ -4074,7 +4073,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     case which: \
         for (i = 0; i < n; i += VAE__W) { \
             VAE__V slope = VAE__FN(slope)(which, VAE__GET(kept, i, n)); \
-            VAE__HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            VAE__HIDE(slope); /* or -Ofast turns the product into a select, and -0 into +0 */ \
             VAE__PUT(dy, i, n, VAE__MUL(VAE__GET(dy, i, n), slope)); \
         } \
         break
@@ -4094,7 +4093,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
 
 /* ---- random numbers ---- */
 
-/* 4 VAE__W words: blocks `block` .. `block + VAE__W - 1` of an address. */
+/* 4 VAE__W words: blocks block .. block + VAE__W - 1 of an address. */
 VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI w[4]) {
     VAE__VI c0 = VAE__I_ADD(VAE__I_SET1(block), VAE__I_IOTA()), c1 = VAE__I_SET1(at->counter[0]);
     VAE__VI c2 = VAE__I_SET1(at->counter[1]), c3 = VAE__I_SET1(at->counter[2]);
@@ -4121,13 +4120,13 @@ VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t
     VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
 }
 
-/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
+/* Two normals from two words (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
-    /* unsigned -> float, rounded once, on sets that only know signed integers */
+    /* unsigned to float, rounded once; instruction sets convert signed integers only */
     u = VAE__FMA(VAE__FROM_INT(VAE__I_SHR(radius, 16)), VAE__SET1(65536.0f),
                  VAE__FROM_INT(VAE__I_AND(radius, VAE__I_SET1(0xffffu))));
     u = VAE__FMA(u, VAE__SET1(2.32830644e-10f), VAE__SET1(1.16415322e-10f));
@@ -4160,7 +4159,8 @@ static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size
     }
 }
 
-/* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
+/* out = 1 with probability x, otherwise 0: 1 if word < round(x 2^32). x >= 1 always gives 1, x <= 0
+ * always 0. */
 static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
     uint32_t words[4 * VAE__W];
     const VAE__V one = VAE__SET1(1.0f), magic = VAE__SET1(8388608.0f), two16 = VAE__SET1(65536.0f);
@@ -4174,7 +4174,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
             VAE__VI high = VAE__TO_INT(t), low, word, threshold;
             VAE__V rest = VAE__MUL(VAE__SUB(t, VAE__FROM_INT(high)), two16);
-            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* to the nearest integer */
+            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* rounds to the nearest integer */
             low = VAE__TO_INT(rest);
             threshold = VAE__I_XOR(VAE__I_ADD(VAE__I_SHL(high, 16), low), sign);
             word = VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign);
@@ -4186,7 +4186,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* y = x scale where the element's word is at least `threshold`, else 0. */
+/* y = x scale where the element's word is at least `threshold`, otherwise 0. */
 static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
                              const float *x, float *y) {
     const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
@@ -4204,7 +4204,7 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
 
 /* ---- sums and products of arrays ---- */
 
-/* out = x a + y, or x a without y */
+/* out = x a + y; with y NULL, x a */
 static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
@@ -4214,7 +4214,7 @@ static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, floa
     }
 }
 
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+/* y = (x - shift) scale + offset + dz slope by columns: x, dz, y are (rows, n), the others (n).
  * shift, offset, and dz with slope may be NULL. */
 static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
                             const float *scale, const float *offset, const float *dz,
@@ -4231,7 +4231,7 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
     }
 }
 
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+/* ---- the deviation of q(z|x), for heads that do not give its log variance ---- */
 
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
@@ -4247,7 +4247,7 @@ static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logv
     }
 }
 
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+/* da = dlogvar 2 deviation'(a) / deviation(a); 0 where the deviation is at its least value. */
 static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
@@ -4274,7 +4274,7 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
 
 /* ---- sums along a row ---- */
 
-/* The 16 interleaved partial sums become one, 8-4-2-1. */
+/* Adds up the 16 interleaved partial sums, in a tree 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     float p[16];
     int i, half;
@@ -4288,8 +4288,8 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
-/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
- * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] its term
+ * for the vector of numbers from `at` on, and ends with reduce(parts). */
 #define VAE__ALONG(first, n) \
     for (i = (first); i < (n); i += 16) \
         for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
@@ -4306,8 +4306,8 @@ VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
                        VAE__ZERO());
 }
 
-/* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
- * softplus(a) - x a, with one exponential for value and gradient. */
+/* -log p(x|logits) = sum softplus(a) - x a of one image, and dlogits = (sigmoid(a) - x) scale
+ * unless dlogits is NULL. One exponential serves value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
@@ -4327,8 +4327,8 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
     return VAE__FN(reduce)(parts);
 }
 
-/* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
- * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
+/* The value alone, and faster, for bounds of thousands of draws: 64 logs of 1 + exp(-|a|) are one
+ * log of their product, which stays below 2^64. The error is below 1e-4 nats for an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
     size_t first, i, j, at;
@@ -4346,7 +4346,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
             scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
             t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
             product[j] = VAE__FMA(product[j], t, product[j]);
-            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 after the last number */
             parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
@@ -4355,7 +4355,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
+/* sum (mean - x)^2 of one image, and dmean = (mean - x) scale unless dmean is NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
@@ -4371,7 +4371,7 @@ static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, floa
 
 /* ---- the latents of one image: head = mu (n), logvar (n) ---- */
 
-/* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
+/* The constant is the first operand: MAX and MIN return the second, so a NaN stays NaN. */
 #define VAE__CLAMP_LOGVAR(v) \
     VAE__MIN(VAE__SET1(VAE_LOGVAR_MAX), VAE__MAX(VAE__SET1(VAE_LOGVAR_MIN), (v)))
 #define VAE__LOGVAR_OUTSIDE(v) \
@@ -4390,10 +4390,10 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
     }
 }
 
-/* Through z to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For importance weights
- * dz has what comes from p(x|z), weighted, and `pull`, the image's share times the weight, adds
- * that of log q(z|x) - log p(z). DREG leaves out how q(z|x) as a density depends on the head, and
- * weighs once more (Tucker et al. 2019, equation 8). */
+/* From z back to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For iwae and dreg, dz
+ * is the gradient of -log p(x|z) times the importance weight, and `pull` (the image's scale times
+ * the weight) adds the gradient of log q(z|x) - log p(z). dreg leaves out how the density q(z|x)
+ * depends on the head, and multiplies by the weight again (Tucker et al. 2019, equation 8). */
 static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
                                 const float *dz, float pull, float weight, float *dhead) {
     const VAE__V p = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -4439,7 +4439,7 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
+/* sum |x|, and dx += scale sign(x) unless dx is NULL; sign(0) = 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
@@ -4458,9 +4458,9 @@ static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) 
     return VAE__FN(reduce)(parts);
 }
 
-/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
- * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2, latent j's times keep[j] unless NULL.
- * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
+/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats. Unless dhead is NULL: dmu +=
+ * scale mu, dlogvar += scale (exp(logvar) - 1) / 2, those of latent j times keep[j] unless NULL.
+ * 1/2 sum (mu^2 + expm1(l) - l): near 0, e^l - 1 - l without expm1 would lose all its digits.
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
 static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
                          float *dhead) {
@@ -4485,7 +4485,7 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* The same, each latent's own. */
+/* The same for each latent. */
 static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     const VAE__V half = VAE__SET1(0.5f);
     size_t i;
@@ -4497,9 +4497,10 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
 
 /* ---- norms ---- */
 
-/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
- * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
- * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+/* Sums over rows of n <= 16 columns, in double, rows ascending; rows are `ld` floats apart. With
+ * d = (b - shift) scale, rounded to float, the sum is of a d; of d d if a is NULL; of a if b is
+ * NULL. shift and scale (n) may be NULL. A product of two floats is exact in double, so a compiler
+ * may fuse it. */
 static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
                               const float *shift, const float *scale, double *sum) {
     size_t r, j;
@@ -4522,7 +4523,7 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
     }
 }
 
-/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+/* The sum of n numbers a, or of a b unless b is NULL; 16 partial sums. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
     VAE__V parts[16 / VAE__W];
     size_t i, j, at;
@@ -4548,7 +4549,7 @@ static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y)
     return inverse;
 }
 
-/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+/* Its backward: dx = inverse (g - mean(g) - y mean(g y)); dx holds g before. */
 static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
     const double count = (double)n;
     const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
@@ -4562,8 +4563,8 @@ static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, fl
 
 /* ---- sums over rows ---- */
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
+/* db (n) = sum over rows of dy (rows, n): the gradient of a weight whose input is 1. Several
+ * vectors at once, because neighbours in a row share cache lines. */
 VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
                                       const float *dy, float *db) {
     VAE__V sum[8], zero = VAE__ZERO();
@@ -4591,7 +4592,7 @@ static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db)
 
 /* ---- checks over whole arrays ---- */
 
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+/* In double, 16 partial sums. A float's square is exact in double, so a compiler may fuse it. */
 static double VAE__FN(sum_squares)(size_t n, const float *x) {
     double p[16];
     size_t i;
@@ -4603,8 +4604,8 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     return p[0];
 }
 
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+/* Four vectors a turn, because every call checks every pixel (20 to 35 ns for 784). BAD(v) is the
+ * mask of the lanes that fail; a 0 passes. */
 #define VAE__NONE_BAD(BAD) \
     VAE__VM bad[4]; \
     size_t i, j; \
@@ -4617,7 +4618,7 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
     return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
 
-/* Whether all are finite and at most `limit` in size. */
+/* Whether all are finite and |x| <= limit. */
 static int VAE__FN(within)(size_t n, float limit, const float *x) {
     const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
 #define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
@@ -4625,7 +4626,7 @@ static int VAE__FN(within)(size_t n, float limit, const float *x) {
 #undef VAE__BAD
 }
 
-/* -0 counts as 0, NaN as anything. */
+/* Whether no number is below 0, which -0 and NaN are not. */
 static int VAE__FN(none_negative)(size_t n, const float *x) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
@@ -4661,14 +4662,13 @@ static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
  * uses: >>functions >>sums           tests: tests/test_kernels.c
  * ==================================================================================== */
 
-/* ---- densities of numbers with more than one parameter, or none of the above ----
- * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
- * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+/* The decoder gives for each pixel c parameters of the first kind, then c of the second. They are
+ * separated into runs of VAE__RUN numbers, used, and their gradients put together again. */
 
 enum { VAE__FN(RUN) = 256 };
 
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
- * `to`. */
+/* Parameters of kind `which` (0 or 1) of numbers first .. first + n - 1: copies them out of `from`,
+ * or back into `to`. */
 VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
                                 float *plane) {
     size_t pixel = first / c, q = first % c, i;
@@ -4686,8 +4686,8 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
     }
 }
 
-/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
- * near 0, where the series takes over (next term below 2e-8). */
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. Near 0, where the two
+ * terms cancel, by a series (next term below 2e-8). */
 VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
@@ -4716,7 +4716,7 @@ VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
 }
 
-/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+/* The gaussian with mean m and log variance l: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
 VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
@@ -4729,8 +4729,9 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
- * ones endless: with u and v those ends in units of the scale,
+/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
+ * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
+ * scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
 VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
@@ -4758,9 +4759,9 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     return value;
 }
 
-/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
- * gets scale times its gradient unless dout is NULL. */
+/* -log p of one image of n numbers, c for a pixel. Unless dout is NULL (it may be `out`), writes
+ * scale times the gradient there. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC; with
+ * dout, *dshared gets scale times its gradient. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
     const int cb = kind == VAE__DENSITY_CONTINUOUS;
@@ -4810,7 +4811,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     return VAE__FN(reduce)(parts);
 }
 
-/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+/* The largest of n logits, and log sum e^(a - top). Their sum would lose digits of large logits. */
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     VAE__V parts[16 / VAE__W];
     float sum;
@@ -4871,11 +4872,11 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
-/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
- * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
- * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
- * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
- * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
+/* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
+ * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
+ * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
+ * quadrature with two points is enough. Otherwise it takes the integral from 0 to 1 (m clamped to
+ * [0,1] plus a difference of softplus) and the first term of the Euler-Maclaurin formula. */
 VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
@@ -4911,11 +4912,10 @@ VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     return VAE__MIN(one, VAE__MAX(zero, y));
 }
 
-/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
- * with u, a draw from its density made of the random number u, which is a normal for the gaussians
- * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
- * parameter. */
+/* An image of n numbers from the decoder's output: the mean of each number or, with u, a draw. The
+ * random numbers u (n) are normals for the gaussians and uniforms for the others. `c` as above, `k`
+ * the levels of categorical, `deviation` that of gaussian, or the log scale of logistic. x may be
+ * `out` where a number has one parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
@@ -4936,7 +4936,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
-                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && p > 0) level = j; /* the last one if rounding keeps the sum below u */
                 if (u && u[i] < sum) break;
             }
             x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
@@ -4960,7 +4960,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
             case VAE__DENSITY_CONTINUOUS:
-                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|; for a > 0, 1 minus that */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
                     t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
@@ -4975,7 +4975,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
-                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                if (u) { /* the level nearest to m + s log(r / (1 - r)) */
                     VAE__V odds;
                     r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
                     odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
@@ -5008,8 +5008,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 
 /* ---- convolutions ---- */
 
-/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
- * floats apart in y and `run` in the window's row of values. */
+/* Adds values to m windows of y, which are row_step floats apart. A window has `taps` runs of n
+ * floats, `line` floats apart in y and `run` floats apart in its row of values. */
 static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
                              size_t run, float *y, size_t row_step, size_t line) {
     const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
@@ -5027,7 +5027,7 @@ static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *value
     }
 }
 
-/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+/* out (m, pitch) = transpose of in (n, m); pitch is a multiple of 16: n columns, then zeros. */
 static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
     VAE__FN(pack_t)(pitch, n, m, in, m, out);
 }
@@ -5055,8 +5055,8 @@ static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, cons
     }
 }
 
-/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
- * number of its window (the first of equal ones), 0 elsewhere. */
+/* Backward: dx = `of` dy at every pixel of a window. With of = 0: dy at the largest number of the
+ * window (the first of equal ones), 0 elsewhere. */
 static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
                             const float *dy, float *dx) {
     size_t i, j, q, t;
@@ -5099,9 +5099,9 @@ VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
     return VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0x7f7fffffu));
 }
 
-/* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
- * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
- * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
+/* Kingma & Ba 2015, with bias correction and eps as in PyTorch; decoupled decay of Loshchilov &
+ * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, and not divided by
+ * sqrt(1 - b2^t), because division limits the speed and this saves a third of its work. */
 static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
                          const vae__adam_step *s) {
     const VAE__V gscale = VAE__SET1(s->gscale), b1 = VAE__SET1(s->b1),
@@ -5122,12 +5122,12 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
         old = VAE__FMA(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
-        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* of a gradient that has no square */
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
     }
     return !VAE__M_ANY(bad);
 }
 
-/* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
+/* As in PyTorch: m = momentum m + g; w -= lr m, where g includes decay w. */
 static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
                         float decay, float gscale) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
