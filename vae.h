@@ -5965,63 +5965,62 @@ typedef struct vae__parser vae__parser;
 
 struct vae__terms; /* of the loss: see >>codes */
 
-/* What a layer is told of the rows at work: rows first .. first + rows - 1 of its buffers. */
+/* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
 typedef struct vae__walk {
     const vae__kernels *k;
     const float *params;
     size_t first, rows;
     size_t draws;    /* row r is draw r % draws of image r / draws */
-    const int32_t *labels; /* class of each image, from the first at work on */
-    int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
-    uint64_t seed;   /* with the step it addresses dropout and noise */
+    const int32_t *labels; /* classes of the images, from the first on that is computed */
+    int train;       /* 0: dropout and noise are off, batchnorm uses its running averages */
+    uint64_t seed;   /* seed and step are parts of the addresses of dropout and noise */
     uint32_t step;
-    float *room;     /* op->room floats, this part's own */
-    /* The same for all ops; vae__stand makes first, rows and draws of it. */
-    size_t image, images; /* those at work: number of the first in the batch, and how many */
-    size_t place;    /* where in the buffers they stand, in images */
-    size_t copies;   /* rows for an image in place of the ops' own; 0: theirs */
+    float *room;     /* op->room floats of scratch for this part */
+    /* The same for all ops; vae__stand computes first, rows and draws from it. */
+    size_t image, images; /* the first image in the batch, and how many */
+    size_t place;    /* place of the first image in the buffers, in images */
+    size_t copies;   /* rows for each image; 0: as many as the op has */
     const struct vae__terms *terms; /* what the code and the likelihood add to */
 } vae__walk;
 
-/* A tensor as its layer wants it. */
+/* A tensor, as its layer describes it. */
 typedef struct vae__tensor {
     const char *name;
     int rank;
     size_t shape[4];
-    size_t fan_in, fan_out; /* for random values at the start; 0: all are `start` */
+    size_t fan_in, fan_out; /* for random initial values; 0: all begin as `start` */
     float start;
-    int fixed;              /* not for the optimiser: the layer keeps it up to date itself */
+    int fixed;              /* the layer updates it, not the optimiser */
 } vae__tensor;
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
-/* What is special about a layer, beside what its functions tell. */
+/* Properties of a layer that its functions do not show. */
 enum {
-    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
-    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
-    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__DRAWS = 1,  /* draws random numbers in training: it gets a number for their addresses */
+    VAE__OPENS = 2,  /* opens a group: the op that closes the group uses its output again */
+    VAE__PASSES = 4, /* y has the same numbers as x: they share memory if x is not kept */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
-    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
-    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+    VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
+    VAE__BEYOND = 32 /* in training its output can leave [0,1] although its input lies there */
 };
 
-/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
- * no such thing. Activations are none of its business. */
+/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
+ * the layer does not need it. The activation after the layer is not its concern. */
 typedef struct vae__layer {
-    const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name, a letter for each argument: see vae__read_args. */
-    const char *args;
+    const char *name, *syntax, *rule; /* rule: its shapes, in words */
+    const char *args; /* a letter for each argument after the name: see vae__read_args */
     int flags;
-    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
+    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out; NULL: op->out is op->in */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
     void (*bwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                 const float *dy, float *dx);
-    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (.., last dimension). */
+    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (rows, last dimension). */
     void (*grad)(const vae__walk *c, const vae__op *op, int tensor, size_t from, size_t to,
                  const float *x, const float *dy, float *dw);
-    /* Where rows meet: called for channels from .. to - 1 with all rows, before fwd and before bwd
-     * of a training step, and once when the step is known to be good. */
+    /* For layers in which rows depend on each other: called for channels from .. to - 1 with all
+     * rows, before fwd and before bwd of a training step, and once when the step has succeeded. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
 } vae__layer;
@@ -6032,31 +6031,31 @@ struct vae__op {
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
     int before_y, before_x;
-    float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
+    float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
-    const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
-    size_t each;       /* rows that it has for an image in training */
+    const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
+    size_t each;       /* its rows for each image in training */
     int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
     size_t weights;    /* offset of its first tensor in the array of parameters */
-    size_t tensor;     /* number of its first tensor, and how many */
+    size_t tensor;     /* number of its first tensor */
     int tensor_count;
-    int number;        /* of its draws: 1, 2 .. for layers with random numbers */
+    int number;        /* for the addresses of its random numbers: 1, 2 .. of such layers */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
-    int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
+    int holes;         /* its input is pixels or a relu's output: products of one row skip zeros */
     size_t pair;       /* a group: how many ops lie between its two ends */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
-    size_t grad_block; /* rows of a weight gradient made at a time */
-    size_t own_floats; /* kept for the whole batch */
-    size_t row_floats; /* kept of each row */
+    size_t grad_block; /* rows of a weight gradient that are computed at a time */
+    size_t own_floats; /* size of `own`, kept for the whole batch */
+    size_t row_floats; /* size of `kept` for each row */
     size_t rows;       /* of the buffers */
     float *own, *kept;
     float *y;          /* (rows, out.dim): output */
-    float *pre;        /* before the activation, when the slope needs it */
-    float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
+    float *pre;        /* before the activation, if its slope needs that */
+    float *dy;         /* gradient of y; the decoder's last op has it in place of y */
 };
 
-/* silu's and gelu's slope cannot be told from their output. */
+/* The slopes of silu and gelu do not follow from their output. */
 VAE__INLINE int vae__act_keeps_input(vae_act act) {
     return act == VAE_ACT_SILU || act == VAE_ACT_GELU;
 }
@@ -6066,11 +6065,11 @@ VAE__INLINE int vae__act_keeps_input(vae_act act) {
 enum { VAE__MAX_DEPTH = 8 };
 
 struct vae__parser {
-    const char *what; /* "encoder": stands in messages */
+    const char *what; /* what is read, for sentences: "encoder" */
     const char *text, *at;
-    const char *item; /* where the item at work began */
+    const char *item; /* where the current item begins */
     int needed;       /* an item must follow: after ',' and '(' */
-    int depth;        /* of groups that are open, and of each: its op and shape */
+    int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
     vae_report *report;
@@ -6103,14 +6102,14 @@ VAE__PRIVATE vae_status vae__expected(vae__parser *p, const char *expected) {
                      column, expected, found);
 }
 
-/* A shape that a layer cannot take: the item's column, and why. */
+/* Refuses a shape that a layer cannot take: the item's column, and the reason. */
 VAE__PRIVATE vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
     return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
                      p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
                      op->in.w, op->in.c);
 }
 
-/* A whole number from `least` to `most`. */
+/* Reads a whole number from `least` to `most`. */
 VAE__PRIVATE vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
                                        int *out) {
     const char *start;
@@ -6137,7 +6136,7 @@ VAE__PRIVATE vae_status vae__read_int(vae__parser *p, const char *expected, int 
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 enum { VAE__MAX_CLASSES = 65536 };
 
-/* A number such as 0.25, in millionths, below `most`. */
+/* Reads a number such as 0.25, in millionths, below `most`. */
 VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
     int64_t value = 0;
@@ -6157,7 +6156,7 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     return VAE_OK;
 }
 
-/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+/* Reads a real from `least` to `most`; vae__read_real says how it may be written. */
 VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
                                             double most, double *out) {
     double value;
@@ -6173,7 +6172,7 @@ VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected
     return VAE_OK;
 }
 
-/* Length of the word at the cursor, which is not moved. */
+/* Length of the word at the cursor. Does not move the cursor. */
 VAE__PRIVATE size_t vae__word(vae__parser *p) {
     size_t n = 0;
     vae__skip(p);
@@ -6190,7 +6189,7 @@ VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     return -1;
 }
 
-/* "HxWxC", "HxW" or "N" */
+/* Reads "HxWxC", "HxW" or "N". */
 VAE__PRIVATE vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     int d[3], n = 0;
     for (;;) {
@@ -6215,7 +6214,7 @@ VAE__PRIVATE void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
-/* op->out from three sizes; 0 when there would be too many numbers. */
+/* Sets op->out from three sizes; 0 when their product is too large. */
 VAE__PRIVATE int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
     op->out.h = h, op->out.w = w, op->out.c = c;
     return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
@@ -6230,7 +6229,7 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
+/* A weight of rank 2 or 4, and a bias of its last dimension, or of `bias` numbers. */
 VAE__PRIVATE void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
@@ -6267,27 +6266,28 @@ VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int ten
 }
 
 /* ---- convolutions ----
- * conv takes a big image to a small one: y = the window at each place times W [kh, kw, big.c,
- * small.c]. convt is its adjoint and takes a small one to a big one with an array of the same
- * meaning. So there are three functions: one way, the other way, and the gradient of W.
+ * conv maps a big image to a small one: a small pixel is a window of the big image times W [kh, kw,
+ * big.c, small.c]. convt is its adjoint: it maps a small image to a big one, with the same W. So
+ * there are three functions: big to small, small to big, and the gradient of W.
  *
- * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
- * from run to run. From big to small the rows of a product go either across images, one place of
- * each, and leave out the taps outside, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where
- * images are few or wide, beside one another, places of one image, whose lines are copied to
- * scratch with zeros at their sides: then only rows of taps are left out. The adjoint makes some
- * windows in scratch and adds them up. The gradient reduces over places, from copied lines. */
+ * Windows are not copied: a row of taps is one run of floats in an image, and a product steps from
+ * run to run. Big to small has two ways. The rows of a product are the same place in all images;
+ * then it leaves out the taps outside the image, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels.
+ * Or, if images are few or wide, the rows are neighbouring places of one image, whose lines are
+ * copied to scratch with zeros at their sides; then it leaves out only whole rows of taps. Small to
+ * big computes some windows in scratch and adds them up. The gradient reduces over places, from
+ * copied lines. */
 
 enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* Whether the rows of a product go across images: there are as many as places side by side, and a
- * product of one place is large enough to pay for a call. */
+/* Whether the rows of a product are the same place in all images: if there are as many images as
+ * neighbouring places, and a product of one place is worth a call. */
 VAE__PRIVATE int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
-/* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
- * the next `most` as have all. `at`: where the window of the first one begins. */
+/* Places along one axis with the same taps low .. high - 1 inside the image: one place, or as many
+ * of the next `most` as have all taps inside. `at`: where the first one's window begins. */
 typedef struct vae__span {
     size_t count;
     int at, low, high;
@@ -6312,7 +6312,7 @@ VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size
     return vae__span_of(x, most, op->stride, op->before_x, op->kw, big->w);
 }
 
-/* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
+/* Rows of n floats, with zeros after them unless n is a multiple of every vector's width. */
 VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
 VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
     const size_t pitch = vae__whole(n);
@@ -6323,8 +6323,8 @@ VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *fr
     return to;
 }
 
-/* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
- * of a row of places are inside; the sides stay as they are. */
+/* Copies `count` lines, from `first` on, of n images into lines of `wide` floats, which contain all
+ * windows of a row of places. Does not write the sides. */
 VAE__PRIVATE void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
                                   size_t count, size_t wide, const float *x, float *copy) {
     const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
@@ -6376,7 +6376,7 @@ VAE__PRIVATE void vae__big_to_small(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Rows of n floats, all equal to `row`, or 0. */
+/* Sets rows of n floats to `row`, or to 0. */
 VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     size_t at, count;
     if (!row) memset(y, 0, rows * n * sizeof(float));
@@ -6387,13 +6387,12 @@ VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     }
 }
 
-/* Rows of windows in scratch at a time. */
+/* How many rows of windows are in scratch at a time. */
 VAE__INLINE size_t vae__window_rows(size_t width) {
     return vae__min(vae__max(2 * VAE__WINDOW_FLOATS / width, 12), VAE__WINDOW_ROWS);
 }
 
-/* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
- * onto the bias. */
+/* big = bias + the windows small W', added where they overlap, small pixels in ascending order. */
 VAE__PRIVATE void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                                     const vae__shape *little, const float *w, const float *bias,
                                     const float *x, float *y) {
@@ -6439,11 +6438,11 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
                                     const vae__shape *little, size_t from, size_t to,
                                     const float *x, const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
-    const size_t all = big->h + before; /* lines, with those above */
+    const size_t all = big->h + before; /* lines, with the padding above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
     const size_t wide = (little->w - 1) * step + tap, pitch = vae__whole(little->c);
-    /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
-     * the small ones */
+    /* scratch holds whole images, or as many rows of places of one image as fit, and the same part
+     * of the small images */
     const size_t beside = little->w * pitch, more = stride * wide + beside;
     const size_t least = kh * wide + beside, image = least + (little->h - 1) * more;
     const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
@@ -6467,7 +6466,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
             vae__copy_lines(op, big, n, top, count, wide, x, copy);
             for (ky = from / tap; ky * tap < to; ky++) {
                 const size_t begin = vae__max(from, ky * tap);
-                /* rows of places, low .. high - 1, at which these taps are inside */
+                /* rows of places low .. high - 1, where these taps are inside */
                 const size_t low = vae__max(py, (vae__max(before, ky) - ky + stride - 1) / stride);
                 const size_t high = vae__min(end, (vae__max(all, ky) - ky + stride - 1) / stride);
                 const float *a = copy + (begin - ky * tap), *rows = b;
@@ -6488,7 +6487,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Scratch of all three, and the check that no size of them overflows. 0: too large. */
+/* Scratch of all three functions; checks that no size overflows. 0: too large. */
 VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
     const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
@@ -6502,13 +6501,13 @@ VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__s
     op->room = lines + (pitch == little->c ? 0 : width * pitch);
     op->room = vae__max(op->room, vae__whole(width) * little->c + vae__window_rows(width) * width);
     op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
-    /* the whole gradient where it fits the cache, so that lines are copied once */
+    /* the whole gradient if it fits into the cache, so that lines are copied once */
     op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / little->c * 8 + 96);
     return 1;
 }
 
-/* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
- * odd pixel behind. */
+/* Without `pad`, the small size is the big one / stride, rounded up, and the padding follows from
+ * it; an odd pixel of padding is after the image. */
 VAE__PRIVATE size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
     const int64_t s = stride, size = (int64_t)big;
     int64_t out, all;
@@ -6530,7 +6529,7 @@ VAE__PRIVATE vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* Without `pad` the big size is the small one x stride. */
+/* Without `pad`, the big size is the small one x stride. */
 VAE__PRIVATE size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
     const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
@@ -6545,7 +6544,7 @@ VAE__PRIVATE vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
+/* Every stride-th tap reaches an output of convt: the fan-in counts only these. */
 VAE__PRIVATE int vae__conv_tensors_of(const vae__op *op, const vae__shape *big,
                                       const vae__shape *little, vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
@@ -6597,7 +6596,7 @@ VAE__PRIVATE void vae__convt_grad(const vae__walk *c, const vae__op *op, int ten
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
-/* ---- pools, upsampling, which is the way back of a pool ---- */
+/* ---- pools; upsampling, which is the backward of a pool ---- */
 
 VAE__PRIVATE vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
@@ -6655,7 +6654,7 @@ VAE__PRIVATE void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const
     vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
-/* ---- an activation alone, reshape, flatten: numbers pass ---- */
+/* ---- an activation alone, reshape, flatten: numbers pass unchanged ---- */
 
 VAE__PRIVATE vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
@@ -6692,8 +6691,8 @@ VAE__PRIVATE void vae__open_bwd(const vae__walk *c, const vae__op *op, const flo
     c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
 }
 
-/* ---- batchnorm: over all rows and pixels, channel by channel (Ioffe & Szegedy 2015) ----
- * own: of each channel mean, factor of x - mean, unbiased variance, and what bwd wants. */
+/* ---- batchnorm: over all rows and pixels of a channel (Ioffe & Szegedy 2015) ----
+ * own: for each channel the numbers VAE__BN_*. */
 
 enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_DGAIN, VAE__BN_DBIAS,
        VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
@@ -6850,7 +6849,7 @@ VAE__PRIVATE vae__address vae__layer_address(const vae__walk *c, const vae__op *
     s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
     return vae__address_of(&s);
 }
-/* The gradient is dropped where the number was, so forward and backward are one. */
+/* Drops the gradient where it dropped the number: forward and backward are one function. */
 VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
         (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
@@ -10776,9 +10775,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
-/* A step that fails is told with what may be the reason: a smaller learning rate helps only where
- * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
- */
+/* Reports a failed step with a probable reason: a smaller learning rate can help only if weights
+ * were changed; an outlier is likelier. The sentence is `before` `name` `after`. */
 VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
                                          const char *before, const char *name, const char *after) {
     const size_t n = p->rows * m->input.dim;
@@ -10798,13 +10796,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
                      at % m->input.dim);
 }
 
-/* Where a loss that is not finite began: a tensor, or the first op that overflows. */
+/* Reports where a loss that is not finite began: a tensor, or the first op that overflows. */
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const char *name = vae__bad_tensor(m, m->w);
     vae__pass again = *p;
     size_t i;
     again.backward = 0;
-    /* the likelihood wrote over the decoder's output */
+    /* compute the decoder's output again, because the likelihood has overwritten it */
     (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
@@ -10815,8 +10813,8 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
                             name ? name : "the latents or the likelihood", "");
 }
 
-/* One step on a caller's batch, or, with `data`, on its images b->index[..], which are read into
- * m->x: forward, weigh, backward, update. */
+/* One step (forward, weigh, backward, update) on a caller's batch; or, with `data`, on its images
+ * b->index[..], which are read into m->x. */
 VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
     vae__pass pass;
@@ -10851,7 +10849,7 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch 
     return VAE_OK;
 }
 
-/* A batch that training can use. */
+/* Checks that training can use a batch. */
 VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     vae_status bad = vae__can_train(m);
     if (bad) return bad;
@@ -10899,7 +10897,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* a number's first parameter; a bias that pixels share gets the mean over them */
+        /* set the first parameter of each number; a bias that pixels share gets their mean */
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
@@ -10921,7 +10919,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
 }
 #endif
 
-/* Mean image, summed in double over images ascending. */
+/* Sets the bias from the mean image, summed in double over images in ascending order. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     double *sum = m->mean;
     size_t i, j, n = m->input.dim;
@@ -10937,7 +10935,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
 
-/* Whether the losses of these images are finite. */
+/* Checks that the losses of these images are finite. */
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
@@ -10945,7 +10943,8 @@ VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
-/* Losses of rows base .. of a batch, x, which fit into the buffers, into m->terms. */
+/* Computes the losses of `rows` rows x, from row `base` of a batch on, into m->terms. The rows must
+ * fit into the buffers. */
 VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows) {
     vae__pass p;
@@ -10955,7 +10954,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
 
-/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+/* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     memset(b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
@@ -10999,7 +10998,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ---- epochs ---- */
 
-/* What a callback is told, out of the position in training. */
+/* The position in training, as a callback gets it. */
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
@@ -11014,8 +11013,8 @@ VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     now->train.bound = vae__div_d(at->bound, images);
 }
 
-/* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
- * finite is never the lowest. */
+/* Notes an epoch's test loss: whether it is the lowest, and whether the learning rate is cut. A
+ * loss that is not finite is never the lowest. */
 VAE__PRIVATE void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
     if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
@@ -11031,12 +11030,12 @@ VAE__PRIVATE int vae__waited(const vae *m) {
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
-/* A run that has epochs left. */
+/* Whether a run has epochs left. */
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
- * the model to another thread the run ends: guard->held is 0 then. */
+/* Calls the callback, which runs in the host's floating-point environment and may use the model. If
+ * another thread has entered the model meanwhile, the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
@@ -11050,7 +11049,7 @@ VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progr
     return stop;
 }
 
-/* All numbers of a data set, before a step is spent on it. */
+/* Checks all numbers of a data set, before the first step. */
 VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
     vae_status bad = VAE_OK;
     size_t at, run;
@@ -11062,7 +11061,7 @@ VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_d
     return bad;
 }
 
-/* What training is given, and the first bias. */
+/* Checks what training is given, and sets the first bias. */
 VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_data *test) {
     vae_status bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
@@ -11082,21 +11081,21 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     return bad;
 }
 
-/* What vae_fit was called with. */
+/* One call of vae_fit. */
 typedef struct vae__fit {
     const vae_data *train, *test;
     vae_progress_fn progress;
     void *user;
     vae__fpenv *host;
     vae_progress now;
-    int stop; /* the callback said so */
+    int stop; /* the callback wants to stop */
 } vae__fit;
 
 VAE__PRIVATE void vae__tell(vae *m, vae__fit *f) {
     if (f->progress) f->stop = vae__ask(m, &f->now, f->progress, f->user, f->host);
 }
 
-/* The next images of the epoch's order, one step on them, and its share of the epoch's sums. */
+/* One step on the next images of the epoch's order; adds its figures to the epoch's sums. */
 VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *order) {
     vae__position *at = &m->at;
     vae_batch b;
@@ -11123,7 +11122,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     return VAE_OK;
 }
 
-/* One epoch, or what is left of it; and when it is complete, its evaluation. */
+/* One epoch or the rest of one, and the evaluation after it. */
 VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     vae__position *at = &m->at;
     vae__order order;
@@ -11174,9 +11173,9 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 
 /* ---- checking gradients ---- */
 
-/* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
- * drown in rounding, and a direction without r would not see what the gradient misses. Returns
- * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
+/* Moves one tensor along d = g/|g| + r/|r|, r random. Along r alone the loss would change less than
+ * rounding does; along g alone an error in another direction would stay unseen. Returns |difference
+ * - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
 VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
                                int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
@@ -11196,7 +11195,7 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         r[i] = (float)((double)r[i] * rr + (double)g[i] * gg);
         slope += (double)r[i] * (double)g[i];
     }
-    /* far enough that the loss moves by 1e-3 of itself, near enough to stay on one slope */
+    /* a step that changes the loss by 1e-3 of itself, but short enough to stay on one slope */
     step = 1e-3 * (loss < 0 ? -loss : loss) / (slope > 1e-12 ? slope : 1e-12);
     if (step > 3e-2) step = 3e-2;
     for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
@@ -11206,11 +11205,11 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         at[side] = s.loss;
     }
     memcpy(w, copy, n * sizeof(float));
-    /* Richardson: the two difference quotients, combined so that the error in h^2 goes */
+    /* Richardson: combines the two difference quotients so that the error in h^2 cancels */
     gap = (4 * (at[2] - at[3]) / step - (at[0] - at[1]) / (2 * step)) / 3;
     rr = (gap < 0 ? -gap : gap) + (slope < 0 ? -slope : slope);
     gap = gap < slope ? slope - gap : gap - slope;
-    /* what rounding alone may do to the quotient: the loss carries about 22 bits */
+    /* the error of the quotient by rounding alone: the loss has about 22 correct bits */
     rr += (loss < 0 ? -loss : loss) * 2e-5 / step;
     return gap / rr;
 }
