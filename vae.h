@@ -2295,16 +2295,15 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only what stands between
- * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
- * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
- * filled from one list.
+ * Here the file includes itself once for each instruction set (a pass). A pass compiles the lines
+ * from "guard B" to the end of >>updates, in which VAE__* are this set's vectors and VAE__FN(name)
+ * gives names of its own. Its result is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
-/* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
- * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
- * BOTH: only training with those. What is left out is NULL in the table, and no code. */
+/* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
+ * a room before the table; one without the other does not compile. TRAIN: only training calls it,
+ * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
+ * these. A kernel that is left out is NULL in the table and has no code. */
 #define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
@@ -2362,24 +2361,23 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(int, in_unit, (size_t n, const float *x)) \
     X(size_t, nonzeros, (size_t n, const float *x))
 
-/* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
- * transposed B; ldc is n. */
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
     VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
     VAE__GEMM_ADD = 4,     /* C += A B */
-    VAE__GEMM_SKIP = 8
+    VAE__GEMM_SKIP = 8 /* leave out zeros of A where that is faster: B is finite, ldc is n; not with
+                          ADD or TRANS_B */
 };
 
-/* Functions of one argument: the activations, then the rest of the family. */
+/* Functions of one argument for `map`: first the activations. */
 enum {
     VAE__FN_EXP = VAE_ACT_COUNT, VAE__FN_EXPM1, VAE__FN_LOG, VAE__FN_LOG1P, VAE__FN_ERF,
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 
-/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
- * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+/* Kinds for the kernels `density` and `observe`, and of deviations for `spread`. Rows of the tables
+ * of likelihoods and posteriors name them. */
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
@@ -2394,13 +2392,13 @@ typedef struct vae__adam_step {
     float rate;     /* lr / (1 - b1^t) */
     float inv_bias; /* 1 / sqrt(1 - b2^t) */
     float eps;
-    float decay;    /* w *= decay first; 1: none */
-    float l2;       /* added to the gradient as l2 * w; 0: none */
+    float decay;    /* w *= decay before the update; 1: none */
+    float l2;       /* l2 * w is added to the gradient; 0: none */
 } vae__adam_step;
 
-/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step goes
- * a[0] floats on in A and b[0] in B, the end of a run a[1] and b[1] more, that of a turn a[2] and
- * b[2] more. */
+/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step moves
+ * a[0] floats in A and b[0] in B; after each run follow a[1] and b[1], after each turn a[2] and
+ * b[2]. */
 typedef struct vae__runs {
     size_t n[3];
     ptrdiff_t a[3], b[3];
@@ -2413,9 +2411,9 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; as wide as a strip */
 
-#ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
+#ifdef VAE__GCC /* as C++, gcc 12 warns about undefined operands of its own intrinsics */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -2423,7 +2421,7 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
-#ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
+#ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
 #if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
@@ -2493,22 +2491,21 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 
 /* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
  * mask of lanes.
- *   VAE__LOAD VAE__STORE   unaligned; VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n,
- *                          what lies beyond n reads as +0 and is not written
+ *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
+ *                          those from n on read as +0 and are not written
  *   VAE__FMA(a, b, c)      a * b + c, rounded once
- *   VAE__ADD _SUB _MUL     rounded on their own: no compiler can fuse or reassociate them
+ *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
- *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
  *   VAE__GT VAE__SELECT    a > b; mask ? a : b         VAE__I_GT is signed
- *   VAE__FROM_INT _TO_INT  signed; to int truncates, inside the range only
+ *   VAE__FROM_INT _TO_INT  signed; to int truncates, for values in range
  *   VAE__I_MULHILO         32 x 32 -> 64 unsigned, in two halves
  *   VAE__I_LOAD            unaligned
- *   VAE__TRANSPOSE         rows and columns of VAE__W vectors change places
- *   VAE__VL _LOAD_LANES    which lanes exist, found once by v_lanes(i, n), and a load of them where
- *                          masks are cheap (VAE__CHEAP_LANES); elsewhere of the whole vector
+ *   VAE__TRANSPOSE         transposes VAE__W vectors
+ *   VAE__VL _LOAD_LANES    which lanes exist, computed once by v_lanes(i, n); a load of these where
+ *                          masks are cheap (VAE__CHEAP_LANES), elsewhere of the whole vector
  *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
- *                          av[k - 1]; VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
- *                          side by side
+ *                          av[k - 1]. VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
  *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -2530,10 +2527,10 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i 
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
 VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
-/* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
- * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
- * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
- * it is; so does a sum that is not finite. */
+/* Without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
+ * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
+ * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+ * stay as they are. */
 VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
     const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
@@ -2553,7 +2550,7 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
-    /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
+    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
     if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
         return VAE__FN(v_fma_odd)(p, (double)c, s);
     r = (float)s;
@@ -2578,8 +2575,8 @@ VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
- * once more gives the correctly rounded float. */
+/* The root in double is correctly rounded. Its 53 bits (at least 2 * 24 + 2) are enough for the
+ * second rounding to give the correctly rounded float. */
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     uint32_t u = vae__bits_f(a);
     if (u == 0x7f800000u || !(u << 1)) return a;
@@ -2588,13 +2585,13 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
 #define VAE__MAX_BY_MASK 1
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
+/* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__ASM2("cmpltss", b, a);
     return vae__bits_f(b);
 }
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
+/* In assembly: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__VM m;
     __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
@@ -2602,7 +2599,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 }
 #elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
     __FINITE_MATH_ONLY__
-/* On the bits, since a > b may be anything for NaN here. */
+/* On the bits, because here the compiler may assume any result of a > b for NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
     int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
@@ -2626,7 +2623,7 @@ VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
 }
 #endif
 VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
-    /* the cast alone is defined only for values that int32_t holds */
+    /* a cast is defined only for values in the range of int32_t */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
     VAE__HIDE_F(r);
     return r;
@@ -2658,7 +2655,7 @@ VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VAE__VL int
 VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), *(p))
-#define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
+#define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 2
@@ -2705,7 +2702,7 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
+/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
@@ -2777,7 +2774,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
     VAE__V t[8];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
+    for (i = 0; i < 8; i += 2) { /* swaps pairs, then quads, then halves */
         t[i] = _mm256_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm256_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2797,7 +2794,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
-/* A whole vector is not masked: some processors are slow at it. */
+/* No mask for a whole vector, because masks are slow on some processors. */
 #define VAE__GET_LANES(p, n, lanes) \
     ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
 #define VAE__PUT_LANES(p, n, lanes, v) \
@@ -2924,7 +2921,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
     VAE__V t[16];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
+    for (i = 0; i < 16; i += 2) { /* swaps pairs, quads, then 128-bit quarters twice */
         t[i] = _mm512_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm512_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2959,7 +2956,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 #define VAE__CHEAP_LANES 1
 #define VAE__GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
-/* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
+/* Writes kk + lane for the lanes of `m` to the list, 16 bits each; returns how many. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
@@ -3046,7 +3043,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
-/* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
+/* FMAX and FMIN return NaN and order zeros; here both return the second operand, as on x86 */
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     return vbslq_f32(VAE__FN(v_gt)(a, b), a, b);
 }
@@ -3108,9 +3105,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
-/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
- * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
- * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+/* VAE__MATH: a function of many steps. Vector passes inline it. In the portable pass, where an FMA
+ * is twenty instructions, a call costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: a function so long, or so rarely used, that every pass calls it. */
 #define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
 #if VAE__PASS == 1
 #define VAE__MATH VAE__CALLED
@@ -3165,16 +3162,15 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
  * the domain, in units in the last place (ulp), found by trying every float against double
  * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
  * degree first, under the names given here. Special cases:
- *   NaN        comes out as NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x when x is NaN, and both
- * sides
- *              of every VAE__SELECT are NaN then; where that would not do, the bits are tested
- *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no VAE__FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
+ *   NaN        gives NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x for a NaN x, and both sides of
+ *              every VAE__SELECT are NaN then; where that is not enough, bits are tested
+ *   -0         no step uses x + 0 or 0 - x, which -Ofast turns into x and -x
+ *   constants  no VAE__FMA(a, C, a) with a constant C, which -Ofast may turn into a * (C + 1) */
 
-/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
+/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2), by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
- * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
- * and adds that power last, which takes no more steps than adding 1. */
+ * the first exact; q = 1 + r p(r), tools/minimax.py exp. The caller multiplies r by the power of
+ * two and adds that power last, which takes as many steps as adding 1. */
 VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__VI *k) {
     VAE__V t = VAE__FMA(x, VAE__SET1(1.44269502f), magic), n = VAE__SUB(t, magic), r, p;
     r = VAE__FMA(n, VAE__SET1(-0.693147182f), x);
@@ -3188,8 +3184,8 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
     return r;
 }
 
-/* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
- * overflow or be subnormal. */
+/* exp(x), all floats. Error 0.90 ulp. Multiplies by two halves of 2^n, so that only the last
+ * product can overflow or be subnormal. */
 VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
@@ -3200,7 +3196,7 @@ VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     return VAE__MUL(r, VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(k, half), 23)));
 }
 
-/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
+/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is its rounding error. */
 VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
@@ -3215,7 +3211,7 @@ VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
- * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
+ * Computes half of it until the end, because 2^128 is not a float; near 0 the result is x. */
 VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
@@ -3256,9 +3252,9 @@ VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
                                   VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
- * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
- * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t), all
+ * scaled by 2^64, so that only y can be subnormal. One step corrects the errors of quotient, sum
+ * and t together, by 1 / (1 + t) = 1 - y. Above 0 the result is 1 - y. */
 VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
@@ -3271,7 +3267,7 @@ VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 }
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
- * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
+ * tools/minimax.py softplus. t's rounding error counts 1 / (1 + t), nearly 1 - t / 2. */
 VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
@@ -3308,9 +3304,8 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
     return VAE__FMA(minus_e, VAE__SET1(-0.693147182f), VAE__FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
- * Where no other occur, as in the normal generator, this alone is v_log.
- * x = 2^e m, 3/4 <= m < 3/2. */
+/* log of the normal positive float with these bits (for subnormals v_log passes bits below 0).
+ * Enough where no other floats occur, as for normal random numbers. x = 2^e m, 3/4 <= m < 3/2. */
 VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
@@ -3352,8 +3347,8 @@ VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
                        VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
-/* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
- * with b = 3/8 a; tools/minimax.py tail. */
+/* Phi(-a) exp(a^2 / 2) for a >= 1, where Phi is the normal distribution function: p(t), t = 1 /
+ * (1 + 3/8 a); tools/minimax.py tail. */
 VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
@@ -3444,18 +3439,18 @@ VAE__INLINE VAE__V VAE__FN(v_relu)(VAE__V x) { return VAE__MAX(VAE__ZERO(), x); 
 VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
-/* Error as expm1. */
+/* Error as of expm1. */
 VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
- * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+ * The clamp only prevents -inf * 0: the sigmoid is 0 below -104. */
 VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
-/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
- * bernoulli do. */
+/* VAE__CALL(name): the same function, not inlined, for rarely used code such as the losses other
+ * than bernoulli's. */
 #if VAE__PASS == 1
 #define VAE__CALL(name) VAE__FN(name)
 #else
