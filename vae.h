@@ -6970,7 +6970,7 @@ static const vae__layer vae__layers[] = {
      VAE__BACK(vae__label_bwd, NULL, NULL)},
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
-    /* what no name stands for: the end of a group, an activation alone */
+    /* without a name: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
      VAE__BACK(vae__pass_bwd, NULL, NULL)},};
@@ -6983,7 +6983,7 @@ VAE__INLINE int vae__has(const vae__op *op, int flag) {
     return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
-/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+/* The words for VAE__SPREAD_*. */
 static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
 
 /* An argument that may be left out. */
@@ -7011,7 +7011,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        n = vae__word(p); /* moves p->at, so it must not be an argument of a call that uses p->at */
         i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
         p->at += n;
@@ -7020,10 +7020,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
-/* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group;
- * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
- * a deviation, c an activation of the code. */
+/* Reads the arguments of a row, one for each letter: n a width, f a factor, p a number such as
+ * 0.25, q one below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC,
+ * ( a group. Of likelihoods and posteriors, all optional: v a variance, l a number of levels, o a
+ * word for VAE__SPREAD_*, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7071,7 +7071,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
-/* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
+/* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
@@ -7131,7 +7131,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* Arguments as vae_get_desc spells them. */
+/* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
     for (a = args; *a; a++) {
@@ -7154,7 +7154,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
     }
 }
 
-/* An item as vae_get_desc spells it. */
+/* Writes an item as vae_get_desc spells it. */
 VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
     vae__putf(s, "%s", op->layer->name);
     vae__spell_args(s, op->layer->args, op);
@@ -7165,16 +7165,16 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
 
 /* ---- walking the ops ---- */
 
-/* The rows that op has of the images at work. Without copies they stand at its own place for an
- * image; with them `place` counts rows. */
+/* Sets the rows of an op for the images of a walk. Without `copies`, an image has op->each rows;
+ * with it, `place` counts rows. */
 VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->draws = c->copies ? c->copies : op->each;
     c->first = c->copies ? c->place : c->place * op->each;
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image at work; NULL: what
- * the op before it left. */
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
 VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x) {
     vae__walk c;
@@ -7198,8 +7198,9 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
     }
 }
 
-/* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of its input x, unless NULL. */
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
 VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x, float *dx) {
     vae__walk c;
@@ -7822,22 +7823,22 @@ typedef struct vae__likelihood {
     int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
     int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
     int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
-    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
-     * times that of the learned number to *dlearned unless NULL. */
+    /* -log p(x|z). Writes `scale` times its gradient to dout (which may be `out`) and, for the
+     * learned number, to *dlearned, unless these are NULL. */
     double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
                    float *dout, float *dlearned);
     /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
      * `out` where a number has one parameter. */
     void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
-    /* NULL from here on: there is no such thing. */
-    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    /* Each of the following may be NULL. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* only -log p */
     float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
-    const char *learned; /* one number that all share is a parameter: its name, */
-    float (*start)(const vae__density *l);             /* where it begins */
-    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+    const char *learned; /* the name of a parameter that all numbers share */
+    float (*start)(const vae__density *l);             /* its initial value */
+    void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
 } vae__likelihood;
 
-/* One at work. */
+/* A likelihood of a model. */
 struct vae__density {
     const vae__likelihood *row;
     int n;              /* arguments */
@@ -7846,7 +7847,7 @@ struct vae__density {
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
-    int flat;           /* the learned number lies outside its limits and has no gradient */
+    int flat;           /* the learned number is outside its limits, so it has no gradient */
 };
 
 /* ---- bernoulli ---- */
@@ -7949,7 +7950,7 @@ VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
     return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
 }
 VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
-    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+    l->log = (double)*learned; /* the kernels clamp it, and give no gradient outside its limits */
 }
 
 /* ---- categorical ---- */
@@ -8012,7 +8013,7 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
     return kind ? kind->syntax : NULL;
 }
 
-/* The likelihood of a description, for images of this shape, but for the kernels. */
+/* Reads the likelihood of a description, for images of this shape. Its kernels are set later. */
 VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
@@ -10723,7 +10724,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_leave(&env);
 }
 
-/* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
+/* Begins the next step, of `rows` rows; clipping multiplies the gradient by `gscale`. */
 VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
@@ -10743,7 +10744,7 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
     r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
     r.adam.eps = (float)d->adam_eps;
-    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* their code's: eps beside the raw root */
+    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* adds eps to the uncorrected root */
         r.adam.rate = (float)vae__mul_d(vae__div_d(lr, vae__add_d(1, -m->b1t)),
                                         vae__sqrt_d(vae__add_d(1, -m->b2t)));
         r.adam.inv_bias = 1;
@@ -10757,8 +10758,8 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
- * is not finite any more. */
+/* Updates every parameter from the stored gradients. Returns NULL, or the name of the first tensor
+ * that is no longer finite. */
 VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, &rule);
