@@ -1905,40 +1905,28 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
     vae__put_decimal(s, e);
 }
 
-/* The exact digits of a number above 0. */
-VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
-    const uint64_t bits = vae__bits_d(value);
-    const int biased = (int)(bits >> 52);
-    int e = (biased ? biased : 1) - 1075, k;
-    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
-    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
-    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
-}
-
-/* Writes a double with as many significant digits as it takes to read the same double back, but at
- * least `least` and at most `most`. Trailing zeros are left out. */
-VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+/* Writes a double with `digits` significant digits, or with 0 as many as it takes to read the same
+ * double back. Trailing zeros are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int digits) {
     const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
-    vae__decimal d, digits, again;
-    int n;
+    const int biased = (int)(bits >> 52);
+    vae__decimal exact, d, again;
+    int e = (biased ? biased : 1) - 1075, k, n;
     if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
     if (!bits || bits >= infinity) {
         vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
-    vae__decimal_of(&d, vae__double_of(bits));
-    for (n = least;; n++) {
-        vae__decimal_set(&digits, vae__decimal_round(&d, n));
-        digits.point += d.point - n;
-        again = digits;
-        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    vae__decimal_set(&exact, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&exact, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&exact, k);
+    for (n = digits ? digits : 1;; n++) {
+        vae__decimal_set(&d, vae__decimal_round(&exact, n));
+        d.point += exact.point - n;
+        again = d;
+        if (digits || n == 17 || vae__bits_d(vae__decimal_value(&again)) == bits) break;
     }
-    vae__put_digits(s, &digits, wide);
-}
-
-/* The shortest decimal that reads as the same double. */
-VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
-    vae__put_double(s, value, 1, 17, 15);
+    vae__put_digits(s, &d, digits ? digits : 15);
 }
 
 /* ---- formats ---- */
@@ -1955,7 +1943,8 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
 
 /* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
+ * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %r
+ * double with as many as it needs, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
     const unsigned char *p;
     size_t count, i;
@@ -1971,7 +1960,8 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
+        case 'f': vae__put_double(s, va_arg(args, double), 6); break;
+        case 'r': vae__put_double(s, va_arg(args, double), 0); break;
         case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
         case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
         case 'd':
@@ -7136,7 +7126,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
     const char *a;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
-        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
@@ -8220,7 +8210,7 @@ VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report
 /* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
 VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
     if (bits) vae__put_bits(s, "", 'x', value);
-    else vae__put_real(s, *value);
+    else vae__putf(s, "%r", *value);
 }
 
 /* The value of a setting that vae__settle has passed. bits: as files have it. */
@@ -8356,7 +8346,7 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     case 'v':
         n = vae__read_real(value, &real);
         if (!n || value[n] || !vae__finite_d(real)) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " "), vae__put_real(s, real);
+        if (vae__bits_d(real) << 1) vae__putf(s, " %r", real);
         return 1;
     case 'l':
         if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
