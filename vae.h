@@ -15,20 +15,21 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
- *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
- *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>manual    what you are reading             >>dispatch  which kernels run here
+ *   >>config    what a build can choose          >>threads   dividing work
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
+ *   >>status    codes, sentences                 >>program   table of layers, strings to ops
+ *   >>arena     sizes, blocks                    >>codes     posteriors, priors, the code's op
+ *   >>rng       random numbers by address        >>stochastic   layers `z N`
  *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
  *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>model     memory, initial weights
- *   >>maps      numbers one by one               >>numbers   images of any type, as floats
- *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
- *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
- *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
+ *   >>tiles     the matrix product               >>plan      from description to ops, memory
+ *   >>maps      numbers one by one               >>model     made, shared, initial weights
+ *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
+ *   >>densities the other likelihoods            >>step      a batch on its way, gradients
+ *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
+ *   >>updates   optimisers, the kernels' table   >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -89,7 +90,7 @@
  * An architecture is written one way everywhere: here, on the command line, in files.
  *
  *     string = [ item { "," item } ] .
- *     item   = layer [ activation ] | activation | "res" "(" string ")" .
+ *     item   = layer [ activation ] | activation | "res" "(" string ")" | "z" N .
  *
  *     layer                    shape                             tensors, in file order
  *     dense N                  any -> N                          weight [in, N], bias [N]
@@ -108,6 +109,7 @@
  *     noise S                  unchanged
  *     label N                  HxWxC -> HxWx(C+N): one-hot
  *     res( ... )               unchanged: x + what is made of it
+ *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
@@ -134,6 +136,12 @@
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
+ *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
+ *     that normal. Each stands in both strings, the decoder's in reverse order; as items both count
+ *     twice, for the head and the draw. The encoder's is q, the decoder's p, given what stands
+ *     before it. Where both nets are at work the decoder's passes on the encoder's draw. The second
+ *     network of Burda et al. 2016 is "dense 200 tanh, dense 200 tanh, z 100, dense 100 tanh,
+ *     dense 100 tanh" and "dense 100 tanh, dense 100 tanh, z 100, dense 200 tanh, dense 200 tanh".
  *   - Outside training a row never depends on other rows.
  *
  * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
@@ -149,7 +157,8 @@
  *         vae__twice(c, op, w, dy, dx);
  *     }
  *
- *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
+ *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL,
+ *      NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -215,11 +224,29 @@
  *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
  *                           the bounded codes of autoencoders, "normal softplus code tanh"
  *
+ *     normal full           z = mu + L eps, L lower triangular, at most 64 latents. The head gives
+ *                           mu, L's diagonal as a log variance, L below it, column by column
+ *     normal ..., planar K  K steps z + s tanh(w z + b) behind either of these (Rezende & Mohamed
+ *                           2015). The head gives u, w, b of each, those of the last step first. s
+ *                           is u + (m(w u) - w u) w / |w|^2 with m(a) = log(1 + (e - 1) e^a) - 1:
+ *                           then w s > -1, and u = 0 leaves z as it is
+ *     normal ..., iaf W K   K inverse autoregressive steps s z + (1 - s) m, s = sigmoid(a + 1.5)
+ *                           (Kingma et al. 2016). m and a of a latent come from those before it, by
+ *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
+ *                           and so on; odd steps turn the order round. The head gives W numbers,
+ *                           which each step adds to its layer
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *
  *     prior                 p(z)
  *     normal                N(0, I)
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ * So it is for each layer `z N`. kl is the sum over the code and all such layers; beta, with its
+ * warm-up, and importance weights count them alike; vae_stats.layer_kl has each. vae_encode,
+ * vae_decode and vae_reconstruct draw nothing: layers pass on their means, in vae_reconstruct those
+ * of the encoder. vae_draw and vae_sample_prior draw of p. Objective dreg, free_bits, sparse,
+ * contract and no_noise do not go together with `z N`.
  *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
@@ -353,7 +380,9 @@
  *     BINARIZE       epoch; 0xffffffff     image in the data set    0
  *                    in evaluation; step
  *                    in vae_train_step
- *     EPS            step          row of the batch         draw (l or k)
+ *     EPS            step          row of the batch         draw (l or k), with the stochastic
+ *                                                           layer's number (vae_info.layer) << 16;
+ *                                                           likewise PRIOR_Z and EVAL
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
@@ -434,6 +463,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
+ *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
@@ -470,6 +501,7 @@
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_MAX_LAYERS 8     /* stochastic layers: the code, and those of `z N` */
 #define VAE_MAX_THREADS 256
 #define VAE_LOGVAR_MIN (-30.0f)
 #define VAE_LOGVAR_MAX 20.0f
@@ -649,7 +681,8 @@ typedef enum vae_choice {
 VAE_API const char *vae_choice_name(vae_choice choice, int value);
 VAE_API int vae_choice_find(vae_choice choice, const char *name);
 
-/* The best instruction set of this processor that this build holds, and whether one may be used. */
+/* The best instruction set of this processor that this build holds (VAE_ISA_AUTO: none, which only
+ * VAE_NO_PORTABLE makes possible), and whether one may be used. */
 VAE_API vae_isa vae_isa_best(void);
 VAE_API int vae_isa_available(vae_isa isa);
 
@@ -856,13 +889,18 @@ VAE_API const vae_report *vae_last_report(const vae *model);
  * the model. */
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc);
 
+/* A stochastic layer. */
+typedef struct vae_layer_info {
+    size_t latents, code, head, eps; /* latents; floats of its code, head and noise for a row */
+} vae_layer_info;
+
 typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
     size_t head;        /* of the encoder's output for an image */
-    size_t eps;         /* of the code's noise, for a draw */
+    size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -879,6 +917,9 @@ typedef struct vae_info {
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
+    size_t units;       /* latents of all stochastic layers */
+    int layers;         /* stochastic layers: 1, and one more for each `z N` of the encoder. */
+    vae_layer_info layer[VAE_MAX_LAYERS]; /* [0] is the code, [1] the `z N` next to the pixels */
 } vae_info;
 
 VAE_API void vae_get_info(const vae *model, vae_info *info);
@@ -902,6 +943,11 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
+ * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
+ * ERR_NONFINITE. */
+VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
+
 /* ---- rows for a call ---- */
 
 /* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
@@ -914,9 +960,10 @@ VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
  * addressed by the step and the row's place r in the batch.
  * Labels matter to networks with layers `label` alone, which then need them: row r is of class
  * labels[r % label_count], so one label is enough for all rows.
- * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
- * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
- * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+ * eps takes the place of the addressed noise of the code and of layers `z N`. Calls that draw no
+ * such noise, or not of q, ignore it: vae_encode, vae_decode, vae_decode_logits, vae_draw,
+ * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
+ * too. */
 typedef struct vae_batch {
     const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                latent). vae_prior, vae_sample_prior: ignored */
@@ -940,6 +987,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
+                         `train` those of the last step */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -1089,8 +1138,9 @@ VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *b
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
 
 /* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
- * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
- * (Burda et al. 2016). */
+ * mu, both (vae_info.units): of the code, then of each layer `z N`; either may be NULL. A latent is
+ * active where that variance is above 0.01 (Burda et al. 2016). mu is given the means of the
+ * layers before it, the KL given one draw of them. */
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
@@ -1346,10 +1396,12 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 /* What only training does, in a table and in an expression. */
 #ifdef VAE_NO_TRAIN
-#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
 #else
-#define VAE__BACK(bwd, grad, batch) bwd, grad, batch
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL
+#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
@@ -1419,6 +1471,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HAVE_NEON 1
 #endif
 #endif
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
+#endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
@@ -1478,6 +1533,18 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
 #define VAE__GCC_FAST 1
+#endif
+
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
+#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define VAE__SMALL_END _Pragma("GCC pop_options")
+#elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
+#define VAE__SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define VAE__SMALL_END _Pragma("clang attribute pop")
+#else
+#define VAE__SMALL
+#define VAE__SMALL_END
 #endif
 
 /* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
@@ -1583,6 +1650,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * >>status   codes, sentences, numbers as text
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 static const char *const vae__status_texts[] = {
     "ok",
@@ -2073,6 +2142,8 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
     return s;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
  * uses: >>status                     tests: tests/test_arena.c
@@ -2312,6 +2383,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
+    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+                       float *terms)) \
+    TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
+                              float *dhead, float *dz)) \
     TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
                       size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
@@ -2422,9 +2497,11 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+#ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
 #include VAE_SELF
 #undef VAE__PASS
+#endif
 
 #ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
@@ -4424,6 +4501,44 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
+/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
+ * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
+ * `terms` (n): each latent's own. */
+static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
+                              float *terms) {
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(noise, at, n), q = VAE__CLAMP_LOGVAR(VAE__GET(noise + n, at, n));
+        VAE__V p = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V off = VAE__SUB(VAE__GET(z, at, n), VAE__GET(head, at, n)), value;
+        off = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__MUL(half, p))));
+        value = VAE__FMA(off, off, VAE__NEG(VAE__MUL(e, e)));
+        value = VAE__MUL(half, VAE__ADD(value, VAE__SUB(p, q)));
+        VAE__PUT(terms, at, n, value);
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+    }
+    return VAE__FN(reduce)(parts);
+}
+/* pull times its gradient: written to dhead, added to dz. */
+static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
+                                 float *dhead, float *dz) {
+    const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V raw = VAE__GET(head + n, i, n);
+        VAE__V off = VAE__SUB(VAE__GET(z, i, n), VAE__GET(head, i, n)), d, l;
+        d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
+        l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
+        d = VAE__MUL(up, d);
+        VAE__PUT(dhead, i, n, VAE__NEG(d));
+        VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
+        VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
+    }
+}
+
 /* sum |x|, and dx += scale sign(x) unless dx is NULL; sign(0) = 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
@@ -5282,7 +5397,9 @@ VAE__PRIVATE int vae__cpu(void) {
 /* NULL where this build or this processor has no such kernels. */
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
+#ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
 #endif
@@ -5293,16 +5410,19 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     case VAE_ISA_NEON: return &vae__kernels_neon;
 #endif
     case VAE_ISA_AUTO: {
+        const vae__kernels *k = NULL;
         int best = VAE_ISA_COUNT;
-        while (--best > VAE_ISA_PORTABLE)
-            if (vae__kernels_of((vae_isa)best)) break;
-        return vae__kernels_of((vae_isa)best);
+        while (!k && --best > VAE_ISA_AUTO) k = vae__kernels_of((vae_isa)best);
+        return k;
     }
     default: return NULL;
     }
 }
 
-VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API vae_isa vae_isa_best(void) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    return k ? k->isa : VAE_ISA_AUTO;
+}
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round in another
@@ -5354,6 +5474,10 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
+    if (!k) { /* VAE_NO_PORTABLE */
+        memset(out, 0, count * 4);
+        return;
+    }
     vae__fp_enter(&env);
     if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
@@ -5987,7 +6111,9 @@ enum {
     VAE__PASSES = 4, /* y has the same numbers as x: they share memory if x is not kept */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
     VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
-    VAE__BEYOND = 32 /* in training its output can leave [0,1] although its input lies there */
+    VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
+    VAE__RETURNS = 64, /* its output is used once more, further down the program */
+    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
 };
 
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
@@ -6008,6 +6134,10 @@ typedef struct vae__layer {
      * rows, before fwd and before bwd of a training step, and once when the step has succeeded. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
+    /* Weights that are 0 for ever: whether any is not in rows from .. to - 1, w the first of these;
+     * and clears them in `clear` unless NULL. */
+    int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
+                float *clear);
 } vae__layer;
 
 struct vae__op {
@@ -6024,10 +6154,14 @@ struct vae__op {
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor */
     int tensor_count;
-    int number;        /* for the addresses of its random numbers: 1, 2 .. of such layers */
+    int number;        /* of its draws: 1, 2 .. for layers with random numbers; of a draw of
+                          latents that of its stochastic layer, */
+    size_t noise;      /* whose noise begins at this place of all noise of a row */
+    int fans;          /* its output has a row for each draw, its input one for each image */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
     int holes;         /* its input is pixels or a relu's output: products of one row skip zeros */
-    size_t pair;       /* a group: how many ops lie between its two ends */
+    size_t pair;       /* how many ops lie between it and the other end of its group, or the
+                          other draw of its stochastic layer */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
     size_t grad_block; /* rows of a weight gradient that are computed at a time */
@@ -6215,7 +6349,7 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* A weight of rank 2 or 4, and a bias of its last dimension, or of `bias` numbers. */
-VAE__PRIVATE void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape,
+VAE__PRIVATE void vae__weight_and_bias(vae__tensor *out, int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
     memcpy(out[0].shape, shape, (size_t)rank * sizeof *shape);
@@ -6871,6 +7005,14 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
     }
 }
 
+/* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
+
+VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+    if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+
 /* ---- label: the class, one-hot, beside each pixel ---- */
 
 VAE__PRIVATE vae_status vae__label_shape(vae__parser *p, vae__op *op) {
@@ -6913,13 +7055,14 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
-#ifdef VAE_NO_CONV
+#if defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
-    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: this build has no %s "
-                     "(VAE_NO_CONV)", p->what, (int)(p->item - p->text) + 1, op->layer->name);
+    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
+                     (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
-#define VAE__LEFT_OUT(name) \
-    {name, name, "not in this build", "", 0, vae__left_out, NULL, NULL, NULL, NULL, NULL}
+#define VAE__LEFT_OUT(name, macro) \
+    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, \
+     NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 static const vae__layer vae__layers[] = {
@@ -6940,8 +7083,9 @@ static const vae__layer vae__layers[] = {
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
 #else
-    VAE__LEFT_OUT("conv"), VAE__LEFT_OUT("convt"), VAE__LEFT_OUT("maxpool"),
-    VAE__LEFT_OUT("avgpool"), VAE__LEFT_OUT("upsample"),
+    VAE__LEFT_OUT("conv", "VAE_NO_CONV"), VAE__LEFT_OUT("convt", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("maxpool", "VAE_NO_CONV"), VAE__LEFT_OUT("avgpool", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("upsample", "VAE_NO_CONV"),
 #endif
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
      vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
@@ -6958,8 +7102,14 @@ static const vae__layer vae__layers[] = {
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
      VAE__BACK(vae__label_bwd, NULL, NULL)},
+#ifndef VAE_NO_CODES
+    {"z", "z N", "any -> N latents, drawn: a stochastic layer of both strings", "n", VAE__LATENT,
+     vae__latent_shape, NULL, NULL, VAE__BACK(NULL, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("z", "VAE_NO_CODES"),
+#endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
     /* without a name: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
@@ -7010,10 +7160,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
-/* Reads the arguments of a row, one for each letter: n a width, f a factor, p a number such as
- * 0.25, q one below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC,
- * ( a group. Of likelihoods and posteriors, all optional: v a variance, l a number of levels, o a
- * word for VAE__SPREAD_*, c an activation of the code. */
+/* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
+ * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, h a
+ * shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance, l a number
+ * of levels, o what makes a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7025,6 +7175,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
+        case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
@@ -7131,6 +7282,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
+        if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
@@ -7226,6 +7378,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * the decoder add up: the code, the prior.
  * ==================================================================================== */
 
+VAE__SMALL
+
 /* The first fields of a row of codes and likelihoods. */
 typedef struct vae__kind {
     const char *name, *syntax, *rule; /* rule: what it is, in words */
@@ -7278,6 +7432,14 @@ typedef struct vae__posterior {
     const vae__closed *closed;
 } vae__posterior;
 
+/* What changes a draw of a posterior of reals, in steps, each an op: z and what the head gives for
+ * the flow come in, z' and what later steps need go out. */
+typedef struct vae__flow {
+    vae__kind kind;
+    const vae__layer *layer;
+    size_t (*context)(const vae__code *c); /* numbers of the head beyond those of the posterior */
+} vae__flow;
+
 /* Of one code z (width). */
 typedef struct vae__prior {
     vae__kind kind;
@@ -7294,12 +7456,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    const vae__flow *flow;   /* NULL: none; and its arguments */
+    int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
     size_t head;             /* numbers of the encoder's head for an image, */
+    size_t context;          /* the last of them, which go with each draw to the flow; */
     size_t width;            /* of z, which the decoder sees, */
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
@@ -7307,38 +7472,49 @@ struct vae__code {
 };
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
+#define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
+#define VAE__LAYERS(of) ((void)(of), 1)
 #else
 #define VAE__CLOSED(code) ((code)->closed)
+#define VAE__DEEP 1
+#define VAE__LAYERS(of) ((of)->layers)
 #endif
 
 /* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
+ * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
     const vae_desc *desc;
     const vae__code *code;
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* the mean of the code in place of a draw */
+    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
     float share;             /* what counts in the loss: the recon of a row, */
     float pull;              /* the KL of an image, */
-    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
-    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
+     * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
+     */
     const float *given;
+    size_t noise;
     uint32_t purpose, time, first;
     const uint32_t *index;
     size_t draw, draws;
-    float *eps;              /* (rows, noise): that noise */
+    float *eps;              /* (rows, code->noise): that of the code */
     double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
+    float *kl;               /* (heads): KL(q(z|x) || p(z)) of the code */
+    float *slope;            /* (heads, head): gradient of that, for backward */
+    double *penalty;         /* (heads): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    double *deep;            /* (layers - 1, deep_rows): the same of each `z N` */
+    size_t deep_rows;
+    int layers;              /* stochastic layers, with the code */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
     float *dlearned;         /* (rows): gradient of what the likelihood has learned */
     float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
@@ -7486,6 +7662,93 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
                                                vae__normal_ratio, vae__normal_ratio_bwd};
 
+#ifndef VAE_NO_CODES
+/* ---- normal full: z = mu + L eps, L lower triangular ----
+ * The head begins like normal's: mu, and twice the logs of L's diagonal. Behind that stand L's
+ * columns below the diagonal. So all is as for normal, and something is added. */
+
+enum { VAE__MAX_FULL = 64 };
+
+VAE__PRIVATE const char *vae__full_sizes(vae__code *c) {
+    c->head = c->latent + c->latent * (c->latent + 1) / 2;
+    c->room_floats = 2 * c->latent;
+    return c->latent > VAE__MAX_FULL ? "it takes at most 64 latents" : NULL;
+}
+VAE__PRIVATE void vae__full_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    const float *column = head + 2 * c->latent;
+    size_t k, left = c->latent;
+    c->k->latent_fwd(c->latent, head, eps, z);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, column, eps[k], z + k + 1, z + k + 1);
+}
+VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    float *column = dhead + 2 * c->latent;
+    size_t k, left = c->latent;
+    vae__normal_sample_bwd(c, head, eps, dz, dhead);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, dz + k + 1, eps[k], column, column);
+}
+/* Half the squares of row j of L, without the diagonal, for each latent j: these the KL has more
+ * than normal's. With dhead also scale times the gradient. Returns their sum. */
+VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float scale,
+                                   const float *keep, float *dhead, float *kl) {
+    const size_t latent = c->latent;
+    double sum = 0;
+    size_t j, k, at = 2 * latent;
+    for (k = 0; k < latent; k++)
+        for (j = k + 1; j < latent; j++, at++) {
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            sum = vae__add_d(sum, half);
+            if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
+            if (dhead && !(keep && !(keep[j] > 0)))
+                dhead[at] = (float)vae__add_d((double)dhead[at], (double)scale * l);
+        }
+    return sum;
+}
+VAE__PRIVATE float vae__full_kl(const vae__code *c, const float *head, float scale,
+                                const float *keep, float *dhead) {
+    const double kl = (double)vae__normal_kl(c, head, scale, keep, dhead);
+    return (float)vae__add_d(kl, vae__full_more(c, head, scale, keep, dhead, NULL));
+}
+VAE__PRIVATE void vae__full_kl_terms(const vae__code *c, const float *head, float *kl) {
+    vae__normal_kl_terms(c, head, kl);
+    (void)vae__full_more(c, head, 0, NULL, NULL, kl);
+}
+/* The density's slope along z is -v, L' v = eps; s becomes the diagonal. */
+VAE__PRIVATE void vae__full_score(const vae__code *c, const float *head, const float *eps,
+                                  float *s, float *v) {
+    const float *column = head + c->latent + c->latent * (c->latent + 1) / 2;
+    size_t i = c->latent, j;
+    for (j = 0; j < c->latent; j++) s[j] = 0.5f * vae__clamp_logvar(head[c->latent + j]);
+    c->k->map(VAE__FN_EXP, c->latent, s, s);
+    while (i--) {
+        double left = (double)eps[i];
+        column -= c->latent - 1 - i;
+        for (j = i + 1; j < c->latent; j++)
+            left = vae__add_d(left, -((double)column[j - i - 1] * (double)v[j]));
+        v[i] = (float)vae__div_d(left, (double)s[i]);
+    }
+}
+VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objective,
+                                      const float *head, const float *eps, const float *dz,
+                                      float pull, float weight, float *dhead) {
+    float *d = c->room, *v = c->room + c->latent;
+    const int dreg = objective == VAE_OBJECTIVE_DREG;
+    if (dreg) vae__full_score(c, head, eps, d, v);
+    vae__full_sample(c, head, eps, d);
+    if (dreg) c->k->add(c->latent, v, -1, d, d);
+    c->k->add(c->latent, d, pull, dz, d);
+    if (dreg) c->k->add(c->latent, d, weight, NULL, d);
+    vae__full_sample_bwd(c, head, eps, d, dhead);
+    if (!dreg) vae__normal_log_q_bwd(c, head, eps, pull, dhead);
+}
+static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
+static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
+                                             vae__full_ratio_bwd};
+#endif
+
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
@@ -7495,10 +7758,23 @@ static const vae__posterior vae__posteriors[] = {
       "activation of the head's", "oc"},
      VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+#ifdef VAE_NO_CODES
+    {{"normal full", "normal full", "left out of this build", NULL}, 0, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL},
+#else
+    {{"normal full", "normal full", "of any covariance L L', up to 64 latents. The head gives mu, "
+      "the diagonal of L as a log variance, and L below it", ""},
+     VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
+     vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
+#endif
 };
 
 /* ---- the prior as an op, where the KL has no closed form: z passes ---- */
 
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
 VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
     const vae__code q = vae__code_of(c);
@@ -7521,6 +7797,7 @@ VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const fl
 static const vae__layer vae__prior_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
     VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
 
 /* ---- the prior N(0, I) ---- */
 
@@ -7540,8 +7817,232 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
+    {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
      vae__normal_draw},
+};
+
+/* ---- flows: steps from z to z', each an op ----
+ * A row is z (latent), then what the head gives for the flow. A step takes the log of its
+ * Jacobian's determinant from log q. */
+
+#ifndef VAE_NO_CODES
+VAE__PRIVATE void vae__add_logw(const vae__walk *c, size_t r, double add) {
+    double *logw = c->terms->logw;
+    if (logw) logw[c->first + r] = vae__add_d(logw[c->first + r], add);
+}
+VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
+    return sum;
+}
+VAE__PRIVATE double vae__map_d(const vae__walk *c, int fn, double x) {
+    float t = (float)x;
+    c->k->map(fn, 1, &t, &t);
+    return (double)t;
+}
+
+/* Planar (Rezende & Mohamed 2015): z' = z + s tanh(w z + b), where s = u + (m(w u) - w u) w / |w|^2
+ * and m(a) = log(1 + (e - 1) e^a) - 1, so that w s > -1, and u = 0 changes nothing. The determinant
+ * is 1 + (1 - tanh^2) w s. A row has u, w, b for each step to come, those of this step last. */
+typedef struct vae__planar {
+    const float *u, *w;
+    double a, square, gain, h, slope, along, det; /* w u, |w|^2, of w in s, tanh, 1 - h^2, w s */
+} vae__planar;
+VAE__PRIVATE vae__planar vae__planar_of(const vae__walk *c, const vae__op *op, const float *x) {
+    const size_t n = (size_t)op->kh;
+    vae__planar p;
+    p.u = x + op->out.dim, p.w = p.u + n;
+    p.a = vae__dot_d(p.w, p.u, n);
+    p.square = vae__add_d(vae__dot_d(p.w, p.w, n), 1e-12); /* w = 0 is no direction */
+    p.gain = vae__map_d(c, VAE_ACT_SOFTPLUS, vae__add_d(p.a, 0.54132485461291810)); /* log(e - 1) */
+    p.gain = vae__div_d(vae__add_d(p.gain, -vae__add_d(p.a, 1)), p.square);
+    p.h = vae__map_d(c, VAE_ACT_TANH, vae__add_d(vae__dot_d(p.w, x, n), (double)p.w[n]));
+    p.slope = vae__add_d(1, -vae__mul_d(p.h, p.h));
+    p.along = vae__add_d(p.a, vae__mul_d(p.gain, vae__add_d(p.square, -1e-12)));
+    p.det = vae__add_d(1, vae__mul_d(p.slope, p.along));
+    return p;
+}
+VAE__PRIVATE void vae__planar_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, y += op->out.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        for (j = 0; j < n; j++) {
+            const double s = vae__add_d((double)p.u[j], vae__mul_d(p.gain, (double)p.w[j]));
+            y[j] = (float)vae__add_d((double)x[j], vae__mul_d(s, p.h));
+        }
+        memcpy(y + n, x + n, (op->out.dim - n) * sizeof(float));
+        vae__add_logw(c, r, -vae__map_d(c, VAE__FN_LOG, p.det));
+    }
+}
+VAE__PRIVATE void vae__planar_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, dy += op->out.dim, dx += op->in.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        float *du = dx + op->out.dim, *dw = du + n;
+        const double wd = vae__dot_d(p.w, dy, n), ud = vae__dot_d(p.u, dy, n);
+        const double ddet = -vae__div_d((double)vae__row_pull(c, r), p.det);
+        double dh = vae__add_d(ud, vae__mul_d(p.gain, wd)), dgain = vae__mul_d(p.h, wd), da, ds, dv;
+        const double dalong = vae__mul_d(ddet, p.slope);
+        dh = vae__add_d(dh, vae__mul_d(-2 * p.h, vae__mul_d(ddet, p.along)));
+        dv = vae__mul_d(dh, p.slope);
+        dgain = vae__add_d(dgain, vae__mul_d(dalong, vae__add_d(p.square, -1e-12)));
+        ds = vae__div_d(dgain, p.square);
+        da = vae__map_d(c, VAE_ACT_SIGMOID, vae__add_d(p.a, 0.54132485461291810));
+        da = vae__add_d(dalong, vae__mul_d(ds, vae__add_d(da, -1)));
+        ds = 2 * vae__add_d(vae__mul_d(dalong, p.gain), -vae__mul_d(ds, p.gain));
+        for (j = 0; j < n; j++) {
+            const double v = (double)p.w[j], hd = vae__mul_d(p.h, (double)dy[j]);
+            double t = vae__add_d(vae__mul_d(dv, (double)x[j]), vae__mul_d(p.gain, hd));
+            t = vae__add_d(t, vae__mul_d(da, (double)p.u[j]));
+            dw[j] = (float)vae__add_d(t, vae__mul_d(ds, v));
+            du[j] = (float)vae__add_d(hd, vae__mul_d(da, v));
+            dx[j] = (float)vae__add_d((double)dy[j], vae__mul_d(dv, v));
+        }
+        dw[n] = (float)dv;
+        memcpy(dx + n, dy + n, (op->out.dim - n) * sizeof(float));
+    }
+}
+VAE__PRIVATE vae_status vae__planar_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    vae__shape_flat(&op->out, op->in.dim - 2 * (size_t)op->kh - 1);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__planar_context(const vae__code *c) {
+    return (size_t)c->flow_steps * (2 * c->latent + 1);
+}
+static const vae__layer vae__planar_layer = {
+    "planar", NULL, NULL, "", 0, vae__planar_shape, NULL, vae__planar_fwd,
+    VAE__BACK(vae__planar_bwd, NULL, NULL)};
+
+/* Inverse autoregressive (Kingma et al. 2016): z' = s z + (1 - s) m, s = sigmoid(a + 1.5), where m
+ * and a of latent j come from z of the latents before it: one hidden layer, h = elu(W z + b + what
+ * the head gives), then (m, a) = V h + d. In odd steps the order is reversed. The hidden numbers
+ * are in order too: number u of WIDTH sees the first u latent / WIDTH latents, rounded down, and is
+ * seen by those behind; all other weights are 0. A row has op->n = WIDTH numbers of the head. */
+VAE__PRIVATE float *vae__iaf_kept(const vae__walk *c, const vae__op *op, size_t before, size_t n) {
+    return op->kept + op->rows * before + c->first * n; /* of n numbers a row, `before` before */
+}
+VAE__PRIVATE void vae__iaf_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, float *y) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *b = w + n * wide, *v = b + wide, *d = v + 2 * n * wide;
+    float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    size_t r, j;
+    c->k->gemm(0, c->rows, wide, n, x, in, w, wide, b, VAE_ACT_IDENTITY, h, wide);
+    for (r = 0; r < c->rows; r++) c->k->add(wide, x + r * in + n, 1, h + r * wide, h + r * wide);
+    c->k->map(VAE_ACT_ELU, c->rows * wide, h, h);
+    c->k->gemm(0, c->rows, 2 * n, wide, h, wide, v, 2 * n, d, VAE_ACT_IDENTITY, ma, 2 * n);
+    for (r = 0; r < c->rows; r++, x += in, y += out, ma += 2 * n) {
+        float *a = ma + n;
+        double sum = 0;
+        for (j = 0; j < n; j++) a[j] = -1.5f - a[j];
+        c->k->map(VAE_ACT_SOFTPLUS, n, a, y);
+        for (j = 0; j < n; j++) sum = vae__add_d(sum, (double)y[j]), a[j] = -a[j];
+        c->k->map(VAE_ACT_SIGMOID, n, a, a);
+        for (j = 0; j < n; j++)
+            y[j] = (float)vae__add_d((double)ma[j], vae__mul_d((double)a[j], vae__add_d(
+                                         (double)x[j], -(double)ma[j])));
+        memcpy(y + n, x + n, (out - n) * sizeof(float));
+        vae__add_logw(c, r, sum);
+    }
+}
+VAE__PRIVATE void vae__iaf_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    float *dh = vae__iaf_kept(c, op, wide + 2 * n, wide);
+    float *dma = vae__iaf_kept(c, op, 2 * wide + 2 * n, 2 * n);
+    size_t r, j;
+    for (r = 0; r < c->rows; r++) {
+        const double pull = (double)vae__row_pull(c, r);
+        for (j = 0; j < n; j++) {
+            const double z = (double)x[r * in + j], d = (double)dy[r * out + j];
+            const double m = (double)ma[2 * n * r + j], s = (double)ma[2 * n * r + n + j];
+            const double ds = vae__mul_d(vae__mul_d(d, s), vae__add_d(z, -m));
+            const double rest = vae__add_d(1, -s);
+            dma[2 * n * r + j] = (float)vae__mul_d(d, rest);
+            dma[2 * n * r + n + j] = (float)vae__mul_d(vae__add_d(ds, -pull), rest);
+            dx[r * in + j] = (float)vae__mul_d(d, s);
+        }
+    }
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, wide, 2 * n, dma, 2 * n, w + (n + 1) * wide, 2 * n, NULL,
+               VAE_ACT_IDENTITY, dh, wide);
+    c->k->act_bwd(VAE_ACT_ELU, c->rows * wide, h, dh);
+    c->k->gemm(VAE__GEMM_TRANS_B | VAE__GEMM_ADD, c->rows, n, wide, dh, wide, w, wide, NULL,
+               VAE_ACT_IDENTITY, dx, in);
+    for (r = 0; r < c->rows; r++, dx += in)
+        c->k->add(wide, dh + r * wide, 1, out > n ? dy + r * out + n : NULL, dx + n);
+}
+VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                size_t to, const float *x, const float *dy, float *dw) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = tensor ? wide : op->in.dim;
+    const size_t out = tensor > 1 ? 2 * n : wide;
+    const float *h = tensor ? vae__iaf_kept(c, op, 0, wide) : x;
+    const float *d = vae__iaf_kept(c, op, tensor > 1 ? 2 * wide + 2 * n : wide + 2 * n, out);
+    (void)dy;
+    if (tensor & 1) c->k->bias_bwd(c->rows, out, d, dw);
+    else c->k->gemm(VAE__GEMM_TRANS_A, to - from, out, c->rows, h + from, in, d, out, NULL,
+                    VAE_ACT_IDENTITY, dw, out);
+}
+VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                               const float *w, float *clear) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
+    size_t i, j;
+    int wrong = 0;
+    for (i = from; i < to && !(tensor & 1); i++)
+        for (j = 0; j < columns; j++) {
+            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
+            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
+            const size_t at = (i - from) * columns + j;
+            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->n;
+    vae__weight_and_bias(out, 2, shape, shape[1]);
+    out[0].fan_in = out[1].fan_in = shape[0], out[0].fan_out = out[1].fan_out = shape[1];
+    shape[0] = (size_t)op->n, shape[1] = 2 * (size_t)op->kh;
+    vae__weight_and_bias(out + 2, 2, shape, shape[1]);
+    out[2].fan_in = out[3].fan_in = shape[0], out[2].fan_out = out[3].fan_out = shape[1];
+    out[2].name = "out_weight", out[3].name = "out_bias";
+    return 4;
+}
+VAE__PRIVATE vae_status vae__iaf_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    if (op->kw + 1 == op->stride) vae__shape_flat(&op->out, (size_t)op->kh);
+    op->row_floats = 2 * ((size_t)op->n + 2 * (size_t)op->kh);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__iaf_context(const vae__code *c) { return (size_t)c->flow_width; }
+static const vae__layer vae__iaf_layer = {
+    "iaf", NULL, NULL, "", 0, vae__iaf_shape, vae__iaf_tensors, vae__iaf_fwd,
+    VAE__MASKED(vae__iaf_bwd, vae__iaf_grad, vae__iaf_mask)};
+#endif
+
+/* ---- the table of flows ---- */
+
+static const vae__flow vae__flows[] = {
+#ifdef VAE_NO_CODES
+    {{"planar", "normal, planar K", "left out of this build", NULL}, NULL, NULL},
+    {{"iaf", "normal, iaf WIDTH K", "left out of this build", NULL}, NULL, NULL},
+#else
+    {{"planar", "normal [full], planar K", "the draw of a normal, changed by K planar steps, whose "
+      "u, w, b the head gives", "i"}, &vae__planar_layer, vae__planar_context},
+    {{"iaf", "normal [full], iaf WIDTH K", "the draw of a normal, changed by K inverse "
+      "autoregressive steps of masked layers with WIDTH hidden numbers; the head gives WIDTH "
+      "numbers to all of them", "ni"}, &vae__iaf_layer, vae__iaf_context},
+#endif
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -7553,53 +8054,82 @@ typedef struct vae__kinds {
     const char *what, *expected; /* "prior", "a prior" */
     const void *rows;
     size_t count, size;
+    const struct vae__kinds *more; /* what may stand behind a comma */
 } vae__kinds;
-#define VAE__KINDS(what, expected, rows) {what, expected, rows, sizeof rows / sizeof *rows, \
-                                          sizeof *rows}
+#define VAE__KINDS(what, expected, rows, more) {what, expected, rows, sizeof rows / sizeof *rows, \
+                                                sizeof *rows, more}
+static const vae__kinds vae__flow_kinds = VAE__KINDS("posterior", "a flow", vae__flows, NULL);
 static const vae__kinds vae__posterior_kinds =
-    VAE__KINDS("posterior", "a posterior", vae__posteriors);
-static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors);
+    VAE__KINDS("posterior", "a posterior", vae__posteriors, &vae__flow_kinds);
+static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors, NULL);
 
 VAE__PRIVATE const vae__kind *vae__kind_at(const vae__kinds *kinds, size_t i) {
     const void *row = (const char *)kinds->rows + i * kinds->size;
     return i < kinds->count ? (const vae__kind *)row : NULL;
 }
 
-/* What a text says: *row, its arguments in `op`, its canonical spelling. */
+/* How long the words of a name are at the cursor; 0: others stand there. */
+VAE__PRIVATE size_t vae__name_length(vae__parser *p, const char *name) {
+    const char *start = p->at;
+    size_t n = 1, length = 0;
+    while (n && *name) {
+        const size_t word = vae__word(p);
+        for (n = 0; name[n] && name[n] != ' ';) n++;
+        if (!word || word != n || memcmp(p->at, name, n)) n = 0;
+        p->at += n, name += n;
+        if (n && *name) name++;
+    }
+    if (n) length = (size_t)(p->at - start);
+    p->at = start;
+    return length;
+}
+
+/* What a text says: the row, of several with these words the longest; its arguments in `op`; the
+ * same of what stands behind a comma, where something may; its canonical spelling. */
 VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text,
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
     vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
+    const vae__kind *one;
     vae_status bad;
-    size_t n, i = 0;
+    size_t i, n, length;
     memset(&p, 0, sizeof p);
-    memset(op, 0, sizeof *op);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
-    n = vae__word(&p);
-    do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
-    if (!*row) return vae__expected(&p, kinds->expected);
-    p.at += n;
-    bad = vae__read_args(&p, (*row)->args, op);
-    if (bad) return bad;
-    vae__skip(&p);
-    if (*p.at) return vae__expected(&p, "the end");
-    vae__putf(&s, "%s", (*row)->name);
-    vae__spell_args(&s, (*row)->args, op);
-    return VAE_OK;
+    for (; kinds; kinds = kinds->more, row++, op++) {
+        memset(op, 0, sizeof *op);
+        for (i = length = 0, *row = NULL; (one = vae__kind_at(kinds, i)) != NULL; i++)
+            if ((n = vae__name_length(&p, one->name)) > length) length = n, *row = one;
+        if (!*row) return vae__expected(&p, kinds->expected);
+        if (!(*row)->args)
+            return vae__fail(report, VAE_ERR_UNSUPPORTED, "%s %s is left out of this build",
+                             kinds->what, (*row)->name);
+        p.at += length;
+        bad = vae__read_args(&p, (*row)->args, op);
+        if (bad) return bad;
+        vae__putf(&s, "%s", (*row)->name);
+        vae__spell_args(&s, (*row)->args, op);
+        vae__skip(&p);
+        if (!kinds->more || *p.at != ',') break;
+        vae__putf(&s, ", ");
+        p.at++;
+    }
+    return *p.at ? vae__expected(&p, kinds && kinds->more ? "',' or the end" : "the end") : VAE_OK;
 }
 
 /* What does not go together with this code. */
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
+                                        const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
     const struct {
         int broken;
         const char *sentence;
     } rules[] = {
+        {c->flow && !c->posterior->means, "a flow changes reals: it goes behind posterior normal"},
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
-        {d->no_noise && !closed,
+        {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
         {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
          "sparse and contract are of mu, which posterior %s does not have"},
@@ -7611,8 +8141,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken)
-            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, c->posterior->kind.name,
-                             c->prior->kind.name);
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, posterior, prior);
     return VAE_OK;
 }
 
@@ -7620,16 +8149,18 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
 VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
                                        char posterior[VAE__KIND_TEXT],
                                        char prior[VAE__KIND_TEXT], vae_report *report) {
-    const vae__kind *row;
+    const vae__kind *row, *rows[2] = {NULL, NULL};
     const char *why;
-    vae__op op;
+    vae__op op, ops[2];
     vae_status bad;
     memset(c, 0, sizeof *c);
     c->latent = c->width = c->noise = (size_t)d->latent, c->head = 2 * c->latent;
-    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
+    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, rows, ops, posterior, report);
     if (bad) return bad;
-    c->posterior = (const vae__posterior *)(const void *)row;
-    c->deviation = op.n, c->act = (vae_act)op.kh;
+    c->posterior = (const vae__posterior *)(const void *)rows[0];
+    c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
+    c->flow = (const vae__flow *)(const void *)rows[1];
+    if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -7637,9 +8168,10 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
-    c->closed = c->posterior->closed && c->prior == vae__priors;
+    if (c->flow) c->context = c->flow->context(c), c->head += c->context;
+    c->closed = c->posterior->closed && c->prior == vae__priors && !c->flow;
     c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
-    return vae__check_code(d, c, report);
+    return vae__check_code(d, c, posterior, prior, report);
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
@@ -7686,23 +8218,32 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
     return op->in.dim * (c->copies ? 1 : (size_t)c->terms->views);
 }
 
-/* Noise of row r at work. */
-VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t noise = t->code->noise, image = c->image + r / c->draws;
-    const size_t draw = t->draw + r % c->draws;
+/* Noise of row r at work, for the op's draw: n numbers of a kind VAE__DRAW_*. */
+VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t r, int kind,
+                                  size_t n, float *eps) {
+    const vae__terms *t = c->terms;
+    const size_t image = c->image + r / c->draws, draw = t->draw + r % c->draws;
+    vae_stream s;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * t->noise + op->noise,
+               n * sizeof(float));
         return;
     }
-    at = vae__address_for(c->seed, t->purpose, t->time,
-                          t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
+    s.seed = c->seed, s.purpose = t->purpose, s.layer = (uint32_t)op->number, s.time = t->time;
+    s.sample = t->index ? t->index[image] : t->first + (uint32_t)image;
+    s.replica = (uint32_t)draw;
+    at = vae__address_of(&s);
+    c->k->draw(kind, &at, 0, n, eps);
 }
 /* Row r at work has no noise: its z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
+/* Rows of the op that come of one row of its input. */
+VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
+    return op->fans ? c->draws : 1;
 }
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
@@ -7710,23 +8251,27 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
     const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
+    const size_t fan = vae__fan(c, op);
     size_t i;
     (void)w;
-    for (i = 0; i < c->images; i++) {
-        const size_t at = c->image + i;
+    for (i = 0; i < c->rows / fan; i++) {
+        const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl && VAE__CLOSED(&q))
+        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
+        else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
-        const float *head = x + i / c->draws * pitch;
+        const float *head = x + i / fan * pitch;
         float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
-        if (eps) vae__code_noise(c, t, i, eps);
+        if (eps) vae__draw_noise(c, op, i, q.posterior->noise, q.noise, eps);
         q.posterior->sample(&q, head, eps, z);
+        if (q.context)
+            memcpy(z + q.width, head + q.head - q.context, q.context * sizeof(float));
         if (t->logw)
             t->logw[c->first + i] = VAE__CLOSED(&q) ?
                 (double)q.posterior->closed->ratio(&q, head, eps, z) :
@@ -7740,14 +8285,14 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
-    const size_t pitch = vae__head_pitch(c, op);
+    const size_t pitch = vae__head_pitch(c, op), fan = vae__fan(c, op);
     size_t i, r;
     (void)w;
-    for (i = 0; i < c->images; i++) {
+    for (i = 0; i < c->rows / fan; i++) {
         const float *head = x + i * pitch;
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
-        for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
+        for (r = i * fan; r < (i + 1) * fan; r++) {
             const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
             if (VAE__CLOSED(&q) && t->weighs) {
                 q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
@@ -7756,11 +8301,16 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 continue;
             }
             q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            if (q.context) {
+                float *context = dhead + q.head - q.context;
+                c->k->add(q.context, dz + q.width, 1, context, context);
+            }
             if (!VAE__CLOSED(&q))
                 q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
-            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
+            c->k->add(op->in.dim, t->slope + (c->first / fan + i) * op->in.dim,
+                      op->fans ? t->pull : t->draw_pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -7796,6 +8346,100 @@ VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
 static const vae__layer vae__code_layer = {
     "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
+
+/* ======================================================================================
+ * >>stochastic  layers `z N` of both strings
+ * uses: >>codes >>layers             tests: tests/test_stochastic.c
+ *
+ * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
+ * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
+ * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
+ * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * ==================================================================================== */
+
+VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *head = x + r / fan * 2 * n;
+        float *eps = op->kept + (c->first + r) * 2 * n;
+        if (!c->terms->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, eps);
+        memcpy(eps + n, head + n, n * sizeof(float));
+        c->k->latent_fwd(n, head, c->terms->mean ? NULL : eps, y + r * n);
+    }
+}
+VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const vae__terms *t = c->terms;
+    const vae__op *q = op - op->pair;
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * n, y += n) {
+        const size_t row = c->first + r;
+        float *kept = op->kept + row * n;
+        if (t->alone) {
+            if (!t->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, kept);
+            c->k->latent_fwd(n, x, t->mean ? NULL : kept, y);
+            continue;
+        }
+        memcpy(y, q->y + c->first * q->pitch + r * n, n * sizeof(float));
+        if (!t->mean)
+            t->deep[(size_t)(op->number - 1) * t->deep_rows + row] =
+                (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
+    }
+}
+/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w; (void)dy;
+    for (r = 0; r < c->rows; r++)
+        c->k->between_bwd(n, op->y + (c->first + r) * n, x + r * 2 * n, vae__row_pull(c, r),
+                          dx + r * 2 * n, op->dy + (c->first + r) * n);
+}
+VAE__PRIVATE void vae__q_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const vae__op *p = op + op->pair;
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r, j;
+    (void)w; (void)dy;
+    memset(dx, 0, c->rows / fan * 2 * n * sizeof(float));
+    for (r = 0; r < c->rows; r++) {
+        const size_t row = c->first + r;
+        const float *head = x + r / fan * 2 * n, pull = vae__row_pull(c, r) * 0.5f;
+        float *dhead = dx + r / fan * 2 * n, *dz = op->dy + row * n;
+        c->k->add(n, p->dy + row * n, 1, dz, dz);
+        c->k->latent_bwd(VAE_OBJECTIVE_ELBO, n, head, op->kept + row * 2 * n, dz, 0, 0, dhead);
+        for (j = n; j < 2 * n; j++) /* log q = -1/2 sum eps^2 + logvar */
+            if (head[j] <= VAE_LOGVAR_MAX && head[j] >= VAE_LOGVAR_MIN) {
+                dhead[j] = dhead[j] - pull;
+                VAE__HIDE_F(dhead[j]);
+            }
+    }
+}
+static const vae__layer vae__q_layer = {
+    "", NULL, NULL, "", VAE__LATENT | VAE__RETURNS, NULL, NULL, vae__q_fwd,
+    VAE__BACK(vae__q_bwd, NULL, NULL)};
+static const vae__layer vae__p_layer = {
+    "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
+
+/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
+ * closed form is, log q - log p at its draw. */
+VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
+    return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
+}
+VAE__PRIVATE double vae__all_layers(const vae__terms *t, double code, size_t row) {
+    int i;
+    for (i = 1; i < VAE__LAYERS(t); i++) code = vae__add_d(code, vae__layer_kl(t, i, row));
+    return code;
+}
+VAE__PRIVATE double vae__whole_kl(const vae__terms *t, size_t row) {
+    return vae__all_layers(t, (double)t->kl[row], row);
+}
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
@@ -7985,12 +8629,13 @@ static const vae__likelihood vae__likelihoods[] = {
      vae__density_observe, NULL, NULL, NULL, NULL, NULL},
 };
 static const vae__kinds vae__likelihood_kinds =
-    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods);
+    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods, NULL);
 
 static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
     NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
 
 VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
+    const vae__kinds *kinds;
     const vae__kind *kind;
     if (i < 0 || (unsigned)table >= VAE_TABLE_COUNT) return NULL;
     if (table == VAE_TABLE_LAYER) {
@@ -7998,7 +8643,9 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
         if (rule) *rule = vae__layers[i].rule;
         return vae__layers[i].syntax;
     }
-    kind = vae__kind_at(vae__kinds_of[table], (size_t)i);
+    kinds = vae__kinds_of[table];
+    kind = vae__kind_at(kinds, (size_t)i);
+    if (!kind && kinds->more) kind = vae__kind_at(kinds->more, (size_t)i - kinds->count);
     if (kind && rule) *rule = kind->rule;
     return kind ? kind->syntax : NULL;
 }
@@ -8306,24 +8953,27 @@ VAE__PRIVATE int vae__old_of(char letter) {
 VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
     const vae__kinds *kinds = vae__kinds_of[f->choice];
     char text[VAE__KIND_TEXT], args[8];
-    const char *a;
-    const vae__kind *row;
-    vae__op op;
+    const char *a, *given;
+    const vae__kind *row[2] = {NULL, NULL};
+    vae__op ops[2], op;
     vae__sink t;
     size_t n = 0;
     int i;
-    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
-    for (a = row->args; *a && n + 1 < sizeof args; a++)
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), row, ops, text, NULL);
+    given = row[1] ? "" : row[0]->args, op = ops[0]; /* with a flow the text says it all */
+    for (a = given; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    t = vae__sink_text(text, sizeof text);
-    vae__putf(&t, "%s", row->name);
-    vae__spell_args(&t, args, &op);
+    if (!row[1]) {
+        t = vae__sink_text(text, sizeof text);
+        vae__putf(&t, "%s", row[0]->name);
+        vae__spell_args(&t, args, &op);
+    }
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
         vae__putf(s, "; %s=%s", f->name, text);
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const char letter = vae__old_settings[i].letter;
-        const int has = strchr(row->args, letter) != NULL;
+        const int has = strchr(given, letter) != NULL;
         const double real = has ? op.real : 1;
         if (vae__old_settings[i].table != f->choice) continue;
         vae__putf(s, "; %s=", vae__old_settings[i].name);
@@ -8382,8 +9032,8 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const size_t count = s.count;
         if (old[i] && vae__old_settings[i].table == f->choice &&
-            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
-                          old[i]))
+            !vae__put_old(row && row->args && strchr(row->args, vae__old_settings[i].letter) ?
+                              &s : &none, i, old[i]))
             return i;
         if (s.count > count && s.count >= VAE__KIND_TEXT) return i; /* it must not get lost */
     }
@@ -8708,8 +9358,11 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa))
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)",
+        return vae__fail(report, VAE_ERR_UNSUPPORTED,
+                         d->isa ? "the instruction set %s is not there (this build or this "
+                                  "processor lacks it)"
+                                : "this processor has no instruction set that this build has: "
+                                  "it was made without plain C (VAE_NO_PORTABLE)",
                          vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
     d->isa = vae__kernels_of(d->isa)->isa;
     return VAE_OK;
@@ -8784,8 +9437,9 @@ static const vae__layer vae__likelihood_layer = {
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
- * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * >>plan     from description to ops and memory: the layout
+ * uses: >>settings >>likelihoods >>stochastic >>codes >>program >>layers >>threads >>dispatch
+ *       >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -8827,6 +9481,9 @@ struct vae {
     vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
+    size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
+    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -8851,7 +9508,9 @@ struct vae {
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
+    float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
+    size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
+    size_t units;          /* latents of all layers */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -8939,7 +9598,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
@@ -8955,9 +9614,69 @@ typedef struct vae__planner {
     vae__sink spell;     /* the canonical spelling */
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
+    int draw;            /* the next op is the draw of so many latents; 0: it is not */
+    int left;            /* decoder: `z N` of the encoder that wait for theirs */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
+    int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
+
+/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
+ * much it is in all. */
+VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
+    size_t sum = layer ? m->code.noise : 0;
+    int i;
+    for (i = 1; i < layer; i++) sum += (size_t)m->layer[i].n;
+    return sum;
+}
+
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
+ * encoder in reverse order: what stands next to the pixels does so on both sides. */
+VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, n = decoder && w->left ? m->layer[w->left].n : op->n;
+    const int column = (int)(w->p.item - w->p.text) + 1;
+    if (op->act != VAE_ACT_IDENTITY)
+        return vae__fail(w->p.report, VAE_ERR_SYNTAX, "%s, column %d: z %d takes no activation; "
+                         "write one behind a comma", w->p.what, column, op->n);
+    if (n != op->n || (decoder && !w->left))
+        return vae__fail(w->p.report, VAE_ERR_SHAPE, n != op->n ?
+                         "%s, column %d: z %d meets z %d: the decoder has those of the encoder, "
+                         "in reverse order" :
+                         "%s, column %d: z %d has no partner: the encoder has none left for it",
+                         w->p.what, column, op->n, n);
+    if (!decoder && m->layers == VAE_MAX_LAYERS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d stochastic layers, with the "
+                         "code", w->p.what, (int)VAE_MAX_LAYERS);
+    if (!decoder) m->layer[m->layers++].n = n;
+    w->draw = n;
+    op->layer = VAE__LAYER_DENSE;
+    op->n = 2 * n;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+/* The draw itself. From the encoder's first on an image has a row for each draw. */
+VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, layer = decoder ? w->left-- : m->layers - 1;
+    op->layer = decoder ? &vae__p_layer : &vae__q_layer;
+    op->n = w->draw, op->number = layer;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    op->row_floats = op->out.dim * (decoder ? 1 : 2);
+    op->noise = vae__noise_before(m, layer);
+    w->draw = 0;
+    if (decoder) {
+        op->pair = m->count - m->layer[layer].at;
+        if (m->ops) m->ops[m->layer[layer].at].pair = op->pair;
+        return;
+    }
+    m->layer[layer].at = m->count;
+    op->fans = layer == 1;
+    if (op->fans) m->at_draw = m->count;
+    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+}
 
 /* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
  * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
@@ -8966,6 +9685,10 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
     w->final = 0;
+    if (VAE__DEEP && w->draw) {
+        vae__plan_draw(w);
+        return VAE_OK;
+    }
     if (w->state == VAE__AT_ITEMS) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
@@ -8975,9 +9698,13 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                 vae__putf(&w->spell, ", ");
             vae__spell_item(&w->spell, op);
             w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
-            return VAE_OK;
+            return VAE__DEEP && vae__has(op, VAE__LATENT) ? vae__plan_latent(w) : VAE_OK;
         }
         w->state = VAE__AT_HEAD;
+        if (w->left)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "decoder: z %d of the encoder has no "
+                             "partner: the decoder has them all, in reverse order",
+                             w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
@@ -9054,8 +9781,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 }
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
- * which is wanted once more at the end of the group. */
+ * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
+ * draw, keeps its output, which is wanted once more. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -9064,17 +9791,18 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int group = use && vae__has(op, VAE__OPENS);
+    const int again = use && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same);
-    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
-    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !group) op->y = m->turn[w->net->count & 1];
+    if (use && !again) op->y = m->turn[m->count & 1];
+    if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
 /* The op at work becomes the model's next one. */
@@ -9083,7 +9811,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
-    op->pitch = m->desc.inference ? m->widest : op->out.dim;
+    op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -9111,6 +9839,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     vae__planner w;
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
@@ -9146,30 +9875,61 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
-/* The code and, where the KL has no closed form, what changes and weighs its draws: the prior. */
+/* What several stochastic layers do not go together with. */
+VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
+        d->free_bits > 0 ? "free_bits: `z N` has no KL in closed form" :
+        d->contract > 0 ? "contract: mu is no function of the image alone" :
+        d->sparse > 0 ? "sparse: mu is no function of the image alone" :
+        d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
+        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+    if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
+    return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
+                     what);
+}
+
+/* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
+ * flow, the prior. The last of them that makes numbers makes z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
+    const vae__code *q = &m->code;
+    const int steps = q->flow ? q->flow_steps : 0;
     vae__planner w;
     vae__net net;
     vae_status bad = VAE_OK;
-    m->at_code = m->count;
-    vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
-    if (m->ops) {
-        vae__op *code = &m->ops[m->at_code];
-        code->y = m->z, code->dy = m->dz, code->pitch = m->code.width;
-        if (m->desc.free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
-    }
-    if (VAE__CLOSED(&m->code)) return VAE_OK;
+    vae__shape z;
+    int step;
+    if (VAE__LAYERS(m) == 1) m->at_draw = m->count;
+    m->units = q->latent + vae__noise_before(m, m->layers) - q->noise;
+    m->head_floats = vae__max(q->head, VAE__LAYERS(m) > 1 ? 2 * (size_t)m->layer[1].n : 0);
+    m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
-    net.what = w.p.what = "prior";
-    w.op.layer = m->code.prior->layer, w.op.n = m->code.n, w.op.real = m->code.real;
-    vae__shape_flat(&w.op.in, m->code.width);
-    w.op.out = w.op.in;
-    w.state = VAE__AT_PRIOR;
-    w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
-    bad = vae__plan_op(&w);
-    if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
+    m->at_code = m->count;
+    vae__shape_flat(&w.op.in, q->head);
+    for (step = -1; !bad && step <= steps; step++) {
+        vae__op *op = &w.op;
+        if (step == steps && VAE__CLOSED(q)) break;
+        z = step < 0 ? op->in : op->out;
+        memset(op, 0, sizeof *op);
+        op->in = op->out = z;
+        w.gives_z = step >= steps - 1, w.state = step == steps ? VAE__AT_PRIOR : VAE__AT_ITEMS;
+        net.what = w.p.what = step < 0 ? NULL : step < steps ? "posterior" : "prior";
+        net.count = step < 0 ? 0 : (size_t)step;
+        if (step < 0) {
+            op->layer = &vae__code_layer, op->fans = VAE__LAYERS(m) == 1;
+            vae__shape_flat(&op->out, q->width + q->context);
+        } else if (step < steps) {
+            op->layer = q->flow->layer;
+            op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
+        } else {
+            op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+        }
+        if (op->layer->shape) bad = op->layer->shape(&w.p, op);
+        if (!bad) bad = vae__plan_op(&w);
+    }
+    if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
     return bad;
 }
 
@@ -9180,10 +9940,11 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
-    m->random_layers = m->classes = 0;
+    m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
                         report);
+    if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
@@ -9271,13 +10032,14 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
     VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
     VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, t->kl, float, heads, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
@@ -9293,15 +10055,17 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
     const size_t latent = m->code.latent, head = m->code.head;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->heads, float, m->rows, head, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, m->head_floats, 1);
     VAE__PUSH(a, t->keep, float, latent, 1, 1);
-    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->unit, double, 3, m->units, 1);
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
+    VAE__PUSH(a, t->deep, double, m->z_rows, (size_t)m->layers - 1, 1);
+    VAE__PUSH(a, t->penalty, double, heads, 1, train);
+    VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9356,6 +10120,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__lay_small(m, arena, exact);
     m->activations = arena->used - place;
     if (bad) return bad;
+    m->terms.layers = m->layers, m->terms.deep_rows = m->z_rows;
+    m->terms.noise = vae__noise_before(m, m->layers);
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
@@ -9367,6 +10133,12 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     }
     return VAE_OK;
 }
+
+/* ======================================================================================
+ * >>model    made, shared, looked at: initial weights
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
+ * ==================================================================================== */
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
 VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
@@ -9441,6 +10213,20 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
 
 /* ---- initial weights ---- */
 
+/* The mask of tensor t, where it has one, over all of it: see vae__layer. */
+VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear) {
+    const vae__slot *slot = &m->tensors[t];
+    size_t i;
+    int wrong = 0;
+    for (i = 0; i < m->count; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->layer->mask && t - op->tensor < (size_t)op->tensor_count)
+            wrong = op->layer->mask(op, (int)(t - op->tensor), 0,
+                                    slot->count / slot->shape[slot->rank - 1], w, clear);
+    }
+    return wrong;
+}
+
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
  * values when another is added behind it. */
@@ -9466,6 +10252,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             VAE__HIDE_F(u);
             w[i] = u * bound;
         }
+        (void)vae__mask(m, t, w, w);
     }
     if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
     for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
@@ -9627,6 +10414,22 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     return VAE_OK;
 }
 
+VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
+    vae_tensor t;
+    size_t i;
+    const vae_status bad = vae_tensor_at(m, index, &t);
+    if (bad) return bad;
+    if (!values) return vae__fail(&m->report, VAE_ERR_NULL, "values must be given");
+    for (i = 0; i < t.count; i++)
+        if (!vae__finite_f(values[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
+                             i);
+    memcpy(t.data, values, t.count * sizeof(float));
+    if (m->average)
+        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
+    return VAE_OK;
+}
+
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
@@ -9649,6 +10452,8 @@ VAE__INLINE int32_t vae__label(const vae_batch *b, size_t row) {
 VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
     return b->index ? b->index[row] : b->first + (uint32_t)row;
 }
+
+VAE__SMALL_END
 
 /* ======================================================================================
  * >>numbers  images of any type, as floats
@@ -9909,7 +10714,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->terms.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -10018,6 +10823,7 @@ struct vae__pass {
     int binarize;           /* images are binarised, where the model says so, for this `time` */
     uint32_t time;
     uint32_t first;         /* number of row 0 of the batch, where it has no index */
+    uint64_t seed;          /* of what is drawn */
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
@@ -10053,6 +10859,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
                                   uint32_t time) {
     memset(p, 0, offsetof(vae__pass, bad));
     p->m = m, p->batch = b, p->data = data, p->train = 1, p->time = time, p->grain = 1;
+    p->seed = m->desc.seed;
     p->binarize = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
     p->first = (uint32_t)(m->step * m->rows);
     p->params = m->w;
@@ -10062,7 +10869,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
 /* For using the model; images are binarised where `binarize` says so. */
 VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int binarize) {
     memset(p, 0, offsetof(vae__pass, bad));
-    p->m = m, p->batch = b, p->grain = 4, p->first = b->first;
+    p->m = m, p->batch = b, p->grain = 4, p->first = b->first, p->seed = m->desc.seed;
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
@@ -10097,11 +10904,10 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
-        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
-                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
+        t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
+        if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -10109,7 +10915,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.noise;
+    if (t->given) t->given += row * t->draws * t->noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -10129,7 +10935,8 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
+    c.params = p->params, c.seed = p->seed;
+    c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -10233,7 +11040,8 @@ VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     for (i = c->image; i < c->image + c->images; i++) {
         const size_t at = i * k;
         for (j = at; j < at + k; j++)
-            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, t->logw[j]));
+            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, vae__all_layers(t, t->logw[j],
+                                                                                  j)));
         p->m->bound[i] = vae__log_mean(p->m, k, t->logw + at, t->weight + at);
     }
 }
@@ -10250,15 +11058,17 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
 
 /* A part's rows of a stage, forward and back.
  *
- * Up to the code all rows of the part go together: there is one for each image, and few numbers
- * are left of it at the end. From the code on an image has as many rows as draws, and each is as
- * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
- * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
- * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
+ * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
+ * image, and few numbers are left of it at the end. From there on an image has as many rows as
+ * draws, and each is as wide as an image again. So a chunk of them goes forward, is weighed and
+ * goes back before the next one begins: what the decoder left is still in the cache when the way
+ * back asks for it. The draw's own backward belongs to the chunk, for it gathers the draws of an
+ * image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
-    const size_t code = p->m->at_code;
+    const size_t code = p->m->at_draw, draws = VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1;
+    const size_t fan = VAE__LAYERS(p->m) > 1 ? 1 : draws; /* rows of the code for a head */
     /* the stage begins with the rows that came in, not with what an earlier stage left */
     const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
@@ -10273,12 +11083,12 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
         /* decoded rows are taken at once, so the next chunk may stand where this one stood */
-        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
+        if (p->from > p->m->at_code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
             p->fwd_from < p->fwd_to)
-            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
+            vae__mean_kl(&p->terms, at * draws / fan, n * draws / fan, fan);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -10327,7 +11137,7 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -10508,14 +11318,19 @@ VAE__PRIVATE void vae__pass_stats(const vae__pass *p, vae_stats *stats) {
     const vae__terms *t = &p->terms;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0, bound = 0, penalty = 0;
+    const size_t heads = VAE__LAYERS(m) > 1 ? draws : p->rows;
     size_t i;
+    int j;
+    memset(stats, 0, sizeof *stats);
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, t->recon[i]);
-    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)t->kl[i]);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        for (i = 0, kl = 0; i < heads; i++) kl = vae__add_d(kl, vae__layer_kl(t, j, i));
+        stats->layer_kl[j] = vae__div_d(kl, (double)heads);
+        stats->kl = j ? vae__add_d(stats->kl, stats->layer_kl[j]) : stats->layer_kl[j];
+    }
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, t->penalty[i]);
     for (i = 0; t->weighs && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
-    memset(stats, 0, sizeof *stats);
     stats->recon = vae__div_d(recon, (double)draws);
-    stats->kl = vae__div_d(kl, (double)p->rows);
     stats->elbo = -vae__add_d(stats->recon, stats->kl);
     stats->bound = t->weighs ? vae__div_d(bound, (double)p->rows) : stats->elbo;
     if (t->weighs) stats->loss = -stats->bound;
@@ -10605,6 +11420,8 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
             op->layer->grad(c, op, tensor, from, to, op == m->ops ? vae__seen(g->pass) : op[-1].y,
                             op->dy, dw);
             if (m->mass && op == m->ops && !tensor) vae__pull(m, from, to, dw);
+            if (op->layer->mask)
+                (void)op->layer->mask(op, tensor, from, to, dw, dw);
         }
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -10660,6 +11477,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
  * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
+VAE__SMALL
+
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
     int i = 0;
@@ -10689,6 +11508,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    int i;
     if (!info) return;
     memset(info, 0, sizeof *info);
     if (!model) return;
@@ -10696,7 +11516,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
-    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -10711,6 +11531,13 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    info->layers = model->layers, info->units = model->units;
+    for (i = 0; i < model->layers; i++) {
+        vae_layer_info *of = &info->layer[i];
+        of->latents = of->code = of->eps = (size_t)model->layer[i].n, of->head = 2 * of->code;
+    }
+    info->layer[0].latents = info->latent, info->layer[0].code = info->code;
+    info->layer[0].head = info->head, info->layer[0].eps = model->code.noise;
     vae__fp_leave(&env);
 }
 
@@ -10925,7 +11752,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
-        const float sum = (float)vae__add_d(p->terms.recon[i], (double)p->terms.kl[i]);
+        const float sum = (float)vae__add_d(p->terms.recon[i], vae__whole_kl(&p->terms, i));
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
@@ -10935,7 +11762,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
-    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
+    if (!VAE__CLOSED(&m->code) && !m->desc.no_noise) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
@@ -10953,24 +11780,29 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     vae_status bad;
     vae_stats s;
     vae_batch b;
-    double recon = 0, kl = 0;
+    double recon = 0;
     size_t at, i;
+    int j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    memset(&s, 0, sizeof s);
     bad = vae__check_data(m, data, "test");
     for (at = 0; !bad && at < data->count; at += b.rows) {
         bad = vae__read_portion(m, data, at, &b);
         if (!bad) bad = vae__losses(m, &b, m->x, 0, b.rows);
         for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->terms.recon[i]);
-            kl = vae__add_d(kl, (double)m->terms.kl[i]);
+            for (j = 0; j < VAE__LAYERS(m); j++)
+                s.layer_kl[j] = vae__add_d(s.layer_kl[j], vae__layer_kl(&m->terms, j, i));
         }
     }
     if (bad) return bad;
-    memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
-    s.kl = vae__div_d(kl, (double)data->count);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        s.layer_kl[j] = vae__div_d(s.layer_kl[j], (double)data->count);
+        s.kl = j ? vae__add_d(s.kl, s.layer_kl[j]) : s.layer_kl[j];
+    }
     s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
     s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
                         vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
@@ -11175,6 +12007,7 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
     vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
+    (void)vae__mask(m, (size_t)(slot - m->tensors), r, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
     gg = gg > 0 ? 1 / vae__sqrt_d(gg) : 0;
     for (i = 0; i < n; i++) {
@@ -11257,6 +12090,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -11291,7 +12126,7 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
     const vae__code q = vae__code_of(c);
-    const size_t width = q.head, latent = q.latent;
+    const size_t width = p->m->ops[p->to].in.dim, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
@@ -11303,28 +12138,55 @@ VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     }
 }
 
-VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+/* Up to op `to`, the code or the first draw; other layers on the way pass on their means. */
+VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize,
+                                    size_t to) {
     vae__call_begin(u, m, b, binarize);
-    u->pass.take = vae__take_heads;
-    u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
+    u->pass.take = vae__take_heads, u->pass.terms.mean = 1;
+    u->pass.what = "the encoder's output", u->pass.width = m->ops[to].in.dim;
+}
+/* The heads of op `to` for such rows, which fit into the buffers, into m->heads. `binarize`: of
+ * images as evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to, int binarize,
+                                          int checked, const float *x, size_t base, size_t rows) {
+    vae__use u;
+    vae__encode_begin(&u, m, b, binarize, to);
+    u.heads = 1;
+    if (!checked) u.pass.width = 0;
+    return vae__forward(&u.pass, 0, to, x, base, rows);
+}
+
+/* Codes of such rows, any number of them: draws, or `mean`. */
+VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
+                                   size_t rows, int mean, float *z) {
+    const size_t width = m->code.width;
+    vae_status bad = VAE_OK;
+    vae__pass p;
+    size_t at, run;
+    for (at = 0; !bad && at < rows; at += run) {
+        run = vae__min(rows - at, m->rows);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, x + at * m->input.dim, base + at, run);
+        if (bad) break;
+        vae__use_begin(&p, m, b, 0);
+        p.terms.mean = mean;
+        bad = vae__forward(&p, m->at_draw, m->dec.first, m->heads, base + at, run);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, base + at, run, width);
+        if (!bad) memmove(z + at * width, m->z, run * width * sizeof(float));
+    }
+    return bad;
 }
 /* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward, either
  * may be NULL. */
 VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows, float *mu, float *logvar) {
     vae__use u;
-    vae__encode_begin(&u, m, b, 0);
+    if (m->code.flow && mu) {
+        const vae_status bad = vae__codes(m, b, x, base, rows, 1, mu);
+        if (bad || !logvar) return bad;
+        mu = NULL;
+    }
+    vae__encode_begin(&u, m, b, 0, m->at_code);
     u.out = mu, u.logvar = logvar;
-    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
-}
-/* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `checked`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
-                                          const float *x, size_t base, size_t rows) {
-    vae__use u;
-    vae__encode_begin(&u, m, b, binarize);
-    u.heads = 1;
-    if (!checked) u.pass.width = 0;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
@@ -11341,22 +12203,10 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
-    vae__pass p;
-    size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
-    width = m->code.width;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
-    for (at = 0; !bad && at < b->rows; at += run) {
-        run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
-        if (bad) break;
-        vae__use_begin(&p, m, b, 0);
-        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, at, run);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, width);
-        if (!bad) memcpy(z + at * width, m->z, run * width * sizeof(float));
-    }
-    return bad;
+    return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
     VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
@@ -11385,38 +12235,43 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     }
 }
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
-                                    size_t rows, float *out, int mean, const vae__address *draw) {
+/* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
+ * decoder draws; NULL: it passes on means. */
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
+                                    size_t base, size_t rows, const uint64_t *seed, float *out,
+                                    int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
+    u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
+    if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
+    return vae__forward(&u.pass, from, m->count - 1, z, base, rows);
 }
 
-VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
-                                       const vae__address *draw) {
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_t *seed,
+                                       float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
-    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
+    return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
-    return vae__do_decode(m, b, x, 0, &at);
+    return vae__do_decode(m, b, &seed, x, 0, &at);
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
@@ -11430,8 +12285,10 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
+        if (!bad)
+            bad = vae__decode(m, b, m->at_draw, m->heads, at, run, NULL, out + at * m->input.dim,
+                              1, NULL);
     }
     return bad;
 }
@@ -11475,7 +12332,8 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim, 1,
+                          NULL);
     }
     return bad;
 }
@@ -11497,7 +12355,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
         run = vae__min(b->rows - at, m->rows);
         bad = vae__losses(m, b, b->x + at * m->input.dim, at, run);
         for (i = 0; !bad && i < run; i++) {
-            const double r = m->terms.recon[i], k = (double)m->terms.kl[i];
+            const double r = m->terms.recon[i], k = vae__whole_kl(&m->terms, i);
             if (recon) recon[at + i] = (float)r;
             if (kl) kl[at + i] = (float)k;
             if (elbo) elbo[at + i] = (float)-vae__add_d(r, k);
@@ -11545,7 +12403,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
-    const size_t width = m->ops[m->at_code].in.dim;
+    const size_t width = m->ops[m->at_draw].in.dim;
     vae__terms terms = p->terms;
     size_t i, j, at, n, from, to, base, room;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -11559,10 +12417,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         for (at = 0; at < terms.draws; at += n) {
             n = vae__min(terms.draws - at, room);
             c.copies = n, terms.draw = at;
-            vae__ops_fwd(&c, m->ops, m->at_code, m->count, m->heads + i * width);
+            vae__ops_fwd(&c, m->ops, m->at_draw, m->count, m->heads + i * width);
             for (j = base; j < base + n; j++)
                 vae__mean_exp_add(m, &sum, at + j == base,
-                                  -vae__add_d(terms.recon[j], terms.logw[j]));
+                                  -vae__add_d(terms.recon[j],
+                                              vae__all_layers(&terms, terms.logw[j], j)));
         }
         bound = vae__mean_exp_log(m, &sum, terms.draws);
         if (!vae__all_finite(p, part, i, 1, &bound)) return;
@@ -11586,14 +12445,14 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     for (at = 0; !bad && at < b->rows; at += run) {
         const float *x = b->x + at * m->input.dim;
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 1, 0, x, at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 1, 0, x, at, run);
         if (bad) break;
         vae__call_begin(&u, m, b, 1);
         u.out = bound;
         u.pass.part = vae__bound_part, u.pass.grain = 1, u.pass.width = 1, u.pass.images = x;
         u.pass.terms.kl = NULL, u.pass.terms.logw = m->terms.logw;
         u.pass.terms.value = 1, u.pass.terms.draws = (size_t)k;
-        bad = vae__forward(&u.pass, m->at_code, m->count, m->heads, at, run);
+        bad = vae__forward(&u.pass, m->at_draw, m->count, m->heads, at, run);
     }
     return bad;
 }
@@ -11606,7 +12465,7 @@ VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound
 /* A portion of the data, from image `at` on, and its heads as evaluation sees them. */
 VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const vae_status bad = vae__read_portion(m, data, at, b);
-    return bad ? bad : vae__encode_heads(m, b, 1, 1, m->x, 0, b->rows);
+    return bad ? bad : vae__encode_heads(m, b, m->at_code, 1, 1, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -11640,46 +12499,85 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
+/* What vae_units adds up in its turns, of each latent of each layer: the mean, to know its mean;
+ * the mean, for its variance; the KL of the code; log q - log p of the layers `z N`. */
+enum { VAE__UNIT_MEAN, VAE__UNIT_VARIANCE, VAE__UNIT_KL, VAE__UNIT_TERMS };
+
+/* Such numbers of the rows at work, the code's latents first, into m->heads. */
+VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
+    const vae *m = p->m;
+    const vae__code q = vae__code_of(c);
+    const int turn = ((const vae__use *)(const void *)p)->heads;
+    const float *head = vae__came_out(p, c);
+    float *to = m->heads + c->image * m->units;
+    size_t i;
+    int j;
+    if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    for (i = 0; i < c->images; i++, head += q.head) {
+        if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
+        if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
+        to += q.latent;
+        for (j = 1; j < VAE__LAYERS(m); to += m->layer[j++].n) {
+            const vae__op *op = &m->ops[m->layer[j].at];
+            const float *from = op->y + c->place * op->pitch;
+            if (turn > VAE__UNIT_VARIANCE) op += op->pair, from = op->kept + c->place * op->out.dim;
+            memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
+        }
+    }
+    if (turn == VAE__UNIT_TERMS)
+        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
+}
+/* Of a portion of the data, from image `at` on. */
+VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
+                                           vae_batch *b) {
+    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+                      m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
+    vae__use u;
+    const vae_status bad = vae__read_portion(m, data, at, b);
+    if (bad) return bad;
+    vae__encode_begin(&u, m, b, 1, m->at_code);
+    u.pass.take = vae__take_units, u.heads = turn;
+    u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
+    return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
+}
+
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
+    const size_t latent = m ? m->code.latent : 0, units = m ? m->units : 0;
+    double *unit = m ? m->terms.unit : NULL; /* means, variances, KLs */
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
-    double *unit = m ? m->terms.unit : NULL;
-    int turn, split;
+    int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = m->code, q.room = m->room;
-    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
-    if (kl && !split)
+    if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
-                         "latent", q.posterior->kind.name, q.prior->kind.name);
-    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
-    for (turn = 0; turn < 2 && !bad; turn++) {
+                         "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    for (j = 0; j < 3 * units; j++) unit[j] = 0;
+    for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
+        /* of which latents, and where their sums stand */
+        const size_t from = turn == VAE__UNIT_TERMS ? latent : 0;
+        const size_t to = turn == VAE__UNIT_KL ? latent : units;
+        double *sum = unit + units * (size_t)(turn < VAE__UNIT_KL ? turn : VAE__UNIT_KL);
+        if (from == to || (turn > VAE__UNIT_VARIANCE && !kl)) continue;
         for (at = 0; at < data->count && !bad; at += b.rows) {
-            bad = vae__portion_heads(m, data, at, &b);
-            for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * q.head;
-                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
-                for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
-                    double *sum = &unit[(size_t)turn * latent + j];
-                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn && split)
-                        unit[2 * latent + j] =
-                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
+            bad = vae__portion_units(m, data, at, turn, &b);
+            for (i = 0; i < b.rows && !bad; i++)
+                for (j = from; j < to; j++) {
+                    double v = (double)m->heads[i * units + j];
+                    if (turn == VAE__UNIT_VARIANCE)
+                        v = vae__add_d(v, -unit[j]), v = vae__mul_d(v, v);
+                    sum[j] = vae__add_d(sum[j], v);
                 }
-            }
         }
-        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
+        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
     }
-    for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = unit[latent + j];
-        if (kl) kl[j] = unit[2 * latent + j];
+    for (j = 0; j < units && !bad; j++) {
+        if (variance) variance[j] = unit[units + j];
+        if (kl) kl[j] = unit[2 * units + j];
     }
     return bad;
 }
@@ -11692,6 +12590,8 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 
@@ -12981,6 +13881,7 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
+    size_t t;
     vae_status bad;
     for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
@@ -12998,6 +13899,10 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
             return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
                                 "finite", section->prefix, wrong);
     }
+    for (t = 0; t < m->slot_count; t++)
+        if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
+            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
+                                m->tensors[t].name);
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);
@@ -13894,6 +14799,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #endif /* VAE_NO_STDIO */
 
 #endif /* VAE_NO_DATA */
+
+VAE__SMALL_END
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
