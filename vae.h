@@ -217,6 +217,8 @@
  *
  *     prior                 p(z)
  *     normal                N(0, I)
+ *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
+ *                           learned. Means begin at random
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
@@ -358,7 +360,7 @@
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
- *     PRIOR_Z, DRAW_X 0            number of the draw       0
+ *     PRIOR_Z, DRAW_X 0            number of the draw       0; 1 chooses a mixture's component
  *     EVAL           0             image in the data set    draw: 0 of vae_score and
  *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
@@ -7055,6 +7057,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
  * below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group;
+ * m a number of components;
  * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
  * a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
@@ -7066,6 +7069,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
+        case 'm': bad = vae__read_from(p, "the number of components", 1, 4096, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
@@ -7172,7 +7176,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
+        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
@@ -7325,7 +7329,8 @@ typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
+     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
 } vae__prior;
@@ -7346,6 +7351,7 @@ struct vae__code {
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
     float *room;             /* a part's own */
+    float *kept;             /* of a row, by the prior */
 };
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
@@ -7543,22 +7549,26 @@ static const vae__posterior vae__posteriors[] = {
 
 VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
-    const vae__code q = vae__code_of(c);
+    vae__code q = vae__code_of(c);
     double *logw = c->terms->logw;
     size_t r;
     vae__pass_fwd(c, op, w, x, y);
-    for (r = 0; logw && r < c->rows; r++)
+    for (r = 0; logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
         logw[c->first + r] = vae__add_d(
             logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+    }
 }
 VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, const float *dy, float *dx) {
-    const vae__code q = vae__code_of(c);
+    vae__code q = vae__code_of(c);
     size_t r;
     vae__pass_bwd(c, op, w, x, dy, dx);
-    for (r = 0; r < c->rows; r++)
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
         (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
                              dx + r * op->in.dim);
+    }
 }
 static const vae__layer vae__prior_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
@@ -7578,12 +7588,150 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, z);
 }
 
+#ifndef VAE_NO_CODES
+/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
+ * kept of a row: the probability that z is of each component, its share. */
+
+VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->row_floats = (size_t)op->n;
+    op->room = (size_t)op->n + 4 * op->in.dim;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    int i;
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
+    for (i = 0; i < 3; i++) {
+        out[i].rank = i ? 2 : 1;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+    }
+    out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
+    return 3;
+}
+/* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
+VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
+    float top = a[0], log;
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < n; i++) a[i] = (float)vae__add_d((double)a[i], -(double)top);
+    k->map(VAE__FN_EXP, n, a, a);
+    for (i = 0; i < n; i++) {
+        if (a[i] < 9.3576e-14f) a[i] = 0;
+        sum = vae__add_d(sum, (double)a[i]);
+    }
+    for (i = 0; i < n; i++) a[i] = (float)vae__div_d((double)a[i], sum);
+    log = (float)sum;
+    k->map(VAE__FN_LOG, 1, &log, &log);
+    return vae__add_d((double)top, (double)log);
+}
+/* Component i: its mean, then its log variance. */
+VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    memcpy(c->room, w + k + i * wide, wide * sizeof(float));
+    memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
+    return c->room;
+}
+/* -log of component i's density at z, and scale times its gradient by mean and log variance to
+ * dpart unless NULL. */
+VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
+                                      float scale, float *dpart) {
+    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
+                         NULL);
+}
+VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
+                                       float scale, float *dz) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    float *logit = c->room + 4 * wide, *dpart = c->room + 2 * wide;
+    size_t i;
+    for (i = 0; i < k; i++) {
+        float part = scale * c->kept[i];
+        VAE__HIDE_F(part);
+        if (dz && !(c->kept[i] > 0)) continue;
+        if (dz) { /* by z as by the mean, for log p in place of -log p */
+            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            c->k->add(wide, dpart, 1, dz, dz);
+        } else {
+            c->kept[i] = w[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            VAE__HIDE_F(c->kept[i]);
+        }
+    }
+    if (dz) return 0;
+    memcpy(logit, w, k * sizeof(float));
+    return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
+}
+/* The rows of the batch in order, each with its share of what its log q - log p counts. */
+VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                    size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const float *w = c->params + op->weights;
+    float *dpart = q.room + 2 * wide, *logit = q.room + 4 * wide;
+    double all = 0, sum;
+    size_t i, r;
+    (void)dy;
+    memset(dw, 0, (tensor ? (to - from) * wide : k) * sizeof(float));
+    if (!c->terms->logw) return;
+    for (r = 0; r < c->rows; r++) all = vae__add_d(all, (double)vae__row_pull(c, r));
+    if (!tensor) {
+        memcpy(logit, w, k * sizeof(float));
+        (void)vae__shares(c->k, k, logit);
+    }
+    for (i = 0; !tensor && i < k; i++) {
+        sum = vae__mul_d((double)logit[i], all);
+        for (r = 0; r < c->rows; r++)
+            sum = vae__add_d(sum, -vae__mul_d((double)vae__row_pull(c, r),
+                                              (double)op->kept[r * k + i]));
+        dw[i] = (float)sum;
+    }
+    for (i = from; tensor && i < to; i++, dw += wide) {
+        const float *part = vae__component(&q, w, i);
+        for (r = 0; r < c->rows; r++) {
+            float share = vae__row_pull(c, r) * op->kept[r * k + i];
+            VAE__HIDE_F(share);
+            if (!(op->kept[r * k + i] > 0)) continue;
+            (void)vae__component_loss(&q, part, x + r * wide, share, dpart);
+            c->k->add(wide, dpart + (tensor == 2 ? wide : 0), 1, dw, dw);
+        }
+    }
+}
+/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
+                                    float *z) {
+    const size_t k = (size_t)c->n;
+    float *share = c->room + 4 * c->width, *eps = c->room + 2 * c->width, u;
+    vae__address choice = *at;
+    double sum = 0;
+    size_t i, which = 0;
+    choice.counter[2] += 1;
+    c->k->draw(VAE__DRAW_UNIFORM, &choice, 0, 1, &u);
+    memcpy(share, w, k * sizeof(float));
+    (void)vae__shares(c->k, k, share);
+    for (i = 0; i < k && !(sum > (double)u); i++) {
+        if (share[i] > 0) which = i; /* the last one, should the sum stay below u */
+        sum = vae__add_d(sum, (double)share[i]);
+    }
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
+                  vae__component(c, w, which), eps, z);
+}
+static const vae__layer vae__mixture_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+#endif
+
 /* ---- the table of priors ---- */
 
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
      vae__normal_draw},
+#ifdef VAE_NO_CODES
+    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL},
+#else
+    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
+      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw},
+#endif
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -7621,6 +7769,9 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     n = vae__word(&p);
     do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
     if (!*row) return vae__expected(&p, kinds->expected);
+    if (!(*row)->args)
+        return vae__fail(report, VAE_ERR_UNSUPPORTED, "%s %s is left out of this build",
+                         kinds->what, (*row)->name);
     p.at += n;
     bad = vae__read_args(&p, (*row)->args, op);
     if (bad) return bad;
@@ -7641,7 +7792,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
     } rules[] = {
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
-        {d->no_noise && !closed,
+        {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
         {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
          "sparse and contract are of mu, which posterior %s does not have"},
@@ -7760,6 +7911,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
         if (t->kl && VAE__CLOSED(&q))
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
+        else if (t->kl && !t->logw)
+            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -9209,8 +9362,9 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     vae__shape_flat(&w.op.in, m->code.width);
     w.op.out = w.op.in;
     w.state = VAE__AT_PRIOR;
+    if (w.op.layer->shape) bad = w.op.layer->shape(&w.p, &w.op);
     w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
-    bad = vae__plan_op(&w);
+    if (!bad) bad = vae__plan_op(&w);
     if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
     return bad;
 }
@@ -10144,7 +10298,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
                        (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
+        if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -10978,7 +11132,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
-    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
+    if (!VAE__CLOSED(&m->code) && !m->desc.no_noise) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
