@@ -436,6 +436,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
+ *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
@@ -651,7 +653,8 @@ typedef enum vae_choice {
 VAE_API const char *vae_choice_name(vae_choice choice, int value);
 VAE_API int vae_choice_find(vae_choice choice, const char *name);
 
-/* The best instruction set of this processor that this build holds, and whether one may be used. */
+/* The best instruction set of this processor that this build holds (VAE_ISA_AUTO: none, which only
+ * VAE_NO_PORTABLE makes possible), and whether one may be used. */
 VAE_API vae_isa vae_isa_best(void);
 VAE_API int vae_isa_available(vae_isa isa);
 
@@ -1421,6 +1424,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HAVE_NEON 1
 #endif
 #endif
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
+#endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
@@ -1480,6 +1486,18 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
 #define VAE__GCC_FAST 1
+#endif
+
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
+#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define VAE__SMALL_END _Pragma("GCC pop_options")
+#elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
+#define VAE__SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define VAE__SMALL_END _Pragma("clang attribute pop")
+#else
+#define VAE__SMALL
+#define VAE__SMALL_END
 #endif
 
 /* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
@@ -1585,6 +1603,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * >>status   codes, sentences, numbers as text
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 static const char *const vae__status_texts[] = {
     "ok",
@@ -1877,6 +1897,10 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_hex(vae__sink *s, uint64_t u, int digits) {
+    while (digits--) vae__put(s, vae__hex_digits + (u >> 4 * digits & 15), 1);
+}
+
 VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     char digits[20];
     size_t n = sizeof digits;
@@ -1916,16 +1940,12 @@ VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
 /* Writes a double with as many significant digits as it takes to read the same double back, but at
  * least `least` and at most `most`. Trailing zeros are left out. */
 VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
-    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
     vae__decimal d, digits, again;
     int n;
-    if (bits > (uint64_t)0x7ff << 52) {
-        vae__put(s, "NaN", 3);
-        return;
-    }
-    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
-    if (!bits || bits == (uint64_t)0x7ff << 52) {
-        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
+    if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
+    if (!bits || bits >= infinity) {
+        vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
     vae__decimal_of(&d, vae__double_of(bits));
@@ -1959,6 +1979,10 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
+    const unsigned char *p;
+    size_t count, i;
+    int64_t d;
+    char c;
     for (; *format; format += 2) {
         const size_t run = strcspn(format, "%");
         vae__put(s, format, run);
@@ -1970,35 +1994,20 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
         case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
-        case 'c': {
-            const char c = (char)va_arg(args, int);
-            vae__put(s, &c, 1);
-            break;
-        }
-        case 'd': {
-            const int64_t d = va_arg(args, int);
+        case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
+        case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
+        case 'd':
+            d = va_arg(args, int);
             if (d < 0) vae__put(s, "-", 1);
             vae__put_decimal(s, (uint64_t)(d < 0 ? -d : d));
             break;
-        }
-        case 'x': {
-            const uint64_t u = va_arg(args, uint64_t);
-            int shift;
-            for (shift = 60; shift >= 0; shift -= 4)
-                vae__put(s, vae__hex_digits + (u >> shift & 15), 1);
-            break;
-        }
-        case 'h': {
-            const unsigned char *p = va_arg(args, const unsigned char *);
-            const size_t count = va_arg(args, size_t);
-            size_t i;
+        case 'h':
+            p = va_arg(args, const unsigned char *), count = va_arg(args, size_t);
             for (i = 0; i < count; i++) {
                 if (i) vae__put(s, " ", 1);
-                vae__put(s, vae__hex_digits + (p[i] >> 4), 1);
-                vae__put(s, vae__hex_digits + (p[i] & 15), 1);
+                vae__put_hex(s, p[i], 2);
             }
             break;
-        }
         default: vae__put(s, format + 1, 1);
         }
     }
@@ -2096,6 +2105,8 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
     return s;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
  * uses: >>status                     tests: tests/test_arena.c
@@ -2127,11 +2138,8 @@ VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, 
 
 VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     if (!ptr) return;
-    if (a && a->alloc) {
-        if (a->release) a->release(ptr, size ? size : 1, a->user);
-    } else {
-        VAE_FREE(ptr);
-    }
+    if (!a || !a->alloc) VAE_FREE(ptr);
+    else if (a->release) a->release(ptr, size ? size : 1, a->user);
 }
 
 /* Divides a block into 64-byte aligned pieces. With base NULL it only counts, so that measuring and
@@ -2450,9 +2458,11 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+#ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
 #include VAE_SELF
 #undef VAE__PASS
+#endif
 
 #ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
@@ -5313,7 +5323,9 @@ VAE__PRIVATE int vae__cpu(void) {
 /* NULL where this build or this processor has no such kernels. */
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
+#ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
 #endif
@@ -5324,16 +5336,19 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     case VAE_ISA_NEON: return &vae__kernels_neon;
 #endif
     case VAE_ISA_AUTO: {
+        const vae__kernels *k = NULL;
         int best = VAE_ISA_COUNT;
-        while (--best > VAE_ISA_PORTABLE)
-            if (vae__kernels_of((vae_isa)best)) break;
-        return vae__kernels_of((vae_isa)best);
+        while (!k && --best > VAE_ISA_AUTO) k = vae__kernels_of((vae_isa)best);
+        return k;
     }
     default: return NULL;
     }
 }
 
-VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API vae_isa vae_isa_best(void) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    return k ? k->isa : VAE_ISA_AUTO;
+}
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round in another
@@ -5385,6 +5400,10 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
+    if (!k) { /* VAE_NO_PORTABLE */
+        memset(out, 0, count * 4);
+        return;
+    }
     vae__fp_enter(&env);
     if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
@@ -5723,13 +5742,11 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
 }
 
 VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
-    if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
-    if (VAE__COND_INIT(&p->wake)) {
-        if (VAE__COND_INIT(&p->done)) return p->locks = 1;
-        VAE__COND_END(&p->wake);
-    }
-    VAE__MUTEX_END(&p->mutex);
-    return 0;
+    const int mutex = VAE__MUTEX_INIT(&p->mutex), wake = mutex && VAE__COND_INIT(&p->wake);
+    p->locks = wake && VAE__COND_INIT(&p->done);
+    if (wake && !p->locks) VAE__COND_END(&p->wake);
+    if (mutex && !p->locks) VAE__MUTEX_END(&p->mutex);
+    return p->locks;
 }
 
 /* Starts a pool in a block of vae__pool_size bytes. With `fewer` it takes the threads that the
@@ -5799,27 +5816,22 @@ VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
                                    vae_report *report) {
     const int fewer = threads < 0;
-    vae_allocator a;
     vae_pool *p;
     vae_status bad;
     size_t size;
-    memset(&a, 0, sizeof a);
-    if (allocator) a = *allocator;
     if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
     bad = vae__thread_count(&threads, report);
     if (bad) return bad;
     size = vae__pool_size(threads);
-    p = (vae_pool *)vae__alloc(&a, size);
+    p = (vae_pool *)vae__alloc(allocator, size);
     if (!p)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
     bad = vae__pool_start(p, threads, fewer, report);
-    if (bad) {
-        vae__release(&a, p, size);
-        return bad;
-    }
-    p->allocator = a, p->size = size;
-    *pool = p;
-    return VAE_OK;
+    p->size = size;
+    if (allocator) p->allocator = *allocator;
+    if (bad) vae__release(allocator, p, size);
+    else *pool = p;
+    return bad;
 }
 
 VAE_API void vae_pool_destroy(vae_pool *pool) {
@@ -7265,6 +7277,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * has it; otherwise each draw has a term log q(z|x) - log p(z), which the ops between the head and
  * the decoder add up: the code, the prior.
  * ==================================================================================== */
+
+VAE__SMALL
 
 /* The first fields of a row of codes and likelihoods. */
 typedef struct vae__kind {
@@ -8897,8 +8911,11 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa))
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)",
+        return vae__fail(report, VAE_ERR_UNSUPPORTED,
+                         d->isa ? "the instruction set %s is not there (this build or this "
+                                  "processor lacks it)"
+                                : "this processor has no instruction set that this build has: "
+                                  "it was made without plain C (VAE_NO_PORTABLE)",
                          vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
     d->isa = vae__kernels_of(d->isa)->isa;
     return VAE_OK;
@@ -9839,6 +9856,8 @@ VAE__INLINE int32_t vae__label(const vae_batch *b, size_t row) {
 VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
     return b->index ? b->index[row] : b->first + (uint32_t)row;
 }
+
+VAE__SMALL_END
 
 /* ======================================================================================
  * >>numbers  images of any type, as floats
@@ -10850,6 +10869,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
  * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
+VAE__SMALL
+
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
     int i = 0;
@@ -11447,6 +11468,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -11882,6 +11905,8 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 
@@ -12872,21 +12897,6 @@ VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
     return 0;
 }
 
-VAE__PRIVATE int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) return 0;
-    *out = item.tensor;
-    return 1;
-}
-
-/* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
- * when it does not fit. */
-VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
-    return vae__st_copy(item.value, text, room);
-}
-
 /* ======================================================================================
  * >>io       models as files
  * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
@@ -13069,9 +13079,9 @@ VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const ch
                                     uint64_t *out) {
     char text[160];
     const char *p = text;
-    const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
-    if (length == -1) return 0;
-    if (length < 0 || strlen(text) != (size_t)length) return -1;
+    vae__st_item item;
+    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return 0;
+    if (vae__st_copy(item.value, text, sizeof text) != (ptrdiff_t)strlen(text)) return -1;
     for (; *forms; forms++)
         if (!vae__read_bits(&p, *forms, out++) || (forms[1] && *p++ != ' ')) return -1;
     return *p ? -1 : 1;
@@ -13101,21 +13111,21 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
         const vae__slot *slot = &m->tensors[t];
         const unsigned char *from;
         float *to = section->values ? section->values + slot->offset : NULL;
-        vae__st_tensor tensor;
+        vae__st_item item;
         vae_report name;
         char is[VAE__ST_KIND], want[VAE__ST_KIND];
         (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
-        if (!vae__st_find(st, name.text, &tensor)) {
+        if (!vae__st_look_up(st, VAE__ST_TENSOR, name.text, &item)) {
             if (*section->prefix && !t) return VAE_OK;
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name.text);
         }
         *found = 1;
-        vae__st_kind(is, tensor.dtype, tensor.rank, tensor.shape);
+        vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
         vae__st_kind(want, "F32", slot->rank, slot->shape);
         if (strcmp(is, want))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
                                 name.text, is, want);
-        from = st->bytes + st->data_at + tensor.begin;
+        from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
         if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
@@ -13277,15 +13287,16 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
 VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = l->st.bytes + l->st.data_at;
-    vae__st_tensor tensor;
+    vae__st_item item;
     size_t t = 0, begin = 0;
     if (VAE__BIG_ENDIAN) return VAE_OK;
     plan->tensors = (vae__slot *)vae__alloc_for(&l->st.from, &l->temporary, size);
     if (!plan->tensors) return VAE_ERR_MEMORY;
     (void)vae__plan(plan, NULL, NULL); /* the measuring call has succeeded */
-    for (; t < plan->slot_count && vae__st_find(&l->st, plan->tensors[t].name, &tensor); t++) {
-        if (!t) begin = tensor.begin;
-        if (tensor.begin != begin + plan->tensors[t].offset * 4) break;
+    for (; t < plan->slot_count; t++) {
+        if (!vae__st_look_up(&l->st, VAE__ST_TENSOR, plan->tensors[t].name, &item)) break;
+        if (!t) begin = item.tensor.begin;
+        if (item.tensor.begin != begin + plan->tensors[t].offset * 4) break;
     }
     vae__release(&l->temporary, plan->tensors, size);
     plan->tensors = NULL;
@@ -14098,6 +14109,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #endif /* VAE_NO_STDIO */
 
 #endif /* VAE_NO_DATA */
+
+VAE__SMALL_END
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
