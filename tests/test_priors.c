@@ -114,7 +114,9 @@ static vae *prior_model(const prior_case *c, double *w) {
 }
 static const prior_case prior_cases[] = {
     {"mixture 3", 0, 1, 3, VAE_OBJECTIVE_ELBO}, {"mixture 3", 0, 3, 3, VAE_OBJECTIVE_ELBO},
-    {"mixture 1", 0, 2, 1, VAE_OBJECTIVE_ELBO}, {"mixture 3", 0, 4, 3, VAE_OBJECTIVE_IWAE}
+    {"mixture 1", 0, 2, 1, VAE_OBJECTIVE_ELBO}, {"mixture 3", 0, 4, 3, VAE_OBJECTIVE_IWAE},
+    {"vamp 4", 1, 1, 4, VAE_OBJECTIVE_ELBO}, {"vamp 4", 1, 3, 4, VAE_OBJECTIVE_IWAE},
+    {"vamp 12", 1, 2, 12, VAE_OBJECTIVE_ELBO}
 };
 enum { PRIOR_CASES = sizeof prior_cases / sizeof *prior_cases };
 
@@ -298,7 +300,7 @@ static void prior_same(vae *m, vae *plain) {
 }
 TEST(a_prior_that_is_standard_gives_the_figures_of_normal) {
     int way;
-    for (way = 0; way < 1; way++) {
+    for (way = 0; way < 2; way++) {
         vae_desc d = small_desc();
         vae *m = NULL, *plain = NULL;
         vae_tensor t;
@@ -343,6 +345,15 @@ static int prior_net(int n, vae_desc *d) {
     case 3:
         d->prior = "mixture 4", d->posterior = "normal softplus code tanh";
         d->encoder = "conv 4 3x3/2, batchnorm relu, dropout 0.2, label 3";
+        return 1;
+    case 4: d->prior = "vamp 5"; return 1;
+    case 5:
+        d->prior = "vamp 20", d->samples = 3, d->objective = VAE_OBJECTIVE_IWAE, d->ema = 0.9;
+        d->encoder = "conv 4 3x3/2, layernorm relu, dropout 0.2";
+        return 1;
+    case 6:
+        d->prior = "vamp 3", d->posterior = "normal softplus code tanh", d->corrupt = VAE_CORRUPT_MASK;
+        d->decoder = "label 3, dense 9 relu", d->likelihood = "gaussian";
         return 1;
     default: return 0;
     }
@@ -442,11 +453,11 @@ TEST(priors_are_saved_resumed_and_shared_with_their_bits) {
 }
 
 TEST(training_a_prior_raises_the_bound_above_that_of_normal) {
-    static const char *const priors[] = {"normal", "mixture 10"};
+    static const char *const priors[] = {"normal", "mixture 10", "vamp 20"};
     vae_data data = digit_data(200);
-    double elbo[2];
+    double elbo[3];
     int n;
-    for (n = 0; n < 2; n++) {
+    for (n = 0; n < 3; n++) {
         vae_desc d = digit_desc();
         vae_stats s;
         vae *m = NULL;
@@ -458,7 +469,7 @@ TEST(training_a_prior_raises_the_bound_above_that_of_normal) {
         elbo[n] = s.elbo;
         vae_destroy(m);
     }
-    CHECK(elbo[1] > elbo[0] + 0.5);
+    CHECK(elbo[1] > elbo[0] + 0.5 && elbo[2] > elbo[0] + 0.5);
     free((void *)(size_t)data.bytes);
 }
 
@@ -491,12 +502,16 @@ TEST(an_autoencoder_may_have_a_prior_to_sample_from) {
 
 TEST(priors_refuse_what_makes_no_sense) {
     static const struct { const char *prior, *encoder, *says; int way; vae_status status; } rows[] = {
-        {"mixture", "dense 4", "components", 0, VAE_ERR_SYNTAX},
-        {"mixture 0", "dense 4", "from 1 to 4096", 0, VAE_ERR_SYNTAX},
-        {"mixture 5000", "dense 4", "from 1 to 4096", 0, VAE_ERR_SYNTAX},
+        {"mixture", "dense 4", "the number K", 0, VAE_ERR_SYNTAX},
+        {"mixture 0", "dense 4", "must lie from 1 to 4096", 0, VAE_ERR_SYNTAX},
+        {"mixture 5000", "dense 4", "must lie from 1 to 4096", 0, VAE_ERR_SYNTAX},
         {"mixture 3 full", "dense 4", "the end", 0, VAE_ERR_SYNTAX},
         {"mixture 3", "dense 4", "free_bits", 1, VAE_ERR_VALUE},
         {"mixture 3", "dense 4", "dreg", 2, VAE_ERR_VALUE},
+        {"vamp", "dense 4", "the number K", 0, VAE_ERR_SYNTAX},
+        {"vamp 3", "label 3, dense 4", "label", 0, VAE_ERR_VALUE},
+        {"vamp 3", "batchnorm, dense 4", "batchnorm", 0, VAE_ERR_VALUE},
+        {"vamp 3", "dense 4", "contract", 3, VAE_ERR_VALUE},
     };
     size_t i;
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
