@@ -20,16 +20,18 @@
  *   >>api       everything a user calls          >>gemm      the public matrix product
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
  *   >>status    codes, sentences                 >>program   table of layers, strings to ops
- *   >>arena     sizes, blocks                    >>codes     posteriors, priors, the code's op
- *   >>rng       random numbers by address        >>stochastic   layers `z N`
- *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
- *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>plan      from description to ops, memory
- *   >>maps      numbers one by one               >>model     made, shared, initial weights
- *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
- *   >>densities the other likelihoods            >>step      a batch on its way, gradients
- *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
- *   >>updates   optimisers, the kernels' table   >>train     steps, evaluation, epochs
+ *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
+ *   >>rng       random numbers by address        >>mixtures  priors of many normals
+ *   >>shim      one vector vocabulary            >>priors    tables, flows, the code's op
+ *   >>functions of one argument: exp, tanh       >>stochastic   layers `z N`
+ *   >>tiles     the matrix product               >>likelihoods   p(x|z), the last op
+ *   >>maps      numbers one by one               >>settings  of a description: ranges, text
+ *   >>sums      along rows: losses, KL, norms    >>plan      from description to ops, memory
+ *   >>densities the other likelihoods            >>model     made, shared, initial weights
+ *   >>windows   convolutions, pools              >>numbers   images of any type, as floats
+ *   >>updates   optimisers, the kernels' table   >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -239,6 +241,13 @@
  *
  *     prior                 p(z)
  *     normal                N(0, I)
+ *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
+ *                           learned. Means begin at random
+ *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
+ *                           vae_fit begins them as training images, otherwise they begin at random
+ *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
+ *                           them clamped. It works on K more rows in each step. Goes with posterior
+ *                           normal, and without layers label and batchnorm in the encoder
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
@@ -340,7 +349,7 @@
  *     }
  *
  *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, &vae__prior_layer, 0,
- *      vae__shifted, vae__shifted_draw},
+ *      vae__shifted, vae__shifted_draw, NULL},
  *
  * ---- judging a model ----------------------------------------------------------------
  * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
@@ -387,7 +396,7 @@
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
- *     PRIOR_Z, DRAW_X 0            number of the draw       0
+ *     PRIOR_Z, DRAW_X 0            number of the draw       0; 1 chooses a mixture's component
  *     EVAL           0             image in the data set    draw: 0 of vae_score and
  *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
@@ -1051,7 +1060,8 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 #ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
- * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
+ * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
+ * pseudo-inputs. `test` and
  * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
  * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
@@ -7161,9 +7171,9 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
 }
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, h a
- * shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance, l a number
- * of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, k a window KxK, s an optional step /S, d optional
+ * padding, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a
+ * variance, l a number of levels, o what makes a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7173,6 +7183,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
+        case 'm': bad = vae__read_from(p, "the number K", 1, 4096, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
@@ -7280,7 +7291,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
+        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -7368,9 +7379,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 }
 
 /* ======================================================================================
- * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng
- * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * >>codes    what posteriors q(z|x) and priors p(z) are; the normals
+ * uses: >>layers >>rng              tests: tests/test_codes.c
  *
  * The encoder's head gives the parameters of q(z|x). A posterior or a prior is one row and its
  * functions: adding one touches nothing else. Where both have a KL in closed form, the code's op
@@ -7445,9 +7455,14 @@ typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
+     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
+    /* NULL; or the op's tensor holds n images, pseudo-inputs, whose heads the encoder makes and
+     * log_p finds in c->heads, (n, head): dhead += the gradient of the head of input i over the
+     * batch, of which z are the codes. */
+    void (*head_bwd)(const vae__walk *c, const vae__op *op, size_t i, const float *z, float *dhead);
 } vae__prior;
 
 /* Both at work. */
@@ -7469,7 +7484,13 @@ struct vae__code {
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
     float *room;             /* a part's own */
+    float *kept;             /* of a row, by the prior */
+    float *heads;            /* of pseudo-inputs, NULL: there are none; in training the gradients */
+    int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
+VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+    return c->prior->head_bwd ? (size_t)c->n : 0;
+}
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
 #define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
@@ -7749,6 +7770,220 @@ static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, v
                                              vae__full_ratio_bwd};
 #endif
 
+/* ======================================================================================
+ * >>mixtures  priors of many normals: learned ones, posteriors of pseudo-inputs
+ * uses: >>codes >>layers             tests: tests/test_priors.c
+ * ==================================================================================== */
+
+/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
+VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    vae__code q = vae__code_of(c);
+    double *logw = c->terms->logw;
+    size_t r;
+    vae__pass_fwd(c, op, w, x, y);
+    for (r = 0; logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        logw[c->first + r] = vae__add_d(
+            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+    }
+}
+VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    vae__code q = vae__code_of(c);
+    size_t r;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
+                             dx + r * op->in.dim);
+    }
+}
+static const vae__layer vae__prior_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
+
+#ifndef VAE_NO_CODES
+/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
+ * kept of a row: the probability that z is of each component, its share. */
+
+VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->row_floats = (size_t)op->n;
+    op->room = (size_t)op->n + 6 * op->in.dim;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    int i;
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
+    for (i = 0; i < 3; i++) {
+        out[i].rank = i ? 2 : 1;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+    }
+    out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
+    return 3;
+}
+/* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
+VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
+    float top = a[0], log;
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < n; i++) a[i] = (float)vae__add_d((double)a[i], -(double)top);
+    k->map(VAE__FN_EXP, n, a, a);
+    for (i = 0; i < n; i++) {
+        if (a[i] < 9.3576e-14f) a[i] = 0;
+        sum = vae__add_d(sum, (double)a[i]);
+    }
+    for (i = 0; i < n; i++) a[i] = (float)vae__div_d((double)a[i], sum);
+    log = (float)sum;
+    k->map(VAE__FN_LOG, 1, &log, &log);
+    return vae__add_d((double)top, (double)log);
+}
+/* The logits of the components, and of component i the mean, then the log variance. Those of
+ * pseudo-inputs are alike, and their heads are mean and log variance. */
+VAE__PRIVATE float *vae__logits(const vae__code *c, const float *w) {
+    float *logit = c->room + 6 * c->width;
+    if (c->heads) memset(logit, 0, (size_t)c->n * sizeof(float));
+    else memcpy(logit, w, (size_t)c->n * sizeof(float));
+    return logit;
+}
+VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    if (c->heads) return c->heads + i * c->head;
+    memcpy(c->room, w + k + i * wide, wide * sizeof(float));
+    memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
+    return c->room;
+}
+/* -log of component i's density at z, and scale times its gradient by mean and log variance to
+ * dpart unless NULL. */
+VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
+                                      float scale, float *dpart) {
+    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
+                         NULL);
+}
+VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
+                                       float scale, float *dz) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    float *logit = vae__logits(c, w), *dpart = c->room + 2 * wide;
+    size_t i;
+    for (i = 0; i < k; i++) {
+        float part = scale * c->kept[i];
+        VAE__HIDE_F(part);
+        if (dz && !(c->kept[i] > 0)) continue;
+        if (dz) { /* by z as by the mean, for log p in place of -log p */
+            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            c->k->add(wide, dpart, 1, dz, dz);
+        } else {
+            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            VAE__HIDE_F(c->kept[i]);
+        }
+    }
+    if (dz) return 0;
+    return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
+}
+/* The gradient of component i's mean and log variance, over the rows of the batch in order, each
+ * with its share of what its log q - log p counts: added to dpart. */
+VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
+                                     const float *z, float *dpart) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const float *part = vae__component(&q, c->params + op->weights, i);
+    float *room = q.room + 2 * wide;
+    size_t r;
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        float share = vae__row_pull(c, r) * op->kept[r * k + i];
+        VAE__HIDE_F(share);
+        if (!(op->kept[r * k + i] > 0)) continue;
+        (void)vae__component_loss(&q, part, z + r * wide, share, room);
+        c->k->add(2 * wide, room, 1, dpart, dpart);
+    }
+}
+VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                    size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const size_t rows = c->terms->logw ? c->rows : 0;
+    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    double all = 0, sum;
+    size_t i, r;
+    (void)dy;
+    for (i = from; tensor && i < to; i++, dw += wide) {
+        memset(dpart, 0, 2 * wide * sizeof(float));
+        vae__component_bwd(c, op, i, x, dpart);
+        memcpy(dw, dpart + (tensor == 2 ? wide : 0), wide * sizeof(float));
+    }
+    if (tensor) return;
+    (void)vae__shares(c->k, k, logit);
+    for (r = 0; r < rows; r++) all = vae__add_d(all, (double)vae__row_pull(c, r));
+    for (i = 0; i < k; i++) {
+        sum = vae__mul_d((double)logit[i], all);
+        for (r = 0; r < rows; r++)
+            sum = vae__add_d(sum, -vae__mul_d((double)vae__row_pull(c, r),
+                                              (double)op->kept[r * k + i]));
+        dw[i] = (float)sum;
+    }
+}
+/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
+                                    float *z) {
+    const size_t k = (size_t)c->n;
+    float *share = vae__logits(c, w), *eps = c->room + 2 * c->width, u;
+    vae__address choice = *at;
+    double sum = 0;
+    size_t i, which = 0;
+    choice.counter[2] += 1;
+    c->k->draw(VAE__DRAW_UNIFORM, &choice, 0, 1, &u);
+    (void)vae__shares(c->k, k, share);
+    for (i = 0; i < k && !(sum > (double)u); i++) {
+        if (share[i] > 0) which = i; /* the last one, should the sum stay below u */
+        sum = vae__add_d(sum, (double)share[i]);
+    }
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
+                  vae__component(c, w, which), eps, z);
+}
+static const vae__layer vae__mixture_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+
+/* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
+
+VAE__PRIVATE int vae__vamp_tensors(const vae__op *op, vae__tensor out[4]) {
+    out[0].name = "input", out[0].rank = 2;
+    out[0].shape[0] = (size_t)op->n, out[0].shape[1] = (size_t)op->kh;
+    out[0].fan_in = out[0].fan_out = 12, out[0].start = 0.5f; /* mostly uniform on [0,1] */
+    return 1;
+}
+/* Clamped inputs have no gradient that would lead them further out. */
+VAE__PRIVATE void vae__vamp_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                 size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code *q = c->terms->code;
+    const size_t wide = (size_t)op->kh;
+    const float *w = c->params + op->weights + from * wide;
+    const float *d = q->heads + (size_t)op->n * q->head + from * wide;
+    size_t i;
+    (void)tensor; (void)x; (void)dy;
+    for (i = 0; i < (to - from) * wide; i++)
+        dw[i] = q->unit && ((w[i] > 1 && d[i] < 0) || (w[i] < 0 && d[i] > 0)) ? 0 : d[i];
+}
+static const vae__layer vae__vamp_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__vamp_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__vamp_grad, NULL)};
+#endif
+
+/* ======================================================================================
+ * >>priors   the tables of posteriors and priors, flows, reading, the code's op
+ * uses: >>codes >>mixtures >>program >>layers >>rng
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * ==================================================================================== */
+
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
@@ -7769,36 +8004,6 @@ static const vae__posterior vae__posteriors[] = {
 #endif
 };
 
-/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
-
-#ifdef VAE_NO_CODES
-#define VAE__PRIOR_OP NULL
-#else
-#define VAE__PRIOR_OP &vae__prior_layer
-VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, float *y) {
-    const vae__code q = vae__code_of(c);
-    double *logw = c->terms->logw;
-    size_t r;
-    vae__pass_fwd(c, op, w, x, y);
-    for (r = 0; logw && r < c->rows; r++)
-        logw[c->first + r] = vae__add_d(
-            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
-}
-VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, const float *dy, float *dx) {
-    const vae__code q = vae__code_of(c);
-    size_t r;
-    vae__pass_bwd(c, op, w, x, dy, dx);
-    for (r = 0; r < c->rows; r++)
-        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
-                             dx + r * op->in.dim);
-}
-static const vae__layer vae__prior_layer = {
-    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, NULL, NULL)};
-#endif
-
 /* ---- the prior N(0, I) ---- */
 
 VAE__PRIVATE double vae__normal_log_p(const vae__code *c, const float *w, const float *z,
@@ -7818,7 +8023,17 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
-     vae__normal_draw},
+     vae__normal_draw, NULL},
+#ifdef VAE_NO_CODES
+    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+#else
+    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
+      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
+    {{"vamp", "vamp K", "the mean of the posteriors of K pseudo-inputs, which are learned: images "
+      "that begin as training images", "m"}, &vae__vamp_layer, 0, vae__mixture_log_p,
+     vae__mixture_draw, vae__component_bwd},
+#endif
 };
 
 /* ---- flows: steps from z to z', each an op ----
@@ -8135,6 +8350,12 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "sparse and contract are of mu, which posterior %s does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
+        {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
+         "the posteriors of pseudo-inputs must be normals that one head tells: not with posterior "
+         "%s and prior %s"},
+        {vae__pseudo_inputs(c) && d->contract > 0,
+         "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
+         "the encoder is there too"},
         {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
          "the objective weighs draws by their density, which posterior %s does not have"},
     };
@@ -8261,6 +8482,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
         else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
+        else if (t->kl && !t->logw)
+            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -9506,7 +9729,8 @@ struct vae {
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
-    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
+    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x. The
+                              pseudo-inputs of a prior stand behind the rows at work */
     int32_t *labels;       /* (rows): class of each image */
     float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
     size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
@@ -9740,6 +9964,12 @@ VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     if (op->number && m->views > 1 && w->net == &m->enc)
         return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
                          "it goes together with neither dropout nor noise there");
+    if (w->net == &m->enc && vae__pseudo_inputs(&m->code) &&
+        (vae__has(op, VAE__CLASS) || vae__has(op, VAE__LATENT) || op->layer->batch))
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "encoder: %s does not go together with prior "
+                         "%s, whose pseudo-inputs have no class and no draws, and are no part of "
+                         "the batch", *op->layer->name ? op->layer->name : "z N",
+                         m->code.prior->kind.name);
     if (op->number > 255)
         return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
                          w->p.what);
@@ -9811,6 +10041,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
+    if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
     op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
@@ -9925,11 +10156,18 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
             op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
         } else {
             op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+            op->kh = (int)m->input.dim;
+            if (vae__pseudo_inputs(q) && m->rows)
+                op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
         }
         if (op->layer->shape) bad = op->layer->shape(&w.p, op);
         if (!bad) bad = vae__plan_op(&w);
     }
     if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
+    if (m->ops && vae__pseudo_inputs(q)) {
+        m->code.heads = w.last.own, m->code.unit = m->likelihood.row->unit;
+        m->ops[m->count - 1].meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD;
+    }
     return bad;
 }
 
@@ -10054,6 +10292,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t more = m->rows ? vae__pseudo_inputs(&m->code) : 0;
     const size_t latent = m->code.latent, head = m->code.head;
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
@@ -10067,7 +10306,8 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->penalty, double, heads, 1, train);
     VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
-    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->seen, float, (train ? m->rows * (size_t)m->views : 0) + more, m->input.dim,
+              seen || more);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
     VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
 }
@@ -10228,8 +10468,8 @@ VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear)
 }
 
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
- * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
- * values when another is added behind it. */
+ * PyTorch's Linear does, biases too; about `start` where there is one. Addressed by the tensor's
+ * number, so a tensor keeps its values when another is added behind it. */
 VAE__PRIVATE void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
@@ -10251,6 +10491,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             float u = 2 * w[i] - 1; /* exact: u has 24 bits */
             VAE__HIDE_F(u);
             w[i] = u * bound;
+            if (s->start > 0) w[i] = (float)vae__add_d((double)w[i], (double)s->start);
         }
         (void)vae__mask(m, t, w, w);
     }
@@ -11056,6 +11297,63 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
+/* The heads of pseudo-inputs, which are a part of the prior: behind the rows of a training step,
+ * so that their gradients are made together; otherwise in portions of the buffers, before any rows
+ * come. */
+VAE__PRIVATE void vae__inputs_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t dim = m->input.dim, head = m->code.head;
+    const float *from_w = p->params + prior->weights;
+    const size_t base = VAE__TRAINS(p) ? p->rows : 0, room = m->rows / (size_t)p->parts;
+    size_t from, to, i, n;
+    vae__share(vae__pseudo_inputs(&m->code), 1, p->parts, part, &from, &to);
+    for (; from < to; from += n) {
+        float *x = m->seen + (base + from) * dim;
+        vae__walk c;
+        n = VAE__TRAINS(p) ? to - from : vae__min(to - from, room);
+        for (i = 0; i < n * dim; i++) {
+            const float v = from_w[from * dim + i];
+            x[i] = !m->code.unit ? v : v > 1 ? 1 : v < 0 ? 0 : v;
+        }
+        c = vae__pass_walk(p, part, VAE__TRAINS(p) ? base + from : (size_t)part * room, n);
+        vae__ops_fwd(&c, m->ops, 0, m->at_code, x);
+        vae__stand(&c, last);
+        memcpy(m->code.heads + from * head, last->y + c.first * last->pitch,
+               n * head * sizeof(float));
+    }
+}
+VAE__PRIVATE void vae__run_inputs(vae__pass *p) {
+    const int parts = p->parts;
+    const size_t n = vae__pseudo_inputs(&p->m->code);
+    p->parts = (int)vae__min((size_t)vae__model_parts(p->m, n, VAE__PART_ROWS), p->m->rows);
+    if (n) vae__divide(&p->m->parallel, vae__inputs_part, p, p->parts);
+    p->parts = parts;
+}
+/* Back from the heads of a part's pseudo-inputs to their pixels, for a stage. */
+VAE__PRIVATE void vae__inputs_bwd(const vae__pass *p, int part) {
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t n = vae__pseudo_inputs(&m->code), code = 2 * m->at_code, dim = m->input.dim;
+    size_t from, to, i;
+    vae__walk c;
+    if (!n) return;
+    c = vae__pass_walk(p, part, 0, p->rows);
+    vae__share(n, 1, p->parts, part, &from, &to);
+    vae__stand(&c, prior);
+    for (i = from; i < to && p->bwd_from >= code && p->bwd_to < code; i++) {
+        float *dhead = last->dy + (p->rows + i) * m->code.head;
+        memset(dhead, 0, m->code.head * sizeof(float));
+        m->code.prior->head_bwd(&c, prior, i, m->z, dhead);
+    }
+    vae__walk_to(p, &c, p->rows + from, to - from);
+    if (from < to)
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, code), p->bwd_to,
+                     m->seen + (p->rows + from) * dim,
+                     m->code.heads + n * m->code.head + from * dim);
+}
+
 /* A part's rows of a stage, forward and back.
  *
  * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
@@ -11074,6 +11372,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     size_t from, to, at, n;
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (VAE__TRAINS(p)) vae__inputs_bwd(p, part);
     if (from == to || (p->fresh && !vae__pass_pixels(p, part, from, to))) return;
     c = vae__pass_walk(p, part, from, to - from);
     vae__ops_fwd(&c, ops, p->fwd_from, vae__min(p->fwd_to, code),
@@ -11137,7 +11436,8 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_draw && p->fwd_to == m->count;
+    const size_t draw = m->code.heads ? m->dec.first - 1 : m->at_draw; /* a prior may come first */
+    const int back = VAE__TRAINS(p) && p->fwd_from <= draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -11167,6 +11467,8 @@ VAE__PRIVATE void vae__meet_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
     const int parts = p->parts;
     p->meet = i, p->when = when;
+    if (when == VAE__BATCH_FORWARD && i + 1 == p->m->dec.first) vae__run_inputs(p);
+    if (!p->m->ops[i].layer->batch) return;
     p->parts = vae__model_parts(p->m, p->m->ops[i].in.c, 16, 64);
     vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
     p->parts = parts;
@@ -11244,6 +11546,8 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
     size_t i;
     VAE_ASSERT(m->rows);
     p->from = from, p->to = to, p->base = base;
+    if (!VAE__TRAINS(p) && p->terms.logw && from < m->dec.first && to >= m->dec.first)
+        vae__run_inputs(p);
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
         p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
         p->x = x + p->at * m->ops[from].in.dim;
@@ -11430,20 +11734,27 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
     }
 }
 
+VAE__PRIVATE void vae__gradients_at(vae__gradients *g, int part, vae__walk *c, size_t i) {
+    const vae *m = g->m;
+    const vae__op *op = &m->ops[i];
+    int tensor;
+    if (g->pass) c->images = g->pass->rows + (i < m->at_code ? vae__pseudo_inputs(&m->code) : 0);
+    vae__stand(c, op);
+    for (tensor = 0; tensor < op->tensor_count; tensor++)
+        if (!m->tensors[op->tensor + (size_t)tensor].fixed)
+            vae__gradients_of(g, part, c, op, tensor);
+}
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
-    vae *m = g->m;
+    const vae *m = g->m;
+    /* the gradient of pseudo-inputs comes out of the encoder's first op */
+    const size_t last = vae__pseudo_inputs(&m->code) ? m->dec.first - 1 : SIZE_MAX;
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t i;
-    int tensor;
     if (g->pass) c = vae__pass_walk(g->pass, part, 0, g->pass->rows);
-    for (i = g->to; i-- > g->from;) {
-        const vae__op *op = &m->ops[i];
-        vae__stand(&c, op);
-        for (tensor = 0; tensor < op->tensor_count; tensor++)
-            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
-                vae__gradients_of(g, part, &c, op, tensor);
-    }
+    for (i = g->to; i-- > g->from;)
+        if (i != last) vae__gradients_at(g, part, &c, i);
+    if (!g->from && last != SIZE_MAX) vae__gradients_at(g, part, &c, last);
 }
 
 /* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
@@ -11746,6 +12057,18 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     return vae__do_set_visible_bias(m, m->x);
 }
 
+/* Pseudo-inputs begin as images of the data, at the first places of an order that no epoch has. */
+VAE__PRIVATE void vae__inputs_from_data(vae *m, const vae_data *data) {
+    const size_t dim = m->input.dim, at = m->ops[m->dec.first - 1].weights;
+    size_t i;
+    for (i = 0; i < vae__pseudo_inputs(&m->code); i++) {
+        const uint64_t image = vae_shuffle(m->desc.seed, UINT32_MAX, data->count, i % data->count);
+        (void)vae_data_read(data, (size_t)image, 1, m->w + at + i * dim);
+        if (m->average)
+            memcpy(m->average + at + i * dim, m->w + at + i * dim, dim * sizeof(float));
+    }
+}
+
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
 
 /* Checks that the losses of these images are finite. */
@@ -11896,6 +12219,7 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
+    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
     return bad;
 }
 
@@ -12297,6 +12621,12 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
     VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
+/* What the prior's draws of this call need. */
+VAE__PRIVATE void vae__begin_draws(vae *m, const vae_batch *b) {
+    vae__pass p;
+    vae__use_begin(&p, m, b, 0);
+    vae__run_inputs(&p);
+}
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
@@ -12315,7 +12645,9 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, z ? NULL : "z");
-    if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
+    if (bad) return bad;
+    vae__begin_draws(m, b);
+    vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
 
@@ -12329,6 +12661,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, x ? NULL : "x");
     if (!bad) bad = vae__check_labels(m, b);
+    if (!bad) vae__begin_draws(m, b);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
