@@ -1486,8 +1486,11 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
-/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
-#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size.
+ * gcc's macros are then those of -Os even after the pop, until the implementation ends: from here
+ * on VAE__GCC_FAST tells, and not __OPTIMIZE_SIZE__. */
+#if defined(VAE__GCC_FAST) && defined(__OPTIMIZE__)
+#define VAE__GCC_SMALL 1
 #define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define VAE__SMALL_END _Pragma("GCC pop_options")
 #elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
@@ -2568,7 +2571,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
 VAE__NOINLINE static
 #else
 VAE__INLINE
@@ -13958,6 +13961,11 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 VAE__SMALL_END
 
+#ifdef VAE__GCC_SMALL
+#undef __OPTIMIZE_SIZE__
+#elif defined(VAE__GCC_FAST)
+#undef __OPTIMIZE__
+#endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
 #endif
