@@ -118,7 +118,7 @@
 #include "../../vae.h"
 
 #if defined(__OPTIMIZE_SIZE__) != AT_SIZE || defined(__OPTIMIZE__) != AT_ALL
-#error the compiler's own macros have changed
+#error "macros of the compiler have changed"
 #endif
 
 #define TEXT(macro) TEXT_OF(macro)
