@@ -15,20 +15,21 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
- *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
- *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>manual    what you are reading             >>dispatch  which kernels run here
+ *   >>config    what a build can choose          >>threads   dividing work
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
+ *   >>status    codes, sentences                 >>program   table of layers, strings to ops
+ *   >>arena     sizes, blocks                    >>codes     posteriors, priors, the code's op
+ *   >>rng       random numbers by address        >>stochastic   layers `z N`
  *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
  *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>model     memory, initial weights
- *   >>maps      numbers one by one               >>numbers   images of any type, as floats
- *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
- *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
- *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
+ *   >>tiles     the matrix product               >>plan      from description to ops, memory
+ *   >>maps      numbers one by one               >>model     made, shared, initial weights
+ *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
+ *   >>densities the other likelihoods            >>step      a batch on its way, gradients
+ *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
+ *   >>updates   optimisers, the kernels' table   >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -89,7 +90,7 @@
  * An architecture is written one way everywhere: here, on the command line, in files.
  *
  *     string = [ item { "," item } ] .
- *     item   = layer [ activation ] | activation | "res" "(" string ")" .
+ *     item   = layer [ activation ] | activation | "res" "(" string ")" | "z" N .
  *
  *     layer                    shape                             tensors, in file order
  *     dense N                  any -> N                          weight [in, N], bias [N]
@@ -108,6 +109,7 @@
  *     noise S                  unchanged
  *     label N                  HxWxC -> HxWx(C+N): one-hot
  *     res( ... )               unchanged: x + what is made of it
+ *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
@@ -134,6 +136,12 @@
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
+ *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
+ *     that normal. Each stands in both strings, the decoder's in reverse order; as items both count
+ *     twice, for the head and the draw. The encoder's is q, the decoder's p, given what stands
+ *     before it. Where both nets are at work the decoder's passes on the encoder's draw. The second
+ *     network of Burda et al. 2016 is "dense 200 tanh, dense 200 tanh, z 100, dense 100 tanh,
+ *     dense 100 tanh" and "dense 100 tanh, dense 100 tanh, z 100, dense 200 tanh, dense 200 tanh".
  *   - Outside training a row never depends on other rows.
  *
  * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
@@ -149,7 +157,8 @@
  *         vae__twice(c, op, w, dy, dx);
  *     }
  *
- *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL},
+ *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL,
+ *      NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -215,11 +224,29 @@
  *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
  *                           the bounded codes of autoencoders, "normal softplus code tanh"
  *
+ *     normal full           z = mu + L eps, L lower triangular, at most 64 latents. The head gives
+ *                           mu, L's diagonal as a log variance, L below it, column by column
+ *     normal ..., planar K  K steps z + s tanh(w z + b) behind either of these (Rezende & Mohamed
+ *                           2015). The head gives u, w, b of each, those of the last step first. s
+ *                           is u + (m(w u) - w u) w / |w|^2 with m(a) = log(1 + (e - 1) e^a) - 1:
+ *                           then w s > -1, and u = 0 leaves z as it is
+ *     normal ..., iaf W K   K inverse autoregressive steps s z + (1 - s) m, s = sigmoid(a + 1.5)
+ *                           (Kingma et al. 2016). m and a of a latent come from those before it, by
+ *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
+ *                           and so on; odd steps turn the order round. The head gives W numbers,
+ *                           which each step adds to its layer
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *
  *     prior                 p(z)
  *     normal                N(0, I)
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ * So it is for each layer `z N`. kl is the sum over the code and all such layers; beta, with its
+ * warm-up, and importance weights count them alike; vae_stats.layer_kl has each. vae_encode,
+ * vae_decode and vae_reconstruct draw nothing: layers pass on their means, in vae_reconstruct those
+ * of the encoder. vae_draw and vae_sample_prior draw of p. Objective dreg, free_bits, sparse,
+ * contract and no_noise do not go together with `z N`.
  *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
@@ -353,7 +380,9 @@
  *     BINARIZE       epoch; 0xffffffff     image in the data set    0
  *                    in evaluation; step
  *                    in vae_train_step
- *     EPS            step          row of the batch         draw (l or k)
+ *     EPS            step          row of the batch         draw (l or k), with the stochastic
+ *                                                           layer's number (vae_info.layer) << 16;
+ *                                                           likewise PRIOR_Z and EVAL
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
@@ -472,6 +501,7 @@
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_MAX_LAYERS 8     /* stochastic layers: the code, and those of `z N` */
 #define VAE_MAX_THREADS 256
 #define VAE_LOGVAR_MIN (-30.0f)
 #define VAE_LOGVAR_MAX 20.0f
@@ -859,13 +889,18 @@ VAE_API const vae_report *vae_last_report(const vae *model);
  * the model. */
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc);
 
+/* A stochastic layer. */
+typedef struct vae_layer_info {
+    size_t latents, code, head, eps; /* latents; floats of its code, head and noise for a row */
+} vae_layer_info;
+
 typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
     size_t head;        /* of the encoder's output for an image */
-    size_t eps;         /* of the code's noise, for a draw */
+    size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -882,6 +917,9 @@ typedef struct vae_info {
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
+    size_t units;       /* latents of all stochastic layers */
+    int layers;         /* stochastic layers: 1, and one more for each `z N` of the encoder. */
+    vae_layer_info layer[VAE_MAX_LAYERS]; /* [0] is the code, [1] the `z N` next to the pixels */
 } vae_info;
 
 VAE_API void vae_get_info(const vae *model, vae_info *info);
@@ -905,6 +943,11 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
+ * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
+ * ERR_NONFINITE. */
+VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
+
 /* ---- rows for a call ---- */
 
 /* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
@@ -917,9 +960,10 @@ VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
  * addressed by the step and the row's place r in the batch.
  * Labels matter to networks with layers `label` alone, which then need them: row r is of class
  * labels[r % label_count], so one label is enough for all rows.
- * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
- * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
- * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+ * eps takes the place of the addressed noise of the code and of layers `z N`. Calls that draw no
+ * such noise, or not of q, ignore it: vae_encode, vae_decode, vae_decode_logits, vae_draw,
+ * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
+ * too. */
 typedef struct vae_batch {
     const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                latent). vae_prior, vae_sample_prior: ignored */
@@ -943,6 +987,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
+                         `train` those of the last step */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -1092,8 +1138,9 @@ VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *b
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
 
 /* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
- * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
- * (Burda et al. 2016). */
+ * mu, both (vae_info.units): of the code, then of each layer `z N`; either may be NULL. A latent is
+ * active where that variance is above 0.01 (Burda et al. 2016). mu is given the means of the
+ * layers before it, the KL given one draw of them. */
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
@@ -1349,10 +1396,12 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 /* What only training does, in a table and in an expression. */
 #ifdef VAE_NO_TRAIN
-#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
 #else
-#define VAE__BACK(bwd, grad, batch) bwd, grad, batch
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL
+#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
@@ -1928,40 +1977,28 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
     vae__put_decimal(s, e);
 }
 
-/* The exact digits of a number above 0. */
-VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
-    const uint64_t bits = vae__bits_d(value);
-    const int biased = (int)(bits >> 52);
-    int e = (biased ? biased : 1) - 1075, k;
-    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
-    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
-    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
-}
-
-/* Writes a double with as many significant digits as it takes to read the same double back, but at
- * least `least` and at most `most`. Trailing zeros are left out. */
-VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+/* Writes a double with `digits` significant digits, or with 0 as many as it takes to read the same
+ * double back. Trailing zeros are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int digits) {
     const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
-    vae__decimal d, digits, again;
-    int n;
+    const int biased = (int)(bits >> 52);
+    vae__decimal exact, d, again;
+    int e = (biased ? biased : 1) - 1075, k, n;
     if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
     if (!bits || bits >= infinity) {
         vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
-    vae__decimal_of(&d, vae__double_of(bits));
-    for (n = least;; n++) {
-        vae__decimal_set(&digits, vae__decimal_round(&d, n));
-        digits.point += d.point - n;
-        again = digits;
-        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    vae__decimal_set(&exact, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&exact, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&exact, k);
+    for (n = digits ? digits : 1;; n++) {
+        vae__decimal_set(&d, vae__decimal_round(&exact, n));
+        d.point += exact.point - n;
+        again = d;
+        if (digits || n == 17 || vae__bits_d(vae__decimal_value(&again)) == bits) break;
     }
-    vae__put_digits(s, &digits, wide);
-}
-
-/* The shortest decimal that reads as the same double. */
-VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
-    vae__put_double(s, value, 1, 17, 15);
+    vae__put_digits(s, &d, digits ? digits : 15);
 }
 
 /* ---- formats ---- */
@@ -1978,7 +2015,8 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
 
 /* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
+ * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %r
+ * double with as many as it needs, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
     const unsigned char *p;
     size_t count, i;
@@ -1994,7 +2032,8 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
+        case 'f': vae__put_double(s, va_arg(args, double), 6); break;
+        case 'r': vae__put_double(s, va_arg(args, double), 0); break;
         case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
         case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
         case 'd':
@@ -2320,16 +2359,15 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only what stands between
- * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
- * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
- * filled from one list.
+ * Here the file includes itself once for each instruction set (a pass). A pass compiles the lines
+ * from "guard B" to the end of >>updates, in which VAE__* are this set's vectors and VAE__FN(name)
+ * gives names of its own. Its result is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
-/* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
- * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
- * BOTH: only training with those. What is left out is NULL in the table, and no code. */
+/* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
+ * a room before the table; one without the other does not compile. TRAIN: only training calls it,
+ * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
+ * these. A kernel that is left out is NULL in the table and has no code. */
 #define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
@@ -2348,6 +2386,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
+    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+                       float *terms)) \
+    TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
+                              float *dhead, float *dz)) \
     TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
                       size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
@@ -2387,24 +2429,23 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(int, in_unit, (size_t n, const float *x)) \
     X(size_t, nonzeros, (size_t n, const float *x))
 
-/* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
- * transposed B; ldc is n. */
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
     VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
     VAE__GEMM_ADD = 4,     /* C += A B */
-    VAE__GEMM_SKIP = 8
+    VAE__GEMM_SKIP = 8 /* leave out zeros of A where that is faster: B is finite, ldc is n; not with
+                          ADD or TRANS_B */
 };
 
-/* Functions of one argument: the activations, then the rest of the family. */
+/* Functions of one argument for `map`: first the activations. */
 enum {
     VAE__FN_EXP = VAE_ACT_COUNT, VAE__FN_EXPM1, VAE__FN_LOG, VAE__FN_LOG1P, VAE__FN_ERF,
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 
-/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
- * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+/* Kinds for the kernels `density` and `observe`, and of deviations for `spread`. Rows of the tables
+ * of likelihoods and posteriors name them. */
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
@@ -2419,13 +2460,13 @@ typedef struct vae__adam_step {
     float rate;     /* lr / (1 - b1^t) */
     float inv_bias; /* 1 / sqrt(1 - b2^t) */
     float eps;
-    float decay;    /* w *= decay first; 1: none */
-    float l2;       /* added to the gradient as l2 * w; 0: none */
+    float decay;    /* w *= decay before the update; 1: none */
+    float l2;       /* l2 * w is added to the gradient; 0: none */
 } vae__adam_step;
 
-/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step goes
- * a[0] floats on in A and b[0] in B, the end of a run a[1] and b[1] more, that of a turn a[2] and
- * b[2] more. */
+/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step moves
+ * a[0] floats in A and b[0] in B; after each run follow a[1] and b[1], after each turn a[2] and
+ * b[2]. */
 typedef struct vae__runs {
     size_t n[3];
     ptrdiff_t a[3], b[3];
@@ -2438,9 +2479,9 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; as wide as a strip */
 
-#ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
+#ifdef VAE__GCC /* as C++, gcc 12 warns about undefined operands of its own intrinsics */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -2448,7 +2489,7 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
-#ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
+#ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
 #if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
@@ -2520,22 +2561,21 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 
 /* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
  * mask of lanes.
- *   VAE__LOAD VAE__STORE   unaligned; VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n,
- *                          what lies beyond n reads as +0 and is not written
+ *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
+ *                          those from n on read as +0 and are not written
  *   VAE__FMA(a, b, c)      a * b + c, rounded once
- *   VAE__ADD _SUB _MUL     rounded on their own: no compiler can fuse or reassociate them
+ *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
- *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
  *   VAE__GT VAE__SELECT    a > b; mask ? a : b         VAE__I_GT is signed
- *   VAE__FROM_INT _TO_INT  signed; to int truncates, inside the range only
+ *   VAE__FROM_INT _TO_INT  signed; to int truncates, for values in range
  *   VAE__I_MULHILO         32 x 32 -> 64 unsigned, in two halves
  *   VAE__I_LOAD            unaligned
- *   VAE__TRANSPOSE         rows and columns of VAE__W vectors change places
- *   VAE__VL _LOAD_LANES    which lanes exist, found once by v_lanes(i, n), and a load of them where
- *                          masks are cheap (VAE__CHEAP_LANES); elsewhere of the whole vector
+ *   VAE__TRANSPOSE         transposes VAE__W vectors
+ *   VAE__VL _LOAD_LANES    which lanes exist, computed once by v_lanes(i, n); a load of these where
+ *                          masks are cheap (VAE__CHEAP_LANES), elsewhere of the whole vector
  *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
- *                          av[k - 1]; VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
- *                          side by side
+ *                          av[k - 1]. VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
  *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -2557,10 +2597,10 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i 
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
 VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
-/* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
- * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
- * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
- * it is; so does a sum that is not finite. */
+/* Without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
+ * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
+ * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+ * stay as they are. */
 VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
     const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
@@ -2580,7 +2620,7 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
-    /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
+    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
     if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
         return VAE__FN(v_fma_odd)(p, (double)c, s);
     r = (float)s;
@@ -2605,8 +2645,8 @@ VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
- * once more gives the correctly rounded float. */
+/* The root in double is correctly rounded. Its 53 bits (at least 2 * 24 + 2) are enough for the
+ * second rounding to give the correctly rounded float. */
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     uint32_t u = vae__bits_f(a);
     if (u == 0x7f800000u || !(u << 1)) return a;
@@ -2615,13 +2655,13 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
 #define VAE__MAX_BY_MASK 1
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
+/* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__ASM2("cmpltss", b, a);
     return vae__bits_f(b);
 }
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
+/* In assembly: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__VM m;
     __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
@@ -2629,7 +2669,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 }
 #elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
     __FINITE_MATH_ONLY__
-/* On the bits, since a > b may be anything for NaN here. */
+/* On the bits, because here the compiler may assume any result of a > b for NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
     int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
@@ -2653,7 +2693,7 @@ VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
 }
 #endif
 VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
-    /* the cast alone is defined only for values that int32_t holds */
+    /* a cast is defined only for values in the range of int32_t */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
     VAE__HIDE_F(r);
     return r;
@@ -2685,7 +2725,7 @@ VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VAE__VL int
 VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), *(p))
-#define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
+#define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 8
@@ -2732,7 +2772,7 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
+/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
@@ -2804,7 +2844,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
     VAE__V t[8];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
+    for (i = 0; i < 8; i += 2) { /* swaps pairs, then quads, then halves */
         t[i] = _mm256_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm256_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2824,7 +2864,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
-/* A whole vector is not masked: some processors are slow at it. */
+/* No mask for a whole vector, because masks are slow on some processors. */
 #define VAE__GET_LANES(p, n, lanes) \
     ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
 #define VAE__PUT_LANES(p, n, lanes, v) \
@@ -2951,7 +2991,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
     VAE__V t[16];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
+    for (i = 0; i < 16; i += 2) { /* swaps pairs, quads, then 128-bit quarters twice */
         t[i] = _mm512_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm512_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2986,7 +3026,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 #define VAE__CHEAP_LANES 1
 #define VAE__GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
-/* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
+/* Writes kk + lane for the lanes of `m` to the list, 16 bits each; returns how many. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
@@ -3073,7 +3113,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
-/* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
+/* FMAX and FMIN return NaN and order zeros; here both return the second operand, as on x86 */
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     return vbslq_f32(VAE__FN(v_gt)(a, b), a, b);
 }
@@ -3135,9 +3175,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
-/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
- * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
- * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+/* VAE__MATH: a function of many steps. Vector passes inline it. In the portable pass, where an FMA
+ * is twenty instructions, a call costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: a function so long, or so rarely used, that every pass calls it. */
 #define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
 #if VAE__PASS == 1
 #define VAE__MATH VAE__CALLED
@@ -3192,16 +3232,15 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
  * the domain, in units in the last place (ulp), found by trying every float against double
  * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
  * degree first, under the names given here. Special cases:
- *   NaN        comes out as NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x when x is NaN, and both
- * sides
- *              of every VAE__SELECT are NaN then; where that would not do, the bits are tested
- *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no VAE__FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
+ *   NaN        gives NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x for a NaN x, and both sides of
+ *              every VAE__SELECT are NaN then; where that is not enough, bits are tested
+ *   -0         no step uses x + 0 or 0 - x, which -Ofast turns into x and -x
+ *   constants  no VAE__FMA(a, C, a) with a constant C, which -Ofast may turn into a * (C + 1) */
 
-/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
+/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2), by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
- * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
- * and adds that power last, which takes no more steps than adding 1. */
+ * the first exact; q = 1 + r p(r), tools/minimax.py exp. The caller multiplies r by the power of
+ * two and adds that power last, which takes as many steps as adding 1. */
 VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__VI *k) {
     VAE__V t = VAE__FMA(x, VAE__SET1(1.44269502f), magic), n = VAE__SUB(t, magic), r, p;
     r = VAE__FMA(n, VAE__SET1(-0.693147182f), x);
@@ -3215,8 +3254,8 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
     return r;
 }
 
-/* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
- * overflow or be subnormal. */
+/* exp(x), all floats. Error 0.90 ulp. Multiplies by two halves of 2^n, so that only the last
+ * product can overflow or be subnormal. */
 VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
@@ -3227,7 +3266,7 @@ VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     return VAE__MUL(r, VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(k, half), 23)));
 }
 
-/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
+/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is its rounding error. */
 VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
@@ -3242,7 +3281,7 @@ VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
- * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
+ * Computes half of it until the end, because 2^128 is not a float; near 0 the result is x. */
 VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
@@ -3283,9 +3322,9 @@ VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
                                   VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
- * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
- * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t), all
+ * scaled by 2^64, so that only y can be subnormal. One step corrects the errors of quotient, sum
+ * and t together, by 1 / (1 + t) = 1 - y. Above 0 the result is 1 - y. */
 VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
@@ -3298,7 +3337,7 @@ VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 }
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
- * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
+ * tools/minimax.py softplus. t's rounding error counts 1 / (1 + t), nearly 1 - t / 2. */
 VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
@@ -3335,9 +3374,8 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
     return VAE__FMA(minus_e, VAE__SET1(-0.693147182f), VAE__FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
- * Where no other occur, as in the normal generator, this alone is v_log.
- * x = 2^e m, 3/4 <= m < 3/2. */
+/* log of the normal positive float with these bits (for subnormals v_log passes bits below 0).
+ * Enough where no other floats occur, as for normal random numbers. x = 2^e m, 3/4 <= m < 3/2. */
 VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
@@ -3379,8 +3417,8 @@ VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
                        VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
-/* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
- * with b = 3/8 a; tools/minimax.py tail. */
+/* Phi(-a) exp(a^2 / 2) for a >= 1, where Phi is the normal distribution function: p(t), t = 1 /
+ * (1 + 3/8 a); tools/minimax.py tail. */
 VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
@@ -3471,18 +3509,18 @@ VAE__INLINE VAE__V VAE__FN(v_relu)(VAE__V x) { return VAE__MAX(VAE__ZERO(), x); 
 VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
-/* Error as expm1. */
+/* Error as of expm1. */
 VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
- * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+ * The clamp only prevents -inf * 0: the sigmoid is 0 below -104. */
 VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
-/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
- * bernoulli do. */
+/* VAE__CALL(name): the same function, not inlined, for rarely used code such as the losses other
+ * than bernoulli's. */
 #if VAE__PASS == 1
 #define VAE__CALL(name) VAE__FN(name)
 #else
@@ -3536,20 +3574,20 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * >>tiles    the matrix product
  * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
- * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
- * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Rules that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA in
+ * ascending order, vectorised across outputs; a sum along a row is 16 interleaved partial sums and
+ * a fixed tree; tails use VAE__GET and VAE__PUT, so that one formula serves every element.
  * ==================================================================================== */
 
 /* ---- matrix product ----
- * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
- * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
- * order, and copying them first measured slower; only a transposed B is turned over, panel by
- * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
- * there are no scalar edges. */
+ * C is divided into panels of up to VAE__TILE_VECS vectors of columns, and a panel into tiles of
+ * rows whose sums stay in registers while k runs. B is read in place, because copying it first
+ * measured slower; only a transposed B is copied, panel by panel, and transposed. The last vector
+ * of a panel is loaded under a mask, or from a copy with zeros after the last column, so no column
+ * needs scalar code. */
 
-/* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
- * them together where half or more of it would be idle otherwise. */
+/* The last vector of a panel, with n columns. If these fill at most half of it, `share` rows of C
+ * share one vector of sums: it holds n floats of each. */
 VAE__INLINE VAE__V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
                                      VAE__VL lanes) {
     float part[VAE__W];
@@ -3573,10 +3611,10 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
         memcpy(p + (size_t)q * pitch, part + q * (VAE__W / share), n * sizeof(float));
 }
 
-/* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
- * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. While it
- * runs, a tile fetches a vector of columns of the next panel: `next` is in its first row, the next
- * ones next_step apart; next_vecs are left. */
+/* The rest of one panel of a product: C (m, n) from A, whose rows are row_step floats apart, and B;
+ * vae__runs says how k runs in both. `first`: sums start from the bias (or 0), otherwise from C.
+ * Meanwhile each tile prefetches one vector of columns of the next panel: `next` points into its
+ * first row, its rows are next_step apart, and next_vecs vectors are left. */
 typedef struct VAE__FN(panel) {
     size_t m, n, row_step, ldc;
     vae__runs k;
@@ -3587,10 +3625,10 @@ typedef struct VAE__FN(panel) {
     size_t next_step, next_vecs;
 } VAE__FN(panel);
 
-/* One tile, the first rows of what is left: `rows` x `vecs` vectors of sums, of which the last is
- * `share` rows'; all three are constants after inlining. Its columns end inside the last vector.
- * Each step fetches a line ahead, if the panel is so wide that there is time for it. Registers are
- * for the loop: what is needed again behind it is read again. */
+/* One tile, the first rows of the rest: `rows` x `vecs` vectors of sums, the last vector shared by
+ * `share` rows; all three are constants after inlining. Each step prefetches one cache line if the
+ * panel is wide enough to leave time for it. VAE__HIDE_P makes the compiler reload fields of *p
+ * after the loop, so that they occupy no registers in it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
     VAE__V sum[12][VAE__TILE_VECS], zero;
@@ -3644,7 +3682,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     }
     VAE__HIDE_P(p);
     zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* otherwise the compiler folds x + 0 to x, which keeps a -0 */
     c = p->c;
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
@@ -3663,7 +3701,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* wider panels: two tiles of 4 rows are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3673,7 +3711,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__ROWS(vecs, share, most); \
         if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
-        VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
+        VAE__FN(panel_##vecs)(p); /* the last rows, too few to share */ \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -3701,16 +3739,16 @@ static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
 #undef VAE__PANEL
 #undef VAE__ROWS
 
-/* The panel for m rows and n columns. */
+/* The index in `panels` for m rows and n columns. */
 VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     const size_t vecs = (n + VAE__W - 1) / VAE__W, idle = vecs * VAE__W - n;
-    size_t share = 0; /* number of the kind */
+    size_t share = 0; /* 0: rows share nothing; 1 or 2: two or four rows share */
     if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= VAE__W)
         share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= VAE__W * 3);
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+/* Copies k rows of a panel of B to dense rows of `width` floats, with zeros after n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
     size_t j, kk;
@@ -3719,11 +3757,10 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
             VAE__STORE(out + kk * width + j, VAE__GET(b + kk * ldb, j, n));
 }
 
-/* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
- * columns, a square of VAE__W x VAE__W at a time. */
+/* The same for a transposed B: transposes squares of VAE__W x VAE__W. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, filled up with zeros */
     size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
         for (kk = 0; kk < k; kk += VAE__W) {
@@ -3734,7 +3771,7 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
             VAE__V square[VAE__W];
             if (whole) {
                 const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
-                VAE__UNROLL /* the next rows: apart, so that no processor expects them */
+                VAE__UNROLL /* rows ldb apart, which no processor prefetches itself */
                 for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
                 for (q = 0; q < VAE__W; q++)
@@ -3755,27 +3792,28 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
     }
 }
 
-/* Vectors of the next panel when `left` remain: never a lonely one at the end if it can be helped,
- * for a panel of one vector waits for its loads of A. */
+/* Vectors of the next panel when `left` remain. Avoids a last panel of one vector, which waits for
+ * its loads of A. */
 VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
     const size_t most = VAE__TILE_VECS;
     if (left <= most) return left;
     return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
 }
 
-enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
+enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
 
 /* ---- row by row ----
- * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
- * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
- * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
- * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
- * reads B, gains whatever is left out, be it every second unit of a relu. */
+ * Two kinds of product are computed one row of C at a time. First, a product of one row: it uses
+ * each number of B once. Second, an A with many zeros: fma(0, b, c) is c for a finite b, and adding
+ * +0 at the end gives zeros the same sign, so zeros of A can be left out without changing a bit.
+ * With several rows this pays when two thirds are zeros (dark or binarised pixels); with one row,
+ * whose time is that of reading B, it always pays (half of the units after a relu are 0). */
 
 enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
 
-/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
- * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+/* Rows of C (rows, n) = from + A B. Row i takes the indices of k that stand in the list at at[i] ..
+ * end[i] - 1; without a list, at[i] .. end[i] - 1 themselves. `from` (n): bias, a row of C, or NULL
+ * for 0. */
 typedef struct VAE__FN(lines) {
     const float *a, *b, *from;
     float *c;
@@ -3785,13 +3823,12 @@ typedef struct VAE__FN(lines) {
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
 } VAE__FN(lines);
 
-/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
- * vector. */
+/* Columns j .. to - 1 in strips of `vecs` vectors of sums; the last one may end inside a vector. */
 VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
     const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
     const uint16_t *const list = z->list;
     VAE__V zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* see `tile` */
     for (; j < to; j += edge + VAE__W) {
         const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
         const size_t n = to - j - edge; /* columns from the last vector on */
@@ -3804,7 +3841,7 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            VAE__UNROLL /* to vecs, not vecs - 1: clang 14 keeps the sum of one turn in memory */
             for (v = 0; v < vecs; v++)
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
@@ -3850,11 +3887,11 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
         if ((to = z->n - ((z->n - j) & (((size_t)1 << i) - 1))) > j) strips[i](z, j, to);
 }
 #else
-/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+/* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
     z->whole = 0, z->each = z->last = vecs;
-    if (vecs > most) { /* else no division, which costs as much as a short row */
+    if (vecs > most) { /* otherwise skip the divisions, which cost as much as a short row */
         const size_t count = (vecs + most - 1) / most;
         z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
         z->whole = (count - 1) * z->each * VAE__W;
@@ -3874,8 +3911,8 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
 }
 #endif
 
-/* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
- * May write VAE__W places. */
+/* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
+ * May write up to VAE__W entries. */
 VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_t count) {
 #ifdef VAE__APPEND
     const VAE__VM some =
@@ -3893,13 +3930,13 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
- * places those are. k <= LIST / VAE__W. */
+/* Lists the indices of nonzero numbers in as many of the first m rows of A as fit; returns how many
+ * these are. k <= LIST / VAE__W. */
 VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
-    if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
+    if (z->k_step == 1) { /* A is stored by rows: the list of a row follows that of the last row */
         uint16_t *end = z->list;
         for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
             if (end + k > z->list + VAE__FN(LIST)) break;
@@ -3913,7 +3950,7 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
         return (size_t)(end - z->list);
     }
     z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / VAE__W * VAE__W);
-    /* columns are: VAE__W rows at a time, a list for each */
+    /* A is stored by columns: VAE__W rows at a time, each with its own part of the list */
     for (i = 0; i < z->rows; i += VAE__W) {
         uint16_t *end[VAE__W];
         for (q = 0; q < VAE__W; q++) end[q] = z->list + (i + (size_t)q) * apart;
@@ -3936,9 +3973,9 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
     return count;
 }
 
-/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
- * stays in the first-level cache while as many rows of B stream by, side by side.
- * `skip`: rows of B that zeros of A would take are not read. */
+/* One row, c = from + a B. With a wide row and a B outside the caches, it takes STREAMS indices of
+ * k at a time: c stays in the first-level cache while that many rows of B are read in parallel.
+ * `skip`: does not read the rows of B that meet a zero of A. */
 VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     const size_t n = z->n;
     const int stream = n > VAE__ROW_VECS * VAE__W &&
@@ -3968,8 +4005,8 @@ VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     } while (k);
 }
 
-/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
- * ones have too few. */
+/* C = from + A B for an A with many zeros. Stops at rows with too few zeros, and returns how many
+ * rows it has computed. */
 static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
@@ -3982,7 +4019,7 @@ static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     return first;
 }
 
-/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+/* Computes the first rows of C if that is faster row by row; returns how many. */
 VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
                                        size_t row_step, size_t k_step, const float *b, size_t ldb,
                                        const float *bias, float *c, size_t ldc, uint16_t *list) {
@@ -3990,7 +4027,7 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    /* several rows: they begin at the bias, so not where products are added to C */
+    /* several rows start from the bias, so they cannot be added to C */
     if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
@@ -4003,8 +4040,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
-    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
-    const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* rows of A that fit into a cache */
+    const int ahead = n * k > 1 << 19 && m >= 48; /* prefetch: B is outside the caches */
     union {
         float floats[VAE__FN(ROOM) + 16];
         uint16_t places[VAE__FN(LIST) + VAE__W];
@@ -4020,15 +4057,15 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         for (j = 0; j < n; j += cols) {
             const size_t vecs = VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W);
             const size_t width = vecs * VAE__W;
-            /* without masks a panel that ends inside a vector is copied; and rows of B that lie
-             * 4 KB or a multiple apart all want the same few lines of the caches */
+            /* without masks, copy a panel that ends inside a vector, and also rows of B that lie
+             * a multiple of 4 KB apart, because they compete for the same few cache lines */
             const int packing = transposed || (!VAE__CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
             size_t most = packing ? VAE__FN(ROOM) / width / VAE__W * VAE__W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
-            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
-            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W;     /* of whole squares */
+            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* runs of equal length */
+            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W; /* whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 VAE__FN(panel) p;
@@ -4059,8 +4096,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
-/* C (m, n) = A B + bias, or `add` C += A B, where k runs as it is told. Rows of B can be read to
- * the end of their last vector. */
+/* C (m, n) = A B + bias, or with `add` C += A B; vae__runs says how k runs. Rows of B must be
+ * readable to the end of their last vector. */
 static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const float *a,
                           size_t row_step, const float *b, const float *bias, float *c,
                           size_t ldc) {
@@ -4080,8 +4117,8 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
  * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
- * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
- * not determine, its input. */
+ * `kept` is the layer's output; but for silu and gelu, whose derivative does not follow from the
+ * output, its input. */
 VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     switch (act) {
@@ -4111,7 +4148,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     case which: \
         for (i = 0; i < n; i += VAE__W) { \
             VAE__V slope = VAE__FN(slope)(which, VAE__GET(kept, i, n)); \
-            VAE__HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            VAE__HIDE(slope); /* or -Ofast turns the product into a select, and -0 into +0 */ \
             VAE__PUT(dy, i, n, VAE__MUL(VAE__GET(dy, i, n), slope)); \
         } \
         break
@@ -4131,7 +4168,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
 
 /* ---- random numbers ---- */
 
-/* 4 VAE__W words: blocks `block` .. `block + VAE__W - 1` of an address. */
+/* 4 VAE__W words: blocks block .. block + VAE__W - 1 of an address. */
 VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI w[4]) {
     VAE__VI c0 = VAE__I_ADD(VAE__I_SET1(block), VAE__I_IOTA()), c1 = VAE__I_SET1(at->counter[0]);
     VAE__VI c2 = VAE__I_SET1(at->counter[1]), c3 = VAE__I_SET1(at->counter[2]);
@@ -4158,13 +4195,13 @@ VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t
     VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
 }
 
-/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
+/* Two normals from two words (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
-    /* unsigned -> float, rounded once, on sets that only know signed integers */
+    /* unsigned to float, rounded once; instruction sets convert signed integers only */
     u = VAE__FMA(VAE__FROM_INT(VAE__I_SHR(radius, 16)), VAE__SET1(65536.0f),
                  VAE__FROM_INT(VAE__I_AND(radius, VAE__I_SET1(0xffffu))));
     u = VAE__FMA(u, VAE__SET1(2.32830644e-10f), VAE__SET1(1.16415322e-10f));
@@ -4197,7 +4234,8 @@ static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size
     }
 }
 
-/* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
+/* out = 1 with probability x, otherwise 0: 1 if word < round(x 2^32). x >= 1 always gives 1, x <= 0
+ * always 0. */
 static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
     uint32_t words[4 * VAE__W];
     const VAE__V one = VAE__SET1(1.0f), magic = VAE__SET1(8388608.0f), two16 = VAE__SET1(65536.0f);
@@ -4211,7 +4249,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
             VAE__VI high = VAE__TO_INT(t), low, word, threshold;
             VAE__V rest = VAE__MUL(VAE__SUB(t, VAE__FROM_INT(high)), two16);
-            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* to the nearest integer */
+            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* rounds to the nearest integer */
             low = VAE__TO_INT(rest);
             threshold = VAE__I_XOR(VAE__I_ADD(VAE__I_SHL(high, 16), low), sign);
             word = VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign);
@@ -4223,7 +4261,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* y = x scale where the element's word is at least `threshold`, else 0. */
+/* y = x scale where the element's word is at least `threshold`, otherwise 0. */
 static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
                              const float *x, float *y) {
     const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
@@ -4241,7 +4279,7 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
 
 /* ---- sums and products of arrays ---- */
 
-/* out = x a + y, or x a without y */
+/* out = x a + y; with y NULL, x a */
 static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
@@ -4251,7 +4289,7 @@ static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, floa
     }
 }
 
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+/* y = (x - shift) scale + offset + dz slope by columns: x, dz, y are (rows, n), the others (n).
  * shift, offset, and dz with slope may be NULL. */
 static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
                             const float *scale, const float *offset, const float *dz,
@@ -4268,7 +4306,7 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
     }
 }
 
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+/* ---- the deviation of q(z|x), for heads that do not give its log variance ---- */
 
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
@@ -4284,7 +4322,7 @@ static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logv
     }
 }
 
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+/* da = dlogvar 2 deviation'(a) / deviation(a); 0 where the deviation is at its least value. */
 static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
@@ -4311,7 +4349,7 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
 
 /* ---- sums along a row ---- */
 
-/* The 16 interleaved partial sums become one, 8-4-2-1. */
+/* Adds up the 16 interleaved partial sums, in a tree 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     float p[16];
     int i, half;
@@ -4325,8 +4363,8 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
-/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
- * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] its term
+ * for the vector of numbers from `at` on, and ends with reduce(parts). */
 #define VAE__ALONG(first, n) \
     for (i = (first); i < (n); i += 16) \
         for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
@@ -4343,8 +4381,8 @@ VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
                        VAE__ZERO());
 }
 
-/* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
- * softplus(a) - x a, with one exponential for value and gradient. */
+/* -log p(x|logits) = sum softplus(a) - x a of one image, and dlogits = (sigmoid(a) - x) scale
+ * unless dlogits is NULL. One exponential serves value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
@@ -4364,8 +4402,8 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
     return VAE__FN(reduce)(parts);
 }
 
-/* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
- * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
+/* The value alone, and faster, for bounds of thousands of draws: 64 logs of 1 + exp(-|a|) are one
+ * log of their product, which stays below 2^64. The error is below 1e-4 nats for an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
     size_t first, i, j, at;
@@ -4383,7 +4421,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
             scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
             t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
             product[j] = VAE__FMA(product[j], t, product[j]);
-            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 after the last number */
             parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
@@ -4392,7 +4430,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
+/* sum (mean - x)^2 of one image, and dmean = (mean - x) scale unless dmean is NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
@@ -4408,7 +4446,7 @@ static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, floa
 
 /* ---- the latents of one image: head = mu (n), logvar (n) ---- */
 
-/* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
+/* The constant is the first operand: MAX and MIN return the second, so a NaN stays NaN. */
 #define VAE__CLAMP_LOGVAR(v) \
     VAE__MIN(VAE__SET1(VAE_LOGVAR_MAX), VAE__MAX(VAE__SET1(VAE_LOGVAR_MIN), (v)))
 #define VAE__LOGVAR_OUTSIDE(v) \
@@ -4427,10 +4465,10 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
     }
 }
 
-/* Through z to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For importance weights
- * dz has what comes from p(x|z), weighted, and `pull`, the image's share times the weight, adds
- * that of log q(z|x) - log p(z). DREG leaves out how q(z|x) as a density depends on the head, and
- * weighs once more (Tucker et al. 2019, equation 8). */
+/* From z back to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For iwae and dreg, dz
+ * is the gradient of -log p(x|z) times the importance weight, and `pull` (the image's scale times
+ * the weight) adds the gradient of log q(z|x) - log p(z). dreg leaves out how the density q(z|x)
+ * depends on the head, and multiplies by the weight again (Tucker et al. 2019, equation 8). */
 static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
                                 const float *dz, float pull, float weight, float *dhead) {
     const VAE__V p = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -4476,7 +4514,45 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
+/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
+ * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
+ * `terms` (n): each latent's own. */
+static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
+                              float *terms) {
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(noise, at, n), q = VAE__CLAMP_LOGVAR(VAE__GET(noise + n, at, n));
+        VAE__V p = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V off = VAE__SUB(VAE__GET(z, at, n), VAE__GET(head, at, n)), value;
+        off = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__MUL(half, p))));
+        value = VAE__FMA(off, off, VAE__NEG(VAE__MUL(e, e)));
+        value = VAE__MUL(half, VAE__ADD(value, VAE__SUB(p, q)));
+        VAE__PUT(terms, at, n, value);
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+    }
+    return VAE__FN(reduce)(parts);
+}
+/* pull times its gradient: written to dhead, added to dz. */
+static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
+                                 float *dhead, float *dz) {
+    const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V raw = VAE__GET(head + n, i, n);
+        VAE__V off = VAE__SUB(VAE__GET(z, i, n), VAE__GET(head, i, n)), d, l;
+        d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
+        l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
+        d = VAE__MUL(up, d);
+        VAE__PUT(dhead, i, n, VAE__NEG(d));
+        VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
+        VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
+    }
+}
+
+/* sum |x|, and dx += scale sign(x) unless dx is NULL; sign(0) = 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
@@ -4495,9 +4571,9 @@ static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) 
     return VAE__FN(reduce)(parts);
 }
 
-/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
- * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2, latent j's times keep[j] unless NULL.
- * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
+/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats. Unless dhead is NULL: dmu +=
+ * scale mu, dlogvar += scale (exp(logvar) - 1) / 2, those of latent j times keep[j] unless NULL.
+ * 1/2 sum (mu^2 + expm1(l) - l): near 0, e^l - 1 - l without expm1 would lose all its digits.
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
 static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
                          float *dhead) {
@@ -4522,7 +4598,7 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* The same, each latent's own. */
+/* The same for each latent. */
 static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     const VAE__V half = VAE__SET1(0.5f);
     size_t i;
@@ -4534,9 +4610,10 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
 
 /* ---- norms ---- */
 
-/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
- * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
- * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+/* Sums over rows of n <= 16 columns, in double, rows ascending; rows are `ld` floats apart. With
+ * d = (b - shift) scale, rounded to float, the sum is of a d; of d d if a is NULL; of a if b is
+ * NULL. shift and scale (n) may be NULL. A product of two floats is exact in double, so a compiler
+ * may fuse it. */
 static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
                               const float *shift, const float *scale, double *sum) {
     size_t r, j;
@@ -4559,7 +4636,7 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
     }
 }
 
-/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+/* The sum of n numbers a, or of a b unless b is NULL; 16 partial sums. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
     VAE__V parts[16 / VAE__W];
     size_t i, j, at;
@@ -4585,7 +4662,7 @@ static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y)
     return inverse;
 }
 
-/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+/* Its backward: dx = inverse (g - mean(g) - y mean(g y)); dx holds g before. */
 static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
     const double count = (double)n;
     const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
@@ -4599,8 +4676,8 @@ static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, fl
 
 /* ---- sums over rows ---- */
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
+/* db (n) = sum over rows of dy (rows, n): the gradient of a weight whose input is 1. Several
+ * vectors at once, because neighbours in a row share cache lines. */
 VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
                                       const float *dy, float *db) {
     VAE__V sum[8], zero = VAE__ZERO();
@@ -4628,7 +4705,7 @@ static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db)
 
 /* ---- checks over whole arrays ---- */
 
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+/* In double, 16 partial sums. A float's square is exact in double, so a compiler may fuse it. */
 static double VAE__FN(sum_squares)(size_t n, const float *x) {
     double p[16];
     size_t i;
@@ -4640,8 +4717,8 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     return p[0];
 }
 
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+/* Four vectors a turn, because every call checks every pixel (20 to 35 ns for 784). BAD(v) is the
+ * mask of the lanes that fail; a 0 passes. */
 #define VAE__NONE_BAD(BAD) \
     VAE__VM bad[4]; \
     size_t i, j; \
@@ -4654,7 +4731,7 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
     return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
 
-/* Whether all are finite and at most `limit` in size. */
+/* Whether all are finite and |x| <= limit. */
 static int VAE__FN(within)(size_t n, float limit, const float *x) {
     const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
 #define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
@@ -4662,7 +4739,7 @@ static int VAE__FN(within)(size_t n, float limit, const float *x) {
 #undef VAE__BAD
 }
 
-/* -0 counts as 0, NaN as anything. */
+/* Whether no number is below 0, which -0 and NaN are not. */
 static int VAE__FN(none_negative)(size_t n, const float *x) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
@@ -4698,14 +4775,13 @@ static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
  * uses: >>functions >>sums           tests: tests/test_kernels.c
  * ==================================================================================== */
 
-/* ---- densities of numbers with more than one parameter, or none of the above ----
- * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
- * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+/* The decoder gives for each pixel c parameters of the first kind, then c of the second. They are
+ * separated into runs of VAE__RUN numbers, used, and their gradients put together again. */
 
 enum { VAE__FN(RUN) = 256 };
 
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
- * `to`. */
+/* Parameters of kind `which` (0 or 1) of numbers first .. first + n - 1: copies them out of `from`,
+ * or back into `to`. */
 VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
                                 float *plane) {
     size_t pixel = first / c, q = first % c, i;
@@ -4723,8 +4799,8 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
     }
 }
 
-/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
- * near 0, where the series takes over (next term below 2e-8). */
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. Near 0, where the two
+ * terms cancel, by a series (next term below 2e-8). */
 VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
@@ -4753,7 +4829,7 @@ VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
 }
 
-/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+/* The gaussian with mean m and log variance l: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
 VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
@@ -4766,8 +4842,9 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
- * ones endless: with u and v those ends in units of the scale,
+/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
+ * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
+ * scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
 VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
@@ -4795,9 +4872,9 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     return value;
 }
 
-/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
- * gets scale times its gradient unless dout is NULL. */
+/* -log p of one image of n numbers, c for a pixel. Unless dout is NULL (it may be `out`), writes
+ * scale times the gradient there. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC; with
+ * dout, *dshared gets scale times its gradient. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
     const int cb = kind == VAE__DENSITY_CONTINUOUS;
@@ -4847,7 +4924,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     return VAE__FN(reduce)(parts);
 }
 
-/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+/* The largest of n logits, and log sum e^(a - top). Their sum would lose digits of large logits. */
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     VAE__V parts[16 / VAE__W];
     float sum;
@@ -4908,11 +4985,11 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
-/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
- * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
- * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
- * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
- * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
+/* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
+ * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
+ * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
+ * quadrature with two points is enough. Otherwise it takes the integral from 0 to 1 (m clamped to
+ * [0,1] plus a difference of softplus) and the first term of the Euler-Maclaurin formula. */
 VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
@@ -4948,11 +5025,10 @@ VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     return VAE__MIN(one, VAE__MAX(zero, y));
 }
 
-/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
- * with u, a draw from its density made of the random number u, which is a normal for the gaussians
- * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
- * parameter. */
+/* An image of n numbers from the decoder's output: the mean of each number or, with u, a draw. The
+ * random numbers u (n) are normals for the gaussians and uniforms for the others. `c` as above, `k`
+ * the levels of categorical, `deviation` that of gaussian, or the log scale of logistic. x may be
+ * `out` where a number has one parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
@@ -4973,7 +5049,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
-                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && p > 0) level = j; /* the last one if rounding keeps the sum below u */
                 if (u && u[i] < sum) break;
             }
             x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
@@ -4997,7 +5073,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
             case VAE__DENSITY_CONTINUOUS:
-                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|; for a > 0, 1 minus that */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
                     t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
@@ -5012,7 +5088,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
-                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                if (u) { /* the level nearest to m + s log(r / (1 - r)) */
                     VAE__V odds;
                     r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
                     odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
@@ -5045,8 +5121,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 
 /* ---- convolutions ---- */
 
-/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
- * floats apart in y and `run` in the window's row of values. */
+/* Adds values to m windows of y, which are row_step floats apart. A window has `taps` runs of n
+ * floats, `line` floats apart in y and `run` floats apart in its row of values. */
 static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
                              size_t run, float *y, size_t row_step, size_t line) {
     const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
@@ -5064,7 +5140,7 @@ static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *value
     }
 }
 
-/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+/* out (m, pitch) = transpose of in (n, m); pitch is a multiple of 16: n columns, then zeros. */
 static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
     VAE__FN(pack_t)(pitch, n, m, in, m, out);
 }
@@ -5092,8 +5168,8 @@ static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, cons
     }
 }
 
-/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
- * number of its window (the first of equal ones), 0 elsewhere. */
+/* Backward: dx = `of` dy at every pixel of a window. With of = 0: dy at the largest number of the
+ * window (the first of equal ones), 0 elsewhere. */
 static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
                             const float *dy, float *dx) {
     size_t i, j, q, t;
@@ -5136,9 +5212,9 @@ VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
     return VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0x7f7fffffu));
 }
 
-/* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
- * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
- * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
+/* Kingma & Ba 2015, with bias correction and eps as in PyTorch; decoupled decay of Loshchilov &
+ * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, and not divided by
+ * sqrt(1 - b2^t), because division limits the speed and this saves a third of its work. */
 static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
                          const vae__adam_step *s) {
     const VAE__V gscale = VAE__SET1(s->gscale), b1 = VAE__SET1(s->b1),
@@ -5159,12 +5235,12 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
         old = VAE__FMA(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
-        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* of a gradient that has no square */
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
     }
     return !VAE__M_ANY(bad);
 }
 
-/* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
+/* As in PyTorch: m = momentum m + g; w -= lr m, where g includes decay w. */
 static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
                         float decay, float gscale) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
@@ -6011,65 +6087,70 @@ typedef struct vae__parser vae__parser;
 
 struct vae__terms; /* of the loss: see >>codes */
 
-/* What a layer is told of the rows at work: rows first .. first + rows - 1 of its buffers. */
+/* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
 typedef struct vae__walk {
     const vae__kernels *k;
     const float *params;
     size_t first, rows;
     size_t draws;    /* row r is draw r % draws of image r / draws */
-    const int32_t *labels; /* class of each image, from the first at work on */
-    int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
-    uint64_t seed;   /* with the step it addresses dropout and noise */
+    const int32_t *labels; /* classes of the images, from the first on that is computed */
+    int train;       /* 0: dropout and noise are off, batchnorm uses its running averages */
+    uint64_t seed;   /* seed and step are parts of the addresses of dropout and noise */
     uint32_t step;
-    float *room;     /* op->room floats, this part's own */
-    /* The same for all ops; vae__stand makes first, rows and draws of it. */
-    size_t image, images; /* those at work: number of the first in the batch, and how many */
-    size_t place;    /* where in the buffers they stand, in images */
-    size_t copies;   /* rows for an image in place of the ops' own; 0: theirs */
+    float *room;     /* op->room floats of scratch for this part */
+    /* The same for all ops; vae__stand computes first, rows and draws from it. */
+    size_t image, images; /* the first image in the batch, and how many */
+    size_t place;    /* place of the first image in the buffers, in images */
+    size_t copies;   /* rows for each image; 0: as many as the op has */
     const struct vae__terms *terms; /* what the code and the likelihood add to */
 } vae__walk;
 
-/* A tensor as its layer wants it. */
+/* A tensor, as its layer describes it. */
 typedef struct vae__tensor {
     const char *name;
     int rank;
     size_t shape[4];
-    size_t fan_in, fan_out; /* for random values at the start; 0: all are `start` */
+    size_t fan_in, fan_out; /* for random initial values; 0: all begin as `start` */
     float start;
-    int fixed;              /* not for the optimiser: the layer keeps it up to date itself */
+    int fixed;              /* the layer updates it, not the optimiser */
 } vae__tensor;
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
-/* What is special about a layer, beside what its functions tell. */
+/* Properties of a layer that its functions do not show. */
 enum {
-    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
-    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
-    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__DRAWS = 1,  /* draws random numbers in training: it gets a number for their addresses */
+    VAE__OPENS = 2,  /* opens a group: the op that closes the group uses its output again */
+    VAE__PASSES = 4, /* y has the same numbers as x: they share memory if x is not kept */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
-    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
-    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+    VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
+    VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
+    VAE__RETURNS = 64, /* its output is used once more, further down the program */
+    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
 };
 
-/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
- * no such thing. Activations are none of its business. */
+/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
+ * the layer does not need it. The activation after the layer is not its concern. */
 typedef struct vae__layer {
-    const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name, a letter for each argument: see vae__read_args. */
-    const char *args;
+    const char *name, *syntax, *rule; /* rule: its shapes, in words */
+    const char *args; /* a letter for each argument after the name: see vae__read_args */
     int flags;
-    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
+    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out; NULL: op->out is op->in */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
     void (*bwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                 const float *dy, float *dx);
-    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (.., last dimension). */
+    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (rows, last dimension). */
     void (*grad)(const vae__walk *c, const vae__op *op, int tensor, size_t from, size_t to,
                  const float *x, const float *dy, float *dw);
-    /* Where rows meet: called for channels from .. to - 1 with all rows, before fwd and before bwd
-     * of a training step, and once when the step is known to be good. */
+    /* For layers in which rows depend on each other: called for channels from .. to - 1 with all
+     * rows, before fwd and before bwd of a training step, and once when the step has succeeded. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
+    /* Weights that are 0 for ever: whether any is not in rows from .. to - 1, w the first of these;
+     * and clears them in `clear` unless NULL. */
+    int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
+                float *clear);
 } vae__layer;
 
 struct vae__op {
@@ -6078,31 +6159,35 @@ struct vae__op {
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
     int before_y, before_x;
-    float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
+    float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
-    const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
-    size_t each;       /* rows that it has for an image in training */
+    const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
+    size_t each;       /* its rows for each image in training */
     int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
     size_t weights;    /* offset of its first tensor in the array of parameters */
-    size_t tensor;     /* number of its first tensor, and how many */
+    size_t tensor;     /* number of its first tensor */
     int tensor_count;
-    int number;        /* of its draws: 1, 2 .. for layers with random numbers */
+    int number;        /* of its draws: 1, 2 .. for layers with random numbers; of a draw of
+                          latents that of its stochastic layer, */
+    size_t noise;      /* whose noise begins at this place of all noise of a row */
+    int fans;          /* its output has a row for each draw, its input one for each image */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
-    int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
-    size_t pair;       /* a group: how many ops lie between its two ends */
+    int holes;         /* its input is pixels or a relu's output: products of one row skip zeros */
+    size_t pair;       /* how many ops lie between it and the other end of its group, or the
+                          other draw of its stochastic layer */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
-    size_t grad_block; /* rows of a weight gradient made at a time */
-    size_t own_floats; /* kept for the whole batch */
-    size_t row_floats; /* kept of each row */
+    size_t grad_block; /* rows of a weight gradient that are computed at a time */
+    size_t own_floats; /* size of `own`, kept for the whole batch */
+    size_t row_floats; /* size of `kept` for each row */
     size_t rows;       /* of the buffers */
     float *own, *kept;
     float *y;          /* (rows, out.dim): output */
-    float *pre;        /* before the activation, when the slope needs it */
-    float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
+    float *pre;        /* before the activation, if its slope needs that */
+    float *dy;         /* gradient of y; the decoder's last op has it in place of y */
 };
 
-/* silu's and gelu's slope cannot be told from their output. */
+/* The slopes of silu and gelu do not follow from their output. */
 VAE__INLINE int vae__act_keeps_input(vae_act act) {
     return act == VAE_ACT_SILU || act == VAE_ACT_GELU;
 }
@@ -6112,11 +6197,11 @@ VAE__INLINE int vae__act_keeps_input(vae_act act) {
 enum { VAE__MAX_DEPTH = 8 };
 
 struct vae__parser {
-    const char *what; /* "encoder": stands in messages */
+    const char *what; /* what is read, for sentences: "encoder" */
     const char *text, *at;
-    const char *item; /* where the item at work began */
+    const char *item; /* where the current item begins */
     int needed;       /* an item must follow: after ',' and '(' */
-    int depth;        /* of groups that are open, and of each: its op and shape */
+    int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
     vae_report *report;
@@ -6149,14 +6234,14 @@ VAE__PRIVATE vae_status vae__expected(vae__parser *p, const char *expected) {
                      column, expected, found);
 }
 
-/* A shape that a layer cannot take: the item's column, and why. */
+/* Refuses a shape that a layer cannot take: the item's column, and the reason. */
 VAE__PRIVATE vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
     return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
                      p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
                      op->in.w, op->in.c);
 }
 
-/* A whole number from `least` to `most`. */
+/* Reads a whole number from `least` to `most`. */
 VAE__PRIVATE vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
                                        int *out) {
     const char *start;
@@ -6183,7 +6268,7 @@ VAE__PRIVATE vae_status vae__read_int(vae__parser *p, const char *expected, int 
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 enum { VAE__MAX_CLASSES = 65536 };
 
-/* A number such as 0.25, in millionths, below `most`. */
+/* Reads a number such as 0.25, in millionths, below `most`. */
 VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
     int64_t value = 0;
@@ -6203,7 +6288,7 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     return VAE_OK;
 }
 
-/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+/* Reads a real from `least` to `most`; vae__read_real says how it may be written. */
 VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
                                             double most, double *out) {
     double value;
@@ -6219,7 +6304,7 @@ VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected
     return VAE_OK;
 }
 
-/* Length of the word at the cursor, which is not moved. */
+/* Length of the word at the cursor. Does not move the cursor. */
 VAE__PRIVATE size_t vae__word(vae__parser *p) {
     size_t n = 0;
     vae__skip(p);
@@ -6236,7 +6321,7 @@ VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     return -1;
 }
 
-/* "HxWxC", "HxW" or "N" */
+/* Reads "HxWxC", "HxW" or "N". */
 VAE__PRIVATE vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     int d[3], n = 0;
     for (;;) {
@@ -6261,7 +6346,7 @@ VAE__PRIVATE void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
-/* op->out from three sizes; 0 when there would be too many numbers. */
+/* Sets op->out from three sizes; 0 when their product is too large. */
 VAE__PRIVATE int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
     op->out.h = h, op->out.w = w, op->out.c = c;
     return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
@@ -6276,8 +6361,8 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
-VAE__PRIVATE void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape,
+/* A weight of rank 2 or 4, and a bias of its last dimension, or of `bias` numbers. */
+VAE__PRIVATE void vae__weight_and_bias(vae__tensor *out, int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
     memcpy(out[0].shape, shape, (size_t)rank * sizeof *shape);
@@ -6313,27 +6398,28 @@ VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int ten
 }
 
 /* ---- convolutions ----
- * conv takes a big image to a small one: y = the window at each place times W [kh, kw, big.c,
- * small.c]. convt is its adjoint and takes a small one to a big one with an array of the same
- * meaning. So there are three functions: one way, the other way, and the gradient of W.
+ * conv maps a big image to a small one: a small pixel is a window of the big image times W [kh, kw,
+ * big.c, small.c]. convt is its adjoint: it maps a small image to a big one, with the same W. So
+ * there are three functions: big to small, small to big, and the gradient of W.
  *
- * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
- * from run to run. From big to small the rows of a product go either across images, one place of
- * each, and leave out the taps outside, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where
- * images are few or wide, beside one another, places of one image, whose lines are copied to
- * scratch with zeros at their sides: then only rows of taps are left out. The adjoint makes some
- * windows in scratch and adds them up. The gradient reduces over places, from copied lines. */
+ * Windows are not copied: a row of taps is one run of floats in an image, and a product steps from
+ * run to run. Big to small has two ways. The rows of a product are the same place in all images;
+ * then it leaves out the taps outside the image, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels.
+ * Or, if images are few or wide, the rows are neighbouring places of one image, whose lines are
+ * copied to scratch with zeros at their sides; then it leaves out only whole rows of taps. Small to
+ * big computes some windows in scratch and adds them up. The gradient reduces over places, from
+ * copied lines. */
 
 enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* Whether the rows of a product go across images: there are as many as places side by side, and a
- * product of one place is large enough to pay for a call. */
+/* Whether the rows of a product are the same place in all images: if there are as many images as
+ * neighbouring places, and a product of one place is worth a call. */
 VAE__PRIVATE int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
-/* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
- * the next `most` as have all. `at`: where the window of the first one begins. */
+/* Places along one axis with the same taps low .. high - 1 inside the image: one place, or as many
+ * of the next `most` as have all taps inside. `at`: where the first one's window begins. */
 typedef struct vae__span {
     size_t count;
     int at, low, high;
@@ -6358,7 +6444,7 @@ VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size
     return vae__span_of(x, most, op->stride, op->before_x, op->kw, big->w);
 }
 
-/* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
+/* Rows of n floats, with zeros after them unless n is a multiple of every vector's width. */
 VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
 VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
     const size_t pitch = vae__whole(n);
@@ -6369,8 +6455,8 @@ VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *fr
     return to;
 }
 
-/* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
- * of a row of places are inside; the sides stay as they are. */
+/* Copies `count` lines, from `first` on, of n images into lines of `wide` floats, which contain all
+ * windows of a row of places. Does not write the sides. */
 VAE__PRIVATE void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
                                   size_t count, size_t wide, const float *x, float *copy) {
     const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
@@ -6422,7 +6508,7 @@ VAE__PRIVATE void vae__big_to_small(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Rows of n floats, all equal to `row`, or 0. */
+/* Sets rows of n floats to `row`, or to 0. */
 VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     size_t at, count;
     if (!row) memset(y, 0, rows * n * sizeof(float));
@@ -6433,13 +6519,12 @@ VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     }
 }
 
-/* Rows of windows in scratch at a time. */
+/* How many rows of windows are in scratch at a time. */
 VAE__INLINE size_t vae__window_rows(size_t width) {
     return vae__min(vae__max(2 * VAE__WINDOW_FLOATS / width, 12), VAE__WINDOW_ROWS);
 }
 
-/* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
- * onto the bias. */
+/* big = bias + the windows small W', added where they overlap, small pixels in ascending order. */
 VAE__PRIVATE void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                                     const vae__shape *little, const float *w, const float *bias,
                                     const float *x, float *y) {
@@ -6485,11 +6570,11 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
                                     const vae__shape *little, size_t from, size_t to,
                                     const float *x, const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
-    const size_t all = big->h + before; /* lines, with those above */
+    const size_t all = big->h + before; /* lines, with the padding above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
     const size_t wide = (little->w - 1) * step + tap, pitch = vae__whole(little->c);
-    /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
-     * the small ones */
+    /* scratch holds whole images, or as many rows of places of one image as fit, and the same part
+     * of the small images */
     const size_t beside = little->w * pitch, more = stride * wide + beside;
     const size_t least = kh * wide + beside, image = least + (little->h - 1) * more;
     const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
@@ -6513,7 +6598,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
             vae__copy_lines(op, big, n, top, count, wide, x, copy);
             for (ky = from / tap; ky * tap < to; ky++) {
                 const size_t begin = vae__max(from, ky * tap);
-                /* rows of places, low .. high - 1, at which these taps are inside */
+                /* rows of places low .. high - 1, where these taps are inside */
                 const size_t low = vae__max(py, (vae__max(before, ky) - ky + stride - 1) / stride);
                 const size_t high = vae__min(end, (vae__max(all, ky) - ky + stride - 1) / stride);
                 const float *a = copy + (begin - ky * tap), *rows = b;
@@ -6534,7 +6619,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Scratch of all three, and the check that no size of them overflows. 0: too large. */
+/* Scratch of all three functions; checks that no size overflows. 0: too large. */
 VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
     const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
@@ -6548,13 +6633,13 @@ VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__s
     op->room = lines + (pitch == little->c ? 0 : width * pitch);
     op->room = vae__max(op->room, vae__whole(width) * little->c + vae__window_rows(width) * width);
     op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
-    /* the whole gradient where it fits the cache, so that lines are copied once */
+    /* the whole gradient if it fits into the cache, so that lines are copied once */
     op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / little->c * 8 + 96);
     return 1;
 }
 
-/* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
- * odd pixel behind. */
+/* Without `pad`, the small size is the big one / stride, rounded up, and the padding follows from
+ * it; an odd pixel of padding is after the image. */
 VAE__PRIVATE size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
     const int64_t s = stride, size = (int64_t)big;
     int64_t out, all;
@@ -6576,7 +6661,7 @@ VAE__PRIVATE vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* Without `pad` the big size is the small one x stride. */
+/* Without `pad`, the big size is the small one x stride. */
 VAE__PRIVATE size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
     const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
@@ -6591,7 +6676,7 @@ VAE__PRIVATE vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
+/* Every stride-th tap reaches an output of convt: the fan-in counts only these. */
 VAE__PRIVATE int vae__conv_tensors_of(const vae__op *op, const vae__shape *big,
                                       const vae__shape *little, vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
@@ -6643,7 +6728,7 @@ VAE__PRIVATE void vae__convt_grad(const vae__walk *c, const vae__op *op, int ten
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
-/* ---- pools, upsampling, which is the way back of a pool ---- */
+/* ---- pools; upsampling, which is the backward of a pool ---- */
 
 VAE__PRIVATE vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
@@ -6701,7 +6786,7 @@ VAE__PRIVATE void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const
     vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
-/* ---- an activation alone, reshape, flatten: numbers pass ---- */
+/* ---- an activation alone, reshape, flatten: numbers pass unchanged ---- */
 
 VAE__PRIVATE vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
@@ -6738,8 +6823,8 @@ VAE__PRIVATE void vae__open_bwd(const vae__walk *c, const vae__op *op, const flo
     c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
 }
 
-/* ---- batchnorm: over all rows and pixels, channel by channel (Ioffe & Szegedy 2015) ----
- * own: of each channel mean, factor of x - mean, unbiased variance, and what bwd wants. */
+/* ---- batchnorm: over all rows and pixels of a channel (Ioffe & Szegedy 2015) ----
+ * own: for each channel the numbers VAE__BN_*. */
 
 enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_DGAIN, VAE__BN_DBIAS,
        VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
@@ -6896,7 +6981,7 @@ VAE__PRIVATE vae__address vae__layer_address(const vae__walk *c, const vae__op *
     s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
     return vae__address_of(&s);
 }
-/* The gradient is dropped where the number was, so forward and backward are one. */
+/* Drops the gradient where it dropped the number: forward and backward are one function. */
 VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
         (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
@@ -6931,6 +7016,14 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
         c->k->draw(VAE__DRAW_NORMAL, &at, 0, dim, y + i * dim);
         c->k->add(dim, y + i * dim, deviation, x + i * dim, y + i * dim);
     }
+}
+
+/* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
+
+VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+    if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
 }
 
 /* ---- label: the class, one-hot, beside each pixel ---- */
@@ -6975,13 +7068,14 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
-#ifdef VAE_NO_CONV
+#if defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
-    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: this build has no %s "
-                     "(VAE_NO_CONV)", p->what, (int)(p->item - p->text) + 1, op->layer->name);
+    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
+                     (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
-#define VAE__LEFT_OUT(name) \
-    {name, name, "not in this build", "", 0, vae__left_out, NULL, NULL, NULL, NULL, NULL}
+#define VAE__LEFT_OUT(name, macro) \
+    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, \
+     NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 static const vae__layer vae__layers[] = {
@@ -7002,8 +7096,9 @@ static const vae__layer vae__layers[] = {
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
 #else
-    VAE__LEFT_OUT("conv"), VAE__LEFT_OUT("convt"), VAE__LEFT_OUT("maxpool"),
-    VAE__LEFT_OUT("avgpool"), VAE__LEFT_OUT("upsample"),
+    VAE__LEFT_OUT("conv", "VAE_NO_CONV"), VAE__LEFT_OUT("convt", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("maxpool", "VAE_NO_CONV"), VAE__LEFT_OUT("avgpool", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("upsample", "VAE_NO_CONV"),
 #endif
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
      vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
@@ -7020,9 +7115,15 @@ static const vae__layer vae__layers[] = {
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
      VAE__BACK(vae__label_bwd, NULL, NULL)},
+#ifndef VAE_NO_CODES
+    {"z", "z N", "any -> N latents, drawn: a stochastic layer of both strings", "n", VAE__LATENT,
+     vae__latent_shape, NULL, NULL, VAE__BACK(NULL, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("z", "VAE_NO_CODES"),
+#endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
-    /* what no name stands for: the end of a group, an activation alone */
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
+    /* without a name: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
      VAE__BACK(vae__pass_bwd, NULL, NULL)},};
@@ -7035,7 +7136,7 @@ VAE__INLINE int vae__has(const vae__op *op, int flag) {
     return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
-/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+/* The words for VAE__SPREAD_*. */
 static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
 
 /* An argument that may be left out. */
@@ -7063,7 +7164,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        n = vae__word(p); /* moves p->at, so it must not be an argument of a call that uses p->at */
         i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
         p->at += n;
@@ -7073,9 +7174,9 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
 }
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, k a window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group;
- * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
- * a deviation, c an activation of the code. */
+ * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, h a
+ * shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance, l a number
+ * of levels, o what makes a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7087,6 +7188,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
+        case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
@@ -7123,7 +7225,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
-/* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
+/* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
@@ -7183,16 +7285,17 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* Arguments as vae_get_desc spells them. */
+/* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
-        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
+        if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
@@ -7206,7 +7309,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
     }
 }
 
-/* An item as vae_get_desc spells it. */
+/* Writes an item as vae_get_desc spells it. */
 VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
     vae__putf(s, "%s", op->layer->name);
     vae__spell_args(s, op->layer->args, op);
@@ -7217,16 +7320,16 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
 
 /* ---- walking the ops ---- */
 
-/* The rows that op has of the images at work. Without copies they stand at its own place for an
- * image; with them `place` counts rows. */
+/* Sets the rows of an op for the images of a walk. Without `copies`, an image has op->each rows;
+ * with it, `place` counts rows. */
 VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->draws = c->copies ? c->copies : op->each;
     c->first = c->copies ? c->place : c->place * op->each;
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image at work; NULL: what
- * the op before it left. */
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
 VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x) {
     vae__walk c;
@@ -7250,8 +7353,9 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
     }
 }
 
-/* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of its input x, unless NULL. */
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
 VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x, float *dx) {
     vae__walk c;
@@ -7341,6 +7445,14 @@ typedef struct vae__posterior {
     const vae__closed *closed;
 } vae__posterior;
 
+/* What changes a draw of a posterior of reals, in steps, each an op: z and what the head gives for
+ * the flow come in, z' and what later steps need go out. */
+typedef struct vae__flow {
+    vae__kind kind;
+    const vae__layer *layer;
+    size_t (*context)(const vae__code *c); /* numbers of the head beyond those of the posterior */
+} vae__flow;
+
 /* Of one code z (width). */
 typedef struct vae__prior {
     vae__kind kind;
@@ -7357,12 +7469,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    const vae__flow *flow;   /* NULL: none; and its arguments */
+    int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
     size_t head;             /* numbers of the encoder's head for an image, */
+    size_t context;          /* the last of them, which go with each draw to the flow; */
     size_t width;            /* of z, which the decoder sees, */
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
@@ -7370,38 +7485,49 @@ struct vae__code {
 };
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
+#define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
+#define VAE__LAYERS(of) ((void)(of), 1)
 #else
 #define VAE__CLOSED(code) ((code)->closed)
+#define VAE__DEEP 1
+#define VAE__LAYERS(of) ((of)->layers)
 #endif
 
 /* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
+ * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
     const vae_desc *desc;
     const vae__code *code;
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* the mean of the code in place of a draw */
+    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
     float share;             /* what counts in the loss: the recon of a row, */
     float pull;              /* the KL of an image, */
-    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
-    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
+     * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
+     */
     const float *given;
+    size_t noise;
     uint32_t purpose, time, first;
     const uint32_t *index;
     size_t draw, draws;
-    float *eps;              /* (rows, noise): that noise */
+    float *eps;              /* (rows, code->noise): that of the code */
     double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
+    float *kl;               /* (heads): KL(q(z|x) || p(z)) of the code */
+    float *slope;            /* (heads, head): gradient of that, for backward */
+    double *penalty;         /* (heads): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    double *deep;            /* (layers - 1, deep_rows): the same of each `z N` */
+    size_t deep_rows;
+    int layers;              /* stochastic layers, with the code */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
     float *dlearned;         /* (rows): gradient of what the likelihood has learned */
     float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
@@ -7549,6 +7675,93 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
                                                vae__normal_ratio, vae__normal_ratio_bwd};
 
+#ifndef VAE_NO_CODES
+/* ---- normal full: z = mu + L eps, L lower triangular ----
+ * The head begins like normal's: mu, and twice the logs of L's diagonal. Behind that stand L's
+ * columns below the diagonal. So all is as for normal, and something is added. */
+
+enum { VAE__MAX_FULL = 64 };
+
+VAE__PRIVATE const char *vae__full_sizes(vae__code *c) {
+    c->head = c->latent + c->latent * (c->latent + 1) / 2;
+    c->room_floats = 2 * c->latent;
+    return c->latent > VAE__MAX_FULL ? "it takes at most 64 latents" : NULL;
+}
+VAE__PRIVATE void vae__full_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    const float *column = head + 2 * c->latent;
+    size_t k, left = c->latent;
+    c->k->latent_fwd(c->latent, head, eps, z);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, column, eps[k], z + k + 1, z + k + 1);
+}
+VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    float *column = dhead + 2 * c->latent;
+    size_t k, left = c->latent;
+    vae__normal_sample_bwd(c, head, eps, dz, dhead);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, dz + k + 1, eps[k], column, column);
+}
+/* Half the squares of row j of L, without the diagonal, for each latent j: these the KL has more
+ * than normal's. With dhead also scale times the gradient. Returns their sum. */
+VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float scale,
+                                   const float *keep, float *dhead, float *kl) {
+    const size_t latent = c->latent;
+    double sum = 0;
+    size_t j, k, at = 2 * latent;
+    for (k = 0; k < latent; k++)
+        for (j = k + 1; j < latent; j++, at++) {
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            sum = vae__add_d(sum, half);
+            if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
+            if (dhead && !(keep && !(keep[j] > 0)))
+                dhead[at] = (float)vae__add_d((double)dhead[at], (double)scale * l);
+        }
+    return sum;
+}
+VAE__PRIVATE float vae__full_kl(const vae__code *c, const float *head, float scale,
+                                const float *keep, float *dhead) {
+    const double kl = (double)vae__normal_kl(c, head, scale, keep, dhead);
+    return (float)vae__add_d(kl, vae__full_more(c, head, scale, keep, dhead, NULL));
+}
+VAE__PRIVATE void vae__full_kl_terms(const vae__code *c, const float *head, float *kl) {
+    vae__normal_kl_terms(c, head, kl);
+    (void)vae__full_more(c, head, 0, NULL, NULL, kl);
+}
+/* The density's slope along z is -v, L' v = eps; s becomes the diagonal. */
+VAE__PRIVATE void vae__full_score(const vae__code *c, const float *head, const float *eps,
+                                  float *s, float *v) {
+    const float *column = head + c->latent + c->latent * (c->latent + 1) / 2;
+    size_t i = c->latent, j;
+    for (j = 0; j < c->latent; j++) s[j] = 0.5f * vae__clamp_logvar(head[c->latent + j]);
+    c->k->map(VAE__FN_EXP, c->latent, s, s);
+    while (i--) {
+        double left = (double)eps[i];
+        column -= c->latent - 1 - i;
+        for (j = i + 1; j < c->latent; j++)
+            left = vae__add_d(left, -((double)column[j - i - 1] * (double)v[j]));
+        v[i] = (float)vae__div_d(left, (double)s[i]);
+    }
+}
+VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objective,
+                                      const float *head, const float *eps, const float *dz,
+                                      float pull, float weight, float *dhead) {
+    float *d = c->room, *v = c->room + c->latent;
+    const int dreg = objective == VAE_OBJECTIVE_DREG;
+    if (dreg) vae__full_score(c, head, eps, d, v);
+    vae__full_sample(c, head, eps, d);
+    if (dreg) c->k->add(c->latent, v, -1, d, d);
+    c->k->add(c->latent, d, pull, dz, d);
+    if (dreg) c->k->add(c->latent, d, weight, NULL, d);
+    vae__full_sample_bwd(c, head, eps, d, dhead);
+    if (!dreg) vae__normal_log_q_bwd(c, head, eps, pull, dhead);
+}
+static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
+static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
+                                             vae__full_ratio_bwd};
+#endif
+
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
@@ -7558,10 +7771,23 @@ static const vae__posterior vae__posteriors[] = {
       "activation of the head's", "oc"},
      VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+#ifdef VAE_NO_CODES
+    {{"normal full", "normal full", "left out of this build", NULL}, 0, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL},
+#else
+    {{"normal full", "normal full", "of any covariance L L', up to 64 latents. The head gives mu, "
+      "the diagonal of L as a log variance, and L below it", ""},
+     VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
+     vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
+#endif
 };
 
 /* ---- the prior as an op, where the KL has no closed form: z passes ---- */
 
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
 VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
     const vae__code q = vae__code_of(c);
@@ -7584,6 +7810,7 @@ VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const fl
 static const vae__layer vae__prior_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
     VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
 
 /* ---- the prior N(0, I) ---- */
 
@@ -7603,8 +7830,232 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
+    {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
      vae__normal_draw},
+};
+
+/* ---- flows: steps from z to z', each an op ----
+ * A row is z (latent), then what the head gives for the flow. A step takes the log of its
+ * Jacobian's determinant from log q. */
+
+#ifndef VAE_NO_CODES
+VAE__PRIVATE void vae__add_logw(const vae__walk *c, size_t r, double add) {
+    double *logw = c->terms->logw;
+    if (logw) logw[c->first + r] = vae__add_d(logw[c->first + r], add);
+}
+VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
+    return sum;
+}
+VAE__PRIVATE double vae__map_d(const vae__walk *c, int fn, double x) {
+    float t = (float)x;
+    c->k->map(fn, 1, &t, &t);
+    return (double)t;
+}
+
+/* Planar (Rezende & Mohamed 2015): z' = z + s tanh(w z + b), where s = u + (m(w u) - w u) w / |w|^2
+ * and m(a) = log(1 + (e - 1) e^a) - 1, so that w s > -1, and u = 0 changes nothing. The determinant
+ * is 1 + (1 - tanh^2) w s. A row has u, w, b for each step to come, those of this step last. */
+typedef struct vae__planar {
+    const float *u, *w;
+    double a, square, gain, h, slope, along, det; /* w u, |w|^2, of w in s, tanh, 1 - h^2, w s */
+} vae__planar;
+VAE__PRIVATE vae__planar vae__planar_of(const vae__walk *c, const vae__op *op, const float *x) {
+    const size_t n = (size_t)op->kh;
+    vae__planar p;
+    p.u = x + op->out.dim, p.w = p.u + n;
+    p.a = vae__dot_d(p.w, p.u, n);
+    p.square = vae__add_d(vae__dot_d(p.w, p.w, n), 1e-12); /* w = 0 is no direction */
+    p.gain = vae__map_d(c, VAE_ACT_SOFTPLUS, vae__add_d(p.a, 0.54132485461291810)); /* log(e - 1) */
+    p.gain = vae__div_d(vae__add_d(p.gain, -vae__add_d(p.a, 1)), p.square);
+    p.h = vae__map_d(c, VAE_ACT_TANH, vae__add_d(vae__dot_d(p.w, x, n), (double)p.w[n]));
+    p.slope = vae__add_d(1, -vae__mul_d(p.h, p.h));
+    p.along = vae__add_d(p.a, vae__mul_d(p.gain, vae__add_d(p.square, -1e-12)));
+    p.det = vae__add_d(1, vae__mul_d(p.slope, p.along));
+    return p;
+}
+VAE__PRIVATE void vae__planar_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, y += op->out.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        for (j = 0; j < n; j++) {
+            const double s = vae__add_d((double)p.u[j], vae__mul_d(p.gain, (double)p.w[j]));
+            y[j] = (float)vae__add_d((double)x[j], vae__mul_d(s, p.h));
+        }
+        memcpy(y + n, x + n, (op->out.dim - n) * sizeof(float));
+        vae__add_logw(c, r, -vae__map_d(c, VAE__FN_LOG, p.det));
+    }
+}
+VAE__PRIVATE void vae__planar_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, dy += op->out.dim, dx += op->in.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        float *du = dx + op->out.dim, *dw = du + n;
+        const double wd = vae__dot_d(p.w, dy, n), ud = vae__dot_d(p.u, dy, n);
+        const double ddet = -vae__div_d((double)vae__row_pull(c, r), p.det);
+        double dh = vae__add_d(ud, vae__mul_d(p.gain, wd)), dgain = vae__mul_d(p.h, wd), da, ds, dv;
+        const double dalong = vae__mul_d(ddet, p.slope);
+        dh = vae__add_d(dh, vae__mul_d(-2 * p.h, vae__mul_d(ddet, p.along)));
+        dv = vae__mul_d(dh, p.slope);
+        dgain = vae__add_d(dgain, vae__mul_d(dalong, vae__add_d(p.square, -1e-12)));
+        ds = vae__div_d(dgain, p.square);
+        da = vae__map_d(c, VAE_ACT_SIGMOID, vae__add_d(p.a, 0.54132485461291810));
+        da = vae__add_d(dalong, vae__mul_d(ds, vae__add_d(da, -1)));
+        ds = 2 * vae__add_d(vae__mul_d(dalong, p.gain), -vae__mul_d(ds, p.gain));
+        for (j = 0; j < n; j++) {
+            const double v = (double)p.w[j], hd = vae__mul_d(p.h, (double)dy[j]);
+            double t = vae__add_d(vae__mul_d(dv, (double)x[j]), vae__mul_d(p.gain, hd));
+            t = vae__add_d(t, vae__mul_d(da, (double)p.u[j]));
+            dw[j] = (float)vae__add_d(t, vae__mul_d(ds, v));
+            du[j] = (float)vae__add_d(hd, vae__mul_d(da, v));
+            dx[j] = (float)vae__add_d((double)dy[j], vae__mul_d(dv, v));
+        }
+        dw[n] = (float)dv;
+        memcpy(dx + n, dy + n, (op->out.dim - n) * sizeof(float));
+    }
+}
+VAE__PRIVATE vae_status vae__planar_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    vae__shape_flat(&op->out, op->in.dim - 2 * (size_t)op->kh - 1);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__planar_context(const vae__code *c) {
+    return (size_t)c->flow_steps * (2 * c->latent + 1);
+}
+static const vae__layer vae__planar_layer = {
+    "planar", NULL, NULL, "", 0, vae__planar_shape, NULL, vae__planar_fwd,
+    VAE__BACK(vae__planar_bwd, NULL, NULL)};
+
+/* Inverse autoregressive (Kingma et al. 2016): z' = s z + (1 - s) m, s = sigmoid(a + 1.5), where m
+ * and a of latent j come from z of the latents before it: one hidden layer, h = elu(W z + b + what
+ * the head gives), then (m, a) = V h + d. In odd steps the order is reversed. The hidden numbers
+ * are in order too: number u of WIDTH sees the first u latent / WIDTH latents, rounded down, and is
+ * seen by those behind; all other weights are 0. A row has op->n = WIDTH numbers of the head. */
+VAE__PRIVATE float *vae__iaf_kept(const vae__walk *c, const vae__op *op, size_t before, size_t n) {
+    return op->kept + op->rows * before + c->first * n; /* of n numbers a row, `before` before */
+}
+VAE__PRIVATE void vae__iaf_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, float *y) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *b = w + n * wide, *v = b + wide, *d = v + 2 * n * wide;
+    float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    size_t r, j;
+    c->k->gemm(0, c->rows, wide, n, x, in, w, wide, b, VAE_ACT_IDENTITY, h, wide);
+    for (r = 0; r < c->rows; r++) c->k->add(wide, x + r * in + n, 1, h + r * wide, h + r * wide);
+    c->k->map(VAE_ACT_ELU, c->rows * wide, h, h);
+    c->k->gemm(0, c->rows, 2 * n, wide, h, wide, v, 2 * n, d, VAE_ACT_IDENTITY, ma, 2 * n);
+    for (r = 0; r < c->rows; r++, x += in, y += out, ma += 2 * n) {
+        float *a = ma + n;
+        double sum = 0;
+        for (j = 0; j < n; j++) a[j] = -1.5f - a[j];
+        c->k->map(VAE_ACT_SOFTPLUS, n, a, y);
+        for (j = 0; j < n; j++) sum = vae__add_d(sum, (double)y[j]), a[j] = -a[j];
+        c->k->map(VAE_ACT_SIGMOID, n, a, a);
+        for (j = 0; j < n; j++)
+            y[j] = (float)vae__add_d((double)ma[j], vae__mul_d((double)a[j], vae__add_d(
+                                         (double)x[j], -(double)ma[j])));
+        memcpy(y + n, x + n, (out - n) * sizeof(float));
+        vae__add_logw(c, r, sum);
+    }
+}
+VAE__PRIVATE void vae__iaf_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    float *dh = vae__iaf_kept(c, op, wide + 2 * n, wide);
+    float *dma = vae__iaf_kept(c, op, 2 * wide + 2 * n, 2 * n);
+    size_t r, j;
+    for (r = 0; r < c->rows; r++) {
+        const double pull = (double)vae__row_pull(c, r);
+        for (j = 0; j < n; j++) {
+            const double z = (double)x[r * in + j], d = (double)dy[r * out + j];
+            const double m = (double)ma[2 * n * r + j], s = (double)ma[2 * n * r + n + j];
+            const double ds = vae__mul_d(vae__mul_d(d, s), vae__add_d(z, -m));
+            const double rest = vae__add_d(1, -s);
+            dma[2 * n * r + j] = (float)vae__mul_d(d, rest);
+            dma[2 * n * r + n + j] = (float)vae__mul_d(vae__add_d(ds, -pull), rest);
+            dx[r * in + j] = (float)vae__mul_d(d, s);
+        }
+    }
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, wide, 2 * n, dma, 2 * n, w + (n + 1) * wide, 2 * n, NULL,
+               VAE_ACT_IDENTITY, dh, wide);
+    c->k->act_bwd(VAE_ACT_ELU, c->rows * wide, h, dh);
+    c->k->gemm(VAE__GEMM_TRANS_B | VAE__GEMM_ADD, c->rows, n, wide, dh, wide, w, wide, NULL,
+               VAE_ACT_IDENTITY, dx, in);
+    for (r = 0; r < c->rows; r++, dx += in)
+        c->k->add(wide, dh + r * wide, 1, out > n ? dy + r * out + n : NULL, dx + n);
+}
+VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                size_t to, const float *x, const float *dy, float *dw) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = tensor ? wide : op->in.dim;
+    const size_t out = tensor > 1 ? 2 * n : wide;
+    const float *h = tensor ? vae__iaf_kept(c, op, 0, wide) : x;
+    const float *d = vae__iaf_kept(c, op, tensor > 1 ? 2 * wide + 2 * n : wide + 2 * n, out);
+    (void)dy;
+    if (tensor & 1) c->k->bias_bwd(c->rows, out, d, dw);
+    else c->k->gemm(VAE__GEMM_TRANS_A, to - from, out, c->rows, h + from, in, d, out, NULL,
+                    VAE_ACT_IDENTITY, dw, out);
+}
+VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                               const float *w, float *clear) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
+    size_t i, j;
+    int wrong = 0;
+    for (i = from; i < to && !(tensor & 1); i++)
+        for (j = 0; j < columns; j++) {
+            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
+            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
+            const size_t at = (i - from) * columns + j;
+            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->n;
+    vae__weight_and_bias(out, 2, shape, shape[1]);
+    out[0].fan_in = out[1].fan_in = shape[0], out[0].fan_out = out[1].fan_out = shape[1];
+    shape[0] = (size_t)op->n, shape[1] = 2 * (size_t)op->kh;
+    vae__weight_and_bias(out + 2, 2, shape, shape[1]);
+    out[2].fan_in = out[3].fan_in = shape[0], out[2].fan_out = out[3].fan_out = shape[1];
+    out[2].name = "out_weight", out[3].name = "out_bias";
+    return 4;
+}
+VAE__PRIVATE vae_status vae__iaf_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    if (op->kw + 1 == op->stride) vae__shape_flat(&op->out, (size_t)op->kh);
+    op->row_floats = 2 * ((size_t)op->n + 2 * (size_t)op->kh);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__iaf_context(const vae__code *c) { return (size_t)c->flow_width; }
+static const vae__layer vae__iaf_layer = {
+    "iaf", NULL, NULL, "", 0, vae__iaf_shape, vae__iaf_tensors, vae__iaf_fwd,
+    VAE__MASKED(vae__iaf_bwd, vae__iaf_grad, vae__iaf_mask)};
+#endif
+
+/* ---- the table of flows ---- */
+
+static const vae__flow vae__flows[] = {
+#ifdef VAE_NO_CODES
+    {{"planar", "normal, planar K", "left out of this build", NULL}, NULL, NULL},
+    {{"iaf", "normal, iaf WIDTH K", "left out of this build", NULL}, NULL, NULL},
+#else
+    {{"planar", "normal [full], planar K", "the draw of a normal, changed by K planar steps, whose "
+      "u, w, b the head gives", "i"}, &vae__planar_layer, vae__planar_context},
+    {{"iaf", "normal [full], iaf WIDTH K", "the draw of a normal, changed by K inverse "
+      "autoregressive steps of masked layers with WIDTH hidden numbers; the head gives WIDTH "
+      "numbers to all of them", "ni"}, &vae__iaf_layer, vae__iaf_context},
+#endif
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -7616,53 +8067,82 @@ typedef struct vae__kinds {
     const char *what, *expected; /* "prior", "a prior" */
     const void *rows;
     size_t count, size;
+    const struct vae__kinds *more; /* what may stand behind a comma */
 } vae__kinds;
-#define VAE__KINDS(what, expected, rows) {what, expected, rows, sizeof rows / sizeof *rows, \
-                                          sizeof *rows}
+#define VAE__KINDS(what, expected, rows, more) {what, expected, rows, sizeof rows / sizeof *rows, \
+                                                sizeof *rows, more}
+static const vae__kinds vae__flow_kinds = VAE__KINDS("posterior", "a flow", vae__flows, NULL);
 static const vae__kinds vae__posterior_kinds =
-    VAE__KINDS("posterior", "a posterior", vae__posteriors);
-static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors);
+    VAE__KINDS("posterior", "a posterior", vae__posteriors, &vae__flow_kinds);
+static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors, NULL);
 
 VAE__PRIVATE const vae__kind *vae__kind_at(const vae__kinds *kinds, size_t i) {
     const void *row = (const char *)kinds->rows + i * kinds->size;
     return i < kinds->count ? (const vae__kind *)row : NULL;
 }
 
-/* What a text says: *row, its arguments in `op`, its canonical spelling. */
+/* How long the words of a name are at the cursor; 0: others stand there. */
+VAE__PRIVATE size_t vae__name_length(vae__parser *p, const char *name) {
+    const char *start = p->at;
+    size_t n = 1, length = 0;
+    while (n && *name) {
+        const size_t word = vae__word(p);
+        for (n = 0; name[n] && name[n] != ' ';) n++;
+        if (!word || word != n || memcmp(p->at, name, n)) n = 0;
+        p->at += n, name += n;
+        if (n && *name) name++;
+    }
+    if (n) length = (size_t)(p->at - start);
+    p->at = start;
+    return length;
+}
+
+/* What a text says: the row, of several with these words the longest; its arguments in `op`; the
+ * same of what stands behind a comma, where something may; its canonical spelling. */
 VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text,
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
     vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
+    const vae__kind *one;
     vae_status bad;
-    size_t n, i = 0;
+    size_t i, n, length;
     memset(&p, 0, sizeof p);
-    memset(op, 0, sizeof *op);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
-    n = vae__word(&p);
-    do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
-    if (!*row) return vae__expected(&p, kinds->expected);
-    p.at += n;
-    bad = vae__read_args(&p, (*row)->args, op);
-    if (bad) return bad;
-    vae__skip(&p);
-    if (*p.at) return vae__expected(&p, "the end");
-    vae__putf(&s, "%s", (*row)->name);
-    vae__spell_args(&s, (*row)->args, op);
-    return VAE_OK;
+    for (; kinds; kinds = kinds->more, row++, op++) {
+        memset(op, 0, sizeof *op);
+        for (i = length = 0, *row = NULL; (one = vae__kind_at(kinds, i)) != NULL; i++)
+            if ((n = vae__name_length(&p, one->name)) > length) length = n, *row = one;
+        if (!*row) return vae__expected(&p, kinds->expected);
+        if (!(*row)->args)
+            return vae__fail(report, VAE_ERR_UNSUPPORTED, "%s %s is left out of this build",
+                             kinds->what, (*row)->name);
+        p.at += length;
+        bad = vae__read_args(&p, (*row)->args, op);
+        if (bad) return bad;
+        vae__putf(&s, "%s", (*row)->name);
+        vae__spell_args(&s, (*row)->args, op);
+        vae__skip(&p);
+        if (!kinds->more || *p.at != ',') break;
+        vae__putf(&s, ", ");
+        p.at++;
+    }
+    return *p.at ? vae__expected(&p, kinds && kinds->more ? "',' or the end" : "the end") : VAE_OK;
 }
 
 /* What does not go together with this code. */
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
+                                        const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
     const struct {
         int broken;
         const char *sentence;
     } rules[] = {
+        {c->flow && !c->posterior->means, "a flow changes reals: it goes behind posterior normal"},
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
-        {d->no_noise && !closed,
+        {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
         {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
          "sparse and contract are of mu, which posterior %s does not have"},
@@ -7674,8 +8154,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken)
-            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, c->posterior->kind.name,
-                             c->prior->kind.name);
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, posterior, prior);
     return VAE_OK;
 }
 
@@ -7683,16 +8162,18 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
 VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
                                        char posterior[VAE__KIND_TEXT],
                                        char prior[VAE__KIND_TEXT], vae_report *report) {
-    const vae__kind *row;
+    const vae__kind *row, *rows[2] = {NULL, NULL};
     const char *why;
-    vae__op op;
+    vae__op op, ops[2];
     vae_status bad;
     memset(c, 0, sizeof *c);
     c->latent = c->width = c->noise = (size_t)d->latent, c->head = 2 * c->latent;
-    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
+    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, rows, ops, posterior, report);
     if (bad) return bad;
-    c->posterior = (const vae__posterior *)(const void *)row;
-    c->deviation = op.n, c->act = (vae_act)op.kh;
+    c->posterior = (const vae__posterior *)(const void *)rows[0];
+    c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
+    c->flow = (const vae__flow *)(const void *)rows[1];
+    if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -7700,9 +8181,10 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
-    c->closed = c->posterior->closed && c->prior == vae__priors;
+    if (c->flow) c->context = c->flow->context(c), c->head += c->context;
+    c->closed = c->posterior->closed && c->prior == vae__priors && !c->flow;
     c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
-    return vae__check_code(d, c, report);
+    return vae__check_code(d, c, posterior, prior, report);
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
@@ -7749,23 +8231,32 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
     return op->in.dim * (c->copies ? 1 : (size_t)c->terms->views);
 }
 
-/* Noise of row r at work. */
-VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t noise = t->code->noise, image = c->image + r / c->draws;
-    const size_t draw = t->draw + r % c->draws;
+/* Noise of row r at work, for the op's draw: n numbers of a kind VAE__DRAW_*. */
+VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t r, int kind,
+                                  size_t n, float *eps) {
+    const vae__terms *t = c->terms;
+    const size_t image = c->image + r / c->draws, draw = t->draw + r % c->draws;
+    vae_stream s;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * t->noise + op->noise,
+               n * sizeof(float));
         return;
     }
-    at = vae__address_for(c->seed, t->purpose, t->time,
-                          t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
+    s.seed = c->seed, s.purpose = t->purpose, s.layer = (uint32_t)op->number, s.time = t->time;
+    s.sample = t->index ? t->index[image] : t->first + (uint32_t)image;
+    s.replica = (uint32_t)draw;
+    at = vae__address_of(&s);
+    c->k->draw(kind, &at, 0, n, eps);
 }
 /* Row r at work has no noise: its z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
+/* Rows of the op that come of one row of its input. */
+VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
+    return op->fans ? c->draws : 1;
 }
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
@@ -7773,23 +8264,27 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
     const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
+    const size_t fan = vae__fan(c, op);
     size_t i;
     (void)w;
-    for (i = 0; i < c->images; i++) {
-        const size_t at = c->image + i;
+    for (i = 0; i < c->rows / fan; i++) {
+        const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl && VAE__CLOSED(&q))
+        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
+        else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
-        const float *head = x + i / c->draws * pitch;
+        const float *head = x + i / fan * pitch;
         float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
-        if (eps) vae__code_noise(c, t, i, eps);
+        if (eps) vae__draw_noise(c, op, i, q.posterior->noise, q.noise, eps);
         q.posterior->sample(&q, head, eps, z);
+        if (q.context)
+            memcpy(z + q.width, head + q.head - q.context, q.context * sizeof(float));
         if (t->logw)
             t->logw[c->first + i] = VAE__CLOSED(&q) ?
                 (double)q.posterior->closed->ratio(&q, head, eps, z) :
@@ -7803,14 +8298,14 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
-    const size_t pitch = vae__head_pitch(c, op);
+    const size_t pitch = vae__head_pitch(c, op), fan = vae__fan(c, op);
     size_t i, r;
     (void)w;
-    for (i = 0; i < c->images; i++) {
+    for (i = 0; i < c->rows / fan; i++) {
         const float *head = x + i * pitch;
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
-        for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
+        for (r = i * fan; r < (i + 1) * fan; r++) {
             const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
             if (VAE__CLOSED(&q) && t->weighs) {
                 q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
@@ -7819,11 +8314,16 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 continue;
             }
             q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            if (q.context) {
+                float *context = dhead + q.head - q.context;
+                c->k->add(q.context, dz + q.width, 1, context, context);
+            }
             if (!VAE__CLOSED(&q))
                 q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
-            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
+            c->k->add(op->in.dim, t->slope + (c->first / fan + i) * op->in.dim,
+                      op->fans ? t->pull : t->draw_pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -7861,6 +8361,100 @@ static const vae__layer vae__code_layer = {
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
 /* ======================================================================================
+ * >>stochastic  layers `z N` of both strings
+ * uses: >>codes >>layers             tests: tests/test_stochastic.c
+ *
+ * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
+ * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
+ * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
+ * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * ==================================================================================== */
+
+VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *head = x + r / fan * 2 * n;
+        float *eps = op->kept + (c->first + r) * 2 * n;
+        if (!c->terms->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, eps);
+        memcpy(eps + n, head + n, n * sizeof(float));
+        c->k->latent_fwd(n, head, c->terms->mean ? NULL : eps, y + r * n);
+    }
+}
+VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const vae__terms *t = c->terms;
+    const vae__op *q = op - op->pair;
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * n, y += n) {
+        const size_t row = c->first + r;
+        float *kept = op->kept + row * n;
+        if (t->alone) {
+            if (!t->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, kept);
+            c->k->latent_fwd(n, x, t->mean ? NULL : kept, y);
+            continue;
+        }
+        memcpy(y, q->y + c->first * q->pitch + r * n, n * sizeof(float));
+        if (!t->mean)
+            t->deep[(size_t)(op->number - 1) * t->deep_rows + row] =
+                (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
+    }
+}
+/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w; (void)dy;
+    for (r = 0; r < c->rows; r++)
+        c->k->between_bwd(n, op->y + (c->first + r) * n, x + r * 2 * n, vae__row_pull(c, r),
+                          dx + r * 2 * n, op->dy + (c->first + r) * n);
+}
+VAE__PRIVATE void vae__q_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const vae__op *p = op + op->pair;
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r, j;
+    (void)w; (void)dy;
+    memset(dx, 0, c->rows / fan * 2 * n * sizeof(float));
+    for (r = 0; r < c->rows; r++) {
+        const size_t row = c->first + r;
+        const float *head = x + r / fan * 2 * n, pull = vae__row_pull(c, r) * 0.5f;
+        float *dhead = dx + r / fan * 2 * n, *dz = op->dy + row * n;
+        c->k->add(n, p->dy + row * n, 1, dz, dz);
+        c->k->latent_bwd(VAE_OBJECTIVE_ELBO, n, head, op->kept + row * 2 * n, dz, 0, 0, dhead);
+        for (j = n; j < 2 * n; j++) /* log q = -1/2 sum eps^2 + logvar */
+            if (head[j] <= VAE_LOGVAR_MAX && head[j] >= VAE_LOGVAR_MIN) {
+                dhead[j] = dhead[j] - pull;
+                VAE__HIDE_F(dhead[j]);
+            }
+    }
+}
+static const vae__layer vae__q_layer = {
+    "", NULL, NULL, "", VAE__LATENT | VAE__RETURNS, NULL, NULL, vae__q_fwd,
+    VAE__BACK(vae__q_bwd, NULL, NULL)};
+static const vae__layer vae__p_layer = {
+    "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
+
+/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
+ * closed form is, log q - log p at its draw. */
+VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
+    return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
+}
+VAE__PRIVATE double vae__all_layers(const vae__terms *t, double code, size_t row) {
+    int i;
+    for (i = 1; i < VAE__LAYERS(t); i++) code = vae__add_d(code, vae__layer_kl(t, i, row));
+    return code;
+}
+VAE__PRIVATE double vae__whole_kl(const vae__terms *t, size_t row) {
+    return vae__all_layers(t, (double)t->kl[row], row);
+}
+
+/* ======================================================================================
  * >>likelihoods  p(x|z): one table
  * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
@@ -7876,22 +8470,22 @@ typedef struct vae__likelihood {
     int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
     int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
     int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
-    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
-     * times that of the learned number to *dlearned unless NULL. */
+    /* -log p(x|z). Writes `scale` times its gradient to dout (which may be `out`) and, for the
+     * learned number, to *dlearned, unless these are NULL. */
     double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
                    float *dout, float *dlearned);
     /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
      * `out` where a number has one parameter. */
     void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
-    /* NULL from here on: there is no such thing. */
-    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    /* Each of the following may be NULL. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* only -log p */
     float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
-    const char *learned; /* one number that all share is a parameter: its name, */
-    float (*start)(const vae__density *l);             /* where it begins */
-    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+    const char *learned; /* the name of a parameter that all numbers share */
+    float (*start)(const vae__density *l);             /* its initial value */
+    void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
 } vae__likelihood;
 
-/* One at work. */
+/* A likelihood of a model. */
 struct vae__density {
     const vae__likelihood *row;
     int n;              /* arguments */
@@ -7900,7 +8494,7 @@ struct vae__density {
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
-    int flat;           /* the learned number lies outside its limits and has no gradient */
+    int flat;           /* the learned number is outside its limits, so it has no gradient */
 };
 
 /* ---- bernoulli ---- */
@@ -8003,7 +8597,7 @@ VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
     return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
 }
 VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
-    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+    l->log = (double)*learned; /* the kernels clamp it, and give no gradient outside its limits */
 }
 
 /* ---- categorical ---- */
@@ -8048,12 +8642,13 @@ static const vae__likelihood vae__likelihoods[] = {
      vae__density_observe, NULL, NULL, NULL, NULL, NULL},
 };
 static const vae__kinds vae__likelihood_kinds =
-    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods);
+    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods, NULL);
 
 static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
     NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
 
 VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
+    const vae__kinds *kinds;
     const vae__kind *kind;
     if (i < 0 || (unsigned)table >= VAE_TABLE_COUNT) return NULL;
     if (table == VAE_TABLE_LAYER) {
@@ -8061,12 +8656,14 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
         if (rule) *rule = vae__layers[i].rule;
         return vae__layers[i].syntax;
     }
-    kind = vae__kind_at(vae__kinds_of[table], (size_t)i);
+    kinds = vae__kinds_of[table];
+    kind = vae__kind_at(kinds, (size_t)i);
+    if (!kind && kinds->more) kind = vae__kind_at(kinds->more, (size_t)i - kinds->count);
     if (kind && rule) *rule = kind->rule;
     return kind ? kind->syntax : NULL;
 }
 
-/* The likelihood of a description, for images of this shape, but for the kernels. */
+/* Reads the likelihood of a description, for images of this shape. Its kernels are set later. */
 VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
@@ -8273,7 +8870,7 @@ VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report
 /* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
 VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
     if (bits) vae__put_bits(s, "", 'x', value);
-    else vae__put_real(s, *value);
+    else vae__putf(s, "%r", *value);
 }
 
 /* The value of a setting that vae__settle has passed. bits: as files have it. */
@@ -8369,24 +8966,27 @@ VAE__PRIVATE int vae__old_of(char letter) {
 VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
     const vae__kinds *kinds = vae__kinds_of[f->choice];
     char text[VAE__KIND_TEXT], args[8];
-    const char *a;
-    const vae__kind *row;
-    vae__op op;
+    const char *a, *given;
+    const vae__kind *row[2] = {NULL, NULL};
+    vae__op ops[2], op;
     vae__sink t;
     size_t n = 0;
     int i;
-    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
-    for (a = row->args; *a && n + 1 < sizeof args; a++)
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), row, ops, text, NULL);
+    given = row[1] ? "" : row[0]->args, op = ops[0]; /* with a flow the text says it all */
+    for (a = given; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    t = vae__sink_text(text, sizeof text);
-    vae__putf(&t, "%s", row->name);
-    vae__spell_args(&t, args, &op);
+    if (!row[1]) {
+        t = vae__sink_text(text, sizeof text);
+        vae__putf(&t, "%s", row[0]->name);
+        vae__spell_args(&t, args, &op);
+    }
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
         vae__putf(s, "; %s=%s", f->name, text);
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const char letter = vae__old_settings[i].letter;
-        const int has = strchr(row->args, letter) != NULL;
+        const int has = strchr(given, letter) != NULL;
         const double real = has ? op.real : 1;
         if (vae__old_settings[i].table != f->choice) continue;
         vae__putf(s, "; %s=", vae__old_settings[i].name);
@@ -8409,7 +9009,7 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     case 'v':
         n = vae__read_real(value, &real);
         if (!n || value[n] || !vae__finite_d(real)) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " "), vae__put_real(s, real);
+        if (vae__bits_d(real) << 1) vae__putf(s, " %r", real);
         return 1;
     case 'l':
         if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
@@ -8445,8 +9045,8 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const size_t count = s.count;
         if (old[i] && vae__old_settings[i].table == f->choice &&
-            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
-                          old[i]))
+            !vae__put_old(row && row->args && strchr(row->args, vae__old_settings[i].letter) ?
+                              &s : &none, i, old[i]))
             return i;
         if (s.count > count && s.count >= VAE__KIND_TEXT) return i; /* it must not get lost */
     }
@@ -8850,8 +9450,9 @@ static const vae__layer vae__likelihood_layer = {
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
- * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * >>plan     from description to ops and memory: the layout
+ * uses: >>settings >>likelihoods >>stochastic >>codes >>program >>layers >>threads >>dispatch
+ *       >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -8893,6 +9494,9 @@ struct vae {
     vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
+    size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
+    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -8917,7 +9521,9 @@ struct vae {
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
+    float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
+    size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
+    size_t units;          /* latents of all layers */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -9005,7 +9611,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
@@ -9021,9 +9627,69 @@ typedef struct vae__planner {
     vae__sink spell;     /* the canonical spelling */
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
+    int draw;            /* the next op is the draw of so many latents; 0: it is not */
+    int left;            /* decoder: `z N` of the encoder that wait for theirs */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
+    int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
+
+/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
+ * much it is in all. */
+VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
+    size_t sum = layer ? m->code.noise : 0;
+    int i;
+    for (i = 1; i < layer; i++) sum += (size_t)m->layer[i].n;
+    return sum;
+}
+
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
+ * encoder in reverse order: what stands next to the pixels does so on both sides. */
+VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, n = decoder && w->left ? m->layer[w->left].n : op->n;
+    const int column = (int)(w->p.item - w->p.text) + 1;
+    if (op->act != VAE_ACT_IDENTITY)
+        return vae__fail(w->p.report, VAE_ERR_SYNTAX, "%s, column %d: z %d takes no activation; "
+                         "write one behind a comma", w->p.what, column, op->n);
+    if (n != op->n || (decoder && !w->left))
+        return vae__fail(w->p.report, VAE_ERR_SHAPE, n != op->n ?
+                         "%s, column %d: z %d meets z %d: the decoder has those of the encoder, "
+                         "in reverse order" :
+                         "%s, column %d: z %d has no partner: the encoder has none left for it",
+                         w->p.what, column, op->n, n);
+    if (!decoder && m->layers == VAE_MAX_LAYERS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d stochastic layers, with the "
+                         "code", w->p.what, (int)VAE_MAX_LAYERS);
+    if (!decoder) m->layer[m->layers++].n = n;
+    w->draw = n;
+    op->layer = VAE__LAYER_DENSE;
+    op->n = 2 * n;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+/* The draw itself. From the encoder's first on an image has a row for each draw. */
+VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, layer = decoder ? w->left-- : m->layers - 1;
+    op->layer = decoder ? &vae__p_layer : &vae__q_layer;
+    op->n = w->draw, op->number = layer;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    op->row_floats = op->out.dim * (decoder ? 1 : 2);
+    op->noise = vae__noise_before(m, layer);
+    w->draw = 0;
+    if (decoder) {
+        op->pair = m->count - m->layer[layer].at;
+        if (m->ops) m->ops[m->layer[layer].at].pair = op->pair;
+        return;
+    }
+    m->layer[layer].at = m->count;
+    op->fans = layer == 1;
+    if (op->fans) m->at_draw = m->count;
+    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+}
 
 /* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
  * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
@@ -9032,6 +9698,10 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
     w->final = 0;
+    if (VAE__DEEP && w->draw) {
+        vae__plan_draw(w);
+        return VAE_OK;
+    }
     if (w->state == VAE__AT_ITEMS) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
@@ -9041,9 +9711,13 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                 vae__putf(&w->spell, ", ");
             vae__spell_item(&w->spell, op);
             w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
-            return VAE_OK;
+            return VAE__DEEP && vae__has(op, VAE__LATENT) ? vae__plan_latent(w) : VAE_OK;
         }
         w->state = VAE__AT_HEAD;
+        if (w->left)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "decoder: z %d of the encoder has no "
+                             "partner: the decoder has them all, in reverse order",
+                             w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
@@ -9120,8 +9794,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 }
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
- * which is wanted once more at the end of the group. */
+ * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
+ * draw, keeps its output, which is wanted once more. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -9130,17 +9804,18 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int group = use && vae__has(op, VAE__OPENS);
+    const int again = use && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same);
-    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
-    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !group) op->y = m->turn[w->net->count & 1];
+    if (use && !again) op->y = m->turn[m->count & 1];
+    if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
 /* The op at work becomes the model's next one. */
@@ -9149,7 +9824,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
-    op->pitch = m->desc.inference ? m->widest : op->out.dim;
+    op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -9177,6 +9852,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     vae__planner w;
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
@@ -9212,30 +9888,61 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
-/* The code and, where the KL has no closed form, what changes and weighs its draws: the prior. */
+/* What several stochastic layers do not go together with. */
+VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
+        d->free_bits > 0 ? "free_bits: `z N` has no KL in closed form" :
+        d->contract > 0 ? "contract: mu is no function of the image alone" :
+        d->sparse > 0 ? "sparse: mu is no function of the image alone" :
+        d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
+        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+    if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
+    return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
+                     what);
+}
+
+/* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
+ * flow, the prior. The last of them that makes numbers makes z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
+    const vae__code *q = &m->code;
+    const int steps = q->flow ? q->flow_steps : 0;
     vae__planner w;
     vae__net net;
     vae_status bad = VAE_OK;
-    m->at_code = m->count;
-    vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
-    if (m->ops) {
-        vae__op *code = &m->ops[m->at_code];
-        code->y = m->z, code->dy = m->dz, code->pitch = m->code.width;
-        if (m->desc.free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
-    }
-    if (VAE__CLOSED(&m->code)) return VAE_OK;
+    vae__shape z;
+    int step;
+    if (VAE__LAYERS(m) == 1) m->at_draw = m->count;
+    m->units = q->latent + vae__noise_before(m, m->layers) - q->noise;
+    m->head_floats = vae__max(q->head, VAE__LAYERS(m) > 1 ? 2 * (size_t)m->layer[1].n : 0);
+    m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
-    net.what = w.p.what = "prior";
-    w.op.layer = m->code.prior->layer, w.op.n = m->code.n, w.op.real = m->code.real;
-    vae__shape_flat(&w.op.in, m->code.width);
-    w.op.out = w.op.in;
-    w.state = VAE__AT_PRIOR;
-    w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
-    bad = vae__plan_op(&w);
-    if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
+    m->at_code = m->count;
+    vae__shape_flat(&w.op.in, q->head);
+    for (step = -1; !bad && step <= steps; step++) {
+        vae__op *op = &w.op;
+        if (step == steps && VAE__CLOSED(q)) break;
+        z = step < 0 ? op->in : op->out;
+        memset(op, 0, sizeof *op);
+        op->in = op->out = z;
+        w.gives_z = step >= steps - 1, w.state = step == steps ? VAE__AT_PRIOR : VAE__AT_ITEMS;
+        net.what = w.p.what = step < 0 ? NULL : step < steps ? "posterior" : "prior";
+        net.count = step < 0 ? 0 : (size_t)step;
+        if (step < 0) {
+            op->layer = &vae__code_layer, op->fans = VAE__LAYERS(m) == 1;
+            vae__shape_flat(&op->out, q->width + q->context);
+        } else if (step < steps) {
+            op->layer = q->flow->layer;
+            op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
+        } else {
+            op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+        }
+        if (op->layer->shape) bad = op->layer->shape(&w.p, op);
+        if (!bad) bad = vae__plan_op(&w);
+    }
+    if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
     return bad;
 }
 
@@ -9246,10 +9953,11 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
-    m->random_layers = m->classes = 0;
+    m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
                         report);
+    if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
@@ -9337,13 +10045,14 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
     VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
     VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, t->kl, float, heads, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
@@ -9359,15 +10068,17 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
     const size_t latent = m->code.latent, head = m->code.head;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->heads, float, m->rows, head, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, m->head_floats, 1);
     VAE__PUSH(a, t->keep, float, latent, 1, 1);
-    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->unit, double, 3, m->units, 1);
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
+    VAE__PUSH(a, t->deep, double, m->z_rows, (size_t)m->layers - 1, 1);
+    VAE__PUSH(a, t->penalty, double, heads, 1, train);
+    VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9422,6 +10133,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__lay_small(m, arena, exact);
     m->activations = arena->used - place;
     if (bad) return bad;
+    m->terms.layers = m->layers, m->terms.deep_rows = m->z_rows;
+    m->terms.noise = vae__noise_before(m, m->layers);
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
@@ -9433,6 +10146,12 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     }
     return VAE_OK;
 }
+
+/* ======================================================================================
+ * >>model    made, shared, looked at: initial weights
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
+ * ==================================================================================== */
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
 VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
@@ -9507,6 +10226,20 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
 
 /* ---- initial weights ---- */
 
+/* The mask of tensor t, where it has one, over all of it: see vae__layer. */
+VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear) {
+    const vae__slot *slot = &m->tensors[t];
+    size_t i;
+    int wrong = 0;
+    for (i = 0; i < m->count; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->layer->mask && t - op->tensor < (size_t)op->tensor_count)
+            wrong = op->layer->mask(op, (int)(t - op->tensor), 0,
+                                    slot->count / slot->shape[slot->rank - 1], w, clear);
+    }
+    return wrong;
+}
+
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
  * values when another is added behind it. */
@@ -9532,6 +10265,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             VAE__HIDE_F(u);
             w[i] = u * bound;
         }
+        (void)vae__mask(m, t, w, w);
     }
     if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
     for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
@@ -9690,6 +10424,22 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    return VAE_OK;
+}
+
+VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
+    vae_tensor t;
+    size_t i;
+    const vae_status bad = vae_tensor_at(m, index, &t);
+    if (bad) return bad;
+    if (!values) return vae__fail(&m->report, VAE_ERR_NULL, "values must be given");
+    for (i = 0; i < t.count; i++)
+        if (!vae__finite_f(values[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
+                             i);
+    memcpy(t.data, values, t.count * sizeof(float));
+    if (m->average)
+        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
     return VAE_OK;
 }
 
@@ -9977,7 +10727,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->terms.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -10086,6 +10836,7 @@ struct vae__pass {
     int binarize;           /* images are binarised, where the model says so, for this `time` */
     uint32_t time;
     uint32_t first;         /* number of row 0 of the batch, where it has no index */
+    uint64_t seed;          /* of what is drawn */
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
@@ -10121,6 +10872,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
                                   uint32_t time) {
     memset(p, 0, offsetof(vae__pass, bad));
     p->m = m, p->batch = b, p->data = data, p->train = 1, p->time = time, p->grain = 1;
+    p->seed = m->desc.seed;
     p->binarize = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
     p->first = (uint32_t)(m->step * m->rows);
     p->params = m->w;
@@ -10130,7 +10882,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
 /* For using the model; images are binarised where `binarize` says so. */
 VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int binarize) {
     memset(p, 0, offsetof(vae__pass, bad));
-    p->m = m, p->batch = b, p->grain = 4, p->first = b->first;
+    p->m = m, p->batch = b, p->grain = 4, p->first = b->first, p->seed = m->desc.seed;
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
@@ -10165,11 +10917,10 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
-        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
-                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
+        t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
+        if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -10177,7 +10928,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.noise;
+    if (t->given) t->given += row * t->draws * t->noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -10197,7 +10948,8 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
+    c.params = p->params, c.seed = p->seed;
+    c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -10301,7 +11053,8 @@ VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     for (i = c->image; i < c->image + c->images; i++) {
         const size_t at = i * k;
         for (j = at; j < at + k; j++)
-            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, t->logw[j]));
+            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, vae__all_layers(t, t->logw[j],
+                                                                                  j)));
         p->m->bound[i] = vae__log_mean(p->m, k, t->logw + at, t->weight + at);
     }
 }
@@ -10318,15 +11071,17 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
 
 /* A part's rows of a stage, forward and back.
  *
- * Up to the code all rows of the part go together: there is one for each image, and few numbers
- * are left of it at the end. From the code on an image has as many rows as draws, and each is as
- * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
- * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
- * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
+ * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
+ * image, and few numbers are left of it at the end. From there on an image has as many rows as
+ * draws, and each is as wide as an image again. So a chunk of them goes forward, is weighed and
+ * goes back before the next one begins: what the decoder left is still in the cache when the way
+ * back asks for it. The draw's own backward belongs to the chunk, for it gathers the draws of an
+ * image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
-    const size_t code = p->m->at_code;
+    const size_t code = p->m->at_draw, draws = VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1;
+    const size_t fan = VAE__LAYERS(p->m) > 1 ? 1 : draws; /* rows of the code for a head */
     /* the stage begins with the rows that came in, not with what an earlier stage left */
     const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
@@ -10341,12 +11096,12 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
         /* decoded rows are taken at once, so the next chunk may stand where this one stood */
-        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
+        if (p->from > p->m->at_code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
             p->fwd_from < p->fwd_to)
-            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
+            vae__mean_kl(&p->terms, at * draws / fan, n * draws / fan, fan);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -10395,7 +11150,7 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -10576,14 +11331,19 @@ VAE__PRIVATE void vae__pass_stats(const vae__pass *p, vae_stats *stats) {
     const vae__terms *t = &p->terms;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0, bound = 0, penalty = 0;
+    const size_t heads = VAE__LAYERS(m) > 1 ? draws : p->rows;
     size_t i;
+    int j;
+    memset(stats, 0, sizeof *stats);
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, t->recon[i]);
-    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)t->kl[i]);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        for (i = 0, kl = 0; i < heads; i++) kl = vae__add_d(kl, vae__layer_kl(t, j, i));
+        stats->layer_kl[j] = vae__div_d(kl, (double)heads);
+        stats->kl = j ? vae__add_d(stats->kl, stats->layer_kl[j]) : stats->layer_kl[j];
+    }
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, t->penalty[i]);
     for (i = 0; t->weighs && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
-    memset(stats, 0, sizeof *stats);
     stats->recon = vae__div_d(recon, (double)draws);
-    stats->kl = vae__div_d(kl, (double)p->rows);
     stats->elbo = -vae__add_d(stats->recon, stats->kl);
     stats->bound = t->weighs ? vae__div_d(bound, (double)p->rows) : stats->elbo;
     if (t->weighs) stats->loss = -stats->bound;
@@ -10673,6 +11433,8 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
             op->layer->grad(c, op, tensor, from, to, op == m->ops ? vae__seen(g->pass) : op[-1].y,
                             op->dy, dw);
             if (m->mass && op == m->ops && !tensor) vae__pull(m, from, to, dw);
+            if (op->layer->mask)
+                (void)op->layer->mask(op, tensor, from, to, dw, dw);
         }
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -10759,6 +11521,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    int i;
     if (!info) return;
     memset(info, 0, sizeof *info);
     if (!model) return;
@@ -10766,7 +11529,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
-    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -10781,10 +11544,17 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    info->layers = model->layers, info->units = model->units;
+    for (i = 0; i < model->layers; i++) {
+        vae_layer_info *of = &info->layer[i];
+        of->latents = of->code = of->eps = (size_t)model->layer[i].n, of->head = 2 * of->code;
+    }
+    info->layer[0].latents = info->latent, info->layer[0].code = info->code;
+    info->layer[0].head = info->head, info->layer[0].eps = model->code.noise;
     vae__fp_leave(&env);
 }
 
-/* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
+/* Begins the next step, of `rows` rows; clipping multiplies the gradient by `gscale`. */
 VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
@@ -10804,7 +11574,7 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
     r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
     r.adam.eps = (float)d->adam_eps;
-    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* their code's: eps beside the raw root */
+    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* adds eps to the uncorrected root */
         r.adam.rate = (float)vae__mul_d(vae__div_d(lr, vae__add_d(1, -m->b1t)),
                                         vae__sqrt_d(vae__add_d(1, -m->b2t)));
         r.adam.inv_bias = 1;
@@ -10818,8 +11588,8 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
- * is not finite any more. */
+/* Updates every parameter from the stored gradients. Returns NULL, or the name of the first tensor
+ * that is no longer finite. */
 VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, &rule);
@@ -10831,9 +11601,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
-/* A step that fails is told with what may be the reason: a smaller learning rate helps only where
- * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
- */
+/* Reports a failed step with a probable reason: a smaller learning rate can help only if weights
+ * were changed; an outlier is likelier. The sentence is `before` `name` `after`. */
 VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
                                          const char *before, const char *name, const char *after) {
     const size_t n = p->rows * m->input.dim;
@@ -10853,13 +11622,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
                      at % m->input.dim);
 }
 
-/* Where a loss that is not finite began: a tensor, or the first op that overflows. */
+/* Reports where a loss that is not finite began: a tensor, or the first op that overflows. */
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const char *name = vae__bad_tensor(m, m->w);
     vae__pass again = *p;
     size_t i;
     again.backward = 0;
-    /* the likelihood wrote over the decoder's output */
+    /* compute the decoder's output again, because the likelihood has overwritten it */
     (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
@@ -10870,8 +11639,8 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
                             name ? name : "the latents or the likelihood", "");
 }
 
-/* One step on a caller's batch, or, with `data`, on its images b->index[..], which are read into
- * m->x: forward, weigh, backward, update. */
+/* One step (forward, weigh, backward, update) on a caller's batch; or, with `data`, on its images
+ * b->index[..], which are read into m->x. */
 VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
     vae__pass pass;
@@ -10906,7 +11675,7 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch 
     return VAE_OK;
 }
 
-/* A batch that training can use. */
+/* Checks that training can use a batch. */
 VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     vae_status bad = vae__can_train(m);
     if (bad) return bad;
@@ -10954,7 +11723,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* a number's first parameter; a bias that pixels share gets the mean over them */
+        /* set the first parameter of each number; a bias that pixels share gets their mean */
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
@@ -10976,7 +11745,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
 }
 #endif
 
-/* Mean image, summed in double over images ascending. */
+/* Sets the bias from the mean image, summed in double over images in ascending order. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     double *sum = m->mean;
     size_t i, j, n = m->input.dim;
@@ -10992,25 +11761,26 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
 
-/* Whether the losses of these images are finite. */
+/* Checks that the losses of these images are finite. */
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
-        const float sum = (float)vae__add_d(p->terms.recon[i], (double)p->terms.kl[i]);
+        const float sum = (float)vae__add_d(p->terms.recon[i], vae__whole_kl(&p->terms, i));
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
-/* Losses of rows base .. of a batch, x, which fit into the buffers, into m->terms. */
+/* Computes the losses of `rows` rows x, from row `base` of a batch on, into m->terms. The rows must
+ * fit into the buffers. */
 VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
-    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
+    if (!VAE__CLOSED(&m->code) && !m->desc.no_noise) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
 
-/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+/* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     memset(b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
@@ -11023,24 +11793,29 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     vae_status bad;
     vae_stats s;
     vae_batch b;
-    double recon = 0, kl = 0;
+    double recon = 0;
     size_t at, i;
+    int j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    memset(&s, 0, sizeof s);
     bad = vae__check_data(m, data, "test");
     for (at = 0; !bad && at < data->count; at += b.rows) {
         bad = vae__read_portion(m, data, at, &b);
         if (!bad) bad = vae__losses(m, &b, m->x, 0, b.rows);
         for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->terms.recon[i]);
-            kl = vae__add_d(kl, (double)m->terms.kl[i]);
+            for (j = 0; j < VAE__LAYERS(m); j++)
+                s.layer_kl[j] = vae__add_d(s.layer_kl[j], vae__layer_kl(&m->terms, j, i));
         }
     }
     if (bad) return bad;
-    memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
-    s.kl = vae__div_d(kl, (double)data->count);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        s.layer_kl[j] = vae__div_d(s.layer_kl[j], (double)data->count);
+        s.kl = j ? vae__add_d(s.kl, s.layer_kl[j]) : s.layer_kl[j];
+    }
     s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
     s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
                         vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
@@ -11054,7 +11829,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ---- epochs ---- */
 
-/* What a callback is told, out of the position in training. */
+/* The position in training, as a callback gets it. */
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
@@ -11069,8 +11844,8 @@ VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     now->train.bound = vae__div_d(at->bound, images);
 }
 
-/* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
- * finite is never the lowest. */
+/* Notes an epoch's test loss: whether it is the lowest, and whether the learning rate is cut. A
+ * loss that is not finite is never the lowest. */
 VAE__PRIVATE void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
     if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
@@ -11086,12 +11861,12 @@ VAE__PRIVATE int vae__waited(const vae *m) {
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
-/* A run that has epochs left. */
+/* Whether a run has epochs left. */
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
- * the model to another thread the run ends: guard->held is 0 then. */
+/* Calls the callback, which runs in the host's floating-point environment and may use the model. If
+ * another thread has entered the model meanwhile, the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
@@ -11105,7 +11880,7 @@ VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progr
     return stop;
 }
 
-/* All numbers of a data set, before a step is spent on it. */
+/* Checks all numbers of a data set, before the first step. */
 VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
     vae_status bad = VAE_OK;
     size_t at, run;
@@ -11117,7 +11892,7 @@ VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_d
     return bad;
 }
 
-/* What training is given, and the first bias. */
+/* Checks what training is given, and sets the first bias. */
 VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_data *test) {
     vae_status bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
@@ -11137,21 +11912,21 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     return bad;
 }
 
-/* What vae_fit was called with. */
+/* One call of vae_fit. */
 typedef struct vae__fit {
     const vae_data *train, *test;
     vae_progress_fn progress;
     void *user;
     vae__fpenv *host;
     vae_progress now;
-    int stop; /* the callback said so */
+    int stop; /* the callback wants to stop */
 } vae__fit;
 
 VAE__PRIVATE void vae__tell(vae *m, vae__fit *f) {
     if (f->progress) f->stop = vae__ask(m, &f->now, f->progress, f->user, f->host);
 }
 
-/* The next images of the epoch's order, one step on them, and its share of the epoch's sums. */
+/* One step on the next images of the epoch's order; adds its figures to the epoch's sums. */
 VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *order) {
     vae__position *at = &m->at;
     vae_batch b;
@@ -11178,7 +11953,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     return VAE_OK;
 }
 
-/* One epoch, or what is left of it; and when it is complete, its evaluation. */
+/* One epoch or the rest of one, and the evaluation after it. */
 VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     vae__position *at = &m->at;
     vae__order order;
@@ -11229,9 +12004,9 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 
 /* ---- checking gradients ---- */
 
-/* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
- * drown in rounding, and a direction without r would not see what the gradient misses. Returns
- * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
+/* Moves one tensor along d = g/|g| + r/|r|, r random. Along r alone the loss would change less than
+ * rounding does; along g alone an error in another direction would stay unseen. Returns |difference
+ * - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
 VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
                                int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
@@ -11245,13 +12020,14 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
     vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
+    (void)vae__mask(m, (size_t)(slot - m->tensors), r, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
     gg = gg > 0 ? 1 / vae__sqrt_d(gg) : 0;
     for (i = 0; i < n; i++) {
         r[i] = (float)((double)r[i] * rr + (double)g[i] * gg);
         slope += (double)r[i] * (double)g[i];
     }
-    /* far enough that the loss moves by 1e-3 of itself, near enough to stay on one slope */
+    /* a step that changes the loss by 1e-3 of itself, but short enough to stay on one slope */
     step = 1e-3 * (loss < 0 ? -loss : loss) / (slope > 1e-12 ? slope : 1e-12);
     if (step > 3e-2) step = 3e-2;
     for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
@@ -11261,11 +12037,11 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         at[side] = s.loss;
     }
     memcpy(w, copy, n * sizeof(float));
-    /* Richardson: the two difference quotients, combined so that the error in h^2 goes */
+    /* Richardson: combines the two difference quotients so that the error in h^2 cancels */
     gap = (4 * (at[2] - at[3]) / step - (at[0] - at[1]) / (2 * step)) / 3;
     rr = (gap < 0 ? -gap : gap) + (slope < 0 ? -slope : slope);
     gap = gap < slope ? slope - gap : gap - slope;
-    /* what rounding alone may do to the quotient: the loss carries about 22 bits */
+    /* the error of the quotient by rounding alone: the loss has about 22 correct bits */
     rr += (loss < 0 ? -loss : loss) * 2e-5 / step;
     return gap / rr;
 }
@@ -11363,7 +12139,7 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
     const vae__code q = vae__code_of(c);
-    const size_t width = q.head, latent = q.latent;
+    const size_t width = p->m->ops[p->to].in.dim, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
@@ -11375,28 +12151,55 @@ VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     }
 }
 
-VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+/* Up to op `to`, the code or the first draw; other layers on the way pass on their means. */
+VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize,
+                                    size_t to) {
     vae__call_begin(u, m, b, binarize);
-    u->pass.take = vae__take_heads;
-    u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
+    u->pass.take = vae__take_heads, u->pass.terms.mean = 1;
+    u->pass.what = "the encoder's output", u->pass.width = m->ops[to].in.dim;
+}
+/* The heads of op `to` for such rows, which fit into the buffers, into m->heads. `binarize`: of
+ * images as evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to, int binarize,
+                                          int checked, const float *x, size_t base, size_t rows) {
+    vae__use u;
+    vae__encode_begin(&u, m, b, binarize, to);
+    u.heads = 1;
+    if (!checked) u.pass.width = 0;
+    return vae__forward(&u.pass, 0, to, x, base, rows);
+}
+
+/* Codes of such rows, any number of them: draws, or `mean`. */
+VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
+                                   size_t rows, int mean, float *z) {
+    const size_t width = m->code.width;
+    vae_status bad = VAE_OK;
+    vae__pass p;
+    size_t at, run;
+    for (at = 0; !bad && at < rows; at += run) {
+        run = vae__min(rows - at, m->rows);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, x + at * m->input.dim, base + at, run);
+        if (bad) break;
+        vae__use_begin(&p, m, b, 0);
+        p.terms.mean = mean;
+        bad = vae__forward(&p, m->at_draw, m->dec.first, m->heads, base + at, run);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, base + at, run, width);
+        if (!bad) memmove(z + at * width, m->z, run * width * sizeof(float));
+    }
+    return bad;
 }
 /* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward, either
  * may be NULL. */
 VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows, float *mu, float *logvar) {
     vae__use u;
-    vae__encode_begin(&u, m, b, 0);
+    if (m->code.flow && mu) {
+        const vae_status bad = vae__codes(m, b, x, base, rows, 1, mu);
+        if (bad || !logvar) return bad;
+        mu = NULL;
+    }
+    vae__encode_begin(&u, m, b, 0, m->at_code);
     u.out = mu, u.logvar = logvar;
-    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
-}
-/* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `checked`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
-                                          const float *x, size_t base, size_t rows) {
-    vae__use u;
-    vae__encode_begin(&u, m, b, binarize);
-    u.heads = 1;
-    if (!checked) u.pass.width = 0;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
@@ -11413,22 +12216,10 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
-    vae__pass p;
-    size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
-    width = m->code.width;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
-    for (at = 0; !bad && at < b->rows; at += run) {
-        run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
-        if (bad) break;
-        vae__use_begin(&p, m, b, 0);
-        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, at, run);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, width);
-        if (!bad) memcpy(z + at * width, m->z, run * width * sizeof(float));
-    }
-    return bad;
+    return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
     VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
@@ -11457,38 +12248,43 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     }
 }
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
-                                    size_t rows, float *out, int mean, const vae__address *draw) {
+/* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
+ * decoder draws; NULL: it passes on means. */
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
+                                    size_t base, size_t rows, const uint64_t *seed, float *out,
+                                    int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
+    u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
+    if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
+    return vae__forward(&u.pass, from, m->count - 1, z, base, rows);
 }
 
-VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
-                                       const vae__address *draw) {
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_t *seed,
+                                       float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
-    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
+    return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
-    return vae__do_decode(m, b, x, 0, &at);
+    return vae__do_decode(m, b, &seed, x, 0, &at);
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
@@ -11502,8 +12298,10 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
+        if (!bad)
+            bad = vae__decode(m, b, m->at_draw, m->heads, at, run, NULL, out + at * m->input.dim,
+                              1, NULL);
     }
     return bad;
 }
@@ -11547,7 +12345,8 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim, 1,
+                          NULL);
     }
     return bad;
 }
@@ -11569,7 +12368,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
         run = vae__min(b->rows - at, m->rows);
         bad = vae__losses(m, b, b->x + at * m->input.dim, at, run);
         for (i = 0; !bad && i < run; i++) {
-            const double r = m->terms.recon[i], k = (double)m->terms.kl[i];
+            const double r = m->terms.recon[i], k = vae__whole_kl(&m->terms, i);
             if (recon) recon[at + i] = (float)r;
             if (kl) kl[at + i] = (float)k;
             if (elbo) elbo[at + i] = (float)-vae__add_d(r, k);
@@ -11617,7 +12416,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
-    const size_t width = m->ops[m->at_code].in.dim;
+    const size_t width = m->ops[m->at_draw].in.dim;
     vae__terms terms = p->terms;
     size_t i, j, at, n, from, to, base, room;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -11631,10 +12430,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         for (at = 0; at < terms.draws; at += n) {
             n = vae__min(terms.draws - at, room);
             c.copies = n, terms.draw = at;
-            vae__ops_fwd(&c, m->ops, m->at_code, m->count, m->heads + i * width);
+            vae__ops_fwd(&c, m->ops, m->at_draw, m->count, m->heads + i * width);
             for (j = base; j < base + n; j++)
                 vae__mean_exp_add(m, &sum, at + j == base,
-                                  -vae__add_d(terms.recon[j], terms.logw[j]));
+                                  -vae__add_d(terms.recon[j],
+                                              vae__all_layers(&terms, terms.logw[j], j)));
         }
         bound = vae__mean_exp_log(m, &sum, terms.draws);
         if (!vae__all_finite(p, part, i, 1, &bound)) return;
@@ -11658,14 +12458,14 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     for (at = 0; !bad && at < b->rows; at += run) {
         const float *x = b->x + at * m->input.dim;
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 1, 0, x, at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 1, 0, x, at, run);
         if (bad) break;
         vae__call_begin(&u, m, b, 1);
         u.out = bound;
         u.pass.part = vae__bound_part, u.pass.grain = 1, u.pass.width = 1, u.pass.images = x;
         u.pass.terms.kl = NULL, u.pass.terms.logw = m->terms.logw;
         u.pass.terms.value = 1, u.pass.terms.draws = (size_t)k;
-        bad = vae__forward(&u.pass, m->at_code, m->count, m->heads, at, run);
+        bad = vae__forward(&u.pass, m->at_draw, m->count, m->heads, at, run);
     }
     return bad;
 }
@@ -11678,7 +12478,7 @@ VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound
 /* A portion of the data, from image `at` on, and its heads as evaluation sees them. */
 VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const vae_status bad = vae__read_portion(m, data, at, b);
-    return bad ? bad : vae__encode_heads(m, b, 1, 1, m->x, 0, b->rows);
+    return bad ? bad : vae__encode_heads(m, b, m->at_code, 1, 1, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -11712,46 +12512,85 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
+/* What vae_units adds up in its turns, of each latent of each layer: the mean, to know its mean;
+ * the mean, for its variance; the KL of the code; log q - log p of the layers `z N`. */
+enum { VAE__UNIT_MEAN, VAE__UNIT_VARIANCE, VAE__UNIT_KL, VAE__UNIT_TERMS };
+
+/* Such numbers of the rows at work, the code's latents first, into m->heads. */
+VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
+    const vae *m = p->m;
+    const vae__code q = vae__code_of(c);
+    const int turn = ((const vae__use *)(const void *)p)->heads;
+    const float *head = vae__came_out(p, c);
+    float *to = m->heads + c->image * m->units;
+    size_t i;
+    int j;
+    if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    for (i = 0; i < c->images; i++, head += q.head) {
+        if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
+        if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
+        to += q.latent;
+        for (j = 1; j < VAE__LAYERS(m); to += m->layer[j++].n) {
+            const vae__op *op = &m->ops[m->layer[j].at];
+            const float *from = op->y + c->place * op->pitch;
+            if (turn > VAE__UNIT_VARIANCE) op += op->pair, from = op->kept + c->place * op->out.dim;
+            memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
+        }
+    }
+    if (turn == VAE__UNIT_TERMS)
+        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
+}
+/* Of a portion of the data, from image `at` on. */
+VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
+                                           vae_batch *b) {
+    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+                      m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
+    vae__use u;
+    const vae_status bad = vae__read_portion(m, data, at, b);
+    if (bad) return bad;
+    vae__encode_begin(&u, m, b, 1, m->at_code);
+    u.pass.take = vae__take_units, u.heads = turn;
+    u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
+    return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
+}
+
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
+    const size_t latent = m ? m->code.latent : 0, units = m ? m->units : 0;
+    double *unit = m ? m->terms.unit : NULL; /* means, variances, KLs */
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
-    double *unit = m ? m->terms.unit : NULL;
-    int turn, split;
+    int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = m->code, q.room = m->room;
-    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
-    if (kl && !split)
+    if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
-                         "latent", q.posterior->kind.name, q.prior->kind.name);
-    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
-    for (turn = 0; turn < 2 && !bad; turn++) {
+                         "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    for (j = 0; j < 3 * units; j++) unit[j] = 0;
+    for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
+        /* of which latents, and where their sums stand */
+        const size_t from = turn == VAE__UNIT_TERMS ? latent : 0;
+        const size_t to = turn == VAE__UNIT_KL ? latent : units;
+        double *sum = unit + units * (size_t)(turn < VAE__UNIT_KL ? turn : VAE__UNIT_KL);
+        if (from == to || (turn > VAE__UNIT_VARIANCE && !kl)) continue;
         for (at = 0; at < data->count && !bad; at += b.rows) {
-            bad = vae__portion_heads(m, data, at, &b);
-            for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * q.head;
-                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
-                for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
-                    double *sum = &unit[(size_t)turn * latent + j];
-                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn && split)
-                        unit[2 * latent + j] =
-                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
+            bad = vae__portion_units(m, data, at, turn, &b);
+            for (i = 0; i < b.rows && !bad; i++)
+                for (j = from; j < to; j++) {
+                    double v = (double)m->heads[i * units + j];
+                    if (turn == VAE__UNIT_VARIANCE)
+                        v = vae__add_d(v, -unit[j]), v = vae__mul_d(v, v);
+                    sum[j] = vae__add_d(sum[j], v);
                 }
-            }
         }
-        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
+        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
     }
-    for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = unit[latent + j];
-        if (kl) kl[j] = unit[2 * latent + j];
+    for (j = 0; j < units && !bad; j++) {
+        if (variance) variance[j] = unit[units + j];
+        if (kl) kl[j] = unit[2 * units + j];
     }
     return bad;
 }
@@ -13055,6 +13894,7 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
+    size_t t;
     vae_status bad;
     for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
@@ -13072,6 +13912,10 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
             return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
                                 "finite", section->prefix, wrong);
     }
+    for (t = 0; t < m->slot_count; t++)
+        if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
+            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
+                                m->tensors[t].name);
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);

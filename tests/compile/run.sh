@@ -228,6 +228,14 @@ each() { # COMPILER
     else
         fail no_conv_has_no_convolution
     fi
+    if $small -O1 -c "$here/no_codes.c" -o no_codes.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_codes_has_no_flow "tcc keeps what nobody calls" ;;
+        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd ;;
+        esac
+    else
+        fail no_codes_has_no_flow
+    fi
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
     [ -e no_stdio.o ] && symbols no_stdio_has_no_file_calls no_stdio.o $(without "$files" $libc)
