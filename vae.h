@@ -1545,8 +1545,11 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
-/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
-#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size.
+ * gcc's macros are then those of -Os even after the pop, until the implementation ends: from here
+ * on VAE__GCC_FAST tells, and not __OPTIMIZE_SIZE__. */
+#if defined(VAE__GCC_FAST) && defined(__OPTIMIZE__)
+#define VAE__GCC_SMALL 1
 #define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define VAE__SMALL_END _Pragma("GCC pop_options")
 #elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
@@ -2618,7 +2621,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
 VAE__NOINLINE static
 #else
 VAE__INLINE
@@ -2735,9 +2738,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
-#define VAE__SKIP_VECS 2
-#define VAE__STREAM_VECS 4
-#define VAE__ROW_VECS 4
+#define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 8
+#define VAE__ROW_VECS 8
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -3873,9 +3876,9 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                                                     size_t to) { \
         VAE__FN(strip)(vecs, z, j, to); \
     }
-VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(3) VAE__STRIP(4)
-#if VAE__ROW_VECS > 4
-VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7) VAE__STRIP(8)
+VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(4) VAE__STRIP(8)
+#if VAE__ROW_VECS > 8
+VAE__STRIP(3) VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7)
 VAE__STRIP(9) VAE__STRIP(10) VAE__STRIP(11) VAE__STRIP(12)
 #endif
 #if VAE__ROW_VECS > 12
@@ -3883,6 +3886,17 @@ VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
 #endif
 #undef VAE__STRIP
 
+#if VAE__ROW_VECS == 8 /* strips of 8, and what is left in 4, 2 and 1 */
+VAE__INLINE void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) { (void)z, (void)most; }
+VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
+    static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
+        VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_4), VAE__FN(strip_8)};
+    size_t j = 0, to;
+    int i;
+    for (i = 3; i >= 0; i--, j = to)
+        if ((to = z->n - ((z->n - j) & (((size_t)1 << i) - 1))) > j) strips[i](z, j, to);
+}
+#else
 /* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
@@ -3896,10 +3910,8 @@ static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
 VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
         VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_3), VAE__FN(strip_4),
-#if VAE__ROW_VECS > 4
         VAE__FN(strip_5), VAE__FN(strip_6), VAE__FN(strip_7), VAE__FN(strip_8),
         VAE__FN(strip_9), VAE__FN(strip_10), VAE__FN(strip_11), VAE__FN(strip_12),
-#endif
 #if VAE__ROW_VECS > 12
         VAE__FN(strip_13), VAE__FN(strip_14), VAE__FN(strip_15), VAE__FN(strip_16),
 #endif
@@ -3907,6 +3919,7 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     if (z->whole) strips[z->each - 1](z, 0, z->whole);
     strips[z->last - 1](z, z->whole, z->n);
 }
+#endif
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
  * May write up to VAE__W entries. */
@@ -15135,6 +15148,11 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 VAE__SMALL_END
 
+#ifdef VAE__GCC_SMALL
+#undef __OPTIMIZE_SIZE__
+#elif defined(VAE__GCC_FAST)
+#undef __OPTIMIZE__
+#endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
 #endif
