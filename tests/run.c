@@ -37,5 +37,6 @@
 #include "test_golden.c"
 #include "test_old.c"
 #include "test_gmm.c"
+#include "test_priors.c"
 
 #include "main.c"
