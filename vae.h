@@ -11797,7 +11797,7 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binari
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
-/* Codes of such rows, any number of them: draws, or `mean`. */
+/* Codes of such rows, any number of them: draws, or `mean`. x NULL: their heads are in m->heads. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
     const size_t width = m->code.width;
@@ -11806,7 +11806,7 @@ VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, s
     size_t at, run;
     for (at = 0; !bad && at < rows; at += run) {
         run = vae__min(rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 0, 1, x + at * m->input.dim, base + at, run);
+        if (x) bad = vae__encode_heads(m, b, 0, 1, x + at * m->input.dim, base + at, run);
         if (bad) break;
         vae__use_begin(&p, m, b, 0);
         p.terms.mean = mean;
@@ -12152,11 +12152,13 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
+            if (!bad && q.flow) bad = vae__codes(m, &b, NULL, 0, b.rows, 1, m->z);
             for (i = 0; i < b.rows && !bad; i++) {
                 const float *head = m->heads + i * q.head;
+                const float *mu = q.flow ? m->z + i * q.width : head;
                 if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
+                    const double off = vae__add_d((double)mu[j], turn ? -unit[j] : 0);
                     double *sum = &unit[(size_t)turn * latent + j];
                     *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
                     if (turn && split)
