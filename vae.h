@@ -15,20 +15,23 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
- *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
- *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
- *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
- *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>model     memory, initial weights
- *   >>maps      numbers one by one               >>numbers   images of any type, as floats
- *   >>sums      along rows: losses, KL, norms    >>step      a batch on its way, gradients
- *   >>densities the other likelihoods            >>optim     learning rate, the step's rule
- *   >>windows   convolutions, pools              >>train     steps, evaluation, epochs
+ *   >>manual    what you are reading             >>dispatch  which kernels run here
+ *   >>config    what a build can choose          >>threads   dividing work
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
+ *   >>status    codes, sentences                 >>program   table of layers, strings to ops
+ *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
+ *   >>rng       random numbers by address        >>mixtures  priors of many normals
+ *   >>shim      one vector vocabulary            >>priors    tables, flows, the code's op
+ *   >>functions of one argument: exp, tanh       >>stochastic   layers `z N`
+ *   >>tiles     the matrix product               >>likelihoods   p(x|z), the last op
+ *   >>maps      numbers one by one               >>settings  of a description: ranges, text
+ *   >>sums      along rows: losses, KL, norms    >>plan      from description to ops, memory
+ *   >>densities the other likelihoods            >>model     made, shared, initial weights
+ *   >>windows   convolutions, pools              >>numbers   images of any type, as floats
+ *   >>updates   optimisers, the kernels' table   >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -89,7 +92,7 @@
  * An architecture is written one way everywhere: here, on the command line, in files.
  *
  *     string = [ item { "," item } ] .
- *     item   = layer [ activation ] | activation | "res" "(" string ")" .
+ *     item   = layer [ activation ] | activation | "res" "(" string ")" | "z" N .
  *
  *     layer                    shape                             tensors, in file order
  *     dense N                  any -> N                          weight [in, N], bias [N]
@@ -108,6 +111,7 @@
  *     noise S                  unchanged
  *     label N                  HxWxC -> HxWx(C+N): one-hot
  *     res( ... )               unchanged: x + what is made of it
+ *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
@@ -134,6 +138,12 @@
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
+ *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
+ *     that normal. Each stands in both strings, the decoder's in reverse order; as items both count
+ *     twice, for the head and the draw. The encoder's is q, the decoder's p, given what stands
+ *     before it. Where both nets are at work the decoder's passes on the encoder's draw. The second
+ *     network of Burda et al. 2016 is "dense 200 tanh, dense 200 tanh, z 100, dense 100 tanh,
+ *     dense 100 tanh" and "dense 100 tanh, dense 100 tanh, z 100, dense 200 tanh, dense 200 tanh".
  *   - Outside training a row never depends on other rows.
  *
  * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
@@ -231,9 +241,21 @@
  *
  *     prior                 p(z)
  *     normal                N(0, I)
+ *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
+ *                           learned. Means begin at random
+ *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
+ *                           vae_fit begins them as training images, otherwise they begin at random
+ *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
+ *                           them clamped. It works on K more rows in each step. Goes with posterior
+ *                           normal, and without layers label and batchnorm in the encoder
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ * So it is for each layer `z N`. kl is the sum over the code and all such layers; beta, with its
+ * warm-up, and importance weights count them alike; vae_stats.layer_kl has each. vae_encode,
+ * vae_decode and vae_reconstruct draw nothing: layers pass on their means, in vae_reconstruct those
+ * of the encoder. vae_draw and vae_sample_prior draw of p. Objective dreg, free_bits, sparse,
+ * contract and no_noise do not go together with `z N`.
  *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
@@ -327,7 +349,7 @@
  *     }
  *
  *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, &vae__prior_layer, 0,
- *      vae__shifted, vae__shifted_draw},
+ *      vae__shifted, vae__shifted_draw, NULL},
  *
  * ---- judging a model ----------------------------------------------------------------
  * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
@@ -367,12 +389,14 @@
  *     BINARIZE       epoch; 0xffffffff     image in the data set    0
  *                    in evaluation; step
  *                    in vae_train_step
- *     EPS            step          row of the batch         draw (l or k)
+ *     EPS            step          row of the batch         draw (l or k), with the stochastic
+ *                                                           layer's number (vae_info.layer) << 16;
+ *                                                           likewise PRIOR_Z and EVAL
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
- *     PRIOR_Z, DRAW_X 0            number of the draw       0
+ *     PRIOR_Z, DRAW_X 0            number of the draw       0; 1 chooses a mixture's component
  *     EVAL           0             image in the data set    draw: 0 of vae_score and
  *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
@@ -448,6 +472,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
+ *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
@@ -484,6 +510,7 @@
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_MAX_LAYERS 8     /* stochastic layers: the code, and those of `z N` */
 #define VAE_MAX_THREADS 256
 #define VAE_LOGVAR_MIN (-30.0f)
 #define VAE_LOGVAR_MAX 20.0f
@@ -663,7 +690,8 @@ typedef enum vae_choice {
 VAE_API const char *vae_choice_name(vae_choice choice, int value);
 VAE_API int vae_choice_find(vae_choice choice, const char *name);
 
-/* The best instruction set of this processor that this build holds, and whether one may be used. */
+/* The best instruction set of this processor that this build holds (VAE_ISA_AUTO: none, which only
+ * VAE_NO_PORTABLE makes possible), and whether one may be used. */
 VAE_API vae_isa vae_isa_best(void);
 VAE_API int vae_isa_available(vae_isa isa);
 
@@ -870,13 +898,18 @@ VAE_API const vae_report *vae_last_report(const vae *model);
  * the model. */
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc);
 
+/* A stochastic layer. */
+typedef struct vae_layer_info {
+    size_t latents, code, head, eps; /* latents; floats of its code, head and noise for a row */
+} vae_layer_info;
+
 typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
     size_t head;        /* of the encoder's output for an image */
-    size_t eps;         /* of the code's noise, for a draw */
+    size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -893,6 +926,9 @@ typedef struct vae_info {
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
+    size_t units;       /* latents of all stochastic layers */
+    int layers;         /* stochastic layers: 1, and one more for each `z N` of the encoder. */
+    vae_layer_info layer[VAE_MAX_LAYERS]; /* [0] is the code, [1] the `z N` next to the pixels */
 } vae_info;
 
 VAE_API void vae_get_info(const vae *model, vae_info *info);
@@ -916,6 +952,11 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
+/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
+ * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
+ * ERR_NONFINITE. */
+VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
+
 /* ---- rows for a call ---- */
 
 /* The rows that a call works on, and all that it needs to know about them. Plain data; zero is the
@@ -928,9 +969,10 @@ VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
  * addressed by the step and the row's place r in the batch.
  * Labels matter to networks with layers `label` alone, which then need them: row r is of class
  * labels[r % label_count], so one label is enough for all rows.
- * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
- * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
- * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+ * eps takes the place of the addressed noise of the code and of layers `z N`. Calls that draw no
+ * such noise, or not of q, ignore it: vae_encode, vae_decode, vae_decode_logits, vae_draw,
+ * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
+ * too. */
 typedef struct vae_batch {
     const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                latent). vae_prior, vae_sample_prior: ignored */
@@ -954,6 +996,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
+                         `train` those of the last step */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -1016,7 +1060,8 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 #ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
- * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
+ * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
+ * pseudo-inputs. `test` and
  * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
  * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
@@ -1103,8 +1148,9 @@ VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *b
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
 
 /* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
- * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
- * (Burda et al. 2016). */
+ * mu, both (vae_info.units): of the code, then of each layer `z N`; either may be NULL. A latent is
+ * active where that variance is above 0.01 (Burda et al. 2016). mu is given the means of the
+ * layers before it, the KL given one draw of them. */
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
@@ -1435,6 +1481,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HAVE_NEON 1
 #endif
 #endif
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
+#endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
@@ -1494,6 +1543,18 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
 #define VAE__GCC_FAST 1
+#endif
+
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
+#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define VAE__SMALL_END _Pragma("GCC pop_options")
+#elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
+#define VAE__SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define VAE__SMALL_END _Pragma("clang attribute pop")
+#else
+#define VAE__SMALL
+#define VAE__SMALL_END
 #endif
 
 /* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
@@ -1599,6 +1660,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * >>status   codes, sentences, numbers as text
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 static const char *const vae__status_texts[] = {
     "ok",
@@ -1891,6 +1954,10 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_hex(vae__sink *s, uint64_t u, int digits) {
+    while (digits--) vae__put(s, vae__hex_digits + (u >> 4 * digits & 15), 1);
+}
+
 VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     char digits[20];
     size_t n = sizeof digits;
@@ -1917,44 +1984,28 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
     vae__put_decimal(s, e);
 }
 
-/* The exact digits of a number above 0. */
-VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
-    const uint64_t bits = vae__bits_d(value);
+/* Writes a double with `digits` significant digits, or with 0 as many as it takes to read the same
+ * double back. Trailing zeros are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int digits) {
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
     const int biased = (int)(bits >> 52);
-    int e = (biased ? biased : 1) - 1075, k;
-    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
-    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
-    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
-}
-
-/* Writes a double with as many significant digits as it takes to read the same double back, but at
- * least `least` and at most `most`. Trailing zeros are left out. */
-VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
-    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
-    vae__decimal d, digits, again;
-    int n;
-    if (bits > (uint64_t)0x7ff << 52) {
-        vae__put(s, "NaN", 3);
+    vae__decimal exact, d, again;
+    int e = (biased ? biased : 1) - 1075, k, n;
+    if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
+    if (!bits || bits >= infinity) {
+        vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
-    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
-    if (!bits || bits == (uint64_t)0x7ff << 52) {
-        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
-        return;
+    vae__decimal_set(&exact, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&exact, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&exact, k);
+    for (n = digits ? digits : 1;; n++) {
+        vae__decimal_set(&d, vae__decimal_round(&exact, n));
+        d.point += exact.point - n;
+        again = d;
+        if (digits || n == 17 || vae__bits_d(vae__decimal_value(&again)) == bits) break;
     }
-    vae__decimal_of(&d, vae__double_of(bits));
-    for (n = least;; n++) {
-        vae__decimal_set(&digits, vae__decimal_round(&d, n));
-        digits.point += d.point - n;
-        again = digits;
-        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
-    }
-    vae__put_digits(s, &digits, wide);
-}
-
-/* The shortest decimal that reads as the same double. */
-VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
-    vae__put_double(s, value, 1, 17, 15);
+    vae__put_digits(s, &d, digits ? digits : 15);
 }
 
 /* ---- formats ---- */
@@ -1971,8 +2022,13 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
 
 /* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
+ * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %r
+ * double with as many as it needs, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
+    const unsigned char *p;
+    size_t count, i;
+    int64_t d;
+    char c;
     for (; *format; format += 2) {
         const size_t run = strcspn(format, "%");
         vae__put(s, format, run);
@@ -1983,36 +2039,22 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
-        case 'c': {
-            const char c = (char)va_arg(args, int);
-            vae__put(s, &c, 1);
-            break;
-        }
-        case 'd': {
-            const int64_t d = va_arg(args, int);
+        case 'f': vae__put_double(s, va_arg(args, double), 6); break;
+        case 'r': vae__put_double(s, va_arg(args, double), 0); break;
+        case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
+        case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
+        case 'd':
+            d = va_arg(args, int);
             if (d < 0) vae__put(s, "-", 1);
             vae__put_decimal(s, (uint64_t)(d < 0 ? -d : d));
             break;
-        }
-        case 'x': {
-            const uint64_t u = va_arg(args, uint64_t);
-            int shift;
-            for (shift = 60; shift >= 0; shift -= 4)
-                vae__put(s, vae__hex_digits + (u >> shift & 15), 1);
-            break;
-        }
-        case 'h': {
-            const unsigned char *p = va_arg(args, const unsigned char *);
-            const size_t count = va_arg(args, size_t);
-            size_t i;
+        case 'h':
+            p = va_arg(args, const unsigned char *), count = va_arg(args, size_t);
             for (i = 0; i < count; i++) {
                 if (i) vae__put(s, " ", 1);
-                vae__put(s, vae__hex_digits + (p[i] >> 4), 1);
-                vae__put(s, vae__hex_digits + (p[i] & 15), 1);
+                vae__put_hex(s, p[i], 2);
             }
             break;
-        }
         default: vae__put(s, format + 1, 1);
         }
     }
@@ -2110,6 +2152,8 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
     return s;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
  * uses: >>status                     tests: tests/test_arena.c
@@ -2141,11 +2185,8 @@ VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, 
 
 VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     if (!ptr) return;
-    if (a && a->alloc) {
-        if (a->release) a->release(ptr, size ? size : 1, a->user);
-    } else {
-        VAE_FREE(ptr);
-    }
+    if (!a || !a->alloc) VAE_FREE(ptr);
+    else if (a->release) a->release(ptr, size ? size : 1, a->user);
 }
 
 /* Divides a block into 64-byte aligned pieces. With base NULL it only counts, so that measuring and
@@ -2325,16 +2366,15 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only what stands between
- * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
- * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
- * filled from one list.
+ * Here the file includes itself once for each instruction set (a pass). A pass compiles the lines
+ * from "guard B" to the end of >>updates, in which VAE__* are this set's vectors and VAE__FN(name)
+ * gives names of its own. Its result is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
-/* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
- * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
- * BOTH: only training with those. What is left out is NULL in the table, and no code. */
+/* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
+ * a room before the table; one without the other does not compile. TRAIN: only training calls it,
+ * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
+ * these. A kernel that is left out is NULL in the table and has no code. */
 #define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
@@ -2353,6 +2393,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
+    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+                       float *terms)) \
+    TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
+                              float *dhead, float *dz)) \
     TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
                       size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
@@ -2392,24 +2436,23 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(int, in_unit, (size_t n, const float *x)) \
     X(size_t, nonzeros, (size_t n, const float *x))
 
-/* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
- * transposed B; ldc is n. */
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
     VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
     VAE__GEMM_ADD = 4,     /* C += A B */
-    VAE__GEMM_SKIP = 8
+    VAE__GEMM_SKIP = 8 /* leave out zeros of A where that is faster: B is finite, ldc is n; not with
+                          ADD or TRANS_B */
 };
 
-/* Functions of one argument: the activations, then the rest of the family. */
+/* Functions of one argument for `map`: first the activations. */
 enum {
     VAE__FN_EXP = VAE_ACT_COUNT, VAE__FN_EXPM1, VAE__FN_LOG, VAE__FN_LOG1P, VAE__FN_ERF,
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 
-/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
- * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+/* Kinds for the kernels `density` and `observe`, and of deviations for `spread`. Rows of the tables
+ * of likelihoods and posteriors name them. */
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
@@ -2424,13 +2467,13 @@ typedef struct vae__adam_step {
     float rate;     /* lr / (1 - b1^t) */
     float inv_bias; /* 1 / sqrt(1 - b2^t) */
     float eps;
-    float decay;    /* w *= decay first; 1: none */
-    float l2;       /* added to the gradient as l2 * w; 0: none */
+    float decay;    /* w *= decay before the update; 1: none */
+    float l2;       /* l2 * w is added to the gradient; 0: none */
 } vae__adam_step;
 
-/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step goes
- * a[0] floats on in A and b[0] in B, the end of a run a[1] and b[1] more, that of a turn a[2] and
- * b[2] more. */
+/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step moves
+ * a[0] floats in A and b[0] in B; after each run follow a[1] and b[1], after each turn a[2] and
+ * b[2]. */
 typedef struct vae__runs {
     size_t n[3];
     ptrdiff_t a[3], b[3];
@@ -2443,9 +2486,9 @@ typedef struct vae__kernels {
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; as wide as a strip */
 
-#ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
+#ifdef VAE__GCC /* as C++, gcc 12 warns about undefined operands of its own intrinsics */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -2453,7 +2496,7 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
-#ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
+#ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
 #if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
@@ -2464,9 +2507,11 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+#ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
 #include VAE_SELF
 #undef VAE__PASS
+#endif
 
 #ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
@@ -2523,22 +2568,21 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 
 /* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
  * mask of lanes.
- *   VAE__LOAD VAE__STORE   unaligned; VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n,
- *                          what lies beyond n reads as +0 and is not written
+ *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
+ *                          those from n on read as +0 and are not written
  *   VAE__FMA(a, b, c)      a * b + c, rounded once
- *   VAE__ADD _SUB _MUL     rounded on their own: no compiler can fuse or reassociate them
+ *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
- *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
  *   VAE__GT VAE__SELECT    a > b; mask ? a : b         VAE__I_GT is signed
- *   VAE__FROM_INT _TO_INT  signed; to int truncates, inside the range only
+ *   VAE__FROM_INT _TO_INT  signed; to int truncates, for values in range
  *   VAE__I_MULHILO         32 x 32 -> 64 unsigned, in two halves
  *   VAE__I_LOAD            unaligned
- *   VAE__TRANSPOSE         rows and columns of VAE__W vectors change places
- *   VAE__VL _LOAD_LANES    which lanes exist, found once by v_lanes(i, n), and a load of them where
- *                          masks are cheap (VAE__CHEAP_LANES); elsewhere of the whole vector
+ *   VAE__TRANSPOSE         transposes VAE__W vectors
+ *   VAE__VL _LOAD_LANES    which lanes exist, computed once by v_lanes(i, n); a load of these where
+ *                          masks are cheap (VAE__CHEAP_LANES), elsewhere of the whole vector
  *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
- *                          av[k - 1]; VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
- *                          side by side
+ *                          av[k - 1]. VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
  *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -2560,10 +2604,10 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i 
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
 VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
-/* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
- * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
- * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
- * it is; so does a sum that is not finite. */
+/* Without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
+ * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
+ * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+ * stay as they are. */
 VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
     const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
@@ -2583,7 +2627,7 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
-    /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
+    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
     if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
         return VAE__FN(v_fma_odd)(p, (double)c, s);
     r = (float)s;
@@ -2608,8 +2652,8 @@ VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
- * once more gives the correctly rounded float. */
+/* The root in double is correctly rounded. Its 53 bits (at least 2 * 24 + 2) are enough for the
+ * second rounding to give the correctly rounded float. */
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     uint32_t u = vae__bits_f(a);
     if (u == 0x7f800000u || !(u << 1)) return a;
@@ -2618,13 +2662,13 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
 #define VAE__MAX_BY_MASK 1
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
+/* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__ASM2("cmpltss", b, a);
     return vae__bits_f(b);
 }
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
+/* In assembly: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__VM m;
     __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
@@ -2632,7 +2676,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 }
 #elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
     __FINITE_MATH_ONLY__
-/* On the bits, since a > b may be anything for NaN here. */
+/* On the bits, because here the compiler may assume any result of a > b for NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
     int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
@@ -2656,7 +2700,7 @@ VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
 }
 #endif
 VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
-    /* the cast alone is defined only for values that int32_t holds */
+    /* a cast is defined only for values in the range of int32_t */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
     VAE__HIDE_F(r);
     return r;
@@ -2688,7 +2732,7 @@ VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VAE__VL int
 VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), *(p))
-#define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
+#define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
 #define VAE__SKIP_VECS 2
@@ -2735,7 +2779,7 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
+/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
@@ -2807,7 +2851,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
     VAE__V t[8];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
+    for (i = 0; i < 8; i += 2) { /* swaps pairs, then quads, then halves */
         t[i] = _mm256_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm256_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2827,7 +2871,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
-/* A whole vector is not masked: some processors are slow at it. */
+/* No mask for a whole vector, because masks are slow on some processors. */
 #define VAE__GET_LANES(p, n, lanes) \
     ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
 #define VAE__PUT_LANES(p, n, lanes, v) \
@@ -2954,7 +2998,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
     VAE__V t[16];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
+    for (i = 0; i < 16; i += 2) { /* swaps pairs, quads, then 128-bit quarters twice */
         t[i] = _mm512_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm512_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2989,7 +3033,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 #define VAE__CHEAP_LANES 1
 #define VAE__GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
-/* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
+/* Writes kk + lane for the lanes of `m` to the list, 16 bits each; returns how many. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
@@ -3076,7 +3120,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
-/* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
+/* FMAX and FMIN return NaN and order zeros; here both return the second operand, as on x86 */
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     return vbslq_f32(VAE__FN(v_gt)(a, b), a, b);
 }
@@ -3138,9 +3182,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
-/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
- * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
- * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+/* VAE__MATH: a function of many steps. Vector passes inline it. In the portable pass, where an FMA
+ * is twenty instructions, a call costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: a function so long, or so rarely used, that every pass calls it. */
 #define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
 #if VAE__PASS == 1
 #define VAE__MATH VAE__CALLED
@@ -3195,16 +3239,15 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
  * the domain, in units in the last place (ulp), found by trying every float against double
  * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
  * degree first, under the names given here. Special cases:
- *   NaN        comes out as NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x when x is NaN, and both
- * sides
- *              of every VAE__SELECT are NaN then; where that would not do, the bits are tested
- *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no VAE__FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
+ *   NaN        gives NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x for a NaN x, and both sides of
+ *              every VAE__SELECT are NaN then; where that is not enough, bits are tested
+ *   -0         no step uses x + 0 or 0 - x, which -Ofast turns into x and -x
+ *   constants  no VAE__FMA(a, C, a) with a constant C, which -Ofast may turn into a * (C + 1) */
 
-/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
+/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2), by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
- * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
- * and adds that power last, which takes no more steps than adding 1. */
+ * the first exact; q = 1 + r p(r), tools/minimax.py exp. The caller multiplies r by the power of
+ * two and adds that power last, which takes as many steps as adding 1. */
 VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__VI *k) {
     VAE__V t = VAE__FMA(x, VAE__SET1(1.44269502f), magic), n = VAE__SUB(t, magic), r, p;
     r = VAE__FMA(n, VAE__SET1(-0.693147182f), x);
@@ -3218,8 +3261,8 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
     return r;
 }
 
-/* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
- * overflow or be subnormal. */
+/* exp(x), all floats. Error 0.90 ulp. Multiplies by two halves of 2^n, so that only the last
+ * product can overflow or be subnormal. */
 VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
@@ -3230,7 +3273,7 @@ VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     return VAE__MUL(r, VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(k, half), 23)));
 }
 
-/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
+/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is its rounding error. */
 VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
@@ -3245,7 +3288,7 @@ VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
- * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
+ * Computes half of it until the end, because 2^128 is not a float; near 0 the result is x. */
 VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
@@ -3286,9 +3329,9 @@ VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
                                   VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
- * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
- * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t), all
+ * scaled by 2^64, so that only y can be subnormal. One step corrects the errors of quotient, sum
+ * and t together, by 1 / (1 + t) = 1 - y. Above 0 the result is 1 - y. */
 VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
@@ -3301,7 +3344,7 @@ VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 }
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
- * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
+ * tools/minimax.py softplus. t's rounding error counts 1 / (1 + t), nearly 1 - t / 2. */
 VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
@@ -3338,9 +3381,8 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
     return VAE__FMA(minus_e, VAE__SET1(-0.693147182f), VAE__FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
- * Where no other occur, as in the normal generator, this alone is v_log.
- * x = 2^e m, 3/4 <= m < 3/2. */
+/* log of the normal positive float with these bits (for subnormals v_log passes bits below 0).
+ * Enough where no other floats occur, as for normal random numbers. x = 2^e m, 3/4 <= m < 3/2. */
 VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
@@ -3382,8 +3424,8 @@ VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
                        VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
-/* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
- * with b = 3/8 a; tools/minimax.py tail. */
+/* Phi(-a) exp(a^2 / 2) for a >= 1, where Phi is the normal distribution function: p(t), t = 1 /
+ * (1 + 3/8 a); tools/minimax.py tail. */
 VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
@@ -3474,18 +3516,18 @@ VAE__INLINE VAE__V VAE__FN(v_relu)(VAE__V x) { return VAE__MAX(VAE__ZERO(), x); 
 VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
-/* Error as expm1. */
+/* Error as of expm1. */
 VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
- * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+ * The clamp only prevents -inf * 0: the sigmoid is 0 below -104. */
 VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
-/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
- * bernoulli do. */
+/* VAE__CALL(name): the same function, not inlined, for rarely used code such as the losses other
+ * than bernoulli's. */
 #if VAE__PASS == 1
 #define VAE__CALL(name) VAE__FN(name)
 #else
@@ -3539,20 +3581,20 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * >>tiles    the matrix product
  * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
- * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
- * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Rules that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA in
+ * ascending order, vectorised across outputs; a sum along a row is 16 interleaved partial sums and
+ * a fixed tree; tails use VAE__GET and VAE__PUT, so that one formula serves every element.
  * ==================================================================================== */
 
 /* ---- matrix product ----
- * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
- * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
- * order, and copying them first measured slower; only a transposed B is turned over, panel by
- * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
- * there are no scalar edges. */
+ * C is divided into panels of up to VAE__TILE_VECS vectors of columns, and a panel into tiles of
+ * rows whose sums stay in registers while k runs. B is read in place, because copying it first
+ * measured slower; only a transposed B is copied, panel by panel, and transposed. The last vector
+ * of a panel is loaded under a mask, or from a copy with zeros after the last column, so no column
+ * needs scalar code. */
 
-/* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
- * them together where half or more of it would be idle otherwise. */
+/* The last vector of a panel, with n columns. If these fill at most half of it, `share` rows of C
+ * share one vector of sums: it holds n floats of each. */
 VAE__INLINE VAE__V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
                                      VAE__VL lanes) {
     float part[VAE__W];
@@ -3576,10 +3618,10 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
         memcpy(p + (size_t)q * pitch, part + q * (VAE__W / share), n * sizeof(float));
 }
 
-/* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
- * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. While it
- * runs, a tile fetches a vector of columns of the next panel: `next` is in its first row, the next
- * ones next_step apart; next_vecs are left. */
+/* The rest of one panel of a product: C (m, n) from A, whose rows are row_step floats apart, and B;
+ * vae__runs says how k runs in both. `first`: sums start from the bias (or 0), otherwise from C.
+ * Meanwhile each tile prefetches one vector of columns of the next panel: `next` points into its
+ * first row, its rows are next_step apart, and next_vecs vectors are left. */
 typedef struct VAE__FN(panel) {
     size_t m, n, row_step, ldc;
     vae__runs k;
@@ -3590,10 +3632,10 @@ typedef struct VAE__FN(panel) {
     size_t next_step, next_vecs;
 } VAE__FN(panel);
 
-/* One tile, the first rows of what is left: `rows` x `vecs` vectors of sums, of which the last is
- * `share` rows'; all three are constants after inlining. Its columns end inside the last vector.
- * Each step fetches a line ahead, if the panel is so wide that there is time for it. Registers are
- * for the loop: what is needed again behind it is read again. */
+/* One tile, the first rows of the rest: `rows` x `vecs` vectors of sums, the last vector shared by
+ * `share` rows; all three are constants after inlining. Each step prefetches one cache line if the
+ * panel is wide enough to leave time for it. VAE__HIDE_P makes the compiler reload fields of *p
+ * after the loop, so that they occupy no registers in it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
     VAE__V sum[12][VAE__TILE_VECS], zero;
@@ -3647,7 +3689,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     }
     VAE__HIDE_P(p);
     zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* otherwise the compiler folds x + 0 to x, which keeps a -0 */
     c = p->c;
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
@@ -3666,7 +3708,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* wider panels: two tiles of 4 rows are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3676,7 +3718,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__ROWS(vecs, share, most); \
         if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
-        VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
+        VAE__FN(panel_##vecs)(p); /* the last rows, too few to share */ \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -3704,16 +3746,16 @@ static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
 #undef VAE__PANEL
 #undef VAE__ROWS
 
-/* The panel for m rows and n columns. */
+/* The index in `panels` for m rows and n columns. */
 VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     const size_t vecs = (n + VAE__W - 1) / VAE__W, idle = vecs * VAE__W - n;
-    size_t share = 0; /* number of the kind */
+    size_t share = 0; /* 0: rows share nothing; 1 or 2: two or four rows share */
     if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= VAE__W)
         share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= VAE__W * 3);
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+/* Copies k rows of a panel of B to dense rows of `width` floats, with zeros after n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
     size_t j, kk;
@@ -3722,11 +3764,10 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
             VAE__STORE(out + kk * width + j, VAE__GET(b + kk * ldb, j, n));
 }
 
-/* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
- * columns, a square of VAE__W x VAE__W at a time. */
+/* The same for a transposed B: transposes squares of VAE__W x VAE__W. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, filled up with zeros */
     size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
         for (kk = 0; kk < k; kk += VAE__W) {
@@ -3737,7 +3778,7 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
             VAE__V square[VAE__W];
             if (whole) {
                 const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
-                VAE__UNROLL /* the next rows: apart, so that no processor expects them */
+                VAE__UNROLL /* rows ldb apart, which no processor prefetches itself */
                 for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
                 for (q = 0; q < VAE__W; q++)
@@ -3758,27 +3799,28 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
     }
 }
 
-/* Vectors of the next panel when `left` remain: never a lonely one at the end if it can be helped,
- * for a panel of one vector waits for its loads of A. */
+/* Vectors of the next panel when `left` remain. Avoids a last panel of one vector, which waits for
+ * its loads of A. */
 VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
     const size_t most = VAE__TILE_VECS;
     if (left <= most) return left;
     return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
 }
 
-enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
+enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
 
 /* ---- row by row ----
- * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
- * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
- * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
- * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
- * reads B, gains whatever is left out, be it every second unit of a relu. */
+ * Two kinds of product are computed one row of C at a time. First, a product of one row: it uses
+ * each number of B once. Second, an A with many zeros: fma(0, b, c) is c for a finite b, and adding
+ * +0 at the end gives zeros the same sign, so zeros of A can be left out without changing a bit.
+ * With several rows this pays when two thirds are zeros (dark or binarised pixels); with one row,
+ * whose time is that of reading B, it always pays (half of the units after a relu are 0). */
 
 enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
 
-/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
- * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+/* Rows of C (rows, n) = from + A B. Row i takes the indices of k that stand in the list at at[i] ..
+ * end[i] - 1; without a list, at[i] .. end[i] - 1 themselves. `from` (n): bias, a row of C, or NULL
+ * for 0. */
 typedef struct VAE__FN(lines) {
     const float *a, *b, *from;
     float *c;
@@ -3788,13 +3830,12 @@ typedef struct VAE__FN(lines) {
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
 } VAE__FN(lines);
 
-/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
- * vector. */
+/* Columns j .. to - 1 in strips of `vecs` vectors of sums; the last one may end inside a vector. */
 VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
     const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
     const uint16_t *const list = z->list;
     VAE__V zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* see `tile` */
     for (; j < to; j += edge + VAE__W) {
         const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
         const size_t n = to - j - edge; /* columns from the last vector on */
@@ -3807,7 +3848,7 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            VAE__UNROLL /* to vecs, not vecs - 1: clang 14 keeps the sum of one turn in memory */
             for (v = 0; v < vecs; v++)
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
@@ -3842,11 +3883,11 @@ VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
 #endif
 #undef VAE__STRIP
 
-/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+/* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
     z->whole = 0, z->each = z->last = vecs;
-    if (vecs > most) { /* else no division, which costs as much as a short row */
+    if (vecs > most) { /* otherwise skip the divisions, which cost as much as a short row */
         const size_t count = (vecs + most - 1) / most;
         z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
         z->whole = (count - 1) * z->each * VAE__W;
@@ -3867,8 +3908,8 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     strips[z->last - 1](z, z->whole, z->n);
 }
 
-/* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
- * May write VAE__W places. */
+/* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
+ * May write up to VAE__W entries. */
 VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_t count) {
 #ifdef VAE__APPEND
     const VAE__VM some =
@@ -3886,13 +3927,13 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
- * places those are. k <= LIST / VAE__W. */
+/* Lists the indices of nonzero numbers in as many of the first m rows of A as fit; returns how many
+ * these are. k <= LIST / VAE__W. */
 VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
-    if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
+    if (z->k_step == 1) { /* A is stored by rows: the list of a row follows that of the last row */
         uint16_t *end = z->list;
         for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
             if (end + k > z->list + VAE__FN(LIST)) break;
@@ -3906,7 +3947,7 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
         return (size_t)(end - z->list);
     }
     z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / VAE__W * VAE__W);
-    /* columns are: VAE__W rows at a time, a list for each */
+    /* A is stored by columns: VAE__W rows at a time, each with its own part of the list */
     for (i = 0; i < z->rows; i += VAE__W) {
         uint16_t *end[VAE__W];
         for (q = 0; q < VAE__W; q++) end[q] = z->list + (i + (size_t)q) * apart;
@@ -3929,9 +3970,9 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
     return count;
 }
 
-/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
- * stays in the first-level cache while as many rows of B stream by, side by side.
- * `skip`: rows of B that zeros of A would take are not read. */
+/* One row, c = from + a B. With a wide row and a B outside the caches, it takes STREAMS indices of
+ * k at a time: c stays in the first-level cache while that many rows of B are read in parallel.
+ * `skip`: does not read the rows of B that meet a zero of A. */
 VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     const size_t n = z->n;
     const int stream = n > VAE__ROW_VECS * VAE__W &&
@@ -3961,8 +4002,8 @@ VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     } while (k);
 }
 
-/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
- * ones have too few. */
+/* C = from + A B for an A with many zeros. Stops at rows with too few zeros, and returns how many
+ * rows it has computed. */
 static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
@@ -3975,7 +4016,7 @@ static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     return first;
 }
 
-/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+/* Computes the first rows of C if that is faster row by row; returns how many. */
 VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
                                        size_t row_step, size_t k_step, const float *b, size_t ldb,
                                        const float *bias, float *c, size_t ldc, uint16_t *list) {
@@ -3983,7 +4024,7 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    /* several rows: they begin at the bias, so not where products are added to C */
+    /* several rows start from the bias, so they cannot be added to C */
     if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
@@ -3996,8 +4037,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
-    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
-    const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* rows of A that fit into a cache */
+    const int ahead = n * k > 1 << 19 && m >= 48; /* prefetch: B is outside the caches */
     union {
         float floats[VAE__FN(ROOM) + 16];
         uint16_t places[VAE__FN(LIST) + VAE__W];
@@ -4013,15 +4054,15 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         for (j = 0; j < n; j += cols) {
             const size_t vecs = VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W);
             const size_t width = vecs * VAE__W;
-            /* without masks a panel that ends inside a vector is copied; and rows of B that lie
-             * 4 KB or a multiple apart all want the same few lines of the caches */
+            /* without masks, copy a panel that ends inside a vector, and also rows of B that lie
+             * a multiple of 4 KB apart, because they compete for the same few cache lines */
             const int packing = transposed || (!VAE__CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
             size_t most = packing ? VAE__FN(ROOM) / width / VAE__W * VAE__W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
-            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
-            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W;     /* of whole squares */
+            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* runs of equal length */
+            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W; /* whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 VAE__FN(panel) p;
@@ -4052,8 +4093,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
-/* C (m, n) = A B + bias, or `add` C += A B, where k runs as it is told. Rows of B can be read to
- * the end of their last vector. */
+/* C (m, n) = A B + bias, or with `add` C += A B; vae__runs says how k runs. Rows of B must be
+ * readable to the end of their last vector. */
 static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const float *a,
                           size_t row_step, const float *b, const float *bias, float *c,
                           size_t ldc) {
@@ -4073,8 +4114,8 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
  * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
- * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
- * not determine, its input. */
+ * `kept` is the layer's output; but for silu and gelu, whose derivative does not follow from the
+ * output, its input. */
 VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     switch (act) {
@@ -4104,7 +4145,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     case which: \
         for (i = 0; i < n; i += VAE__W) { \
             VAE__V slope = VAE__FN(slope)(which, VAE__GET(kept, i, n)); \
-            VAE__HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            VAE__HIDE(slope); /* or -Ofast turns the product into a select, and -0 into +0 */ \
             VAE__PUT(dy, i, n, VAE__MUL(VAE__GET(dy, i, n), slope)); \
         } \
         break
@@ -4124,7 +4165,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
 
 /* ---- random numbers ---- */
 
-/* 4 VAE__W words: blocks `block` .. `block + VAE__W - 1` of an address. */
+/* 4 VAE__W words: blocks block .. block + VAE__W - 1 of an address. */
 VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI w[4]) {
     VAE__VI c0 = VAE__I_ADD(VAE__I_SET1(block), VAE__I_IOTA()), c1 = VAE__I_SET1(at->counter[0]);
     VAE__VI c2 = VAE__I_SET1(at->counter[1]), c3 = VAE__I_SET1(at->counter[2]);
@@ -4151,13 +4192,13 @@ VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t
     VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
 }
 
-/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
+/* Two normals from two words (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
-    /* unsigned -> float, rounded once, on sets that only know signed integers */
+    /* unsigned to float, rounded once; instruction sets convert signed integers only */
     u = VAE__FMA(VAE__FROM_INT(VAE__I_SHR(radius, 16)), VAE__SET1(65536.0f),
                  VAE__FROM_INT(VAE__I_AND(radius, VAE__I_SET1(0xffffu))));
     u = VAE__FMA(u, VAE__SET1(2.32830644e-10f), VAE__SET1(1.16415322e-10f));
@@ -4190,7 +4231,8 @@ static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size
     }
 }
 
-/* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
+/* out = 1 with probability x, otherwise 0: 1 if word < round(x 2^32). x >= 1 always gives 1, x <= 0
+ * always 0. */
 static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
     uint32_t words[4 * VAE__W];
     const VAE__V one = VAE__SET1(1.0f), magic = VAE__SET1(8388608.0f), two16 = VAE__SET1(65536.0f);
@@ -4204,7 +4246,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
             VAE__VI high = VAE__TO_INT(t), low, word, threshold;
             VAE__V rest = VAE__MUL(VAE__SUB(t, VAE__FROM_INT(high)), two16);
-            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* to the nearest integer */
+            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* rounds to the nearest integer */
             low = VAE__TO_INT(rest);
             threshold = VAE__I_XOR(VAE__I_ADD(VAE__I_SHL(high, 16), low), sign);
             word = VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign);
@@ -4216,7 +4258,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* y = x scale where the element's word is at least `threshold`, else 0. */
+/* y = x scale where the element's word is at least `threshold`, otherwise 0. */
 static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
                              const float *x, float *y) {
     const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
@@ -4234,7 +4276,7 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
 
 /* ---- sums and products of arrays ---- */
 
-/* out = x a + y, or x a without y */
+/* out = x a + y; with y NULL, x a */
 static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
@@ -4244,7 +4286,7 @@ static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, floa
     }
 }
 
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+/* y = (x - shift) scale + offset + dz slope by columns: x, dz, y are (rows, n), the others (n).
  * shift, offset, and dz with slope may be NULL. */
 static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
                             const float *scale, const float *offset, const float *dz,
@@ -4261,7 +4303,7 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
     }
 }
 
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+/* ---- the deviation of q(z|x), for heads that do not give its log variance ---- */
 
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
@@ -4277,7 +4319,7 @@ static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logv
     }
 }
 
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+/* da = dlogvar 2 deviation'(a) / deviation(a); 0 where the deviation is at its least value. */
 static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
@@ -4304,7 +4346,7 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
 
 /* ---- sums along a row ---- */
 
-/* The 16 interleaved partial sums become one, 8-4-2-1. */
+/* Adds up the 16 interleaved partial sums, in a tree 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     float p[16];
     int i, half;
@@ -4318,8 +4360,8 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
-/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
- * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] its term
+ * for the vector of numbers from `at` on, and ends with reduce(parts). */
 #define VAE__ALONG(first, n) \
     for (i = (first); i < (n); i += 16) \
         for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
@@ -4336,8 +4378,8 @@ VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
                        VAE__ZERO());
 }
 
-/* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
- * softplus(a) - x a, with one exponential for value and gradient. */
+/* -log p(x|logits) = sum softplus(a) - x a of one image, and dlogits = (sigmoid(a) - x) scale
+ * unless dlogits is NULL. One exponential serves value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
@@ -4357,8 +4399,8 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
     return VAE__FN(reduce)(parts);
 }
 
-/* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
- * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
+/* The value alone, and faster, for bounds of thousands of draws: 64 logs of 1 + exp(-|a|) are one
+ * log of their product, which stays below 2^64. The error is below 1e-4 nats for an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
     size_t first, i, j, at;
@@ -4376,7 +4418,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
             scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
             t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
             product[j] = VAE__FMA(product[j], t, product[j]);
-            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 after the last number */
             parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
@@ -4385,7 +4427,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
+/* sum (mean - x)^2 of one image, and dmean = (mean - x) scale unless dmean is NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
@@ -4401,7 +4443,7 @@ static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, floa
 
 /* ---- the latents of one image: head = mu (n), logvar (n) ---- */
 
-/* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
+/* The constant is the first operand: MAX and MIN return the second, so a NaN stays NaN. */
 #define VAE__CLAMP_LOGVAR(v) \
     VAE__MIN(VAE__SET1(VAE_LOGVAR_MAX), VAE__MAX(VAE__SET1(VAE_LOGVAR_MIN), (v)))
 #define VAE__LOGVAR_OUTSIDE(v) \
@@ -4420,10 +4462,10 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
     }
 }
 
-/* Through z to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For importance weights
- * dz has what comes from p(x|z), weighted, and `pull`, the image's share times the weight, adds
- * that of log q(z|x) - log p(z). DREG leaves out how q(z|x) as a density depends on the head, and
- * weighs once more (Tucker et al. 2019, equation 8). */
+/* From z back to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For iwae and dreg, dz
+ * is the gradient of -log p(x|z) times the importance weight, and `pull` (the image's scale times
+ * the weight) adds the gradient of log q(z|x) - log p(z). dreg leaves out how the density q(z|x)
+ * depends on the head, and multiplies by the weight again (Tucker et al. 2019, equation 8). */
 static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
                                 const float *dz, float pull, float weight, float *dhead) {
     const VAE__V p = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -4469,7 +4511,45 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
+/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
+ * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
+ * `terms` (n): each latent's own. */
+static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
+                              float *terms) {
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(noise, at, n), q = VAE__CLAMP_LOGVAR(VAE__GET(noise + n, at, n));
+        VAE__V p = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V off = VAE__SUB(VAE__GET(z, at, n), VAE__GET(head, at, n)), value;
+        off = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__MUL(half, p))));
+        value = VAE__FMA(off, off, VAE__NEG(VAE__MUL(e, e)));
+        value = VAE__MUL(half, VAE__ADD(value, VAE__SUB(p, q)));
+        VAE__PUT(terms, at, n, value);
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+    }
+    return VAE__FN(reduce)(parts);
+}
+/* pull times its gradient: written to dhead, added to dz. */
+static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
+                                 float *dhead, float *dz) {
+    const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V raw = VAE__GET(head + n, i, n);
+        VAE__V off = VAE__SUB(VAE__GET(z, i, n), VAE__GET(head, i, n)), d, l;
+        d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
+        l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
+        d = VAE__MUL(up, d);
+        VAE__PUT(dhead, i, n, VAE__NEG(d));
+        VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
+        VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
+    }
+}
+
+/* sum |x|, and dx += scale sign(x) unless dx is NULL; sign(0) = 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
@@ -4488,9 +4568,9 @@ static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) 
     return VAE__FN(reduce)(parts);
 }
 
-/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
- * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2, latent j's times keep[j] unless NULL.
- * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
+/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats. Unless dhead is NULL: dmu +=
+ * scale mu, dlogvar += scale (exp(logvar) - 1) / 2, those of latent j times keep[j] unless NULL.
+ * 1/2 sum (mu^2 + expm1(l) - l): near 0, e^l - 1 - l without expm1 would lose all its digits.
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
 static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
                          float *dhead) {
@@ -4515,7 +4595,7 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* The same, each latent's own. */
+/* The same for each latent. */
 static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     const VAE__V half = VAE__SET1(0.5f);
     size_t i;
@@ -4527,9 +4607,10 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
 
 /* ---- norms ---- */
 
-/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
- * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
- * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+/* Sums over rows of n <= 16 columns, in double, rows ascending; rows are `ld` floats apart. With
+ * d = (b - shift) scale, rounded to float, the sum is of a d; of d d if a is NULL; of a if b is
+ * NULL. shift and scale (n) may be NULL. A product of two floats is exact in double, so a compiler
+ * may fuse it. */
 static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
                               const float *shift, const float *scale, double *sum) {
     size_t r, j;
@@ -4552,7 +4633,7 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
     }
 }
 
-/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+/* The sum of n numbers a, or of a b unless b is NULL; 16 partial sums. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
     VAE__V parts[16 / VAE__W];
     size_t i, j, at;
@@ -4578,7 +4659,7 @@ static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y)
     return inverse;
 }
 
-/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+/* Its backward: dx = inverse (g - mean(g) - y mean(g y)); dx holds g before. */
 static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
     const double count = (double)n;
     const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
@@ -4592,8 +4673,8 @@ static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, fl
 
 /* ---- sums over rows ---- */
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
+/* db (n) = sum over rows of dy (rows, n): the gradient of a weight whose input is 1. Several
+ * vectors at once, because neighbours in a row share cache lines. */
 VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
                                       const float *dy, float *db) {
     VAE__V sum[8], zero = VAE__ZERO();
@@ -4621,7 +4702,7 @@ static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db)
 
 /* ---- checks over whole arrays ---- */
 
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+/* In double, 16 partial sums. A float's square is exact in double, so a compiler may fuse it. */
 static double VAE__FN(sum_squares)(size_t n, const float *x) {
     double p[16];
     size_t i;
@@ -4633,8 +4714,8 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     return p[0];
 }
 
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+/* Four vectors a turn, because every call checks every pixel (20 to 35 ns for 784). BAD(v) is the
+ * mask of the lanes that fail; a 0 passes. */
 #define VAE__NONE_BAD(BAD) \
     VAE__VM bad[4]; \
     size_t i, j; \
@@ -4647,7 +4728,7 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
     return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
 
-/* Whether all are finite and at most `limit` in size. */
+/* Whether all are finite and |x| <= limit. */
 static int VAE__FN(within)(size_t n, float limit, const float *x) {
     const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
 #define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
@@ -4655,7 +4736,7 @@ static int VAE__FN(within)(size_t n, float limit, const float *x) {
 #undef VAE__BAD
 }
 
-/* -0 counts as 0, NaN as anything. */
+/* Whether no number is below 0, which -0 and NaN are not. */
 static int VAE__FN(none_negative)(size_t n, const float *x) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
@@ -4691,14 +4772,13 @@ static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
  * uses: >>functions >>sums           tests: tests/test_kernels.c
  * ==================================================================================== */
 
-/* ---- densities of numbers with more than one parameter, or none of the above ----
- * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
- * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+/* The decoder gives for each pixel c parameters of the first kind, then c of the second. They are
+ * separated into runs of VAE__RUN numbers, used, and their gradients put together again. */
 
 enum { VAE__FN(RUN) = 256 };
 
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
- * `to`. */
+/* Parameters of kind `which` (0 or 1) of numbers first .. first + n - 1: copies them out of `from`,
+ * or back into `to`. */
 VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
                                 float *plane) {
     size_t pixel = first / c, q = first % c, i;
@@ -4716,8 +4796,8 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
     }
 }
 
-/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
- * near 0, where the series takes over (next term below 2e-8). */
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. Near 0, where the two
+ * terms cancel, by a series (next term below 2e-8). */
 VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
@@ -4746,7 +4826,7 @@ VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
 }
 
-/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+/* The gaussian with mean m and log variance l: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
 VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
@@ -4759,8 +4839,9 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
- * ones endless: with u and v those ends in units of the scale,
+/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
+ * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
+ * scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
 VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
@@ -4788,9 +4869,9 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     return value;
 }
 
-/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
- * gets scale times its gradient unless dout is NULL. */
+/* -log p of one image of n numbers, c for a pixel. Unless dout is NULL (it may be `out`), writes
+ * scale times the gradient there. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC; with
+ * dout, *dshared gets scale times its gradient. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
     const int cb = kind == VAE__DENSITY_CONTINUOUS;
@@ -4840,7 +4921,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     return VAE__FN(reduce)(parts);
 }
 
-/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+/* The largest of n logits, and log sum e^(a - top). Their sum would lose digits of large logits. */
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     VAE__V parts[16 / VAE__W];
     float sum;
@@ -4901,11 +4982,11 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
-/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
- * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
- * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
- * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
- * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
+/* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
+ * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
+ * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
+ * quadrature with two points is enough. Otherwise it takes the integral from 0 to 1 (m clamped to
+ * [0,1] plus a difference of softplus) and the first term of the Euler-Maclaurin formula. */
 VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
@@ -4941,11 +5022,10 @@ VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     return VAE__MIN(one, VAE__MAX(zero, y));
 }
 
-/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
- * with u, a draw from its density made of the random number u, which is a normal for the gaussians
- * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
- * parameter. */
+/* An image of n numbers from the decoder's output: the mean of each number or, with u, a draw. The
+ * random numbers u (n) are normals for the gaussians and uniforms for the others. `c` as above, `k`
+ * the levels of categorical, `deviation` that of gaussian, or the log scale of logistic. x may be
+ * `out` where a number has one parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
@@ -4966,7 +5046,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
-                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && p > 0) level = j; /* the last one if rounding keeps the sum below u */
                 if (u && u[i] < sum) break;
             }
             x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
@@ -4990,7 +5070,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
             case VAE__DENSITY_CONTINUOUS:
-                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|; for a > 0, 1 minus that */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
                     t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
@@ -5005,7 +5085,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
-                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                if (u) { /* the level nearest to m + s log(r / (1 - r)) */
                     VAE__V odds;
                     r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
                     odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
@@ -5038,8 +5118,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 
 /* ---- convolutions ---- */
 
-/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
- * floats apart in y and `run` in the window's row of values. */
+/* Adds values to m windows of y, which are row_step floats apart. A window has `taps` runs of n
+ * floats, `line` floats apart in y and `run` floats apart in its row of values. */
 static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
                              size_t run, float *y, size_t row_step, size_t line) {
     const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
@@ -5057,7 +5137,7 @@ static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *value
     }
 }
 
-/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+/* out (m, pitch) = transpose of in (n, m); pitch is a multiple of 16: n columns, then zeros. */
 static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
     VAE__FN(pack_t)(pitch, n, m, in, m, out);
 }
@@ -5085,8 +5165,8 @@ static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, cons
     }
 }
 
-/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
- * number of its window (the first of equal ones), 0 elsewhere. */
+/* Backward: dx = `of` dy at every pixel of a window. With of = 0: dy at the largest number of the
+ * window (the first of equal ones), 0 elsewhere. */
 static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
                             const float *dy, float *dx) {
     size_t i, j, q, t;
@@ -5129,9 +5209,9 @@ VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
     return VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0x7f7fffffu));
 }
 
-/* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
- * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
- * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
+/* Kingma & Ba 2015, with bias correction and eps as in PyTorch; decoupled decay of Loshchilov &
+ * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, and not divided by
+ * sqrt(1 - b2^t), because division limits the speed and this saves a third of its work. */
 static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
                          const vae__adam_step *s) {
     const VAE__V gscale = VAE__SET1(s->gscale), b1 = VAE__SET1(s->b1),
@@ -5152,12 +5232,12 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
         old = VAE__FMA(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
-        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* of a gradient that has no square */
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
     }
     return !VAE__M_ANY(bad);
 }
 
-/* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
+/* As in PyTorch: m = momentum m + g; w -= lr m, where g includes decay w. */
 static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
                         float decay, float gscale) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
@@ -5327,7 +5407,9 @@ VAE__PRIVATE int vae__cpu(void) {
 /* NULL where this build or this processor has no such kernels. */
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
+#ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
 #endif
@@ -5338,16 +5420,19 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     case VAE_ISA_NEON: return &vae__kernels_neon;
 #endif
     case VAE_ISA_AUTO: {
+        const vae__kernels *k = NULL;
         int best = VAE_ISA_COUNT;
-        while (--best > VAE_ISA_PORTABLE)
-            if (vae__kernels_of((vae_isa)best)) break;
-        return vae__kernels_of((vae_isa)best);
+        while (!k && --best > VAE_ISA_AUTO) k = vae__kernels_of((vae_isa)best);
+        return k;
     }
     default: return NULL;
     }
 }
 
-VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API vae_isa vae_isa_best(void) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    return k ? k->isa : VAE_ISA_AUTO;
+}
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round in another
@@ -5399,6 +5484,10 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
+    if (!k) { /* VAE_NO_PORTABLE */
+        memset(out, 0, count * 4);
+        return;
+    }
     vae__fp_enter(&env);
     if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
@@ -5427,6 +5516,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
  * No result depends on the number of parts, nor on which thread computes which.
  * ==================================================================================== */
 
+/* Runs a whole job on this thread. */
 VAE__PRIVATE void vae__run_alone(void (*job)(void *arg, int part), void *arg, int parts) {
     int part;
     for (part = 0; part < parts; part++) job(arg, part);
@@ -5490,7 +5580,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__CLOCK 1
 int clock_gettime(int, struct timespec *);
 #endif
-/* The time of a monotonic clock; always 0 where there is none. */
+/* A monotonic clock; always 0 where there is none. */
 VAE__PRIVATE int64_t vae__nanoseconds(void) {
 #ifdef VAE__CLOCK
     struct timespec now;
@@ -5516,34 +5606,34 @@ VAE__PRIVATE int vae__thread_start(vae__thread *thread, void *(*run)(void *), vo
 typedef struct vae__worker {
     vae_pool *pool;
     vae__thread thread;
-    int index;         /* from 1: the caller is 0 */
+    int index;         /* from 1: the caller is thread 0 */
 } vae__worker;
 
-/* The caller opens the parts of a job. A thread, worker or caller, closes a part and computes it;
- * only one thread can close it. The job is over when all parts have ended. So `job` and `arg` do
- * not change while a thread has a part, and a thread without one does not read them. The caller
- * never waits for a worker that has not begun: it computes open parts itself, and a late worker
- * finds none.
- * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
- * `ended` up releases what the part wrote, and the caller acquires that. */
+/* The caller opens the parts of a job. Each thread (a worker, or the caller) takes open parts: it
+ * closes a part, which only one thread can do, and computes it. The job is over when all parts have
+ * ended. So `job` and `arg` do not change while a thread computes a part, and no other thread reads
+ * them. The caller never waits for a worker that has not begun: it computes open parts itself, and
+ * a late worker finds none.
+ * Memory order: closing a part acquires what the caller wrote before it opened the part. Adding to
+ * `ended` releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
     vae_allocator allocator;
-    size_t size;       /* of its block; 0: the block is not its own */
+    size_t size;       /* of the pool's own block; 0: it lies in a model's */
     int threads;       /* with the caller's */
     int locks;         /* whether mutex, wake and done exist */
     vae__worker *workers; /* threads - 1 */
     void (*job)(void *arg, int part);
     void *arg;
-    int parts, left, ended; /* atomic: how many parts there are, are open, have ended */
+    int parts, left, ended; /* atomic: number of parts, of open parts, of parts that have ended */
     int busy;          /* atomic: a thread is in vae__pool_run */
     int asleep, waiting; /* atomic: sleeping workers; whether the caller sleeps */
     int stop;          /* atomic */
     int open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
-    /* see vae__pool_book; nanoseconds */
-    int64_t credit;    /* time won in the last jobs; older ones count less */
-    int64_t earned;    /* the same since workers were last asked again */
+    /* of vae__pool_book, in nanoseconds */
+    int64_t credit;    /* time saved by the last jobs; older ones count less */
+    int64_t earned;    /* time saved since the caller last worked alone */
     int64_t caution;
     int64_t took[VAE_MAX_THREADS]; /* by each part */
     int alone;         /* atomic: the caller works alone ... */
@@ -5560,7 +5650,8 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
-/* A busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
+/* Spins until *x == value (wanted 1), or until *x != value (wanted 0). Returns 0 when it took too
+ * long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
@@ -5574,9 +5665,9 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     return 1;
 }
 
-/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread first
- * takes its own parts, the same in every job: its cache may still have their data. Then it takes
- * those of the thread before it, beginning with the last. */
+/* Takes a part for thread `index` and returns its number; -1: none is open. A thread begins with
+ * its own parts, the same in every job, because its cache may still hold their data. After these it
+ * takes other threads' parts, those of the thread before it first, from the last to the first. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
@@ -5593,9 +5684,9 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     return -1;
 }
 
-/* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
- * the caller of this function has written one of these and then reads `asleep`. All threads see the
- * same order (SEQ_CST), so one of the two sees what the other wrote. */
+/* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`.
+ * Who calls this function has written `left` or `stop`, and reads `asleep` here. All threads see
+ * these in the same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
     if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
@@ -5626,7 +5717,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
         if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return 0;
         while ((part = vae__pool_take(p, w->index)) >= 0) {
             const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED);
-            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* the next one */
+            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* wakes the next */
             vae__pool_part(p, part);
             if (__atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST) == parts &&
                 __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
@@ -5638,7 +5729,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     }
 }
 
-/* Whether workers are asked now: not for a while after they have cost time. */
+/* Whether to divide a job now: not for a while after dividing has cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
@@ -5647,15 +5738,18 @@ VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     return 1;
 }
 
-enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
-enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
-enum { VAE__MOST_LOSS = 20000000 /* ns in one job: a larger loss means a stopped program */ };
+enum {
+    VAE__GRACE_NS = 100000, /* what an attempt may cost, until the workers are awake */
+    VAE__CAUTION = 16, VAE__MOST_CAUTION = 256,
+    VAE__MOST_LOSS = 20000000 /* ns in one job: if it is more, the program was stopped */
+};
 
-/* Books whether dividing a job saved time: compares its time, `wall`, with the sum of its parts,
- * the time the caller would have needed alone. No part counts more than twice the shortest: its
- * thread may have lost its processor. When the last jobs lost more than they gained, the caller
- * works alone for VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer
- * when the next attempt gains nothing either. Only the number of parts depends on it, no result. */
+/* Records whether dividing a job saved time: compares its duration `wall` with the sum of its
+ * parts, which the caller would have needed alone. A part counts as at most twice the shortest,
+ * because its thread may have lost its processor. When the last jobs lost more than they saved, the
+ * caller works alone for VAE__CAUTION times the loss, so losses stay below 1/16 of the time; for
+ * twice as long when the next attempt saves nothing either. Only the number of parts depends on
+ * this, never a result. */
 VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
@@ -5689,7 +5783,7 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
                                 void *user) {
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
-    int part, mine; /* whether the pool is this call's: a job inside a job finds it busy */
+    int part, mine; /* whether this call has the pool: a job inside a job finds it busy */
     mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
     while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
     if (mine && vae__pool_pays(p)) {
@@ -5713,7 +5807,6 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
 }
 
-/* Bytes of a pool, and its start in a block of that size. */
 VAE__PRIVATE size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
@@ -5725,7 +5818,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
-    p->threads = 1; /* no other thread reads it now */
+    p->threads = 1; /* no worker is left that reads it */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -5733,17 +5826,15 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
 }
 
 VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
-    if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
-    if (VAE__COND_INIT(&p->wake)) {
-        if (VAE__COND_INIT(&p->done)) return p->locks = 1;
-        VAE__COND_END(&p->wake);
-    }
-    VAE__MUTEX_END(&p->mutex);
-    return 0;
+    const int mutex = VAE__MUTEX_INIT(&p->mutex), wake = mutex && VAE__COND_INIT(&p->wake);
+    p->locks = wake && VAE__COND_INIT(&p->done);
+    if (wake && !p->locks) VAE__COND_END(&p->wake);
+    if (mutex && !p->locks) VAE__MUTEX_END(&p->mutex);
+    return p->locks;
 }
 
-/* With `fewer` the pool takes the threads that the system grants, and nothing is an error. After an
- * error there is nothing to stop. */
+/* Starts a pool in a block of vae__pool_size bytes. With `fewer` it takes the threads that the
+ * system grants, and nothing is an error. After an error the pool has no threads to stop. */
 VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     vae_status bad = VAE_OK;
     memset(p, 0, vae__pool_size(threads));
@@ -5795,7 +5886,7 @@ VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae
 }
 #endif
 
-/* 1 to VAE_MAX_THREADS, or its negative; *threads is positive afterwards. */
+/* Checks *threads: 1 to VAE_MAX_THREADS, or the negative of these. Makes it positive. */
 VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
     const int count = *threads;
     if (!count || count > VAE_MAX_THREADS || count < -VAE_MAX_THREADS)
@@ -5809,32 +5900,27 @@ VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
                                    vae_report *report) {
     const int fewer = threads < 0;
-    vae_allocator a;
     vae_pool *p;
     vae_status bad;
     size_t size;
-    memset(&a, 0, sizeof a);
-    if (allocator) a = *allocator;
     if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
     bad = vae__thread_count(&threads, report);
     if (bad) return bad;
     size = vae__pool_size(threads);
-    p = (vae_pool *)vae__alloc(&a, size);
+    p = (vae_pool *)vae__alloc(allocator, size);
     if (!p)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
     bad = vae__pool_start(p, threads, fewer, report);
-    if (bad) {
-        vae__release(&a, p, size);
-        return bad;
-    }
-    p->allocator = a, p->size = size;
-    *pool = p;
-    return VAE_OK;
+    p->size = size;
+    if (allocator) p->allocator = *allocator;
+    if (bad) vae__release(allocator, p, size);
+    else *pool = p;
+    return bad;
 }
 
 VAE_API void vae_pool_destroy(vae_pool *pool) {
     if (pool) {
-        vae_allocator a = pool->allocator; /* the block holds the allocator itself */
+        vae_allocator a = pool->allocator; /* a copy, because the block holds the allocator */
         size_t size = pool->size;
         vae__pool_stop(pool);
         vae__release(&a, pool, size);
@@ -5855,7 +5941,7 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-/* One part, on a thread whose floating-point environment may be another. */
+/* One part, on a thread that may have another floating-point environment. */
 VAE__PRIVATE void vae__task_part(void *task, int part) {
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
@@ -5873,9 +5959,9 @@ VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int 
     else vae__run_alone(job, arg, parts);
 }
 
-/* The most parts for `count` things: one for each thread, with at least `least` things. A pool gets
- * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are inefficient.
- * With more parts than threads the others wait less for a thread that is slow. */
+/* The largest number of parts for `count` things: one for each thread, of at least `least` things.
+ * A pool gets up to VAE__PIECES parts for each thread, of at least `fine` things (smaller ones are
+ * inefficient): then the other threads wait less for a slow one. */
 enum { VAE__PIECES = 2 };
 VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
@@ -5890,15 +5976,13 @@ VAE__PRIVATE int vae__parts(const vae_parallel *p, size_t count, size_t least, s
     return vae__most_parts(p, count, least, fine);
 }
 
-/* Part number `part` of `parts`: things *from .. *to - 1, whole grains but for the last. */
+/* Part number `part` of `parts`: things *from .. *to - 1. All but the last are whole grains. */
 VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, size_t *from,
                              size_t *to) {
     const size_t grains = count / grain + (count % grain != 0);
     const size_t each = grains / (size_t)parts, more = grains % (size_t)parts, i = (size_t)part;
-    *from = (each * i + (i < more ? i : more)) * grain;
-    *to = *from + (each + (i < more)) * grain;
-    if (*to > count) *to = count;
-    if (*from > count) *from = count;
+    *from = vae__min((each * i + vae__min(i, more)) * grain, count);
+    *to = vae__min(*from + (each + (i < more)) * grain, count);
 }
 
 /* ======================================================================================
@@ -5907,61 +5991,53 @@ VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, si
  * ==================================================================================== */
 
 typedef struct vae__product {
+    vae_gemm_desc d; /* with leading dimensions in place of 0 */
     const vae__kernels *kernels;
     int flags, by_columns, parts;
-    size_t m, n, k, lda, ldb, ldc;
-    const float *a, *b, *bias;
-    vae_act act;
-    float *c;
 } vae__product;
 
 VAE__PRIVATE void vae__product_part(void *arg, int part) {
-    vae__product p = *(const vae__product *)arg;
+    const vae__product *p = (const vae__product *)arg;
+    vae_gemm_desc d = p->d;
     size_t from, to;
-    if (p.by_columns) {
-        vae__share(p.n, 16, p.parts, part, &from, &to);
-        p.b += p.flags & VAE__GEMM_TRANS_B ? from * p.ldb : from;
-        if (p.bias) p.bias += from;
-        p.c += from;
-        p.n = to - from;
+    if (p->by_columns) {
+        vae__share(d.n, 16, p->parts, part, &from, &to);
+        d.b += d.trans_b ? from * d.ldb : from;
+        if (d.bias) d.bias += from;
+        d.c += from, d.n = to - from;
     } else {
-        vae__share(p.m, 4, p.parts, part, &from, &to);
-        p.a += p.flags & VAE__GEMM_TRANS_A ? from : from * p.lda;
-        p.c += from * p.ldc;
-        p.m = to - from;
+        vae__share(d.m, 4, p->parts, part, &from, &to);
+        d.a += d.trans_a ? from : from * d.lda;
+        d.c += from * d.ldc, d.m = to - from;
     }
-    if (p.m && p.n)
-        p.kernels->gemm(p.flags, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, (int)p.act, p.c,
-                        p.ldc);
-    for (from = 0; p.n && from < p.m; from++) { /* which NaN comes out depends on the processor */
-        float *row = p.c + from * p.ldc;
-        if (p.kernels->within(p.n, FLT_MAX, row)) continue;
-        for (to = 0; to < p.n; to++)
-            if ((vae__bits_f(row[to]) & 0x7fffffffu) > 0x7f800000u)
-                row[to] = vae__float_of(0x7fc00000u);
-    }
+    if (!d.m || !d.n) return;
+    p->kernels->gemm(p->flags, d.m, d.n, d.k, d.a, d.lda, d.b, d.ldb, d.bias, (int)d.act, d.c,
+                     d.ldc);
+    for (; d.m; d.m--, d.c += d.ldc) /* processors differ in the bits of a NaN */
+        for (from = p->kernels->within(d.n, FLT_MAX, d.c) ? d.n : 0; from < d.n; from++)
+            if ((vae__bits_f(d.c[from]) & 0x7fffffffu) > 0x7f800000u)
+                d.c[from] = vae__float_of(0x7fc00000u);
 }
 
-/* A leading dimension: as given, or packed. */
-VAE__PRIVATE vae_status vae__leading(const char *name, size_t given, size_t width, size_t *ld,
+/* A leading dimension: 0 becomes the width of a packed row. */
+VAE__PRIVATE vae_status vae__leading(const char *name, size_t *ld, size_t width,
                                      vae_report *report) {
-    *ld = given ? given : width;
+    if (!*ld) *ld = width;
     if (*ld >= width) return VAE_OK;
     return vae__fail(report, VAE_ERR_SHAPE, "ld%s is %z, but a stored row of %s has %z numbers: "
-                     "give at least that, or 0", name, given, name, width);
+                     "give at least that, or 0", name, *ld, name, width);
 }
 
-VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report) {
+VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *desc, vae_report *report) {
     vae__product p;
+    vae_gemm_desc *d = &p.d;
     vae_status bad;
     size_t work;
-    if (!d) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
-    memset(&p, 0, sizeof p);
-    p.m = d->m, p.n = d->n, p.k = d->k, p.a = d->a, p.b = d->b, p.c = d->c, p.bias = d->bias;
-    p.act = d->act, p.kernels = vae__kernels_of(d->isa);
-    if (d->trans_a) p.flags |= VAE__GEMM_TRANS_A;
-    if (d->trans_b) p.flags |= VAE__GEMM_TRANS_B;
-    if (d->add) p.flags |= VAE__GEMM_ADD;
+    if (!desc) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
+    *d = *desc;
+    p.kernels = vae__kernels_of(d->isa);
+    p.flags = (d->trans_a ? VAE__GEMM_TRANS_A : 0) | (d->trans_b ? VAE__GEMM_TRANS_B : 0) |
+              (d->add ? VAE__GEMM_ADD : 0);
     if (!p.kernels)
         return vae__fail(report, VAE_ERR_UNSUPPORTED, "isa is %d: this build or this processor has "
                          "no such instruction set", (int)d->isa);
@@ -5970,20 +6046,20 @@ VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report)
     if (d->bias && d->add)
         return vae__fail(report, VAE_ERR_VALUE, "bias and add exclude each other: C is what is "
                          "added to");
-    if (!p.m || !p.n) return VAE_OK;
-    if (!p.c || (p.k && (!p.a || !p.b)))
-        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", p.c ? p.a ? "b" : "a" : "c");
-    bad = vae__leading("a", d->lda, d->trans_a ? p.m : p.k, &p.lda, report);
-    if (!bad) bad = vae__leading("b", d->ldb, d->trans_b ? p.k : p.n, &p.ldb, report);
-    if (!bad) bad = vae__leading("c", d->ldc, p.n, &p.ldc, report);
+    if (!d->m || !d->n) return VAE_OK;
+    if (!d->c || (d->k && (!d->a || !d->b)))
+        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", d->c ? d->a ? "b" : "a" : "c");
+    bad = vae__leading("a", &d->lda, d->trans_a ? d->m : d->k, report);
+    if (!bad) bad = vae__leading("b", &d->ldb, d->trans_b ? d->k : d->n, report);
+    if (!bad) bad = vae__leading("c", &d->ldc, d->n, report);
     if (bad) return bad;
-    if (!p.k) p.a = p.b = p.c; /* never read; arithmetic on NULL is undefined */
-    /* rows, unless they are few or turning B over would be done twice */
-    p.by_columns = p.n >= 96 && (p.m < 96 || (d->trans_b && p.m < 4 * p.n));
-    p.parts = p.by_columns ? vae__parts(&d->parallel, p.n, 48, 192)
-                           : vae__parts(&d->parallel, p.m, 4, 64);
-    work = p.m * p.n * p.k / 65536;
-    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* too small for more */
+    if (!d->k) d->a = d->b = d->c; /* never read; arithmetic on NULL is undefined */
+    /* divide the rows, unless they are few or each part would transpose B anew */
+    p.by_columns = d->n >= 96 && (d->m < 96 || (d->trans_b && d->m < 4 * d->n));
+    p.parts = p.by_columns ? vae__parts(&d->parallel, d->n, 48, 192)
+                           : vae__parts(&d->parallel, d->m, 4, 64);
+    work = d->m * d->n * d->k / 65536;
+    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* small products: fewer parts */
     vae__divide(&d->parallel, vae__product_part, &p, p.parts);
     return VAE_OK;
 }
@@ -6008,63 +6084,64 @@ typedef struct vae__parser vae__parser;
 
 struct vae__terms; /* of the loss: see >>codes */
 
-/* What a layer is told of the rows at work: rows first .. first + rows - 1 of its buffers. */
+/* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
 typedef struct vae__walk {
     const vae__kernels *k;
     const float *params;
     size_t first, rows;
     size_t draws;    /* row r is draw r % draws of image r / draws */
-    const int32_t *labels; /* class of each image, from the first at work on */
-    int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
-    uint64_t seed;   /* with the step it addresses dropout and noise */
+    const int32_t *labels; /* classes of the images, from the first on that is computed */
+    int train;       /* 0: dropout and noise are off, batchnorm uses its running averages */
+    uint64_t seed;   /* seed and step are parts of the addresses of dropout and noise */
     uint32_t step;
-    float *room;     /* op->room floats, this part's own */
-    /* The same for all ops; vae__stand makes first, rows and draws of it. */
-    size_t image, images; /* those at work: number of the first in the batch, and how many */
-    size_t place;    /* where in the buffers they stand, in images */
-    size_t copies;   /* rows for an image in place of the ops' own; 0: theirs */
+    float *room;     /* op->room floats of scratch for this part */
+    /* The same for all ops; vae__stand computes first, rows and draws from it. */
+    size_t image, images; /* the first image in the batch, and how many */
+    size_t place;    /* place of the first image in the buffers, in images */
+    size_t copies;   /* rows for each image; 0: as many as the op has */
     const struct vae__terms *terms; /* what the code and the likelihood add to */
 } vae__walk;
 
-/* A tensor as its layer wants it. */
+/* A tensor, as its layer describes it. */
 typedef struct vae__tensor {
     const char *name;
     int rank;
     size_t shape[4];
-    size_t fan_in, fan_out; /* for random values at the start; 0: all are `start` */
+    size_t fan_in, fan_out; /* for random initial values; 0: all begin as `start` */
     float start;
-    int fixed;              /* not for the optimiser: the layer keeps it up to date itself */
+    int fixed;              /* the layer updates it, not the optimiser */
 } vae__tensor;
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
-/* What is special about a layer, beside what its functions tell. */
+/* Properties of a layer that its functions do not show. */
 enum {
-    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
-    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
-    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__DRAWS = 1,  /* draws random numbers in training: it gets a number for their addresses */
+    VAE__OPENS = 2,  /* opens a group: the op that closes the group uses its output again */
+    VAE__PASSES = 4, /* y has the same numbers as x: they share memory if x is not kept */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
-    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
-    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+    VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
+    VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
+    VAE__RETURNS = 64, /* its output is used once more, further down the program */
+    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
 };
 
-/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
- * no such thing. Activations are none of its business. */
+/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
+ * the layer does not need it. The activation after the layer is not its concern. */
 typedef struct vae__layer {
-    const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name, a letter for each argument: see vae__read_args. */
-    const char *args;
+    const char *name, *syntax, *rule; /* rule: its shapes, in words */
+    const char *args; /* a letter for each argument after the name: see vae__read_args */
     int flags;
-    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
+    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out; NULL: op->out is op->in */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
     void (*bwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                 const float *dy, float *dx);
-    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (.., last dimension). */
+    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (rows, last dimension). */
     void (*grad)(const vae__walk *c, const vae__op *op, int tensor, size_t from, size_t to,
                  const float *x, const float *dy, float *dw);
-    /* Where rows meet: called for channels from .. to - 1 with all rows, before fwd and before bwd
-     * of a training step, and once when the step is known to be good. */
+    /* For layers in which rows depend on each other: called for channels from .. to - 1 with all
+     * rows, before fwd and before bwd of a training step, and once when the step has succeeded. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
     /* Weights that are 0 for ever: whether any is not in rows from .. to - 1, w the first of these;
@@ -6079,31 +6156,35 @@ struct vae__op {
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
     int before_y, before_x;
-    float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
+    float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
-    const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
-    size_t each;       /* rows that it has for an image in training */
+    const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
+    size_t each;       /* its rows for each image in training */
     int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
     size_t weights;    /* offset of its first tensor in the array of parameters */
-    size_t tensor;     /* number of its first tensor, and how many */
+    size_t tensor;     /* number of its first tensor */
     int tensor_count;
-    int number;        /* of its draws: 1, 2 .. for layers with random numbers */
+    int number;        /* of its draws: 1, 2 .. for layers with random numbers; of a draw of
+                          latents that of its stochastic layer, */
+    size_t noise;      /* whose noise begins at this place of all noise of a row */
+    int fans;          /* its output has a row for each draw, its input one for each image */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
-    int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
-    size_t pair;       /* a group: how many ops lie between its two ends */
+    int holes;         /* its input is pixels or a relu's output: products of one row skip zeros */
+    size_t pair;       /* how many ops lie between it and the other end of its group, or the
+                          other draw of its stochastic layer */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
-    size_t grad_block; /* rows of a weight gradient made at a time */
-    size_t own_floats; /* kept for the whole batch */
-    size_t row_floats; /* kept of each row */
+    size_t grad_block; /* rows of a weight gradient that are computed at a time */
+    size_t own_floats; /* size of `own`, kept for the whole batch */
+    size_t row_floats; /* size of `kept` for each row */
     size_t rows;       /* of the buffers */
     float *own, *kept;
     float *y;          /* (rows, out.dim): output */
-    float *pre;        /* before the activation, when the slope needs it */
-    float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
+    float *pre;        /* before the activation, if its slope needs that */
+    float *dy;         /* gradient of y; the decoder's last op has it in place of y */
 };
 
-/* silu's and gelu's slope cannot be told from their output. */
+/* The slopes of silu and gelu do not follow from their output. */
 VAE__INLINE int vae__act_keeps_input(vae_act act) {
     return act == VAE_ACT_SILU || act == VAE_ACT_GELU;
 }
@@ -6113,11 +6194,11 @@ VAE__INLINE int vae__act_keeps_input(vae_act act) {
 enum { VAE__MAX_DEPTH = 8 };
 
 struct vae__parser {
-    const char *what; /* "encoder": stands in messages */
+    const char *what; /* what is read, for sentences: "encoder" */
     const char *text, *at;
-    const char *item; /* where the item at work began */
+    const char *item; /* where the current item begins */
     int needed;       /* an item must follow: after ',' and '(' */
-    int depth;        /* of groups that are open, and of each: its op and shape */
+    int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
     vae_report *report;
@@ -6150,14 +6231,14 @@ VAE__PRIVATE vae_status vae__expected(vae__parser *p, const char *expected) {
                      column, expected, found);
 }
 
-/* A shape that a layer cannot take: the item's column, and why. */
+/* Refuses a shape that a layer cannot take: the item's column, and the reason. */
 VAE__PRIVATE vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
     return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
                      p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
                      op->in.w, op->in.c);
 }
 
-/* A whole number from `least` to `most`. */
+/* Reads a whole number from `least` to `most`. */
 VAE__PRIVATE vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
                                        int *out) {
     const char *start;
@@ -6184,7 +6265,7 @@ VAE__PRIVATE vae_status vae__read_int(vae__parser *p, const char *expected, int 
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 enum { VAE__MAX_CLASSES = 65536 };
 
-/* A number such as 0.25, in millionths, below `most`. */
+/* Reads a number such as 0.25, in millionths, below `most`. */
 VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
     int64_t value = 0;
@@ -6204,7 +6285,7 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     return VAE_OK;
 }
 
-/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+/* Reads a real from `least` to `most`; vae__read_real says how it may be written. */
 VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
                                             double most, double *out) {
     double value;
@@ -6220,7 +6301,7 @@ VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected
     return VAE_OK;
 }
 
-/* Length of the word at the cursor, which is not moved. */
+/* Length of the word at the cursor. Does not move the cursor. */
 VAE__PRIVATE size_t vae__word(vae__parser *p) {
     size_t n = 0;
     vae__skip(p);
@@ -6237,7 +6318,7 @@ VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     return -1;
 }
 
-/* "HxWxC", "HxW" or "N" */
+/* Reads "HxWxC", "HxW" or "N". */
 VAE__PRIVATE vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     int d[3], n = 0;
     for (;;) {
@@ -6262,7 +6343,7 @@ VAE__PRIVATE void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
-/* op->out from three sizes; 0 when there would be too many numbers. */
+/* Sets op->out from three sizes; 0 when their product is too large. */
 VAE__PRIVATE int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
     op->out.h = h, op->out.w = w, op->out.c = c;
     return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
@@ -6277,7 +6358,7 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
+/* A weight of rank 2 or 4, and a bias of its last dimension, or of `bias` numbers. */
 VAE__PRIVATE void vae__weight_and_bias(vae__tensor *out, int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
@@ -6314,27 +6395,28 @@ VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int ten
 }
 
 /* ---- convolutions ----
- * conv takes a big image to a small one: y = the window at each place times W [kh, kw, big.c,
- * small.c]. convt is its adjoint and takes a small one to a big one with an array of the same
- * meaning. So there are three functions: one way, the other way, and the gradient of W.
+ * conv maps a big image to a small one: a small pixel is a window of the big image times W [kh, kw,
+ * big.c, small.c]. convt is its adjoint: it maps a small image to a big one, with the same W. So
+ * there are three functions: big to small, small to big, and the gradient of W.
  *
- * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
- * from run to run. From big to small the rows of a product go either across images, one place of
- * each, and leave out the taps outside, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where
- * images are few or wide, beside one another, places of one image, whose lines are copied to
- * scratch with zeros at their sides: then only rows of taps are left out. The adjoint makes some
- * windows in scratch and adds them up. The gradient reduces over places, from copied lines. */
+ * Windows are not copied: a row of taps is one run of floats in an image, and a product steps from
+ * run to run. Big to small has two ways. The rows of a product are the same place in all images;
+ * then it leaves out the taps outside the image, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels.
+ * Or, if images are few or wide, the rows are neighbouring places of one image, whose lines are
+ * copied to scratch with zeros at their sides; then it leaves out only whole rows of taps. Small to
+ * big computes some windows in scratch and adds them up. The gradient reduces over places, from
+ * copied lines. */
 
 enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* Whether the rows of a product go across images: there are as many as places side by side, and a
- * product of one place is large enough to pay for a call. */
+/* Whether the rows of a product are the same place in all images: if there are as many images as
+ * neighbouring places, and a product of one place is worth a call. */
 VAE__PRIVATE int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
-/* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
- * the next `most` as have all. `at`: where the window of the first one begins. */
+/* Places along one axis with the same taps low .. high - 1 inside the image: one place, or as many
+ * of the next `most` as have all taps inside. `at`: where the first one's window begins. */
 typedef struct vae__span {
     size_t count;
     int at, low, high;
@@ -6359,7 +6441,7 @@ VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size
     return vae__span_of(x, most, op->stride, op->before_x, op->kw, big->w);
 }
 
-/* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
+/* Rows of n floats, with zeros after them unless n is a multiple of every vector's width. */
 VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
 VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
     const size_t pitch = vae__whole(n);
@@ -6370,8 +6452,8 @@ VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *fr
     return to;
 }
 
-/* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
- * of a row of places are inside; the sides stay as they are. */
+/* Copies `count` lines, from `first` on, of n images into lines of `wide` floats, which contain all
+ * windows of a row of places. Does not write the sides. */
 VAE__PRIVATE void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
                                   size_t count, size_t wide, const float *x, float *copy) {
     const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
@@ -6423,7 +6505,7 @@ VAE__PRIVATE void vae__big_to_small(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Rows of n floats, all equal to `row`, or 0. */
+/* Sets rows of n floats to `row`, or to 0. */
 VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     size_t at, count;
     if (!row) memset(y, 0, rows * n * sizeof(float));
@@ -6434,13 +6516,12 @@ VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     }
 }
 
-/* Rows of windows in scratch at a time. */
+/* How many rows of windows are in scratch at a time. */
 VAE__INLINE size_t vae__window_rows(size_t width) {
     return vae__min(vae__max(2 * VAE__WINDOW_FLOATS / width, 12), VAE__WINDOW_ROWS);
 }
 
-/* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
- * onto the bias. */
+/* big = bias + the windows small W', added where they overlap, small pixels in ascending order. */
 VAE__PRIVATE void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                                     const vae__shape *little, const float *w, const float *bias,
                                     const float *x, float *y) {
@@ -6486,11 +6567,11 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
                                     const vae__shape *little, size_t from, size_t to,
                                     const float *x, const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
-    const size_t all = big->h + before; /* lines, with those above */
+    const size_t all = big->h + before; /* lines, with the padding above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
     const size_t wide = (little->w - 1) * step + tap, pitch = vae__whole(little->c);
-    /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
-     * the small ones */
+    /* scratch holds whole images, or as many rows of places of one image as fit, and the same part
+     * of the small images */
     const size_t beside = little->w * pitch, more = stride * wide + beside;
     const size_t least = kh * wide + beside, image = least + (little->h - 1) * more;
     const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
@@ -6514,7 +6595,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
             vae__copy_lines(op, big, n, top, count, wide, x, copy);
             for (ky = from / tap; ky * tap < to; ky++) {
                 const size_t begin = vae__max(from, ky * tap);
-                /* rows of places, low .. high - 1, at which these taps are inside */
+                /* rows of places low .. high - 1, where these taps are inside */
                 const size_t low = vae__max(py, (vae__max(before, ky) - ky + stride - 1) / stride);
                 const size_t high = vae__min(end, (vae__max(all, ky) - ky + stride - 1) / stride);
                 const float *a = copy + (begin - ky * tap), *rows = b;
@@ -6535,7 +6616,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Scratch of all three, and the check that no size of them overflows. 0: too large. */
+/* Scratch of all three functions; checks that no size overflows. 0: too large. */
 VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
     const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
@@ -6549,13 +6630,13 @@ VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__s
     op->room = lines + (pitch == little->c ? 0 : width * pitch);
     op->room = vae__max(op->room, vae__whole(width) * little->c + vae__window_rows(width) * width);
     op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
-    /* the whole gradient where it fits the cache, so that lines are copied once */
+    /* the whole gradient if it fits into the cache, so that lines are copied once */
     op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / little->c * 8 + 96);
     return 1;
 }
 
-/* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
- * odd pixel behind. */
+/* Without `pad`, the small size is the big one / stride, rounded up, and the padding follows from
+ * it; an odd pixel of padding is after the image. */
 VAE__PRIVATE size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
     const int64_t s = stride, size = (int64_t)big;
     int64_t out, all;
@@ -6577,7 +6658,7 @@ VAE__PRIVATE vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* Without `pad` the big size is the small one x stride. */
+/* Without `pad`, the big size is the small one x stride. */
 VAE__PRIVATE size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
     const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
@@ -6592,7 +6673,7 @@ VAE__PRIVATE vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
+/* Every stride-th tap reaches an output of convt: the fan-in counts only these. */
 VAE__PRIVATE int vae__conv_tensors_of(const vae__op *op, const vae__shape *big,
                                       const vae__shape *little, vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
@@ -6644,7 +6725,7 @@ VAE__PRIVATE void vae__convt_grad(const vae__walk *c, const vae__op *op, int ten
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
-/* ---- pools, upsampling, which is the way back of a pool ---- */
+/* ---- pools; upsampling, which is the backward of a pool ---- */
 
 VAE__PRIVATE vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
@@ -6702,7 +6783,7 @@ VAE__PRIVATE void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const
     vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
-/* ---- an activation alone, reshape, flatten: numbers pass ---- */
+/* ---- an activation alone, reshape, flatten: numbers pass unchanged ---- */
 
 VAE__PRIVATE vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
@@ -6739,8 +6820,8 @@ VAE__PRIVATE void vae__open_bwd(const vae__walk *c, const vae__op *op, const flo
     c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
 }
 
-/* ---- batchnorm: over all rows and pixels, channel by channel (Ioffe & Szegedy 2015) ----
- * own: of each channel mean, factor of x - mean, unbiased variance, and what bwd wants. */
+/* ---- batchnorm: over all rows and pixels of a channel (Ioffe & Szegedy 2015) ----
+ * own: for each channel the numbers VAE__BN_*. */
 
 enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_DGAIN, VAE__BN_DBIAS,
        VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
@@ -6897,7 +6978,7 @@ VAE__PRIVATE vae__address vae__layer_address(const vae__walk *c, const vae__op *
     s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
     return vae__address_of(&s);
 }
-/* The gradient is dropped where the number was, so forward and backward are one. */
+/* Drops the gradient where it dropped the number: forward and backward are one function. */
 VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
         (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
@@ -6932,6 +7013,14 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
         c->k->draw(VAE__DRAW_NORMAL, &at, 0, dim, y + i * dim);
         c->k->add(dim, y + i * dim, deviation, x + i * dim, y + i * dim);
     }
+}
+
+/* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
+
+VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+    if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
 }
 
 /* ---- label: the class, one-hot, beside each pixel ---- */
@@ -6976,13 +7065,14 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
-#ifdef VAE_NO_CONV
+#if defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
-    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: this build has no %s "
-                     "(VAE_NO_CONV)", p->what, (int)(p->item - p->text) + 1, op->layer->name);
+    return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
+                     (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
-#define VAE__LEFT_OUT(name) \
-    {name, name, "not in this build", "", 0, vae__left_out, NULL, NULL, NULL, NULL, NULL, NULL}
+#define VAE__LEFT_OUT(name, macro) \
+    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, \
+     NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 static const vae__layer vae__layers[] = {
@@ -7003,8 +7093,9 @@ static const vae__layer vae__layers[] = {
     {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
 #else
-    VAE__LEFT_OUT("conv"), VAE__LEFT_OUT("convt"), VAE__LEFT_OUT("maxpool"),
-    VAE__LEFT_OUT("avgpool"), VAE__LEFT_OUT("upsample"),
+    VAE__LEFT_OUT("conv", "VAE_NO_CONV"), VAE__LEFT_OUT("convt", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("maxpool", "VAE_NO_CONV"), VAE__LEFT_OUT("avgpool", "VAE_NO_CONV"),
+    VAE__LEFT_OUT("upsample", "VAE_NO_CONV"),
 #endif
     {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
      vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
@@ -7021,9 +7112,15 @@ static const vae__layer vae__layers[] = {
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
      VAE__BACK(vae__label_bwd, NULL, NULL)},
+#ifndef VAE_NO_CODES
+    {"z", "z N", "any -> N latents, drawn: a stochastic layer of both strings", "n", VAE__LATENT,
+     vae__latent_shape, NULL, NULL, VAE__BACK(NULL, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("z", "VAE_NO_CODES"),
+#endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
-    /* what no name stands for: the end of a group, an activation alone */
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
+    /* without a name: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
      VAE__BACK(vae__pass_bwd, NULL, NULL)},};
@@ -7036,7 +7133,7 @@ VAE__INLINE int vae__has(const vae__op *op, int flag) {
     return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
-/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+/* The words for VAE__SPREAD_*. */
 static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
 
 /* An argument that may be left out. */
@@ -7064,7 +7161,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        n = vae__word(p); /* moves p->at, so it must not be an argument of a call that uses p->at */
         i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
         p->at += n;
@@ -7074,9 +7171,9 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
 }
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, h a
- * shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance, l a number
- * of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, k a window KxK, s an optional step /S, d optional
+ * padding, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a
+ * variance, l a number of levels, o what makes a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7086,6 +7183,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
+        case 'm': bad = vae__read_from(p, "the number K", 1, 4096, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
@@ -7125,7 +7223,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
-/* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
+/* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
@@ -7185,15 +7283,15 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* Arguments as vae_get_desc spells them. */
+/* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
-        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
+        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -7209,7 +7307,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
     }
 }
 
-/* An item as vae_get_desc spells it. */
+/* Writes an item as vae_get_desc spells it. */
 VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
     vae__putf(s, "%s", op->layer->name);
     vae__spell_args(s, op->layer->args, op);
@@ -7220,16 +7318,16 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
 
 /* ---- walking the ops ---- */
 
-/* The rows that op has of the images at work. Without copies they stand at its own place for an
- * image; with them `place` counts rows. */
+/* Sets the rows of an op for the images of a walk. Without `copies`, an image has op->each rows;
+ * with it, `place` counts rows. */
 VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->draws = c->copies ? c->copies : op->each;
     c->first = c->copies ? c->place : c->place * op->each;
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image at work; NULL: what
- * the op before it left. */
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
 VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x) {
     vae__walk c;
@@ -7253,8 +7351,9 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
     }
 }
 
-/* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of its input x, unless NULL. */
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
 VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x, float *dx) {
     vae__walk c;
@@ -7280,15 +7379,16 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 }
 
 /* ======================================================================================
- * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng
- * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * >>codes    what posteriors q(z|x) and priors p(z) are; the normals
+ * uses: >>layers >>rng              tests: tests/test_codes.c
  *
  * The encoder's head gives the parameters of q(z|x). A posterior or a prior is one row and its
  * functions: adding one touches nothing else. Where both have a KL in closed form, the code's op
  * has it; otherwise each draw has a term log q(z|x) - log p(z), which the ops between the head and
  * the decoder add up: the code, the prior.
  * ==================================================================================== */
+
+VAE__SMALL
 
 /* The first fields of a row of codes and likelihoods. */
 typedef struct vae__kind {
@@ -7355,9 +7455,14 @@ typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
+     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
+    /* NULL; or the op's tensor holds n images, pseudo-inputs, whose heads the encoder makes and
+     * log_p finds in c->heads, (n, head): dhead += the gradient of the head of input i over the
+     * batch, of which z are the codes. */
+    void (*head_bwd)(const vae__walk *c, const vae__op *op, size_t i, const float *z, float *dhead);
 } vae__prior;
 
 /* Both at work. */
@@ -7379,41 +7484,58 @@ struct vae__code {
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
     float *room;             /* a part's own */
+    float *kept;             /* of a row, by the prior */
+    float *heads;            /* of pseudo-inputs, NULL: there are none; in training the gradients */
+    int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
+VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+    return c->prior->head_bwd ? (size_t)c->n : 0;
+}
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
+#define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
+#define VAE__LAYERS(of) ((void)(of), 1)
 #else
 #define VAE__CLOSED(code) ((code)->closed)
+#define VAE__DEEP 1
+#define VAE__LAYERS(of) ((of)->layers)
 #endif
 
 /* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
+ * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
     const vae_desc *desc;
     const vae__code *code;
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* the mean of the code in place of a draw */
+    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
     float share;             /* what counts in the loss: the recon of a row, */
     float pull;              /* the KL of an image, */
-    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
-    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
+     * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
+     */
     const float *given;
+    size_t noise;
     uint32_t purpose, time, first;
     const uint32_t *index;
     size_t draw, draws;
-    float *eps;              /* (rows, noise): that noise */
+    float *eps;              /* (rows, code->noise): that of the code */
     double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
+    float *kl;               /* (heads): KL(q(z|x) || p(z)) of the code */
+    float *slope;            /* (heads, head): gradient of that, for backward */
+    double *penalty;         /* (heads): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    double *deep;            /* (layers - 1, deep_rows): the same of each `z N` */
+    size_t deep_rows;
+    int layers;              /* stochastic layers, with the code */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
     float *dlearned;         /* (rows): gradient of what the likelihood has learned */
     float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
@@ -7648,6 +7770,220 @@ static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, v
                                              vae__full_ratio_bwd};
 #endif
 
+/* ======================================================================================
+ * >>mixtures  priors of many normals: learned ones, posteriors of pseudo-inputs
+ * uses: >>codes >>layers             tests: tests/test_priors.c
+ * ==================================================================================== */
+
+/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
+VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    vae__code q = vae__code_of(c);
+    double *logw = c->terms->logw;
+    size_t r;
+    vae__pass_fwd(c, op, w, x, y);
+    for (r = 0; logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        logw[c->first + r] = vae__add_d(
+            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+    }
+}
+VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    vae__code q = vae__code_of(c);
+    size_t r;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
+                             dx + r * op->in.dim);
+    }
+}
+static const vae__layer vae__prior_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
+
+#ifndef VAE_NO_CODES
+/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
+ * kept of a row: the probability that z is of each component, its share. */
+
+VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->row_floats = (size_t)op->n;
+    op->room = (size_t)op->n + 6 * op->in.dim;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    int i;
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
+    for (i = 0; i < 3; i++) {
+        out[i].rank = i ? 2 : 1;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+    }
+    out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
+    return 3;
+}
+/* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
+VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
+    float top = a[0], log;
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < n; i++) a[i] = (float)vae__add_d((double)a[i], -(double)top);
+    k->map(VAE__FN_EXP, n, a, a);
+    for (i = 0; i < n; i++) {
+        if (a[i] < 9.3576e-14f) a[i] = 0;
+        sum = vae__add_d(sum, (double)a[i]);
+    }
+    for (i = 0; i < n; i++) a[i] = (float)vae__div_d((double)a[i], sum);
+    log = (float)sum;
+    k->map(VAE__FN_LOG, 1, &log, &log);
+    return vae__add_d((double)top, (double)log);
+}
+/* The logits of the components, and of component i the mean, then the log variance. Those of
+ * pseudo-inputs are alike, and their heads are mean and log variance. */
+VAE__PRIVATE float *vae__logits(const vae__code *c, const float *w) {
+    float *logit = c->room + 6 * c->width;
+    if (c->heads) memset(logit, 0, (size_t)c->n * sizeof(float));
+    else memcpy(logit, w, (size_t)c->n * sizeof(float));
+    return logit;
+}
+VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    if (c->heads) return c->heads + i * c->head;
+    memcpy(c->room, w + k + i * wide, wide * sizeof(float));
+    memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
+    return c->room;
+}
+/* -log of component i's density at z, and scale times its gradient by mean and log variance to
+ * dpart unless NULL. */
+VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
+                                      float scale, float *dpart) {
+    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
+                         NULL);
+}
+VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
+                                       float scale, float *dz) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    float *logit = vae__logits(c, w), *dpart = c->room + 2 * wide;
+    size_t i;
+    for (i = 0; i < k; i++) {
+        float part = scale * c->kept[i];
+        VAE__HIDE_F(part);
+        if (dz && !(c->kept[i] > 0)) continue;
+        if (dz) { /* by z as by the mean, for log p in place of -log p */
+            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            c->k->add(wide, dpart, 1, dz, dz);
+        } else {
+            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            VAE__HIDE_F(c->kept[i]);
+        }
+    }
+    if (dz) return 0;
+    return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
+}
+/* The gradient of component i's mean and log variance, over the rows of the batch in order, each
+ * with its share of what its log q - log p counts: added to dpart. */
+VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
+                                     const float *z, float *dpart) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const float *part = vae__component(&q, c->params + op->weights, i);
+    float *room = q.room + 2 * wide;
+    size_t r;
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        float share = vae__row_pull(c, r) * op->kept[r * k + i];
+        VAE__HIDE_F(share);
+        if (!(op->kept[r * k + i] > 0)) continue;
+        (void)vae__component_loss(&q, part, z + r * wide, share, room);
+        c->k->add(2 * wide, room, 1, dpart, dpart);
+    }
+}
+VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                    size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const size_t rows = c->terms->logw ? c->rows : 0;
+    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    double all = 0, sum;
+    size_t i, r;
+    (void)dy;
+    for (i = from; tensor && i < to; i++, dw += wide) {
+        memset(dpart, 0, 2 * wide * sizeof(float));
+        vae__component_bwd(c, op, i, x, dpart);
+        memcpy(dw, dpart + (tensor == 2 ? wide : 0), wide * sizeof(float));
+    }
+    if (tensor) return;
+    (void)vae__shares(c->k, k, logit);
+    for (r = 0; r < rows; r++) all = vae__add_d(all, (double)vae__row_pull(c, r));
+    for (i = 0; i < k; i++) {
+        sum = vae__mul_d((double)logit[i], all);
+        for (r = 0; r < rows; r++)
+            sum = vae__add_d(sum, -vae__mul_d((double)vae__row_pull(c, r),
+                                              (double)op->kept[r * k + i]));
+        dw[i] = (float)sum;
+    }
+}
+/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
+                                    float *z) {
+    const size_t k = (size_t)c->n;
+    float *share = vae__logits(c, w), *eps = c->room + 2 * c->width, u;
+    vae__address choice = *at;
+    double sum = 0;
+    size_t i, which = 0;
+    choice.counter[2] += 1;
+    c->k->draw(VAE__DRAW_UNIFORM, &choice, 0, 1, &u);
+    (void)vae__shares(c->k, k, share);
+    for (i = 0; i < k && !(sum > (double)u); i++) {
+        if (share[i] > 0) which = i; /* the last one, should the sum stay below u */
+        sum = vae__add_d(sum, (double)share[i]);
+    }
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
+                  vae__component(c, w, which), eps, z);
+}
+static const vae__layer vae__mixture_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+
+/* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
+
+VAE__PRIVATE int vae__vamp_tensors(const vae__op *op, vae__tensor out[4]) {
+    out[0].name = "input", out[0].rank = 2;
+    out[0].shape[0] = (size_t)op->n, out[0].shape[1] = (size_t)op->kh;
+    out[0].fan_in = out[0].fan_out = 12, out[0].start = 0.5f; /* mostly uniform on [0,1] */
+    return 1;
+}
+/* Clamped inputs have no gradient that would lead them further out. */
+VAE__PRIVATE void vae__vamp_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                 size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code *q = c->terms->code;
+    const size_t wide = (size_t)op->kh;
+    const float *w = c->params + op->weights + from * wide;
+    const float *d = q->heads + (size_t)op->n * q->head + from * wide;
+    size_t i;
+    (void)tensor; (void)x; (void)dy;
+    for (i = 0; i < (to - from) * wide; i++)
+        dw[i] = q->unit && ((w[i] > 1 && d[i] < 0) || (w[i] < 0 && d[i] > 0)) ? 0 : d[i];
+}
+static const vae__layer vae__vamp_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__vamp_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__vamp_grad, NULL)};
+#endif
+
+/* ======================================================================================
+ * >>priors   the tables of posteriors and priors, flows, reading, the code's op
+ * uses: >>codes >>mixtures >>program >>layers >>rng
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * ==================================================================================== */
+
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
@@ -7668,36 +8004,6 @@ static const vae__posterior vae__posteriors[] = {
 #endif
 };
 
-/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
-
-#ifdef VAE_NO_CODES
-#define VAE__PRIOR_OP NULL
-#else
-#define VAE__PRIOR_OP &vae__prior_layer
-VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, float *y) {
-    const vae__code q = vae__code_of(c);
-    double *logw = c->terms->logw;
-    size_t r;
-    vae__pass_fwd(c, op, w, x, y);
-    for (r = 0; logw && r < c->rows; r++)
-        logw[c->first + r] = vae__add_d(
-            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
-}
-VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, const float *dy, float *dx) {
-    const vae__code q = vae__code_of(c);
-    size_t r;
-    vae__pass_bwd(c, op, w, x, dy, dx);
-    for (r = 0; r < c->rows; r++)
-        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
-                             dx + r * op->in.dim);
-}
-static const vae__layer vae__prior_layer = {
-    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, NULL, NULL)};
-#endif
-
 /* ---- the prior N(0, I) ---- */
 
 VAE__PRIVATE double vae__normal_log_p(const vae__code *c, const float *w, const float *z,
@@ -7717,7 +8023,17 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
-     vae__normal_draw},
+     vae__normal_draw, NULL},
+#ifdef VAE_NO_CODES
+    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+#else
+    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
+      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
+    {{"vamp", "vamp K", "the mean of the posteriors of K pseudo-inputs, which are learned: images "
+      "that begin as training images", "m"}, &vae__vamp_layer, 0, vae__mixture_log_p,
+     vae__mixture_draw, vae__component_bwd},
+#endif
 };
 
 /* ---- flows: steps from z to z', each an op ----
@@ -8034,6 +8350,12 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "sparse and contract are of mu, which posterior %s does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
+        {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
+         "the posteriors of pseudo-inputs must be normals that one head tells: not with posterior "
+         "%s and prior %s"},
+        {vae__pseudo_inputs(c) && d->contract > 0,
+         "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
+         "the encoder is there too"},
         {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
          "the objective weighs draws by their density, which posterior %s does not have"},
     };
@@ -8117,23 +8439,32 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
     return op->in.dim * (c->copies ? 1 : (size_t)c->terms->views);
 }
 
-/* Noise of row r at work. */
-VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t noise = t->code->noise, image = c->image + r / c->draws;
-    const size_t draw = t->draw + r % c->draws;
+/* Noise of row r at work, for the op's draw: n numbers of a kind VAE__DRAW_*. */
+VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t r, int kind,
+                                  size_t n, float *eps) {
+    const vae__terms *t = c->terms;
+    const size_t image = c->image + r / c->draws, draw = t->draw + r % c->draws;
+    vae_stream s;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * t->noise + op->noise,
+               n * sizeof(float));
         return;
     }
-    at = vae__address_for(c->seed, t->purpose, t->time,
-                          t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
+    s.seed = c->seed, s.purpose = t->purpose, s.layer = (uint32_t)op->number, s.time = t->time;
+    s.sample = t->index ? t->index[image] : t->first + (uint32_t)image;
+    s.replica = (uint32_t)draw;
+    at = vae__address_of(&s);
+    c->k->draw(kind, &at, 0, n, eps);
 }
 /* Row r at work has no noise: its z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
+/* Rows of the op that come of one row of its input. */
+VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
+    return op->fans ? c->draws : 1;
 }
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
@@ -8141,23 +8472,26 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
     const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
+    const size_t fan = vae__fan(c, op);
     size_t i;
     (void)w;
-    for (i = 0; i < c->images; i++) {
-        const size_t at = c->image + i;
+    for (i = 0; i < c->rows / fan; i++) {
+        const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
         if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
         else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
+        else if (t->kl && !t->logw)
+            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
-        const float *head = x + i / c->draws * pitch;
+        const float *head = x + i / fan * pitch;
         float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
-        if (eps) vae__code_noise(c, t, i, eps);
+        if (eps) vae__draw_noise(c, op, i, q.posterior->noise, q.noise, eps);
         q.posterior->sample(&q, head, eps, z);
         if (q.context)
             memcpy(z + q.width, head + q.head - q.context, q.context * sizeof(float));
@@ -8174,14 +8508,14 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
-    const size_t pitch = vae__head_pitch(c, op);
+    const size_t pitch = vae__head_pitch(c, op), fan = vae__fan(c, op);
     size_t i, r;
     (void)w;
-    for (i = 0; i < c->images; i++) {
+    for (i = 0; i < c->rows / fan; i++) {
         const float *head = x + i * pitch;
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
-        for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
+        for (r = i * fan; r < (i + 1) * fan; r++) {
             const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
             if (VAE__CLOSED(&q) && t->weighs) {
                 q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
@@ -8198,7 +8532,8 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
-            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
+            c->k->add(op->in.dim, t->slope + (c->first / fan + i) * op->in.dim,
+                      op->fans ? t->pull : t->draw_pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -8236,6 +8571,100 @@ static const vae__layer vae__code_layer = {
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
 /* ======================================================================================
+ * >>stochastic  layers `z N` of both strings
+ * uses: >>codes >>layers             tests: tests/test_stochastic.c
+ *
+ * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
+ * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
+ * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
+ * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * ==================================================================================== */
+
+VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *head = x + r / fan * 2 * n;
+        float *eps = op->kept + (c->first + r) * 2 * n;
+        if (!c->terms->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, eps);
+        memcpy(eps + n, head + n, n * sizeof(float));
+        c->k->latent_fwd(n, head, c->terms->mean ? NULL : eps, y + r * n);
+    }
+}
+VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const vae__terms *t = c->terms;
+    const vae__op *q = op - op->pair;
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * n, y += n) {
+        const size_t row = c->first + r;
+        float *kept = op->kept + row * n;
+        if (t->alone) {
+            if (!t->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, kept);
+            c->k->latent_fwd(n, x, t->mean ? NULL : kept, y);
+            continue;
+        }
+        memcpy(y, q->y + c->first * q->pitch + r * n, n * sizeof(float));
+        if (!t->mean)
+            t->deep[(size_t)(op->number - 1) * t->deep_rows + row] =
+                (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
+    }
+}
+/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w; (void)dy;
+    for (r = 0; r < c->rows; r++)
+        c->k->between_bwd(n, op->y + (c->first + r) * n, x + r * 2 * n, vae__row_pull(c, r),
+                          dx + r * 2 * n, op->dy + (c->first + r) * n);
+}
+VAE__PRIVATE void vae__q_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const vae__op *p = op + op->pair;
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r, j;
+    (void)w; (void)dy;
+    memset(dx, 0, c->rows / fan * 2 * n * sizeof(float));
+    for (r = 0; r < c->rows; r++) {
+        const size_t row = c->first + r;
+        const float *head = x + r / fan * 2 * n, pull = vae__row_pull(c, r) * 0.5f;
+        float *dhead = dx + r / fan * 2 * n, *dz = op->dy + row * n;
+        c->k->add(n, p->dy + row * n, 1, dz, dz);
+        c->k->latent_bwd(VAE_OBJECTIVE_ELBO, n, head, op->kept + row * 2 * n, dz, 0, 0, dhead);
+        for (j = n; j < 2 * n; j++) /* log q = -1/2 sum eps^2 + logvar */
+            if (head[j] <= VAE_LOGVAR_MAX && head[j] >= VAE_LOGVAR_MIN) {
+                dhead[j] = dhead[j] - pull;
+                VAE__HIDE_F(dhead[j]);
+            }
+    }
+}
+static const vae__layer vae__q_layer = {
+    "", NULL, NULL, "", VAE__LATENT | VAE__RETURNS, NULL, NULL, vae__q_fwd,
+    VAE__BACK(vae__q_bwd, NULL, NULL)};
+static const vae__layer vae__p_layer = {
+    "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
+
+/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
+ * closed form is, log q - log p at its draw. */
+VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
+    return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
+}
+VAE__PRIVATE double vae__all_layers(const vae__terms *t, double code, size_t row) {
+    int i;
+    for (i = 1; i < VAE__LAYERS(t); i++) code = vae__add_d(code, vae__layer_kl(t, i, row));
+    return code;
+}
+VAE__PRIVATE double vae__whole_kl(const vae__terms *t, size_t row) {
+    return vae__all_layers(t, (double)t->kl[row], row);
+}
+
+/* ======================================================================================
  * >>likelihoods  p(x|z): one table
  * uses: >>codes >>arena              tests: tests/test_likelihoods.c, tests/test_losses.c
  *
@@ -8251,22 +8680,22 @@ typedef struct vae__likelihood {
     int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
     int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
     int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
-    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
-     * times that of the learned number to *dlearned unless NULL. */
+    /* -log p(x|z). Writes `scale` times its gradient to dout (which may be `out`) and, for the
+     * learned number, to *dlearned, unless these are NULL. */
     double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
                    float *dout, float *dlearned);
     /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
      * `out` where a number has one parameter. */
     void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
-    /* NULL from here on: there is no such thing. */
-    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    /* Each of the following may be NULL. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* only -log p */
     float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
-    const char *learned; /* one number that all share is a parameter: its name, */
-    float (*start)(const vae__density *l);             /* where it begins */
-    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+    const char *learned; /* the name of a parameter that all numbers share */
+    float (*start)(const vae__density *l);             /* its initial value */
+    void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
 } vae__likelihood;
 
-/* One at work. */
+/* A likelihood of a model. */
 struct vae__density {
     const vae__likelihood *row;
     int n;              /* arguments */
@@ -8275,7 +8704,7 @@ struct vae__density {
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
-    int flat;           /* the learned number lies outside its limits and has no gradient */
+    int flat;           /* the learned number is outside its limits, so it has no gradient */
 };
 
 /* ---- bernoulli ---- */
@@ -8378,7 +8807,7 @@ VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
     return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
 }
 VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
-    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+    l->log = (double)*learned; /* the kernels clamp it, and give no gradient outside its limits */
 }
 
 /* ---- categorical ---- */
@@ -8444,7 +8873,7 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
     return kind ? kind->syntax : NULL;
 }
 
-/* The likelihood of a description, for images of this shape, but for the kernels. */
+/* Reads the likelihood of a description, for images of this shape. Its kernels are set later. */
 VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
@@ -8651,7 +9080,7 @@ VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report
 /* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
 VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
     if (bits) vae__put_bits(s, "", 'x', value);
-    else vae__put_real(s, *value);
+    else vae__putf(s, "%r", *value);
 }
 
 /* The value of a setting that vae__settle has passed. bits: as files have it. */
@@ -8790,7 +9219,7 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     case 'v':
         n = vae__read_real(value, &real);
         if (!n || value[n] || !vae__finite_d(real)) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " "), vae__put_real(s, real);
+        if (vae__bits_d(real) << 1) vae__putf(s, " %r", real);
         return 1;
     case 'l':
         if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
@@ -9152,8 +9581,11 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa))
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)",
+        return vae__fail(report, VAE_ERR_UNSUPPORTED,
+                         d->isa ? "the instruction set %s is not there (this build or this "
+                                  "processor lacks it)"
+                                : "this processor has no instruction set that this build has: "
+                                  "it was made without plain C (VAE_NO_PORTABLE)",
                          vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
     d->isa = vae__kernels_of(d->isa)->isa;
     return VAE_OK;
@@ -9228,8 +9660,9 @@ static const vae__layer vae__likelihood_layer = {
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
- * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * >>plan     from description to ops and memory: the layout
+ * uses: >>settings >>likelihoods >>stochastic >>codes >>program >>layers >>threads >>dispatch
+ *       >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -9271,6 +9704,9 @@ struct vae {
     vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
+    size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
+    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -9293,9 +9729,12 @@ struct vae {
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
-    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
+    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x. The
+                              pseudo-inputs of a prior stand behind the rows at work */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
+    float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
+    size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
+    size_t units;          /* latents of all layers */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -9383,7 +9822,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head;
 }
 
@@ -9399,10 +9838,69 @@ typedef struct vae__planner {
     vae__sink spell;     /* the canonical spelling */
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
+    int draw;            /* the next op is the draw of so many latents; 0: it is not */
+    int left;            /* decoder: `z N` of the encoder that wait for theirs */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
+
+/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
+ * much it is in all. */
+VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
+    size_t sum = layer ? m->code.noise : 0;
+    int i;
+    for (i = 1; i < layer; i++) sum += (size_t)m->layer[i].n;
+    return sum;
+}
+
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
+ * encoder in reverse order: what stands next to the pixels does so on both sides. */
+VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, n = decoder && w->left ? m->layer[w->left].n : op->n;
+    const int column = (int)(w->p.item - w->p.text) + 1;
+    if (op->act != VAE_ACT_IDENTITY)
+        return vae__fail(w->p.report, VAE_ERR_SYNTAX, "%s, column %d: z %d takes no activation; "
+                         "write one behind a comma", w->p.what, column, op->n);
+    if (n != op->n || (decoder && !w->left))
+        return vae__fail(w->p.report, VAE_ERR_SHAPE, n != op->n ?
+                         "%s, column %d: z %d meets z %d: the decoder has those of the encoder, "
+                         "in reverse order" :
+                         "%s, column %d: z %d has no partner: the encoder has none left for it",
+                         w->p.what, column, op->n, n);
+    if (!decoder && m->layers == VAE_MAX_LAYERS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d stochastic layers, with the "
+                         "code", w->p.what, (int)VAE_MAX_LAYERS);
+    if (!decoder) m->layer[m->layers++].n = n;
+    w->draw = n;
+    op->layer = VAE__LAYER_DENSE;
+    op->n = 2 * n;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+/* The draw itself. From the encoder's first on an image has a row for each draw. */
+VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, layer = decoder ? w->left-- : m->layers - 1;
+    op->layer = decoder ? &vae__p_layer : &vae__q_layer;
+    op->n = w->draw, op->number = layer;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    op->row_floats = op->out.dim * (decoder ? 1 : 2);
+    op->noise = vae__noise_before(m, layer);
+    w->draw = 0;
+    if (decoder) {
+        op->pair = m->count - m->layer[layer].at;
+        if (m->ops) m->ops[m->layer[layer].at].pair = op->pair;
+        return;
+    }
+    m->layer[layer].at = m->count;
+    op->fans = layer == 1;
+    if (op->fans) m->at_draw = m->count;
+    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+}
 
 /* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
  * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
@@ -9411,6 +9909,10 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
     w->final = 0;
+    if (VAE__DEEP && w->draw) {
+        vae__plan_draw(w);
+        return VAE_OK;
+    }
     if (w->state == VAE__AT_ITEMS) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
@@ -9420,9 +9922,13 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                 vae__putf(&w->spell, ", ");
             vae__spell_item(&w->spell, op);
             w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
-            return VAE_OK;
+            return VAE__DEEP && vae__has(op, VAE__LATENT) ? vae__plan_latent(w) : VAE_OK;
         }
         w->state = VAE__AT_HEAD;
+        if (w->left)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "decoder: z %d of the encoder has no "
+                             "partner: the decoder has them all, in reverse order",
+                             w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
@@ -9458,6 +9964,12 @@ VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     if (op->number && m->views > 1 && w->net == &m->enc)
         return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
                          "it goes together with neither dropout nor noise there");
+    if (w->net == &m->enc && vae__pseudo_inputs(&m->code) &&
+        (vae__has(op, VAE__CLASS) || vae__has(op, VAE__LATENT) || op->layer->batch))
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "encoder: %s does not go together with prior "
+                         "%s, whose pseudo-inputs have no class and no draws, and are no part of "
+                         "the batch", *op->layer->name ? op->layer->name : "z N",
+                         m->code.prior->kind.name);
     if (op->number > 255)
         return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
                          w->p.what);
@@ -9499,8 +10011,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 }
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
- * which is wanted once more at the end of the group. */
+ * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
+ * draw, keeps its output, which is wanted once more. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -9509,17 +10021,17 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int group = use && vae__has(op, VAE__OPENS);
+    const int again = use && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
     VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
     VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
-    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !group) op->y = m->turn[m->count & 1];
+    if (use && !again) op->y = m->turn[m->count & 1];
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
@@ -9529,6 +10041,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
+    if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
     op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
@@ -9557,6 +10070,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     vae__planner w;
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
@@ -9592,6 +10106,20 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
+/* What several stochastic layers do not go together with. */
+VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
+        d->free_bits > 0 ? "free_bits: `z N` has no KL in closed form" :
+        d->contract > 0 ? "contract: mu is no function of the image alone" :
+        d->sparse > 0 ? "sparse: mu is no function of the image alone" :
+        d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
+        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+    if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
+    return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
+                     what);
+}
+
 /* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
  * flow, the prior. The last of them that makes numbers makes z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
@@ -9602,6 +10130,10 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     vae_status bad = VAE_OK;
     vae__shape z;
     int step;
+    if (VAE__LAYERS(m) == 1) m->at_draw = m->count;
+    m->units = q->latent + vae__noise_before(m, m->layers) - q->noise;
+    m->head_floats = vae__max(q->head, VAE__LAYERS(m) > 1 ? 2 * (size_t)m->layer[1].n : 0);
+    m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
@@ -9617,18 +10149,25 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
         net.what = w.p.what = step < 0 ? NULL : step < steps ? "posterior" : "prior";
         net.count = step < 0 ? 0 : (size_t)step;
         if (step < 0) {
-            op->layer = &vae__code_layer;
+            op->layer = &vae__code_layer, op->fans = VAE__LAYERS(m) == 1;
             vae__shape_flat(&op->out, q->width + q->context);
         } else if (step < steps) {
             op->layer = q->flow->layer;
             op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
         } else {
             op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+            op->kh = (int)m->input.dim;
+            if (vae__pseudo_inputs(q) && m->rows)
+                op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
         }
         if (op->layer->shape) bad = op->layer->shape(&w.p, op);
         if (!bad) bad = vae__plan_op(&w);
     }
     if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
+    if (m->ops && vae__pseudo_inputs(q)) {
+        m->code.heads = w.last.own, m->code.unit = m->likelihood.row->unit;
+        m->ops[m->count - 1].meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD;
+    }
     return bad;
 }
 
@@ -9639,10 +10178,11 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
-    m->random_layers = m->classes = 0;
+    m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
                         report);
+    if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
@@ -9730,13 +10270,14 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
     VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
     VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, t->kl, float, heads, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
@@ -9751,18 +10292,22 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t more = m->rows ? vae__pseudo_inputs(&m->code) : 0;
     const size_t latent = m->code.latent, head = m->code.head;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->heads, float, m->rows, head, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, m->head_floats, 1);
     VAE__PUSH(a, t->keep, float, latent, 1, 1);
-    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->unit, double, 3, m->units, 1);
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
+    VAE__PUSH(a, t->deep, double, m->z_rows, (size_t)m->layers - 1, 1);
+    VAE__PUSH(a, t->penalty, double, heads, 1, train);
+    VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
-    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->seen, float, (train ? m->rows * (size_t)m->views : 0) + more, m->input.dim,
+              seen || more);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
     VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
 }
@@ -9815,6 +10360,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__lay_small(m, arena, exact);
     m->activations = arena->used - place;
     if (bad) return bad;
+    m->terms.layers = m->layers, m->terms.deep_rows = m->z_rows;
+    m->terms.noise = vae__noise_before(m, m->layers);
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
@@ -9826,6 +10373,12 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     }
     return VAE_OK;
 }
+
+/* ======================================================================================
+ * >>model    made, shared, looked at: initial weights
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
+ * ==================================================================================== */
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
 VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
@@ -9915,8 +10468,8 @@ VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear)
 }
 
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
- * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
- * values when another is added behind it. */
+ * PyTorch's Linear does, biases too; about `start` where there is one. Addressed by the tensor's
+ * number, so a tensor keeps its values when another is added behind it. */
 VAE__PRIVATE void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
@@ -9938,6 +10491,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             float u = 2 * w[i] - 1; /* exact: u has 24 bits */
             VAE__HIDE_F(u);
             w[i] = u * bound;
+            if (s->start > 0) w[i] = (float)vae__add_d((double)w[i], (double)s->start);
         }
         (void)vae__mask(m, t, w, w);
     }
@@ -10101,6 +10655,22 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     return VAE_OK;
 }
 
+VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
+    vae_tensor t;
+    size_t i;
+    const vae_status bad = vae_tensor_at(m, index, &t);
+    if (bad) return bad;
+    if (!values) return vae__fail(&m->report, VAE_ERR_NULL, "values must be given");
+    for (i = 0; i < t.count; i++)
+        if (!vae__finite_f(values[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
+                             i);
+    memcpy(t.data, values, t.count * sizeof(float));
+    if (m->average)
+        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
+    return VAE_OK;
+}
+
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
@@ -10124,6 +10694,8 @@ VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
     return b->index ? b->index[row] : b->first + (uint32_t)row;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>numbers  images of any type, as floats
  * uses: >>arena                      tests: tests/test_data.c
@@ -10139,7 +10711,7 @@ VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
     return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
 }
 
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+/* Checks a shape, fills in count and item, and returns the size in bytes, or 0 and the reason. */
 VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
     size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
     int i;
@@ -10175,16 +10747,15 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
+/* The float nearest to x / (2^b - 1), which in binary is 0.xxx..., the b digits of x repeated. `w`
+ * has the first 64 digits: x times 1 + 2^b + 2^2b + ... The digits after these are never all zero
+ * unless x is 0, so `w` decides the rounding. Compiler flags have no effect on integers. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    /* keep 24 digits, the first of which adds 1 to the exponent; a half or more is rounded up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -10196,8 +10767,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. By integers,
+ * because a program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -10215,8 +10786,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
+/* Number i as an unsigned integer: signed types with the highest bit flipped, so that the smallest
+ * number becomes 0; reals as their bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;
@@ -10384,7 +10955,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->terms.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -10493,6 +11064,7 @@ struct vae__pass {
     int binarize;           /* images are binarised, where the model says so, for this `time` */
     uint32_t time;
     uint32_t first;         /* number of row 0 of the batch, where it has no index */
+    uint64_t seed;          /* of what is drawn */
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
@@ -10528,6 +11100,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
                                   uint32_t time) {
     memset(p, 0, offsetof(vae__pass, bad));
     p->m = m, p->batch = b, p->data = data, p->train = 1, p->time = time, p->grain = 1;
+    p->seed = m->desc.seed;
     p->binarize = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
     p->first = (uint32_t)(m->step * m->rows);
     p->params = m->w;
@@ -10537,7 +11110,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
 /* For using the model; images are binarised where `binarize` says so. */
 VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int binarize) {
     memset(p, 0, offsetof(vae__pass, bad));
-    p->m = m, p->batch = b, p->grain = 4, p->first = b->first;
+    p->m = m, p->batch = b, p->grain = 4, p->first = b->first, p->seed = m->desc.seed;
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
@@ -10572,8 +11145,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
-        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
-                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
+        t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
@@ -10584,7 +11156,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.noise;
+    if (t->given) t->given += row * t->draws * t->noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -10604,7 +11176,8 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
+    c.params = p->params, c.seed = p->seed;
+    c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -10708,7 +11281,8 @@ VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     for (i = c->image; i < c->image + c->images; i++) {
         const size_t at = i * k;
         for (j = at; j < at + k; j++)
-            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, t->logw[j]));
+            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, vae__all_layers(t, t->logw[j],
+                                                                                  j)));
         p->m->bound[i] = vae__log_mean(p->m, k, t->logw + at, t->weight + at);
     }
 }
@@ -10723,22 +11297,82 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
+/* The heads of pseudo-inputs, which are a part of the prior: behind the rows of a training step,
+ * so that their gradients are made together; otherwise in portions of the buffers, before any rows
+ * come. */
+VAE__PRIVATE void vae__inputs_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t dim = m->input.dim, head = m->code.head;
+    const float *from_w = p->params + prior->weights;
+    const size_t base = VAE__TRAINS(p) ? p->rows : 0, room = m->rows / (size_t)p->parts;
+    size_t from, to, i, n;
+    vae__share(vae__pseudo_inputs(&m->code), 1, p->parts, part, &from, &to);
+    for (; from < to; from += n) {
+        float *x = m->seen + (base + from) * dim;
+        vae__walk c;
+        n = VAE__TRAINS(p) ? to - from : vae__min(to - from, room);
+        for (i = 0; i < n * dim; i++) {
+            const float v = from_w[from * dim + i];
+            x[i] = !m->code.unit ? v : v > 1 ? 1 : v < 0 ? 0 : v;
+        }
+        c = vae__pass_walk(p, part, VAE__TRAINS(p) ? base + from : (size_t)part * room, n);
+        vae__ops_fwd(&c, m->ops, 0, m->at_code, x);
+        vae__stand(&c, last);
+        memcpy(m->code.heads + from * head, last->y + c.first * last->pitch,
+               n * head * sizeof(float));
+    }
+}
+VAE__PRIVATE void vae__run_inputs(vae__pass *p) {
+    const int parts = p->parts;
+    const size_t n = vae__pseudo_inputs(&p->m->code);
+    p->parts = (int)vae__min((size_t)vae__model_parts(p->m, n, VAE__PART_ROWS), p->m->rows);
+    if (n) vae__divide(&p->m->parallel, vae__inputs_part, p, p->parts);
+    p->parts = parts;
+}
+/* Back from the heads of a part's pseudo-inputs to their pixels, for a stage. */
+VAE__PRIVATE void vae__inputs_bwd(const vae__pass *p, int part) {
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t n = vae__pseudo_inputs(&m->code), code = 2 * m->at_code, dim = m->input.dim;
+    size_t from, to, i;
+    vae__walk c;
+    if (!n) return;
+    c = vae__pass_walk(p, part, 0, p->rows);
+    vae__share(n, 1, p->parts, part, &from, &to);
+    vae__stand(&c, prior);
+    for (i = from; i < to && p->bwd_from >= code && p->bwd_to < code; i++) {
+        float *dhead = last->dy + (p->rows + i) * m->code.head;
+        memset(dhead, 0, m->code.head * sizeof(float));
+        m->code.prior->head_bwd(&c, prior, i, m->z, dhead);
+    }
+    vae__walk_to(p, &c, p->rows + from, to - from);
+    if (from < to)
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, code), p->bwd_to,
+                     m->seen + (p->rows + from) * dim,
+                     m->code.heads + n * m->code.head + from * dim);
+}
+
 /* A part's rows of a stage, forward and back.
  *
- * Up to the code all rows of the part go together: there is one for each image, and few numbers
- * are left of it at the end. From the code on an image has as many rows as draws, and each is as
- * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
- * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
- * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
+ * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
+ * image, and few numbers are left of it at the end. From there on an image has as many rows as
+ * draws, and each is as wide as an image again. So a chunk of them goes forward, is weighed and
+ * goes back before the next one begins: what the decoder left is still in the cache when the way
+ * back asks for it. The draw's own backward belongs to the chunk, for it gathers the draws of an
+ * image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
-    const size_t code = p->m->at_code;
+    const size_t code = p->m->at_draw, draws = VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1;
+    const size_t fan = VAE__LAYERS(p->m) > 1 ? 1 : draws; /* rows of the code for a head */
     /* the stage begins with the rows that came in, not with what an earlier stage left */
     const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (VAE__TRAINS(p)) vae__inputs_bwd(p, part);
     if (from == to || (p->fresh && !vae__pass_pixels(p, part, from, to))) return;
     c = vae__pass_walk(p, part, from, to - from);
     vae__ops_fwd(&c, ops, p->fwd_from, vae__min(p->fwd_to, code),
@@ -10748,12 +11382,12 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
         /* decoded rows are taken at once, so the next chunk may stand where this one stood */
-        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
+        if (p->from > p->m->at_code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
             p->fwd_from < p->fwd_to)
-            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
+            vae__mean_kl(&p->terms, at * draws / fan, n * draws / fan, fan);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -10802,7 +11436,8 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const size_t draw = m->code.heads ? m->dec.first - 1 : m->at_draw; /* a prior may come first */
+    const int back = VAE__TRAINS(p) && p->fwd_from <= draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -10832,6 +11467,8 @@ VAE__PRIVATE void vae__meet_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
     const int parts = p->parts;
     p->meet = i, p->when = when;
+    if (when == VAE__BATCH_FORWARD && i + 1 == p->m->dec.first) vae__run_inputs(p);
+    if (!p->m->ops[i].layer->batch) return;
     p->parts = vae__model_parts(p->m, p->m->ops[i].in.c, 16, 64);
     vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
     p->parts = parts;
@@ -10909,6 +11546,8 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
     size_t i;
     VAE_ASSERT(m->rows);
     p->from = from, p->to = to, p->base = base;
+    if (!VAE__TRAINS(p) && p->terms.logw && from < m->dec.first && to >= m->dec.first)
+        vae__run_inputs(p);
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
         p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
         p->x = x + p->at * m->ops[from].in.dim;
@@ -10983,14 +11622,19 @@ VAE__PRIVATE void vae__pass_stats(const vae__pass *p, vae_stats *stats) {
     const vae__terms *t = &p->terms;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0, bound = 0, penalty = 0;
+    const size_t heads = VAE__LAYERS(m) > 1 ? draws : p->rows;
     size_t i;
+    int j;
+    memset(stats, 0, sizeof *stats);
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, t->recon[i]);
-    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)t->kl[i]);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        for (i = 0, kl = 0; i < heads; i++) kl = vae__add_d(kl, vae__layer_kl(t, j, i));
+        stats->layer_kl[j] = vae__div_d(kl, (double)heads);
+        stats->kl = j ? vae__add_d(stats->kl, stats->layer_kl[j]) : stats->layer_kl[j];
+    }
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, t->penalty[i]);
     for (i = 0; t->weighs && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
-    memset(stats, 0, sizeof *stats);
     stats->recon = vae__div_d(recon, (double)draws);
-    stats->kl = vae__div_d(kl, (double)p->rows);
     stats->elbo = -vae__add_d(stats->recon, stats->kl);
     stats->bound = t->weighs ? vae__div_d(bound, (double)p->rows) : stats->elbo;
     if (t->weighs) stats->loss = -stats->bound;
@@ -11090,20 +11734,27 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
     }
 }
 
+VAE__PRIVATE void vae__gradients_at(vae__gradients *g, int part, vae__walk *c, size_t i) {
+    const vae *m = g->m;
+    const vae__op *op = &m->ops[i];
+    int tensor;
+    if (g->pass) c->images = g->pass->rows + (i < m->at_code ? vae__pseudo_inputs(&m->code) : 0);
+    vae__stand(c, op);
+    for (tensor = 0; tensor < op->tensor_count; tensor++)
+        if (!m->tensors[op->tensor + (size_t)tensor].fixed)
+            vae__gradients_of(g, part, c, op, tensor);
+}
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
-    vae *m = g->m;
+    const vae *m = g->m;
+    /* the gradient of pseudo-inputs comes out of the encoder's first op */
+    const size_t last = vae__pseudo_inputs(&m->code) ? m->dec.first - 1 : SIZE_MAX;
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t i;
-    int tensor;
     if (g->pass) c = vae__pass_walk(g->pass, part, 0, g->pass->rows);
-    for (i = g->to; i-- > g->from;) {
-        const vae__op *op = &m->ops[i];
-        vae__stand(&c, op);
-        for (tensor = 0; tensor < op->tensor_count; tensor++)
-            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
-                vae__gradients_of(g, part, &c, op, tensor);
-    }
+    for (i = g->to; i-- > g->from;)
+        if (i != last) vae__gradients_at(g, part, &c, i);
+    if (!g->from && last != SIZE_MAX) vae__gradients_at(g, part, &c, last);
 }
 
 /* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
@@ -11137,6 +11788,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
  * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
 
+VAE__SMALL
+
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
     int i = 0;
@@ -11166,6 +11819,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    int i;
     if (!info) return;
     memset(info, 0, sizeof *info);
     if (!model) return;
@@ -11173,7 +11827,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
-    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -11188,10 +11842,17 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    info->layers = model->layers, info->units = model->units;
+    for (i = 0; i < model->layers; i++) {
+        vae_layer_info *of = &info->layer[i];
+        of->latents = of->code = of->eps = (size_t)model->layer[i].n, of->head = 2 * of->code;
+    }
+    info->layer[0].latents = info->latent, info->layer[0].code = info->code;
+    info->layer[0].head = info->head, info->layer[0].eps = model->code.noise;
     vae__fp_leave(&env);
 }
 
-/* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
+/* Begins the next step, of `rows` rows; clipping multiplies the gradient by `gscale`. */
 VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
@@ -11211,7 +11872,7 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
     r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
     r.adam.eps = (float)d->adam_eps;
-    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* their code's: eps beside the raw root */
+    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* adds eps to the uncorrected root */
         r.adam.rate = (float)vae__mul_d(vae__div_d(lr, vae__add_d(1, -m->b1t)),
                                         vae__sqrt_d(vae__add_d(1, -m->b2t)));
         r.adam.inv_bias = 1;
@@ -11225,8 +11886,8 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
- * is not finite any more. */
+/* Updates every parameter from the stored gradients. Returns NULL, or the name of the first tensor
+ * that is no longer finite. */
 VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, &rule);
@@ -11238,9 +11899,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
-/* A step that fails is told with what may be the reason: a smaller learning rate helps only where
- * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
- */
+/* Reports a failed step with a probable reason: a smaller learning rate can help only if weights
+ * were changed; an outlier is likelier. The sentence is `before` `name` `after`. */
 VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
                                          const char *before, const char *name, const char *after) {
     const size_t n = p->rows * m->input.dim;
@@ -11260,13 +11920,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
                      at % m->input.dim);
 }
 
-/* Where a loss that is not finite began: a tensor, or the first op that overflows. */
+/* Reports where a loss that is not finite began: a tensor, or the first op that overflows. */
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const char *name = vae__bad_tensor(m, m->w);
     vae__pass again = *p;
     size_t i;
     again.backward = 0;
-    /* the likelihood wrote over the decoder's output */
+    /* compute the decoder's output again, because the likelihood has overwritten it */
     (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
@@ -11277,8 +11937,8 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
                             name ? name : "the latents or the likelihood", "");
 }
 
-/* One step on a caller's batch, or, with `data`, on its images b->index[..], which are read into
- * m->x: forward, weigh, backward, update. */
+/* One step (forward, weigh, backward, update) on a caller's batch; or, with `data`, on its images
+ * b->index[..], which are read into m->x. */
 VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
     vae__pass pass;
@@ -11313,7 +11973,7 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch 
     return VAE_OK;
 }
 
-/* A batch that training can use. */
+/* Checks that training can use a batch. */
 VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     vae_status bad = vae__can_train(m);
     if (bad) return bad;
@@ -11361,7 +12021,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* a number's first parameter; a bias that pixels share gets the mean over them */
+        /* set the first parameter of each number; a bias that pixels share gets their mean */
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
@@ -11383,7 +12043,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
 }
 #endif
 
-/* Mean image, summed in double over images ascending. */
+/* Sets the bias from the mean image, summed in double over images in ascending order. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     double *sum = m->mean;
     size_t i, j, n = m->input.dim;
@@ -11397,17 +12057,30 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     return vae__do_set_visible_bias(m, m->x);
 }
 
+/* Pseudo-inputs begin as images of the data, at the first places of an order that no epoch has. */
+VAE__PRIVATE void vae__inputs_from_data(vae *m, const vae_data *data) {
+    const size_t dim = m->input.dim, at = m->ops[m->dec.first - 1].weights;
+    size_t i;
+    for (i = 0; i < vae__pseudo_inputs(&m->code); i++) {
+        const uint64_t image = vae_shuffle(m->desc.seed, UINT32_MAX, data->count, i % data->count);
+        (void)vae_data_read(data, (size_t)image, 1, m->w + at + i * dim);
+        if (m->average)
+            memcpy(m->average + at + i * dim, m->w + at + i * dim, dim * sizeof(float));
+    }
+}
+
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
 
-/* Whether the losses of these images are finite. */
+/* Checks that the losses of these images are finite. */
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
-        const float sum = (float)vae__add_d(p->terms.recon[i], (double)p->terms.kl[i]);
+        const float sum = (float)vae__add_d(p->terms.recon[i], vae__whole_kl(&p->terms, i));
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
-/* Losses of rows base .. of a batch, x, which fit into the buffers, into m->terms. */
+/* Computes the losses of `rows` rows x, from row `base` of a batch on, into m->terms. The rows must
+ * fit into the buffers. */
 VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows) {
     vae__pass p;
@@ -11417,7 +12090,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
 
-/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+/* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     memset(b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
@@ -11430,24 +12103,29 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     vae_status bad;
     vae_stats s;
     vae_batch b;
-    double recon = 0, kl = 0;
+    double recon = 0;
     size_t at, i;
+    int j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    memset(&s, 0, sizeof s);
     bad = vae__check_data(m, data, "test");
     for (at = 0; !bad && at < data->count; at += b.rows) {
         bad = vae__read_portion(m, data, at, &b);
         if (!bad) bad = vae__losses(m, &b, m->x, 0, b.rows);
         for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->terms.recon[i]);
-            kl = vae__add_d(kl, (double)m->terms.kl[i]);
+            for (j = 0; j < VAE__LAYERS(m); j++)
+                s.layer_kl[j] = vae__add_d(s.layer_kl[j], vae__layer_kl(&m->terms, j, i));
         }
     }
     if (bad) return bad;
-    memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
-    s.kl = vae__div_d(kl, (double)data->count);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        s.layer_kl[j] = vae__div_d(s.layer_kl[j], (double)data->count);
+        s.kl = j ? vae__add_d(s.kl, s.layer_kl[j]) : s.layer_kl[j];
+    }
     s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
     s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
                         vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
@@ -11461,7 +12139,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ---- epochs ---- */
 
-/* What a callback is told, out of the position in training. */
+/* The position in training, as a callback gets it. */
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
@@ -11476,8 +12154,8 @@ VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     now->train.bound = vae__div_d(at->bound, images);
 }
 
-/* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
- * finite is never the lowest. */
+/* Notes an epoch's test loss: whether it is the lowest, and whether the learning rate is cut. A
+ * loss that is not finite is never the lowest. */
 VAE__PRIVATE void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
     if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
@@ -11493,12 +12171,12 @@ VAE__PRIVATE int vae__waited(const vae *m) {
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
-/* A run that has epochs left. */
+/* Whether a run has epochs left. */
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
- * the model to another thread the run ends: guard->held is 0 then. */
+/* Calls the callback, which runs in the host's floating-point environment and may use the model. If
+ * another thread has entered the model meanwhile, the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
@@ -11512,7 +12190,7 @@ VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progr
     return stop;
 }
 
-/* All numbers of a data set, before a step is spent on it. */
+/* Checks all numbers of a data set, before the first step. */
 VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
     vae_status bad = VAE_OK;
     size_t at, run;
@@ -11524,7 +12202,7 @@ VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_d
     return bad;
 }
 
-/* What training is given, and the first bias. */
+/* Checks what training is given, and sets the first bias. */
 VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_data *test) {
     vae_status bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
@@ -11541,24 +12219,25 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
+    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
     return bad;
 }
 
-/* What vae_fit was called with. */
+/* One call of vae_fit. */
 typedef struct vae__fit {
     const vae_data *train, *test;
     vae_progress_fn progress;
     void *user;
     vae__fpenv *host;
     vae_progress now;
-    int stop; /* the callback said so */
+    int stop; /* the callback wants to stop */
 } vae__fit;
 
 VAE__PRIVATE void vae__tell(vae *m, vae__fit *f) {
     if (f->progress) f->stop = vae__ask(m, &f->now, f->progress, f->user, f->host);
 }
 
-/* The next images of the epoch's order, one step on them, and its share of the epoch's sums. */
+/* One step on the next images of the epoch's order; adds its figures to the epoch's sums. */
 VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *order) {
     vae__position *at = &m->at;
     vae_batch b;
@@ -11585,7 +12264,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     return VAE_OK;
 }
 
-/* One epoch, or what is left of it; and when it is complete, its evaluation. */
+/* One epoch or the rest of one, and the evaluation after it. */
 VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     vae__position *at = &m->at;
     vae__order order;
@@ -11636,9 +12315,9 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 
 /* ---- checking gradients ---- */
 
-/* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
- * drown in rounding, and a direction without r would not see what the gradient misses. Returns
- * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
+/* Moves one tensor along d = g/|g| + r/|r|, r random. Along r alone the loss would change less than
+ * rounding does; along g alone an error in another direction would stay unseen. Returns |difference
+ * - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
 VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
                                int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
@@ -11659,7 +12338,7 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         r[i] = (float)((double)r[i] * rr + (double)g[i] * gg);
         slope += (double)r[i] * (double)g[i];
     }
-    /* far enough that the loss moves by 1e-3 of itself, near enough to stay on one slope */
+    /* a step that changes the loss by 1e-3 of itself, but short enough to stay on one slope */
     step = 1e-3 * (loss < 0 ? -loss : loss) / (slope > 1e-12 ? slope : 1e-12);
     if (step > 3e-2) step = 3e-2;
     for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
@@ -11669,11 +12348,11 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         at[side] = s.loss;
     }
     memcpy(w, copy, n * sizeof(float));
-    /* Richardson: the two difference quotients, combined so that the error in h^2 goes */
+    /* Richardson: combines the two difference quotients so that the error in h^2 cancels */
     gap = (4 * (at[2] - at[3]) / step - (at[0] - at[1]) / (2 * step)) / 3;
     rr = (gap < 0 ? -gap : gap) + (slope < 0 ? -slope : slope);
     gap = gap < slope ? slope - gap : gap - slope;
-    /* what rounding alone may do to the quotient: the loss carries about 22 bits */
+    /* the error of the quotient by rounding alone: the loss has about 22 correct bits */
     rr += (loss < 0 ? -loss : loss) * 2e-5 / step;
     return gap / rr;
 }
@@ -11735,6 +12414,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -11769,7 +12450,7 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
     const vae__code q = vae__code_of(c);
-    const size_t width = q.head, latent = q.latent;
+    const size_t width = p->m->ops[p->to].in.dim, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
@@ -11781,23 +12462,25 @@ VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     }
 }
 
-VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+/* Up to op `to`, the code or the first draw; other layers on the way pass on their means. */
+VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize,
+                                    size_t to) {
     vae__call_begin(u, m, b, binarize);
-    u->pass.take = vae__take_heads;
-    u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
+    u->pass.take = vae__take_heads, u->pass.terms.mean = 1;
+    u->pass.what = "the encoder's output", u->pass.width = m->ops[to].in.dim;
 }
-/* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `checked`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
-                                          const float *x, size_t base, size_t rows) {
+/* The heads of op `to` for such rows, which fit into the buffers, into m->heads. `binarize`: of
+ * images as evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to, int binarize,
+                                          int checked, const float *x, size_t base, size_t rows) {
     vae__use u;
-    vae__encode_begin(&u, m, b, binarize);
+    vae__encode_begin(&u, m, b, binarize, to);
     u.heads = 1;
     if (!checked) u.pass.width = 0;
-    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
+    return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
-/* Codes of such rows, any number of them: draws, or `mean`. x NULL: their heads are in m->heads. */
+/* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
     const size_t width = m->code.width;
@@ -11806,11 +12489,11 @@ VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, s
     size_t at, run;
     for (at = 0; !bad && at < rows; at += run) {
         run = vae__min(rows - at, m->rows);
-        if (x) bad = vae__encode_heads(m, b, 0, 1, x + at * m->input.dim, base + at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, x + at * m->input.dim, base + at, run);
         if (bad) break;
         vae__use_begin(&p, m, b, 0);
         p.terms.mean = mean;
-        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, base + at, run);
+        bad = vae__forward(&p, m->at_draw, m->dec.first, m->heads, base + at, run);
         if (!bad) bad = vae__check_rows(m, "z", m->z, base + at, run, width);
         if (!bad) memmove(z + at * width, m->z, run * width * sizeof(float));
     }
@@ -11826,7 +12509,7 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
         if (bad || !logvar) return bad;
         mu = NULL;
     }
-    vae__encode_begin(&u, m, b, 0);
+    vae__encode_begin(&u, m, b, 0, m->at_code);
     u.out = mu, u.logvar = logvar;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
@@ -11876,38 +12559,43 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     }
 }
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
-                                    size_t rows, float *out, int mean, const vae__address *draw) {
+/* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
+ * decoder draws; NULL: it passes on means. */
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
+                                    size_t base, size_t rows, const uint64_t *seed, float *out,
+                                    int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
+    u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
+    if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
+    return vae__forward(&u.pass, from, m->count - 1, z, base, rows);
 }
 
-VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
-                                       const vae__address *draw) {
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_t *seed,
+                                       float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
-    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
+    return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
-    return vae__do_decode(m, b, x, 0, &at);
+    return vae__do_decode(m, b, &seed, x, 0, &at);
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
@@ -11921,8 +12609,10 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
+        if (!bad)
+            bad = vae__decode(m, b, m->at_draw, m->heads, at, run, NULL, out + at * m->input.dim,
+                              1, NULL);
     }
     return bad;
 }
@@ -11931,6 +12621,12 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
     VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
+/* What the prior's draws of this call need. */
+VAE__PRIVATE void vae__begin_draws(vae *m, const vae_batch *b) {
+    vae__pass p;
+    vae__use_begin(&p, m, b, 0);
+    vae__run_inputs(&p);
+}
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
@@ -11949,7 +12645,9 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, z ? NULL : "z");
-    if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
+    if (bad) return bad;
+    vae__begin_draws(m, b);
+    vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
 
@@ -11963,10 +12661,12 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, x ? NULL : "x");
     if (!bad) bad = vae__check_labels(m, b);
+    if (!bad) vae__begin_draws(m, b);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, 1, NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim, 1,
+                          NULL);
     }
     return bad;
 }
@@ -11988,7 +12688,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
         run = vae__min(b->rows - at, m->rows);
         bad = vae__losses(m, b, b->x + at * m->input.dim, at, run);
         for (i = 0; !bad && i < run; i++) {
-            const double r = m->terms.recon[i], k = (double)m->terms.kl[i];
+            const double r = m->terms.recon[i], k = vae__whole_kl(&m->terms, i);
             if (recon) recon[at + i] = (float)r;
             if (kl) kl[at + i] = (float)k;
             if (elbo) elbo[at + i] = (float)-vae__add_d(r, k);
@@ -12036,7 +12736,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
-    const size_t width = m->ops[m->at_code].in.dim;
+    const size_t width = m->ops[m->at_draw].in.dim;
     vae__terms terms = p->terms;
     size_t i, j, at, n, from, to, base, room;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -12050,10 +12750,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         for (at = 0; at < terms.draws; at += n) {
             n = vae__min(terms.draws - at, room);
             c.copies = n, terms.draw = at;
-            vae__ops_fwd(&c, m->ops, m->at_code, m->count, m->heads + i * width);
+            vae__ops_fwd(&c, m->ops, m->at_draw, m->count, m->heads + i * width);
             for (j = base; j < base + n; j++)
                 vae__mean_exp_add(m, &sum, at + j == base,
-                                  -vae__add_d(terms.recon[j], terms.logw[j]));
+                                  -vae__add_d(terms.recon[j],
+                                              vae__all_layers(&terms, terms.logw[j], j)));
         }
         bound = vae__mean_exp_log(m, &sum, terms.draws);
         if (!vae__all_finite(p, part, i, 1, &bound)) return;
@@ -12077,14 +12778,14 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     for (at = 0; !bad && at < b->rows; at += run) {
         const float *x = b->x + at * m->input.dim;
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 1, 0, x, at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 1, 0, x, at, run);
         if (bad) break;
         vae__call_begin(&u, m, b, 1);
         u.out = bound;
         u.pass.part = vae__bound_part, u.pass.grain = 1, u.pass.width = 1, u.pass.images = x;
         u.pass.terms.kl = NULL, u.pass.terms.logw = m->terms.logw;
         u.pass.terms.value = 1, u.pass.terms.draws = (size_t)k;
-        bad = vae__forward(&u.pass, m->at_code, m->count, m->heads, at, run);
+        bad = vae__forward(&u.pass, m->at_draw, m->count, m->heads, at, run);
     }
     return bad;
 }
@@ -12097,7 +12798,7 @@ VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound
 /* A portion of the data, from image `at` on, and its heads as evaluation sees them. */
 VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const vae_status bad = vae__read_portion(m, data, at, b);
-    return bad ? bad : vae__encode_heads(m, b, 1, 1, m->x, 0, b->rows);
+    return bad ? bad : vae__encode_heads(m, b, m->at_code, 1, 1, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -12131,48 +12832,87 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
+/* What vae_units adds up in its turns, of each latent of each layer: the mean, to know its mean;
+ * the mean, for its variance; the KL of the code; log q - log p of the layers `z N`. */
+enum { VAE__UNIT_MEAN, VAE__UNIT_VARIANCE, VAE__UNIT_KL, VAE__UNIT_TERMS };
+
+/* Such numbers of the rows at work, the code's latents first, into m->heads. */
+VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
+    const vae *m = p->m;
+    const vae__code q = vae__code_of(c);
+    const int turn = ((const vae__use *)(const void *)p)->heads;
+    const float *head = vae__came_out(p, c);
+    float *to = m->heads + c->image * m->units;
+    size_t i;
+    int j;
+    if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    for (i = 0; i < c->images; i++, head += p->to > m->at_code ? q.width : q.head) {
+        if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
+        if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
+        to += q.latent;
+        for (j = 1; j < VAE__LAYERS(m); to += m->layer[j++].n) {
+            const vae__op *op = &m->ops[m->layer[j].at];
+            const float *from = op->y + c->place * op->pitch;
+            if (turn > VAE__UNIT_VARIANCE) op += op->pair, from = op->kept + c->place * op->out.dim;
+            memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
+        }
+    }
+    if (turn == VAE__UNIT_TERMS)
+        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
+}
+/* Of a portion of the data, from image `at` on. */
+VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
+                                           vae_batch *b) {
+    const int flow = m->code.flow && turn < VAE__UNIT_KL; /* then z itself, not mu */
+    const size_t to = flow ? m->dec.first : turn < VAE__UNIT_TERMS ? m->at_code :
+                      m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
+    vae__use u;
+    const vae_status bad = vae__read_portion(m, data, at, b);
+    if (bad) return bad;
+    vae__encode_begin(&u, m, b, 1, m->at_code);
+    u.pass.take = vae__take_units, u.heads = turn;
+    u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
+    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
+    return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
+}
+
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
+    const size_t latent = m ? m->code.latent : 0, units = m ? m->units : 0;
+    double *unit = m ? m->terms.unit : NULL; /* means, variances, KLs */
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
-    double *unit = m ? m->terms.unit : NULL;
-    int turn, split;
+    int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = m->code, q.room = m->room;
-    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
-    if (kl && !split)
+    if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
-                         "latent", q.posterior->kind.name, q.prior->kind.name);
-    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
-    for (turn = 0; turn < 2 && !bad; turn++) {
+                         "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    for (j = 0; j < 3 * units; j++) unit[j] = 0;
+    for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
+        /* of which latents, and where their sums stand */
+        const size_t from = turn == VAE__UNIT_TERMS ? latent : 0;
+        const size_t to = turn == VAE__UNIT_KL ? latent : units;
+        double *sum = unit + units * (size_t)(turn < VAE__UNIT_KL ? turn : VAE__UNIT_KL);
+        if (from == to || (turn > VAE__UNIT_VARIANCE && !kl)) continue;
         for (at = 0; at < data->count && !bad; at += b.rows) {
-            bad = vae__portion_heads(m, data, at, &b);
-            if (!bad && q.flow) bad = vae__codes(m, &b, NULL, 0, b.rows, 1, m->z);
-            for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * q.head;
-                const float *mu = q.flow ? m->z + i * q.width : head;
-                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
-                for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)mu[j], turn ? -unit[j] : 0);
-                    double *sum = &unit[(size_t)turn * latent + j];
-                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn && split)
-                        unit[2 * latent + j] =
-                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
+            bad = vae__portion_units(m, data, at, turn, &b);
+            for (i = 0; i < b.rows && !bad; i++)
+                for (j = from; j < to; j++) {
+                    double v = (double)m->heads[i * units + j];
+                    if (turn == VAE__UNIT_VARIANCE)
+                        v = vae__add_d(v, -unit[j]), v = vae__mul_d(v, v);
+                    sum[j] = vae__add_d(sum[j], v);
                 }
-            }
         }
-        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
+        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
     }
-    for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = unit[latent + j];
-        if (kl) kl[j] = unit[2 * latent + j];
+    for (j = 0; j < units && !bad; j++) {
+        if (variance) variance[j] = unit[units + j];
+        if (kl) kl[j] = unit[2 * units + j];
     }
     return bad;
 }
@@ -12186,10 +12926,12 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
 
+VAE__SMALL
+
 #ifndef VAE_NO_STDIO
 
-/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
- * feature macro; others through stdio. */
+/* POSIX systems are used through file descriptors, which need no feature macro under -std=c99;
+ * others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -12199,7 +12941,7 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
-#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declarations */
+#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* -std=c99 hides these declarations */
 #ifdef __cplusplus
 extern "C" int fsync(int);
 #else
@@ -12225,7 +12967,7 @@ int fchown(int, uid_t, gid_t);
 typedef int vae__file;
 #define VAE__CLOSE close
 #define VAE__RENAME rename
-/* Calls that a signal interrupted are made again. */
+/* Repeats a call that a signal interrupted. */
 #define VAE__RETRY(result, call) \
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
@@ -12274,8 +13016,8 @@ VAE__PRIVATE const char *vae__errno_text(int code) {
 }
 
 #ifdef VAE__POSIX
-/* Never returns descriptor 0, 1 or 2, even where the program was started without them: what is
- * printed to a standard stream must not end in a model. */
+/* Never returns descriptor 0, 1 or 2, even if the program was started without them: otherwise what
+ * it prints would be written into a model. */
 VAE__PRIVATE int vae__open(const char *path, int flags, int mode) {
     int file, code;
     VAE__RETRY(file, open(path, flags | VAE__CLOEXEC, mode));
@@ -12325,7 +13067,7 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
 
 #endif /* VAE_NO_STDIO */
 
-/* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
+/* A source of bytes, read front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
@@ -12366,8 +13108,8 @@ VAE__PRIVATE vae_status vae__read_file(vae__reader *r, void *to, size_t want, si
                         vae__errno_text(code));
 }
 
-/* With `plain` only a plain file is opened: the system does not wait for the other end of a FIFO,
- * and no device is read. */
+/* With `plain` only a plain file is opened: opening does not wait for the other end of a FIFO, and
+ * no device is read. */
 VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int plain,
                                        vae_report *report) {
     int code = 0;
@@ -12406,15 +13148,15 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
 
 /* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
  *
- * A writer of `path` holds the lock file "<path>.vae-lock", which contains the number P of its
- * process. It writes "<path>.vae-P", flushes that to the disk and renames it to `path`. Both files
- * are created with O_EXCL: whatever has that name already, be it a link, a pipe or somebody's file,
- * is not opened for writing. The lock is a lock of the system on the lock file, so it ends with the
- * process; the next writer removes what a killed one left. */
+ * A writer of `path` holds the lock file "<path>.vae-lock", which contains its process number P. It
+ * writes a temporary file "<path>.vae-P", flushes it to the disk and renames it to `path`. Both are
+ * created with O_EXCL, so that an existing link, pipe or file of that name is never written to. The
+ * system's lock on the lock file ends with the process; the next writer removes the files that a
+ * killed process left. */
 
 enum {
     VAE__MAX_PATH = 4096,
-    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path: its temporary has a longer name */
+    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
 };
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 #define VAE__LOCK_FILE "%s.vae-lock"
@@ -12436,8 +13178,8 @@ VAE__PRIVATE vae_status vae__cannot_write(const vae__source *s, vae_status statu
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
 
-/* Locks a file without waiting. NFS locks only files that are open for writing: there the file is
- * opened again. */
+/* Locks a file without waiting. NFS locks only files that are open for writing, and there the file
+ * is opened again. */
 VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     int bad, again;
     VAE__RETRY(bad, flock(*file, LOCK_EX | LOCK_NB));
@@ -12450,7 +13192,7 @@ VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     return bad;
 }
 
-/* Whether an open file still has this name: 1 or 0; -1 when the system does not say. */
+/* Whether an open file still has this name: 1 or 0, or -1 when stat fails. */
 VAE__PRIVATE int vae__is_named(int file, const char *name) {
     struct stat ours, named;
     if (stat(name, &named)) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
@@ -12459,8 +13201,8 @@ VAE__PRIVATE int vae__is_named(int file, const char *name) {
 }
 
 /* What an existing lock file means: VAE__LOCKED, and *holder is the process that writes; VAE__AGAIN
- * after the lock and the temporary of a killed process were removed; VAE__FOREIGN for a file that
- * is not ours. The file is only read: it might be anything. */
+ * after the lock and the temporary of a killed process were removed; VAE__FOREIGN for any other
+ * file, which is only read. */
 VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
@@ -12476,7 +13218,7 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (vae__try_lock(&file, lock) == 0) {
             answer = VAE__AGAIN;
-            if (vae__is_named(file, lock) == 1) { /* else another writer has removed it by now */
+            if (vae__is_named(file, lock) == 1) { /* otherwise another writer has removed it */
                 vae__beside(temp, VAE__TEMP, path, process);
                 if (process) (void)unlink(temp);
                 (void)unlink(lock);
@@ -12490,8 +13232,8 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Creates the lock file and locks it. On a file system without locks the file itself is the lock:
- * who created it has it. */
+/* Creates the lock file and locks it. On a file system without locks the process that created the
+ * file has the lock. */
 VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
                                        intptr_t *out) {
     uint64_t holder = 0;
@@ -12514,7 +13256,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
             *out = file;
             return VAE_OK;
         }
-        /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
+        /* named 0: another writer took the lock file for one of a killed process and removed it */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
@@ -12533,6 +13275,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
 VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report *report) {
     const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
+    vae_status bad = VAE_OK;
     if (!path || !claim)
         return vae__fail(report, VAE_ERR_NULL, "the path or the claim is NULL");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
@@ -12541,22 +13284,17 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
                          strlen(path), (int)VAE__LONGEST);
     vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
-    {
-        const vae_status bad = vae__lock_take(&s, path, lock, &claim->lock);
-        if (bad) return bad;
-    }
+    bad = vae__lock_take(&s, path, lock, &claim->lock);
 #elif defined(_WIN32)
-    {
-        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
-                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
-        if (handle == INVALID_HANDLE_VALUE)
-            return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
-                                "another process is writing it");
-        claim->lock = (intptr_t)handle;
-    }
+    HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    if (handle != INVALID_HANDLE_VALUE) claim->lock = (intptr_t)handle;
+    else bad = vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or another "
+                            "process is writing it");
 #else
     (void)s;
 #endif
+    if (bad) return bad;
     claim->path = path;
     return VAE_OK;
 }
@@ -12564,12 +13302,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
 VAE_API void vae_claim_drop(vae_claim *claim) {
     if (!claim || !claim->path) return;
 #ifdef VAE__POSIX
-    {
-        char lock[VAE__MAX_PATH];
-        vae__beside(lock, VAE__LOCK_FILE, claim->path);
-        if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
-        close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
-    }
+    char lock[VAE__MAX_PATH];
+    vae__beside(lock, VAE__LOCK_FILE, claim->path);
+    if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
+    close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
 #elif defined(_WIN32)
     (void)CloseHandle((HANDLE)claim->lock);
 #endif
@@ -12577,13 +13313,13 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
 }
 
 typedef struct vae__writer {
-    vae__sink sink; /* first: the sink's `put` casts back */
+    vae__sink sink; /* the first member: its `put` casts to vae__writer */
     vae__source to;
     int code;       /* errno of the first failure */
     vae__file file;
     const char *path;
-    vae_claim claim; /* taken for this write alone; otherwise zero */
-    size_t fill;     /* of the buffer */
+    vae_claim claim; /* zero when the caller holds the claim */
+    size_t fill;     /* bytes in the buffer */
     char temp[VAE__MAX_PATH];
     char buffer[16384];
 } vae__writer;
@@ -12607,9 +13343,9 @@ VAE__PRIVATE int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* Creates the temporary file, with the owner and the mode of the file it replaces. Where the group
- * cannot be kept, the group gets no more rights than everybody. Rights are set last: until then the
- * file is private. */
+/* Creates the temporary file, with the owner and the mode of the file it replaces. If the group
+ * cannot be kept, the new group gets no more rights than everybody has. The mode is set last: until
+ * then the file is private. */
 VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #ifdef VAE__POSIX
     struct stat old;
@@ -12641,7 +13377,7 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #endif
 }
 
-/* Begins to write what `held` claims, or `path`, which is then claimed until the end. */
+/* Begins to write the file that `held` claims, or `path`, which is then claimed until the end. */
 VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, const char *path,
                                         vae_report *report) {
     vae_status bad = VAE_OK;
@@ -12661,8 +13397,8 @@ VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, c
 }
 
 #ifdef VAE__POSIX
-/* Flushes the folder of a path: only then is the name safe from a power cut. Some file systems
- * cannot do that; the data itself is safe by then. Cuts the name off the path. */
+/* Flushes the folder of a path, so that a power cut cannot undo the rename. Where the file system
+ * cannot do that, a power cut leaves the old file or the new one. Cuts the name off `path`. */
 VAE__PRIVATE void vae__sync_folder(char *path) {
     size_t n = strlen(path);
     int folder;
@@ -12675,7 +13411,7 @@ VAE__PRIVATE void vae__sync_folder(char *path) {
 }
 #endif
 
-/* Ends the write: renames the temporary, or removes it and reports the first failure. */
+/* Ends the write: renames the temporary file, or removes it and reports the first failure. */
 VAE__PRIVATE vae_status vae__close_write(vae__writer *w) {
     int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
@@ -12715,47 +13451,47 @@ VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t siz
  * >>safetensors  a header's length in 8 bytes, a JSON header, the bytes of the tensors
  * uses: >>status >>arena             tests: tests/test_safetensors.c, tests/fuzz_safetensors.c
  *
- * vae__st_open checks the header once, in time n log n whatever it contains, and keeps a sorted
- * index of the names, so that a look-up takes log n. The functions after it trust the text. The
- * file stays in the caller's memory: everything else points into it.
+ * vae__st_open checks the header once, in time n log n for any content, and makes a sorted index of
+ * the names, so that a look-up takes time log n. The functions below it rely on that check. The
+ * file stays in the caller's memory, and everything else points into it.
  * ==================================================================================== */
 
 #define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
 #define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
 
-/* One entry of an index: a name or a metadata key by its hash, or a tensor by where it begins,
- * empty ones first. */
+/* An entry of the index. Its key is the hash of a tensor's name or of a metadata key; while the
+ * file is checked, the key is the place where a tensor begins. */
 typedef struct vae__st_entry {
     uint64_t key;
-    uint32_t at;  /* of the name, in the header */
-    uint32_t use; /* 0: a tensor that was never looked up; 1: one that was; 2: no tensor */
+    uint32_t at;  /* offset of the name in the header */
+    uint32_t use; /* 0: a tensor not yet looked up; 1: a tensor that was; 2: a metadata key */
 } vae__st_entry;
 
 typedef struct vae__st {
     vae__source from;
     const unsigned char *bytes;
     size_t header_at, header_size, data_at, data_size, tensors;
-    vae__st_entry *index; /* names and metadata keys, sorted: `names` of them */
+    vae__st_entry *index; /* `names` entries, sorted */
     size_t names;
 } vae__st;
 
 typedef struct vae__st_tensor {
-    char dtype[12]; /* "?" when longer: none of those is known */
+    char dtype[12]; /* "?" for a longer name, which is never a known one */
     int rank;
     size_t shape[VAE_MAX_RANK];
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* A walk through the header. It ends at the first failure: `at` is its place, and either `expected`
- * says what should be there or `problem` what is wrong with what is there. After a failure all
- * functions find nothing: no character, empty strings, zeros. */
+/* A scan of the header. It ends at the first failure: `at` is the place, and either `expected` says
+ * what should stand there or `problem` what is wrong there. After a failure all functions find
+ * nothing: no character, empty strings, zeros. */
 typedef struct vae__st_scan {
     const unsigned char *text;
     size_t at, size;
     size_t string; /* where the last string began */
     const char *expected, *problem;
     int failed, in_metadata;
-    int comma; /* one is due before the next member */
+    int comma; /* whether a comma must precede the next member */
 } vae__st_scan;
 
 VAE__PRIVATE void vae__st_bad(vae__st_scan *s, size_t at, const char *expected,
@@ -12778,15 +13514,15 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
+/* Whether another member follows before `close`. Takes the comma before the member, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
     return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
 }
 
-/* Length of the escape that begins at p with a backslash, and the character it stands for; 0 when
- * JSON has no such escape. Half a surrogate pair is no escape. */
+/* Length of the escape at p, which begins with a backslash, and the character that it means; 0 when
+ * JSON has no such escape. Half a surrogate pair is refused. */
 VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
@@ -12805,7 +13541,7 @@ VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     return 12;
 }
 
-/* A string: its first character. Later walks end at its closing quote. */
+/* Checks a string and returns its first character. Other functions end at the closing quote. */
 VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     static const unsigned char none[] = "\"";
     const int open = vae__st_take(s, '"', "a string");
@@ -12824,11 +13560,11 @@ VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     return none;
 }
 
-/* Reads a checked string without its escapes, or a C string, byte by byte. */
+/* Reads a checked JSON string byte by byte, with its escapes replaced; or a C string. */
 typedef struct vae__st_cursor {
     const void *at;
     int json;       /* 0: a C string */
-    uint32_t later; /* the bytes of an escaped character that are still to come, lowest first */
+    uint32_t later; /* the next bytes of an escaped character, the lowest first */
 } vae__st_cursor;
 
 /* The next byte; -1 after the last. */
@@ -12848,7 +13584,7 @@ VAE__PRIVATE int vae__st_byte(vae__st_cursor *c) {
     return (int)((0xF0u << (3 - n) & 0xFF) | code);
 }
 
-/* Order of a string and another, or a C string. */
+/* Compares a JSON string with another, or with a C string, as strcmp does. */
 VAE__PRIVATE int vae__st_compare(const unsigned char *a, const void *b, int json) {
     vae__st_cursor x = {a, 1, 0}, y = {b, json, 0};
     int p, q;
@@ -12859,7 +13595,8 @@ VAE__INLINE int vae__st_is(const unsigned char *string, const char *word) {
     return vae__st_compare(string, word, 0) == 0;
 }
 
-/* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
+/* Copies a string without its escapes, zero-terminated. Returns its length, or -2 when it was cut
+ * because it does not fit. */
 VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
     vae__st_cursor c = {string, 1, 0};
     size_t n = 0;
@@ -12870,7 +13607,7 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* The beginning of a string, for %q in messages. */
+/* The beginning of a string, for %q in sentences. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
     (void)vae__st_copy(string, text, VAE__ST_QUOTE);
@@ -12892,7 +13629,7 @@ VAE__PRIVATE size_t vae__st_number(vae__st_scan *s) {
     return (size_t)u;
 }
 
-/* [a, b, ...], at most `room` of them: how many. */
+/* Reads [a, b, ...], at most `room` numbers, and returns how many. */
 VAE__PRIVATE int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
     int n = 0;
     (void)vae__st_take(s, '[', "'['");
@@ -12903,7 +13640,7 @@ VAE__PRIVATE int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const c
     return n;
 }
 
-/* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
+/* Reads {"dtype":..., "shape":..., "data_offsets":...}: each key once, in any order. */
 VAE__PRIVATE void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
@@ -12941,7 +13678,7 @@ typedef struct vae__st_item {
     vae__st_tensor tensor;
 } vae__st_item;
 
-/* The next member of the header; the pairs of __metadata__ follow it one by one. */
+/* Reads the next member of the header. After __metadata__ come its pairs, one by one. */
 VAE__PRIVATE int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
@@ -12973,21 +13710,13 @@ VAE__PRIVATE vae__st_scan vae__st_scan_of(const vae__st *st) {
     return s;
 }
 
-/* Bits of an element, 0 when the dtype is not known. */
-VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
-    static const struct {
-        char name[12];
-        unsigned bits;
-    } known[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},       {"U16", 16},
-                 {"I16", 16},    {"U32", 32},    {"I32", 32},     {"U64", 64},
-                 {"I64", 64},    {"F16", 16},    {"BF16", 16},    {"F32", 32},
-                 {"F64", 64},    {"C64", 64},    {"F8_E5M2", 8},  {"F8_E4M3", 8},
-                 {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},  {"F4", 4},
-                 {"F8_E5M2FNUZ", 8},             {"F8_E4M3FNUZ", 8}};
-    size_t i;
-    for (i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].name, dtype)) return known[i].bits;
-    return 0;
+/* Bits of an element, 0 when the dtype is not known: BOOL has 8; in all other names (U8, I16, BF16,
+ * C64, F8_E4M3 ...) the bits are the number after the letters. */
+VAE__PRIVATE size_t vae__st_bits(const char *dtype) {
+    const size_t letters = strspn(dtype, "BCFIU");
+    uint64_t bits = 0;
+    if (letters) (void)vae__read_number(dtype + letters, 3, 10, &bits);
+    return strcmp(dtype, "BOOL") ? (size_t)bits : 8;
 }
 
 /* Checks that shape, dtype and data_offsets agree. */
@@ -13006,7 +13735,7 @@ VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *ite
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: %q ends at %z of the data, but the "
                             "file is incomplete or wrong and has only %z bytes of it", offset,
                             name, t->end, st->data_size);
-    if (!bits) return VAE_OK; /* a type from the future: nothing here looks it up */
+    if (!bits) return VAE_OK; /* a future dtype: this library never reads it */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the shape of %q is so large that its "
@@ -13018,7 +13747,7 @@ VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *ite
     return VAE_OK;
 }
 
-/* A failed scan as a sentence. */
+/* Reports a failed scan. */
 VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s) {
     char found[12] = "byte 0x";
     const size_t offset = st->header_at + s->at;
@@ -13033,14 +13762,15 @@ VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s) {
                         s->at < s->size ? found : "the end of the header");
 }
 
-/* Order of two entries: by keys, then, unless these are places, by names. */
+/* Compares two entries: by keys, then, unless the keys are places, by names. */
 VAE__PRIVATE int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                                const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     return tiles ? 0 : vae__st_compare(text + a->at, text + b->at, 1);
 }
 
-/* Fills the index and sorts it, with a heap sort: no hostile file makes it slow. */
+/* Fills the index and sorts it: with `tiles`, tensors by where they begin, empty ones first;
+ * otherwise names and metadata keys by their hash. Heap sort, so that no hostile file is slow. */
 VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
@@ -13048,7 +13778,7 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
         vae__st_cursor c = {item.key, 1, 0};
-        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR); /* a tensor may be named as a key is */
+        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR); /* a tensor and a key may be namesakes */
         if (tiles && step != VAE__ST_TENSOR) continue;
         if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
         else
@@ -13072,8 +13802,8 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     return n;
 }
 
-/* The tensors tile the data: no hole, no overlap, nothing after the last. No name is there twice.
- * Afterwards the index is sorted by names. */
+/* Checks that the tensors tile the data (no hole, no overlap, nothing after the last) and that no
+ * name is there twice. Leaves the index sorted by the names' hashes. */
 VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_entry *e = st->index;
@@ -13108,7 +13838,7 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Reads all of the header, and counts tensors and names. */
+/* Scans the whole header; counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
@@ -13125,9 +13855,9 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     return s.failed ? vae__st_fail(st, &s) : VAE_OK;
 }
 
-/* Checks a file in memory and remembers where its parts are.
- *   name  in messages (NULL: "memory"); must live as long as `st`, like the bytes and the report
- * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close releases.
+/* Checks a file in memory and finds its parts.
+ *   name  of the file, in sentences (NULL: "memory"). Name, bytes and report must outlive `st`
+ * Allocates an index of 16 bytes for each name and metadata key; vae__st_close releases it.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
@@ -13157,7 +13887,6 @@ VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size
                                 at);
     bad = vae__st_walk(&file);
     if (bad) return bad;
-    /* less than 3 * 10^8 bytes */
     file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
@@ -13166,7 +13895,7 @@ VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size
     return bad;
 }
 
-/* A tensor by its name, or the pair of __metadata__ with that key: 1 if it is there. */
+/* Finds a tensor by its name, or a pair of __metadata__ by its key: 1 if it is there. */
 VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
                                  vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -13188,28 +13917,13 @@ VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
     return 0;
 }
 
-VAE__PRIVATE int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) return 0;
-    *out = item.tensor;
-    return 1;
-}
-
-/* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
- * when it does not fit. */
-VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
-    return vae__st_copy(item.value, text, room);
-}
-
 /* ======================================================================================
  * >>io       models as files
  * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
-/* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
+/* ---- a description as one line: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
+ * Integers in decimal, reals as the bits of the double in hex: no locale, no rounding. */
 
 VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
@@ -13225,10 +13939,10 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     }
 }
 
-/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
- * average ---- */
+/* ---- saving ---- */
 
-/* One metadata entry of numbers between blanks: their forms, and their places in a model. */
+/* A metadata entry of numbers separated by blanks: their forms (see vae__put_bits), and their
+ * places in a model. */
 typedef struct vae__fact {
     const char *key, *forms;
     size_t at[6];
@@ -13246,8 +13960,8 @@ static const vae__fact vae__facts[] = {
 };
 enum {
     VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
-    VAE__SEED = 2,   /* for other readers: vae.desc has it too */
-    VAE__COURSE = 4  /* files have it since 0.2 */
+    VAE__SEED = 2,   /* not read: vae.desc has it too */
+    VAE__COURSE = 4  /* older files lack it */
 };
 
 typedef struct vae__section {
@@ -13255,14 +13969,14 @@ typedef struct vae__section {
     float *values;
 } vae__section;
 
+/* The parameters, the optimiser's arrays and the average, as far as a model has them: how many. */
 VAE__PRIVATE int vae__sections(const vae *m, int flags, vae__section out[4]) {
-    int n = 0;
-    out[n].prefix = "", out[n++].values = m->w;
-    if (!(flags & VAE_SAVE_WEIGHTS_ONLY) && m->m) {
-        out[n].prefix = "optim.m.", out[n++].values = m->m;
-        if (m->v) out[n].prefix = "optim.v.", out[n++].values = m->v;
-    }
-    if (m->average) out[n].prefix = "ema.", out[n++].values = m->average;
+    const vae__section all[4] = {
+        {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
+    int i, n = 0;
+    for (i = 0; i < 4; i++)
+        if (all[i].values && !(flags & VAE_SAVE_WEIGHTS_ONLY && all[i].prefix[0] == 'o'))
+            out[n++] = all[i];
     return n;
 }
 
@@ -13296,7 +14010,7 @@ VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section
     while ((s->count - begin + 8) % 64) vae__put(s, " ", 1);
 }
 
-/* The `width` low bytes of u, the lowest first. */
+/* Writes the `width` low bytes of u, the lowest first. */
 VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
     unsigned char bytes[8];
     size_t i;
@@ -13304,7 +14018,7 @@ VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
     vae__put(s, bytes, width);
 }
 
-/* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
+/* Writes the file into any sink. Its bytes depend on its content alone: no time, no locale. */
 VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
@@ -13325,7 +14039,7 @@ VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     }
 }
 
-/* A model that holds numbers that are not finite must not replace a good file. */
+/* Checks that a model can be saved: numbers that are not finite must not replace a good file. */
 VAE__PRIVATE vae_status vae__can_save(vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
@@ -13379,36 +14093,36 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* ---- loading ---- */
 
-/* A metadata value as numbers in these forms, between blanks. 0 when the key is missing, -1 when
- * the value is something else. */
+/* Reads a metadata value as numbers in these forms, separated by blanks: 1, or 0 when the key is
+ * missing, or -1 when the value is something else. */
 VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
                                     uint64_t *out) {
     char text[160];
     const char *p = text;
-    const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
-    if (length == -1) return 0;
-    if (length < 0 || strlen(text) != (size_t)length) return -1;
+    vae__st_item item;
+    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return 0;
+    if (vae__st_copy(item.value, text, sizeof text) != (ptrdiff_t)strlen(text)) return -1;
     for (; *forms; forms++)
         if (!vae__read_bits(&p, *forms, out++) || (forms[1] && *p++ != ' ')) return -1;
     return *p ? -1 : 1;
 }
 
-/* "F32 [4,4,1,32]" into a block of that size, which has room for every dtype and shape. */
+/* Writes "F32 [4,4,1,32]". The text has room for every dtype and shape. */
 enum { VAE__ST_KIND = 12 + VAE_MAX_RANK * 21 + 4 };
 VAE__PRIVATE const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
                                       const size_t *shape) {
-    vae__sink s = vae__sink_of(text, VAE__ST_KIND);
+    vae__sink s = vae__sink_text(text, VAE__ST_KIND);
     int j;
     vae__putf(&s, "%s [", dtype);
     for (j = 0; j < rank; j++) vae__putf(&s, "%s%z", j ? "," : "", shape[j]);
-    vae__put(&s, "]", 2);
+    vae__putf(&s, "]");
     return text;
 }
 
-/* Reads the floats of one section in the model's order, whatever the file's is. Continues *hash
- * over them and copies them to `values` of the section (NULL: nowhere). The tensors must be there
- * with the model's shapes; but a section other than the parameters may be missing as a whole: then
- * *found is 0. */
+/* Reads the floats of a section in the model's order, whatever their order in the file. Continues
+ * *hash over them and copies them to section->values, unless that is NULL. The file must have each
+ * tensor with the model's shape. A section other than the parameters may be missing as a whole;
+ * then *found is 0. */
 VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
                                         const vae__section *section, uint64_t *hash, int *found) {
     size_t t, i;
@@ -13417,23 +14131,23 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
         const vae__slot *slot = &m->tensors[t];
         const unsigned char *from;
         float *to = section->values ? section->values + slot->offset : NULL;
-        vae__st_tensor tensor;
+        vae__st_item item;
         vae_report name;
         char is[VAE__ST_KIND], want[VAE__ST_KIND];
         (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
-        if (!vae__st_find(st, name.text, &tensor)) {
+        if (!vae__st_look_up(st, VAE__ST_TENSOR, name.text, &item)) {
             if (*section->prefix && !t) return VAE_OK;
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name.text);
         }
         *found = 1;
-        vae__st_kind(is, tensor.dtype, tensor.rank, tensor.shape);
+        vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
         vae__st_kind(want, "F32", slot->rank, slot->shape);
         if (strcmp(is, want))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
                                 name.text, is, want);
-        from = st->bytes + st->data_at + tensor.begin;
+        from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
-        if (!to || (m->borrowed && !*section->prefix)) continue; /* they stay where they are */
+        if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
         if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
         else
             for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
@@ -13441,7 +14155,7 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
     return VAE_OK;
 }
 
-/* A tensor that was never looked up does not belong to the model. */
+/* Refuses a file with a tensor that was never looked up: it does not belong to the model. */
 VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
     char name[VAE__ST_QUOTE];
     size_t at = SIZE_MAX, i;
@@ -13452,8 +14166,8 @@ VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
                         "vae.desc describes", vae__st_quote(st->bytes + st->header_at + at, name));
 }
 
-/* Reads the position in training and the powers of Adam's betas; checks the checksum of the data,
- * which is `hash`. */
+/* Reads the position in training and the powers of Adam's betas. `hash` is the data's checksum,
+ * which must be the one in the file. */
 VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash) {
     const vae__source *from = &st->from;
     const vae__position *at = &m->at;
@@ -13496,15 +14210,14 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
     return VAE_OK;
 }
 
-/* Fills a new model. What the model does not keep (moments, for inference) is checked too. */
+/* Fills a new model. Checks also what the model does not keep (the moments, for inference). */
 VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
-    vae__section sections[] = {{"", NULL}, {"optim.m.", NULL}, {"optim.v.", NULL}, {"ema.", NULL}};
+    const vae__section sections[] = {
+        {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
     size_t t;
     vae_status bad;
-    sections[0].values = m->w, sections[1].values = m->m, sections[2].values = m->v;
-    sections[3].values = m->average;
     for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
         const char *wrong;
@@ -13531,8 +14244,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
     return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash);
 }
 
-/* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. */
+/* Temporary memory of a call: a block on the stack, and when that is full the caller's allocator.
+ * So a small model loads without a heap. */
 typedef struct vae__scratch {
     vae__arena arena; /* over `room` */
     const vae_allocator *heap;
@@ -13550,20 +14263,20 @@ VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
     if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
-/* One call that loads. */
+/* The state of one call that loads. */
 typedef struct vae__loader {
     vae__st st;
     vae_load_options o;
-    vae_allocator temporary; /* over `scratch` */
+    vae_allocator temporary; /* allocates from `scratch` */
     vae__scratch scratch;
-    vae_desc desc;
-    char *line; /* vae.desc, into which the texts of `desc` point, */
-    char kinds[VAE__LINE_ROOM]; /* or into this */
+    vae_desc desc; /* its texts point into `line` or `kinds` */
+    char *line; /* vae.desc */
     size_t line_size;
-    const float *in_place; /* the parameters in the file, when the model can use them there */
+    char kinds[VAE__LINE_ROOM];
+    const float *in_place; /* the parameters in the file, if the model can use them there */
 } vae__loader;
 
-/* The description in the file, with the caller's options. */
+/* Reads the file's description and applies the caller's options. */
 VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     const vae__source *from = &l->st.from;
     const vae_load_options *o = &l->o;
@@ -13580,7 +14293,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
         return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.format is not 1");
     if (!vae__st_look_up(&l->st, VAE__ST_PAIR, "vae.desc", &item))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc is missing");
-    l->line_size = item.length + 1; /* without its escapes it is not longer */
+    l->line_size = item.length + 1; /* it only becomes shorter without its escapes */
     l->line = (char *)vae__alloc_for(from, &l->temporary, l->line_size);
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
@@ -13593,21 +14306,22 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     return bad ? vae__fail_in(from, bad, "%s", why.text) : VAE_OK;
 }
 
-/* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
- * aligned, in this machine's byte order. Another tool may have reordered them. `plan` is a measured
+/* Sets in_place if the parameters can be used in the file: in the model's order (another tool may
+ * have changed it), without holes, aligned, in this machine's byte order. `plan` is a measured
  * model; its list of tensors is a temporary block. */
 VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = l->st.bytes + l->st.data_at;
-    vae__st_tensor tensor;
+    vae__st_item item;
     size_t t = 0, begin = 0;
     if (VAE__BIG_ENDIAN) return VAE_OK;
     plan->tensors = (vae__slot *)vae__alloc_for(&l->st.from, &l->temporary, size);
     if (!plan->tensors) return VAE_ERR_MEMORY;
     (void)vae__plan(plan, NULL, NULL); /* the measuring call has succeeded */
-    for (; t < plan->slot_count && vae__st_find(&l->st, plan->tensors[t].name, &tensor); t++) {
-        if (!t) begin = tensor.begin;
-        if (tensor.begin != begin + plan->tensors[t].offset * 4) break;
+    for (; t < plan->slot_count; t++) {
+        if (!vae__st_look_up(&l->st, VAE__ST_TENSOR, plan->tensors[t].name, &item)) break;
+        if (!t) begin = item.tensor.begin;
+        if (item.tensor.begin != begin + plan->tensors[t].offset * 4) break;
     }
     vae__release(&l->temporary, plan->tensors, size);
     plan->tensors = NULL;
@@ -13616,21 +14330,21 @@ VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     return VAE_OK;
 }
 
-/* Bytes that a model may take, out of a file of `size` bytes. */
+/* Bytes of memory that a model may take which comes from a file of `size` bytes. */
 VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
     const size_t base = (size_t)1 << 31;
     if (o->max_memory) return o->max_memory;
     return o->memory || size > (SIZE_MAX - base) / 16 ? SIZE_MAX : base + 16 * size;
 }
 
-/* The bytes that the model takes. */
+/* Measures the bytes of memory that the model takes. */
 VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *need) {
     const vae__source *from = &l->st.from;
     vae plan;
     vae_report why;
     vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
     if (bad) return vae__fail_in(from, bad, "%s", why.text);
-    /* no memory for a description that claims more than the file holds */
+    /* allocate nothing for a description that claims more than the file holds */
     if (plan.parameters > l->st.data_size / 4)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.desc has %z parameters, the file holds %z "
                             "floats", plan.parameters, l->st.data_size / 4);
@@ -13644,9 +14358,9 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     return VAE_OK;
 }
 
-enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* far more than the largest network needs */
 
-/* All loaders: *need or *model, whichever is not NULL. */
+/* What all loaders do: gives *need or *model, whichever is not NULL. */
 VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *name,
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
@@ -13663,7 +14377,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
-    l.o.inference = vae__inference(l.o.inference); /* batch and borrow go by it */
+    l.o.inference = vae__inference(l.o.inference); /* `batch` and `borrow` depend on it */
     l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
@@ -13712,7 +14426,7 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     VAE__COMPUTES(m, vae__save_model(m, NULL, path, flags));
 }
 
-/* Reads on until `want` bytes of the file are in *block, which grows. */
+/* Reads on until *block, which grows, holds `want` bytes of the file. */
 VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
                                      unsigned char **block, size_t *room) {
     unsigned char *more = (unsigned char *)vae__alloc_for(&r->from, a, want);
@@ -13737,7 +14451,7 @@ VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *o
     o.borrow = 0; /* the bytes are released before this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    /* the header first: what is no model, or too large, is refused before all of it is read */
+    /* the header first, so that other files and too large models are refused before all is read */
     bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room);
     head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
     head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
@@ -13764,19 +14478,19 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
- * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * Unpacks piece by piece, in one block of about 200 KB. Everything is checked: that code tables are
+ * prefix codes, that no distance reaches before the first byte, that no reserved bit is set, that
  * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
     VAE__GZ_WINDOW = 32768,             /* how far back a match may lie */
-    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* with so many bytes the output is handed on */
+    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* with this many bytes the output is handed on */
     VAE__GZ_PAD = 32,                   /* zeros after the last byte, for reading ahead */
-    VAE__GZ_LIT_BITS = 11,              /* first step of a table look-up */
+    VAE__GZ_LIT_BITS = 11,              /* bits of the first step of a table look-up */
     VAE__GZ_DIST_BITS = 9,
-    /* A code longer than the first step shares its beginning with at least one other, and each
-     * such beginning has a second table for all its continuations up to 15 bits. */
+    /* A longer code shares its first bits with at least one other code. All codes with the same
+     * first bits have one second table, for what follows these bits, up to bit 15. */
     VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
 };
@@ -13808,19 +14522,19 @@ typedef struct vae__bits {
 } vae__bits;
 
 typedef struct vae__gzip {
-    vae__reader reader;  /* of what is unpacked; first: its `pull` casts back */
+    vae__reader reader;  /* of the unpacked data; the first member: `pull` casts to vae__gzip */
     vae__reader *packed;
-    vae_status status;   /* the first failure: everything read after it is zero */
-    int next, raw;       /* what comes next; raw: deflate alone */
+    vae_status status;   /* the first failure; everything read after it is zero */
+    int next, raw;       /* what comes next; raw: a deflate stream without gzip */
     int last;            /* this block is the last one */
-    size_t left;         /* bytes of a stored block */
-    uint64_t base;       /* offset in the file of in[0] */
+    size_t left;         /* bytes left of a stored block */
+    uint64_t base;       /* offset of in[0] in the file */
     vae__bits b;
-    size_t real;         /* end of what was read, in `in` */
-    int ended;           /* `packed` has no more */
+    size_t real;         /* end of the bytes that were read into `in` */
+    int ended;           /* `packed` has no more bytes */
     int fixed;           /* the tables are those of a fixed block */
-    size_t pos, done;    /* in `out`: next byte, how much was handed on */
-    uint32_t crc, length, head_crc; /* of this member's output, of its header */
+    size_t pos, done;    /* in `out`: end of the output, end of what was handed on */
+    uint32_t crc, length, head_crc; /* of this member's output; CRC of its header */
     uint32_t crc_table[8][256];
     uint32_t lit[VAE__GZ_LIT_SIZE], dist[VAE__GZ_DIST_SIZE];
     unsigned char lens[320];
@@ -13828,7 +14542,7 @@ typedef struct vae__gzip {
     unsigned char out[VAE__GZ_FULL + 320];
 } vae__gzip;
 
-/* Row k is for the byte k places before the last of a step of eight bytes. */
+/* CRC-32 in steps of eight bytes: row k is for the byte k places before the last one. */
 VAE__PRIVATE void vae__crc_init(uint32_t table[8][256]) {
     uint32_t i, k, c;
     for (i = 0; i < 256; i++) {
@@ -13856,13 +14570,13 @@ VAE__PRIVATE uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsig
 /* The byte that the next bit is in. */
 VAE__PRIVATE size_t vae__gz_at(const vae__gzip *g) { return g->b.at - (g->b.count >> 3); }
 
-/* Whether more was used than there was. */
+/* Whether zeros after the last byte were used as data. */
 VAE__PRIVATE int vae__gz_overrun(const vae__gzip *g) {
     return g->ended && vae__gz_at(g) > g->real;
 }
 
-/* Reports what is wrong `back` bytes before the current place. The end of the file has precedence:
- * the zeros after it may look like any other fault. */
+/* Reports a problem `back` bytes before the current place; or the end of the file when zeros after
+ * it were used, because these may look like any other problem. */
 VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
     uint64_t at = g->base + vae__gz_at(g) - back;
     if (g->status) return;
@@ -13873,10 +14587,10 @@ VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem)
     g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: %s", at, problem);
 }
 
-/* Reads on. After the last byte of the file come zeros, more than reading ahead can reach; so a
- * second call after the end means that zeros were used. */
+/* Reads on. After the last byte of the file stand more zeros than reading ahead can reach, so a
+ * call after the end means that zeros were used. */
 VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
-    const size_t from = vae__gz_at(g); /* whole bytes in `hold` may be given back */
+    const size_t from = vae__gz_at(g); /* keep the bytes that `hold` has: they may be given back */
     size_t got = 0;
     if (g->ended) {
         g->b.at = g->real + 1, g->b.count = 0;
@@ -13892,8 +14606,8 @@ VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
 }
 
-/* At least 56 bits in `hold`. The bits above `count` are right too, only not counted: the next
- * refill adds the same ones. Looks at 8 bytes and takes up to 7. */
+/* Fills `hold` to at least 56 bits. The bits above `count` are correct too, but not counted: the
+ * next refill adds the same ones. Looks at 8 bytes and takes up to 7. */
 VAE__INLINE void vae__gz_refill(vae__bits *b) {
     b->hold |= ((uint64_t)vae__get_le32(b->in + b->at) |
                 (uint64_t)vae__get_le32(b->in + b->at + 4) << 32) << b->count;
@@ -13901,14 +14615,14 @@ VAE__INLINE void vae__gz_refill(vae__bits *b) {
     b->count |= 56;
 }
 
-/* The next bits, of those that are there; at most 32. */
+/* Takes up to 32 bits from `hold`, which must have them. */
 VAE__INLINE uint32_t vae__gz_take(vae__bits *b, unsigned count) {
     const uint32_t u = (uint32_t)(b->hold & (((uint64_t)1 << count) - 1));
     b->hold >>= count, b->count -= count;
     return u;
 }
 
-/* The table entry of the next code. The first step of the look-up has `first` bits. */
+/* Takes the next code: its table entry. The first step of the look-up has `first` bits. */
 VAE__INLINE uint32_t vae__gz_symbol(vae__bits *b, const uint32_t *table, unsigned first) {
     uint32_t e = table[b->hold & ((1u << first) - 1)];
     if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
@@ -13933,13 +14647,13 @@ VAE__PRIVATE uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
     return vae__gz_need(g, count) ? vae__gz_take(&g->b, count) : 0;
 }
 
-/* Gives whole bytes back and drops the rest of the current one. */
+/* Gives whole bytes back and drops the other bits of the current byte. */
 VAE__PRIVATE void vae__gz_align(vae__gzip *g) {
     g->b.at = vae__gz_at(g);
     g->b.hold = 0, g->b.count = 0;
 }
 
-/* Bytes of a header or trailer, the lowest first; only after vae__gz_align. */
+/* Takes bytes of a header or trailer, the lowest first; only after vae__gz_align. */
 VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     uint32_t u = 0;
     unsigned i;
@@ -13952,7 +14666,7 @@ VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     return u;
 }
 
-/* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
+/* The meaning of a symbol. Lengths double their step every 4 symbols, distances every 2. */
 VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
     const uint32_t lits = alphabet == VAE__GZ_LITS, shift = lits ? 2 : 1, group = 1u << shift;
     uint32_t extra = 0, base;
@@ -13964,13 +14678,13 @@ VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
         extra = (symbol >> shift) - 1;
         base = (group | (symbol & (group - 1))) << extra;
     }
-    if (lits && symbol == 28) base = 255, extra = 0; /* the longest has a code of its own */
+    if (lits && symbol == 28) base = 255, extra = 0; /* the longest length: a special case */
     return (base + (lits ? 3 : 1)) << 16 | VAE__GZ_BASE | extra << 8;
 }
 
-/* Makes a look-up table out of code lengths; its first step has `bits` bits. 0 when they are no
- * prefix code, or an incomplete one. Only a single code of one bit, or no code at all, may be
- * incomplete: a block with one distance or none. */
+/* Makes a look-up table from code lengths; its first step has `bits` bits. Returns 0 when the
+ * lengths give no prefix code, or an incomplete one. No code, or one code of one bit, is allowed: a
+ * block may have no distance, or one. */
 VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
                                const unsigned char *lens, size_t count) {
     unsigned number[16] = {0}, next[16], code = 0, len;
@@ -14008,7 +14722,7 @@ VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
     return 1;
 }
 
-/* The tables at the head of a dynamic block: what is wrong with them, or NULL. */
+/* Reads the tables at the head of a dynamic block. Returns what is wrong with them, or NULL. */
 VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
@@ -14019,7 +14733,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     if (lits > 286 || dists > 30) return "a deflate block has too many codes";
     memset(g->lens, 0, 19);
     for (i = 0; i < codes; i++) g->lens[order[i]] = (unsigned char)vae__gz_bits(g, 3);
-    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* a place that is free */
+    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* `dist` is free until later */
         return "a deflate block has a wrong table of code lengths";
     for (i = 0; i < lits + dists;) {
         uint32_t symbol, repeat = 1;
@@ -14054,8 +14768,8 @@ VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
     g->fixed = 1;
 }
 
-/* Copies `length` bytes from `back` bytes before. May write 7 bytes too many: there is room, and
- * they are overwritten. */
+/* Copies `length` bytes from `back` bytes before. May write up to 7 bytes more: there is room, and
+ * later output overwrites them. */
 VAE__INLINE void vae__gz_copy(unsigned char *to, size_t back, size_t length) {
     const unsigned char *stop = to + length;
     if (back >= 8) do memcpy(to, to - back, 8), to += 8; while (to < stop);
@@ -14063,8 +14777,8 @@ VAE__INLINE void vae__gz_copy(unsigned char *to, size_t back, size_t length) {
     else do *to = *(to - back); while (++to < stop);
 }
 
-/* The symbols of a block, until it ends or the output is full. A length and its distance need 48
- * bits at most: 15 + 5 and 15 + 13. */
+/* Unpacks symbols until the block ends or the output is full. A length and its distance take at
+ * most 48 bits: 15 + 5 and 15 + 13. */
 VAE__PRIVATE void vae__gz_codes(vae__gzip *g) {
     const uint32_t *lit = g->lit, first = (1u << VAE__GZ_LIT_BITS) - 1;
     vae__bits b = g->b; /* a copy, which the compiler keeps in registers */
@@ -14123,7 +14837,7 @@ VAE__PRIVATE void vae__gz_stored(vae__gzip *g) {
     if (!g->left) g->next = VAE__GZ_BLOCK;
 }
 
-/* The head of the next block; after the last one, what follows the blocks. */
+/* Reads the head of the next block; after the last block, goes on to what follows the blocks. */
 VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
     const char *problem = NULL;
     uint32_t type;
@@ -14181,7 +14895,7 @@ VAE__PRIVATE void vae__gz_trailer(vae__gzip *g) {
             g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: the gzip %s is "
                                      "%h, but the data give %h", g->base + g->b.at - 8 + i,
                                      i ? "length" : "CRC", is + i, (size_t)4, want + i, (size_t)4);
-    i = 0; /* zeros up to the end are padding, as gzip takes it; nothing may follow them */
+    i = 0; /* zeros up to the end are padding, as for gzip; nothing may follow them */
     while (!g->status && (g->b.at < g->real || !g->ended)) {
         if (g->b.at >= g->real) vae__gz_more(g);
         else if (!g->in[g->b.at]) g->b.at++, i = 1;
@@ -14217,8 +14931,8 @@ VAE__PRIVATE vae_status vae__gz_read(vae__reader *r, void *to, size_t want, size
     }
 }
 
-/* A reader of what is packed in another; `begin` holds the `count` bytes already read from it. NULL
- * when there is no memory. */
+/* A reader of the data packed in another reader. `begin` holds the `count` bytes that were already
+ * read from that one. NULL when there is no memory. */
 VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *begin, size_t count,
                                      int raw, const vae_allocator *allocator) {
     vae__gzip *g = (vae__gzip *)vae__alloc_for(&packed->from, allocator, sizeof(vae__gzip));
@@ -14237,8 +14951,8 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-/* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
- * signalling NaN that changes when it is loaded. */
+/* Converts between big-endian and this machine, in place. By bytes, because a swapped float may be
+ * a signalling NaN, which changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
     size_t i;
     if (VAE__BIG_ENDIAN || width == 1) return;
@@ -14264,8 +14978,8 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
-/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
- * Nothing is allocated for what the file cannot hold. */
+/* Reads a file of `size` bytes, packed or not. `head` (VAE__IDX_HEAD bytes) holds its first `have`
+ * bytes. Allocates nothing for data that the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
                                       size_t have, vae_data *d) {
@@ -14293,7 +15007,7 @@ VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned cha
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
                             need == 4 ? 2 : 4, in->of, head, need, problem);
     rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
+    if (packed && size != SIZE_MAX && total / 1032 > size) /* 2 bits give at most 258 bytes */
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
                             "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");
@@ -14420,6 +15134,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #endif /* VAE_NO_STDIO */
 
 #endif /* VAE_NO_DATA */
+
+VAE__SMALL_END
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options

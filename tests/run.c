@@ -24,6 +24,7 @@
 #include "test_safetensors.c"
 #include "test_objectives.c"
 #include "test_iwae.c"
+#include "test_stochastic.c"
 #include "test_labels.c"
 #include "test_stopping.c"
 #include "test_penalties.c"
@@ -37,5 +38,6 @@
 #include "test_golden.c"
 #include "test_old.c"
 #include "test_gmm.c"
+#include "test_priors.c"
 
 #include "main.c"

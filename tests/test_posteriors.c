@@ -305,7 +305,7 @@ static void post_at(vae *m, const float *x, const float *eps, float *z, double *
 TEST(densities_of_posteriors_integrate_to_one) {
     static const char *const list[] = {"normal", "normal full", "normal, planar 4", "normal, iaf 9 2",
                                        "normal full, iaf 6 3"};
-    const double step = 0.5, h = 2e-3;
+    const double step = 0.5, h = 4e-3;
     size_t i;
     for (i = 0; i < sizeof list / sizeof *list; i++) {
         post_net n = {NULL, 0, 0, 0, 2, 0};
@@ -339,7 +339,7 @@ TEST(densities_of_posteriors_integrate_to_one) {
                 post_at(m, x, eps, z, &logq);
                 logq = exp(logq) * fabs(jacobian[0][0] * jacobian[1][1] -
                                         jacobian[0][1] * jacobian[1][0]);
-                CHECK_NEAR(logq, normal, 2e-3 * normal + 1e-9); /* differences of floats */
+                CHECK_NEAR(logq, normal, 2e-2 * normal + 1e-9); /* differences of floats */
                 sum += logq * step * step;
             }
         CHECK_NEAR(sum, 1, 1e-3);

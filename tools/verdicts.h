@@ -144,7 +144,7 @@ typedef struct binned {
 static void add_bins(use *u, const vae_batch *images, void *user)
 {
     binned *b = (binned *)user;
-    const size_t latent = u->info.latent, first = images->first;
+    const size_t latent = u->info.code, first = images->first;
     float *mu = floats(images->rows, latent);
     encode_images(u, images, mu, NULL);
     for (size_t i = 0; i < images->rows * latent; i++) {
@@ -162,7 +162,7 @@ static void add_bins(use *u, const vae_batch *images, void *user)
 
 static void find_gap(use *u, const char *where, verdict *v)
 {
-    const size_t count = u->data.images.count, latent = u->info.latent;
+    const size_t count = u->data.images.count, latent = u->info.code;
     size_t factors;
     double *table = read_factors(&u->data, where, &factors), error2 = -1;
     double *column = (double *)need(count, sizeof *column);
@@ -194,13 +194,33 @@ static void find_gap(use *u, const char *where, verdict *v)
     free(b.bins);
 }
 
+/* The KL of each latent and the variance of its mu; NULL where the posterior or the prior has no
+ * such figure. */
+static void find_units(use *u, verdict *v)
+{
+    const vae_data *images = &u->data.images;
+    double *both[2];
+    for (int i = 0; i < 2; i++) both[i] = (double *)need(u->info.latent, sizeof *both[i]);
+    for (int i = 0; i < 2; i++) {
+        const vae_status status = vae_units(u->model, images, i ? NULL : both[0],
+                                            i ? both[1] : NULL);
+        if (status == VAE_OK) continue;
+        if (status != VAE_ERR_STATE) check_on(u->data.name, 0, u->model, status);
+        free(both[i]);
+        both[i] = NULL;
+    }
+    v->unit_kl = both[0], v->variance = both[1];
+    for (size_t j = 0; v->variance && j < u->info.latent; j++) v->active += v->variance[j] > 0.01;
+}
+
 /* Latents by their KL, most first. */
 static void print_units(const verdict *v, size_t latent)
 {
     double *left = (double *)need(latent, sizeof *left);
     char line[200], one[60];
     size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
-    say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
+    if (v->variance)
+        say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
     if (v->unit_kl) memcpy(left, v->unit_kl, latent * sizeof *left);
     for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
@@ -215,7 +235,7 @@ static void print_units(const verdict *v, size_t latent)
         if (left[most] < 0.005) break;
         left[most] = -1;
     }
-    say("%s\n", line);
+    if (v->unit_kl) say("%s\n", line);
     free(left);
 }
 
@@ -307,9 +327,10 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     } else {
         text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
     }
-    text_print(t, "  \"active_units\": %zu,\n", v->active);
+    if (v->variance) text_print(t, "  \"active_units\": %zu,\n", v->active);
+    else text_print(t, "  \"active_units\": null,\n");
     if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
-    json_list(t, "mu_variance", v->variance, u->info.latent);
+    if (v->variance) json_list(t, "mu_variance", v->variance, u->info.latent);
     text_print(t, "  \"logvar_at_limit\": [");
     for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
         text_print(t, "%s%.9g", j ? ", " : "",
@@ -344,14 +365,7 @@ static int eval(options *o)
     check_on(u.data.name, 0, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
-    v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
-    v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    if (vae_units(u.model, &u.data.images, v.unit_kl, v.variance) == VAE_ERR_STATE) {
-        free(v.unit_kl); /* this posterior or prior has no KL of each latent */
-        v.unit_kl = NULL;
-        check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, NULL, v.variance));
-    }
-    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    find_units(&u, &v);
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
     if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
@@ -372,51 +386,88 @@ static int eval(options *o)
     return close_use(&u);
 }
 
-/* scores (count, 3): -ELBO, recon, KL */
+/* scores (count, columns): -ELBO, recon, KL; with --samples the negative bound */
+typedef struct scores {
+    float *values;
+    int columns, draws;
+} scores;
+
 static void add_scores(use *u, const vae_batch *images, void *user)
 {
+    const scores *s = (const scores *)user;
     const size_t rows = images->rows;
-    float *scores = (float *)user + 3 * (size_t)images->first, *parts = floats(3, rows);
+    float *parts = floats(4, rows);
     score_images(u, images, parts);
+    if (s->draws)
+        check_on(u->data.name, 0, u->model,
+                 vae_bound(u->model, images, s->draws, parts + 3 * rows));
     for (size_t i = 0; i < rows; i++) {
-        scores[3 * i] = -parts[i];
-        scores[3 * i + 1] = parts[rows + i];
-        scores[3 * i + 2] = parts[2 * rows + i];
+        float *out = s->values + (size_t)s->columns * (images->first + i);
+        out[0] = -parts[i];
+        out[1] = parts[rows + i];
+        out[2] = parts[2 * rows + i];
+        if (s->draws) out[3] = -parts[3 * rows + i];
     }
     free(parts);
+}
+
+/* What score writes, in one of its formats. */
+static text scores_text(const scores *s, size_t count, int format)
+{
+    const size_t columns = (size_t)s->columns;
+    text t = {NULL, 0, 0};
+    if (format == FORMAT_NPY) {
+        text_npy_head(&t, count, columns);
+        text_npy_rows(&t, s->values, columns * count);
+    }
+    if (format == FORMAT_CSV)
+        text_print(&t, "index,neg_elbo,recon,kl%s\n", s->draws ? ",neg_bound" : "");
+    for (size_t i = 0; i < count && format != FORMAT_NPY; i++) {
+        const float *v = s->values + columns * i;
+        if (format == FORMAT_CSV) {
+            text_print(&t, "%zu", i);
+            for (size_t k = 0; k < columns; k++) text_print(&t, ",%.9g", (double)v[k]);
+            text_print(&t, "\n");
+        } else {
+            text_print(&t, "%.9g\n", (double)v[s->draws ? 3 : 0]);
+        }
+    }
+    return t;
 }
 
 static int score(options *o)
 {
     use u;
-    text t = {NULL, 0, 0};
-    size_t count, strangest = 0;
+    text t;
+    scores s = {NULL, 3, o->score_draws};
+    size_t count, strangest = 0, at;
     double sum = 0;
-    float *scores;
     int format = o->format;
     if (format == FORMAT_AUTO) format = ends_with(o->out, ".npy") ? FORMAT_NPY
                                       : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
     open_both(&u, o);
-    count = u.data.images.count;
-    scores = floats(3, count);
-    each_batch(&u, add_scores, scores);
-    if (format == FORMAT_NPY) {
-        text_npy_head(&t, count, 3);
-        text_npy_rows(&t, scores, 3 * count);
+    if (s.draws && u.desc.no_noise)
+        die(FAILED, "--samples: %s has no noise, so it has no draws and no bound", o->operand);
+    if (s.draws && rows_for_draws(&u) > u.desc.batch) {
+        int rows = rows_for_draws(&u);
+        vae_destroy(u.model);
+        load_model(&u, o, rows);
     }
-    if (format == FORMAT_CSV) text_print(&t, "index,neg_elbo,recon,kl\n");
+    if (s.draws) s.columns = 4;
+    count = u.data.images.count, at = s.draws ? 3 : 0;
+    s.values = floats((size_t)s.columns, count);
+    each_batch(&u, add_scores, &s);
     for (size_t i = 0; i < count; i++) {
-        const float *s = scores + 3 * i;
-        sum += (double)s[0];
-        if (s[0] > scores[3 * strangest]) strangest = i;
-        if (format == FORMAT_TEXT) text_print(&t, "%.9g\n", (double)s[0]);
-        if (format == FORMAT_CSV)
-            text_print(&t, "%zu,%.9g,%.9g,%.9g\n", i, (double)s[0], (double)s[1], (double)s[2]);
+        const float *v = s.values + (size_t)s.columns * i;
+        sum += (double)v[at];
+        if (v[at] > s.values[(size_t)s.columns * strangest + at]) strangest = i;
     }
+    t = scores_text(&s, count, format);
     text_save(&t, o->out);
-    say("%zu images of %s: mean -ELBO %.3f, the strangest is image %zu with %.3f\n", count,
-        u.data.name, sum / (double)count, strangest, (double)scores[3 * strangest]);
-    free(scores);
+    say("%zu images of %s: mean %s %.3f, the strangest is image %zu with %.3f\n", count,
+        u.data.name, s.draws ? "-bound" : "-ELBO", sum / (double)count, strangest,
+        (double)s.values[(size_t)s.columns * strangest + at]);
+    free(s.values);
     return close_use(&u);
 }
 
