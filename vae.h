@@ -12859,7 +12859,7 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     int j;
     if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
-    for (i = 0; i < c->images; i++, head += q.head) {
+    for (i = 0; i < c->images; i++, head += p->to > m->at_code ? q.width : q.head) {
         if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
         if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
         to += q.latent;
@@ -12876,7 +12876,8 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
                                            vae_batch *b) {
-    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+    const int flow = m->code.flow && turn < VAE__UNIT_KL; /* then z itself, not mu */
+    const size_t to = flow ? m->dec.first : turn < VAE__UNIT_TERMS ? m->at_code :
                       m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
     vae__use u;
     const vae_status bad = vae__read_portion(m, data, at, b);
@@ -12884,6 +12885,7 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     vae__encode_begin(&u, m, b, 1, m->at_code);
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
     if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }

@@ -29,6 +29,7 @@
 #include "test_stopping.c"
 #include "test_penalties.c"
 #include "test_codes.c"
+#include "test_posteriors.c"
 #include "test_linear.c"
 #include "test_share.c"
 #include "test_data.c"
