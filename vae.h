@@ -179,6 +179,9 @@
  *     cycle_steps           `cycle_steps` steps
  *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
  *                           over the batch): a latent below that limit is not pushed down
+ *     temperature,          of relaxed categories, falling to temperature_end over
+ *     temperature_steps     temperature_steps, by the same factor in each step
+ *     straight_through      training decodes whole categories, with the gradient of relaxed ones
  *     no_kl, no_recon       loss without the KL, loss without the reconstruction
  *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
  *                           strings are ""
@@ -238,7 +241,19 @@
  *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
  *                           and so on; odd steps turn the order round. The head gives W numbers,
  *                           which each step adds to its layer
- *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
+ *                           head gives logits. Training decodes softmax((logits + g) / temperature),
+ *                           g = -log(-log u), u uniform (Jang et al. 2017; eps holds u); outside
+ *                           training the largest of logits + g is 1. KL of a latent: log K - entropy
+ *     fsq L ...             each latent is the nearest of L levels (2 to 255), equally far apart from
+ *                           -1 to 1, to the head's tanh; the gradient is the tanh's (Mentzer et al.
+ *                           2023). No noise, and no KL. One L for all latents; or 2 to 12 of them,
+ *                           one for each, which set `latent`
+ *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
+ *                           log p(x). Calls about codes return ERR_STATE
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities of
+ *     categories; levels. With any of the last three prior `normal` means that all categories, all
+ *     levels are equally likely.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
