@@ -35,5 +35,6 @@
 #include "test_images.c"
 #include "test_golden.c"
 #include "test_old.c"
+#include "test_pixels.c"
 
 #include "main.c"
