@@ -236,6 +236,9 @@
  *     prior                 p(z)
  *     normal                N(0, I)
  *
+ * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
+ * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
  *
@@ -265,39 +268,70 @@
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
  *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
  *
- * This prior is N(P, 1) for each latent. Its functions subtract P and call those of N(0, 1):
+ * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
+ * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
  *
- *     static float *vae__shifted(const vae__code *c, const float *v, size_t n) {
- *         size_t i; // the first `latent` of n numbers, mu or z, are shifted
- *         for (i = 0; i < n; i++)
- *             c->room[i] = i < c->latent ? v[i] - (float)c->n / 1e6f : v[i];
- *         return c->room;
+ *     static void vae__flat(const vae__code *c, const float *head, const float *u, float *z) {
+ *         size_t j;
+ *         for (j = 0; j < c->latent; j++) {
+ *             float half = u ? 2 * u[j] - 1 : 0, e;
+ *             c->k->map(VAE__FN_EXP, 1, head + c->latent + j, &e);
+ *             z[j] = (float)vae__add_d((double)head[j], (double)half * (double)e);
+ *         }
  *     }
- *     static float vae__shifted_kl(const vae__code *c, const float *head, float scale,
- *                                  const float *keep, float *dhead) {
- *         return vae__normal_kl(c, vae__shifted(c, head, 2 * c->latent), scale, keep, dhead);
+ *     static void vae__flat_bwd(const vae__code *c, const float *head, const float *u,
+ *                               const float *dz, float *dhead) {
+ *         size_t j;
+ *         for (j = 0; j < c->latent; j++) {
+ *             double half = u ? 2 * (double)u[j] - 1 : 0;
+ *             float e;
+ *             c->k->map(VAE__FN_EXP, 1, head + c->latent + j, &e);
+ *             dhead[j] += dz[j];
+ *             dhead[c->latent + j] += (float)vae__mul_d((double)dz[j], half * (double)e);
+ *         }
  *     }
- *     static void vae__shifted_kl_terms(const vae__code *c, const float *head, float *kl) {
- *         vae__normal_kl_terms(c, vae__shifted(c, head, 2 * c->latent), kl);
+ *     static double vae__flat_log_q(const vae__code *c, const float *head, const float *u,
+ *                                   const float *z) {
+ *         double sum = 0;
+ *         size_t j;
+ *         (void)u; (void)z;
+ *         for (j = 0; j < c->latent; j++)
+ *             sum = vae__add_d(sum, (double)head[c->latent + j] + 0.69314718055994531);
+ *         return -sum;
  *     }
- *     static float vae__shifted_ratio(const vae__code *c, const float *head, const float *eps,
- *                                     const float *z) {
- *         return vae__normal_ratio(c, head, eps, vae__shifted(c, z, c->latent));
- *     }
- *     static void vae__shifted_ratio_bwd(const vae__code *c, vae_objective objective,
- *                                        const float *head, const float *eps, const float *dz,
- *                                        float pull, float weight, float *dhead) {
- *         vae__normal_ratio_bwd(c, objective, vae__shifted(c, head, 2 * c->latent), eps, dz, pull,
- *                               weight, dhead);
- *     }
- *     static void vae__shifted_draw(const vae__code *c, const vae__address *at, float *z) {
- *         size_t i;
- *         vae__normal_draw(c, at, z);
- *         for (i = 0; i < c->latent; i++) z[i] += (float)c->n / 1e6f;
+ *     static void vae__flat_log_q_bwd(const vae__code *c, const float *head, const float *u,
+ *                                     float scale, float *dhead) {
+ *         size_t j;
+ *         (void)head; (void)u;
+ *         for (j = 0; j < c->latent; j++) dhead[c->latent + j] -= scale;
  *     }
  *
- *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, 2, vae__shifted_kl,
- *      vae__shifted_kl_terms, vae__shifted_ratio, vae__shifted_ratio_bwd, vae__shifted_draw},
+ *     {{"flat", "flat", "uniform about mu", ""}, VAE__DRAW_UNIFORM, NULL, vae__flat, vae__flat_bwd,
+ *      vae__flat_log_q, vae__flat_log_q_bwd, NULL, NULL},
+ *
+ * This prior is N(P, 1) for each latent:
+ *
+ *     static double vae__shifted(const vae__code *c, const float *w, const float *z, float scale,
+ *                                float *dz) {
+ *         double sum = 0;
+ *         size_t j;
+ *         (void)w;
+ *         for (j = 0; j < c->width; j++) {
+ *             const double off = vae__add_d((double)z[j], -(double)c->n / 1e6);
+ *             sum = vae__add_d(sum, vae__add_d(vae__mul_d(off, off), 1.8378770664093454836));
+ *             if (dz) dz[j] = (float)vae__add_d((double)dz[j], vae__mul_d((double)-scale, off));
+ *         }
+ *         return -0.5 * sum;
+ *     }
+ *     static void vae__shifted_draw(const vae__code *c, const float *w, const vae__address *at,
+ *                                   float *z) {
+ *         size_t j;
+ *         vae__normal_draw(c, w, at, z);
+ *         for (j = 0; j < c->width; j++) z[j] += (float)c->n / 1e6f;
+ *     }
+ *
+ *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, &vae__prior_layer, 0,
+ *      vae__shifted, vae__shifted_draw},
  *
  * ---- judging a model ----------------------------------------------------------------
  * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
@@ -426,6 +460,7 @@
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
  *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
+ *   VAE_NO_CODES         no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -846,6 +881,9 @@ typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
+    size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
+    size_t head;        /* of the encoder's output for an image */
+    size_t eps;         /* of the code's noise, for a draw */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -909,7 +947,7 @@ typedef struct vae_batch {
     const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
     const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
     size_t label_count;
-    const float *eps;       /* (rows * draws of each, latent) noise of the code; NULL: addressed */
+    const float *eps;       /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
     int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
 } vae_batch;
 
@@ -5409,6 +5447,7 @@ VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count
  * No result depends on the number of parts, nor on which thread computes which.
  * ==================================================================================== */
 
+/* Runs a whole job on this thread. */
 VAE__PRIVATE void vae__run_alone(void (*job)(void *arg, int part), void *arg, int parts) {
     int part;
     for (part = 0; part < parts; part++) job(arg, part);
@@ -5472,7 +5511,7 @@ typedef pthread_cond_t vae__cond;
 #define VAE__CLOCK 1
 int clock_gettime(int, struct timespec *);
 #endif
-/* The time of a monotonic clock; always 0 where there is none. */
+/* A monotonic clock; always 0 where there is none. */
 VAE__PRIVATE int64_t vae__nanoseconds(void) {
 #ifdef VAE__CLOCK
     struct timespec now;
@@ -5498,34 +5537,34 @@ VAE__PRIVATE int vae__thread_start(vae__thread *thread, void *(*run)(void *), vo
 typedef struct vae__worker {
     vae_pool *pool;
     vae__thread thread;
-    int index;         /* from 1: the caller is 0 */
+    int index;         /* from 1: the caller is thread 0 */
 } vae__worker;
 
-/* The caller opens the parts of a job. A thread, worker or caller, closes a part and computes it;
- * only one thread can close it. The job is over when all parts have ended. So `job` and `arg` do
- * not change while a thread has a part, and a thread without one does not read them. The caller
- * never waits for a worker that has not begun: it computes open parts itself, and a late worker
- * finds none.
- * Memory order: closing a part acquires what the caller wrote before it opened the part; counting
- * `ended` up releases what the part wrote, and the caller acquires that. */
+/* The caller opens the parts of a job. Each thread (a worker, or the caller) takes open parts: it
+ * closes a part, which only one thread can do, and computes it. The job is over when all parts have
+ * ended. So `job` and `arg` do not change while a thread computes a part, and no other thread reads
+ * them. The caller never waits for a worker that has not begun: it computes open parts itself, and
+ * a late worker finds none.
+ * Memory order: closing a part acquires what the caller wrote before it opened the part. Adding to
+ * `ended` releases what the part wrote, and the caller acquires that. */
 struct vae_pool {
     vae_allocator allocator;
-    size_t size;       /* of its block; 0: the block is not its own */
+    size_t size;       /* of the pool's own block; 0: it lies in a model's */
     int threads;       /* with the caller's */
     int locks;         /* whether mutex, wake and done exist */
     vae__worker *workers; /* threads - 1 */
     void (*job)(void *arg, int part);
     void *arg;
-    int parts, left, ended; /* atomic: how many parts there are, are open, have ended */
+    int parts, left, ended; /* atomic: number of parts, of open parts, of parts that have ended */
     int busy;          /* atomic: a thread is in vae__pool_run */
     int asleep, waiting; /* atomic: sleeping workers; whether the caller sleeps */
     int stop;          /* atomic */
     int open[VAE_MAX_THREADS]; /* atomic */
     vae__mutex mutex;
     vae__cond wake, done;
-    /* see vae__pool_book; nanoseconds */
-    int64_t credit;    /* time won in the last jobs; older ones count less */
-    int64_t earned;    /* the same since workers were last asked again */
+    /* of vae__pool_book, in nanoseconds */
+    int64_t credit;    /* time saved by the last jobs; older ones count less */
+    int64_t earned;    /* time saved since the caller last worked alone */
     int64_t caution;
     int64_t took[VAE_MAX_THREADS]; /* by each part */
     int alone;         /* atomic: the caller works alone ... */
@@ -5542,7 +5581,8 @@ VAE__INLINE void vae__pause(void) {
 #endif
 }
 
-/* A busy wait until *x is `value`, or with `wanted` 0 until it is not. 0: it took too long. */
+/* Spins until *x == value (wanted 1), or until *x != value (wanted 0). Returns 0 when it took too
+ * long. */
 enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
@@ -5556,9 +5596,9 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     return 1;
 }
 
-/* Closes a part for thread number `index` and returns its number; -1: none is open. A thread first
- * takes its own parts, the same in every job: its cache may still have their data. Then it takes
- * those of the thread before it, beginning with the last. */
+/* Takes a part for thread `index` and returns its number; -1: none is open. A thread begins with
+ * its own parts, the same in every job, because its cache may still hold their data. After these it
+ * takes other threads' parts, those of the thread before it first, from the last to the first. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
@@ -5575,9 +5615,9 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
     return -1;
 }
 
-/* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`;
- * the caller of this function has written one of these and then reads `asleep`. All threads see the
- * same order (SEQ_CST), so one of the two sees what the other wrote. */
+/* Wakes one worker. A worker that goes to sleep writes `asleep` and then reads `left` and `stop`.
+ * Who calls this function has written `left` or `stop`, and reads `asleep` here. All threads see
+ * these in the same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
     if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
@@ -5608,7 +5648,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
         if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return 0;
         while ((part = vae__pool_take(p, w->index)) >= 0) {
             const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED);
-            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* the next one */
+            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* wakes the next */
             vae__pool_part(p, part);
             if (__atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST) == parts &&
                 __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
@@ -5620,7 +5660,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     }
 }
 
-/* Whether workers are asked now: not for a while after they have cost time. */
+/* Whether to divide a job now: not for a while after dividing has cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
@@ -5629,15 +5669,18 @@ VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     return 1;
 }
 
-enum { VAE__GRACE_NS = 100000 /* loss of an attempt, before workers are awake */ };
-enum { VAE__CAUTION = 16, VAE__MOST_CAUTION = 256 };
-enum { VAE__MOST_LOSS = 20000000 /* ns in one job: a larger loss means a stopped program */ };
+enum {
+    VAE__GRACE_NS = 100000, /* what an attempt may cost, until the workers are awake */
+    VAE__CAUTION = 16, VAE__MOST_CAUTION = 256,
+    VAE__MOST_LOSS = 20000000 /* ns in one job: if it is more, the program was stopped */
+};
 
-/* Books whether dividing a job saved time: compares its time, `wall`, with the sum of its parts,
- * the time the caller would have needed alone. No part counts more than twice the shortest: its
- * thread may have lost its processor. When the last jobs lost more than they gained, the caller
- * works alone for VAE__CAUTION times the loss, so the losses stay below 1/16 of the time; longer
- * when the next attempt gains nothing either. Only the number of parts depends on it, no result. */
+/* Records whether dividing a job saved time: compares its duration `wall` with the sum of its
+ * parts, which the caller would have needed alone. A part counts as at most twice the shortest,
+ * because its thread may have lost its processor. When the last jobs lost more than they saved, the
+ * caller works alone for VAE__CAUTION times the loss, so losses stay below 1/16 of the time; for
+ * twice as long when the next attempt saves nothing either. Only the number of parts depends on
+ * this, never a result. */
 VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t now) {
     int64_t shortest = INT64_MAX, alone = 0, wait;
     int i;
@@ -5671,7 +5714,7 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
                                 void *user) {
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
-    int part, mine; /* whether the pool is this call's: a job inside a job finds it busy */
+    int part, mine; /* whether this call has the pool: a job inside a job finds it busy */
     mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
     while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
     if (mine && vae__pool_pays(p)) {
@@ -5695,7 +5738,6 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
 }
 
-/* Bytes of a pool, and its start in a block of that size. */
 VAE__PRIVATE size_t vae__pool_size(int threads) {
     return sizeof(vae_pool) + (size_t)(threads - 1) * sizeof(vae__worker);
 }
@@ -5707,7 +5749,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
-    p->threads = 1; /* no other thread reads it now */
+    p->threads = 1; /* no worker is left that reads it */
     VAE__COND_END(&p->wake);
     VAE__COND_END(&p->done);
     VAE__MUTEX_END(&p->mutex);
@@ -5724,8 +5766,8 @@ VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
     return 0;
 }
 
-/* With `fewer` the pool takes the threads that the system grants, and nothing is an error. After an
- * error there is nothing to stop. */
+/* Starts a pool in a block of vae__pool_size bytes. With `fewer` it takes the threads that the
+ * system grants, and nothing is an error. After an error the pool has no threads to stop. */
 VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae_report *report) {
     vae_status bad = VAE_OK;
     memset(p, 0, vae__pool_size(threads));
@@ -5777,7 +5819,7 @@ VAE__PRIVATE vae_status vae__pool_start(vae_pool *p, int threads, int fewer, vae
 }
 #endif
 
-/* 1 to VAE_MAX_THREADS, or its negative; *threads is positive afterwards. */
+/* Checks *threads: 1 to VAE_MAX_THREADS, or the negative of these. Makes it positive. */
 VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
     const int count = *threads;
     if (!count || count > VAE_MAX_THREADS || count < -VAE_MAX_THREADS)
@@ -5816,7 +5858,7 @@ VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, 
 
 VAE_API void vae_pool_destroy(vae_pool *pool) {
     if (pool) {
-        vae_allocator a = pool->allocator; /* the block holds the allocator itself */
+        vae_allocator a = pool->allocator; /* a copy, because the block holds the allocator */
         size_t size = pool->size;
         vae__pool_stop(pool);
         vae__release(&a, pool, size);
@@ -5837,7 +5879,7 @@ typedef struct vae__task {
     void *arg;
 } vae__task;
 
-/* One part, on a thread whose floating-point environment may be another. */
+/* One part, on a thread that may have another floating-point environment. */
 VAE__PRIVATE void vae__task_part(void *task, int part) {
     const vae__task *t = (const vae__task *)task;
     vae__fpenv env;
@@ -5855,9 +5897,9 @@ VAE__PRIVATE void vae__divide(const vae_parallel *p, void (*job)(void *arg, int 
     else vae__run_alone(job, arg, parts);
 }
 
-/* The most parts for `count` things: one for each thread, with at least `least` things. A pool gets
- * up to VAE__PIECES for each thread while a part has `fine` things; smaller ones are inefficient.
- * With more parts than threads the others wait less for a thread that is slow. */
+/* The largest number of parts for `count` things: one for each thread, of at least `least` things.
+ * A pool gets up to VAE__PIECES parts for each thread, of at least `fine` things (smaller ones are
+ * inefficient): then the other threads wait less for a slow one. */
 enum { VAE__PIECES = 2 };
 VAE__PRIVATE int vae__most_parts(const vae_parallel *p, size_t count, size_t least, size_t fine) {
     const size_t threads = p->run && p->parts > 1 ? (size_t)p->parts : 1, parts = count / least;
@@ -5872,15 +5914,13 @@ VAE__PRIVATE int vae__parts(const vae_parallel *p, size_t count, size_t least, s
     return vae__most_parts(p, count, least, fine);
 }
 
-/* Part number `part` of `parts`: things *from .. *to - 1, whole grains but for the last. */
+/* Part number `part` of `parts`: things *from .. *to - 1. All but the last are whole grains. */
 VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, size_t *from,
                              size_t *to) {
     const size_t grains = count / grain + (count % grain != 0);
     const size_t each = grains / (size_t)parts, more = grains % (size_t)parts, i = (size_t)part;
-    *from = (each * i + (i < more ? i : more)) * grain;
-    *to = *from + (each + (i < more)) * grain;
-    if (*to > count) *to = count;
-    if (*from > count) *from = count;
+    *from = vae__min((each * i + vae__min(i, more)) * grain, count);
+    *to = vae__min(*from + (each + (i < more)) * grain, count);
 }
 
 /* ======================================================================================
@@ -5889,61 +5929,53 @@ VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, si
  * ==================================================================================== */
 
 typedef struct vae__product {
+    vae_gemm_desc d; /* with leading dimensions in place of 0 */
     const vae__kernels *kernels;
     int flags, by_columns, parts;
-    size_t m, n, k, lda, ldb, ldc;
-    const float *a, *b, *bias;
-    vae_act act;
-    float *c;
 } vae__product;
 
 VAE__PRIVATE void vae__product_part(void *arg, int part) {
-    vae__product p = *(const vae__product *)arg;
+    const vae__product *p = (const vae__product *)arg;
+    vae_gemm_desc d = p->d;
     size_t from, to;
-    if (p.by_columns) {
-        vae__share(p.n, 16, p.parts, part, &from, &to);
-        p.b += p.flags & VAE__GEMM_TRANS_B ? from * p.ldb : from;
-        if (p.bias) p.bias += from;
-        p.c += from;
-        p.n = to - from;
+    if (p->by_columns) {
+        vae__share(d.n, 16, p->parts, part, &from, &to);
+        d.b += d.trans_b ? from * d.ldb : from;
+        if (d.bias) d.bias += from;
+        d.c += from, d.n = to - from;
     } else {
-        vae__share(p.m, 4, p.parts, part, &from, &to);
-        p.a += p.flags & VAE__GEMM_TRANS_A ? from : from * p.lda;
-        p.c += from * p.ldc;
-        p.m = to - from;
+        vae__share(d.m, 4, p->parts, part, &from, &to);
+        d.a += d.trans_a ? from : from * d.lda;
+        d.c += from * d.ldc, d.m = to - from;
     }
-    if (p.m && p.n)
-        p.kernels->gemm(p.flags, p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, (int)p.act, p.c,
-                        p.ldc);
-    for (from = 0; p.n && from < p.m; from++) { /* which NaN comes out depends on the processor */
-        float *row = p.c + from * p.ldc;
-        if (p.kernels->within(p.n, FLT_MAX, row)) continue;
-        for (to = 0; to < p.n; to++)
-            if ((vae__bits_f(row[to]) & 0x7fffffffu) > 0x7f800000u)
-                row[to] = vae__float_of(0x7fc00000u);
-    }
+    if (!d.m || !d.n) return;
+    p->kernels->gemm(p->flags, d.m, d.n, d.k, d.a, d.lda, d.b, d.ldb, d.bias, (int)d.act, d.c,
+                     d.ldc);
+    for (; d.m; d.m--, d.c += d.ldc) /* processors differ in the bits of a NaN */
+        for (from = p->kernels->within(d.n, FLT_MAX, d.c) ? d.n : 0; from < d.n; from++)
+            if ((vae__bits_f(d.c[from]) & 0x7fffffffu) > 0x7f800000u)
+                d.c[from] = vae__float_of(0x7fc00000u);
 }
 
-/* A leading dimension: as given, or packed. */
-VAE__PRIVATE vae_status vae__leading(const char *name, size_t given, size_t width, size_t *ld,
+/* A leading dimension: 0 becomes the width of a packed row. */
+VAE__PRIVATE vae_status vae__leading(const char *name, size_t *ld, size_t width,
                                      vae_report *report) {
-    *ld = given ? given : width;
+    if (!*ld) *ld = width;
     if (*ld >= width) return VAE_OK;
     return vae__fail(report, VAE_ERR_SHAPE, "ld%s is %z, but a stored row of %s has %z numbers: "
-                     "give at least that, or 0", name, given, name, width);
+                     "give at least that, or 0", name, *ld, name, width);
 }
 
-VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report) {
+VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *desc, vae_report *report) {
     vae__product p;
+    vae_gemm_desc *d = &p.d;
     vae_status bad;
     size_t work;
-    if (!d) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
-    memset(&p, 0, sizeof p);
-    p.m = d->m, p.n = d->n, p.k = d->k, p.a = d->a, p.b = d->b, p.c = d->c, p.bias = d->bias;
-    p.act = d->act, p.kernels = vae__kernels_of(d->isa);
-    if (d->trans_a) p.flags |= VAE__GEMM_TRANS_A;
-    if (d->trans_b) p.flags |= VAE__GEMM_TRANS_B;
-    if (d->add) p.flags |= VAE__GEMM_ADD;
+    if (!desc) return vae__fail(report, VAE_ERR_NULL, "desc is NULL");
+    *d = *desc;
+    p.kernels = vae__kernels_of(d->isa);
+    p.flags = (d->trans_a ? VAE__GEMM_TRANS_A : 0) | (d->trans_b ? VAE__GEMM_TRANS_B : 0) |
+              (d->add ? VAE__GEMM_ADD : 0);
     if (!p.kernels)
         return vae__fail(report, VAE_ERR_UNSUPPORTED, "isa is %d: this build or this processor has "
                          "no such instruction set", (int)d->isa);
@@ -5952,20 +5984,20 @@ VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *d, vae_report *report)
     if (d->bias && d->add)
         return vae__fail(report, VAE_ERR_VALUE, "bias and add exclude each other: C is what is "
                          "added to");
-    if (!p.m || !p.n) return VAE_OK;
-    if (!p.c || (p.k && (!p.a || !p.b)))
-        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", p.c ? p.a ? "b" : "a" : "c");
-    bad = vae__leading("a", d->lda, d->trans_a ? p.m : p.k, &p.lda, report);
-    if (!bad) bad = vae__leading("b", d->ldb, d->trans_b ? p.k : p.n, &p.ldb, report);
-    if (!bad) bad = vae__leading("c", d->ldc, p.n, &p.ldc, report);
+    if (!d->m || !d->n) return VAE_OK;
+    if (!d->c || (d->k && (!d->a || !d->b)))
+        return vae__fail(report, VAE_ERR_NULL, "%s is NULL", d->c ? d->a ? "b" : "a" : "c");
+    bad = vae__leading("a", &d->lda, d->trans_a ? d->m : d->k, report);
+    if (!bad) bad = vae__leading("b", &d->ldb, d->trans_b ? d->k : d->n, report);
+    if (!bad) bad = vae__leading("c", &d->ldc, d->n, report);
     if (bad) return bad;
-    if (!p.k) p.a = p.b = p.c; /* never read; arithmetic on NULL is undefined */
-    /* rows, unless they are few or turning B over would be done twice */
-    p.by_columns = p.n >= 96 && (p.m < 96 || (d->trans_b && p.m < 4 * p.n));
-    p.parts = p.by_columns ? vae__parts(&d->parallel, p.n, 48, 192)
-                           : vae__parts(&d->parallel, p.m, 4, 64);
-    work = p.m * p.n * p.k / 65536;
-    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* too small for more */
+    if (!d->k) d->a = d->b = d->c; /* never read; arithmetic on NULL is undefined */
+    /* divide the rows, unless they are few or each part would transpose B anew */
+    p.by_columns = d->n >= 96 && (d->m < 96 || (d->trans_b && d->m < 4 * d->n));
+    p.parts = p.by_columns ? vae__parts(&d->parallel, d->n, 48, 192)
+                           : vae__parts(&d->parallel, d->m, 4, 64);
+    work = d->m * d->n * d->k / 65536;
+    if (work < (size_t)p.parts) p.parts = 1 + (int)work; /* small products: fewer parts */
     vae__divide(&d->parallel, vae__product_part, &p, p.parts);
     return VAE_OK;
 }
@@ -7723,9 +7755,10 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * uses: >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
  *
- * The encoder's head gives the parameters of q(z|x); rows of `head` are mu (latent), then log
- * variance (latent). A posterior or a prior is one row and its functions: adding one touches
- * nothing else.
+ * The encoder's head gives the parameters of q(z|x). A posterior or a prior is one row and its
+ * functions: adding one touches nothing else. Where both have a KL in closed form, the code's op
+ * has it; otherwise each draw has a term log q(z|x) - log p(z), which the ops between the head and
+ * the decoder add up: the code, the prior.
  * ==================================================================================== */
 
 /* The first fields of a row of codes and likelihoods. */
@@ -7736,9 +7769,8 @@ typedef struct vae__kind {
 
 typedef struct vae__code vae__code;
 
-typedef struct vae__posterior {
-    vae__kind kind;
-    int head;                /* numbers of the head for each latent; mu, then logvar first */
+/* Of a posterior whose head begins with mu (latent), then log variance (latent). NULL: nothing. */
+typedef struct vae__means {
     const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
@@ -7746,16 +7778,10 @@ typedef struct vae__posterior {
      * function of, with *bend, the slope's own change along mu. */
     int (*curve)(const vae__code *c);
     double (*slope)(const vae__code *c, double mu, double *bend);
-    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
-    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
-    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
-                       float *dhead);
-} vae__posterior;
+} vae__means;
 
-/* Of one image. Closed forms are those of a normal posterior. */
-typedef struct vae__prior {
-    vae__kind kind;
-    size_t room;             /* floats of scratch in c->room, for each latent */
+/* Of a posterior together with its standard prior: what there is in closed form. */
+typedef struct vae__closed {
     /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
      * keep[j] unless `keep` is NULL; the same for each latent apart. */
     float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
@@ -7766,7 +7792,35 @@ typedef struct vae__prior {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
-    void (*draw)(const vae__code *c, const vae__address *at, float *z);
+} vae__closed;
+
+/* Of one image. */
+typedef struct vae__posterior {
+    vae__kind kind;
+    int noise;               /* what eps is drawn as: VAE__DRAW_NORMAL or VAE__DRAW_UNIFORM */
+    /* Sets c->head, width, noise, where they are not 2 latent, latent, latent. NULL, or a sentence:
+     * why there cannot be such a code. */
+    const char *(*sizes)(vae__code *c);
+    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
+    void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
+                       float *dhead);
+    /* log q(z|x) at z of `sample`; and dhead += scale times its gradient, eps being fixed. */
+    double (*log_q)(const vae__code *c, const float *head, const float *eps, const float *z);
+    void (*log_q_bwd)(const vae__code *c, const float *head, const float *eps, float scale,
+                      float *dhead);
+    const vae__means *means;   /* NULL: there is no such thing */
+    const vae__closed *closed;
+} vae__posterior;
+
+/* Of one code z (width). */
+typedef struct vae__prior {
+    vae__kind kind;
+    const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
+    size_t room;             /* floats of scratch in c->room, for each number of z */
+    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
+    void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
 } vae__prior;
 
 /* Both at work. */
@@ -7777,10 +7831,71 @@ struct vae__code {
     vae_act act;
     int n;                   /* arguments of the prior */
     double real;
+    int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
-    float *room;             /* a part's own: prior->room floats for each latent */
+    size_t head;             /* numbers of the encoder's head for an image, */
+    size_t width;            /* of z, which the decoder sees, */
+    size_t noise;            /* and of eps, for a draw */
+    size_t room_floats;      /* of `room` */
+    float *room;             /* a part's own */
 };
+#ifdef VAE_NO_CODES
+#define VAE__CLOSED(code) ((void)(code), 1)
+#else
+#define VAE__CLOSED(code) ((code)->closed)
+#endif
+
+/* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+typedef struct vae__terms {
+    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on; first,
+                                for `image`, which knows no more of this */
+    const vae_desc *desc;
+    const vae__code *code;
+    const struct vae__density *likelihood; /* as it is now */
+    int backward;            /* gradients are wanted too */
+    int value;               /* of the likelihood nothing but the value is wanted */
+    int mean;                /* the mean of the code in place of a draw */
+    int weighs;              /* importance weights are at work */
+    int views;               /* rows of the encoder for an image */
+    float share;             /* what counts in the loss: the recon of a row, */
+    float pull;              /* the KL of an image, */
+    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    double each;             /* the penalties of an image */
+    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
+     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    const float *given;
+    uint32_t purpose, time, first;
+    const uint32_t *index;
+    size_t draw, draws;
+    float *eps;              /* (rows, noise): that noise */
+    double *recon;           /* (rows): -log p(x|z) */
+    float *kl;               /* (images): KL(q(z|x) || p(z)) */
+    float *slope;            /* (images, head): gradient of that, for backward */
+    double *penalty;         /* (images): sparse and contract */
+    double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    float *weight;           /* (rows): importance weights, 1 in all for each image */
+    float *dlearned;         /* (rows): gradient of what the likelihood has learned */
+    float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
+    double *unit;            /* (latent): sums over images */
+    const float *norm;       /* (latent): squared lengths, for `contract` in closed form */
+} vae__terms;
+
+/* Posterior and prior for a part at work. */
+VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
+    vae__code q = *c->terms->code;
+    q.room = c->room;
+    return q;
+}
+/* What log q - log p of row r counts in the loss. */
+VAE__INLINE float vae__row_pull(const vae__walk *c, size_t r) {
+    const vae__terms *t = c->terms;
+    float pull = t->draw_pull;
+    if (t->weighs) pull = t->pull * t->weight[c->first + r];
+    VAE__HIDE_F(pull);
+    return pull;
+}
 
 /* NaN stays NaN, also where -Ofast knows of none. */
 VAE__PRIVATE float vae__clamp_logvar(float l) {
@@ -7790,25 +7905,27 @@ VAE__PRIVATE float vae__clamp_logvar(float l) {
 
 /* ---- normal: z = mu + exp(logvar / 2) eps ---- */
 
-/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)); op->n and op->kh say which. */
+/* The op behind the head: (a, b) -> (code(a), 2 log deviation(b)), op->kw of each; op->n and op->kh
+ * say which. */
 VAE__PRIVATE void vae__spread_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                   const float *x, float *y) {
-    const size_t latent = op->in.dim / 2;
-    size_t i;
+    const size_t latent = (size_t)op->kw;
+    size_t i, at;
     vae__pass_fwd(c, op, w, x, y);
     for (i = 0; i < c->rows; i++) {
-        c->k->map(op->kh, latent, x + 2 * i * latent, y + 2 * i * latent);
-        if (op->n)
-            c->k->spread(op->n, latent, x + (2 * i + 1) * latent, y + (2 * i + 1) * latent);
+        at = i * op->in.dim;
+        c->k->map(op->kh, latent, x + at, y + at);
+        at += latent;
+        if (op->n) c->k->spread(op->n, latent, x + at, y + at);
     }
 }
 VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                   const float *x, const float *dy, float *dx) {
-    const size_t latent = op->in.dim / 2;
+    const size_t latent = (size_t)op->kw;
     size_t i;
     vae__pass_bwd(c, op, w, x, dy, dx);
     for (i = 0; i < c->rows; i++) {
-        const size_t mu = 2 * i * latent, a = mu + latent;
+        const size_t mu = i * op->in.dim, a = mu + latent;
         const float *kept = vae__act_keeps_input((vae_act)op->kh)
                                 ? x : op->y + c->first * op->out.dim;
         if (op->kh) c->k->act_bwd(op->kh, latent, kept + mu, dx + mu);
@@ -7852,17 +7969,40 @@ VAE__PRIVATE void vae__normal_sample_bwd(const vae__code *c, const float *head, 
     c->k->latent_bwd(VAE_OBJECTIVE_ELBO, c->latent, head, eps, dz, 0, 0, dhead);
 }
 
-static const vae__posterior vae__posteriors[] = {
-    {{"normal", "normal [abs | relu | softplus] [code ACT]",
-      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
-      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
-      "activation of the head's", "oc"},
-     2, &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
-     vae__normal_slope, vae__normal_sample, vae__normal_sample_bwd},
-};
+/* 1/2 sum over n numbers of v^2 + log 2 pi: of a normal. */
+VAE__PRIVATE double vae__normal_sum(const float *v, size_t n) {
+    double sum = vae__mul_d((double)n, 1.8378770664093454836);
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)v[i] * (double)v[i]);
+    return 0.5 * sum;
+}
+VAE__PRIVATE double vae__normal_log_q(const vae__code *c, const float *head, const float *eps,
+                                      const float *z) {
+    double sum = 0;
+    size_t j;
+    (void)z;
+    for (j = 0; j < c->latent; j++)
+        sum = vae__add_d(sum, (double)vae__clamp_logvar(head[c->latent + j]));
+    return -vae__add_d(0.5 * sum, vae__normal_sum(eps, c->latent));
+}
+VAE__PRIVATE void vae__normal_log_q_bwd(const vae__code *c, const float *head, const float *eps,
+                                        float scale, float *dhead) {
+    const float *logvar = head + c->latent;
+    size_t j;
+    (void)eps;
+    for (j = 0; j < c->latent; j++)
+        if (!(logvar[j] > VAE_LOGVAR_MAX || logvar[j] < VAE_LOGVAR_MIN))
+            dhead[c->latent + j] -= 0.5f * scale; /* that product is exact */
+}
+VAE__PRIVATE int vae__spreads(const vae__code *c) {
+    const vae__means *means = c->posterior->means;
+    return means && means->spreads && means->spreads(c);
+}
+static const vae__means vae__normal_means = {
+    &vae__spread_layer, vae__normal_spreads, vae__normal_lowest, vae__normal_curve,
+    vae__normal_slope};
 
-/* ---- the prior N(0, I) ---- */
-
+/* With N(0, I). */
 VAE__PRIVATE float vae__normal_kl(const vae__code *c, const float *head, float scale,
                                   const float *keep, float *dhead) {
     return c->k->kl(c->latent, head, scale, keep, dhead);
@@ -7879,15 +8019,65 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
                                         float pull, float weight, float *dhead) {
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
-VAE__PRIVATE void vae__normal_draw(const vae__code *c, const vae__address *at, float *z) {
-    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, z);
+static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
+                                               vae__normal_ratio, vae__normal_ratio_bwd};
+
+/* ---- the table of posteriors ---- */
+
+static const vae__posterior vae__posteriors[] = {
+    {{"normal", "normal [abs | relu | softplus] [code ACT]",
+      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
+      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
+      "activation of the head's", "oc"},
+     VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
+     vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+};
+
+/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+
+VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    const vae__code q = vae__code_of(c);
+    double *logw = c->terms->logw;
+    size_t r;
+    vae__pass_fwd(c, op, w, x, y);
+    for (r = 0; logw && r < c->rows; r++)
+        logw[c->first + r] = vae__add_d(
+            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+}
+VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const vae__code q = vae__code_of(c);
+    size_t r;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (r = 0; r < c->rows; r++)
+        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
+                             dx + r * op->in.dim);
+}
+static const vae__layer vae__prior_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, NULL, NULL)};
+
+/* ---- the prior N(0, I) ---- */
+
+VAE__PRIVATE double vae__normal_log_p(const vae__code *c, const float *w, const float *z,
+                                      float scale, float *dz) {
+    (void)w;
+    if (dz) c->k->add(c->width, z, -scale, dz, dz);
+    return -vae__normal_sum(z, c->width);
+}
+VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae__address *at,
+                                   float *z) {
+    (void)w;
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, z);
 }
 
 /* ---- the table of priors ---- */
 
+/* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, 0, vae__normal_kl, vae__normal_kl_terms,
-     vae__normal_ratio, vae__normal_ratio_bwd, vae__normal_draw},
+    {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
+     vae__normal_draw},
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -7935,15 +8125,43 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     return VAE_OK;
 }
 
+/* What does not go together with this code. */
+VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
+                                        vae_report *report) {
+    const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const struct {
+        int broken;
+        const char *sentence;
+    } rules[] = {
+        {d->free_bits > 0 && !(closed && closed->kl_terms),
+         "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
+        {d->no_noise && !closed,
+         "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
+        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
+         "sparse and contract are of mu, which posterior %s does not have"},
+        {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
+         "objective dreg is not derived for posterior %s and prior %s"},
+        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
+         "the objective weighs draws by their density, which posterior %s does not have"},
+    };
+    size_t i;
+    for (i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, c->posterior->kind.name,
+                             c->prior->kind.name);
+    return VAE_OK;
+}
+
 /* Posterior and prior of a description, but for the kernels, and their canonical spelling. */
 VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
                                        char posterior[VAE__KIND_TEXT],
                                        char prior[VAE__KIND_TEXT], vae_report *report) {
     const vae__kind *row;
+    const char *why;
     vae__op op;
     vae_status bad;
     memset(c, 0, sizeof *c);
-    c->latent = (size_t)d->latent;
+    c->latent = c->width = c->noise = (size_t)d->latent, c->head = 2 * c->latent;
     bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
     if (bad) return bad;
     c->posterior = (const vae__posterior *)(const void *)row;
@@ -7952,44 +8170,15 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
     c->n = op.n, c->real = op.real;
-    return VAE_OK;
+    why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
+    if (why)
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
+    c->closed = c->posterior->closed && c->prior == vae__priors;
+    c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
+    return vae__check_code(d, c, report);
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
-
-/* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
-typedef struct vae__terms {
-    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on; first,
-                                for `image`, which knows no more of this */
-    const vae_desc *desc;
-    const vae__code *code;
-    const struct vae__density *likelihood; /* as it is now */
-    int backward;            /* gradients are wanted too */
-    int value;               /* of the likelihood nothing but the value is wanted */
-    int weighs;              /* importance weights are at work */
-    int views;               /* rows of the encoder for an image */
-    float share;             /* what counts in the loss: the recon of a row, */
-    float pull;              /* the KL of an image, */
-    double each;             /* the penalties of an image */
-    /* Noise of the code: the caller's (images * draws, latent), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
-    const float *given;
-    uint32_t purpose, time, first;
-    const uint32_t *index;
-    size_t draw, draws;
-    float *eps;              /* (rows, latent): that noise */
-    double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
-    double *logw;            /* (rows): log q(z|x) - log p(z) */
-    float *weight;           /* (rows): importance weights, 1 in all for each image */
-    float *dlearned;         /* (rows): gradient of what the likelihood has learned */
-    float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
-    double *unit;            /* (latent): sums over images */
-    const float *norm;       /* (latent): squared lengths, for `contract` in closed form */
-} vae__terms;
 
 /* How far apart the two views of a stochastic `contract` are. */
 #define VAE__APART 0.01f
@@ -8016,7 +8205,7 @@ VAE__PRIVATE double vae__penalty(const vae__terms *t, const float *mu, size_t wi
         if (dmu) q->k->add(latent, apart, -1, dmu, dmu);
     }
     for (j = 0; t->norm && j < latent; j++) {
-        double bend, slope = q->posterior->slope(q, (double)mu[j], &bend), step;
+        double bend, slope = q->posterior->means->slope(q, (double)mu[j], &bend), step;
         double w = (double)t->norm[j];
         w = vae__mul_d(w, slope); /* the slope of slope(mu) along mu is bend: in all 2 w bend */
         sum = vae__add_d(sum, vae__mul_d(d->contract, vae__mul_d(w, slope)));
@@ -8027,12 +8216,6 @@ VAE__PRIVATE double vae__penalty(const vae__terms *t, const float *mu, size_t wi
 }
 VAE__INLINE int vae__has_penalty(const vae_desc *d) { return d->sparse > 0 || d->contract > 0; }
 
-/* Posterior and prior for a part at work. */
-VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
-    vae__code q = *c->terms->code;
-    q.room = c->room;
-    return q;
-}
 /* Floats from the head of one image to that of the next: in training an image may have two views,
  * of which the first makes the code. */
 VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
@@ -8041,18 +8224,22 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
 
 /* Noise of row r at work. */
 VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t latent = t->code->latent, image = c->image + r / c->draws;
+    const size_t noise = t->code->noise, image = c->image + r / c->draws;
     const size_t draw = t->draw + r % c->draws;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * latent, latent * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
         return;
     }
     at = vae__address_for(c->seed, t->purpose, t->time,
                           t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(VAE__DRAW_NORMAL, &at, 0, latent, eps);
+    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
 }
-
+/* Row r at work has no noise: its z is the mean. */
+VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
+    const vae__terms *t = c->terms;
+    return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
     const vae__terms *t = c->terms;
@@ -8065,18 +8252,21 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         const size_t at = c->image + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl) t->kl[at] = q.prior->kl(&q, x + i * pitch, 1, keep, slope);
+        if (t->kl && VAE__CLOSED(&q))
+            t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
         const float *head = x + i / c->draws * pitch;
-        float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + i) * q.latent;
-        float *z = y + i * q.latent;
+        float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
         if (eps) vae__code_noise(c, t, i, eps);
         q.posterior->sample(&q, head, eps, z);
-        if (t->logw) t->logw[c->first + i] = (double)q.prior->ratio(&q, head, eps, z);
+        if (t->logw)
+            t->logw[c->first + i] = VAE__CLOSED(&q) ?
+                (double)q.posterior->closed->ratio(&q, head, eps, z) :
+                q.posterior->log_q(&q, head, eps, z);
     }
 }
 
@@ -8094,16 +8284,16 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
         for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
-            const float *eps = t->desc->no_noise ? NULL : t->eps + (c->first + r) * q.latent;
-            const float *dz = dy + r * q.latent;
-            if (t->weighs) {
-                const float weight = t->weight[c->first + r];
-                float pull = t->pull * weight;
-                VAE__HIDE_F(pull);
-                q.prior->ratio_bwd(&q, t->desc->objective, head, eps, dz, pull, weight, dhead);
-            } else {
-                q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
+            if (VAE__CLOSED(&q) && t->weighs) {
+                q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
+                                               vae__row_pull(c, r), t->weight[c->first + r],
+                                               dhead);
+                continue;
             }
+            q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            if (!VAE__CLOSED(&q))
+                q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
             c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
@@ -8122,7 +8312,7 @@ VAE__PRIVATE void vae__code_batch(const vae__walk *c, const vae__op *op, int whe
     if (from) return;
     for (j = 0; j < q.latent; j++) t->unit[j] = 0;
     for (i = 0; i < c->images; i++) {
-        q.prior->kl_terms(&q, x + i * vae__head_pitch(c, op), t->keep);
+        q.posterior->closed->kl_terms(&q, x + i * vae__head_pitch(c, op), t->keep);
         for (j = 0; j < q.latent; j++) t->unit[j] = vae__add_d(t->unit[j], (double)t->keep[j]);
     }
     for (j = 0; j < q.latent; j++) {
@@ -9186,9 +9376,9 @@ struct vae {
     size_t block_size, activations;
     vae__shape input;
     char *input_text;      /* of it, canonical */
-    vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, those */
-    size_t count;          /* of the decoder, the likelihood */
-    size_t at_code;        /* number of the code */
+    vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
+    size_t count;          /* prior, those of the decoder, the likelihood */
+    size_t at_code;        /* number of the code; the first of the decoder is dec.first */
     size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
     vae__net enc, dec;
     vae__slot *tensors;
@@ -9211,10 +9401,10 @@ struct vae {
     int invalid, weights_only;
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
-    float *z, *dz;         /* (z_rows, latent) */
+    float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, head * latent): of the images at work, kept for their draws */
+    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -9321,7 +9511,7 @@ typedef struct vae__planner {
     int state;           /* what the op at work is: */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
 } vae__planner;
-enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_END };
+enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
 
 /* Behind `image` the head is a `maskconv 1x1 b`. */
 VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
@@ -9358,7 +9548,7 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                                "the output would see the pixel it predicts");
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
-                           w->m->code.posterior->spreads(&w->m->code);
+                           vae__spreads(&w->m->code);
         w->state = spread ? VAE__AT_SPREAD : VAE__AT_END;
     }
     op->out = op->in;
@@ -9369,8 +9559,9 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         op->n = (int)w->head;
         vae__shape_flat(&op->out, w->head);
     } else if (w->state == VAE__AT_SPREAD) {
-        op->layer = w->m->code.posterior->layer;
+        op->layer = w->m->code.posterior->means->layer;
         op->n = w->m->code.deviation, op->kh = (int)w->m->code.act;
+        op->kw = (int)w->m->code.latent;
     }
     return VAE_OK;
 }
@@ -9412,7 +9603,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
         const vae__tensor *t = &tensors[i];
         const size_t wide = t->shape[t->rank - 1], before = m->parameters;
         if (w->final && i == 1) m->visible_bias = before, m->visible_count = wide;
-        if (!vae__add_slot(m, op->net, op, w->net->count, w->state == VAE__AT_HEAD, t))
+        if (!vae__add_slot(m, op->net, w->state == VAE__AT_PRIOR ? NULL : op, w->net->count,
+                           w->state == VAE__AT_HEAD, t))
             return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: the network is too large", w->p.what);
         if (!t->fixed) { /* a bias is one row */
             const size_t count = m->parameters - before;
@@ -9454,6 +9646,36 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     if (use && !kept && !group) op->y = m->turn[w->net->count & 1];
 }
 
+/* The op at work becomes the model's next one. */
+VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    vae_status bad;
+    op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
+    op->path = w->p.path;
+    if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
+        op->repeat = (size_t)m->likelihood.row->outputs;
+    op->pitch = m->desc.inference && !op->path ? m->widest : op->out.dim;
+    if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
+    if (op->layer->batch)
+        op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
+    bad = vae__plan_flags(w);
+    if (!bad) bad = vae__plan_tensors(w);
+    if (bad) return bad;
+    if (w->net->count >= VAE__MAX_ITEMS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d items", w->net->what,
+                         (int)VAE__MAX_ITEMS);
+    m->widest = vae__max(m->widest, op->out.dim);
+    m->room_floats = vae__max(m->room_floats, op->room);
+    if (w->arena) vae__plan_buffers(w);
+    if (m->ops) {
+        m->ops[m->count] = *op;
+        if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
+    }
+    m->count++, w->net->count++, w->last = *op;
+    return VAE_OK;
+}
+
 /* Compiles one string and its head. */
 VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, vae__shape in,
                                       size_t head, size_t each, vae__arena *arena,
@@ -9465,36 +9687,19 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     if (net == &m->dec) w.p.image = &m->input;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
-    for (net->count = 0;; net->count++, m->count++, in = w.op.out, w.last = w.op) {
-        vae__op *op = &w.op;
+    net->count = 0;
+    for (;;) {
         vae_status bad;
-        memset(op, 0, sizeof *op);
-        op->in = in, op->net = net->what, op->each = each, op->rows = m->rows * each;
+        memset(&w.op, 0, sizeof w.op);
+        w.op.in = in;
         bad = vae__next_op(&w);
         if (bad) return bad;
         if (w.state == VAE__AT_END) break;
-        op->path = w.p.path;
-        if (w.final && op->colours > 1 && m->likelihood.row->outputs > 1)
-            op->repeat = (size_t)m->likelihood.row->outputs;
-        if (op->path && !m->at_image) m->at_image = m->count;
-        op->pitch = m->desc.inference && !op->path ? m->widest : op->out.dim;
-        op->holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
-        if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
-        if (op->layer->batch)
-            op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
-        bad = vae__plan_flags(&w);
-        if (!bad) bad = vae__plan_tensors(&w);
+        if (w.p.path && !m->at_image) m->at_image = m->count;
+        w.op.holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
+        bad = vae__plan_op(&w);
         if (bad) return bad;
-        if (net->count >= VAE__MAX_ITEMS)
-            return vae__fail(report, VAE_ERR_SIZE, "%s: more than %d items", net->what,
-                             (int)VAE__MAX_ITEMS);
-        m->widest = vae__max(m->widest, op->out.dim);
-        m->room_floats = vae__max(m->room_floats, op->room);
-        if (arena) vae__plan_buffers(&w);
-        if (m->ops) {
-            m->ops[m->count] = *op;
-            if (op->layer == VAE__LAYER_CLOSE) m->ops[m->count - op->pair].pair = op->pair;
-        }
+        in = w.op.out;
     }
     vae__put(&w.spell, "", 1);
     net->text_size = w.spell.count;
@@ -9502,7 +9707,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
 }
 
 /* The next op of those that no string names: the code and the likelihood. */
-VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_t out) {
+VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size_t out) {
     vae__op *op = m->ops ? &m->ops[m->count] : NULL;
     m->count++;
     if (!op) return;
@@ -9515,30 +9720,51 @@ VAE__PRIVATE void vae__plan_op(vae *m, const vae__layer *layer, size_t in, size_
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
+/* The code and, where the KL has no closed form, what changes and weighs its draws: the prior. */
+VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
+    vae__planner w;
+    vae__net net;
+    vae_status bad = VAE_OK;
+    m->at_code = m->count;
+    vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
+    if (m->ops) {
+        vae__op *code = &m->ops[m->at_code];
+        code->y = m->z, code->dy = m->dz, code->pitch = m->code.width;
+        if (m->desc.free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
+    }
+    if (VAE__CLOSED(&m->code)) return VAE_OK;
+    memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
+    w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
+    w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    net.what = w.p.what = "prior";
+    w.op.layer = m->code.prior->layer, w.op.n = m->code.n, w.op.real = m->code.real;
+    vae__shape_flat(&w.op.in, m->code.width);
+    w.op.out = w.op.in;
+    w.state = VAE__AT_PRIOR;
+    w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
+    bad = vae__plan_op(&w);
+    if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
+    return bad;
+}
+
 /* The whole program: the encoder's string, the code, the decoder's string, the likelihood. Tensors
  * are in file order. */
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
-    const size_t head = (size_t)m->code.posterior->head * m->code.latent;
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0;
     m->at_image = 0;
-    vae__shape_flat(&z, m->code.latent);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, head, (size_t)m->views, arena, report);
+    vae__shape_flat(&z, m->code.width);
+    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
+                        report);
+    if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
-    m->at_code = m->count;
-    vae__plan_op(m, &vae__code_layer, head, z.dim);
-    if (m->ops) {
-        vae__op *code = &m->ops[m->at_code];
-        code->y = m->z, code->dy = m->dz, code->pitch = z.dim;
-        if (d->free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
-    }
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
                         d->inference ? 1 : (size_t)d->samples, arena, report);
     if (bad) return bad;
-    vae__plan_op(m, &vae__likelihood_layer, m->outputs, m->outputs);
+    vae__plan_end(m, &vae__likelihood_layer, m->outputs, m->outputs);
     if (m->ops) { /* the gradient takes the place of the decoder's output */
         vae__op *last = &m->ops[m->count - 1];
         last->y = last[-1].y, last->dy = last[-1].dy, last->pitch = last[-1].pitch;
@@ -9620,16 +9846,15 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
-    const size_t latent = m->code.latent;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
-    VAE__PUSH(a, t->eps, float, m->z_rows, latent, 1);
-    VAE__PUSH(a, m->z, float, m->z_rows, latent, 1);
+    VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
+    VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
-    VAE__PUSH(a, m->dz, float, m->z_rows, latent, train);
+    VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
     VAE__PUSH(a, m->piece, float, m->piece_all, 1, train);
     VAE__PUSH(a, m->turn[0], float, m->rows, m->widest, !train);
@@ -9642,7 +9867,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
-    const size_t latent = m->code.latent, head = (size_t)m->code.posterior->head * latent;
+    const size_t latent = m->code.latent, head = m->code.head;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
     VAE__PUSH(a, m->heads, float, m->rows, head, 1);
@@ -9651,7 +9876,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
     VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl);
+    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -9664,6 +9889,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const vae__means *means;
     int exact; /* `contract` in closed form */
     size_t place;
     vae__parser p;
@@ -9677,6 +9903,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
     if (train && (!vae__size_mul(m->rows, (size_t)d->samples, &m->z_rows) ||
@@ -9684,13 +9911,13 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
         return vae__fail(report, VAE_ERR_SIZE, "batch x samples is more than %d",
                          (int)VAE_MAX_DIM);
     m->enc.what = "encoder", m->dec.what = "decoder";
-    m->widest = 2 * (size_t)d->latent;
+    m->widest = vae__max(m->code.head, m->code.width);
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    exact = m->enc.count == 1 + (size_t)(m->code.posterior->spreads(&m->code) != 0) &&
-            m->code.posterior->curve(&m->code);
-    m->room_floats = vae__max(m->room_floats, m->code.prior->room * (size_t)d->latent);
+    exact = means && means->curve && means->curve(&m->code) &&
+            m->enc.count == 1 + (size_t)vae__spreads(&m->code);
+    m->room_floats = vae__max(m->room_floats, m->code.room_floats);
     if (train && d->contract > 0 && !exact) m->views = 2;
     m->parallel = d->parallel;
     if (!d->parallel.run && d->threads > 1)
@@ -10018,7 +10245,7 @@ VAE__PRIVATE const char *vae__kind_problem(int type, int rank) {
     return rank < 1 || rank > VAE_MAX_RANK ? "a rank outside 1 to 8" : NULL;
 }
 
-/* Checks a shape and fills in count and item. Its size in bytes, or 0 and the reason. */
+/* Checks a shape, fills in count and item, and returns the size in bytes, or 0 and the reason. */
 VAE__PRIVATE size_t vae__data_shape(vae_data *d, const char **problem) {
     size_t width = vae__type_width((int)d->type), item = width, bytes = 0;
     int i;
@@ -10054,16 +10281,15 @@ VAE_API vae_status vae_data_wrap(vae_type type, int rank, const size_t *dims, co
     return VAE_OK;
 }
 
-/* The float nearest to x / (2^b - 1). In binary that is the b digits of x, repeated without end.
- * `w` has the first 64 of them: x times 1 + 2^b + 2^2b + ... The digits after these are never all
- * zero unless x is 0, so `w` alone decides the rounding. Integers only: compiler flags and the
- * rounding mode have no effect. */
+/* The float nearest to x / (2^b - 1), which in binary is 0.xxx..., the b digits of x repeated. `w`
+ * has the first 64 digits: x times 1 + 2^b + 2^2b + ... The digits after these are never all zero
+ * unless x is 0, so `w` decides the rounding. Compiler flags have no effect on integers. */
 VAE__PRIVATE float vae__unit(uint64_t w) {
     uint32_t exponent = 126, shift;
     if (!w) return 0.0f;
     for (shift = 32; shift; shift >>= 1)
         if (!(w >> (64 - shift))) w <<= shift, exponent -= shift;
-    /* 24 digits, of which the first adds 1 to the exponent; a half or more after them rounds up */
+    /* keep 24 digits, the first of which adds 1 to the exponent; a half or more is rounded up */
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
@@ -10075,8 +10301,8 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
 
-/* The float nearest to a double, ties to even; a NaN becomes the canonical one. Integers only: a
- * program compiled with -Ofast flushes subnormal results to zero. */
+/* The float nearest to a double, ties to even; a NaN becomes the canonical one. By integers,
+ * because a program compiled with -Ofast flushes subnormal results to zero. */
 VAE__PRIVATE float vae__narrow(uint64_t u) {
     uint64_t m = u & 0xFFFFFFFFFFFFFu, half, rest;
     uint32_t sign = (uint32_t)(u >> 32) & 0x80000000u, keep;
@@ -10094,8 +10320,8 @@ VAE__PRIVATE float vae__narrow(uint64_t u) {
     return vae__float_of(sign | keep);
 }
 
-/* Number i as an unsigned integer: of signed types the highest bit is flipped, so that the smallest
- * number is 0; of reals it is the bits. */
+/* Number i as an unsigned integer: signed types with the highest bit flipped, so that the smallest
+ * number becomes 0; reals as their bits. */
 VAE__PRIVATE uint64_t vae__data_bits(const vae_data *data, size_t i) {
     const size_t width = vae__type_width((int)data->type);
     const unsigned char *p = (const unsigned char *)data->bytes + i * width;
@@ -10263,7 +10489,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, (size_t)m->desc.latent);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -10451,9 +10677,11 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
+        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
+                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs) t->logw = NULL;
+        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -10461,7 +10689,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.latent;
+    if (t->given) t->given += row * t->draws * m->code.noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -10566,6 +10794,16 @@ VAE__PRIVATE double vae__log_mean(const vae *m, size_t k, const double *logw, fl
     return vae__add_d(top, (double)mean);
 }
 
+/* The KL of images whose draws have been weighed by prior and posterior: the draws' mean. */
+VAE__PRIVATE void vae__mean_kl(const vae__terms *t, size_t image, size_t images, size_t draws) {
+    size_t i, j;
+    for (i = image; t->kl && i < image + images; i++) {
+        double sum = 0;
+        for (j = i * draws; j < (i + 1) * draws; j++) sum = vae__add_d(sum, t->logw[j]);
+        t->kl[i] = (float)vae__div_d(sum, (double)draws);
+    }
+}
+
 /* Images whose draws have been decoded: the importance weights p(x, z) / q(z|x) of the draws,
  * divided by their sum, and the bound, the log of their mean (Burda et al. 2016). */
 VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
@@ -10618,6 +10856,9 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         if (p->from > code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
+        if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
+            p->fwd_from < p->fwd_to)
+            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -10793,13 +11034,13 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim;
+    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < in; i++) {
-            const double v = (double)w[i * 2 * latent + j];
+            const double v = (double)w[i * head + j];
             sum = vae__add_d(sum, vae__mul_d(v, v));
         }
         m->norm[j] = (float)sum;
@@ -10812,18 +11053,18 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     for (j = 0; j < latent; j++) {
         double sum = 0;
         for (i = 0; i < rows; i++) {
-            const double h = (double)mu[i * 2 * latent + j];
-            double bend, slope = m->code.posterior->slope(&m->code, h, &bend);
+            const double h = (double)mu[i * m->code.head + j];
+            double bend, slope = m->code.posterior->means->slope(&m->code, h, &bend);
             sum = vae__add_d(sum, vae__mul_d(slope, slope));
         }
         m->mass[j] = (float)vae__mul_d(2 * m->desc.contract, vae__div_d(sum, (double)rows));
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent;
-    const float *w = m->w + m->ops[0].weights + from * 2 * latent;
+    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
-    for (i = from; i < to; i++, w += 2 * latent, dw += 2 * latent)
+    for (i = from; i < to; i++, w += head, dw += head)
         for (j = 0; j < latent; j++)
             dw[j] = (float)vae__add_d((double)dw[j],
                                       vae__mul_d((double)w[j], (double)m->mass[j]));
@@ -11035,6 +11276,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -11128,7 +11370,7 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     size_t i;
     again.backward = 0;
     /* the likelihood wrote over the decoder's output */
-    (void)vae__forward(&again, m->at_code + 1, m->count - 1, m->z, 0, p->rows);
+    (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
         if (op->tensor_count && !m->k->within(p->rows * op->each * op->out.dim, FLT_MAX, op->y))
@@ -11273,6 +11515,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
+    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
@@ -11627,13 +11870,14 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
-    const size_t width = p->m->ops[p->m->at_code].in.dim, latent = p->m->code.latent;
+    const vae__code q = vae__code_of(c);
+    const size_t width = q.head, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
     if (u->heads) memcpy(p->m->heads + row * width, head, c->images * width * sizeof(float));
     for (i = 0; i < c->images; i++, row++, head += width) {
-        if (u->out) memcpy(u->out + row * latent, head, latent * sizeof(float));
+        if (u->out) q.posterior->sample(&q, head, NULL, u->out + row * q.width);
         for (j = 0; u->logvar && j < latent; j++)
             u->logvar[row * latent + j] = vae__clamp_logvar(head[latent + j]);
     }
@@ -11678,9 +11922,9 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     vae__pass p;
-    size_t at, run, latent;
+    size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
-    latent = m->code.latent;
+    width = m->code.width;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -11688,9 +11932,9 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
         bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
         if (bad) break;
         vae__use_begin(&p, m, b, 0);
-        bad = vae__forward(&p, m->at_code, m->at_code + 1, m->heads, at, run);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, latent);
-        if (!bad) memcpy(z + at * latent, m->z, run * latent * sizeof(float));
+        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, at, run);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, width);
+        if (!bad) memcpy(z + at * width, m->z, run * width * sizeof(float));
     }
     return bad;
 }
@@ -11776,7 +12020,7 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
                                     size_t rows, float *out, int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.latent);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
@@ -11785,7 +12029,7 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, 
     if (m->at_image) u.pass.part = vae__draw_part;
 #endif
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->at_code + 1, m->count - 1, z, base, rows);
+    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
 }
 
 VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
@@ -11834,14 +12078,14 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
-    const size_t latent = (size_t)m->desc.latent;
+    const float *w = vae__weights(m, b) + m->ops[m->dec.first - 1].weights; /* of the prior */
     vae__code q = m->code;
     size_t i;
     q.room = m->room;
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, &at, z + i * latent);
+        q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
@@ -12004,6 +12248,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
     const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const vae__means *means;
     float low;
     vae_status bad;
     vae_batch b;
@@ -12014,9 +12259,10 @@ VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint
         return vae__fail(&m->report, VAE_ERR_NULL, "data and count must be given");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    low = m->code.posterior->lowest(&m->code), width = m->ops[m->at_code].in.dim;
+    means = m->code.posterior->means, width = m->code.head;
+    low = means ? means->lowest(&m->code) : 0;
     for (j = 0; j < latent; j++) unit[j] = 0;
-    for (at = 0; at < data->count && !bad; at += b.rows) {
+    for (at = 0; means && at < data->count && !bad; at += b.rows) {
         bad = vae__portion_heads(m, data, at, &b);
         for (i = 0; i < b.rows * latent && !bad; i++) {
             const float logvar = m->heads[i / latent * width + latent + i % latent];
@@ -12038,24 +12284,28 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     vae_batch b;
     size_t at, i, j;
     double *unit = m ? m->terms.unit : NULL;
-    int turn;
+    int turn, split;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     q = m->code, q.room = m->room;
+    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
+    if (kl && !split)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
+                         "latent", q.posterior->kind.name, q.prior->kind.name);
     for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
     for (turn = 0; turn < 2 && !bad; turn++) {
         for (at = 0; at < data->count && !bad; at += b.rows) {
             bad = vae__portion_heads(m, data, at, &b);
             for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * m->ops[m->at_code].in.dim;
-                if (turn) q.prior->kl_terms(&q, head, m->terms.keep);
+                const float *head = m->heads + i * q.head;
+                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
                 for (j = 0; j < latent; j++) {
                     const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
                     double *sum = &unit[(size_t)turn * latent + j];
                     *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn)
+                    if (turn && split)
                         unit[2 * latent + j] =
                             vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
                 }
@@ -12082,8 +12332,8 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 
 #ifndef VAE_NO_STDIO
 
-/* POSIX systems are used through descriptors, so that a program compiled with -std=c99 needs no
- * feature macro; others through stdio. */
+/* POSIX systems are used through file descriptors, which need no feature macro under -std=c99;
+ * others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -12093,7 +12343,7 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
-#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* hidden by -std=c99; the same declarations */
+#if defined(__STRICT_ANSI__) && defined(__GLIBC__) /* -std=c99 hides these declarations */
 #ifdef __cplusplus
 extern "C" int fsync(int);
 #else
@@ -12119,7 +12369,7 @@ int fchown(int, uid_t, gid_t);
 typedef int vae__file;
 #define VAE__CLOSE close
 #define VAE__RENAME rename
-/* Calls that a signal interrupted are made again. */
+/* Repeats a call that a signal interrupted. */
 #define VAE__RETRY(result, call) \
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
@@ -12168,8 +12418,8 @@ VAE__PRIVATE const char *vae__errno_text(int code) {
 }
 
 #ifdef VAE__POSIX
-/* Never returns descriptor 0, 1 or 2, even where the program was started without them: what is
- * printed to a standard stream must not end in a model. */
+/* Never returns descriptor 0, 1 or 2, even if the program was started without them: otherwise what
+ * it prints would be written into a model. */
 VAE__PRIVATE int vae__open(const char *path, int flags, int mode) {
     int file, code;
     VAE__RETRY(file, open(path, flags | VAE__CLOEXEC, mode));
@@ -12219,7 +12469,7 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
 
 #endif /* VAE_NO_STDIO */
 
-/* Where bytes come from, front to back: a block of memory, a file, or what gzip unpacks. */
+/* A source of bytes, read front to back: a block of memory, a file, or what gzip unpacks. */
 typedef struct vae__reader {
     /* reads `want` bytes; `got` is less only at the end */
     vae_status (*pull)(struct vae__reader *r, void *to, size_t want, size_t *got);
@@ -12260,8 +12510,8 @@ VAE__PRIVATE vae_status vae__read_file(vae__reader *r, void *to, size_t want, si
                         vae__errno_text(code));
 }
 
-/* With `plain` only a plain file is opened: the system does not wait for the other end of a FIFO,
- * and no device is read. */
+/* With `plain` only a plain file is opened: opening does not wait for the other end of a FIFO, and
+ * no device is read. */
 VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int plain,
                                        vae_report *report) {
     int code = 0;
@@ -12300,15 +12550,15 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
 
 /* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
  *
- * A writer of `path` holds the lock file "<path>.vae-lock", which contains the number P of its
- * process. It writes "<path>.vae-P", flushes that to the disk and renames it to `path`. Both files
- * are created with O_EXCL: whatever has that name already, be it a link, a pipe or somebody's file,
- * is not opened for writing. The lock is a lock of the system on the lock file, so it ends with the
- * process; the next writer removes what a killed one left. */
+ * A writer of `path` holds the lock file "<path>.vae-lock", which contains its process number P. It
+ * writes a temporary file "<path>.vae-P", flushes it to the disk and renames it to `path`. Both are
+ * created with O_EXCL, so that an existing link, pipe or file of that name is never written to. The
+ * system's lock on the lock file ends with the process; the next writer removes the files that a
+ * killed process left. */
 
 enum {
     VAE__MAX_PATH = 4096,
-    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path: its temporary has a longer name */
+    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
 };
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 #define VAE__LOCK_FILE "%s.vae-lock"
@@ -12330,8 +12580,8 @@ VAE__PRIVATE vae_status vae__cannot_write(const vae__source *s, vae_status statu
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
 
-/* Locks a file without waiting. NFS locks only files that are open for writing: there the file is
- * opened again. */
+/* Locks a file without waiting. NFS locks only files that are open for writing, and there the file
+ * is opened again. */
 VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     int bad, again;
     VAE__RETRY(bad, flock(*file, LOCK_EX | LOCK_NB));
@@ -12344,7 +12594,7 @@ VAE__PRIVATE int vae__try_lock(int *file, const char *name) {
     return bad;
 }
 
-/* Whether an open file still has this name: 1 or 0; -1 when the system does not say. */
+/* Whether an open file still has this name: 1 or 0, or -1 when stat fails. */
 VAE__PRIVATE int vae__is_named(int file, const char *name) {
     struct stat ours, named;
     if (stat(name, &named)) return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
@@ -12353,8 +12603,8 @@ VAE__PRIVATE int vae__is_named(int file, const char *name) {
 }
 
 /* What an existing lock file means: VAE__LOCKED, and *holder is the process that writes; VAE__AGAIN
- * after the lock and the temporary of a killed process were removed; VAE__FOREIGN for a file that
- * is not ours. The file is only read: it might be anything. */
+ * after the lock and the temporary of a killed process were removed; VAE__FOREIGN for any other
+ * file, which is only read. */
 VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
     char temp[VAE__MAX_PATH], text[32] = "";
@@ -12370,7 +12620,7 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
         if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (vae__try_lock(&file, lock) == 0) {
             answer = VAE__AGAIN;
-            if (vae__is_named(file, lock) == 1) { /* else another writer has removed it by now */
+            if (vae__is_named(file, lock) == 1) { /* otherwise another writer has removed it */
                 vae__beside(temp, VAE__TEMP, path, process);
                 if (process) (void)unlink(temp);
                 (void)unlink(lock);
@@ -12384,8 +12634,8 @@ VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *hol
     return answer;
 }
 
-/* Creates the lock file and locks it. On a file system without locks the file itself is the lock:
- * who created it has it. */
+/* Creates the lock file and locks it. On a file system without locks the process that created the
+ * file has the lock. */
 VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
                                        intptr_t *out) {
     uint64_t holder = 0;
@@ -12408,7 +12658,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
             *out = file;
             return VAE_OK;
         }
-        /* named 0: a writer that believed it to be left by a killed one removed it, and is first */
+        /* named 0: another writer took the lock file for one of a killed process and removed it */
         if (named < 0) answer = VAE__ERRNO, (void)unlink(lock);
         close(file);
     }
@@ -12427,6 +12677,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
 VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report *report) {
     const vae__source s = vae__source_of(path, report);
     char lock[VAE__MAX_PATH];
+    vae_status bad = VAE_OK;
     if (!path || !claim)
         return vae__fail(report, VAE_ERR_NULL, "the path or the claim is NULL");
     if (!*path) return vae__fail(report, VAE_ERR_OPEN, "the path is empty");
@@ -12435,22 +12686,17 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
                          strlen(path), (int)VAE__LONGEST);
     vae__beside(lock, VAE__LOCK_FILE, path);
 #ifdef VAE__POSIX
-    {
-        const vae_status bad = vae__lock_take(&s, path, lock, &claim->lock);
-        if (bad) return bad;
-    }
+    bad = vae__lock_take(&s, path, lock, &claim->lock);
 #elif defined(_WIN32)
-    {
-        HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
-                                    FILE_FLAG_DELETE_ON_CLOSE, NULL);
-        if (handle == INVALID_HANDLE_VALUE)
-            return vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or "
-                                "another process is writing it");
-        claim->lock = (intptr_t)handle;
-    }
+    HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
+                                FILE_FLAG_DELETE_ON_CLOSE, NULL);
+    if (handle != INVALID_HANDLE_VALUE) claim->lock = (intptr_t)handle;
+    else bad = vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or another "
+                            "process is writing it");
 #else
     (void)s;
 #endif
+    if (bad) return bad;
     claim->path = path;
     return VAE_OK;
 }
@@ -12458,12 +12704,10 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
 VAE_API void vae_claim_drop(vae_claim *claim) {
     if (!claim || !claim->path) return;
 #ifdef VAE__POSIX
-    {
-        char lock[VAE__MAX_PATH];
-        vae__beside(lock, VAE__LOCK_FILE, claim->path);
-        if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
-        close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
-    }
+    char lock[VAE__MAX_PATH];
+    vae__beside(lock, VAE__LOCK_FILE, claim->path);
+    if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
+    close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
 #elif defined(_WIN32)
     (void)CloseHandle((HANDLE)claim->lock);
 #endif
@@ -12471,13 +12715,13 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
 }
 
 typedef struct vae__writer {
-    vae__sink sink; /* first: the sink's `put` casts back */
+    vae__sink sink; /* the first member: its `put` casts to vae__writer */
     vae__source to;
     int code;       /* errno of the first failure */
     vae__file file;
     const char *path;
-    vae_claim claim; /* taken for this write alone; otherwise zero */
-    size_t fill;     /* of the buffer */
+    vae_claim claim; /* zero when the caller holds the claim */
+    size_t fill;     /* bytes in the buffer */
     char temp[VAE__MAX_PATH];
     char buffer[16384];
 } vae__writer;
@@ -12501,9 +12745,9 @@ VAE__PRIVATE int vae__put_file(vae__sink *s, const void *bytes, size_t count) {
     return 1;
 }
 
-/* Creates the temporary file, with the owner and the mode of the file it replaces. Where the group
- * cannot be kept, the group gets no more rights than everybody. Rights are set last: until then the
- * file is private. */
+/* Creates the temporary file, with the owner and the mode of the file it replaces. If the group
+ * cannot be kept, the new group gets no more rights than everybody has. The mode is set last: until
+ * then the file is private. */
 VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #ifdef VAE__POSIX
     struct stat old;
@@ -12535,7 +12779,7 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
 #endif
 }
 
-/* Begins to write what `held` claims, or `path`, which is then claimed until the end. */
+/* Begins to write the file that `held` claims, or `path`, which is then claimed until the end. */
 VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, const char *path,
                                         vae_report *report) {
     vae_status bad = VAE_OK;
@@ -12555,8 +12799,8 @@ VAE__PRIVATE vae_status vae__open_write(vae__writer *w, const vae_claim *held, c
 }
 
 #ifdef VAE__POSIX
-/* Flushes the folder of a path: only then is the name safe from a power cut. Some file systems
- * cannot do that; the data itself is safe by then. Cuts the name off the path. */
+/* Flushes the folder of a path, so that a power cut cannot undo the rename. Where the file system
+ * cannot do that, a power cut leaves the old file or the new one. Cuts the name off `path`. */
 VAE__PRIVATE void vae__sync_folder(char *path) {
     size_t n = strlen(path);
     int folder;
@@ -12569,7 +12813,7 @@ VAE__PRIVATE void vae__sync_folder(char *path) {
 }
 #endif
 
-/* Ends the write: renames the temporary, or removes it and reports the first failure. */
+/* Ends the write: renames the temporary file, or removes it and reports the first failure. */
 VAE__PRIVATE vae_status vae__close_write(vae__writer *w) {
     int code = vae__flush(w) ? 0 : w->code;
     errno = 0;
@@ -12609,47 +12853,47 @@ VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t siz
  * >>safetensors  a header's length in 8 bytes, a JSON header, the bytes of the tensors
  * uses: >>status >>arena             tests: tests/test_safetensors.c, tests/fuzz_safetensors.c
  *
- * vae__st_open checks the header once, in time n log n whatever it contains, and keeps a sorted
- * index of the names, so that a look-up takes log n. The functions after it trust the text. The
- * file stays in the caller's memory: everything else points into it.
+ * vae__st_open checks the header once, in time n log n for any content, and makes a sorted index of
+ * the names, so that a look-up takes time log n. The functions below it rely on that check. The
+ * file stays in the caller's memory, and everything else points into it.
  * ==================================================================================== */
 
 #define VAE__ST_HEADER_MAX 100000000u /* the format's own limit */
 #define VAE__ST_NAME_MAX 400          /* raw bytes of a tensor's name */
 
-/* One entry of an index: a name or a metadata key by its hash, or a tensor by where it begins,
- * empty ones first. */
+/* An entry of the index. Its key is the hash of a tensor's name or of a metadata key; while the
+ * file is checked, the key is the place where a tensor begins. */
 typedef struct vae__st_entry {
     uint64_t key;
-    uint32_t at;  /* of the name, in the header */
-    uint32_t use; /* 0: a tensor that was never looked up; 1: one that was; 2: no tensor */
+    uint32_t at;  /* offset of the name in the header */
+    uint32_t use; /* 0: a tensor not yet looked up; 1: a tensor that was; 2: a metadata key */
 } vae__st_entry;
 
 typedef struct vae__st {
     vae__source from;
     const unsigned char *bytes;
     size_t header_at, header_size, data_at, data_size, tensors;
-    vae__st_entry *index; /* names and metadata keys, sorted: `names` of them */
+    vae__st_entry *index; /* `names` entries, sorted */
     size_t names;
 } vae__st;
 
 typedef struct vae__st_tensor {
-    char dtype[12]; /* "?" when longer: none of those is known */
+    char dtype[12]; /* "?" for a longer name, which is never a known one */
     int rank;
     size_t shape[VAE_MAX_RANK];
     size_t begin, end; /* in the data section */
 } vae__st_tensor;
 
-/* A walk through the header. It ends at the first failure: `at` is its place, and either `expected`
- * says what should be there or `problem` what is wrong with what is there. After a failure all
- * functions find nothing: no character, empty strings, zeros. */
+/* A scan of the header. It ends at the first failure: `at` is the place, and either `expected` says
+ * what should stand there or `problem` what is wrong there. After a failure all functions find
+ * nothing: no character, empty strings, zeros. */
 typedef struct vae__st_scan {
     const unsigned char *text;
     size_t at, size;
     size_t string; /* where the last string began */
     const char *expected, *problem;
     int failed, in_metadata;
-    int comma; /* one is due before the next member */
+    int comma; /* whether a comma must precede the next member */
 } vae__st_scan;
 
 VAE__PRIVATE void vae__st_bad(vae__st_scan *s, size_t at, const char *expected,
@@ -12672,15 +12916,15 @@ VAE__PRIVATE int vae__st_take(vae__st_scan *s, int c, const char *expected) {
     return good;
 }
 
-/* Whether there is another member before `close`. Takes the comma before it, or `close`. */
+/* Whether another member follows before `close`. Takes the comma before the member, or `close`. */
 VAE__PRIVATE int vae__st_more(vae__st_scan *s, int first, int close, const char *expected) {
     const int c = vae__st_peek(s);
     if (c == close) s->at++;
     return c != close && !s->failed && (first || vae__st_take(s, ',', expected));
 }
 
-/* Length of the escape that begins at p with a backslash, and the character it stands for; 0 when
- * JSON has no such escape. Half a surrogate pair is no escape. */
+/* Length of the escape at p, which begins with a backslash, and the character that it means; 0 when
+ * JSON has no such escape. Half a surrogate pair is refused. */
 VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *known = room < 2 ? NULL : (const char *)memchr(from, p[1], 8);
@@ -12699,7 +12943,7 @@ VAE__PRIVATE size_t vae__st_escape(const char *p, size_t room, uint32_t *code) {
     return 12;
 }
 
-/* A string: its first character. Later walks end at its closing quote. */
+/* Checks a string and returns its first character. Other functions end at the closing quote. */
 VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     static const unsigned char none[] = "\"";
     const int open = vae__st_take(s, '"', "a string");
@@ -12718,11 +12962,11 @@ VAE__PRIVATE const unsigned char *vae__st_string(vae__st_scan *s) {
     return none;
 }
 
-/* Reads a checked string without its escapes, or a C string, byte by byte. */
+/* Reads a checked JSON string byte by byte, with its escapes replaced; or a C string. */
 typedef struct vae__st_cursor {
     const void *at;
     int json;       /* 0: a C string */
-    uint32_t later; /* the bytes of an escaped character that are still to come, lowest first */
+    uint32_t later; /* the next bytes of an escaped character, the lowest first */
 } vae__st_cursor;
 
 /* The next byte; -1 after the last. */
@@ -12742,7 +12986,7 @@ VAE__PRIVATE int vae__st_byte(vae__st_cursor *c) {
     return (int)((0xF0u << (3 - n) & 0xFF) | code);
 }
 
-/* Order of a string and another, or a C string. */
+/* Compares a JSON string with another, or with a C string, as strcmp does. */
 VAE__PRIVATE int vae__st_compare(const unsigned char *a, const void *b, int json) {
     vae__st_cursor x = {a, 1, 0}, y = {b, json, 0};
     int p, q;
@@ -12753,7 +12997,8 @@ VAE__INLINE int vae__st_is(const unsigned char *string, const char *word) {
     return vae__st_compare(string, word, 0) == 0;
 }
 
-/* Unescaped and zero-terminated; its length, or -2 when it does not fit (then it is cut). */
+/* Copies a string without its escapes, zero-terminated. Returns its length, or -2 when it was cut
+ * because it does not fit. */
 VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, size_t room) {
     vae__st_cursor c = {string, 1, 0};
     size_t n = 0;
@@ -12764,7 +13009,7 @@ VAE__PRIVATE ptrdiff_t vae__st_copy(const unsigned char *string, char *text, siz
     return b < 0 ? (ptrdiff_t)n : -2;
 }
 
-/* The beginning of a string, for %q in messages. */
+/* The beginning of a string, for %q in sentences. */
 enum { VAE__ST_QUOTE = 80 };
 VAE__PRIVATE const char *vae__st_quote(const unsigned char *string, char text[VAE__ST_QUOTE]) {
     (void)vae__st_copy(string, text, VAE__ST_QUOTE);
@@ -12786,7 +13031,7 @@ VAE__PRIVATE size_t vae__st_number(vae__st_scan *s) {
     return (size_t)u;
 }
 
-/* [a, b, ...], at most `room` of them: how many. */
+/* Reads [a, b, ...], at most `room` numbers, and returns how many. */
 VAE__PRIVATE int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const char *too_many) {
     int n = 0;
     (void)vae__st_take(s, '[', "'['");
@@ -12797,7 +13042,7 @@ VAE__PRIVATE int vae__st_numbers(vae__st_scan *s, size_t *out, int room, const c
     return n;
 }
 
-/* {"dtype":..., "shape":..., "data_offsets":...}, each once, in any order. */
+/* Reads {"dtype":..., "shape":..., "data_offsets":...}: each key once, in any order. */
 VAE__PRIVATE void vae__st_object(vae__st_scan *s, vae__st_tensor *t) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
     static const char *const missing[] = {"a tensor without dtype", "a tensor without shape",
@@ -12835,7 +13080,7 @@ typedef struct vae__st_item {
     vae__st_tensor tensor;
 } vae__st_item;
 
-/* The next member of the header; the pairs of __metadata__ follow it one by one. */
+/* Reads the next member of the header. After __metadata__ come its pairs, one by one. */
 VAE__PRIVATE int vae__st_step(vae__st_scan *s, vae__st_item *item) {
     int more = vae__st_more(s, !s->comma, '}', "',' or '}'");
     s->comma = 1;
@@ -12867,21 +13112,13 @@ VAE__PRIVATE vae__st_scan vae__st_scan_of(const vae__st *st) {
     return s;
 }
 
-/* Bits of an element, 0 when the dtype is not known. */
-VAE__PRIVATE unsigned vae__st_bits(const char *dtype) {
-    static const struct {
-        char name[12];
-        unsigned bits;
-    } known[] = {{"BOOL", 8},    {"U8", 8},      {"I8", 8},       {"U16", 16},
-                 {"I16", 16},    {"U32", 32},    {"I32", 32},     {"U64", 64},
-                 {"I64", 64},    {"F16", 16},    {"BF16", 16},    {"F32", 32},
-                 {"F64", 64},    {"C64", 64},    {"F8_E5M2", 8},  {"F8_E4M3", 8},
-                 {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6},  {"F4", 4},
-                 {"F8_E5M2FNUZ", 8},             {"F8_E4M3FNUZ", 8}};
-    size_t i;
-    for (i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].name, dtype)) return known[i].bits;
-    return 0;
+/* Bits of an element, 0 when the dtype is not known: BOOL has 8; in all other names (U8, I16, BF16,
+ * C64, F8_E4M3 ...) the bits are the number after the letters. */
+VAE__PRIVATE size_t vae__st_bits(const char *dtype) {
+    const size_t letters = strspn(dtype, "BCFIU");
+    uint64_t bits = 0;
+    if (letters) (void)vae__read_number(dtype + letters, 3, 10, &bits);
+    return strcmp(dtype, "BOOL") ? (size_t)bits : 8;
 }
 
 /* Checks that shape, dtype and data_offsets agree. */
@@ -12900,7 +13137,7 @@ VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *ite
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: %q ends at %z of the data, but the "
                             "file is incomplete or wrong and has only %z bytes of it", offset,
                             name, t->end, st->data_size);
-    if (!bits) return VAE_OK; /* a type from the future: nothing here looks it up */
+    if (!bits) return VAE_OK; /* a future dtype: this library never reads it */
     for (i = 0; i < t->rank; i++) fits = fits && vae__size_mul(product, t->shape[i], &product);
     if (!fits)
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %z: the shape of %q is so large that its "
@@ -12912,7 +13149,7 @@ VAE__PRIVATE vae_status vae__st_check(const vae__st *st, const vae__st_item *ite
     return VAE_OK;
 }
 
-/* A failed scan as a sentence. */
+/* Reports a failed scan. */
 VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s) {
     char found[12] = "byte 0x";
     const size_t offset = st->header_at + s->at;
@@ -12927,14 +13164,15 @@ VAE__PRIVATE vae_status vae__st_fail(const vae__st *st, const vae__st_scan *s) {
                         s->at < s->size ? found : "the end of the header");
 }
 
-/* Order of two entries: by keys, then, unless these are places, by names. */
+/* Compares two entries: by keys, then, unless the keys are places, by names. */
 VAE__PRIVATE int vae__st_order(const unsigned char *text, int tiles, const vae__st_entry *a,
                                const vae__st_entry *b) {
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
     return tiles ? 0 : vae__st_compare(text + a->at, text + b->at, 1);
 }
 
-/* Fills the index and sorts it, with a heap sort: no hostile file makes it slow. */
+/* Fills the index and sorts it: with `tiles`, tensors by where they begin, empty ones first;
+ * otherwise names and metadata keys by their hash. Heap sort, so that no hostile file is slow. */
 VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
@@ -12942,7 +13180,7 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     int step, b;
     while ((step = vae__st_step(&s, &item)) != VAE__ST_END) {
         vae__st_cursor c = {item.key, 1, 0};
-        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR); /* a tensor may be named as a key is */
+        uint64_t key = VAE__FNV + (step == VAE__ST_PAIR); /* a tensor and a key may be namesakes */
         if (tiles && step != VAE__ST_TENSOR) continue;
         if (tiles) key = 2 * (uint64_t)item.tensor.begin + (item.tensor.end > item.tensor.begin);
         else
@@ -12966,8 +13204,8 @@ VAE__PRIVATE size_t vae__st_index(const vae__st *st, int tiles, vae__st_entry *e
     return n;
 }
 
-/* The tensors tile the data: no hole, no overlap, nothing after the last. No name is there twice.
- * Afterwards the index is sorted by names. */
+/* Checks that the tensors tile the data (no hole, no overlap, nothing after the last) and that no
+ * name is there twice. Leaves the index sorted by the names' hashes. */
 VAE__PRIVATE vae_status vae__st_compare_all(const vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_entry *e = st->index;
@@ -13002,7 +13240,7 @@ VAE__PRIVATE void vae__st_close(vae__st *st, const vae_allocator *a) {
     st->index = NULL;
 }
 
-/* Reads all of the header, and counts tensors and names. */
+/* Scans the whole header; counts tensors and names. */
 VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     vae__st_scan s = vae__st_scan_of(st);
     vae__st_item item;
@@ -13019,9 +13257,9 @@ VAE__PRIVATE vae_status vae__st_walk(vae__st *st) {
     return s.failed ? vae__st_fail(st, &s) : VAE_OK;
 }
 
-/* Checks a file in memory and remembers where its parts are.
- *   name  in messages (NULL: "memory"); must live as long as `st`, like the bytes and the report
- * Allocates an index of 16 bytes for each name and metadata key, which vae__st_close releases.
+/* Checks a file in memory and finds its parts.
+ *   name  of the file, in sentences (NULL: "memory"). Name, bytes and report must outlive `st`
+ * Allocates an index of 16 bytes for each name and metadata key; vae__st_close releases it.
  * Errors: ERR_NULL, ERR_FORMAT with the offset, ERR_MEMORY. */
 VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size, const char *name,
                                      const vae_allocator *a, vae_report *report) {
@@ -13051,7 +13289,6 @@ VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size
                                 at);
     bad = vae__st_walk(&file);
     if (bad) return bad;
-    /* less than 3 * 10^8 bytes */
     file.index = (vae__st_entry *)vae__alloc_for(&from, a, file.names * sizeof *file.index);
     if (!file.index) return VAE_ERR_MEMORY;
     bad = vae__st_compare_all(&file);
@@ -13060,7 +13297,7 @@ VAE__PRIVATE vae_status vae__st_open(vae__st *st, const void *bytes, size_t size
     return bad;
 }
 
-/* A tensor by its name, or the pair of __metadata__ with that key: 1 if it is there. */
+/* Finds a tensor by its name, or a pair of __metadata__ by its key: 1 if it is there. */
 VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
                                  vae__st_item *item) {
     vae__st_scan s = vae__st_scan_of(st);
@@ -13102,8 +13339,8 @@ VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *te
  * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
  * ==================================================================================== */
 
-/* ---- a description as one line of text: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
- * Integers in decimal, reals as the hex bits of the double: no locale, no rounding. */
+/* ---- a description as one line: "input=28x28x1; latent=20; lr=3f50624dd2f1a9fc; ..." ----
+ * Integers in decimal, reals as the bits of the double in hex: no locale, no rounding. */
 
 VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     vae_desc d = *desc;
@@ -13119,10 +13356,10 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
     }
 }
 
-/* ---- saving: the position in training, the parameters, then the optimiser's arrays and the
- * average ---- */
+/* ---- saving ---- */
 
-/* One metadata entry of numbers between blanks: their forms, and their places in a model. */
+/* A metadata entry of numbers separated by blanks: their forms (see vae__put_bits), and their
+ * places in a model. */
 typedef struct vae__fact {
     const char *key, *forms;
     size_t at[6];
@@ -13140,8 +13377,8 @@ static const vae__fact vae__facts[] = {
 };
 enum {
     VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
-    VAE__SEED = 2,   /* for other readers: vae.desc has it too */
-    VAE__COURSE = 4  /* files have it since 0.2 */
+    VAE__SEED = 2,   /* not read: vae.desc has it too */
+    VAE__COURSE = 4  /* older files lack it */
 };
 
 typedef struct vae__section {
@@ -13149,14 +13386,14 @@ typedef struct vae__section {
     float *values;
 } vae__section;
 
+/* The parameters, the optimiser's arrays and the average, as far as a model has them: how many. */
 VAE__PRIVATE int vae__sections(const vae *m, int flags, vae__section out[4]) {
-    int n = 0;
-    out[n].prefix = "", out[n++].values = m->w;
-    if (!(flags & VAE_SAVE_WEIGHTS_ONLY) && m->m) {
-        out[n].prefix = "optim.m.", out[n++].values = m->m;
-        if (m->v) out[n].prefix = "optim.v.", out[n++].values = m->v;
-    }
-    if (m->average) out[n].prefix = "ema.", out[n++].values = m->average;
+    const vae__section all[4] = {
+        {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
+    int i, n = 0;
+    for (i = 0; i < 4; i++)
+        if (all[i].values && !(flags & VAE_SAVE_WEIGHTS_ONLY && all[i].prefix[0] == 'o'))
+            out[n++] = all[i];
     return n;
 }
 
@@ -13190,7 +13427,7 @@ VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section
     while ((s->count - begin + 8) % 64) vae__put(s, " ", 1);
 }
 
-/* The `width` low bytes of u, the lowest first. */
+/* Writes the `width` low bytes of u, the lowest first. */
 VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
     unsigned char bytes[8];
     size_t i;
@@ -13198,7 +13435,7 @@ VAE__PRIVATE void vae__put_le(vae__sink *s, uint64_t u, size_t width) {
     vae__put(s, bytes, width);
 }
 
-/* The file, into any sink. Its bytes depend on the content alone: no time, address or locale. */
+/* Writes the file into any sink. Its bytes depend on its content alone: no time, no locale. */
 VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
@@ -13219,7 +13456,7 @@ VAE__PRIVATE void vae__put_model(vae__sink *s, vae *m, int flags) {
     }
 }
 
-/* A model that holds numbers that are not finite must not replace a good file. */
+/* Checks that a model can be saved: numbers that are not finite must not replace a good file. */
 VAE__PRIVATE vae_status vae__can_save(vae *m, int flags) {
     vae__section sections[4];
     const int count = vae__sections(m, flags, sections);
@@ -13273,8 +13510,8 @@ VAE_API vae_status vae_save_memory(vae *m, int flags, void *bytes, size_t size) 
 
 /* ---- loading ---- */
 
-/* A metadata value as numbers in these forms, between blanks. 0 when the key is missing, -1 when
- * the value is something else. */
+/* Reads a metadata value as numbers in these forms, separated by blanks: 1, or 0 when the key is
+ * missing, or -1 when the value is something else. */
 VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const char *forms,
                                     uint64_t *out) {
     char text[160];
@@ -13287,22 +13524,22 @@ VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const ch
     return *p ? -1 : 1;
 }
 
-/* "F32 [4,4,1,32]" into a block of that size, which has room for every dtype and shape. */
+/* Writes "F32 [4,4,1,32]". The text has room for every dtype and shape. */
 enum { VAE__ST_KIND = 12 + VAE_MAX_RANK * 21 + 4 };
 VAE__PRIVATE const char *vae__st_kind(char text[VAE__ST_KIND], const char *dtype, int rank,
                                       const size_t *shape) {
-    vae__sink s = vae__sink_of(text, VAE__ST_KIND);
+    vae__sink s = vae__sink_text(text, VAE__ST_KIND);
     int j;
     vae__putf(&s, "%s [", dtype);
     for (j = 0; j < rank; j++) vae__putf(&s, "%s%z", j ? "," : "", shape[j]);
-    vae__put(&s, "]", 2);
+    vae__putf(&s, "]");
     return text;
 }
 
-/* Reads the floats of one section in the model's order, whatever the file's is. Continues *hash
- * over them and copies them to `values` of the section (NULL: nowhere). The tensors must be there
- * with the model's shapes; but a section other than the parameters may be missing as a whole: then
- * *found is 0. */
+/* Reads the floats of a section in the model's order, whatever their order in the file. Continues
+ * *hash over them and copies them to section->values, unless that is NULL. The file must have each
+ * tensor with the model's shape. A section other than the parameters may be missing as a whole;
+ * then *found is 0. */
 VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
                                         const vae__section *section, uint64_t *hash, int *found) {
     size_t t, i;
@@ -13327,7 +13564,7 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
                                 name.text, is, want);
         from = st->bytes + st->data_at + tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
-        if (!to || (m->borrowed && !*section->prefix)) continue; /* they stay where they are */
+        if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
         if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
         else
             for (i = 0; i < slot->count; i++) to[i] = vae__float_of(vae__get_le32(from + 4 * i));
@@ -13335,7 +13572,7 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
     return VAE_OK;
 }
 
-/* A tensor that was never looked up does not belong to the model. */
+/* Refuses a file with a tensor that was never looked up: it does not belong to the model. */
 VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
     char name[VAE__ST_QUOTE];
     size_t at = SIZE_MAX, i;
@@ -13346,8 +13583,8 @@ VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
                         "vae.desc describes", vae__st_quote(st->bytes + st->header_at + at, name));
 }
 
-/* Reads the position in training and the powers of Adam's betas; checks the checksum of the data,
- * which is `hash`. */
+/* Reads the position in training and the powers of Adam's betas. `hash` is the data's checksum,
+ * which must be the one in the file. */
 VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash) {
     const vae__source *from = &st->from;
     const vae__position *at = &m->at;
@@ -13390,14 +13627,13 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
     return VAE_OK;
 }
 
-/* Fills a new model. What the model does not keep (moments, for inference) is checked too. */
+/* Fills a new model. Checks also what the model does not keep (the moments, for inference). */
 VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
-    vae__section sections[] = {{"", NULL}, {"optim.m.", NULL}, {"optim.v.", NULL}, {"ema.", NULL}};
+    const vae__section sections[] = {
+        {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
     vae_status bad;
-    sections[0].values = m->w, sections[1].values = m->m, sections[2].values = m->v;
-    sections[3].values = m->average;
     for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
         const char *wrong;
@@ -13420,8 +13656,8 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
     return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash);
 }
 
-/* Memory for the time of a call: first a block on the stack, then the caller's allocator, so that
- * small models load without a heap. */
+/* Temporary memory of a call: a block on the stack, and when that is full the caller's allocator.
+ * So a small model loads without a heap. */
 typedef struct vae__scratch {
     vae__arena arena; /* over `room` */
     const vae_allocator *heap;
@@ -13439,20 +13675,20 @@ VAE__PRIVATE void vae__scratch_release(void *ptr, size_t size, void *user) {
     if (at < s->arena.base || at >= s->arena.base + s->arena.size) vae__release(s->heap, ptr, size);
 }
 
-/* One call that loads. */
+/* The state of one call that loads. */
 typedef struct vae__loader {
     vae__st st;
     vae_load_options o;
-    vae_allocator temporary; /* over `scratch` */
+    vae_allocator temporary; /* allocates from `scratch` */
     vae__scratch scratch;
-    vae_desc desc;
-    char *line; /* vae.desc, into which the texts of `desc` point, */
-    char kinds[VAE__LINE_ROOM]; /* or into this */
+    vae_desc desc; /* its texts point into `line` or `kinds` */
+    char *line; /* vae.desc */
     size_t line_size;
-    const float *in_place; /* the parameters in the file, when the model can use them there */
+    char kinds[VAE__LINE_ROOM];
+    const float *in_place; /* the parameters in the file, if the model can use them there */
 } vae__loader;
 
-/* The description in the file, with the caller's options. */
+/* Reads the file's description and applies the caller's options. */
 VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     const vae__source *from = &l->st.from;
     const vae_load_options *o = &l->o;
@@ -13469,7 +13705,7 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
         return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.format is not 1");
     if (!vae__st_look_up(&l->st, VAE__ST_PAIR, "vae.desc", &item))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc is missing");
-    l->line_size = item.length + 1; /* without its escapes it is not longer */
+    l->line_size = item.length + 1; /* it only becomes shorter without its escapes */
     l->line = (char *)vae__alloc_for(from, &l->temporary, l->line_size);
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
@@ -13482,8 +13718,8 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     return bad ? vae__fail_in(from, bad, "%s", why.text) : VAE_OK;
 }
 
-/* Finds the parameters in the file, if they can be used there: in the model's order, without holes,
- * aligned, in this machine's byte order. Another tool may have reordered them. `plan` is a measured
+/* Sets in_place if the parameters can be used in the file: in the model's order (another tool may
+ * have changed it), without holes, aligned, in this machine's byte order. `plan` is a measured
  * model; its list of tensors is a temporary block. */
 VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
@@ -13505,21 +13741,21 @@ VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     return VAE_OK;
 }
 
-/* Bytes that a model may take, out of a file of `size` bytes. */
+/* Bytes of memory that a model may take which comes from a file of `size` bytes. */
 VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
     const size_t base = (size_t)1 << 31;
     if (o->max_memory) return o->max_memory;
     return o->memory || size > (SIZE_MAX - base) / 16 ? SIZE_MAX : base + 16 * size;
 }
 
-/* The bytes that the model takes. */
+/* Measures the bytes of memory that the model takes. */
 VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *need) {
     const vae__source *from = &l->st.from;
     vae plan;
     vae_report why;
     vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
     if (bad) return vae__fail_in(from, bad, "%s", why.text);
-    /* no memory for a description that claims more than the file holds */
+    /* allocate nothing for a description that claims more than the file holds */
     if (plan.parameters > l->st.data_size / 4)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.desc has %z parameters, the file holds %z "
                             "floats", plan.parameters, l->st.data_size / 4);
@@ -13533,9 +13769,9 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
     return VAE_OK;
 }
 
-enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* the largest network needs a fraction of it */
+enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* far more than the largest network needs */
 
-/* All loaders: *need or *model, whichever is not NULL. */
+/* What all loaders do: gives *need or *model, whichever is not NULL. */
 VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *name,
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
@@ -13552,7 +13788,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
     memset(&l, 0, sizeof l);
     if (options) l.o = *options;
-    l.o.inference = vae__inference(l.o.inference); /* batch and borrow go by it */
+    l.o.inference = vae__inference(l.o.inference); /* `batch` and `borrow` depend on it */
     l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
     l.scratch.heap = &l.o.allocator;
     l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
@@ -13601,7 +13837,7 @@ VAE_API vae_status vae_save(vae *m, const char *path, int flags) {
     VAE__COMPUTES(m, vae__save_model(m, NULL, path, flags));
 }
 
-/* Reads on until `want` bytes of the file are in *block, which grows. */
+/* Reads on until *block, which grows, holds `want` bytes of the file. */
 VAE__PRIVATE vae_status vae__read_to(vae__reader *r, size_t want, const vae_allocator *a,
                                      unsigned char **block, size_t *room) {
     unsigned char *more = (unsigned char *)vae__alloc_for(&r->from, a, want);
@@ -13626,7 +13862,7 @@ VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *o
     o.borrow = 0; /* the bytes are released before this returns */
     bad = vae__open_read(&r, path, 1, report);
     if (bad) return bad;
-    /* the header first: what is no model, or too large, is refused before all of it is read */
+    /* the header first, so that other files and too large models are refused before all is read */
     bad = vae__read_to(&r, vae__min(r.size, 8), &o.allocator, &bytes, &room);
     head = r.at < 8 || vae__get_le32(bytes + 4) ? 0 : vae__get_le32(bytes);
     head = vae__min(r.size, 8 + vae__min(head, VAE__MODEL_HEADER_MAX));
@@ -13653,19 +13889,19 @@ VAE_API vae_status vae_load(const char *path, const vae_load_options *options, v
 
 /* ---- gzip (RFC 1952) around deflate (RFC 1951) ----
  *
- * A reader that unpacks piece by piece, in one block of about 200 KB. Everything is checked: code
- * tables are prefix codes, no distance reaches before the first byte, no reserved bit is set,
+ * Unpacks piece by piece, in one block of about 200 KB. Everything is checked: that code tables are
+ * prefix codes, that no distance reaches before the first byte, that no reserved bit is set, that
  * CRC-32 and length of each member are right. */
 
 enum {
     VAE__GZ_IN = 65536,
     VAE__GZ_WINDOW = 32768,             /* how far back a match may lie */
-    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* with so many bytes the output is handed on */
+    VAE__GZ_FULL = 3 * VAE__GZ_WINDOW,  /* with this many bytes the output is handed on */
     VAE__GZ_PAD = 32,                   /* zeros after the last byte, for reading ahead */
-    VAE__GZ_LIT_BITS = 11,              /* first step of a table look-up */
+    VAE__GZ_LIT_BITS = 11,              /* bits of the first step of a table look-up */
     VAE__GZ_DIST_BITS = 9,
-    /* A code longer than the first step shares its beginning with at least one other, and each
-     * such beginning has a second table for all its continuations up to 15 bits. */
+    /* A longer code shares its first bits with at least one other code. All codes with the same
+     * first bits have one second table, for what follows these bits, up to bit 15. */
     VAE__GZ_LIT_SIZE = (1 << VAE__GZ_LIT_BITS) + (288 / 2 << (15 - VAE__GZ_LIT_BITS)),
     VAE__GZ_DIST_SIZE = (1 << VAE__GZ_DIST_BITS) + (32 / 2 << (15 - VAE__GZ_DIST_BITS))
 };
@@ -13697,19 +13933,19 @@ typedef struct vae__bits {
 } vae__bits;
 
 typedef struct vae__gzip {
-    vae__reader reader;  /* of what is unpacked; first: its `pull` casts back */
+    vae__reader reader;  /* of the unpacked data; the first member: `pull` casts to vae__gzip */
     vae__reader *packed;
-    vae_status status;   /* the first failure: everything read after it is zero */
-    int next, raw;       /* what comes next; raw: deflate alone */
+    vae_status status;   /* the first failure; everything read after it is zero */
+    int next, raw;       /* what comes next; raw: a deflate stream without gzip */
     int last;            /* this block is the last one */
-    size_t left;         /* bytes of a stored block */
-    uint64_t base;       /* offset in the file of in[0] */
+    size_t left;         /* bytes left of a stored block */
+    uint64_t base;       /* offset of in[0] in the file */
     vae__bits b;
-    size_t real;         /* end of what was read, in `in` */
-    int ended;           /* `packed` has no more */
+    size_t real;         /* end of the bytes that were read into `in` */
+    int ended;           /* `packed` has no more bytes */
     int fixed;           /* the tables are those of a fixed block */
-    size_t pos, done;    /* in `out`: next byte, how much was handed on */
-    uint32_t crc, length, head_crc; /* of this member's output, of its header */
+    size_t pos, done;    /* in `out`: end of the output, end of what was handed on */
+    uint32_t crc, length, head_crc; /* of this member's output; CRC of its header */
     uint32_t crc_table[8][256];
     uint32_t lit[VAE__GZ_LIT_SIZE], dist[VAE__GZ_DIST_SIZE];
     unsigned char lens[320];
@@ -13717,7 +13953,7 @@ typedef struct vae__gzip {
     unsigned char out[VAE__GZ_FULL + 320];
 } vae__gzip;
 
-/* Row k is for the byte k places before the last of a step of eight bytes. */
+/* CRC-32 in steps of eight bytes: row k is for the byte k places before the last one. */
 VAE__PRIVATE void vae__crc_init(uint32_t table[8][256]) {
     uint32_t i, k, c;
     for (i = 0; i < 256; i++) {
@@ -13745,13 +13981,13 @@ VAE__PRIVATE uint32_t vae__crc(uint32_t table[8][256], uint32_t crc, const unsig
 /* The byte that the next bit is in. */
 VAE__PRIVATE size_t vae__gz_at(const vae__gzip *g) { return g->b.at - (g->b.count >> 3); }
 
-/* Whether more was used than there was. */
+/* Whether zeros after the last byte were used as data. */
 VAE__PRIVATE int vae__gz_overrun(const vae__gzip *g) {
     return g->ended && vae__gz_at(g) > g->real;
 }
 
-/* Reports what is wrong `back` bytes before the current place. The end of the file has precedence:
- * the zeros after it may look like any other fault. */
+/* Reports a problem `back` bytes before the current place; or the end of the file when zeros after
+ * it were used, because these may look like any other problem. */
 VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem) {
     uint64_t at = g->base + vae__gz_at(g) - back;
     if (g->status) return;
@@ -13762,10 +13998,10 @@ VAE__PRIVATE void vae__gz_fail(vae__gzip *g, unsigned back, const char *problem)
     g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: %s", at, problem);
 }
 
-/* Reads on. After the last byte of the file come zeros, more than reading ahead can reach; so a
- * second call after the end means that zeros were used. */
+/* Reads on. After the last byte of the file stand more zeros than reading ahead can reach, so a
+ * call after the end means that zeros were used. */
 VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
-    const size_t from = vae__gz_at(g); /* whole bytes in `hold` may be given back */
+    const size_t from = vae__gz_at(g); /* keep the bytes that `hold` has: they may be given back */
     size_t got = 0;
     if (g->ended) {
         g->b.at = g->real + 1, g->b.count = 0;
@@ -13781,8 +14017,8 @@ VAE__PRIVATE void vae__gz_more(vae__gzip *g) {
     if (g->ended) memset(g->in + g->real, 0, VAE__GZ_PAD);
 }
 
-/* At least 56 bits in `hold`. The bits above `count` are right too, only not counted: the next
- * refill adds the same ones. Looks at 8 bytes and takes up to 7. */
+/* Fills `hold` to at least 56 bits. The bits above `count` are correct too, but not counted: the
+ * next refill adds the same ones. Looks at 8 bytes and takes up to 7. */
 VAE__INLINE void vae__gz_refill(vae__bits *b) {
     b->hold |= ((uint64_t)vae__get_le32(b->in + b->at) |
                 (uint64_t)vae__get_le32(b->in + b->at + 4) << 32) << b->count;
@@ -13790,14 +14026,14 @@ VAE__INLINE void vae__gz_refill(vae__bits *b) {
     b->count |= 56;
 }
 
-/* The next bits, of those that are there; at most 32. */
+/* Takes up to 32 bits from `hold`, which must have them. */
 VAE__INLINE uint32_t vae__gz_take(vae__bits *b, unsigned count) {
     const uint32_t u = (uint32_t)(b->hold & (((uint64_t)1 << count) - 1));
     b->hold >>= count, b->count -= count;
     return u;
 }
 
-/* The table entry of the next code. The first step of the look-up has `first` bits. */
+/* Takes the next code: its table entry. The first step of the look-up has `first` bits. */
 VAE__INLINE uint32_t vae__gz_symbol(vae__bits *b, const uint32_t *table, unsigned first) {
     uint32_t e = table[b->hold & ((1u << first) - 1)];
     if ((e & VAE__GZ_KIND) == VAE__GZ_MORE)
@@ -13822,13 +14058,13 @@ VAE__PRIVATE uint32_t vae__gz_bits(vae__gzip *g, unsigned count) {
     return vae__gz_need(g, count) ? vae__gz_take(&g->b, count) : 0;
 }
 
-/* Gives whole bytes back and drops the rest of the current one. */
+/* Gives whole bytes back and drops the other bits of the current byte. */
 VAE__PRIVATE void vae__gz_align(vae__gzip *g) {
     g->b.at = vae__gz_at(g);
     g->b.hold = 0, g->b.count = 0;
 }
 
-/* Bytes of a header or trailer, the lowest first; only after vae__gz_align. */
+/* Takes bytes of a header or trailer, the lowest first; only after vae__gz_align. */
 VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     uint32_t u = 0;
     unsigned i;
@@ -13841,7 +14077,7 @@ VAE__PRIVATE uint32_t vae__gz_bytes(vae__gzip *g, unsigned count) {
     return u;
 }
 
-/* What a symbol means: lengths and distances double their step every 4 or 2 symbols. */
+/* The meaning of a symbol. Lengths double their step every 4 symbols, distances every 2. */
 VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
     const uint32_t lits = alphabet == VAE__GZ_LITS, shift = lits ? 2 : 1, group = 1u << shift;
     uint32_t extra = 0, base;
@@ -13853,13 +14089,13 @@ VAE__PRIVATE uint32_t vae__gz_entry(int alphabet, uint32_t symbol) {
         extra = (symbol >> shift) - 1;
         base = (group | (symbol & (group - 1))) << extra;
     }
-    if (lits && symbol == 28) base = 255, extra = 0; /* the longest has a code of its own */
+    if (lits && symbol == 28) base = 255, extra = 0; /* the longest length: a special case */
     return (base + (lits ? 3 : 1)) << 16 | VAE__GZ_BASE | extra << 8;
 }
 
-/* Makes a look-up table out of code lengths; its first step has `bits` bits. 0 when they are no
- * prefix code, or an incomplete one. Only a single code of one bit, or no code at all, may be
- * incomplete: a block with one distance or none. */
+/* Makes a look-up table from code lengths; its first step has `bits` bits. Returns 0 when the
+ * lengths give no prefix code, or an incomplete one. No code, or one code of one bit, is allowed: a
+ * block may have no distance, or one. */
 VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
                                const unsigned char *lens, size_t count) {
     unsigned number[16] = {0}, next[16], code = 0, len;
@@ -13897,7 +14133,7 @@ VAE__PRIVATE int vae__gz_table(uint32_t *table, unsigned bits, int alphabet,
     return 1;
 }
 
-/* The tables at the head of a dynamic block: what is wrong with them, or NULL. */
+/* Reads the tables at the head of a dynamic block. Returns what is wrong with them, or NULL. */
 VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     static const unsigned char order[19] = {16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
                                             11, 4,  12, 3, 13, 2, 14, 1, 15};
@@ -13908,7 +14144,7 @@ VAE__PRIVATE const char *vae__gz_dynamic(vae__gzip *g) {
     if (lits > 286 || dists > 30) return "a deflate block has too many codes";
     memset(g->lens, 0, 19);
     for (i = 0; i < codes; i++) g->lens[order[i]] = (unsigned char)vae__gz_bits(g, 3);
-    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* a place that is free */
+    if (!vae__gz_table(g->dist, 7, VAE__GZ_LENGTHS, g->lens, 19)) /* `dist` is free until later */
         return "a deflate block has a wrong table of code lengths";
     for (i = 0; i < lits + dists;) {
         uint32_t symbol, repeat = 1;
@@ -13943,8 +14179,8 @@ VAE__PRIVATE void vae__gz_fixed(vae__gzip *g) {
     g->fixed = 1;
 }
 
-/* Copies `length` bytes from `back` bytes before. May write 7 bytes too many: there is room, and
- * they are overwritten. */
+/* Copies `length` bytes from `back` bytes before. May write up to 7 bytes more: there is room, and
+ * later output overwrites them. */
 VAE__INLINE void vae__gz_copy(unsigned char *to, size_t back, size_t length) {
     const unsigned char *stop = to + length;
     if (back >= 8) do memcpy(to, to - back, 8), to += 8; while (to < stop);
@@ -13952,8 +14188,8 @@ VAE__INLINE void vae__gz_copy(unsigned char *to, size_t back, size_t length) {
     else do *to = *(to - back); while (++to < stop);
 }
 
-/* The symbols of a block, until it ends or the output is full. A length and its distance need 48
- * bits at most: 15 + 5 and 15 + 13. */
+/* Unpacks symbols until the block ends or the output is full. A length and its distance take at
+ * most 48 bits: 15 + 5 and 15 + 13. */
 VAE__PRIVATE void vae__gz_codes(vae__gzip *g) {
     const uint32_t *lit = g->lit, first = (1u << VAE__GZ_LIT_BITS) - 1;
     vae__bits b = g->b; /* a copy, which the compiler keeps in registers */
@@ -14012,7 +14248,7 @@ VAE__PRIVATE void vae__gz_stored(vae__gzip *g) {
     if (!g->left) g->next = VAE__GZ_BLOCK;
 }
 
-/* The head of the next block; after the last one, what follows the blocks. */
+/* Reads the head of the next block; after the last block, goes on to what follows the blocks. */
 VAE__PRIVATE void vae__gz_block(vae__gzip *g) {
     const char *problem = NULL;
     uint32_t type;
@@ -14070,7 +14306,7 @@ VAE__PRIVATE void vae__gz_trailer(vae__gzip *g) {
             g->status = vae__fail_in(&g->packed->from, VAE_ERR_FORMAT, "byte %u: the gzip %s is "
                                      "%h, but the data give %h", g->base + g->b.at - 8 + i,
                                      i ? "length" : "CRC", is + i, (size_t)4, want + i, (size_t)4);
-    i = 0; /* zeros up to the end are padding, as gzip takes it; nothing may follow them */
+    i = 0; /* zeros up to the end are padding, as for gzip; nothing may follow them */
     while (!g->status && (g->b.at < g->real || !g->ended)) {
         if (g->b.at >= g->real) vae__gz_more(g);
         else if (!g->in[g->b.at]) g->b.at++, i = 1;
@@ -14106,8 +14342,8 @@ VAE__PRIVATE vae_status vae__gz_read(vae__reader *r, void *to, size_t want, size
     }
 }
 
-/* A reader of what is packed in another; `begin` holds the `count` bytes already read from it. NULL
- * when there is no memory. */
+/* A reader of the data packed in another reader. `begin` holds the `count` bytes that were already
+ * read from that one. NULL when there is no memory. */
 VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *begin, size_t count,
                                      int raw, const vae_allocator *allocator) {
     vae__gzip *g = (vae__gzip *)vae__alloc_for(&packed->from, allocator, sizeof(vae__gzip));
@@ -14126,8 +14362,8 @@ VAE__PRIVATE vae__gzip *vae__gz_open(vae__reader *packed, const unsigned char *b
 
 /* ---- IDX: 00 00 type rank, sizes and then numbers, all of them big-endian ---- */
 
-/* Between big-endian and this machine, in place; as bytes, since a swapped float may be a
- * signalling NaN that changes when it is loaded. */
+/* Converts between big-endian and this machine, in place. By bytes, because a swapped float may be
+ * a signalling NaN, which changes when it is loaded. */
 VAE__PRIVATE void vae__swap(unsigned char *p, size_t count, size_t width) {
     size_t i;
     if (VAE__BIG_ENDIAN || width == 1) return;
@@ -14153,8 +14389,8 @@ VAE__PRIVATE vae_status vae__idx_part(vae__reader *in, void *to, size_t place, s
     return bad || have + got == want ? bad : vae__idx_short(in, place, have + got, want, what);
 }
 
-/* All of a file of `size` bytes, packed or not; `have` bytes of `head` (VAE__IDX_HEAD) are there.
- * Nothing is allocated for what the file cannot hold. */
+/* Reads a file of `size` bytes, packed or not. `head` (VAE__IDX_HEAD bytes) holds its first `have`
+ * bytes. Allocates nothing for data that the file cannot hold. */
 enum { VAE__IDX_HEAD = 4 + 4 * VAE_MAX_RANK };
 VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned char *head,
                                       size_t have, vae_data *d) {
@@ -14182,7 +14418,7 @@ VAE__PRIVATE vae_status vae__idx_load(vae__reader *in, size_t size, unsigned cha
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte %d%s: the IDX header %h has %s",
                             need == 4 ? 2 : 4, in->of, head, need, problem);
     rest = size == SIZE_MAX || packed ? SIZE_MAX : size > need ? size - need : 0;
-    if (packed && size != SIZE_MAX && total / 1032 > size) /* 258 bytes out of 2 bits */
+    if (packed && size != SIZE_MAX && total / 1032 > size) /* 2 bits give at most 258 bytes */
         return vae__fail_in(from, VAE_ERR_FORMAT, "byte 4%s: the IDX header asks for %z bytes, "
                             "more than a gzip file of %z bytes can hold", in->of, total, size);
     if (rest < total) return vae__idx_short(in, need, rest, total, "data");

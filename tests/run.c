@@ -35,6 +35,7 @@
 #include "test_images.c"
 #include "test_golden.c"
 #include "test_old.c"
+#include "test_gmm.c"
 #include "test_pixels.c"
 
 #include "main.c"

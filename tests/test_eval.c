@@ -74,7 +74,8 @@ TEST(a_draw_from_the_prior_has_an_address) {
 }
 
 /* As vae__normal_draw, by way of its scratch. */
-static void eval_roomy_draw(const vae__code *c, const vae__address *at, float *z) {
+static void eval_roomy_draw(const vae__code *c, const float *w, const vae__address *at, float *z) {
+    (void)w;
     CHECK(c->room != NULL);
     if (!c->room) return;
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->latent, c->room);

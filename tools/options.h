@@ -24,11 +24,11 @@ typedef struct options {
     const char *stages;         /* epochs:rate -> stages */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
-    const char *labels, *test_labels, *best, *log, *draws, *causes;
+    const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
-    int resume, weights_only, factors, draw, quiet;
-    double range;
+    int resume, weights_only, factors, draw, quiet, components, full;
+    double range, floor, tolerance;
     unsigned command;           /* the bit of the one at work */
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
     void *kept[20];             /* texts made here that values point to, for forget() */
@@ -41,6 +41,8 @@ enum {
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
     SHAPES = 8192,
+    GMM = 16384, PRIOR = 32768,
+    MIXES = GMM | PRIOR,
     WRITES_SET = DIGITS | SHAPES,
     READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
@@ -55,6 +57,7 @@ enum { FORMAT_AUTO, FORMAT_TEXT, FORMAT_CSV, FORMAT_NPY };
 /* words of our own, behind the library's */
 enum { OBJECTIVE_AE = VAE_OBJECTIVE_COUNT, OBJECTIVE_RECON, OBJECTIVE_KL };
 enum { SCHEDULE_IWAE = VAE_SCHEDULE_COUNT };
+enum { MOST_FULL = 512 }; /* numbers of a full covariance */
 enum { NLL_DRAWS = 5000, MOST_DRAWS = 65536, MOST_BOUNDS = 8 };
 
 /* The rates of Burda et al. 2016: stage i lasts 3^i epochs at 1e-4 10^(1 - i / 7). */
@@ -111,8 +114,8 @@ typedef struct flag {
 #define SETS(name, word, help) {TRAIN | SETTING, name, SET, word, 0, 0, 0, NULL, help}
 
 static flag flags[MOST_FLAGS] = {
-    {TRAIN | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
-    {TRAIN | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
+    {TRAIN | GMM | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
+    {TRAIN | GMM | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
      "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
      "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
      "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
@@ -121,20 +124,22 @@ static flag flags[MOST_FLAGS] = {
      "colour, channels last. Channels first, as PyTorch saves them, are refused: save "
      "x.transpose(0, 2, 3, 1). Integers are scaled to 0 .. 1. Floats must lie from 0 to 1 already, "
      "except for the gaussian likelihoods"},
-    {TRAIN, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
+    {TRAIN | GMM, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "test images: a folder or a file, as for --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
      "which part of a folder or of a built-in set. auto: the test images if there are any"},
-    {TRAIN | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
+    {TRAIN | GMM | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
      "use the first N images at most (default: all of a file or folder; of a built-in set 10000 "
      "for training, 2000 for testing)"},
     {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000",
      "number of training images"},
-    {TRAIN, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
+    {TRAIN | GMM, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
      "use the first N test images at most; 0: none (default: all; of a built-in set 2000)"},
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
      "hold out the last N training images. They are tested after each epoch; the test images then "
      "are tested once, at the end"},
+    {GMM, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
+     "hold out the last N images and test on them, not on the test images"},
     {TRAIN, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, NULL,
      "train a conditional VAE, which is told the class of each image. WHERE is an IDX file of "
      "labels, or the word auto: the labels of a built-in set, of CIFAR-10, or of the standard file "
@@ -259,7 +264,19 @@ static flag flags[MOST_FLAGS] = {
      "leave the optimiser out of the finished file. It is smaller, and --resume from it starts "
      "with a fresh optimiser"},
 
-    {USES, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
+    {USES | GMM, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
+    {GMM, "--components", INTEGER, "K", AT(components), 1, 1e5, "10",
+     "number of Gaussians in the mixture"},
+    {GMM, "--full", SWITCH, "", AT(full), 0, 0, NULL,
+     "full covariances; without it they are diagonal"},
+    {MIXES, "--iterations", INTEGER, "N", AT(steps), 1, 1e6, "100",
+     "of EM, at most. It begins with k-means++"},
+    {MIXES, "--tolerance", REAL, "NATS", AT(tolerance), 0, 1e6, "1e-4",
+     "end when the mean log-likelihood rises by less"},
+    {MIXES, "--floor", REAL, "F", AT(floor), 0, 1, "1e-3",
+     "no variance is below this part of the mean variance of the numbers"},
+    {MIXES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "seed of what EM begins with"},
+    {GMM, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "number of samples"},
     {OF_A_CLASS, "--class", INTEGER, "C", AT(label), 0, MOST_CLASSES - 1, NULL,
      "for a conditional model: the class of the images, counted from 0"},
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
@@ -295,7 +312,12 @@ static flag flags[MOST_FLAGS] = {
      "the other latents are the mu of image I of --data, counted from 0 (default: they are 0)"},
     {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {USES | GMM | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {GMM, "--out", TARGET, "FILE.npy", AT(out), 1, 0, NULL,
+     "the mixture: float32 (components, 1 + 2 numbers): log of its share, mean, log variance. With "
+     "--full the variances are those of A (x - mean), and A follows, row by row: lower triangular "
+     "with ones on its diagonal"},
+    {GMM, "--picture", TARGET, "FILE.png", AT(picture), 0, 0, NULL, "a picture of samples"},
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, and under each row its reconstructions"},
@@ -316,13 +338,15 @@ static flag flags[MOST_FLAGS] = {
     {SCORE, "--format", CHOICE, "auto|text|csv|npy|", AT(format), 0, 0, "auto",
      "text: a number per line. csv and npy: -ELBO, recon and KL of each image. auto: csv or npy if "
      "--out ends in it, else text"},
-    {LAYS_OUT, "--columns", INTEGER, "N", AT(columns), 1, 1e4, NULL,
+    {LAYS_OUT | GMM, "--columns", INTEGER, "N", AT(columns), 1, 1e4, NULL,
      "images side by side (default: the picture becomes about square)"},
-    {DRAWS, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
+    {DRAWS | GMM, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
      "size of a pixel (default: small images are enlarged)"},
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "write the figures as one JSON object; -: stdout. elbo and bound are negative. seconds is the "
      "whole run; images_per_second counts training steps (or evaluation) alone"},
+    {GMM, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
+     "write the figures as one JSON object; -: stdout. Log-likelihoods are means over images"},
     {USES, "--isa", SET, "WORD", 0, 0, 0, NULL,
      "instruction set; all give the same results, bit by bit"},
     {TRAIN | USES, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
@@ -331,7 +355,7 @@ static flag flags[MOST_FLAGS] = {
     {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
      "(default: 2G and 16 times the size of the file)"},
-    {TRAIN | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
+    {TRAIN | GMM | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print errors only"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},

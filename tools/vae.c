@@ -24,6 +24,7 @@
  *   draw.h          sample, reconstruct, interpolate, manifold, traverse
  *   verdicts.h      eval and score
  *   codes.h         encode and decode
+ *   gmm.h, mixtures.h   gmm: mixtures of Gaussians
  *   info.h          info
  *   sets.h          digits and shapes: built-in sets as files
  *   vae.c           the table of commands: a new command is one row and its function; help
@@ -48,6 +49,7 @@
 #include "draw.h"
 #include "verdicts.h"
 #include "codes.h"
+#include "mixtures.h"
 #include "info.h"
 #include "sets.h"
 
@@ -122,6 +124,9 @@ static const command commands[] = {
     {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {GMM, "gmm", NULL, "--data", fit_gmm, "fit a mixture of Gaussians to images or tables",
+     "  vae gmm --data digits --components 20 --picture samples.png\n"
+     "  vae gmm --data codes.npy --components 5 --full --out mixture.npy\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
     {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",

@@ -45,7 +45,7 @@ typedef struct verdict {
     figures_sample elbo, recon, kl, mse, bounds[MOST_BOUNDS];
     int draws[MOST_BOUNDS];
     size_t bound_count;
-    double *unit_kl, *variance;     /* (latent) */
+    double *unit_kl, *variance;     /* (latent); unit_kl NULL: there is no such thing */
     uint64_t *clamped;              /* (latent): images, of so many */
     size_t active, clamped_of;
     double gap, gap_error, seconds;
@@ -201,8 +201,8 @@ static void print_units(const verdict *v, size_t latent)
     char line[200], one[60];
     size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
     say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
-    memcpy(left, v->unit_kl, latent * sizeof *left);
-    for (size_t n = 0, most = 0; n < latent; n++) {
+    if (v->unit_kl) memcpy(left, v->unit_kl, latent * sizeof *left);
+    for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
             if (left[j] > left[most]) most = j;
         if (left[most] < 0.005) snprintf(one, sizeof one, " and %zu below 0.005", latent - n);
@@ -308,7 +308,7 @@ static void json_verdict(text *t, const use *u, const verdict *v)
         text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
     }
     text_print(t, "  \"active_units\": %zu,\n", v->active);
-    json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
+    if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
     json_list(t, "mu_variance", v->variance, u->info.latent);
     text_print(t, "  \"logvar_at_limit\": [");
     for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
@@ -346,7 +346,11 @@ static int eval(options *o)
     each_batch(&u, add_parts, &v);
     v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
     v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, v.unit_kl, v.variance));
+    if (vae_units(u.model, &u.data.images, v.unit_kl, v.variance) == VAE_ERR_STATE) {
+        free(v.unit_kl); /* this posterior or prior has no KL of each latent */
+        v.unit_kl = NULL;
+        check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, NULL, v.variance));
+    }
     for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
     if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);

@@ -109,7 +109,7 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable no_threads no_data no_conv no_pixels allow_x87 header_first; do
+    for name in malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
@@ -119,7 +119,7 @@ each() { # COMPILER
     program self_under_another_name $c -I"$work/self" "$here/self.c"
     # the manual's own words: its functions go before the table, its row to the table's end
     for own in "layer layers twice vae__twice" "likelihood likelihoods laplace vae__laplace" \
-        "prior priors shifted vae__shifted"; do
+        "posterior posteriors flat vae__flat" "prior priors shifted vae__shifted"; do
         set -- $own
         awk -v table="$2" -v row="$3" -v first="$4" '
             substr($0, 1, 3) == " * " && /static/ && index($0, first "(") { on = 1 }

@@ -1,0 +1,121 @@
+#!/bin/sh
+# Tests of what codes are good for, and of mixtures:
+#     sh tests/test_tool_codes.sh build/vae
+# Works in a temporary folder. Its inputs are made by python3. Ends with "tool codes: N passed, N
+# failed, N skipped".
+[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_codes.sh build/vae" >&2; exit 2; }
+case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
+root=$(cd "$(dirname "$0")/.." && pwd)
+dir=$(mktemp -d) || exit 2
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 2
+passed=0 failed=0 skipped=0
+LC_ALL=C
+export LC_ALL
+unset NO_COLOR COLUMNS
+
+# check NAME COMMAND...: passes if the command succeeds
+check() {
+    name=$1
+    shift
+    if "$@"; then
+        echo "ok $name"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $name"
+        failed=$((failed + 1))
+    fi
+}
+
+# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
+# stderr that begins with "vae: " and holds the words
+refused() {
+    name=$1 want=$2 words=$3
+    shift 3
+    timeout 120 "$vae" "$@" >refused.out 2>refused.err
+    got=$?
+    lines=$(wc -l <refused.err)
+    if [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^vae: ' refused.err &&
+        grep -q -F -e "$words" refused.err; then
+        echo "ok $name"
+        passed=$((passed + 1))
+    else
+        echo "FAIL $name: status $got, wanted $want and '$words', stderr: $(head -c 300 refused.err)"
+        failed=$((failed + 1))
+    fi
+}
+
+skip() { # NAME REASON
+    echo "skip $1 ($2)"
+    skipped=$((skipped + 1))
+}
+
+same() { cmp -s "$1" "$2"; }
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
+# ---- gmm ----
+
+# a table of float32 in NPY: table FILE ROWS COLUMNS, the numbers on stdin
+table() {
+    "$python" -c 'import struct, sys
+name, rows, cols = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+head = "{\x27descr\x27: \x27<f4\x27, \x27fortran_order\x27: False, \x27shape\x27: (%d, %d), }" % (rows, cols)
+head = head.ljust(117) + "\n"
+numbers = [float(word) for word in sys.stdin.read().split()]
+with open(name, "wb") as file:
+    file.write(b"\x93NUMPY\1\0" + struct.pack("<H", len(head)) + head.encode())
+    file.write(struct.pack("<%df" % len(numbers), *numbers))' "$@"
+}
+numbers_of() { # FILE: what a table of float32 holds, one number a line
+    "$python" -c 'import struct, sys
+data = open(sys.argv[1], "rb").read()[128:]
+print("\n".join("%.6g" % v for v in struct.unpack("<%df" % (len(data) // 4), data)))' "$1"
+}
+
+gmm_tests() {
+    "$python" -c 'import random
+random.seed(4)
+for i in range(900):
+    x, y = random.gauss(0, 1), random.gauss(0, 1)
+    print([-5, 4, 2][i % 3] + .5 * x, [1, 4, -6][i % 3] + .5 * y)' | table clusters.npy 900 2
+    "$vae" gmm --data clusters.npy --components 3 --out three.npy --json three.json >three.txt
+    check gmm_fits "$python" -c 'import json
+course = json.load(open("three.json"))["course"]
+assert len(course) > 1 and all(b >= a - 1e-9 for a, b in zip(course, course[1:])), course'
+    numbers_of three.npy >three.numbers
+    check gmm_finds_three_clusters "$python" -c 'import math
+v = [float(line) for line in open("three.numbers")]
+rows = sorted((v[5 * k:5 * k + 5] for k in range(3)), key=lambda r: r[1])
+for r, centre in zip(rows, [(-5, 1), (2, -6), (4, 4)]):
+    assert abs(math.exp(r[0]) - 1 / 3) < 1e-3, r
+    assert abs(r[1] - centre[0]) < .1 and abs(r[2] - centre[1]) < .1, r
+    assert abs(math.exp(r[3]) - .25) < .08 and abs(math.exp(r[4]) - .25) < .08, r'
+    "$vae" gmm --data clusters.npy --components 3 --out again.npy --quiet
+    check gmm_gives_the_same_bytes_again same three.npy again.npy
+    "$vae" gmm --data clusters.npy --components 1 --full --out full.npy --validate 90 >full.txt
+    check gmm_tests_on_rows_held_out grep -q '^held-out .* 90 images$' full.txt
+    check gmm_full_writes_its_matrix test "$(numbers_of full.npy | wc -l)" -eq 9
+    check gmm_full_has_ones_on_the_diagonal \
+        test "$(numbers_of full.npy | sed -n '6p;7p;9p' | tr '\n' ' ')" = "1 0 1 "
+    "$vae" gmm --data digits --images 300 --test-images 50 --components 3 --iterations 3 \
+        --picture digits.png --count 9 >digits.txt
+    check gmm_draws_a_picture test "$(head -c 4 digits.png | tail -c 3)" = PNG
+    check gmm_tests_on_test_images grep -q '^test .* 50 images$' digits.txt
+    refused gmm_needs_as_many_rows 1 "at least as many rows" gmm --data clusters.npy \
+        --components 901
+    refused gmm_takes_a_component_at_least 2 "from 1 to" gmm --data clusters.npy --components 0
+    refused gmm_full_is_for_few_numbers 1 "784 numbers; a full covariance is for 512 at most" \
+        gmm --data digits --images 10 --full --components 2
+    echo 1 2 nan 4 | table nan.npy 2 2
+    refused gmm_refuses_nan 1 "image 1: number 0 is NaN" gmm --data nan.npy --components 1
+    refused gmm_reads_images 1 "labels, not images" gmm --data labels.idx --components 1
+    refused gmm_test_has_the_same_numbers 1 "but clusters.npy of 2" gmm --data clusters.npy \
+        --test nan3.npy --components 1
+}
+printf '\0\0\10\1\0\0\0\2\1\2' >labels.idx
+echo 1 2 3 | table nan3.npy 1 3
+gmm_tests
+
+echo "tool codes: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

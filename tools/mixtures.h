@@ -1,0 +1,156 @@
+/* ======================================================================================
+ * mixtures.h   the command gmm: a mixture of Gaussians as a model of the images themselves
+ * uses: platform.h screen.h text.h targets.h json.h picture.h options.h command_line.h
+ * uses: datasets.h gmm.h models.h sheets.h train.h
+ * tests: tests/test_tool_codes.sh, tests/test_gmm.c
+ * ==================================================================================== */
+#ifndef VAE_TOOL_MIXTURES_H
+#define VAE_TOOL_MIXTURES_H
+#include "platform.h"
+#include "screen.h"
+#include "text.h"
+#include "targets.h"
+#include "json.h"
+#include "picture.h"
+#include "options.h"
+#include "command_line.h"
+#include "datasets.h"
+#include "gmm.h"
+#include "models.h"
+#include "sheets.h"
+#include "train.h"
+
+/* What EM came to. */
+typedef struct fitted {
+    gmm mixture;
+    int steps;
+    double train, *course;      /* mean log-likelihood: at the end, before each step */
+} fitted;
+
+/* EM over rows of numbers that are known to be finite, as the flags say. */
+static void fit_mixture(const options *o, const vae_data *rows, size_t count, int full, fitted *f)
+{
+    double last = 0;
+    memset(f, 0, sizeof *f);
+    if (count > rows->count)
+        die(FAILED, "%zu components for %zu rows: there must be at least as many rows", count,
+            rows->count);
+    if (!gmm_new(&f->mixture, count, rows->item, full))
+        die(FAILED, "out of memory: %zu components of %zu numbers%s", count, rows->item,
+            full ? " with full covariance" : "");
+    f->mixture.floor = o->floor;
+    f->course = (double *)need((size_t)o->steps, sizeof *f->course);
+    if (!gmm_begin(&f->mixture, rows, o->seed)) die(FAILED, "out of memory");
+    while (f->steps < o->steps) {
+        const double now = gmm_step(&f->mixture, rows);
+        f->course[f->steps++] = now;
+        say("iteration    %-4d log-likelihood %.4f\n", f->steps, now);
+        if (f->steps > 1 && now - last < o->tolerance) break;
+        last = now;
+    }
+    f->train = gmm_score(&f->mixture, rows);
+}
+
+static void end_mixture(fitted *f)
+{
+    gmm_free(&f->mixture);
+    free(f->course);
+}
+
+/* A mixture as a table, a row for each component: log share, mean, log variance and, where the
+ * covariance is full, A of gmm.h. */
+static void save_mixture(const gmm *g, const char *path)
+{
+    const size_t d = g->dim, square = g->full ? d * d : 0, wide = 1 + 2 * d + square;
+    text t = {NULL, 0, 0};
+    float *row = floats(wide, 1);
+    text_npy_head(&t, g->count, wide);
+    for (size_t i = 0; i < g->count; i++) {
+        row[0] = (float)g->weight[i];
+        for (size_t j = 0; j < d; j++) {
+            row[1 + j] = (float)g->mean[i * d + j];
+            row[1 + d + j] = (float)gmm__log(g->variance[i * d + j]);
+        }
+        for (size_t j = 0; j < square; j++) row[1 + 2 * d + j] = (float)g->lower[i * square + j];
+        text_npy_rows(&t, row, wide);
+    }
+    free(row);
+    text_save(&t, path);
+    say("wrote %s: %zu components\n", path, g->count);
+}
+
+/* ---- gmm: a density of the images themselves ---- */
+
+/* Samples, clamped to what a picture can show. */
+static void save_samples(const options *o, const gmm *g, const vae_data *d)
+{
+    const size_t count = (size_t)o->count;
+    float *x = floats(count, g->dim);
+    options to = *o;
+    sheet s;
+    use u;
+    memset(&u, 0, sizeof u);
+    u.info.height = d->rank > 2 ? d->dims[1] : 1, u.info.width = d->rank > 2 ? d->dims[2] : 1;
+    u.info.channels = d->rank == 4 ? d->dims[3] : d->rank > 2 ? 1 : g->dim;
+    to.operand = o->data, to.out = o->picture;
+    s = plan_sheet(&u, &to, count, columns_for(o, count));
+    for (size_t i = 0; i < count; i++) gmm_draw(g, o->seed, (uint32_t)i, x + i * g->dim);
+    save_pictures(&to, x, &s);
+    free(x);
+}
+
+static void save_gmm_json(const options *o, const sets *s, const fitted *f, double test)
+{
+    text t = {NULL, 0, 0};
+    text_print(&t, "{\n  \"command\": \"gmm\",\n  \"version\": \"%s\",\n  ", VAE_VERSION_TEXT);
+    json_string(&t, "data", s->images.name, ",\n");
+    text_print(&t, "  \"components\": %zu,\n  \"full\": %d,\n  \"iterations\": %d,\n",
+               f->mixture.count, f->mixture.full, f->steps);
+    json_list(&t, "course", f->course, (size_t)f->steps);
+    text_print(&t, "  ");
+    json_number(&t, "train", f->train, ",\n  ");
+    if (s->test.name || s->held.name) json_number(&t, "test", test, ",\n");
+    else text_print(&t, "\"test\": null,\n");
+    text_print(&t, "  \"seed\": %llu\n}\n", (ull)o->seed);
+    text_save(&t, o->json);
+}
+
+static int fit_gmm(options *o)
+{
+    vae_desc gaussian;
+    sets s;
+    fitted f;
+    const dataset *other;
+    double test = 0;
+    memset(&s, 0, sizeof s);
+    memset(&gaussian, 0, sizeof gaussian);
+    gaussian.likelihood = "gaussian"; /* any finite numbers will do */
+    find_sets(o, &s);
+    if (o->validate) hold_out(&s.images, (size_t)o->validate, &s.held);
+    other = s.held.name ? &s.held : &s.test;
+    if (other->name && other->images.item != s.images.images.item)
+        die(FAILED, "%s holds images of %zu numbers, but %s of %zu", other->name,
+            other->images.item, s.images.name, s.images.images.item);
+    check_values(&s.images, &gaussian, 0);
+    if (other->name) check_values(other, &gaussian, 0);
+    if (o->full && s.images.images.item > MOST_FULL)
+        die(FAILED, "--full: %s holds images of %zu numbers; a full covariance is for %d at most",
+            s.images.name, s.images.images.item, MOST_FULL);
+    fit_mixture(o, &s.images.images, (size_t)o->components, o->full, &f);
+    say("\ntrain        log-likelihood %.4f, %zu images\n", f.train, s.images.images.count);
+    if (other->name) {
+        test = gmm_score(&f.mixture, &other->images);
+        say("%-12s log-likelihood %.4f, %zu images\n", s.held.name ? "held-out" : "test", test,
+            other->images.count);
+    }
+    if (o->out) save_mixture(&f.mixture, o->out);
+    if (o->picture) save_samples(o, &f.mixture, &s.images.images);
+    if (o->json) save_gmm_json(o, &s, &f, test);
+    end_mixture(&f);
+    drop(&s.images);
+    drop(&s.test);
+    drop(&s.held);
+    return 0;
+}
+
+#endif
