@@ -1911,6 +1911,10 @@ VAE__PRIVATE size_t vae__read_real(const char *p, double *out) {
     return 16;
 }
 
+VAE__PRIVATE void vae__put_hex(vae__sink *s, uint64_t u, int digits) {
+    while (digits--) vae__put(s, vae__hex_digits + (u >> 4 * digits & 15), 1);
+}
+
 VAE__PRIVATE void vae__put_decimal(vae__sink *s, uint64_t u) {
     char digits[20];
     size_t n = sizeof digits;
@@ -1950,16 +1954,12 @@ VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
 /* Writes a double with as many significant digits as it takes to read the same double back, but at
  * least `least` and at most `most`. Trailing zeros are left out. */
 VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
-    const uint64_t bits = vae__bits_d(value) & INT64_MAX;
+    const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
     vae__decimal d, digits, again;
     int n;
-    if (bits > (uint64_t)0x7ff << 52) {
-        vae__put(s, "NaN", 3);
-        return;
-    }
-    if (vae__bits_d(value) >> 63) vae__put(s, "-", 1);
-    if (!bits || bits == (uint64_t)0x7ff << 52) {
-        vae__put(s, bits ? "inf" : "0", bits ? 3 : 1);
+    if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
+    if (!bits || bits >= infinity) {
+        vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
     vae__decimal_of(&d, vae__double_of(bits));
@@ -1993,6 +1993,10 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
+    const unsigned char *p;
+    size_t count, i;
+    int64_t d;
+    char c;
     for (; *format; format += 2) {
         const size_t run = strcspn(format, "%");
         vae__put(s, format, run);
@@ -2004,35 +2008,20 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
         case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
-        case 'c': {
-            const char c = (char)va_arg(args, int);
-            vae__put(s, &c, 1);
-            break;
-        }
-        case 'd': {
-            const int64_t d = va_arg(args, int);
+        case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
+        case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
+        case 'd':
+            d = va_arg(args, int);
             if (d < 0) vae__put(s, "-", 1);
             vae__put_decimal(s, (uint64_t)(d < 0 ? -d : d));
             break;
-        }
-        case 'x': {
-            const uint64_t u = va_arg(args, uint64_t);
-            int shift;
-            for (shift = 60; shift >= 0; shift -= 4)
-                vae__put(s, vae__hex_digits + (u >> shift & 15), 1);
-            break;
-        }
-        case 'h': {
-            const unsigned char *p = va_arg(args, const unsigned char *);
-            const size_t count = va_arg(args, size_t);
-            size_t i;
+        case 'h':
+            p = va_arg(args, const unsigned char *), count = va_arg(args, size_t);
             for (i = 0; i < count; i++) {
                 if (i) vae__put(s, " ", 1);
-                vae__put(s, vae__hex_digits + (p[i] >> 4), 1);
-                vae__put(s, vae__hex_digits + (p[i] & 15), 1);
+                vae__put_hex(s, p[i], 2);
             }
             break;
-        }
         default: vae__put(s, format + 1, 1);
         }
     }
@@ -2161,11 +2150,8 @@ VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, 
 
 VAE__PRIVATE void vae__release(const vae_allocator *a, void *ptr, size_t size) {
     if (!ptr) return;
-    if (a && a->alloc) {
-        if (a->release) a->release(ptr, size ? size : 1, a->user);
-    } else {
-        VAE_FREE(ptr);
-    }
+    if (!a || !a->alloc) VAE_FREE(ptr);
+    else if (a->release) a->release(ptr, size ? size : 1, a->user);
 }
 
 /* Divides a block into 64-byte aligned pieces. With base NULL it only counts, so that measuring and
@@ -5757,13 +5743,11 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
 }
 
 VAE__PRIVATE int vae__pool_locks(vae_pool *p) {
-    if (!VAE__MUTEX_INIT(&p->mutex)) return 0;
-    if (VAE__COND_INIT(&p->wake)) {
-        if (VAE__COND_INIT(&p->done)) return p->locks = 1;
-        VAE__COND_END(&p->wake);
-    }
-    VAE__MUTEX_END(&p->mutex);
-    return 0;
+    const int mutex = VAE__MUTEX_INIT(&p->mutex), wake = mutex && VAE__COND_INIT(&p->wake);
+    p->locks = wake && VAE__COND_INIT(&p->done);
+    if (wake && !p->locks) VAE__COND_END(&p->wake);
+    if (mutex && !p->locks) VAE__MUTEX_END(&p->mutex);
+    return p->locks;
 }
 
 /* Starts a pool in a block of vae__pool_size bytes. With `fewer` it takes the threads that the
@@ -5833,27 +5817,22 @@ VAE__PRIVATE vae_status vae__thread_count(int *threads, vae_report *report) {
 VAE_API vae_status vae_pool_create(int threads, const vae_allocator *allocator, vae_pool **pool,
                                    vae_report *report) {
     const int fewer = threads < 0;
-    vae_allocator a;
     vae_pool *p;
     vae_status bad;
     size_t size;
-    memset(&a, 0, sizeof a);
-    if (allocator) a = *allocator;
     if (!pool) return vae__fail(report, VAE_ERR_NULL, "pool must be given");
     bad = vae__thread_count(&threads, report);
     if (bad) return bad;
     size = vae__pool_size(threads);
-    p = (vae_pool *)vae__alloc(&a, size);
+    p = (vae_pool *)vae__alloc(allocator, size);
     if (!p)
         return vae__fail(report, VAE_ERR_MEMORY, "out of memory: the pool needs %z bytes", size);
     bad = vae__pool_start(p, threads, fewer, report);
-    if (bad) {
-        vae__release(&a, p, size);
-        return bad;
-    }
-    p->allocator = a, p->size = size;
-    *pool = p;
-    return VAE_OK;
+    p->size = size;
+    if (allocator) p->allocator = *allocator;
+    if (bad) vae__release(allocator, p, size);
+    else *pool = p;
+    return bad;
 }
 
 VAE_API void vae_pool_destroy(vae_pool *pool) {
@@ -13319,21 +13298,6 @@ VAE__PRIVATE int vae__st_look_up(const vae__st *st, int kind, const char *name,
     return 0;
 }
 
-VAE__PRIVATE int vae__st_find(const vae__st *st, const char *name, vae__st_tensor *out) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) return 0;
-    *out = item.tensor;
-    return 1;
-}
-
-/* A value of __metadata__, unescaped and zero-terminated: its length, -1 when there is none, -2
- * when it does not fit. */
-VAE__PRIVATE ptrdiff_t vae__st_meta(const vae__st *st, const char *key, char *text, size_t room) {
-    vae__st_item item;
-    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
-    return vae__st_copy(item.value, text, room);
-}
-
 /* ======================================================================================
  * >>io       models as files
  * uses: >>settings >>model >>files >>safetensors      tests: tests/test_io.c
@@ -13516,9 +13480,9 @@ VAE__PRIVATE int vae__st_numbers_of(const vae__st *st, const char *key, const ch
                                     uint64_t *out) {
     char text[160];
     const char *p = text;
-    const ptrdiff_t length = vae__st_meta(st, key, text, sizeof text);
-    if (length == -1) return 0;
-    if (length < 0 || strlen(text) != (size_t)length) return -1;
+    vae__st_item item;
+    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return 0;
+    if (vae__st_copy(item.value, text, sizeof text) != (ptrdiff_t)strlen(text)) return -1;
     for (; *forms; forms++)
         if (!vae__read_bits(&p, *forms, out++) || (forms[1] && *p++ != ' ')) return -1;
     return *p ? -1 : 1;
@@ -13548,21 +13512,21 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
         const vae__slot *slot = &m->tensors[t];
         const unsigned char *from;
         float *to = section->values ? section->values + slot->offset : NULL;
-        vae__st_tensor tensor;
+        vae__st_item item;
         vae_report name;
         char is[VAE__ST_KIND], want[VAE__ST_KIND];
         (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
-        if (!vae__st_find(st, name.text, &tensor)) {
+        if (!vae__st_look_up(st, VAE__ST_TENSOR, name.text, &item)) {
             if (*section->prefix && !t) return VAE_OK;
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name.text);
         }
         *found = 1;
-        vae__st_kind(is, tensor.dtype, tensor.rank, tensor.shape);
+        vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
         vae__st_kind(want, "F32", slot->rank, slot->shape);
         if (strcmp(is, want))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
                                 name.text, is, want);
-        from = st->bytes + st->data_at + tensor.begin;
+        from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
         if (!VAE__BIG_ENDIAN) memcpy(to, from, slot->count * 4);
@@ -13724,15 +13688,16 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
 VAE__PRIVATE vae_status vae__load_place(vae__loader *l, vae *plan) {
     const size_t size = plan->slot_count * sizeof(vae__slot);
     const unsigned char *at = l->st.bytes + l->st.data_at;
-    vae__st_tensor tensor;
+    vae__st_item item;
     size_t t = 0, begin = 0;
     if (VAE__BIG_ENDIAN) return VAE_OK;
     plan->tensors = (vae__slot *)vae__alloc_for(&l->st.from, &l->temporary, size);
     if (!plan->tensors) return VAE_ERR_MEMORY;
     (void)vae__plan(plan, NULL, NULL); /* the measuring call has succeeded */
-    for (; t < plan->slot_count && vae__st_find(&l->st, plan->tensors[t].name, &tensor); t++) {
-        if (!t) begin = tensor.begin;
-        if (tensor.begin != begin + plan->tensors[t].offset * 4) break;
+    for (; t < plan->slot_count; t++) {
+        if (!vae__st_look_up(&l->st, VAE__ST_TENSOR, plan->tensors[t].name, &item)) break;
+        if (!t) begin = item.tensor.begin;
+        if (item.tensor.begin != begin + plan->tensors[t].offset * 4) break;
     }
     vae__release(&l->temporary, plan->tensors, size);
     plan->tensors = NULL;

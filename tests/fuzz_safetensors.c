@@ -51,8 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         if (strncmp(r.text, "fuzz: ", 6)) __builtin_trap();
     } else {
         char name[401], text[64];
-        vae__st_tensor t, u;
-        vae__st_item item;
+        vae__st_tensor t;
+        vae__st_item item, again;
         vae__st_scan s = vae__st_scan_of(&st);
         size_t covered = 0, tensors = 0, k;
         int step;
@@ -65,13 +65,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
                 __builtin_trap();
             /* unless a zero byte in a name hides its end from C strings */
             if (tensors < 20 && !fuzz_holds_zero(bytes, size) &&
-                (vae__st_find(&st, name, &u) != 1 || t.begin != u.begin || t.end != u.end))
+                (vae__st_look_up(&st, VAE__ST_TENSOR, name, &again) != 1 ||
+                 t.begin != again.tensor.begin || t.end != again.tensor.end))
                 __builtin_trap();
         }
         if (tensors != st.tensors || covered != st.data_size) __builtin_trap();
         if (st.data_at + st.data_size != size) __builtin_trap();
         for (k = 0; k < sizeof keys / sizeof *keys; k++) {
-            ptrdiff_t n = vae__st_meta(&st, keys[k], text, sizeof text);
+            const int found = vae__st_look_up(&st, VAE__ST_PAIR, keys[k], &item);
+            ptrdiff_t n = found ? vae__st_copy(item.value, text, sizeof text) : -1;
             if (n < -2 || n >= (ptrdiff_t)sizeof text || (n >= 0 && text[n])) __builtin_trap();
         }
         vae__st_close(&st, &a);

@@ -66,13 +66,15 @@ TEST(the_data_begins_at_a_multiple_of_64_without_holes) {
     size_t size;
     unsigned char *bytes = file_of(m, 0, &size);
     vae__st st;
-    vae__st_tensor t;
+    vae__st_item item;
     CHECK_STATUS(vae__st_open(&st, bytes, size, "x", NULL, NULL), VAE_OK);
     CHECK_EQ(st.data_at % 64, 0);
     CHECK_EQ(st.data_size, 3 * 4 * m->parameters);
     CHECK_EQ(st.tensors, 3 * m->slot_count);
-    CHECK(vae__st_find(&st, "encoder.0.weight", &t) && t.begin == 0 && t.shape[0] == 30);
-    CHECK(vae__st_find(&st, "optim.m.encoder.0.weight", &t) && t.begin == 4 * m->parameters);
+    CHECK(vae__st_look_up(&st, VAE__ST_TENSOR, "encoder.0.weight", &item));
+    CHECK(item.tensor.begin == 0 && item.tensor.shape[0] == 30);
+    CHECK(vae__st_look_up(&st, VAE__ST_TENSOR, "optim.m.encoder.0.weight", &item));
+    CHECK_EQ(item.tensor.begin, 4 * m->parameters);
     vae__st_close(&st, NULL);
     free(bytes);
     vae_destroy(m);

@@ -36,6 +36,21 @@ static int st_at(const vae__st *st, size_t *cursor, char *name, size_t room, vae
     return 1;
 }
 
+static int st_find(const vae__st *st, const char *name, vae__st_tensor *t) {
+    vae__st_item item;
+    const int found = vae__st_look_up(st, VAE__ST_TENSOR, name, &item);
+    if (found) *t = item.tensor;
+    return found;
+}
+
+/* A value of __metadata__ without its escapes: its length, -1 when there is none, -2 when it does not
+ * fit. */
+static ptrdiff_t st_meta(const vae__st *st, const char *key, char *text, size_t room) {
+    vae__st_item item;
+    if (!vae__st_look_up(st, VAE__ST_PAIR, key, &item)) return -1;
+    return vae__st_copy(item.value, text, room);
+}
+
 static void st_refused(const char *json, size_t length, size_t data, const char *word) {
     vae__st st;
     vae_report r;
@@ -85,13 +100,13 @@ TEST(open_reads_the_smallest_file) {
     CHECK_EQ(st.header_size, 60);
     CHECK_EQ(st.data_at, 68);
     CHECK_EQ(st.data_size, 16);
-    CHECK_EQ(vae__st_find(&st, "test", &t), 1);
+    CHECK_EQ(st_find(&st, "test", &t), 1);
     CHECK(!strcmp(t.dtype, "I32"));
     CHECK(t.rank == 2 && t.shape[0] == 2 && t.shape[1] == 2);
     CHECK(t.begin == 0 && t.end == 16);
-    CHECK_EQ(vae__st_find(&st, "tes", &t), 0);
-    CHECK_EQ(vae__st_find(&st, "test2", &t), 0);
-    CHECK_EQ(vae__st_find(&st, "", &t), 0);
+    CHECK_EQ(st_find(&st, "tes", &t), 0);
+    CHECK_EQ(st_find(&st, "test2", &t), 0);
+    CHECK_EQ(st_find(&st, "", &t), 0);
     vae__st_close(&st, NULL);
 }
 
@@ -144,13 +159,13 @@ TEST(open_tolerates_a_dtype_from_the_future) {
     vae_report r;
     unsigned char *block;
     CHECK_STATUS(st_open_text(json, sizeof json - 1, 6, &st, &block, &r), VAE_OK);
-    CHECK_EQ(vae__st_find(&st, "q", &t), 1);
+    CHECK_EQ(st_find(&st, "q", &t), 1);
     CHECK(!strcmp(t.dtype, "Q3_7"));
-    CHECK_EQ(vae__st_find(&st, "r", &t), 1);
+    CHECK_EQ(st_find(&st, "r", &t), 1);
     CHECK(!strcmp(t.dtype, "?"));
-    CHECK_EQ(vae__st_find(&st, "s", &t), 1);
+    CHECK_EQ(st_find(&st, "s", &t), 1);
     CHECK(!strcmp(t.dtype, "?"));
-    CHECK_EQ(vae__st_find(&st, "a", &t), 1);
+    CHECK_EQ(st_find(&st, "a", &t), 1);
     vae__st_close(&st, NULL);
     free(block);
 }
@@ -359,21 +374,21 @@ TEST(names_and_metadata_are_unescaped) {
     char text[64];
     size_t cursor = 0, n = sizeof want - 1;
     CHECK_STATUS(st_open_text(json, sizeof json - 1, 1, &st, &block, &r), VAE_OK);
-    CHECK_EQ(vae__st_meta(&st, "k\xC3\xA9y", text, sizeof text), n);
+    CHECK_EQ(st_meta(&st, "k\xC3\xA9y", text, sizeof text), n);
     CHECK(!strcmp(text, want));
     memset(text, 'x', sizeof text);
-    CHECK_EQ(vae__st_meta(&st, "k\xC3\xA9y", text, n + 1), n); /* just fits */
+    CHECK_EQ(st_meta(&st, "k\xC3\xA9y", text, n + 1), n); /* just fits */
     CHECK(!strcmp(text, want) && text[n + 1] == 'x');
     memset(text, 'x', sizeof text);
-    CHECK_EQ(vae__st_meta(&st, "k\xC3\xA9y", text, n), -2);
+    CHECK_EQ(st_meta(&st, "k\xC3\xA9y", text, n), -2);
     CHECK(text[n - 1] == 0 && text[n] == 'x');
-    CHECK_EQ(vae__st_meta(&st, "k\xC3\xA9y", text, 0), -2);
-    CHECK_EQ(vae__st_meta(&st, "zero", text, sizeof text), 3);
+    CHECK_EQ(st_meta(&st, "k\xC3\xA9y", text, 0), -2);
+    CHECK_EQ(st_meta(&st, "zero", text, sizeof text), 3);
     CHECK(!memcmp(text, "a\0b", 4));
-    CHECK_EQ(vae__st_meta(&st, "none", text, 1), 0);
-    CHECK_EQ(vae__st_meta(&st, "other", text, sizeof text), -1);
-    CHECK_EQ(vae__st_meta(&st, "__metadata__", text, sizeof text), -1);
-    CHECK_EQ(vae__st_find(&st, "a\t\xF0\x9F\x98\x80", &t), 1);
+    CHECK_EQ(st_meta(&st, "none", text, 1), 0);
+    CHECK_EQ(st_meta(&st, "other", text, sizeof text), -1);
+    CHECK_EQ(st_meta(&st, "__metadata__", text, sizeof text), -1);
+    CHECK_EQ(st_find(&st, "a\t\xF0\x9F\x98\x80", &t), 1);
     CHECK_EQ(st_at(&st, &cursor, text, sizeof text, &t), 1);
     CHECK(!strcmp(text, "a\t\xF0\x9F\x98\x80"));
     vae__st_close(&st, NULL);
@@ -453,7 +468,7 @@ TEST(open_survives_any_one_byte) {
                 CHECK(t.end <= st.data_size);
             }
             CHECK_EQ(covered, st.data_size);
-            (void)vae__st_meta(&st, "k", name, sizeof name);
+            (void)st_meta(&st, "k", name, sizeof name);
             vae__st_close(&st, NULL);
         }
     CHECK(opened > 12 * sizeof values);
@@ -533,7 +548,7 @@ TEST(a_large_hostile_header_takes_no_quadratic_time) {
         vae__st_tensor t;
         char name[24];
         snprintf(name, sizeof name, "%lu", (unsigned long)i * 7);
-        if (!vae__st_find(&st, name, &t) || t.begin != i) break;
+        if (!st_find(&st, name, &t) || t.begin != i) break;
     }
     CHECK_EQ(i, n);
     vae__st_close(&st, NULL);
