@@ -27,7 +27,7 @@ typedef struct options {
     const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
-    int resume, weights_only, factors, draw, quiet, components, full;
+    int resume, weights_only, factors, draw, mode, quiet, components, full;
     double range, floor, tolerance;
     unsigned command;           /* the bit of the one at work */
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
@@ -292,7 +292,10 @@ static flag flags[MOST_FLAGS] = {
     {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "number of latents at most"},
     {DECODE, "--count", INTEGER, "N", AT(count), 1, 1e5, "400",
      "number of images at most in a picture"},
-    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "seed of the latents"},
+    {DRAWS, "--mode", SWITCH, "", AT(mode), 0, 0, NULL,
+     "for a decoder with a layer `image`: the most probable pixels; without it they are drawn"},
+    {DRAWS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+     "seed of what is drawn: latents, and pixels where they are"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
      "first image, counted from 0"},
     {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
