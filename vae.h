@@ -167,7 +167,7 @@
  *     }
  *
  *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL,
- *      NULL},
+ *      NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -232,6 +232,19 @@
  *     normal softplus
  *     normal ... code ACT   mu is that activation of what the head gives: "normal code sigmoid" for
  *                           the bounded codes of autoencoders, "normal softplus code tanh"
+ *
+ *     normal full           z = mu + L eps, L lower triangular, at most 64 latents. The head gives
+ *                           mu, L's diagonal as a log variance, L below it, column by column
+ *     normal ..., planar K  K steps z + s tanh(w z + b) behind either of these (Rezende & Mohamed
+ *                           2015). The head gives u, w, b of each, those of the last step first. s
+ *                           is u + (m(w u) - w u) w / |w|^2 with m(a) = log(1 + (e - 1) e^a) - 1:
+ *                           then w s > -1, and u = 0 leaves z as it is
+ *     normal ..., iaf W K   K inverse autoregressive steps s z + (1 - s) m, s = sigmoid(a + 1.5)
+ *                           (Kingma et al. 2016). m and a of a latent come from those before it, by
+ *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
+ *                           and so on; odd steps turn the order round. The head gives W numbers,
+ *                           which each step adds to its layer
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
@@ -454,6 +467,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
+ *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
@@ -670,7 +685,8 @@ typedef enum vae_choice {
 VAE_API const char *vae_choice_name(vae_choice choice, int value);
 VAE_API int vae_choice_find(vae_choice choice, const char *name);
 
-/* The best instruction set of this processor that this build holds, and whether one may be used. */
+/* The best instruction set of this processor that this build holds (VAE_ISA_AUTO: none, which only
+ * VAE_NO_PORTABLE makes possible), and whether one may be used. */
 VAE_API vae_isa vae_isa_best(void);
 VAE_API int vae_isa_available(vae_isa isa);
 
@@ -923,6 +939,11 @@ typedef struct vae_tensor {
  * that borrows its parameters, `data` points into the caller's bytes: write there only if those
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
+
+/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
+ * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
+ * ERR_NONFINITE. */
+VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
 
 /* ---- rows for a call ---- */
 
@@ -1375,17 +1396,19 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 
 /* What only training does, in a table and in an expression; and layers that work pixel by pixel. */
 #ifdef VAE_NO_PIXELS
-#define VAE__PIXELS(pixels) NULL
+#define VAE__PIXEL(pixel) NULL
 #else
-#define VAE__PIXELS(pixels) &pixels
+#define VAE__PIXEL(pixel) pixel
 #endif
 #ifdef VAE_NO_TRAIN
-#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL
-#define VAE__ORDERED(bwd, grad, pixels) NULL, NULL, NULL, VAE__PIXELS(pixels)
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) NULL, NULL, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
 #else
-#define VAE__ORDERED(bwd, grad, pixels) bwd, grad, NULL, VAE__PIXELS(pixels)
-#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) bwd, grad, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
@@ -1455,6 +1478,9 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HAVE_NEON 1
 #endif
 #endif
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
+#endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
 #include <cpuid.h>
@@ -1514,6 +1540,18 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 /* gcc compiles the kernels at full speed even in a -O0 build. The bits do not depend on it. */
 #if defined(VAE__GCC) && !defined(__OPTIMIZE_SIZE__)
 #define VAE__GCC_FAST 1
+#endif
+
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
+#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+#define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
+#define VAE__SMALL_END _Pragma("GCC pop_options")
+#elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
+#define VAE__SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
+#define VAE__SMALL_END _Pragma("clang attribute pop")
+#else
+#define VAE__SMALL
+#define VAE__SMALL_END
 #endif
 
 /* VAE__HIDE_F and VAE__HIDE_D hide from the optimiser how a scalar was computed, so that it can
@@ -1619,6 +1657,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
  * >>status   codes, sentences, numbers as text
  * uses: >>compiler                   tests: tests/test_status.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 static const char *const vae__status_texts[] = {
     "ok",
@@ -2119,6 +2159,8 @@ VAE__PRIVATE vae__source vae__source_of(const char *name, vae_report *report) {
     return s;
 }
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>arena    sizes that cannot overflow, blocks, and a bump allocator over one of them
  * uses: >>status                     tests: tests/test_arena.c
@@ -2470,9 +2512,11 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+#ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
 #include VAE_SELF
 #undef VAE__PASS
+#endif
 
 #ifdef VAE__HAVE_AVX2
 #ifdef VAE__GCC
@@ -5333,7 +5377,9 @@ VAE__PRIVATE int vae__cpu(void) {
 /* NULL where this build or this processor has no such kernels. */
 VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
+#ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;
 #endif
@@ -5344,16 +5390,19 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     case VAE_ISA_NEON: return &vae__kernels_neon;
 #endif
     case VAE_ISA_AUTO: {
+        const vae__kernels *k = NULL;
         int best = VAE_ISA_COUNT;
-        while (--best > VAE_ISA_PORTABLE)
-            if (vae__kernels_of((vae_isa)best)) break;
-        return vae__kernels_of((vae_isa)best);
+        while (!k && --best > VAE_ISA_AUTO) k = vae__kernels_of((vae_isa)best);
+        return k;
     }
     default: return NULL;
     }
 }
 
-VAE_API vae_isa vae_isa_best(void) { return vae__kernels_of(VAE_ISA_AUTO)->isa; }
+VAE_API vae_isa vae_isa_best(void) {
+    const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
+    return k ? k->isa : VAE_ISA_AUTO;
+}
 VAE_API int vae_isa_available(vae_isa isa) { return vae__kernels_of(isa) != NULL; }
 
 /* The host program may flush subnormals (-Ofast links code that does so at start), round in another
@@ -5405,6 +5454,10 @@ VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, siz
     vae__address at = vae__address_of(s);
     uint32_t *to = (uint32_t *)out, part[4];
     vae__fpenv env;
+    if (!k) { /* VAE_NO_PORTABLE */
+        memset(out, 0, count * 4);
+        return;
+    }
     vae__fp_enter(&env);
     if (first & 3) { /* the range begins inside a block of four */
         size_t skip = (size_t)(first & 3), n = count < 4 - skip ? count : 4 - skip;
@@ -6060,16 +6113,15 @@ typedef struct vae__layer {
      * of a training step, and once when the step is known to be good. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
-    const struct vae__pixelwise *pixels; /* see >>pixels; NULL: it cannot stand behind `image` */
-} vae__layer;
-
-/* What a layer behind `image` has beside that. */
-typedef struct vae__pixelwise {
-    /* fwd at pixel `at` of each row, whose earlier pixels are done. */
+    /* Weights that are 0 for ever: whether any is not in rows from .. to - 1, w the first of these;
+     * and clears them in `clear` unless NULL. */
+    int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
+                float *clear);
+    /* fwd at pixel `at` of each row, whose earlier pixels are done: see >>pixels. NULL: the layer
+     * cannot stand behind `image`. */
     void (*pixel)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y,
                   size_t at);
-    void (*start)(const vae__op *op, float *w); /* of initial weights; NULL: nothing to do */
-} vae__pixelwise;
+} vae__layer;
 
 /* What the numbers at hand hold of the image that is to be predicted: nothing; the pixel itself;
  * earlier numbers only. */
@@ -6287,7 +6339,7 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
-VAE__PRIVATE void vae__weight_and_bias(vae__tensor out[4], int rank, const size_t *shape,
+VAE__PRIVATE void vae__weight_and_bias(vae__tensor *out, int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
     memcpy(out[0].shape, shape, (size_t)rank * sizeof *shape);
@@ -7095,17 +7147,20 @@ VAE__PRIVATE int vae__maskconv_tensors(const vae__op *op, vae__tensor out[4]) {
     out[0].fan_out = out[1].fan_out = (vae__taps_before(op) + 1) * op->out.c;
     return 2;
 }
-/* Weights of the pixel itself that its group must not see, in rows from .. to - 1, become 0. */
-VAE__PRIVATE void vae__mask_out(const vae__op *op, size_t from, size_t to, float *w) {
+/* Weights of the pixel itself that its group must not see. */
+VAE__PRIVATE int vae__maskconv_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                                    const float *w, float *clear) {
     const size_t width = vae__mask_width(op), before = vae__taps_before(op) * op->in.c;
     size_t i, j;
-    for (i = vae__max(from, before); i < to && op->colours > 1; i++)
-        for (j = 0; j < op->out.c; j++)
-            if (i - before >= vae__mask_sees(op, j / width % op->colours))
-                w[(i - from) * op->out.c + j] = 0;
-}
-VAE__PRIVATE void vae__maskconv_start(const vae__op *op, float *w) {
-    vae__mask_out(op, 0, vae__mask_rows(op), w);
+    int wrong = 0;
+    for (i = vae__max(from, before); i < to && !tensor && op->colours > 1; i++)
+        for (j = 0; j < op->out.c; j++) {
+            const size_t at = (i - from) * op->out.c + j;
+            if (i - before < vae__mask_sees(op, j / width % op->colours)) continue;
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
 }
 
 /* Weights whose rows a product can read by whole vectors, groups of columns too. */
@@ -7256,7 +7311,6 @@ VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int 
         return;
     }
     vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
-    vae__mask_out(op, from, to, dw);
 }
 
 /* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
@@ -7343,12 +7397,6 @@ VAE__PRIVATE void vae__close_pixel(const vae__walk *c, const vae__op *op, const 
         c->k->add(op->in.c, before + place, 1, x + place, y + place);
 }
 
-static const vae__pixelwise vae__image_order = {vae__image_pixel, NULL};
-static const vae__pixelwise vae__maskconv_order = {vae__maskconv_pixel, vae__maskconv_start};
-static const vae__pixelwise vae__gated_order = {vae__gated_pixel, NULL};
-static const vae__pixelwise vae__pass_order = {vae__pass_pixel, NULL};
-static const vae__pixelwise vae__close_order = {vae__close_pixel, NULL};
-
 #endif /* VAE_NO_PIXELS */
 
 /* ======================================================================================
@@ -7378,7 +7426,8 @@ static const vae__layer vae__layers[] = {
 #ifndef VAE_NO_PIXELS
     {"maskconv", "maskconv N KxK a|b", "HxWxC -> HxWxN; sees earlier pixels, b also its own", "nkm",
      0, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
-     VAE__ORDERED(vae__maskconv_bwd, vae__maskconv_grad, vae__maskconv_order)},
+     VAE__ORDERED(vae__maskconv_bwd, vae__maskconv_grad, vae__maskconv_mask,
+                  vae__maskconv_pixel)},
 #else
     VAE__LEFT_OUT("maskconv", "VAE_NO_PIXELS"),
 #endif
@@ -7419,20 +7468,21 @@ static const vae__layer vae__layers[] = {
 #ifndef VAE_NO_PIXELS
     {"image", "image", "HxWxC or flat -> the image to predict, HxW, behind C channels of its input",
      "", 0, vae__image_shape, NULL, vae__image_fwd,
-     VAE__ORDERED(vae__image_bwd, NULL, vae__image_order)},
+     VAE__ORDERED(vae__image_bwd, NULL, NULL, vae__image_pixel)},
     {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
      0, vae__gated_shape, NULL, vae__gated_fwd,
-     VAE__ORDERED(vae__gated_bwd, NULL, vae__gated_order)},
+     VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
 #else
     VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd, VAE__ORDERED(vae__open_bwd, NULL, vae__pass_order)},
+     VAE__OPENS, NULL, NULL, vae__pass_fwd,
+     VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* what no name stands for: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd,
-     VAE__ORDERED(vae__pass_bwd, NULL, vae__close_order)},
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__close_pixel)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
-     VAE__ORDERED(vae__pass_bwd, NULL, vae__pass_order)},};
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__pass_pixel)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
 #define VAE__LAYER_MASKCONV (&vae__layers[1])
@@ -7481,10 +7531,9 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
 }
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, k a window KxK, s an optional step /S, d optional padding, m a mask, h a shape HxWxC, (
- * a group;
- * and of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes
- * a deviation, c an activation of the code. */
+ * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, m a
+ * mask, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance,
+ * l a number of levels, o what makes a deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7496,6 +7545,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
+        case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
         case 'm':
             n = vae__word(p);
@@ -7546,7 +7596,7 @@ VAE__PRIVATE vae_status vae__place_layer(vae__parser *p, vae__op *op) {
     op->repeat = 1;
     if (op->layer->shape) bad = op->layer->shape(p, op);
     if (bad) return bad;
-    if (path && !op->layer->pixels)
+    if (path && !op->layer->pixel)
         return vae__misfit(p, op, "behind `image` only layers that keep the order of pixels may "
                            "stand: maskconv, gated, res, activations");
     if (path == VAE__PATH_HERE && p->path == path && !vae__has(op, VAE__PASSES))
@@ -7625,6 +7675,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
+        if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
@@ -7695,7 +7746,7 @@ VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size
         float *y;
         vae__stand(&c, op);
         x = op[-1].y + c.first * op[-1].pitch, y = op->y + c.first * op->pitch;
-        op->layer->pixels->pixel(&c, op, c.params + op->weights, x, y, at);
+        op->layer->pixel(&c, op, c.params + op->weights, x, y, at);
         y += at * op->out.c;
         for (r = 0; r < c.rows && op->act != VAE_ACT_IDENTITY; r++, y += op->out.dim)
             c.k->map((int)op->act, op->out.c, y, y);
@@ -7739,6 +7790,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
  * has it; otherwise each draw has a term log q(z|x) - log p(z), which the ops between the head and
  * the decoder add up: the code, the prior.
  * ==================================================================================== */
+
+VAE__SMALL
 
 /* The first fields of a row of codes and likelihoods. */
 typedef struct vae__kind {
@@ -7792,6 +7845,14 @@ typedef struct vae__posterior {
     const vae__closed *closed;
 } vae__posterior;
 
+/* What changes a draw of a posterior of reals, in steps, each an op: z and what the head gives for
+ * the flow come in, z' and what later steps need go out. */
+typedef struct vae__flow {
+    vae__kind kind;
+    const vae__layer *layer;
+    size_t (*context)(const vae__code *c); /* numbers of the head beyond those of the posterior */
+} vae__flow;
+
 /* Of one code z (width). */
 typedef struct vae__prior {
     vae__kind kind;
@@ -7808,12 +7869,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    const vae__flow *flow;   /* NULL: none; and its arguments */
+    int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
     size_t head;             /* numbers of the encoder's head for an image, */
+    size_t context;          /* the last of them, which go with each draw to the flow; */
     size_t width;            /* of z, which the decoder sees, */
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
@@ -8001,6 +8065,93 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
                                                vae__normal_ratio, vae__normal_ratio_bwd};
 
+#ifndef VAE_NO_CODES
+/* ---- normal full: z = mu + L eps, L lower triangular ----
+ * The head begins like normal's: mu, and twice the logs of L's diagonal. Behind that stand L's
+ * columns below the diagonal. So all is as for normal, and something is added. */
+
+enum { VAE__MAX_FULL = 64 };
+
+VAE__PRIVATE const char *vae__full_sizes(vae__code *c) {
+    c->head = c->latent + c->latent * (c->latent + 1) / 2;
+    c->room_floats = 2 * c->latent;
+    return c->latent > VAE__MAX_FULL ? "it takes at most 64 latents" : NULL;
+}
+VAE__PRIVATE void vae__full_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    const float *column = head + 2 * c->latent;
+    size_t k, left = c->latent;
+    c->k->latent_fwd(c->latent, head, eps, z);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, column, eps[k], z + k + 1, z + k + 1);
+}
+VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    float *column = dhead + 2 * c->latent;
+    size_t k, left = c->latent;
+    vae__normal_sample_bwd(c, head, eps, dz, dhead);
+    for (k = 0; eps && --left; k++, column += left)
+        c->k->add(left, dz + k + 1, eps[k], column, column);
+}
+/* Half the squares of row j of L, without the diagonal, for each latent j: these the KL has more
+ * than normal's. With dhead also scale times the gradient. Returns their sum. */
+VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float scale,
+                                   const float *keep, float *dhead, float *kl) {
+    const size_t latent = c->latent;
+    double sum = 0;
+    size_t j, k, at = 2 * latent;
+    for (k = 0; k < latent; k++)
+        for (j = k + 1; j < latent; j++, at++) {
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            sum = vae__add_d(sum, half);
+            if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
+            if (dhead && !(keep && !(keep[j] > 0)))
+                dhead[at] = (float)vae__add_d((double)dhead[at], (double)scale * l);
+        }
+    return sum;
+}
+VAE__PRIVATE float vae__full_kl(const vae__code *c, const float *head, float scale,
+                                const float *keep, float *dhead) {
+    const double kl = (double)vae__normal_kl(c, head, scale, keep, dhead);
+    return (float)vae__add_d(kl, vae__full_more(c, head, scale, keep, dhead, NULL));
+}
+VAE__PRIVATE void vae__full_kl_terms(const vae__code *c, const float *head, float *kl) {
+    vae__normal_kl_terms(c, head, kl);
+    (void)vae__full_more(c, head, 0, NULL, NULL, kl);
+}
+/* The density's slope along z is -v, L' v = eps; s becomes the diagonal. */
+VAE__PRIVATE void vae__full_score(const vae__code *c, const float *head, const float *eps,
+                                  float *s, float *v) {
+    const float *column = head + c->latent + c->latent * (c->latent + 1) / 2;
+    size_t i = c->latent, j;
+    for (j = 0; j < c->latent; j++) s[j] = 0.5f * vae__clamp_logvar(head[c->latent + j]);
+    c->k->map(VAE__FN_EXP, c->latent, s, s);
+    while (i--) {
+        double left = (double)eps[i];
+        column -= c->latent - 1 - i;
+        for (j = i + 1; j < c->latent; j++)
+            left = vae__add_d(left, -((double)column[j - i - 1] * (double)v[j]));
+        v[i] = (float)vae__div_d(left, (double)s[i]);
+    }
+}
+VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objective,
+                                      const float *head, const float *eps, const float *dz,
+                                      float pull, float weight, float *dhead) {
+    float *d = c->room, *v = c->room + c->latent;
+    const int dreg = objective == VAE_OBJECTIVE_DREG;
+    if (dreg) vae__full_score(c, head, eps, d, v);
+    vae__full_sample(c, head, eps, d);
+    if (dreg) c->k->add(c->latent, v, -1, d, d);
+    c->k->add(c->latent, d, pull, dz, d);
+    if (dreg) c->k->add(c->latent, d, weight, NULL, d);
+    vae__full_sample_bwd(c, head, eps, d, dhead);
+    if (!dreg) vae__normal_log_q_bwd(c, head, eps, pull, dhead);
+}
+static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
+static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
+                                             vae__full_ratio_bwd};
+#endif
+
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
@@ -8010,10 +8161,23 @@ static const vae__posterior vae__posteriors[] = {
       "activation of the head's", "oc"},
      VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+#ifdef VAE_NO_CODES
+    {{"normal full", "normal full", "left out of this build", NULL}, 0, NULL, NULL, NULL, NULL,
+     NULL, NULL, NULL},
+#else
+    {{"normal full", "normal full", "of any covariance L L', up to 64 latents. The head gives mu, "
+      "the diagonal of L as a log variance, and L below it", ""},
+     VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
+     vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
+#endif
 };
 
 /* ---- the prior as an op, where the KL has no closed form: z passes ---- */
 
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
 VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
     const vae__code q = vae__code_of(c);
@@ -8036,6 +8200,7 @@ VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const fl
 static const vae__layer vae__prior_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
     VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
 
 /* ---- the prior N(0, I) ---- */
 
@@ -8055,8 +8220,232 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, &vae__prior_layer, 0, vae__normal_log_p,
+    {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
      vae__normal_draw},
+};
+
+/* ---- flows: steps from z to z', each an op ----
+ * A row is z (latent), then what the head gives for the flow. A step takes the log of its
+ * Jacobian's determinant from log q. */
+
+#ifndef VAE_NO_CODES
+VAE__PRIVATE void vae__add_logw(const vae__walk *c, size_t r, double add) {
+    double *logw = c->terms->logw;
+    if (logw) logw[c->first + r] = vae__add_d(logw[c->first + r], add);
+}
+VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
+    return sum;
+}
+VAE__PRIVATE double vae__map_d(const vae__walk *c, int fn, double x) {
+    float t = (float)x;
+    c->k->map(fn, 1, &t, &t);
+    return (double)t;
+}
+
+/* Planar (Rezende & Mohamed 2015): z' = z + s tanh(w z + b), where s = u + (m(w u) - w u) w / |w|^2
+ * and m(a) = log(1 + (e - 1) e^a) - 1, so that w s > -1, and u = 0 changes nothing. The determinant
+ * is 1 + (1 - tanh^2) w s. A row has u, w, b for each step to come, those of this step last. */
+typedef struct vae__planar {
+    const float *u, *w;
+    double a, square, gain, h, slope, along, det; /* w u, |w|^2, of w in s, tanh, 1 - h^2, w s */
+} vae__planar;
+VAE__PRIVATE vae__planar vae__planar_of(const vae__walk *c, const vae__op *op, const float *x) {
+    const size_t n = (size_t)op->kh;
+    vae__planar p;
+    p.u = x + op->out.dim, p.w = p.u + n;
+    p.a = vae__dot_d(p.w, p.u, n);
+    p.square = vae__add_d(vae__dot_d(p.w, p.w, n), 1e-12); /* w = 0 is no direction */
+    p.gain = vae__map_d(c, VAE_ACT_SOFTPLUS, vae__add_d(p.a, 0.54132485461291810)); /* log(e - 1) */
+    p.gain = vae__div_d(vae__add_d(p.gain, -vae__add_d(p.a, 1)), p.square);
+    p.h = vae__map_d(c, VAE_ACT_TANH, vae__add_d(vae__dot_d(p.w, x, n), (double)p.w[n]));
+    p.slope = vae__add_d(1, -vae__mul_d(p.h, p.h));
+    p.along = vae__add_d(p.a, vae__mul_d(p.gain, vae__add_d(p.square, -1e-12)));
+    p.det = vae__add_d(1, vae__mul_d(p.slope, p.along));
+    return p;
+}
+VAE__PRIVATE void vae__planar_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, y += op->out.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        for (j = 0; j < n; j++) {
+            const double s = vae__add_d((double)p.u[j], vae__mul_d(p.gain, (double)p.w[j]));
+            y[j] = (float)vae__add_d((double)x[j], vae__mul_d(s, p.h));
+        }
+        memcpy(y + n, x + n, (op->out.dim - n) * sizeof(float));
+        vae__add_logw(c, r, -vae__map_d(c, VAE__FN_LOG, p.det));
+    }
+}
+VAE__PRIVATE void vae__planar_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh;
+    size_t r, j;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += op->in.dim, dy += op->out.dim, dx += op->in.dim) {
+        const vae__planar p = vae__planar_of(c, op, x);
+        float *du = dx + op->out.dim, *dw = du + n;
+        const double wd = vae__dot_d(p.w, dy, n), ud = vae__dot_d(p.u, dy, n);
+        const double ddet = -vae__div_d((double)vae__row_pull(c, r), p.det);
+        double dh = vae__add_d(ud, vae__mul_d(p.gain, wd)), dgain = vae__mul_d(p.h, wd), da, ds, dv;
+        const double dalong = vae__mul_d(ddet, p.slope);
+        dh = vae__add_d(dh, vae__mul_d(-2 * p.h, vae__mul_d(ddet, p.along)));
+        dv = vae__mul_d(dh, p.slope);
+        dgain = vae__add_d(dgain, vae__mul_d(dalong, vae__add_d(p.square, -1e-12)));
+        ds = vae__div_d(dgain, p.square);
+        da = vae__map_d(c, VAE_ACT_SIGMOID, vae__add_d(p.a, 0.54132485461291810));
+        da = vae__add_d(dalong, vae__mul_d(ds, vae__add_d(da, -1)));
+        ds = 2 * vae__add_d(vae__mul_d(dalong, p.gain), -vae__mul_d(ds, p.gain));
+        for (j = 0; j < n; j++) {
+            const double v = (double)p.w[j], hd = vae__mul_d(p.h, (double)dy[j]);
+            double t = vae__add_d(vae__mul_d(dv, (double)x[j]), vae__mul_d(p.gain, hd));
+            t = vae__add_d(t, vae__mul_d(da, (double)p.u[j]));
+            dw[j] = (float)vae__add_d(t, vae__mul_d(ds, v));
+            du[j] = (float)vae__add_d(hd, vae__mul_d(da, v));
+            dx[j] = (float)vae__add_d((double)dy[j], vae__mul_d(dv, v));
+        }
+        dw[n] = (float)dv;
+        memcpy(dx + n, dy + n, (op->out.dim - n) * sizeof(float));
+    }
+}
+VAE__PRIVATE vae_status vae__planar_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    vae__shape_flat(&op->out, op->in.dim - 2 * (size_t)op->kh - 1);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__planar_context(const vae__code *c) {
+    return (size_t)c->flow_steps * (2 * c->latent + 1);
+}
+static const vae__layer vae__planar_layer = {
+    "planar", NULL, NULL, "", 0, vae__planar_shape, NULL, vae__planar_fwd,
+    VAE__BACK(vae__planar_bwd, NULL, NULL)};
+
+/* Inverse autoregressive (Kingma et al. 2016): z' = s z + (1 - s) m, s = sigmoid(a + 1.5), where m
+ * and a of latent j come from z of the latents before it: one hidden layer, h = elu(W z + b + what
+ * the head gives), then (m, a) = V h + d. In odd steps the order is reversed. The hidden numbers
+ * are in order too: number u of WIDTH sees the first u latent / WIDTH latents, rounded down, and is
+ * seen by those behind; all other weights are 0. A row has op->n = WIDTH numbers of the head. */
+VAE__PRIVATE float *vae__iaf_kept(const vae__walk *c, const vae__op *op, size_t before, size_t n) {
+    return op->kept + op->rows * before + c->first * n; /* of n numbers a row, `before` before */
+}
+VAE__PRIVATE void vae__iaf_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, float *y) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *b = w + n * wide, *v = b + wide, *d = v + 2 * n * wide;
+    float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    size_t r, j;
+    c->k->gemm(0, c->rows, wide, n, x, in, w, wide, b, VAE_ACT_IDENTITY, h, wide);
+    for (r = 0; r < c->rows; r++) c->k->add(wide, x + r * in + n, 1, h + r * wide, h + r * wide);
+    c->k->map(VAE_ACT_ELU, c->rows * wide, h, h);
+    c->k->gemm(0, c->rows, 2 * n, wide, h, wide, v, 2 * n, d, VAE_ACT_IDENTITY, ma, 2 * n);
+    for (r = 0; r < c->rows; r++, x += in, y += out, ma += 2 * n) {
+        float *a = ma + n;
+        double sum = 0;
+        for (j = 0; j < n; j++) a[j] = -1.5f - a[j];
+        c->k->map(VAE_ACT_SOFTPLUS, n, a, y);
+        for (j = 0; j < n; j++) sum = vae__add_d(sum, (double)y[j]), a[j] = -a[j];
+        c->k->map(VAE_ACT_SIGMOID, n, a, a);
+        for (j = 0; j < n; j++)
+            y[j] = (float)vae__add_d((double)ma[j], vae__mul_d((double)a[j], vae__add_d(
+                                         (double)x[j], -(double)ma[j])));
+        memcpy(y + n, x + n, (out - n) * sizeof(float));
+        vae__add_logw(c, r, sum);
+    }
+}
+VAE__PRIVATE void vae__iaf_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                               const float *x, const float *dy, float *dx) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = op->in.dim, out = op->out.dim;
+    const float *h = vae__iaf_kept(c, op, 0, wide), *ma = vae__iaf_kept(c, op, wide, 2 * n);
+    float *dh = vae__iaf_kept(c, op, wide + 2 * n, wide);
+    float *dma = vae__iaf_kept(c, op, 2 * wide + 2 * n, 2 * n);
+    size_t r, j;
+    for (r = 0; r < c->rows; r++) {
+        const double pull = (double)vae__row_pull(c, r);
+        for (j = 0; j < n; j++) {
+            const double z = (double)x[r * in + j], d = (double)dy[r * out + j];
+            const double m = (double)ma[2 * n * r + j], s = (double)ma[2 * n * r + n + j];
+            const double ds = vae__mul_d(vae__mul_d(d, s), vae__add_d(z, -m));
+            const double rest = vae__add_d(1, -s);
+            dma[2 * n * r + j] = (float)vae__mul_d(d, rest);
+            dma[2 * n * r + n + j] = (float)vae__mul_d(vae__add_d(ds, -pull), rest);
+            dx[r * in + j] = (float)vae__mul_d(d, s);
+        }
+    }
+    c->k->gemm(VAE__GEMM_TRANS_B, c->rows, wide, 2 * n, dma, 2 * n, w + (n + 1) * wide, 2 * n, NULL,
+               VAE_ACT_IDENTITY, dh, wide);
+    c->k->act_bwd(VAE_ACT_ELU, c->rows * wide, h, dh);
+    c->k->gemm(VAE__GEMM_TRANS_B | VAE__GEMM_ADD, c->rows, n, wide, dh, wide, w, wide, NULL,
+               VAE_ACT_IDENTITY, dx, in);
+    for (r = 0; r < c->rows; r++, dx += in)
+        c->k->add(wide, dh + r * wide, 1, out > n ? dy + r * out + n : NULL, dx + n);
+}
+VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                size_t to, const float *x, const float *dy, float *dw) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, in = tensor ? wide : op->in.dim;
+    const size_t out = tensor > 1 ? 2 * n : wide;
+    const float *h = tensor ? vae__iaf_kept(c, op, 0, wide) : x;
+    const float *d = vae__iaf_kept(c, op, tensor > 1 ? 2 * wide + 2 * n : wide + 2 * n, out);
+    (void)dy;
+    if (tensor & 1) c->k->bias_bwd(c->rows, out, d, dw);
+    else c->k->gemm(VAE__GEMM_TRANS_A, to - from, out, c->rows, h + from, in, d, out, NULL,
+                    VAE_ACT_IDENTITY, dw, out);
+}
+VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                               const float *w, float *clear) {
+    const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
+    size_t i, j;
+    int wrong = 0;
+    for (i = from; i < to && !(tensor & 1); i++)
+        for (j = 0; j < columns; j++) {
+            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
+            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
+            const size_t at = (i - from) * columns + j;
+            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = (size_t)op->kh, shape[1] = (size_t)op->n;
+    vae__weight_and_bias(out, 2, shape, shape[1]);
+    out[0].fan_in = out[1].fan_in = shape[0], out[0].fan_out = out[1].fan_out = shape[1];
+    shape[0] = (size_t)op->n, shape[1] = 2 * (size_t)op->kh;
+    vae__weight_and_bias(out + 2, 2, shape, shape[1]);
+    out[2].fan_in = out[3].fan_in = shape[0], out[2].fan_out = out[3].fan_out = shape[1];
+    out[2].name = "out_weight", out[3].name = "out_bias";
+    return 4;
+}
+VAE__PRIVATE vae_status vae__iaf_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    if (op->kw + 1 == op->stride) vae__shape_flat(&op->out, (size_t)op->kh);
+    op->row_floats = 2 * ((size_t)op->n + 2 * (size_t)op->kh);
+    return VAE_OK;
+}
+VAE__PRIVATE size_t vae__iaf_context(const vae__code *c) { return (size_t)c->flow_width; }
+static const vae__layer vae__iaf_layer = {
+    "iaf", NULL, NULL, "", 0, vae__iaf_shape, vae__iaf_tensors, vae__iaf_fwd,
+    VAE__MASKED(vae__iaf_bwd, vae__iaf_grad, vae__iaf_mask)};
+#endif
+
+/* ---- the table of flows ---- */
+
+static const vae__flow vae__flows[] = {
+#ifdef VAE_NO_CODES
+    {{"planar", "normal, planar K", "left out of this build", NULL}, NULL, NULL},
+    {{"iaf", "normal, iaf WIDTH K", "left out of this build", NULL}, NULL, NULL},
+#else
+    {{"planar", "normal [full], planar K", "the draw of a normal, changed by K planar steps, whose "
+      "u, w, b the head gives", "i"}, &vae__planar_layer, vae__planar_context},
+    {{"iaf", "normal [full], iaf WIDTH K", "the draw of a normal, changed by K inverse "
+      "autoregressive steps of masked layers with WIDTH hidden numbers; the head gives WIDTH "
+      "numbers to all of them", "ni"}, &vae__iaf_layer, vae__iaf_context},
+#endif
 };
 
 /* ---- reading: likelihoods, posteriors and priors are written alike ---- */
@@ -8068,53 +8457,82 @@ typedef struct vae__kinds {
     const char *what, *expected; /* "prior", "a prior" */
     const void *rows;
     size_t count, size;
+    const struct vae__kinds *more; /* what may stand behind a comma */
 } vae__kinds;
-#define VAE__KINDS(what, expected, rows) {what, expected, rows, sizeof rows / sizeof *rows, \
-                                          sizeof *rows}
+#define VAE__KINDS(what, expected, rows, more) {what, expected, rows, sizeof rows / sizeof *rows, \
+                                                sizeof *rows, more}
+static const vae__kinds vae__flow_kinds = VAE__KINDS("posterior", "a flow", vae__flows, NULL);
 static const vae__kinds vae__posterior_kinds =
-    VAE__KINDS("posterior", "a posterior", vae__posteriors);
-static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors);
+    VAE__KINDS("posterior", "a posterior", vae__posteriors, &vae__flow_kinds);
+static const vae__kinds vae__prior_kinds = VAE__KINDS("prior", "a prior", vae__priors, NULL);
 
 VAE__PRIVATE const vae__kind *vae__kind_at(const vae__kinds *kinds, size_t i) {
     const void *row = (const char *)kinds->rows + i * kinds->size;
     return i < kinds->count ? (const vae__kind *)row : NULL;
 }
 
-/* What a text says: *row, its arguments in `op`, its canonical spelling. */
+/* How long the words of a name are at the cursor; 0: others stand there. */
+VAE__PRIVATE size_t vae__name_length(vae__parser *p, const char *name) {
+    const char *start = p->at;
+    size_t n = 1, length = 0;
+    while (n && *name) {
+        const size_t word = vae__word(p);
+        for (n = 0; name[n] && name[n] != ' ';) n++;
+        if (!word || word != n || memcmp(p->at, name, n)) n = 0;
+        p->at += n, name += n;
+        if (n && *name) name++;
+    }
+    if (n) length = (size_t)(p->at - start);
+    p->at = start;
+    return length;
+}
+
+/* What a text says: the row, of several with these words the longest; its arguments in `op`; the
+ * same of what stands behind a comma, where something may; its canonical spelling. */
 VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text,
                                        const vae__kind **row, vae__op *op,
                                        char spelled[VAE__KIND_TEXT], vae_report *report) {
     vae__parser p;
     vae__sink s = vae__sink_text(spelled, VAE__KIND_TEXT);
+    const vae__kind *one;
     vae_status bad;
-    size_t n, i = 0;
+    size_t i, n, length;
     memset(&p, 0, sizeof p);
-    memset(op, 0, sizeof *op);
     p.what = kinds->what, p.text = p.at = p.item = text, p.report = report;
-    n = vae__word(&p);
-    do *row = vae__kind_at(kinds, i++); while (*row && !vae__same(p.at, n, (*row)->name));
-    if (!*row) return vae__expected(&p, kinds->expected);
-    p.at += n;
-    bad = vae__read_args(&p, (*row)->args, op);
-    if (bad) return bad;
-    vae__skip(&p);
-    if (*p.at) return vae__expected(&p, "the end");
-    vae__putf(&s, "%s", (*row)->name);
-    vae__spell_args(&s, (*row)->args, op);
-    return VAE_OK;
+    for (; kinds; kinds = kinds->more, row++, op++) {
+        memset(op, 0, sizeof *op);
+        for (i = length = 0, *row = NULL; (one = vae__kind_at(kinds, i)) != NULL; i++)
+            if ((n = vae__name_length(&p, one->name)) > length) length = n, *row = one;
+        if (!*row) return vae__expected(&p, kinds->expected);
+        if (!(*row)->args)
+            return vae__fail(report, VAE_ERR_UNSUPPORTED, "%s %s is left out of this build",
+                             kinds->what, (*row)->name);
+        p.at += length;
+        bad = vae__read_args(&p, (*row)->args, op);
+        if (bad) return bad;
+        vae__putf(&s, "%s", (*row)->name);
+        vae__spell_args(&s, (*row)->args, op);
+        vae__skip(&p);
+        if (!kinds->more || *p.at != ',') break;
+        vae__putf(&s, ", ");
+        p.at++;
+    }
+    return *p.at ? vae__expected(&p, kinds && kinds->more ? "',' or the end" : "the end") : VAE_OK;
 }
 
 /* What does not go together with this code. */
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
+                                        const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
     const struct {
         int broken;
         const char *sentence;
     } rules[] = {
+        {c->flow && !c->posterior->means, "a flow changes reals: it goes behind posterior normal"},
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
-        {d->no_noise && !closed,
+        {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
         {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
          "sparse and contract are of mu, which posterior %s does not have"},
@@ -8126,8 +8544,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].broken)
-            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, c->posterior->kind.name,
-                             c->prior->kind.name);
+            return vae__fail(report, VAE_ERR_VALUE, rules[i].sentence, posterior, prior);
     return VAE_OK;
 }
 
@@ -8135,16 +8552,18 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
 VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
                                        char posterior[VAE__KIND_TEXT],
                                        char prior[VAE__KIND_TEXT], vae_report *report) {
-    const vae__kind *row;
+    const vae__kind *row, *rows[2] = {NULL, NULL};
     const char *why;
-    vae__op op;
+    vae__op op, ops[2];
     vae_status bad;
     memset(c, 0, sizeof *c);
     c->latent = c->width = c->noise = (size_t)d->latent, c->head = 2 * c->latent;
-    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, &row, &op, posterior, report);
+    bad = vae__read_kind(&vae__posterior_kinds, d->posterior, rows, ops, posterior, report);
     if (bad) return bad;
-    c->posterior = (const vae__posterior *)(const void *)row;
-    c->deviation = op.n, c->act = (vae_act)op.kh;
+    c->posterior = (const vae__posterior *)(const void *)rows[0];
+    c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
+    c->flow = (const vae__flow *)(const void *)rows[1];
+    if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -8152,9 +8571,10 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
-    c->closed = c->posterior->closed && c->prior == vae__priors;
+    if (c->flow) c->context = c->flow->context(c), c->head += c->context;
+    c->closed = c->posterior->closed && c->prior == vae__priors && !c->flow;
     c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
-    return vae__check_code(d, c, report);
+    return vae__check_code(d, c, posterior, prior, report);
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
@@ -8231,7 +8651,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         const size_t at = c->image + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl && VAE__CLOSED(&q))
+        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
+        else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
@@ -8242,6 +8663,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
         if (eps) vae__code_noise(c, t, i, eps);
         q.posterior->sample(&q, head, eps, z);
+        if (q.context)
+            memcpy(z + q.width, head + q.head - q.context, q.context * sizeof(float));
         if (t->logw)
             t->logw[c->first + i] = VAE__CLOSED(&q) ?
                 (double)q.posterior->closed->ratio(&q, head, eps, z) :
@@ -8271,6 +8694,10 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 continue;
             }
             q.posterior->sample_bwd(&q, head, eps, dz, dhead);
+            if (q.context) {
+                float *context = dhead + q.head - q.context;
+                c->k->add(q.context, dz + q.width, 1, context, context);
+            }
             if (!VAE__CLOSED(&q))
                 q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
@@ -8516,12 +8943,13 @@ VAE__PRIVATE void vae__most_probable(const vae__density *l, const float *out, fl
     else l->row->observe(l, out, x, x);
 }
 static const vae__kinds vae__likelihood_kinds =
-    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods);
+    VAE__KINDS("likelihood", "a likelihood", vae__likelihoods, NULL);
 
 static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
     NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
 
 VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
+    const vae__kinds *kinds;
     const vae__kind *kind;
     if (i < 0 || (unsigned)table >= VAE_TABLE_COUNT) return NULL;
     if (table == VAE_TABLE_LAYER) {
@@ -8529,7 +8957,9 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
         if (rule) *rule = vae__layers[i].rule;
         return vae__layers[i].syntax;
     }
-    kind = vae__kind_at(vae__kinds_of[table], (size_t)i);
+    kinds = vae__kinds_of[table];
+    kind = vae__kind_at(kinds, (size_t)i);
+    if (!kind && kinds->more) kind = vae__kind_at(kinds->more, (size_t)i - kinds->count);
     if (kind && rule) *rule = kind->rule;
     return kind ? kind->syntax : NULL;
 }
@@ -8837,24 +9267,27 @@ VAE__PRIVATE int vae__old_of(char letter) {
 VAE__PRIVATE void vae__put_kind(vae__sink *s, vae_desc *d, const vae__field *f) {
     const vae__kinds *kinds = vae__kinds_of[f->choice];
     char text[VAE__KIND_TEXT], args[8];
-    const char *a;
-    const vae__kind *row;
-    vae__op op;
+    const char *a, *given;
+    const vae__kind *row[2] = {NULL, NULL};
+    vae__op ops[2], op;
     vae__sink t;
     size_t n = 0;
     int i;
-    (void)vae__read_kind(kinds, *vae__field_text(d, f), &row, &op, text, NULL);
-    for (a = row->args; *a && n + 1 < sizeof args; a++)
+    (void)vae__read_kind(kinds, *vae__field_text(d, f), row, ops, text, NULL);
+    given = row[1] ? "" : row[0]->args, op = ops[0]; /* with a flow the text says it all */
+    for (a = given; *a && n + 1 < sizeof args; a++)
         if (vae__old_of(*a) == VAE__OLD_COUNT) args[n++] = *a;
     args[n] = 0;
-    t = vae__sink_text(text, sizeof text);
-    vae__putf(&t, "%s", row->name);
-    vae__spell_args(&t, args, &op);
+    if (!row[1]) {
+        t = vae__sink_text(text, sizeof text);
+        vae__putf(&t, "%s", row[0]->name);
+        vae__spell_args(&t, args, &op);
+    }
     if (f->choice == VAE_TABLE_LIKELIHOOD || strcmp(text, vae__kind_at(kinds, 0)->name))
         vae__putf(s, "; %s=%s", f->name, text);
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const char letter = vae__old_settings[i].letter;
-        const int has = strchr(row->args, letter) != NULL;
+        const int has = strchr(given, letter) != NULL;
         const double real = has ? op.real : 1;
         if (vae__old_settings[i].table != f->choice) continue;
         vae__putf(s, "; %s=", vae__old_settings[i].name);
@@ -8913,8 +9346,8 @@ VAE__PRIVATE int vae__join_kind(vae_desc *d, const vae__field *f, const char *co
     for (i = 0; i < VAE__OLD_COUNT; i++) {
         const size_t count = s.count;
         if (old[i] && vae__old_settings[i].table == f->choice &&
-            !vae__put_old(row && strchr(row->args, vae__old_settings[i].letter) ? &s : &none, i,
-                          old[i]))
+            !vae__put_old(row && row->args && strchr(row->args, vae__old_settings[i].letter) ?
+                              &s : &none, i, old[i]))
             return i;
         if (s.count > count && s.count >= VAE__KIND_TEXT) return i; /* it must not get lost */
     }
@@ -9239,8 +9672,11 @@ VAE__PRIVATE vae_status vae__resolve_machine(vae_desc *d, vae_report *report) {
         return vae__fail(report, VAE_ERR_VALUE, "parallel.parts is %d; it must lie from 1 to %d",
                          d->parallel.parts, VAE_MAX_THREADS);
     if (!vae_isa_available(d->isa))
-        return vae__fail(report, VAE_ERR_UNSUPPORTED, "the instruction set %s is not there (this "
-                         "build or this processor lacks it)",
+        return vae__fail(report, VAE_ERR_UNSUPPORTED,
+                         d->isa ? "the instruction set %s is not there (this build or this "
+                                  "processor lacks it)"
+                                : "this processor has no instruction set that this build has: "
+                                  "it was made without plain C (VAE_NO_PORTABLE)",
                          vae_choice_name(VAE_CHOICE_ISA, (int)d->isa));
     d->isa = vae__kernels_of(d->isa)->isa;
     return VAE_OK;
@@ -9489,6 +9925,7 @@ typedef struct vae__planner {
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
+    int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
 
@@ -9616,13 +10053,14 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same));
-    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same && !w->gives_z));
+    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
     VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !kept && !group) op->y = m->turn[w->net->count & 1];
+    if (use && !kept && !group) op->y = m->turn[m->count & 1];
+    if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
 /* The op at work becomes the model's next one. */
@@ -9634,7 +10072,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     op->path = w->p.path;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
-    op->pitch = m->desc.inference && !op->path ? m->widest : op->out.dim;
+    op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -9699,30 +10137,43 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
-/* The code and, where the KL has no closed form, what changes and weighs its draws: the prior. */
+/* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
+ * flow, the prior. The last of them that makes numbers makes z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
+    const vae__code *q = &m->code;
+    const int steps = q->flow ? q->flow_steps : 0;
     vae__planner w;
     vae__net net;
     vae_status bad = VAE_OK;
-    m->at_code = m->count;
-    vae__plan_end(m, &vae__code_layer, m->code.head, m->code.width);
-    if (m->ops) {
-        vae__op *code = &m->ops[m->at_code];
-        code->y = m->z, code->dy = m->dz, code->pitch = m->code.width;
-        if (m->desc.free_bits > 0) code->meets = 1 << VAE__BATCH_FORWARD;
-    }
-    if (VAE__CLOSED(&m->code)) return VAE_OK;
+    vae__shape z;
+    int step;
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
-    net.what = w.p.what = "prior";
-    w.op.layer = m->code.prior->layer, w.op.n = m->code.n, w.op.real = m->code.real;
-    vae__shape_flat(&w.op.in, m->code.width);
-    w.op.out = w.op.in;
-    w.state = VAE__AT_PRIOR;
-    w.last.layer = &vae__code_layer, w.last.y = m->z, w.last.dy = m->dz;
-    bad = vae__plan_op(&w);
-    if (m->ops) m->ops[m->count - 1].y = m->z, m->ops[m->count - 1].pitch = m->code.width;
+    m->at_code = m->count;
+    vae__shape_flat(&w.op.in, q->head);
+    for (step = -1; !bad && step <= steps; step++) {
+        vae__op *op = &w.op;
+        if (step == steps && VAE__CLOSED(q)) break;
+        z = step < 0 ? op->in : op->out;
+        memset(op, 0, sizeof *op);
+        op->in = op->out = z;
+        w.gives_z = step >= steps - 1, w.state = step == steps ? VAE__AT_PRIOR : VAE__AT_ITEMS;
+        net.what = w.p.what = step < 0 ? NULL : step < steps ? "posterior" : "prior";
+        net.count = step < 0 ? 0 : (size_t)step;
+        if (step < 0) {
+            op->layer = &vae__code_layer;
+            vae__shape_flat(&op->out, q->width + q->context);
+        } else if (step < steps) {
+            op->layer = q->flow->layer;
+            op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
+        } else {
+            op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+        }
+        if (op->layer->shape) bad = op->layer->shape(&w.p, op);
+        if (!bad) bad = vae__plan_op(&w);
+    }
+    if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
     return bad;
 }
 
@@ -9995,6 +10446,20 @@ VAE__PRIVATE vae_status vae__make(const vae_desc *desc, void *memory, size_t roo
 
 /* ---- initial weights ---- */
 
+/* The mask of tensor t, where it has one, over all of it: see vae__layer. */
+VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear) {
+    const vae__slot *slot = &m->tensors[t];
+    size_t i;
+    int wrong = 0;
+    for (i = 0; i < m->count; i++) {
+        const vae__op *op = &m->ops[i];
+        if (op->layer->mask && t - op->tensor < (size_t)op->tensor_count)
+            wrong = op->layer->mask(op, (int)(t - op->tensor), 0,
+                                    slot->count / slot->shape[slot->rank - 1], w, clear);
+    }
+    return wrong;
+}
+
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
  * values when another is added behind it. */
@@ -10020,11 +10485,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             VAE__HIDE_F(u);
             w[i] = u * bound;
         }
-    }
-    for (i = 0; i < m->count; i++) {
-        const vae__op *op = &m->ops[i];
-        if (op->layer->pixels && op->layer->pixels->start)
-            op->layer->pixels->start(op, m->w + op->weights);
+        (void)vae__mask(m, t, w, w);
     }
     if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
     for (i = 0; m->desc.optimizer == VAE_OPTIMIZER_ADAM_IWAE && m->v && i < m->parameters; i++)
@@ -10186,6 +10647,22 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     return VAE_OK;
 }
 
+VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
+    vae_tensor t;
+    size_t i;
+    const vae_status bad = vae_tensor_at(m, index, &t);
+    if (bad) return bad;
+    if (!values) return vae__fail(&m->report, VAE_ERR_NULL, "values must be given");
+    for (i = 0; i < t.count; i++)
+        if (!vae__finite_f(values[i]))
+            return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
+                             i);
+    memcpy(t.data, values, t.count * sizeof(float));
+    if (m->average)
+        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
+    return VAE_OK;
+}
+
 #ifndef VAE_NO_TRAIN
 VAE_API vae_status vae_set_epochs(vae *m, int epochs) {
     if (!m) return VAE_ERR_NULL;
@@ -10208,6 +10685,8 @@ VAE__INLINE int32_t vae__label(const vae_batch *b, size_t row) {
 VAE__INLINE uint32_t vae__number(const vae_batch *b, size_t row) {
     return b->index ? b->index[row] : b->first + (uint32_t)row;
 }
+
+VAE__SMALL_END
 
 /* ======================================================================================
  * >>numbers  images of any type, as floats
@@ -10660,7 +11139,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
                        (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
-        if (!t->weighs && VAE__CLOSED(t->code)) t->logw = NULL;
+        if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
         t->views = 1;
@@ -11164,6 +11643,8 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
             op->layer->grad(c, op, tensor, from, to, op == m->ops ? vae__seen(g->pass) : op[-1].y,
                             op->dy, dw);
             if (m->mass && op == m->ops && !tensor) vae__pull(m, from, to, dw);
+            if (op->layer->mask)
+                (void)op->layer->mask(op, tensor, from, to, dw, dw);
         }
         /* a gradient that is not finite leaves no weight finite, and a weight that is not must be
          * known: left-out zeros would hide it */
@@ -11218,6 +11699,8 @@ VAE__PRIVATE const char *vae__run_gradients(vae *m, vae__pass *p, const vae__rul
  * >>optim    learning rate, the step's rule
  * uses: >>step >>dispatch            tests: tests/test_optim.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 VAE__PRIVATE double vae__lr_at(const vae *m, uint64_t step) {
     const vae_desc *d = &m->desc;
@@ -11494,7 +11977,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
                                     size_t rows) {
     vae__pass p;
     vae__use_begin(&p, m, b, 1);
-    if (!VAE__CLOSED(&m->code)) p.terms.logw = m->terms.logw;
+    if (!VAE__CLOSED(&m->code) && !m->desc.no_noise) p.terms.logw = m->terms.logw;
     p.take = vae__take_loss, p.width = 1;
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
@@ -11734,6 +12217,7 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
     vae__pass_begin(&pass, m, NULL, b, (uint32_t)m->step);
     memcpy(copy, w, n * sizeof(float));
     vae__noise(m, VAE_PURPOSE_PROBE, (uint32_t)q, (uint32_t)(slot - m->tensors), 0, n, r);
+    (void)vae__mask(m, (size_t)(slot - m->tensors), r, r);
     rr = 1 / vae__sqrt_d(m->k->sum_squares(n, r));
     gg = gg > 0 ? 1 / vae__sqrt_d(gg) : 0;
     for (i = 0; i < n; i++) {
@@ -11816,6 +12300,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+VAE__SMALL_END
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -11867,15 +12353,6 @@ VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int
     u->pass.take = vae__take_heads;
     u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
 }
-/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward, either
- * may be NULL. */
-VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
-                                    size_t rows, float *mu, float *logvar) {
-    vae__use u;
-    vae__encode_begin(&u, m, b, 0);
-    u.out = mu, u.logvar = logvar;
-    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
-}
 /* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
  * evaluation sees them; `checked`: they must be finite. */
 VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
@@ -11884,6 +12361,40 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binari
     vae__encode_begin(&u, m, b, binarize);
     u.heads = 1;
     if (!checked) u.pass.width = 0;
+    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
+}
+
+/* Codes of such rows, any number of them: draws, or `mean`. */
+VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
+                                   size_t rows, int mean, float *z) {
+    const size_t width = m->code.width;
+    vae_status bad = VAE_OK;
+    vae__pass p;
+    size_t at, run;
+    for (at = 0; !bad && at < rows; at += run) {
+        run = vae__min(rows - at, m->rows);
+        bad = vae__encode_heads(m, b, 0, 1, x + at * m->input.dim, base + at, run);
+        if (bad) break;
+        vae__use_begin(&p, m, b, 0);
+        p.terms.mean = mean;
+        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, base + at, run);
+        if (!bad) bad = vae__check_rows(m, "z", m->z, base + at, run, width);
+        if (!bad) memmove(z + at * width, m->z, run * width * sizeof(float));
+    }
+    return bad;
+}
+/* Rows base .. base + rows - 1 of a batch, x; mu and logvar are those of row `base` onward, either
+ * may be NULL. */
+VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, size_t base,
+                                    size_t rows, float *mu, float *logvar) {
+    vae__use u;
+    if (m->code.flow && mu) {
+        const vae_status bad = vae__codes(m, b, x, base, rows, 1, mu);
+        if (bad || !logvar) return bad;
+        mu = NULL;
+    }
+    vae__encode_begin(&u, m, b, 0);
+    u.out = mu, u.logvar = logvar;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
 
@@ -11900,22 +12411,10 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
-    vae__pass p;
-    size_t at, run, width;
     if (!m) return VAE_ERR_NULL;
-    width = m->code.width;
     bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
-    for (at = 0; !bad && at < b->rows; at += run) {
-        run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 0, 1, b->x + at * m->input.dim, at, run);
-        if (bad) break;
-        vae__use_begin(&p, m, b, 0);
-        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, at, run);
-        if (!bad) bad = vae__check_rows(m, "z", m->z, at, run, width);
-        if (!bad) memcpy(z + at * width, m->z, run * width * sizeof(float));
-    }
-    return bad;
+    return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
     VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
@@ -12308,6 +12807,8 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
+
+VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 
@@ -13597,6 +14098,7 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         {"", m->w}, {"optim.m.", m->m}, {"optim.v.", m->v}, {"ema.", m->average}};
     uint64_t hash = VAE__FNV;
     int i, found[4] = {0, 0, 0, 0};
+    size_t t;
     vae_status bad;
     for (i = 0; i < 4; i++) {
         const vae__section *section = &sections[i];
@@ -13614,6 +14116,10 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
             return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
                                 "finite", section->prefix, wrong);
     }
+    for (t = 0; t < m->slot_count; t++)
+        if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
+            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
+                                m->tensors[t].name);
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);
@@ -14510,6 +15016,8 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 #endif /* VAE_NO_STDIO */
 
 #endif /* VAE_NO_DATA */
+
+VAE__SMALL_END
 
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options

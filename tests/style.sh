@@ -44,7 +44,7 @@ check "no function of libm is called" "$(
 check "every public function sets its floating-point environment" "$(
     awk -v none=" vae_version vae_desc_name vae_desc_defaults vae_status_text vae_choice_name vae_choice_find vae_philox vae_random_below \
 vae_shuffle vae_isa_best vae_isa_available vae_pool_create vae_pool_destroy vae_pool_parallel \
-vae_kind_syntax vae_destroy vae_last_report vae_get_desc vae_params_hash vae_tensor_at vae_set_epochs \
+vae_kind_syntax vae_destroy vae_last_report vae_get_desc vae_params_hash vae_tensor_at vae_tensor_set vae_set_epochs \
 vae_inflate vae_data_from_memory vae_data_wrap vae_data_label \
 vae_data_free vae_data_load vae_data_save vae_file_save vae_claim_take vae_claim_save vae_claim_drop vae_random_words \
 vae_random_uniform vae_random_normal vae_get_info " '

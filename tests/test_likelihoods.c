@@ -95,11 +95,11 @@ TEST(kinds_that_cannot_be_read_say_where) {
         {VAE_TABLE_LIKELIHOOD, "categorical 4.5", "column 14: expected the end, found '.'"},
         {VAE_TABLE_LIKELIHOOD, "categorical many", "expected a number of levels or the end"},
         {VAE_TABLE_POSTERIOR, "gaussian", "posterior, column 1: expected a posterior, found 'gaus"},
-        {VAE_TABLE_POSTERIOR, "normal tanh", "column 8: expected the end, found 'tanh'"},
-        {VAE_TABLE_POSTERIOR, "normal abs relu", "column 12: expected the end, found 'relu'"},
+        {VAE_TABLE_POSTERIOR, "normal tanh", "column 8: expected ',' or the end, found 'tanh'"},
+        {VAE_TABLE_POSTERIOR, "normal abs relu", "column 12: expected ',' or the end, found 'relu'"},
         {VAE_TABLE_POSTERIOR, "normal code", "column 12: expected an activation, found the end"},
         {VAE_TABLE_POSTERIOR, "normal code abs", "column 13: expected an activation, found 'abs'"},
-        {VAE_TABLE_POSTERIOR, "normal code tanh abs", "column 18: expected the end, found 'abs'"},
+        {VAE_TABLE_POSTERIOR, "normal code tanh abs", "column 18: expected ',' or the end, found 'abs'"},
         {VAE_TABLE_PRIOR, "uniform", "prior, column 1: expected a prior, found 'uniform'"},
         {VAE_TABLE_PRIOR, "normal 2", "prior, column 8: expected the end, found '2'"},
     };
@@ -117,9 +117,10 @@ TEST(kinds_that_cannot_be_read_say_where) {
     }
 }
 
-/* Every row is listed with its syntax and rule, and its name alone makes a model. */
+/* Every row is listed with its syntax and rule. One whose syntax needs nothing but its name makes a
+ * model. */
 TEST(tables_list_every_kind) {
-    static const int counts[VAE_TABLE_COUNT] = {VAE__LAYER_COUNT, 8, 1, 1};
+    static const int least[VAE_TABLE_COUNT] = {VAE__LAYER_COUNT, 8, 4, 1};
     int t, i;
     for (t = 0; t < VAE_TABLE_COUNT; t++) {
         const char *syntax, *rule;
@@ -130,11 +131,13 @@ TEST(tables_list_every_kind) {
             CHECK(rule && *rule && vae_kind_syntax((vae_table)t, i, NULL) == syntax);
             if (t == VAE_TABLE_LAYER) continue;
             snprintf(name, sizeof name, "%.*s", (int)strcspn(syntax, " "), syntax);
+            if (strpbrk(syntax + strlen(name), ",ABCDEFGHIJKLMNOPQRSTUVWXYZ") && !strchr(syntax, '['))
+                continue;
             kind_set(&d, (vae_table)t, name);
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             vae_destroy(m);
         }
-        CHECK_EQ(i, counts[t]);
+        CHECK(i >= least[t] && (t != VAE_TABLE_LAYER || i == least[t]));
         CHECK(!vae_kind_syntax((vae_table)t, -1, NULL) && !vae_kind_syntax((vae_table)t, 99, NULL));
     }
     CHECK(!vae_kind_syntax(VAE_TABLE_COUNT, 0, NULL) && !vae_kind_syntax((vae_table)-1, 0, NULL));

@@ -200,6 +200,31 @@ TEST(visible_bias_is_the_logit_of_the_clipped_mean) {
     vae_destroy(m);
 }
 
+TEST(a_tensor_gets_other_numbers_and_so_does_its_average) {
+    vae_desc d = {0};
+    vae *m = NULL;
+    vae_tensor t;
+    float values[6] = {1, -2, 0.5f, 0, -0.0f, 1e-40f}, z[3] = {0, 0, 0}, x[2];
+    const float bias[2] = {3, -4};
+    vae_batch b = {0};
+    d.input = "2", d.encoder = d.decoder = "", d.latent = 3, d.ema = 0.5, d.likelihood = "gaussian";
+    CHECK(vae_create(&d, &m, NULL) == VAE_OK);
+    CHECK_STATUS(vae_tensor_set(m, 2, values), VAE_OK);
+    CHECK(vae_tensor_at(m, 2, &t) == VAE_OK && !memcmp(t.data, values, sizeof values));
+    CHECK_STATUS(vae_tensor_set(m, 3, bias), VAE_OK);
+    b.x = z, b.rows = 1;
+    CHECK_STATUS(vae_decode(m, &b, x), VAE_OK); // by the average, which has the new numbers
+    CHECK(!memcmp(x, bias, sizeof x));
+    values[5] = INFINITY;
+    values[0] = 7;
+    CHECK_STATUS(vae_tensor_set(m, 2, values), VAE_ERR_NONFINITE);
+    CHECK(t.data[0] == 1 && strstr(vae_last_report(m)->text, "decoder.head.weight: number 5"));
+    CHECK_STATUS(vae_tensor_set(m, 4, values), VAE_ERR_VALUE);
+    CHECK_STATUS(vae_tensor_set(m, 2, NULL), VAE_ERR_NULL);
+    CHECK_STATUS(vae_tensor_set(NULL, 2, values), VAE_ERR_NULL);
+    vae_destroy(m);
+}
+
 TESTS(model) {
     RUN(zero_description_gets_the_documented_defaults);
     RUN(size_is_exact_for_the_caller_s_block_at_any_alignment);
@@ -209,4 +234,5 @@ TESTS(model) {
     RUN(initial_weights_follow_their_rule);
     RUN(initial_weights_are_the_same_on_every_instruction_set);
     RUN(visible_bias_is_the_logit_of_the_clipped_mean);
+    RUN(a_tensor_gets_other_numbers_and_so_does_its_average);
 }

@@ -325,6 +325,7 @@ TEST(maskconv_is_its_plain_loops_forward_and_backward) {
             op->layer->fwd(&c, op, w, x, y);
             op->layer->bwd(&c, op, w, x, dy, dx);
             op->layer->grad(&c, op, 0, 0, vae__mask_rows(op), x, dy, dw);
+            (void)op->layer->mask(op, 0, 0, vae__mask_rows(op), dw, dw);
             for (r = 0; r < ROWS; r++)
                 masked += pixels_loops(op, w, x + r * in, dy + r * out, ref_y + r * out, ref_w,
                                        ref_x + r * in);
@@ -341,6 +342,7 @@ TEST(maskconv_is_its_plain_loops_forward_and_backward) {
             }
             CHECK_NEAR(off, 0, 6e-4); /* of up to 3,000 terms */
             op->layer->grad(&c, op, 0, 1, vae__mask_rows(op), x, dy, dw); /* a part of it: */
+            (void)op->layer->mask(op, 0, 1, vae__mask_rows(op), dw, dw);
             for (off = 0, j = op->out.c; j < weights; j++)
                 off = fmax(off, fabs((double)dw[j - op->out.c] - ref_w[j]));
             CHECK_NEAR(off, 0, 6e-4);

@@ -204,6 +204,16 @@ static void check_axes(const dataset *d)
             dims[grey ? 2 : 1], dims[grey ? 3 : 2], dims[grey ? 1 : 3]);
 }
 
+/* The shape of its images as the library wants it. */
+static void shape_text(const vae_data *data, char *out, size_t size)
+{
+    if (data->rank > 4)
+        die(FAILED, "images with %d dimensions need --input HxWxC", data->rank - 1);
+    if (data->rank == 2) snprintf(out, size, "%zu", data->dims[1]);
+    else snprintf(out, size, "%zux%zux%zu", data->dims[1], data->dims[2],
+                  data->rank == 4 ? data->dims[3] : 1);
+}
+
 /* The first word of a likelihood: "gaussian" of "gaussian 0.1". */
 static const char *kind_name(const char *kind, char name[40])
 {

@@ -147,6 +147,27 @@ static void open_data(use *u, const options *o)
     }
 }
 
+/* What train, probe and pca work with. A set without a name is not there. */
+typedef struct sets {
+    dataset images;     /* to train on */
+    dataset test;
+    dataset held;       /* held out of `images` by --validate */
+} sets;
+
+/* Reads --data and --test. */
+static void find_sets(const options *o, sets *s)
+{
+    if (is_one_file(o->data)) load_images(&s->images, o->data, o->images);
+    else if (!find_images(&s->images, o->data, 0, o->images)) no_images(o->data, 0);
+    if (given(o, "--test-images") && o->test_images == 0) return;
+    if (o->test && is_one_file(o->test)) load_images(&s->test, o->test, o->test_images);
+    else if (o->test) {
+        if (!find_images(&s->test, o->test, 1, o->test_images)
+            && !find_images(&s->test, o->test, 0, o->test_images)) no_images(o->test, 0);
+    }
+    else if (!is_one_file(o->data)) find_images(&s->test, o->data, 1, o->test_images);
+}
+
 static void open_both(use *u, const options *o)
 {
     open_model(u, o);

@@ -25,9 +25,11 @@ typedef struct options {
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
     const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
+    const char *label_counts, *test_codes, *from_file;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
-    int resume, weights_only, factors, draw, mode, quiet, components, full;
+    int resume, weights_only, factors, draw, mode, quiet, components, full,
+        label_draws, score_draws;
     double range, floor, tolerance;
     unsigned command;           /* the bit of the one at work */
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
@@ -41,14 +43,15 @@ enum {
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
     SHAPES = 8192,
-    GMM = 16384, PRIOR = 32768,
+    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072,
     MIXES = GMM | PRIOR,
     WRITES_SET = DIGITS | SHAPES,
     READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
-    USES = READS | DRAWS
+    USES = READS | DRAWS,
+    FITS = PROBE | PCA
 };
 
 enum { SPLIT_AUTO, SPLIT_TRAIN, SPLIT_TEST };
@@ -114,8 +117,8 @@ typedef struct flag {
 #define SETS(name, word, help) {TRAIN | SETTING, name, SET, word, 0, 0, 0, NULL, help}
 
 static flag flags[MOST_FLAGS] = {
-    {TRAIN | GMM | READS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
-    {TRAIN | GMM | READS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
+    {TRAIN | READS | GMM | FITS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
+    {TRAIN | READS | GMM | FITS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
      "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
      "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
      "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
@@ -124,16 +127,16 @@ static flag flags[MOST_FLAGS] = {
      "colour, channels last. Channels first, as PyTorch saves them, are refused: save "
      "x.transpose(0, 2, 3, 1). Integers are scaled to 0 .. 1. Floats must lie from 0 to 1 already, "
      "except for the gaussian likelihoods"},
-    {TRAIN | GMM, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
+    {TRAIN | GMM | FITS, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "test images: a folder or a file, as for --data"},
     {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
      "which part of a folder or of a built-in set. auto: the test images if there are any"},
-    {TRAIN | GMM | READS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
+    {TRAIN | READS | GMM | FITS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
      "use the first N images at most (default: all of a file or folder; of a built-in set 10000 "
      "for training, 2000 for testing)"},
     {WRITES_SET, "--images", WHOLE, "N", AT(images), 1, MOST, "10000",
      "number of training images"},
-    {TRAIN | GMM, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
+    {TRAIN | GMM | FITS, "--test-images", WHOLE, "N", AT(test_images), 0, MOST, NULL,
      "use the first N test images at most; 0: none (default: all; of a built-in set 2000)"},
     {TRAIN, "--validate", WHOLE, "N", AT(validate), 1, MOST, NULL,
      "hold out the last N training images. They are tested after each epoch; the test images then "
@@ -144,7 +147,12 @@ static flag flags[MOST_FLAGS] = {
      "train a conditional VAE, which is told the class of each image. WHERE is an IDX file of "
      "labels, or the word auto: the labels of a built-in set, of CIFAR-10, or of the standard file "
      "beside the images. If neither network has a layer label N, one is put in front of both"},
-    {TRAIN, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
+    {PROBE, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
+     "the classes of the training images: an IDX file of labels, or the word auto: the labels that "
+     "come with the images"},
+    {PROBE, "--test-codes", SOURCE, "FILE.npy", AT(test_codes), 0, 0, NULL,
+     "where the operand is an NPY file of the training images' codes: those of the test images"},
+    {TRAIN | PROBE, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, as for --labels"},
     {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
@@ -255,6 +263,10 @@ static flag flags[MOST_FLAGS] = {
      "write --model after so many epochs"},
     {TRAIN, "--resume", SWITCH, "", AT(resume), 0, 0, NULL,
      "go on from the file of --model, with its settings; begin a new run if the file is not there"},
+    {TRAIN, "--from", SOURCE, "FILE", AT(from_file), 0, 0, NULL,
+     "begin with the weights of another model, wherever a tensor's name and shape are the same; "
+     "vae info FILE lists them. What is taken is printed. A decoder's last bias that is taken "
+     "stands in place of --visible-bias"},
     {TRAIN, "--best", TARGET, "FILE", AT(best), 0, 0, NULL,
      "also write the model here whenever its test loss is the lowest so far"},
     {TRAIN, "--log", TARGET, "FILE.csv", AT(log), 0, 0, NULL,
@@ -282,6 +294,9 @@ static flag flags[MOST_FLAGS] = {
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
      "also estimate the bound of K importance weights, for each K. It rises with K towards log "
      "p(x); with 5000 it is what papers call the NLL"},
+    {SCORE, "--samples", INTEGER, "K", AT(score_draws), 1, MOST_DRAWS, NULL,
+     "score by the negative bound of K importance weights instead; with 5000 it is what papers "
+     "call the NLL. csv and npy have it as a fourth column"},
     {SAMPLE, "--count", INTEGER, "N", AT(count), 1, 1e5, "64", "number of samples"},
     {SAMPLE, "--draw", SWITCH, "", AT(draw), 0, 0, NULL,
      "draw each pixel from its density; without it the picture shows the means"},
@@ -315,7 +330,14 @@ static flag flags[MOST_FLAGS] = {
      "the other latents are the mu of image I of --data, counted from 0 (default: they are 0)"},
     {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
-    {USES | GMM | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {PROBE, "--label-counts", TEXT, "N,N...", AT(label_counts), 0, 0, "100,1000,all",
+     "how many training images have labels, as many of each class (or one more)"},
+    {PROBE, "--draws", INTEGER, "N", AT(label_draws), 2, 1000, "10",
+     "how often the images that have labels are drawn, for the standard error"},
+    {PROBE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed draws other images"},
+    {PCA, "-k", INTEGER, "K", AT(components), 1, VAE_MAX_DIM, NULL, "number of codes"},
+
+    {USES | GMM | FITS | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
     {GMM, "--out", TARGET, "FILE.npy", AT(out), 1, 0, NULL,
      "the mixture: float32 (components, 1 + 2 numbers): log of its share, mean, log variance. With "
      "--full the variances are those of A (x - mean), and A follows, row by row: lower triangular "
@@ -345,20 +367,25 @@ static flag flags[MOST_FLAGS] = {
      "images side by side (default: the picture becomes about square)"},
     {DRAWS | GMM, "--zoom", INTEGER, "N", AT(zoom), 1, 64, NULL,
      "size of a pixel (default: small images are enlarged)"},
+    {PCA, "--out", TARGET, "FILE", AT(model), 0, 0, "pca.safetensors",
+     "the model file: a linear autoencoder"},
+    {FITS, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
+     "write the figures as one JSON object; -: stdout"},
     {TRAIN | EVAL, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "write the figures as one JSON object; -: stdout. elbo and bound are negative. seconds is the "
      "whole run; images_per_second counts training steps (or evaluation) alone"},
     {GMM, "--json", TARGET, "FILE", AT(json), 1, 0, NULL,
      "write the figures as one JSON object; -: stdout. Log-likelihoods are means over images"},
-    {USES, "--isa", SET, "WORD", 0, 0, 0, NULL,
+    {USES | PROBE, "--isa", SET, "WORD", 0, 0, 0, NULL,
      "instruction set; all give the same results, bit by bit"},
-    {TRAIN | USES, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
+    {TRAIN | USES | FITS, "--threads", SET, "N", NO_DEFAULT, 0, 0, NULL,
      "number of threads; the results are the same with any (1 to 256; default: one for each "
      "processor, 16 at most)"},
-    {TRAIN | USES | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64, NULL,
+    {TRAIN | USES | PROBE | INFO, "--max-memory", BYTES, "N[K|M|G]", AT(max_memory), 1, WORD64,
+     NULL,
      "refuse a model file that needs more bytes of memory than this; K, M and G are powers of 1024 "
      "(default: 2G and 16 times the size of the file)"},
-    {TRAIN | GMM | USES | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
+    {TRAIN | USES | GMM | FITS | WRITES_SET, "--quiet", SWITCH, "", AT(quiet), 0, 0, NULL,
      "print errors only"},
 
     {TRAIN, NULL, TEXT, "", 0, 0, 0, NULL, "The same settings by the names of the library"},

@@ -108,7 +108,8 @@ static size_t list_paths(const options *o, named *out)
     size_t count = 0;
     const flag *f;
     memset(out, 0, MOST_PATHS * sizeof *out);
-    if (o->command & (USES | INFO)) out[count].what = "the model", out[count++].path = o->operand;
+    if (o->command & (USES | PROBE | INFO))
+        out[count].what = "the model", out[count++].path = o->operand;
     for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         const int read = f->kind == SOURCE;
         named *n = &out[count];

@@ -77,8 +77,8 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
-/* Images of the codes in b: their means or, with --draw, draws. A decoder with a layer `image` draws
- * pixel by pixel or, with --mode, takes the most probable pixels. */
+/* Images of the codes in b: their means or, with --draw, draws. A decoder with a layer `image`
+ * draws pixel by pixel or, with --mode, takes the most probable pixels. */
 static vae_status make_images(const use *u, const options *o, const vae_batch *b, float *x)
 {
     const int draws = u->info.by_pixel ? !o->mode : o->draw;

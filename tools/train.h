@@ -19,16 +19,6 @@
 #include "report.h"
 #include "progress.h"
 
-/* The flag for one number, or the IDX file's shape, as the library wants it. */
-static void shape_text(const vae_data *data, char *out, size_t size)
-{
-    if (data->rank > 4)
-        die(FAILED, "images with %d dimensions need --input HxWxC", data->rank - 1);
-    if (data->rank == 2) snprintf(out, size, "%zu", data->dims[1]);
-    else snprintf(out, size, "%zux%zux%zu", data->dims[1], data->dims[2],
-                  data->rank == 4 ? data->dims[3] : 1);
-}
-
 static void print_result(const run *r, vae *model, double seconds)
 {
     char took[32];
@@ -135,27 +125,6 @@ static void check_same_images(const options *o, const vae_desc *d, const vae_inf
             o->model, (ull)at->step, (ull)at->epoch, images->images.count, (ull)steps);
 }
 
-/* What a run works with. A set without a name is not there. */
-typedef struct sets {
-    dataset images;     /* to train on */
-    dataset test;
-    dataset held;       /* held out of `images` by --validate */
-} sets;
-
-/* Reads --data and --test. */
-static void find_sets(const options *o, sets *s)
-{
-    if (is_one_file(o->data)) load_images(&s->images, o->data, o->images);
-    else if (!find_images(&s->images, o->data, 0, o->images)) no_images(o->data, 0);
-    if (given(o, "--test-images") && o->test_images == 0) return;
-    if (o->test && is_one_file(o->test)) load_images(&s->test, o->test, o->test_images);
-    else if (o->test) {
-        if (!find_images(&s->test, o->test, 1, o->test_images)
-            && !find_images(&s->test, o->test, 0, o->test_images)) no_images(o->test, 0);
-    }
-    else if (!is_one_file(o->data)) find_images(&s->test, o->data, 1, o->test_images);
-}
-
 /* The classes of all images where the model or the command line asks for them. `model` is that of
  * --resume, or NULL. */
 static void begin_classes(options *o, sets *s, const vae *model)
@@ -211,10 +180,87 @@ static const char *help_for(const vae_report *report)
     return "";
 }
 
+/* The tensor of that name. */
+static int find_tensor(vae *model, const char *name, vae_tensor *t)
+{
+    for (size_t i = 0; vae_tensor_at(model, i, t) == VAE_OK; i++)
+        if (strcmp(t->name, name) == 0) return 1;
+    return 0;
+}
+
+static int same_shape(const vae_tensor *a, const vae_tensor *b)
+{
+    return a->rank == b->rank && memcmp(a->shape, b->shape, sizeof a->shape) == 0;
+}
+
+/* Whether the decoder's last bias comes from --from: then no other is to replace it. */
+static int takes_bias(vae *model, vae *from)
+{
+    vae_tensor t, other;
+    int takes = 0;
+    for (size_t i = 0; vae_tensor_at(model, i, &t) == VAE_OK; i++)
+        if (strncmp(t.name, "decoder.", 8) == 0 && ends_with(t.name, ".bias"))
+            takes = find_tensor(from, t.name, &other) && same_shape(&t, &other);
+    return takes;
+}
+
+static void say_shape(const vae_tensor *t)
+{
+    for (int i = 0; i < t->rank; i++) say("%s%zu", i ? " x " : "", t->shape[i]);
+}
+
+/* Takes the tensors of --from whose name and shape are those of one here; says which are not. */
+static void take_tensors(const options *o, vae *model, vae *from)
+{
+    vae_tensor t, other;
+    size_t taken = 0, i;
+    for (i = 0; vae_tensor_at(model, i, &t) == VAE_OK; i++) {
+        if (!find_tensor(from, t.name, &other)) {
+            say("not taken    %s: not in %s\n", t.name, o->from_file);
+        } else if (!same_shape(&t, &other)) {
+            say("not taken    %s: ", t.name);
+            say_shape(&other);
+            say(" in %s, ", o->from_file);
+            say_shape(&t);
+            say(" here\n");
+        } else {
+            check(model, vae_tensor_set(model, i, other.data));
+            taken++;
+        }
+    }
+    if (!taken)
+        die(FAILED, "--from %s: no tensor there has the name and shape of one here; 'vae info' "
+            "lists them", o->from_file);
+    say("taken        %zu of %zu tensors from %s\n", taken, i, o->from_file);
+}
+
+static void create(const options *o, vae **model)
+{
+    vae_report report;
+    if (vae_create(&o->desc, model, &report) != VAE_OK)
+        die(FAILED, "%s%s", report.text, help_for(&report));
+}
+
+/* A new model that begins with the tensors of --from. */
+static void begin_from(options *o, vae **model)
+{
+    vae_load_options how;
+    vae *from = NULL;
+    memset(&how, 0, sizeof how);
+    how.inference = 2;
+    load_file(o, o->from_file, &how, &from);
+    if (o->desc.visible_bias == VAE_BIAS_MEAN && takes_bias(*model, from)) {
+        vae_destroy(*model);
+        o->desc.visible_bias = VAE_BIAS_ZERO;
+        create(o, model);
+    }
+    take_tensors(o, *model, from);
+    vae_destroy(from);
+}
+
 static vae *new_model(options *o, const dataset *images)
 {
     char shape[80];
-    vae_report report;
     vae *model = NULL;
     if (!o->desc.input) {
         check_axes(images);
@@ -225,8 +271,8 @@ static vae *new_model(options *o, const dataset *images)
         die(MISUSED, "--schedule stages needs --stages EPOCHS:RATE,...");
     settle(o, steps_per_epoch(images, o->desc.batch));
     o->desc.threads = threads_of(o);
-    if (vae_create(&o->desc, &model, &report) != VAE_OK)
-        die(FAILED, "%s%s", report.text, help_for(&report));
+    create(o, &model);
+    if (o->from_file) begin_from(o, &model);
     return model;
 }
 
@@ -406,6 +452,8 @@ static int train(options *o)
     if (o->log) old_log = read_log(o->log);
     if (!o->model && (o->resume || o->weights_only))
         die(MISUSED, "%s needs --model", o->resume ? "--resume" : "--weights-only");
+    if (o->resume && o->from_file)
+        die(MISUSED, "--from begins a new run, --resume goes on with one; leave one of them out");
     check_spellings(o);
     check_objective(o);
     if (o->recipe_set.count > 1)

@@ -26,6 +26,9 @@
  *   codes.h         encode and decode
  *   gmm.h, mixtures.h   gmm: mixtures of Gaussians
  *   info.h          info
+ *   solvers.h       linear algebra and minimisation in double, without libm
+ *   probe.h         probe: what codes are good for
+ *   pca.h           pca: principal components as a model
  *   sets.h          digits and shapes: built-in sets as files
  *   vae.c           the table of commands: a new command is one row and its function; help
  *
@@ -51,6 +54,9 @@
 #include "codes.h"
 #include "mixtures.h"
 #include "info.h"
+#include "solvers.h"
+#include "probe.h"
+#include "pca.h"
 #include "sets.h"
 
 static int help(options *), version(options *);
@@ -124,6 +130,13 @@ static const command commands[] = {
     {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {PCA, "pca", NULL, "--data", pca, "find the principal components: a linear autoencoder",
+     "  vae pca --data mnist/ -k 20 --out pca20.safetensors\n"
+     "  vae eval pca20.safetensors --data mnist/\n"},
+    {PROBE, "probe", "MODEL", "--data", probe, "tell how well codes give the classes of images",
+     "  vae probe m.safetensors --data mnist/\n"
+     "  vae probe m.safetensors --data mnist/ --label-counts 50,all --json -\n"
+     "  vae probe codes.npy --test-codes test-codes.npy --data mnist/\n"},
     {GMM, "gmm", NULL, "--data", fit_gmm, "fit a mixture of Gaussians to images or tables",
      "  vae gmm --data digits --components 20 --picture samples.png\n"
      "  vae gmm --data codes.npy --components 5 --full --out mixture.npy\n"},

@@ -372,51 +372,88 @@ static int eval(options *o)
     return close_use(&u);
 }
 
-/* scores (count, 3): -ELBO, recon, KL */
+/* scores (count, columns): -ELBO, recon, KL; with --samples the negative bound */
+typedef struct scores {
+    float *values;
+    int columns, draws;
+} scores;
+
 static void add_scores(use *u, const vae_batch *images, void *user)
 {
+    const scores *s = (const scores *)user;
     const size_t rows = images->rows;
-    float *scores = (float *)user + 3 * (size_t)images->first, *parts = floats(3, rows);
+    float *parts = floats(4, rows);
     score_images(u, images, parts);
+    if (s->draws)
+        check_on(u->data.name, 0, u->model,
+                 vae_bound(u->model, images, s->draws, parts + 3 * rows));
     for (size_t i = 0; i < rows; i++) {
-        scores[3 * i] = -parts[i];
-        scores[3 * i + 1] = parts[rows + i];
-        scores[3 * i + 2] = parts[2 * rows + i];
+        float *out = s->values + (size_t)s->columns * (images->first + i);
+        out[0] = -parts[i];
+        out[1] = parts[rows + i];
+        out[2] = parts[2 * rows + i];
+        if (s->draws) out[3] = -parts[3 * rows + i];
     }
     free(parts);
+}
+
+/* What score writes, in one of its formats. */
+static text scores_text(const scores *s, size_t count, int format)
+{
+    const size_t columns = (size_t)s->columns;
+    text t = {NULL, 0, 0};
+    if (format == FORMAT_NPY) {
+        text_npy_head(&t, count, columns);
+        text_npy_rows(&t, s->values, columns * count);
+    }
+    if (format == FORMAT_CSV)
+        text_print(&t, "index,neg_elbo,recon,kl%s\n", s->draws ? ",neg_bound" : "");
+    for (size_t i = 0; i < count && format != FORMAT_NPY; i++) {
+        const float *v = s->values + columns * i;
+        if (format == FORMAT_CSV) {
+            text_print(&t, "%zu", i);
+            for (size_t k = 0; k < columns; k++) text_print(&t, ",%.9g", (double)v[k]);
+            text_print(&t, "\n");
+        } else {
+            text_print(&t, "%.9g\n", (double)v[s->draws ? 3 : 0]);
+        }
+    }
+    return t;
 }
 
 static int score(options *o)
 {
     use u;
-    text t = {NULL, 0, 0};
-    size_t count, strangest = 0;
+    text t;
+    scores s = {NULL, 3, o->score_draws};
+    size_t count, strangest = 0, at;
     double sum = 0;
-    float *scores;
     int format = o->format;
     if (format == FORMAT_AUTO) format = ends_with(o->out, ".npy") ? FORMAT_NPY
                                       : ends_with(o->out, ".csv") ? FORMAT_CSV : FORMAT_TEXT;
     open_both(&u, o);
-    count = u.data.images.count;
-    scores = floats(3, count);
-    each_batch(&u, add_scores, scores);
-    if (format == FORMAT_NPY) {
-        text_npy_head(&t, count, 3);
-        text_npy_rows(&t, scores, 3 * count);
+    if (s.draws && u.desc.no_noise)
+        die(FAILED, "--samples: %s has no noise, so it has no draws and no bound", o->operand);
+    if (s.draws && rows_for_draws(&u) > u.desc.batch) {
+        int rows = rows_for_draws(&u);
+        vae_destroy(u.model);
+        load_model(&u, o, rows);
     }
-    if (format == FORMAT_CSV) text_print(&t, "index,neg_elbo,recon,kl\n");
+    if (s.draws) s.columns = 4;
+    count = u.data.images.count, at = s.draws ? 3 : 0;
+    s.values = floats((size_t)s.columns, count);
+    each_batch(&u, add_scores, &s);
     for (size_t i = 0; i < count; i++) {
-        const float *s = scores + 3 * i;
-        sum += (double)s[0];
-        if (s[0] > scores[3 * strangest]) strangest = i;
-        if (format == FORMAT_TEXT) text_print(&t, "%.9g\n", (double)s[0]);
-        if (format == FORMAT_CSV)
-            text_print(&t, "%zu,%.9g,%.9g,%.9g\n", i, (double)s[0], (double)s[1], (double)s[2]);
+        const float *v = s.values + (size_t)s.columns * i;
+        sum += (double)v[at];
+        if (v[at] > s.values[(size_t)s.columns * strangest + at]) strangest = i;
     }
+    t = scores_text(&s, count, format);
     text_save(&t, o->out);
-    say("%zu images of %s: mean -ELBO %.3f, the strangest is image %zu with %.3f\n", count,
-        u.data.name, sum / (double)count, strangest, (double)scores[3 * strangest]);
-    free(scores);
+    say("%zu images of %s: mean %s %.3f, the strangest is image %zu with %.3f\n", count,
+        u.data.name, s.draws ? "-bound" : "-ELBO", sum / (double)count, strangest,
+        (double)s.values[(size_t)s.columns * strangest + at]);
+    free(s.values);
     return close_use(&u);
 }
 

@@ -113,6 +113,22 @@ each() { # COMPILER
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
+    case $cc-$(uname -m) in
+    tcc*) refused no_portable_alone "no kernels at all" $c "$here/no_portable.c" ;;
+    *aarch64) program no_portable $c "$here/no_portable.c" ;;
+    *)
+        refused no_portable_alone "no kernels at all" $small "$here/no_portable.c"
+        if grep -q -w avx2 /proc/cpuinfo; then program no_portable $c "$here/no_portable.c"; fi
+        if ! command -v qemu-x86_64 >/dev/null 2>&1; then
+            skip no_portable_on_an_old_processor "no qemu-x86_64"
+        elif $c "$here/no_portable.c" >"$work/log" 2>&1 &&
+            qemu-x86_64 -cpu Nehalem ./a.out >"$work/log" 2>&1 && grep -q VAE_NO_PORTABLE "$work/log"; then
+            ok no_portable_on_an_old_processor
+        else
+            fail no_portable_on_an_old_processor
+        fi
+        ;;
+    esac
     case $cc in tcc*) ;; *) program refused_threads $small "$here/refused_threads.c" ;; esac
     program static_in_two_files $small "$here/static_a.c" "$here/static_b.c"
     cp "$root/vae.h" "$work/self/net.h"
@@ -211,6 +227,14 @@ each() { # COMPILER
         esac
     else
         fail no_conv_has_no_convolution
+    fi
+    if $small -O1 -c "$here/no_codes.c" -o no_codes.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_codes_has_no_flow "tcc keeps what nobody calls" ;;
+        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd ;;
+        esac
+    else
+        fail no_codes_has_no_flow
     fi
     program no_stdio sh -c "$c -c '$here/no_stdio.c' -o no_stdio.o &&
         $c -DVAE_NO_STDIO '$here/user.c' no_stdio.o"
