@@ -15,20 +15,21 @@
  *   - Nothing let in. Bad input is refused with an error that says what is wrong and where.
  *
  * The file in rooms, in order; `grep '^ \* >>' vae.h` lists their banners:
- *   >>manual    what you are reading             >>updates   optimisers, the kernels' table
- *   >>config    what a build can choose          >>dispatch  which kernels run here
- *   >>api       everything a user calls          >>threads   dividing work
- *   >>compiler  this compiler and machine        >>gemm      the public matrix product
- *   >>status    codes, sentences                 >>layers    what a layer is, forward, backward
- *   >>arena     sizes, blocks                    >>pixels    layers that see earlier pixels only
- *   >>rng       random numbers by address        >>program   table of layers, strings to ops
- *   >>shim      one vector vocabulary            >>codes     posteriors, priors, the code's op
+ *   >>manual    what you are reading             >>dispatch  which kernels run here
+ *   >>config    what a build can choose          >>threads   dividing work
+ *   >>api       everything a user calls          >>gemm      the public matrix product
+ *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
+ *   >>status    codes, sentences                 >>pixels    layers that see earlier pixels only
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     posteriors, priors, the code's op
+ *   >>shim      one vector vocabulary            >>stochastic   layers `z N`
  *   >>functions of one argument: exp, tanh       >>likelihoods   p(x|z), the last op
  *   >>tiles     the matrix product               >>settings  of a description: ranges, text
- *   >>maps      numbers one by one               >>model     memory, initial weights
- *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
- *   >>densities the other likelihoods            >>step      a batch on its way, gradients
- *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
+ *   >>maps      numbers one by one               >>plan      from description to ops, memory
+ *   >>sums      along rows: losses, KL, norms    >>model     made, shared, initial weights
+ *   >>densities the other likelihoods            >>numbers   images of any type, as floats
+ *   >>windows   convolutions, pools              >>step      a batch on its way, gradients
+ *   >>updates   optimisers, the kernels' table   >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
@@ -90,7 +91,7 @@
  * An architecture is written one way everywhere: here, on the command line, in files.
  *
  *     string = [ item { "," item } ] .
- *     item   = layer [ activation ] | activation | "res" "(" string ")" .
+ *     item   = layer [ activation ] | activation | "res" "(" string ")" | "z" N .
  *
  *     layer                    shape                             tensors, in file order
  *     dense N                  any -> N                          weight [in, N], bias [N]
@@ -112,6 +113,7 @@
  *     maskconv N KxK a|b       HxWxC -> HxWxN                    weight [what it sees, N], bias [N]
  *     gated                    HxWxC -> HxWxC/2
  *     res( ... )               unchanged: x + what is made of it
+ *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
  *     activations: identity relu leaky_relu (slope 0.01) elu tanh sigmoid softplus silu gelu
  *
@@ -151,6 +153,12 @@
  *     1x1 b, unless the last item gives what the likelihood needs. Any other string is refused.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
+ *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
+ *     that normal. Each stands in both strings, the decoder's in reverse order; as items both count
+ *     twice, for the head and the draw. The encoder's is q, the decoder's p, given what stands
+ *     before it. Where both nets are at work the decoder's passes on the encoder's draw. The second
+ *     network of Burda et al. 2016 is "dense 200 tanh, dense 200 tanh, z 100, dense 100 tanh,
+ *     dense 100 tanh" and "dense 100 tanh, dense 100 tanh, z 100, dense 200 tanh, dense 200 tanh".
  *   - Outside training a row never depends on other rows.
  *
  * To add a layer, add a row to the table vae__layers, and its functions. This layer doubles:
@@ -251,6 +259,11 @@
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
+ * So it is for each layer `z N`. kl is the sum over the code and all such layers; beta, with its
+ * warm-up, and importance weights count them alike; vae_stats.layer_kl has each. vae_encode,
+ * vae_decode and vae_reconstruct draw nothing: layers pass on their means, in vae_reconstruct those
+ * of the encoder. vae_draw and vae_sample_prior draw of p. Objective dreg, free_bits, sparse,
+ * contract and no_noise do not go together with `z N`.
  *
  * To add one, add a row to the table vae__likelihoods, vae__posteriors or vae__priors, and its
  * functions. This likelihood is Laplace's, 1/2 e^-|x - m| for each number:
@@ -386,7 +399,9 @@
  *     BINARIZE       epoch; 0xffffffff     image in the data set    0
  *                    in evaluation; step
  *                    in vae_train_step
- *     EPS            step          row of the batch         draw (l or k)
+ *     EPS            step          row of the batch         draw (l or k), with the stochastic
+ *                                                           layer's number (vae_info.layer) << 16;
+ *                                                           likewise PRIOR_Z and EVAL
  *     DROPOUT, NOISE step          row of the batch         draw, with the layer's number (1, 2 ..
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
@@ -506,6 +521,7 @@
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
+#define VAE_MAX_LAYERS 8     /* stochastic layers: the code, and those of `z N` */
 #define VAE_MAX_THREADS 256
 #define VAE_LOGVAR_MIN (-30.0f)
 #define VAE_LOGVAR_MAX 20.0f
@@ -893,13 +909,18 @@ VAE_API const vae_report *vae_last_report(const vae *model);
  * the model. */
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc);
 
+/* A stochastic layer. */
+typedef struct vae_layer_info {
+    size_t latents, code, head, eps; /* latents; floats of its code, head and noise for a row */
+} vae_layer_info;
+
 typedef struct vae_info {
     size_t input_dim;   /* floats of an image */
     size_t height, width, channels; /* 1, 1, input_dim when the input was given as a number */
     size_t latent;
     size_t code;        /* floats of z, for a draw: latent, unless the posterior says otherwise */
     size_t head;        /* of the encoder's output for an image */
-    size_t eps;         /* of the code's noise, for a draw */
+    size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
                            gaussian_pixel and logistic_pixel, K times for categorical K */
     size_t parameters;  /* floats, all tensors */
@@ -917,6 +938,9 @@ typedef struct vae_info {
     vae_isa isa;        /* in use */
     int invalid;        /* 1 after a non-finite gradient: load a checkpoint */
     int weights_only;   /* 1: loaded from a file without optimiser: training would begin it anew */
+    size_t units;       /* latents of all stochastic layers */
+    int layers;         /* stochastic layers: 1, and one more for each `z N` of the encoder. */
+    vae_layer_info layer[VAE_MAX_LAYERS]; /* [0] is the code, [1] the `z N` next to the pixels */
 } vae_info;
 
 VAE_API void vae_get_info(const vae *model, vae_info *info);
@@ -957,9 +981,10 @@ VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values)
  * addressed by the step and the row's place r in the batch.
  * Labels matter to networks with layers `label` alone, which then need them: row r is of class
  * labels[r % label_count], so one label is enough for all rows.
- * eps takes the place of the addressed noise of the code. Calls that draw no such noise ignore it:
- * vae_encode, vae_decode, vae_decode_logits, vae_draw, vae_reconstruct, vae_prior and
- * vae_sample_prior; with desc.no_noise vae_posterior and vae_score too. */
+ * eps takes the place of the addressed noise of the code and of layers `z N`. Calls that draw no
+ * such noise, or not of q, ignore it: vae_encode, vae_decode, vae_decode_logits, vae_draw,
+ * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
+ * too. */
 typedef struct vae_batch {
     const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                latent). vae_prior, vae_sample_prior: ignored */
@@ -983,6 +1008,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
+                         `train` those of the last step */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -1136,8 +1163,9 @@ VAE_API vae_status vae_bound(vae *model, const vae_batch *batch, int k, float *b
 VAE_API vae_status vae_evaluate(vae *model, const vae_data *data, vae_stats *stats);
 
 /* What each latent does over a data set: the mean of its KL, in nats, and the variance of its mean
- * mu, both (latent), either may be NULL. A unit counts as active where that variance is above 0.01
- * (Burda et al. 2016). */
+ * mu, both (vae_info.units): of the code, then of each layer `z N`; either may be NULL. A latent is
+ * active where that variance is above 0.01 (Burda et al. 2016). mu is given the means of the
+ * layers before it, the KL given one draw of them. */
 VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, double *variance);
 
 /* For each latent, how many images of a data set have its log variance at a limit, where it has no
@@ -2401,6 +2429,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
+    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+                       float *terms)) \
+    TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
+                              float *dhead, float *dz)) \
     TRAIN(float, sum_abs, (size_t n, const float *x, float scale, float *dx)) \
     CONV(void, runs, (int add, size_t m, size_t n, const vae__runs *k, const float *a, \
                       size_t row_step, const float *b, const float *bias, float *c, size_t ldc)) \
@@ -4519,6 +4551,44 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
+/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
+ * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
+ * `terms` (n): each latent's own. */
+static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
+                              float *terms) {
+    VAE__V parts[16 / VAE__W];
+    const VAE__V half = VAE__SET1(0.5f);
+    size_t i, j, at;
+    VAE__FN(clear)(parts);
+    VAE__ALONG(0, n) {
+        VAE__V e = VAE__GET(noise, at, n), q = VAE__CLAMP_LOGVAR(VAE__GET(noise + n, at, n));
+        VAE__V p = VAE__CLAMP_LOGVAR(VAE__GET(head + n, at, n));
+        VAE__V off = VAE__SUB(VAE__GET(z, at, n), VAE__GET(head, at, n)), value;
+        off = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__MUL(half, p))));
+        value = VAE__FMA(off, off, VAE__NEG(VAE__MUL(e, e)));
+        value = VAE__MUL(half, VAE__ADD(value, VAE__SUB(p, q)));
+        VAE__PUT(terms, at, n, value);
+        parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
+    }
+    return VAE__FN(reduce)(parts);
+}
+/* pull times its gradient: written to dhead, added to dz. */
+static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
+                                 float *dhead, float *dz) {
+    const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
+    size_t i;
+    for (i = 0; i < n; i += VAE__W) {
+        VAE__V raw = VAE__GET(head + n, i, n);
+        VAE__V off = VAE__SUB(VAE__GET(z, i, n), VAE__GET(head, i, n)), d, l;
+        d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
+        l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
+        d = VAE__MUL(up, d);
+        VAE__PUT(dhead, i, n, VAE__NEG(d));
+        VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
+        VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
+    }
+}
+
 /* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
@@ -6091,7 +6161,9 @@ enum {
     VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
     VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
-    VAE__BEYOND = 32 /* in training its output leaves [0,1] where its input lies there */
+    VAE__BEYOND = 32, /* in training its output leaves [0,1] where its input lies there */
+    VAE__RETURNS = 64, /* its output is used once more, further down the program */
+    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
 };
 
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
@@ -6117,14 +6189,12 @@ typedef struct vae__layer {
      * and clears them in `clear` unless NULL. */
     int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
                 float *clear);
-    /* fwd at pixel `at` of each row, whose earlier pixels are done: see >>pixels. NULL: the layer
-     * cannot stand behind `image`. */
+    /* fwd at one pixel of all rows, once earlier ones are done; NULL: not to stand behind `image` */
     void (*pixel)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y,
                   size_t at);
 } vae__layer;
 
-/* What the numbers at hand hold of the image that is to be predicted: nothing; the pixel itself;
- * earlier numbers only. */
+/* What numbers hold of the image to predict: nothing, the pixel itself, earlier numbers only. */
 enum { VAE__PATH_NONE, VAE__PATH_HERE, VAE__PATH_EARLIER };
 
 struct vae__op {
@@ -6135,9 +6205,7 @@ struct vae__op {
     int before_y, before_x;
     float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
     int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
-    /* behind `image`: colours of a pixel; channels of x beside the image; how often the outputs of
-     * all colours follow one another */
-    size_t colours, beside, repeat;
+    size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
     size_t each;       /* rows that it has for an image in training */
@@ -6145,10 +6213,14 @@ struct vae__op {
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor, and how many */
     int tensor_count;
-    int number;        /* of its draws: 1, 2 .. for layers with random numbers */
+    int number;        /* of its draws: 1, 2 .. for layers with random numbers; of a draw of
+                          latents that of its stochastic layer, */
+    size_t noise;      /* whose noise begins at this place of all noise of a row */
+    int fans;          /* its output has a row for each draw, its input one for each image */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
     int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
-    size_t pair;       /* a group: how many ops lie between its two ends */
+    size_t pair;       /* how many ops lie between it and the other end of its group, or the
+                          other draw of its stochastic layer */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
     size_t grad_block; /* rows of a weight gradient made at a time */
@@ -6995,6 +7067,14 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
     }
 }
 
+/* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
+
+VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+    if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+
 /* ---- label: the class, one-hot, beside each pixel ---- */
 
 VAE__PRIVATE vae_status vae__label_shape(vae__parser *p, vae__op *op) {
@@ -7035,6 +7115,8 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
  * (van den Oord, Kalchbrenner & Kavukcuoglu 2016). The parser follows what they hold of the image:
  * the pixel itself, or what is earlier. Behind `maskconv a` the channels are divided into as many
  * groups as the image has colours; group g holds nothing of colour g of its pixel or of later ones.
+ * Of an op: `colours` of the image; `beside`, channels of x before those of the image, where it is
+ * given itself; `repeat`, how often the outputs of all colours follow one another (parameters).
  *
  * Such layers can also work pixel by pixel, from the first to the last, which is how images are
  * drawn: what a layer has at earlier pixels no longer changes.
@@ -7410,7 +7492,7 @@ VAE__PRIVATE void vae__close_pixel(const vae__walk *c, const vae__op *op, const 
 
 /* ---- the table of layers ---- */
 
-#ifdef VAE_NO_PIXELS
+#if defined(VAE_NO_PIXELS) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
     return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
                      (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
@@ -7465,6 +7547,12 @@ static const vae__layer vae__layers[] = {
     {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
      VAE__BACK(vae__label_bwd, NULL, NULL)},
+#ifndef VAE_NO_CODES
+    {"z", "z N", "any -> N latents, drawn: a stochastic layer of both strings", "n", VAE__LATENT,
+     vae__latent_shape, NULL, NULL, VAE__BACK(NULL, NULL, NULL)},
+#else
+    VAE__LEFT_OUT("z", "VAE_NO_CODES"),
+#endif
 #ifndef VAE_NO_PIXELS
     {"image", "image", "HxWxC or flat -> the image to predict, HxW, behind C channels of its input",
      "", 0, vae__image_shape, NULL, vae__image_fwd,
@@ -7476,7 +7564,7 @@ static const vae__layer vae__layers[] = {
     VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS, NULL, NULL, vae__pass_fwd,
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
      VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* what no name stands for: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd,
@@ -7885,12 +7973,17 @@ struct vae__code {
 };
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
+#define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
+#define VAE__LAYERS(of) ((void)(of), 1)
 #else
 #define VAE__CLOSED(code) ((code)->closed)
+#define VAE__DEEP 1
+#define VAE__LAYERS(of) ((of)->layers)
 #endif
 
 /* The terms of the loss, row by row: the code and the likelihood write them, the objective weighs
- * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers. */
+ * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
+ * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on; first,
                                 for `image`, which knows no more of this */
@@ -7899,25 +7992,31 @@ typedef struct vae__terms {
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* the mean of the code in place of a draw */
+    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
     float share;             /* what counts in the loss: the recon of a row, */
     float pull;              /* the KL of an image, */
-    float draw_pull;         /* log q - log p of a draw: 0 where the KL is in closed form, */
+    float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
-    /* Noise of the code: the caller's (images * draws, noise), or drawn at the number of the image
-     * (index[i], without index first + i) and of the draw, `draw` the first at work. */
+    /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
+     * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
+     */
     const float *given;
+    size_t noise;
     uint32_t purpose, time, first;
     const uint32_t *index;
     size_t draw, draws;
-    float *eps;              /* (rows, noise): that noise */
+    float *eps;              /* (rows, code->noise): that of the code */
     double *recon;           /* (rows): -log p(x|z) */
-    float *kl;               /* (images): KL(q(z|x) || p(z)) */
-    float *slope;            /* (images, head): gradient of that, for backward */
-    double *penalty;         /* (images): sparse and contract */
+    float *kl;               /* (heads): KL(q(z|x) || p(z)) of the code */
+    float *slope;            /* (heads, head): gradient of that, for backward */
+    double *penalty;         /* (heads): sparse and contract */
     double *logw;            /* (rows): log q(z|x) - log p(z): the code, flows, prior add to it */
+    double *deep;            /* (layers - 1, deep_rows): the same of each `z N` */
+    size_t deep_rows;
+    int layers;              /* stochastic layers, with the code */
     float *weight;           /* (rows): importance weights, 1 in all for each image */
     float *dlearned;         /* (rows): gradient of what the likelihood has learned */
     float *keep;             /* (latent): free bits, 1 for a latent whose KL counts */
@@ -8621,23 +8720,32 @@ VAE__INLINE size_t vae__head_pitch(const vae__walk *c, const vae__op *op) {
     return op->in.dim * (c->copies ? 1 : (size_t)c->terms->views);
 }
 
-/* Noise of row r at work. */
-VAE__PRIVATE void vae__code_noise(const vae__walk *c, const vae__terms *t, size_t r, float *eps) {
-    const size_t noise = t->code->noise, image = c->image + r / c->draws;
-    const size_t draw = t->draw + r % c->draws;
+/* Noise of row r at work, for the op's draw: n numbers of a kind VAE__DRAW_*. */
+VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t r, int kind,
+                                  size_t n, float *eps) {
+    const vae__terms *t = c->terms;
+    const size_t image = c->image + r / c->draws, draw = t->draw + r % c->draws;
+    vae_stream s;
     vae__address at;
     if (t->given) {
-        memcpy(eps, t->given + (image * t->draws + draw) * noise, noise * sizeof(float));
+        memcpy(eps, t->given + (image * t->draws + draw) * t->noise + op->noise,
+               n * sizeof(float));
         return;
     }
-    at = vae__address_for(c->seed, t->purpose, t->time,
-                          t->index ? t->index[image] : t->first + (uint32_t)image, (uint32_t)draw);
-    c->k->draw(t->code->posterior->noise, &at, 0, noise, eps);
+    s.seed = c->seed, s.purpose = t->purpose, s.layer = (uint32_t)op->number, s.time = t->time;
+    s.sample = t->index ? t->index[image] : t->first + (uint32_t)image;
+    s.replica = (uint32_t)draw;
+    at = vae__address_of(&s);
+    c->k->draw(kind, &at, 0, n, eps);
 }
 /* Row r at work has no noise: its z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
+}
+/* Rows of the op that come of one row of its input. */
+VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
+    return op->fans ? c->draws : 1;
 }
 VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                 const float *x, float *y) {
@@ -8645,10 +8753,11 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
     const vae__code q = vae__code_of(c);
     const size_t pitch = vae__head_pitch(c, op);
     const float *keep = t->desc->free_bits > 0 ? t->keep : NULL; /* of the slope alone */
+    const size_t fan = vae__fan(c, op);
     size_t i;
     (void)w;
-    for (i = 0; i < c->images; i++) {
-        const size_t at = c->image + i;
+    for (i = 0; i < c->rows / fan; i++) {
+        const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
         if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
@@ -8659,9 +8768,9 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
     }
     for (i = 0; i < c->rows; i++) {
-        const float *head = x + i / c->draws * pitch;
+        const float *head = x + i / fan * pitch;
         float *eps = vae__code_eps(c, i), *z = y + i * op->out.dim;
-        if (eps) vae__code_noise(c, t, i, eps);
+        if (eps) vae__draw_noise(c, op, i, q.posterior->noise, q.noise, eps);
         q.posterior->sample(&q, head, eps, z);
         if (q.context)
             memcpy(z + q.width, head + q.head - q.context, q.context * sizeof(float));
@@ -8678,14 +8787,14 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                                 const float *x, const float *dy, float *dx) {
     const vae__terms *t = c->terms;
     const vae__code q = vae__code_of(c);
-    const size_t pitch = vae__head_pitch(c, op);
+    const size_t pitch = vae__head_pitch(c, op), fan = vae__fan(c, op);
     size_t i, r;
     (void)w;
-    for (i = 0; i < c->images; i++) {
+    for (i = 0; i < c->rows / fan; i++) {
         const float *head = x + i * pitch;
         float *dhead = dx + i * pitch;
         memset(dhead, 0, pitch * sizeof(float));
-        for (r = i * c->draws; r < (i + 1) * c->draws; r++) {
+        for (r = i * fan; r < (i + 1) * fan; r++) {
             const float *eps = vae__code_eps(c, r), *dz = dy + r * op->out.dim;
             if (VAE__CLOSED(&q) && t->weighs) {
                 q.posterior->closed->ratio_bwd(&q, t->desc->objective, head, eps, dz,
@@ -8702,7 +8811,8 @@ VAE__PRIVATE void vae__code_bwd(const vae__walk *c, const vae__op *op, const flo
                 q.posterior->log_q_bwd(&q, head, eps, vae__row_pull(c, r), dhead);
         }
         if (t->slope)
-            c->k->add(op->in.dim, t->slope + (c->image + i) * op->in.dim, t->pull, dhead, dhead);
+            c->k->add(op->in.dim, t->slope + (c->first / fan + i) * op->in.dim,
+                      op->fans ? t->pull : t->draw_pull, dhead, dhead);
         if (vae__has_penalty(t->desc)) (void)vae__penalty(t, head, op->in.dim, t->each, dhead);
     }
 }
@@ -8738,6 +8848,100 @@ VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
 static const vae__layer vae__code_layer = {
     "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
+
+/* ======================================================================================
+ * >>stochastic  layers `z N` of both strings
+ * uses: >>codes >>layers             tests: tests/test_stochastic.c
+ *
+ * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
+ * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
+ * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
+ * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * ==================================================================================== */
+
+VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *head = x + r / fan * 2 * n;
+        float *eps = op->kept + (c->first + r) * 2 * n;
+        if (!c->terms->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, eps);
+        memcpy(eps + n, head + n, n * sizeof(float));
+        c->k->latent_fwd(n, head, c->terms->mean ? NULL : eps, y + r * n);
+    }
+}
+VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             float *y) {
+    const vae__terms *t = c->terms;
+    const vae__op *q = op - op->pair;
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * n, y += n) {
+        const size_t row = c->first + r;
+        float *kept = op->kept + row * n;
+        if (t->alone) {
+            if (!t->mean) vae__draw_noise(c, op, r, VAE__DRAW_NORMAL, n, kept);
+            c->k->latent_fwd(n, x, t->mean ? NULL : kept, y);
+            continue;
+        }
+        memcpy(y, q->y + c->first * q->pitch + r * n, n * sizeof(float));
+        if (!t->mean)
+            t->deep[(size_t)(op->number - 1) * t->deep_rows + row] =
+                (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
+    }
+}
+/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const size_t n = op->out.dim;
+    size_t r;
+    (void)w; (void)dy;
+    for (r = 0; r < c->rows; r++)
+        c->k->between_bwd(n, op->y + (c->first + r) * n, x + r * 2 * n, vae__row_pull(c, r),
+                          dx + r * 2 * n, op->dy + (c->first + r) * n);
+}
+VAE__PRIVATE void vae__q_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
+                             const float *dy, float *dx) {
+    const vae__op *p = op + op->pair;
+    const size_t n = op->out.dim, fan = vae__fan(c, op);
+    size_t r, j;
+    (void)w; (void)dy;
+    memset(dx, 0, c->rows / fan * 2 * n * sizeof(float));
+    for (r = 0; r < c->rows; r++) {
+        const size_t row = c->first + r;
+        const float *head = x + r / fan * 2 * n, pull = vae__row_pull(c, r) * 0.5f;
+        float *dhead = dx + r / fan * 2 * n, *dz = op->dy + row * n;
+        c->k->add(n, p->dy + row * n, 1, dz, dz);
+        c->k->latent_bwd(VAE_OBJECTIVE_ELBO, n, head, op->kept + row * 2 * n, dz, 0, 0, dhead);
+        for (j = n; j < 2 * n; j++) /* log q = -1/2 sum eps^2 + logvar */
+            if (head[j] <= VAE_LOGVAR_MAX && head[j] >= VAE_LOGVAR_MIN) {
+                dhead[j] = dhead[j] - pull;
+                VAE__HIDE_F(dhead[j]);
+            }
+    }
+}
+static const vae__layer vae__q_layer = {
+    "", NULL, NULL, "", VAE__LATENT | VAE__RETURNS, NULL, NULL, vae__q_fwd,
+    VAE__BACK(vae__q_bwd, NULL, NULL)};
+static const vae__layer vae__p_layer = {
+    "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
+
+/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
+ * closed form is, log q - log p at its draw. */
+VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
+    return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
+}
+VAE__PRIVATE double vae__all_layers(const vae__terms *t, double code, size_t row) {
+    int i;
+    for (i = 1; i < VAE__LAYERS(t); i++) code = vae__add_d(code, vae__layer_kl(t, i, row));
+    return code;
+}
+VAE__PRIVATE double vae__whole_kl(const vae__terms *t, size_t row) {
+    return vae__all_layers(t, (double)t->kl[row], row);
+}
 
 /* ======================================================================================
  * >>likelihoods  p(x|z): one table
@@ -9751,8 +9955,9 @@ static const vae__layer vae__likelihood_layer = {
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
- * >>model    from description to memory: layout, initial weights
- * uses: >>settings >>likelihoods >>codes >>program >>layers >>threads >>dispatch >>rng >>arena
+ * >>plan     from description to ops and memory: the layout
+ * uses: >>settings >>likelihoods >>stochastic >>codes >>program >>layers >>threads >>dispatch
+ *       >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -9795,6 +10000,9 @@ struct vae {
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
     size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
+    size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
+    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
     size_t slot_count, parameters;
@@ -9819,7 +10027,9 @@ struct vae {
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
     float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
     int32_t *labels;       /* (rows): class of each image */
-    float *heads;          /* (rows, code.head): of the images at work, kept for their draws */
+    float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
+    size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
+    size_t units;          /* latents of all layers */
     vae__terms terms;      /* of the loss: the arrays. `unit` has 3 rows, for vae_units */
     double *bound;         /* (rows): of importance weights */
     float *norm, *mass;    /* (latent): `contract` in closed form */
@@ -9907,7 +10117,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
            (!op->path || op->layer->tensors);
 }
@@ -9924,6 +10134,8 @@ typedef struct vae__planner {
     vae__sink spell;     /* the canonical spelling */
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
+    int draw;            /* the next op is the draw of so many latents; 0: it is not */
+    int left;            /* decoder: `z N` of the encoder that wait for theirs */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
@@ -9938,6 +10150,63 @@ VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
     return vae__place_layer(&w->p, op);
 }
 
+/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
+ * much it is in all. */
+VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
+    size_t sum = layer ? m->code.noise : 0;
+    int i;
+    for (i = 1; i < layer; i++) sum += (size_t)m->layer[i].n;
+    return sum;
+}
+
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
+ * encoder in reverse order: what stands next to the pixels does so on both sides. */
+VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, n = decoder && w->left ? m->layer[w->left].n : op->n;
+    const int column = (int)(w->p.item - w->p.text) + 1;
+    if (op->act != VAE_ACT_IDENTITY)
+        return vae__fail(w->p.report, VAE_ERR_SYNTAX, "%s, column %d: z %d takes no activation; "
+                         "write one behind a comma", w->p.what, column, op->n);
+    if (n != op->n || (decoder && !w->left))
+        return vae__fail(w->p.report, VAE_ERR_SHAPE, n != op->n ?
+                         "%s, column %d: z %d meets z %d: the decoder has those of the encoder, "
+                         "in reverse order" :
+                         "%s, column %d: z %d has no partner: the encoder has none left for it",
+                         w->p.what, column, op->n, n);
+    if (!decoder && m->layers == VAE_MAX_LAYERS)
+        return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than %d stochastic layers, with the "
+                         "code", w->p.what, (int)VAE_MAX_LAYERS);
+    if (!decoder) m->layer[m->layers++].n = n;
+    w->draw = n;
+    op->layer = VAE__LAYER_DENSE;
+    op->n = 2 * n;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    return VAE_OK;
+}
+/* The draw itself. From the encoder's first on an image has a row for each draw. */
+VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op;
+    const int decoder = w->net == &m->dec, layer = decoder ? w->left-- : m->layers - 1;
+    op->layer = decoder ? &vae__p_layer : &vae__q_layer;
+    op->n = w->draw, op->number = layer;
+    vae__shape_flat(&op->out, (size_t)op->n);
+    op->row_floats = op->out.dim * (decoder ? 1 : 2);
+    op->noise = vae__noise_before(m, layer);
+    w->draw = 0;
+    if (decoder) {
+        op->pair = m->count - m->layer[layer].at;
+        if (m->ops) m->ops[m->layer[layer].at].pair = op->pair;
+        return;
+    }
+    m->layer[layer].at = m->count;
+    op->fans = layer == 1;
+    if (op->fans) m->at_draw = m->count;
+    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+}
+
 /* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
  * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
  * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
@@ -9945,6 +10214,10 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
     w->final = 0;
+    if (VAE__DEEP && w->draw) {
+        vae__plan_draw(w);
+        return VAE_OK;
+    }
     if (w->state == VAE__AT_ITEMS) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
@@ -9955,9 +10228,13 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                 vae__putf(&w->spell, ", ");
             vae__spell_item(&w->spell, op);
             w->final = decoder && !*w->p.at && !w->p.depth && vae__is_head(op, w->head);
-            return VAE_OK;
+            return VAE__DEEP && vae__has(op, VAE__LATENT) ? vae__plan_latent(w) : VAE_OK;
         }
         w->state = VAE__AT_HEAD;
+        if (w->left)
+            return vae__fail(w->p.report, VAE_ERR_SHAPE, "decoder: z %d of the encoder has no "
+                             "partner: the decoder has them all, in reverse order",
+                             w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
         if (w->p.path == VAE__PATH_HERE)
             return vae__misfit(&w->p, &w->last, "behind `image` a maskconv of mask a must stand: "
@@ -10038,8 +10315,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 }
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group keeps its output,
- * which is wanted once more at the end of the group, and `image` and what is behind it too, for
+ * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
+ * draw, keeps its output, which is wanted once more, and so do `image` and what is behind it:
  * images are drawn there pixel by pixel. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
@@ -10049,17 +10326,17 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int kept = use && op->path, group = use && !kept && vae__has(op, VAE__OPENS);
+    const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
     VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same && !w->gives_z));
     VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
-    VAE__PUSH(w->arena, op->y, float, rows, m->widest, group);
+    VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !kept && !group) op->y = m->turn[m->count & 1];
+    if (use && !kept && !again) op->y = m->turn[m->count & 1];
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
@@ -10100,6 +10377,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     vae__planner w;
     memset(&w, 0, sizeof w);
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
+    w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     if (net == &m->dec) w.p.image = &m->input;
     w.spell = vae__sink_of(net->text, net->text_size);
@@ -10137,6 +10415,20 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
+/* What several stochastic layers do not go together with. */
+VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
+    const vae_desc *d = &m->desc;
+    const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
+        d->free_bits > 0 ? "free_bits: `z N` has no KL in closed form" :
+        d->contract > 0 ? "contract: mu is no function of the image alone" :
+        d->sparse > 0 ? "sparse: mu is no function of the image alone" :
+        d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
+        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+    if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
+    return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
+                     what);
+}
+
 /* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
  * flow, the prior. The last of them that makes numbers makes z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
@@ -10147,6 +10439,10 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     vae_status bad = VAE_OK;
     vae__shape z;
     int step;
+    if (VAE__LAYERS(m) == 1) m->at_draw = m->count;
+    m->units = q->latent + vae__noise_before(m, m->layers) - q->noise;
+    m->head_floats = vae__max(q->head, VAE__LAYERS(m) > 1 ? 2 * (size_t)m->layer[1].n : 0);
+    m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
@@ -10162,7 +10458,7 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
         net.what = w.p.what = step < 0 ? NULL : step < steps ? "posterior" : "prior";
         net.count = step < 0 ? 0 : (size_t)step;
         if (step < 0) {
-            op->layer = &vae__code_layer;
+            op->layer = &vae__code_layer, op->fans = VAE__LAYERS(m) == 1;
             vae__shape_flat(&op->out, q->width + q->context);
         } else if (step < steps) {
             op->layer = q->flow->layer;
@@ -10184,11 +10480,12 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     vae__shape z;
     vae_status bad;
     m->count = m->slot_count = m->parameters = 0;
-    m->random_layers = m->classes = 0;
+    m->random_layers = m->classes = 0, m->layers = 1;
     m->at_image = 0;
     vae__shape_flat(&z, m->code.width);
     bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
                         report);
+    if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
@@ -10276,13 +10573,14 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
     VAE__PUSH(a, m->index, uint32_t, m->rows, 1, 1);
     VAE__PUSH(a, t->eps, float, m->z_rows, m->code.noise, 1);
     VAE__PUSH(a, m->z, float, m->z_rows, m->code.width, 1);
     VAE__PUSH(a, t->recon, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->kl, float, m->rows, 1, 1);
+    VAE__PUSH(a, t->kl, float, heads, 1, 1);
     VAE__PUSH(a, m->mean, double, m->input.dim, 1, train && d->visible_bias == VAE_BIAS_MEAN);
     VAE__PUSH(a, m->dz, float, m->z_rows, m->code.width, train);
     VAE__PUSH(a, t->dlearned, float, m->z_rows, 1, train);
@@ -10298,15 +10596,17 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
     const size_t latent = m->code.latent, head = m->code.head;
+    const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->labels, int32_t, m->rows, 1, 1);
-    VAE__PUSH(a, m->heads, float, m->rows, head, 1);
+    VAE__PUSH(a, m->heads, float, m->rows, m->head_floats, 1);
     VAE__PUSH(a, t->keep, float, latent, 1, 1);
-    VAE__PUSH(a, t->unit, double, 3, latent, 1);
+    VAE__PUSH(a, t->unit, double, 3, m->units, 1);
     VAE__PUSH(a, t->weight, float, m->z_rows, 1, 1);
     VAE__PUSH(a, t->logw, double, m->z_rows, 1, 1);
-    VAE__PUSH(a, t->penalty, double, m->rows, 1, train);
-    VAE__PUSH(a, t->slope, float, m->rows, head, train && !d->no_kl && m->code.closed);
+    VAE__PUSH(a, t->deep, double, m->z_rows, (size_t)m->layers - 1, 1);
+    VAE__PUSH(a, t->penalty, double, heads, 1, train);
+    VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
     VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
@@ -10361,6 +10661,8 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     vae__lay_small(m, arena, exact);
     m->activations = arena->used - place;
     if (bad) return bad;
+    m->terms.layers = m->layers, m->terms.deep_rows = m->z_rows;
+    m->terms.noise = vae__noise_before(m, m->layers);
     if (arena->failed)
         return vae__fail(report, VAE_ERR_SIZE, arena->base ? "the memory block is too small" :
                          "the model does not fit into the address space");
@@ -10372,6 +10674,12 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     }
     return VAE_OK;
 }
+
+/* ======================================================================================
+ * >>model    made, shared, looked at: initial weights
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * tests: tests/test_model.c
+ * ==================================================================================== */
 
 /* Size of the whole block: the struct, the layout, and slack to align a caller's block. */
 VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m, size_t *size,
@@ -10947,7 +11255,7 @@ VAE__PRIVATE vae_status vae__check_given(vae *m, const vae_batch *b, const char 
 /* The caller's noise of a call that uses it: `draws` of each row. */
 VAE__PRIVATE vae_status vae__check_eps(vae *m, const vae_batch *b, size_t draws) {
     if (!b->eps) return VAE_OK;
-    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->code.noise);
+    return vae__check_rows(m, "eps", b->eps, 0, b->rows * draws, m->terms.noise);
 }
 
 /* A batch of images for a call that uses the model; `seen` as in vae__pixels_fit, `out` as in
@@ -11056,6 +11364,7 @@ struct vae__pass {
     int binarize;           /* images are binarised, where the model says so, for this `time` */
     uint32_t time;
     uint32_t first;         /* number of row 0 of the batch, where it has no index */
+    uint64_t seed;          /* of what is drawn */
     const float *params;
     vae__density likelihood; /* as it is now */
     vae__terms terms;
@@ -11091,6 +11400,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
                                   uint32_t time) {
     memset(p, 0, offsetof(vae__pass, bad));
     p->m = m, p->batch = b, p->data = data, p->train = 1, p->time = time, p->grain = 1;
+    p->seed = m->desc.seed;
     p->binarize = m->desc.binarize == VAE_BINARIZE_DYNAMIC;
     p->first = (uint32_t)(m->step * m->rows);
     p->params = m->w;
@@ -11100,7 +11410,7 @@ VAE__PRIVATE void vae__pass_begin(vae__pass *p, vae *m, const vae_data *data, co
 /* For using the model; images are binarised where `binarize` says so. */
 VAE__PRIVATE void vae__use_begin(vae__pass *p, vae *m, const vae_batch *b, int binarize) {
     memset(p, 0, offsetof(vae__pass, bad));
-    p->m = m, p->batch = b, p->grain = 4, p->first = b->first;
+    p->m = m, p->batch = b, p->grain = 4, p->first = b->first, p->seed = m->desc.seed;
     p->binarize = binarize && m->desc.binarize == VAE_BINARIZE_DYNAMIC, p->time = 0xffffffffu;
     p->params = vae__weights(m, b);
     p->terms = m->terms;
@@ -11135,8 +11445,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->share = (float)vae__div_d(1, (double)(p->rows * (t->weighs ? 1 : samples)));
         if (m->desc.no_recon) t->share = 0;
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
-        t->draw_pull = VAE__CLOSED(t->code) ? 0 :
-                       (float)vae__div_d(p->beta, (double)(p->rows * samples));
+        t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
@@ -11147,7 +11456,7 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->first = p->first + (uint32_t)row;
     }
     t->given = p->batch->eps;
-    if (t->given) t->given += row * t->draws * m->code.noise;
+    if (t->given) t->given += row * t->draws * t->noise;
 }
 
 /* A walk over all rows of a training step. */
@@ -11167,7 +11476,8 @@ VAE__INLINE void vae__walk_to(const vae__pass *p, vae__walk *c, size_t at, size_
 VAE__PRIVATE vae__walk vae__pass_walk(const vae__pass *p, int part, size_t at, size_t n) {
     const vae *m = p->m;
     vae__walk c = vae__train_walk(m, 0, 1);
-    c.params = p->params, c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
+    c.params = p->params, c.seed = p->seed;
+    c.train = VAE__TRAINS(p), c.copies = VAE__TRAINS(p) ? 0 : 1;
     c.room = m->room ? m->room + (size_t)part * m->room_floats : NULL;
     c.terms = &p->terms;
     vae__walk_to(p, &c, at, n);
@@ -11271,7 +11581,8 @@ VAE__PRIVATE void vae__weigh(const vae__pass *p, const vae__walk *c) {
     for (i = c->image; i < c->image + c->images; i++) {
         const size_t at = i * k;
         for (j = at; j < at + k; j++)
-            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, t->logw[j]));
+            t->logw[j] = -vae__add_d(t->recon[j], vae__mul_d(p->beta, vae__all_layers(t, t->logw[j],
+                                                                                  j)));
         p->m->bound[i] = vae__log_mean(p->m, k, t->logw + at, t->weight + at);
     }
 }
@@ -11288,15 +11599,17 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
 
 /* A part's rows of a stage, forward and back.
  *
- * Up to the code all rows of the part go together: there is one for each image, and few numbers
- * are left of it at the end. From the code on an image has as many rows as draws, and each is as
- * wide as an image again. So a chunk of them goes forward, is weighed and goes back before the next
- * one begins: what the decoder left is still in the cache when the way back asks for it. The code's
- * own backward belongs to the chunk, for it gathers the draws of an image into one head. */
+ * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
+ * image, and few numbers are left of it at the end. From there on an image has as many rows as
+ * draws, and each is as wide as an image again. So a chunk of them goes forward, is weighed and
+ * goes back before the next one begins: what the decoder left is still in the cache when the way
+ * back asks for it. The draw's own backward belongs to the chunk, for it gathers the draws of an
+ * image into one head. */
 VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__pass *p = (vae__pass *)arg;
     const vae__op *ops = p->m->ops;
-    const size_t code = p->m->at_code;
+    const size_t code = p->m->at_draw, draws = VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1;
+    const size_t fan = VAE__LAYERS(p->m) > 1 ? 1 : draws; /* rows of the code for a head */
     /* the stage begins with the rows that came in, not with what an earlier stage left */
     const int given = p->fwd_from == p->from;
     size_t from, to, at, n;
@@ -11311,12 +11624,12 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
         n = vae__min(to - at, p->chunk);
         vae__walk_to(p, &c, at, n);
         /* decoded rows are taken at once, so the next chunk may stand where this one stood */
-        if (p->from > code && !VAE__TRAINS(p)) c.place = from;
+        if (p->from > p->m->at_code && !VAE__TRAINS(p)) c.place = from;
         vae__ops_fwd(&c, ops, vae__max(p->fwd_from, code), p->fwd_to,
                      given && p->from >= code ? vae__given(p, at) : NULL);
         if (!VAE__CLOSED(p->terms.code) && p->terms.logw && p->fwd_to == p->m->count &&
             p->fwd_from < p->fwd_to)
-            vae__mean_kl(&p->terms, at, n, VAE__TRAINS(p) ? (size_t)p->m->desc.samples : 1);
+            vae__mean_kl(&p->terms, at * draws / fan, n * draws / fan, fan);
         if (VAE__TRAINS(p) && p->terms.weighs && p->fwd_from < p->fwd_to &&
             p->fwd_to == p->m->count)
             vae__weigh(p, &c);
@@ -11365,7 +11678,7 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_code && p->fwd_to == m->count;
+    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -11546,14 +11859,19 @@ VAE__PRIVATE void vae__pass_stats(const vae__pass *p, vae_stats *stats) {
     const vae__terms *t = &p->terms;
     const size_t draws = p->rows * (size_t)m->desc.samples;
     double recon = 0, kl = 0, bound = 0, penalty = 0;
+    const size_t heads = VAE__LAYERS(m) > 1 ? draws : p->rows;
     size_t i;
+    int j;
+    memset(stats, 0, sizeof *stats);
     for (i = 0; i < draws; i++) recon = vae__add_d(recon, t->recon[i]);
-    for (i = 0; i < p->rows; i++) kl = vae__add_d(kl, (double)t->kl[i]);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        for (i = 0, kl = 0; i < heads; i++) kl = vae__add_d(kl, vae__layer_kl(t, j, i));
+        stats->layer_kl[j] = vae__div_d(kl, (double)heads);
+        stats->kl = j ? vae__add_d(stats->kl, stats->layer_kl[j]) : stats->layer_kl[j];
+    }
     for (i = 0; i < p->rows; i++) penalty = vae__add_d(penalty, t->penalty[i]);
     for (i = 0; t->weighs && i < p->rows; i++) bound = vae__add_d(bound, m->bound[i]);
-    memset(stats, 0, sizeof *stats);
     stats->recon = vae__div_d(recon, (double)draws);
-    stats->kl = vae__div_d(kl, (double)p->rows);
     stats->elbo = -vae__add_d(stats->recon, stats->kl);
     stats->bound = t->weighs ? vae__div_d(bound, (double)p->rows) : stats->elbo;
     if (t->weighs) stats->loss = -stats->bound;
@@ -11731,6 +12049,7 @@ VAE__PRIVATE double vae__lr_now(const vae *m) {
 
 VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fpenv env;
+    int i;
     if (!info) return;
     memset(info, 0, sizeof *info);
     if (!model) return;
@@ -11738,7 +12057,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
     info->latent = (size_t)model->desc.latent;
-    info->code = model->code.width, info->head = model->code.head, info->eps = model->code.noise;
+    info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
     info->tensors = model->slot_count;
@@ -11753,6 +12072,13 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->last_lr = vae__lr_at(model, model->step ? model->step - 1 : 0);
     info->invalid = model->invalid;
     info->weights_only = model->weights_only;
+    info->layers = model->layers, info->units = model->units;
+    for (i = 0; i < model->layers; i++) {
+        vae_layer_info *of = &info->layer[i];
+        of->latents = of->code = of->eps = (size_t)model->layer[i].n, of->head = 2 * of->code;
+    }
+    info->layer[0].latents = info->latent, info->layer[0].code = info->code;
+    info->layer[0].head = info->head, info->layer[0].eps = model->code.noise;
     vae__fp_leave(&env);
 }
 
@@ -11968,7 +12294,7 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
-        const float sum = (float)vae__add_d(p->terms.recon[i], (double)p->terms.kl[i]);
+        const float sum = (float)vae__add_d(p->terms.recon[i], vae__whole_kl(&p->terms, i));
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
@@ -11995,24 +12321,29 @@ VAE__PRIVATE vae_status vae__do_evaluate(vae *m, const vae_data *data, vae_stats
     vae_status bad;
     vae_stats s;
     vae_batch b;
-    double recon = 0, kl = 0;
+    double recon = 0;
     size_t at, i;
+    int j;
     if (!m) return VAE_ERR_NULL;
     if (!data || !stats)
         return vae__fail(&m->report, VAE_ERR_NULL, "data and stats must be given");
+    memset(&s, 0, sizeof s);
     bad = vae__check_data(m, data, "test");
     for (at = 0; !bad && at < data->count; at += b.rows) {
         bad = vae__read_portion(m, data, at, &b);
         if (!bad) bad = vae__losses(m, &b, m->x, 0, b.rows);
         for (i = 0; i < b.rows && !bad; i++) {
             recon = vae__add_d(recon, m->terms.recon[i]);
-            kl = vae__add_d(kl, (double)m->terms.kl[i]);
+            for (j = 0; j < VAE__LAYERS(m); j++)
+                s.layer_kl[j] = vae__add_d(s.layer_kl[j], vae__layer_kl(&m->terms, j, i));
         }
     }
     if (bad) return bad;
-    memset(&s, 0, sizeof s);
     s.recon = vae__div_d(recon, (double)data->count);
-    s.kl = vae__div_d(kl, (double)data->count);
+    for (j = 0; j < VAE__LAYERS(m); j++) {
+        s.layer_kl[j] = vae__div_d(s.layer_kl[j], (double)data->count);
+        s.kl = j ? vae__add_d(s.kl, s.layer_kl[j]) : s.layer_kl[j];
+    }
     s.elbo = s.bound = -vae__add_d(s.recon, s.kl);
     s.loss = vae__add_d(m->desc.no_recon ? 0 : s.recon,
                         vae__mul_d(m->desc.no_kl ? 0 : m->desc.beta, s.kl));
@@ -12336,7 +12667,7 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
     const vae__code q = vae__code_of(c);
-    const size_t width = q.head, latent = q.latent;
+    const size_t width = p->m->ops[p->to].in.dim, latent = q.latent;
     const float *head = vae__came_out(p, c);
     size_t i, j, row = p->at + c->image;
     if (p->width && !vae__all_finite(p, part, c->image, c->images, head)) return;
@@ -12348,20 +12679,22 @@ VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     }
 }
 
-VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
+/* Up to op `to`, the code or the first draw; other layers on the way pass on their means. */
+VAE__PRIVATE void vae__encode_begin(vae__use *u, vae *m, const vae_batch *b, int binarize,
+                                    size_t to) {
     vae__call_begin(u, m, b, binarize);
-    u->pass.take = vae__take_heads;
-    u->pass.what = "the encoder's output", u->pass.width = m->ops[m->at_code].in.dim;
+    u->pass.take = vae__take_heads, u->pass.terms.mean = 1;
+    u->pass.what = "the encoder's output", u->pass.width = m->ops[to].in.dim;
 }
-/* The heads of such rows, which fit into the buffers, into m->heads. `binarize`: of images as
- * evaluation sees them; `checked`: they must be finite. */
-VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, int binarize, int checked,
-                                          const float *x, size_t base, size_t rows) {
+/* The heads of op `to` for such rows, which fit into the buffers, into m->heads. `binarize`: of
+ * images as evaluation sees them; `checked`: they must be finite. */
+VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to, int binarize,
+                                          int checked, const float *x, size_t base, size_t rows) {
     vae__use u;
-    vae__encode_begin(&u, m, b, binarize);
+    vae__encode_begin(&u, m, b, binarize, to);
     u.heads = 1;
     if (!checked) u.pass.width = 0;
-    return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
+    return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
 /* Codes of such rows, any number of them: draws, or `mean`. */
@@ -12373,11 +12706,11 @@ VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, s
     size_t at, run;
     for (at = 0; !bad && at < rows; at += run) {
         run = vae__min(rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 0, 1, x + at * m->input.dim, base + at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, x + at * m->input.dim, base + at, run);
         if (bad) break;
         vae__use_begin(&p, m, b, 0);
         p.terms.mean = mean;
-        bad = vae__forward(&p, m->at_code, m->dec.first, m->heads, base + at, run);
+        bad = vae__forward(&p, m->at_draw, m->dec.first, m->heads, base + at, run);
         if (!bad) bad = vae__check_rows(m, "z", m->z, base + at, run, width);
         if (!bad) memmove(z + at * width, m->z, run * width * sizeof(float));
     }
@@ -12393,7 +12726,7 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
         if (bad || !logvar) return bad;
         mu = NULL;
     }
-    vae__encode_begin(&u, m, b, 0);
+    vae__encode_begin(&u, m, b, 0, m->at_code);
     u.out = mu, u.logvar = logvar;
     return vae__forward(&u.pass, 0, m->at_code, x, base, rows);
 }
@@ -12495,10 +12828,13 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
 }
 #endif
 
-VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, size_t base,
-                                    size_t rows, float *out, int mean, const vae__address *draw) {
+/* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
+ * decoder draws; NULL: it passes on means. */
+VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
+                                    size_t base, size_t rows, const uint64_t *seed, float *out,
+                                    int mean, const vae__address *draw) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->code.width);
+    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
@@ -12507,29 +12843,31 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, const float *z, 
     if (m->at_image) u.pass.part = vae__draw_part;
 #endif
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
-    return vae__forward(&u.pass, m->dec.first, m->count - 1, z, base, rows);
+    u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
+    if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
+    return vae__forward(&u.pass, from, m->count - 1, z, base, rows);
 }
 
-VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, float *out, int mean,
-                                       const vae__address *draw) {
+VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_t *seed,
+                                       float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
-    return bad ? bad : vae__decode(m, b, b->x, 0, b->rows, out, mean, draw);
+    return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, x, 1, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, x, 1, NULL));
 }
 
 VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logits) {
-    VAE__COMPUTES(m, vae__do_decode(m, batch, logits, 0, NULL));
+    VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, logits, 0, NULL));
 }
 
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
-    return vae__do_decode(m, b, x, 0, &at);
+    return vae__do_decode(m, b, &seed, x, 0, &at);
 }
 
 VAE_API vae_status vae_draw(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
@@ -12543,8 +12881,10 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode(m, b, b->x + at * m->input.dim, at, run, m->z, NULL);
-        if (!bad) bad = vae__decode(m, b, m->z, at, run, out + at * m->input.dim, 1, NULL);
+        bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
+        if (!bad)
+            bad = vae__decode(m, b, m->at_draw, m->heads, at, run, NULL, out + at * m->input.dim,
+                              1, NULL);
     }
     return bad;
 }
@@ -12589,8 +12929,8 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->z, at, run, x + at * m->input.dim, !m->at_image,
-                          m->at_image ? &draw : NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim,
+                          !m->at_image, m->at_image ? &draw : NULL);
     }
     return bad;
 }
@@ -12612,7 +12952,7 @@ VAE__PRIVATE vae_status vae__do_score(vae *m, const vae_batch *b, float *elbo, f
         run = vae__min(b->rows - at, m->rows);
         bad = vae__losses(m, b, b->x + at * m->input.dim, at, run);
         for (i = 0; !bad && i < run; i++) {
-            const double r = m->terms.recon[i], k = (double)m->terms.kl[i];
+            const double r = m->terms.recon[i], k = vae__whole_kl(&m->terms, i);
             if (recon) recon[at + i] = (float)r;
             if (kl) kl[at + i] = (float)k;
             if (elbo) elbo[at + i] = (float)-vae__add_d(r, k);
@@ -12660,7 +13000,7 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
-    const size_t width = m->ops[m->at_code].in.dim;
+    const size_t width = m->ops[m->at_draw].in.dim;
     vae__terms terms = p->terms;
     size_t i, j, at, n, from, to, base, room;
     vae__share(p->rows, 1, p->parts, part, &from, &to);
@@ -12674,10 +13014,11 @@ VAE__PRIVATE void vae__bound_part(void *arg, int part) {
         for (at = 0; at < terms.draws; at += n) {
             n = vae__min(terms.draws - at, room);
             c.copies = n, terms.draw = at;
-            vae__ops_fwd(&c, m->ops, m->at_code, m->count, m->heads + i * width);
+            vae__ops_fwd(&c, m->ops, m->at_draw, m->count, m->heads + i * width);
             for (j = base; j < base + n; j++)
                 vae__mean_exp_add(m, &sum, at + j == base,
-                                  -vae__add_d(terms.recon[j], terms.logw[j]));
+                                  -vae__add_d(terms.recon[j],
+                                              vae__all_layers(&terms, terms.logw[j], j)));
         }
         bound = vae__mean_exp_log(m, &sum, terms.draws);
         if (!vae__all_finite(p, part, i, 1, &bound)) return;
@@ -12701,14 +13042,14 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
     for (at = 0; !bad && at < b->rows; at += run) {
         const float *x = b->x + at * m->input.dim;
         run = vae__min(b->rows - at, m->rows);
-        bad = vae__encode_heads(m, b, 1, 0, x, at, run);
+        bad = vae__encode_heads(m, b, m->at_draw, 1, 0, x, at, run);
         if (bad) break;
         vae__call_begin(&u, m, b, 1);
         u.out = bound;
         u.pass.part = vae__bound_part, u.pass.grain = 1, u.pass.width = 1, u.pass.images = x;
         u.pass.terms.kl = NULL, u.pass.terms.logw = m->terms.logw;
         u.pass.terms.value = 1, u.pass.terms.draws = (size_t)k;
-        bad = vae__forward(&u.pass, m->at_code, m->count, m->heads, at, run);
+        bad = vae__forward(&u.pass, m->at_draw, m->count, m->heads, at, run);
     }
     return bad;
 }
@@ -12721,7 +13062,7 @@ VAE_API vae_status vae_bound(vae *m, const vae_batch *batch, int k, float *bound
 /* A portion of the data, from image `at` on, and its heads as evaluation sees them. */
 VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     const vae_status bad = vae__read_portion(m, data, at, b);
-    return bad ? bad : vae__encode_heads(m, b, 1, 1, m->x, 0, b->rows);
+    return bad ? bad : vae__encode_heads(m, b, m->at_code, 1, 1, m->x, 0, b->rows);
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
@@ -12755,46 +13096,85 @@ VAE_API vae_status vae_units_clamped(vae *m, const vae_data *data, uint64_t *cou
     VAE__COMPUTES(m, vae__do_units_clamped(m, data, count));
 }
 
+/* What vae_units adds up in its turns, of each latent of each layer: the mean, to know its mean;
+ * the mean, for its variance; the KL of the code; log q - log p of the layers `z N`. */
+enum { VAE__UNIT_MEAN, VAE__UNIT_VARIANCE, VAE__UNIT_KL, VAE__UNIT_TERMS };
+
+/* Such numbers of the rows at work, the code's latents first, into m->heads. */
+VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
+    const vae *m = p->m;
+    const vae__code q = vae__code_of(c);
+    const int turn = ((const vae__use *)(const void *)p)->heads;
+    const float *head = vae__came_out(p, c);
+    float *to = m->heads + c->image * m->units;
+    size_t i;
+    int j;
+    if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
+    for (i = 0; i < c->images; i++, head += q.head) {
+        if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
+        if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
+        to += q.latent;
+        for (j = 1; j < VAE__LAYERS(m); to += m->layer[j++].n) {
+            const vae__op *op = &m->ops[m->layer[j].at];
+            const float *from = op->y + c->place * op->pitch;
+            if (turn > VAE__UNIT_VARIANCE) op += op->pair, from = op->kept + c->place * op->out.dim;
+            memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
+        }
+    }
+    if (turn == VAE__UNIT_TERMS)
+        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
+}
+/* Of a portion of the data, from image `at` on. */
+VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
+                                           vae_batch *b) {
+    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+                      m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
+    vae__use u;
+    const vae_status bad = vae__read_portion(m, data, at, b);
+    if (bad) return bad;
+    vae__encode_begin(&u, m, b, 1, m->at_code);
+    u.pass.take = vae__take_units, u.heads = turn;
+    u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
+    return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
+}
+
 VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, double *variance) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
-    vae__code q;
+    const size_t latent = m ? m->code.latent : 0, units = m ? m->units : 0;
+    double *unit = m ? m->terms.unit : NULL; /* means, variances, KLs */
     vae_status bad;
     vae_batch b;
     size_t at, i, j;
-    double *unit = m ? m->terms.unit : NULL;
-    int turn, split;
+    int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
     bad = vae__check_data(m, data, "test");
     if (bad) return bad;
-    q = m->code, q.room = m->room;
-    split = VAE__CLOSED(&q) && q.posterior->closed->kl_terms;
-    if (kl && !split)
+    if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
-                         "latent", q.posterior->kind.name, q.prior->kind.name);
-    for (j = 0; j < 3 * latent; j++) unit[j] = 0; /* mean of mu, variance, kl */
-    for (turn = 0; turn < 2 && !bad; turn++) {
+                         "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    for (j = 0; j < 3 * units; j++) unit[j] = 0;
+    for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
+        /* of which latents, and where their sums stand */
+        const size_t from = turn == VAE__UNIT_TERMS ? latent : 0;
+        const size_t to = turn == VAE__UNIT_KL ? latent : units;
+        double *sum = unit + units * (size_t)(turn < VAE__UNIT_KL ? turn : VAE__UNIT_KL);
+        if (from == to || (turn > VAE__UNIT_VARIANCE && !kl)) continue;
         for (at = 0; at < data->count && !bad; at += b.rows) {
-            bad = vae__portion_heads(m, data, at, &b);
-            for (i = 0; i < b.rows && !bad; i++) {
-                const float *head = m->heads + i * q.head;
-                if (turn && split) q.posterior->closed->kl_terms(&q, head, m->terms.keep);
-                for (j = 0; j < latent; j++) {
-                    const double off = vae__add_d((double)head[j], turn ? -unit[j] : 0);
-                    double *sum = &unit[(size_t)turn * latent + j];
-                    *sum = vae__add_d(*sum, turn ? vae__mul_d(off, off) : off);
-                    if (turn && split)
-                        unit[2 * latent + j] =
-                            vae__add_d(unit[2 * latent + j], (double)m->terms.keep[j]);
+            bad = vae__portion_units(m, data, at, turn, &b);
+            for (i = 0; i < b.rows && !bad; i++)
+                for (j = from; j < to; j++) {
+                    double v = (double)m->heads[i * units + j];
+                    if (turn == VAE__UNIT_VARIANCE)
+                        v = vae__add_d(v, -unit[j]), v = vae__mul_d(v, v);
+                    sum[j] = vae__add_d(sum[j], v);
                 }
-            }
         }
-        for (j = 0; j < (turn ? 3 : 1) * latent; j++)
-            if (!turn || j >= latent) unit[j] = vae__div_d(unit[j], (double)data->count);
+        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
     }
-    for (j = 0; j < latent && !bad; j++) {
-        if (variance) variance[j] = unit[latent + j];
-        if (kl) kl[j] = unit[2 * latent + j];
+    for (j = 0; j < units && !bad; j++) {
+        if (variance) variance[j] = unit[units + j];
+        if (kl) kl[j] = unit[2 * units + j];
     }
     return bad;
 }

@@ -24,6 +24,7 @@
 #include "test_safetensors.c"
 #include "test_objectives.c"
 #include "test_iwae.c"
+#include "test_stochastic.c"
 #include "test_labels.c"
 #include "test_stopping.c"
 #include "test_penalties.c"

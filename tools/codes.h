@@ -22,11 +22,11 @@ typedef struct codes {
 static void add_codes(use *u, const vae_batch *images, void *user)
 {
     codes *c = (codes *)user;
-    const size_t latent = u->info.latent, n = images->rows * latent;
-    float *mu = floats(images->rows, latent), *logvar = floats(images->rows, latent);
-    encode_images(u, images, mu, logvar);
-    text_npy_rows(&c->mu, mu, n);
-    if (c->with_logvar) text_npy_rows(&c->logvar, logvar, n);
+    const size_t code = u->info.code, latent = u->info.latent;
+    float *mu = floats(images->rows, code), *logvar = floats(images->rows, latent);
+    encode_images(u, images, mu, c->with_logvar ? logvar : NULL);
+    text_npy_rows(&c->mu, mu, images->rows * code);
+    if (c->with_logvar) text_npy_rows(&c->logvar, logvar, images->rows * latent);
     free(mu);
     free(logvar);
 }
@@ -37,12 +37,12 @@ static int encode(options *o)
     codes c = {{NULL, 0, 0}, {NULL, 0, 0}, 0};
     c.with_logvar = o->logvar_out != NULL;
     open_both(&u, o);
-    text_npy_head(&c.mu, u.data.images.count, u.info.latent);
+    text_npy_head(&c.mu, u.data.images.count, u.info.code);
     if (c.with_logvar) text_npy_head(&c.logvar, u.data.images.count, u.info.latent);
     each_batch(&u, add_codes, &c);
     text_save(&c.mu, o->out);
     if (c.with_logvar) text_save(&c.logvar, o->logvar_out);
-    say("wrote %s: %zu rows of %zu latents\n", o->out, u.data.images.count, u.info.latent);
+    say("wrote %s: %zu rows of %zu latents\n", o->out, u.data.images.count, u.info.code);
     return close_use(&u);
 }
 
@@ -55,7 +55,7 @@ static void save_pixels(const use *u, const options *o, const vae_batch *b)
     text_npy_head(&t, b->rows, dim);
     for (size_t first = 0; first < b->rows; first += most) {
         vae_batch some = *b;
-        some.x = b->x + first * u->info.latent;
+        some.x = b->x + first * u->info.code;
         some.rows = b->rows - first < most ? b->rows - first : most;
         check_on(o->in, first, u->model, make_images(u, o, &some, x));
         text_npy_rows(&t, x, some.rows * dim);
@@ -75,9 +75,9 @@ static int decode(options *o)
     open_model(&u, o);
     b = rows_of_class(&u, o, NULL, 0, class_given(o, &label));
     load_table(o->in, &z, &rows, &cols);
-    if (cols != u.info.latent)
+    if (cols != u.info.code)
         die(FAILED, "%s holds rows of %zu numbers, but %s has %zu latents", o->in, cols,
-            o->operand, u.info.latent);
+            o->operand, u.info.code);
     b.x = z, b.rows = rows;
     if (ends_with(o->out, ".png")) {
         sheet s;

@@ -24,7 +24,7 @@ static int sample(options *o)
     open_model(&u, o);
     b = rows_of_class(&u, o, NULL, count, class_given(o, &label));
     s = plan_sheet(&u, o, count, columns_for(o, count));
-    b.x = z = floats(count, u.info.latent);
+    b.x = z = floats(count, u.info.code);
     check(u.model, vae_prior(u.model, &b, o->seed, z));
     save_decoded(&u, o, &b, &s);
     free(z);
@@ -97,7 +97,7 @@ static int interpolate(options *o)
     int one = given(o, "--from");
     if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
     open_both(&u, o);
-    dim = u.info.input_dim, latent = u.info.latent;
+    dim = u.info.input_dim, latent = u.info.code;
     if (!one && u.data.images.count < 2) die(FAILED, "%s holds no two images", u.data.name);
     if (pairs > u.data.images.count / 2) pairs = u.data.images.count / 2;
     if (one) pairs = 1;
@@ -139,9 +139,9 @@ static int manifold(options *o)
     int32_t label;
     open_model(&u, o);
     b = rows_of_class(&u, o, NULL, side * side, class_given(o, &label));
-    if (u.info.latent != 2)
+    if (u.info.code != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
-            u.info.latent);
+            u.info.code);
     s = plan_sheet(&u, o, side * side, side);
     b.x = z = floats(s.count, 2);
     for (size_t i = 0; i < side; i++) {
@@ -160,7 +160,7 @@ static int manifold(options *o)
 static void add_moments(use *u, const vae_batch *images, void *user)
 {
     double *sums = (double *)user;
-    size_t latent = u->info.latent;
+    size_t latent = u->info.code;
     float *mu = floats(images->rows, latent);
     encode_images(u, images, mu, NULL);
     for (size_t i = 0; i < images->rows * latent; i++) {
@@ -173,7 +173,7 @@ static void add_moments(use *u, const vae_batch *images, void *user)
 /* Which latents to show, as asked or the most used; `scores` (latent) is for choosing. */
 static size_t choose_latents(use *u, const options *o, size_t *chosen)
 {
-    size_t latent = u->info.latent, count = 0;
+    size_t latent = u->info.code, count = 0;
     size_t most = (size_t)o->count < latent ? (size_t)o->count : latent;
     const char *list = o->latents;
     char piece[32];
@@ -220,7 +220,7 @@ static int traverse(options *o)
     if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
     open_model(&u, o);
     if (o->data) open_data(&u, o);
-    latent = u.info.latent;
+    latent = u.info.code;
     chosen = (size_t *)need(latent, sizeof *chosen);
     count = choose_latents(&u, o, chosen);
     s = plan_sheet(&u, o, times(count, steps), steps);

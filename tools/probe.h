@@ -359,7 +359,7 @@ static void find_codes(use *u, const options *o, const char *file, coded *c)
     if (!file) {
         check_images(&u->data, u->model, o->operand);
         check_values(&u->data, &u->desc, encoder_takes_unit(u));
-        c->width = u->info.latent;
+        c->width = u->info.code;
         c->codes = floats(c->count, c->width);
         each_batch(u, keep_codes, c);
     } else {

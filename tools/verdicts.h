@@ -144,7 +144,7 @@ typedef struct binned {
 static void add_bins(use *u, const vae_batch *images, void *user)
 {
     binned *b = (binned *)user;
-    const size_t latent = u->info.latent, first = images->first;
+    const size_t latent = u->info.code, first = images->first;
     float *mu = floats(images->rows, latent);
     encode_images(u, images, mu, NULL);
     for (size_t i = 0; i < images->rows * latent; i++) {
@@ -162,7 +162,7 @@ static void add_bins(use *u, const vae_batch *images, void *user)
 
 static void find_gap(use *u, const char *where, verdict *v)
 {
-    const size_t count = u->data.images.count, latent = u->info.latent;
+    const size_t count = u->data.images.count, latent = u->info.code;
     size_t factors;
     double *table = read_factors(&u->data, where, &factors), error2 = -1;
     double *column = (double *)need(count, sizeof *column);
@@ -194,13 +194,33 @@ static void find_gap(use *u, const char *where, verdict *v)
     free(b.bins);
 }
 
+/* The KL of each latent and the variance of its mu; NULL where the posterior or the prior has no
+ * such figure. */
+static void find_units(use *u, verdict *v)
+{
+    const vae_data *images = &u->data.images;
+    double *both[2];
+    for (int i = 0; i < 2; i++) both[i] = (double *)need(u->info.latent, sizeof *both[i]);
+    for (int i = 0; i < 2; i++) {
+        const vae_status status = vae_units(u->model, images, i ? NULL : both[0],
+                                            i ? both[1] : NULL);
+        if (status == VAE_OK) continue;
+        if (status != VAE_ERR_STATE) check_on(u->data.name, 0, u->model, status);
+        free(both[i]);
+        both[i] = NULL;
+    }
+    v->unit_kl = both[0], v->variance = both[1];
+    for (size_t j = 0; v->variance && j < u->info.latent; j++) v->active += v->variance[j] > 0.01;
+}
+
 /* Latents by their KL, most first. */
 static void print_units(const verdict *v, size_t latent)
 {
     double *left = (double *)need(latent, sizeof *left);
     char line[200], one[60];
     size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
-    say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
+    if (v->variance)
+        say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
     if (v->unit_kl) memcpy(left, v->unit_kl, latent * sizeof *left);
     for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
@@ -215,7 +235,7 @@ static void print_units(const verdict *v, size_t latent)
         if (left[most] < 0.005) break;
         left[most] = -1;
     }
-    say("%s\n", line);
+    if (v->unit_kl) say("%s\n", line);
     free(left);
 }
 
@@ -307,9 +327,10 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     } else {
         text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
     }
-    text_print(t, "  \"active_units\": %zu,\n", v->active);
+    if (v->variance) text_print(t, "  \"active_units\": %zu,\n", v->active);
+    else text_print(t, "  \"active_units\": null,\n");
     if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
-    json_list(t, "mu_variance", v->variance, u->info.latent);
+    if (v->variance) json_list(t, "mu_variance", v->variance, u->info.latent);
     text_print(t, "  \"logvar_at_limit\": [");
     for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
         text_print(t, "%s%.9g", j ? ", " : "",
@@ -344,14 +365,7 @@ static int eval(options *o)
     check_on(u.data.name, 0, u.model, vae_evaluate(u.model, &u.data.images, &v.stats));
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
-    v.unit_kl = (double *)need(u.info.latent, sizeof *v.unit_kl);
-    v.variance = (double *)need(u.info.latent, sizeof *v.variance);
-    if (vae_units(u.model, &u.data.images, v.unit_kl, v.variance) == VAE_ERR_STATE) {
-        free(v.unit_kl); /* this posterior or prior has no KL of each latent */
-        v.unit_kl = NULL;
-        check_on(u.data.name, 0, u.model, vae_units(u.model, &u.data.images, NULL, v.variance));
-    }
-    for (size_t j = 0; j < u.info.latent; j++) v.active += v.variance[j] > 0.01;
+    find_units(&u, &v);
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
     if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
