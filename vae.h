@@ -21,15 +21,16 @@
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
  *   >>status    codes, sentences                 >>program   table of layers, strings to ops
  *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
- *   >>rng       random numbers by address        >>mixtures  priors of many normals
- *   >>shim      one vector vocabulary            >>priors    tables, flows, the code's op
- *   >>functions of one argument: exp, tanh       >>stochastic   layers `z N`
- *   >>tiles     the matrix product               >>likelihoods   p(x|z), the last op
- *   >>maps      numbers one by one               >>settings  of a description: ranges, text
- *   >>sums      along rows: losses, KL, norms    >>plan      from description to ops, memory
- *   >>densities the other likelihoods            >>model     made, shared, initial weights
- *   >>windows   convolutions, pools              >>numbers   images of any type, as floats
- *   >>updates   optimisers, the kernels' table   >>step      a batch on its way, gradients
+ *   >>rng       random numbers by address        >>categories  codes that are not normal
+ *   >>shim      one vector vocabulary            >>mixtures  priors of many normals
+ *   >>functions of one argument: exp, tanh       >>priors    tables, flows, the code's op
+ *   >>tiles     the matrix product               >>stochastic   layers `z N`
+ *   >>maps      numbers one by one               >>likelihoods   p(x|z), the last op
+ *   >>sums      along rows: losses, KL, norms    >>settings  of a description: ranges, text
+ *   >>densities the other likelihoods            >>plan      from description to ops, memory
+ *   >>windows   convolutions, pools              >>model     made, shared, initial weights
+ *   >>updates   optimisers, the kernels' table   >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
  *                                                >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
@@ -427,7 +428,7 @@
  *     optim.v.* and ema.*, if the model has them.
  *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
  *     therefore use them in place.
- *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
  *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
@@ -768,6 +769,11 @@ typedef struct vae_desc {
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
+    double temperature;  /* of relaxed categories. 0: 0.5 */
+    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
+    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
+                             ones */
     vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
     double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
@@ -1546,8 +1552,11 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
-/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
-#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size.
+ * gcc's macros are then those of -Os even after the pop, until the implementation ends: from here
+ * on VAE__GCC_FAST tells, and not __OPTIMIZE_SIZE__. */
+#if defined(VAE__GCC_FAST) && defined(__OPTIMIZE__)
+#define VAE__GCC_SMALL 1
 #define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define VAE__SMALL_END _Pragma("GCC pop_options")
 #elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
@@ -1985,40 +1994,28 @@ VAE__PRIVATE void vae__put_digits(vae__sink *s, const vae__decimal *d, int wide)
     vae__put_decimal(s, e);
 }
 
-/* The exact digits of a number above 0. */
-VAE__PRIVATE void vae__decimal_of(vae__decimal *d, double value) {
-    const uint64_t bits = vae__bits_d(value);
-    const int biased = (int)(bits >> 52);
-    int e = (biased ? biased : 1) - 1075, k;
-    vae__decimal_set(d, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
-    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(d, k);
-    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(d, k);
-}
-
-/* Writes a double with as many significant digits as it takes to read the same double back, but at
- * least `least` and at most `most`. Trailing zeros are left out. */
-VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int least, int most, int wide) {
+/* Writes a double with `digits` significant digits, or with 0 as many as it takes to read the same
+ * double back. Trailing zeros are left out. */
+VAE__PRIVATE void vae__put_double(vae__sink *s, double value, int digits) {
     const uint64_t bits = vae__bits_d(value) & INT64_MAX, infinity = (uint64_t)0x7ff << 52;
-    vae__decimal d, digits, again;
-    int n;
+    const int biased = (int)(bits >> 52);
+    vae__decimal exact, d, again;
+    int e = (biased ? biased : 1) - 1075, k, n;
     if (vae__bits_d(value) >> 63 && bits <= infinity) vae__put(s, "-", 1);
     if (!bits || bits >= infinity) {
         vae__put_text(s, !bits ? "0" : bits > infinity ? "NaN" : "inf");
         return;
     }
-    vae__decimal_of(&d, vae__double_of(bits));
-    for (n = least;; n++) {
-        vae__decimal_set(&digits, vae__decimal_round(&d, n));
-        digits.point += d.point - n;
-        again = digits;
-        if (n == most || vae__bits_d(vae__decimal_value(&again)) == bits) break;
+    vae__decimal_set(&exact, bits << 12 >> 12 | (uint64_t)(biased > 0) << 52);
+    for (; e > 0; e -= k) k = e < 60 ? e : 60, vae__decimal_double(&exact, k);
+    for (; e < 0; e += k) k = -e < 60 ? -e : 60, vae__decimal_halve(&exact, k);
+    for (n = digits ? digits : 1;; n++) {
+        vae__decimal_set(&d, vae__decimal_round(&exact, n));
+        d.point += exact.point - n;
+        again = d;
+        if (digits || n == 17 || vae__bits_d(vae__decimal_value(&again)) == bits) break;
     }
-    vae__put_digits(s, &digits, wide);
-}
-
-/* The shortest decimal that reads as the same double. */
-VAE__PRIVATE void vae__put_real(vae__sink *s, double value) {
-    vae__put_double(s, value, 1, 17, 15);
+    vae__put_digits(s, &d, digits ? digits : 15);
 }
 
 /* ---- formats ---- */
@@ -2035,7 +2032,8 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
 
 /* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
- * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %%. */
+ * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %r
+ * double with as many as it needs, %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
     const unsigned char *p;
     size_t count, i;
@@ -2051,7 +2049,8 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_double(s, va_arg(args, double), 6, 6, 6); break;
+        case 'f': vae__put_double(s, va_arg(args, double), 6); break;
+        case 'r': vae__put_double(s, va_arg(args, double), 0); break;
         case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
         case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
         case 'd':
@@ -2377,17 +2376,17 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * >>shim     one vector vocabulary for every instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
- * Here the file includes itself once per instruction set; each time only what stands between
- * "guard B" and the end of >>updates is seen, with VAE__* meaning that set's vectors and
- * VAE__FN(name) a name of its own. What leaves a pass is one const table of function pointers,
- * filled from one list.
+ * Here the file includes itself once for each instruction set (a pass). A pass compiles the lines
+ * from "guard B" to the end of >>updates, in which VAE__* are this set's vectors and VAE__FN(name)
+ * gives names of its own. Its result is one const table of function pointers, filled from one list.
  * ==================================================================================== */
 
-/* What a kernel table holds: result, name, arguments. Adding a kernel is a line here and a
- * function VAE__FN(name) in a room before the table; leaving either out does not compile. TRAIN:
- * only training calls it, so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools do;
- * BOTH: only training with those. What is left out is NULL in the table, and no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
+/* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
+ * a room before the table; one without the other does not compile. TRAIN: only training calls it,
+ * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
+ * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
+ * no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2432,6 +2431,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
+                          float *y)) \
+    CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
+                              const float *keep, float *da)) \
+    CODES(void, categories, (size_t n, size_t k, const float *a, float *p, float *excess, \
+                             float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
@@ -2448,24 +2453,23 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(int, in_unit, (size_t n, const float *x)) \
     X(size_t, nonzeros, (size_t n, const float *x))
 
-/* A may hold many zeros and B is finite: leave them out where that is faster. Not with ADD or a
- * transposed B; ldc is n. */
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
     VAE__GEMM_TRANS_B = 2, /* B is stored (n, k) */
     VAE__GEMM_ADD = 4,     /* C += A B */
-    VAE__GEMM_SKIP = 8
+    VAE__GEMM_SKIP = 8 /* leave out zeros of A where that is faster: B is finite, ldc is n; not with
+                          ADD or TRANS_B */
 };
 
-/* Functions of one argument: the activations, then the rest of the family. */
+/* Functions of one argument for `map`: first the activations. */
 enum {
     VAE__FN_EXP = VAE_ACT_COUNT, VAE__FN_EXPM1, VAE__FN_LOG, VAE__FN_LOG1P, VAE__FN_ERF,
     VAE__FN_SINPI, VAE__FN_COSPI, VAE__FN_SQRT, VAE__FN_COUNT
 };
 enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 
-/* What the kernels `density` and `observe` know, and what deviation `spread` makes of a number.
- * Rows of the tables of likelihoods and posteriors hand these numbers over. */
+/* Kinds for the kernels `density` and `observe`, and of deviations for `spread`. Rows of the tables
+ * of likelihoods and posteriors name them. */
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
@@ -2480,13 +2484,13 @@ typedef struct vae__adam_step {
     float rate;     /* lr / (1 - b1^t) */
     float inv_bias; /* 1 / sqrt(1 - b2^t) */
     float eps;
-    float decay;    /* w *= decay first; 1: none */
-    float l2;       /* added to the gradient as l2 * w; 0: none */
+    float decay;    /* w *= decay before the update; 1: none */
+    float l2;       /* l2 * w is added to the gradient; 0: none */
 } vae__adam_step;
 
-/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step goes
- * a[0] floats on in A and b[0] in B, the end of a run a[1] and b[1] more, that of a turn a[2] and
- * b[2] more. */
+/* How the reduction index of a product runs: n[2] turns of n[1] runs of n[0] steps. A step moves
+ * a[0] floats in A and b[0] in B; after each run follow a[1] and b[1], after each turn a[2] and
+ * b[2]. */
 typedef struct vae__runs {
     size_t n[3];
     ptrdiff_t a[3], b[3];
@@ -2495,21 +2499,21 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256] = {0}; /* where sums begin that have no bias: a strip's width */
+static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; as wide as a strip */
 
-#ifdef VAE__GCC /* gcc 12 as C++ warns of the undefined operands that its own intrinsics pass */
+#ifdef VAE__GCC /* as C++, gcc 12 warns about undefined operands of its own intrinsics */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
-#ifdef VAE__CLANG /* a loop that it cannot unroll is nobody's concern */
+#ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
 #if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
@@ -2581,22 +2585,21 @@ static const float vae__zeros[256] = {0}; /* where sums begin that have no bias:
 
 /* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
  * mask of lanes.
- *   VAE__LOAD VAE__STORE   unaligned; VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n,
- *                          what lies beyond n reads as +0 and is not written
+ *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
+ *                          those from n on read as +0 and are not written
  *   VAE__FMA(a, b, c)      a * b + c, rounded once
- *   VAE__ADD _SUB _MUL     rounded on their own: no compiler can fuse or reassociate them
+ *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
- *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, NaN and zeros included
+ *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
  *   VAE__GT VAE__SELECT    a > b; mask ? a : b         VAE__I_GT is signed
- *   VAE__FROM_INT _TO_INT  signed; to int truncates, inside the range only
+ *   VAE__FROM_INT _TO_INT  signed; to int truncates, for values in range
  *   VAE__I_MULHILO         32 x 32 -> 64 unsigned, in two halves
  *   VAE__I_LOAD            unaligned
- *   VAE__TRANSPOSE         rows and columns of VAE__W vectors change places
- *   VAE__VL _LOAD_LANES    which lanes exist, found once by v_lanes(i, n), and a load of them where
- *                          masks are cheap (VAE__CHEAP_LANES); elsewhere of the whole vector
+ *   VAE__TRANSPOSE         transposes VAE__W vectors
+ *   VAE__VL _LOAD_LANES    which lanes exist, computed once by v_lanes(i, n); a load of these where
+ *                          masks are cheap (VAE__CHEAP_LANES), elsewhere of the whole vector
  *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
- *                          av[k - 1]; VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
- *                          side by side
+ *                          av[k - 1]. VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
  *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
  */
 #if VAE__PASS == 1
@@ -2618,10 +2621,10 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i 
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
 VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
-/* No instruction: exact in double by rounding to odd (Boldo & Melquiond 2008). The product of two
- * floats is exact in double; the sum's error decides the last bit, and a last bit that is odd
- * cannot be mistaken for a tie when the result is rounded to float. An error of 0 leaves the sum as
- * it is; so does a sum that is not finite. */
+/* Without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
+ * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
+ * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+ * stay as they are. */
 VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
     const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
@@ -2632,7 +2635,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
 VAE__NOINLINE static
 #else
 VAE__INLINE
@@ -2641,7 +2644,7 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
-    /* rounding twice differs only where s lies half way between floats, or is subnormal as one */
+    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
     if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
         return VAE__FN(v_fma_odd)(p, (double)c, s);
     r = (float)s;
@@ -2666,8 +2669,8 @@ VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* The root in double is correctly rounded, and its 53 bits are enough (2 * 24 + 2) that rounding
- * once more gives the correctly rounded float. */
+/* The root in double is correctly rounded. Its 53 bits (at least 2 * 24 + 2) are enough for the
+ * second rounding to give the correctly rounded float. */
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     uint32_t u = vae__bits_f(a);
     if (u == 0x7f800000u || !(u << 1)) return a;
@@ -2676,13 +2679,13 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
 #define VAE__MAX_BY_MASK 1
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
+/* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__ASM2("cmpltss", b, a);
     return vae__bits_f(b);
 }
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
-/* By name: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
+/* In assembly: under -Ofast clang turns compare and select into FMAXNM, which drops NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     VAE__VM m;
     __asm__("fcmgt %s0, %s1, %s2" : "=w"(m) : "w"(a), "w"(b));
@@ -2690,7 +2693,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 }
 #elif defined(VAE__CLANG) && !defined(VAE__X86) && defined(__FINITE_MATH_ONLY__) && \
     __FINITE_MATH_ONLY__
-/* On the bits, since a > b may be anything for NaN here. */
+/* On the bits, because here the compiler may assume any result of a > b for NaN. */
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
     uint32_t u = vae__bits_f(a), w = vae__bits_f(b), mu = u & 0x7fffffffu, mw = w & 0x7fffffffu;
     int64_t ku = u >> 31 ? -(int64_t)mu : (int64_t)mu, kw = w >> 31 ? -(int64_t)mw : (int64_t)mw;
@@ -2714,7 +2717,7 @@ VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
 }
 #endif
 VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
-    /* the cast alone is defined only for values that int32_t holds */
+    /* a cast is defined only for values in the range of int32_t */
     float r = (float)((int64_t)(a ^ 0x80000000u) - (int64_t)0x80000000);
     VAE__HIDE_F(r);
     return r;
@@ -2746,12 +2749,12 @@ VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { return *p; }
 #define VAE__VL int
 VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; return 1; }
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), *(p))
-#define VAE__TILE_VECS 2 /* scalars: where an FMA is twenty instructions, more is only more code */
+#define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
-#define VAE__SKIP_VECS 2
-#define VAE__STREAM_VECS 4
-#define VAE__ROW_VECS 4
+#define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 8
+#define VAE__ROW_VECS 8
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -2793,7 +2796,7 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* By name: under -Ofast the intrinsics may become an estimate and a Newton step. */
+/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
 #define VAE__ASM2(op, a, b, r) \
     __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
@@ -2865,7 +2868,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
     VAE__V t[8];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 8; i += 2) { /* pairs, then quads, then halves change places */
+    for (i = 0; i < 8; i += 2) { /* swaps pairs, then quads, then halves */
         t[i] = _mm256_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm256_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -2885,7 +2888,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
 #define VAE__VL __m256i
 #define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p)) /* a masked load here costs 7 % */
-/* A whole vector is not masked: some processors are slow at it. */
+/* No mask for a whole vector, because masks are slow on some processors. */
 #define VAE__GET_LANES(p, n, lanes) \
     ((n) >= 8 ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, lanes))
 #define VAE__PUT_LANES(p, n, lanes, v) \
@@ -3012,7 +3015,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
     VAE__V t[16];
     int i;
     VAE__UNROLL
-    for (i = 0; i < 16; i += 2) { /* pairs, quads, then 128-bit quarters change places twice */
+    for (i = 0; i < 16; i += 2) { /* swaps pairs, quads, then 128-bit quarters twice */
         t[i] = _mm512_unpacklo_ps(s[i], s[i + 1]), t[i + 1] = _mm512_unpackhi_ps(s[i], s[i + 1]);
     }
     VAE__UNROLL
@@ -3047,7 +3050,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 #define VAE__CHEAP_LANES 1
 #define VAE__GET_LANES(p, n, lanes) ((void)(n), _mm512_maskz_loadu_ps(lanes, p))
 #define VAE__PUT_LANES(p, n, lanes, v) ((void)(n), _mm512_mask_storeu_ps(p, lanes, v))
-/* Lanes of `m` plus `kk` go to the list, 16 bits each; how many there were. */
+/* Writes kk + lane for the lanes of `m` to the list, 16 bits each; returns how many. */
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
@@ -3134,7 +3137,7 @@ VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
 VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) {
     return vcgtq_s32(vreinterpretq_s32_u32(a), vreinterpretq_s32_u32(b));
 }
-/* FMAX and FMIN pass NaN on and order the zeros; here the second operand wins both, as on x86 */
+/* FMAX and FMIN return NaN and order zeros; here both return the second operand, as on x86 */
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     return vbslq_f32(VAE__FN(v_gt)(a, b), a, b);
 }
@@ -3196,9 +3199,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
-/* VAE__MATH: a function of many steps. Vector passes inline it; in the portable pass, where one FMA
- * is twenty instructions, it is called, which costs a tenth of its time and saves 90 KB.
- * VAE__CALLED: so long, or used so rarely, that every pass calls it. */
+/* VAE__MATH: a function of many steps. Vector passes inline it. In the portable pass, where an FMA
+ * is twenty instructions, a call costs a tenth of its time and saves 90 KB.
+ * VAE__CALLED: a function so long, or so rarely used, that every pass calls it. */
 #define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
 #if VAE__PASS == 1
 #define VAE__MATH VAE__CALLED
@@ -3253,16 +3256,15 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
  * the domain, in units in the last place (ulp), found by trying every float against double
  * precision. All polynomials are our own fits: tools/minimax.py prints their coefficients, lowest
  * degree first, under the names given here. Special cases:
- *   NaN        comes out as NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x when x is NaN, and both
- * sides
- *              of every VAE__SELECT are NaN then; where that would not do, the bits are tested
- *   -0         no step may need x + 0 or 0 - x, which -Ofast takes for x and -x
- *   constants  no VAE__FMA(a, C, a) with a constant C: -Ofast may take a * (C + 1) */
+ *   NaN        gives NaN: VAE__MAX(c, x) and VAE__MIN(c, x) are x for a NaN x, and both sides of
+ *              every VAE__SELECT are NaN then; where that is not enough, bits are tested
+ *   -0         no step uses x + 0 or 0 - x, which -Ofast turns into x and -x
+ *   constants  no VAE__FMA(a, C, a) with a constant C, which -Ofast may turn into a * (C + 1) */
 
-/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2) by adding magic = 1.5 * 2^23 +
+/* exp(x) = 2^n (1 + r q) for -104 <= x <= 89. n = round(x / ln 2), by adding magic = 1.5 * 2^23 +
  * bias, whose last place is 1, so that k ends in the 9 bits n + bias; r = x - n ln 2 in two steps,
- * the first exact; q = 1 + r p(r), tools/minimax.py exp. The user multiplies r by the power of two
- * and adds that power last, which takes no more steps than adding 1. */
+ * the first exact; q = 1 + r p(r), tools/minimax.py exp. The caller multiplies r by the power of
+ * two and adds that power last, which takes as many steps as adding 1. */
 VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__VI *k) {
     VAE__V t = VAE__FMA(x, VAE__SET1(1.44269502f), magic), n = VAE__SUB(t, magic), r, p;
     r = VAE__FMA(n, VAE__SET1(-0.693147182f), x);
@@ -3276,8 +3278,8 @@ VAE__INLINE VAE__V VAE__FN(v_exp_core)(VAE__V x, VAE__V magic, VAE__V *q, VAE__V
     return r;
 }
 
-/* exp(x), all floats. Error 0.90 ulp. 2^n in two halves, so that only the last product may
- * overflow or be subnormal. */
+/* exp(x), all floats. Error 0.90 ulp. Multiplies by two halves of 2^n, so that only the last
+ * product can overflow or be subnormal. */
 VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     VAE__VI k, half;
     VAE__V q, r = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-104.0f), x)), scale;
@@ -3288,7 +3290,7 @@ VAE__MATH VAE__V VAE__FN(v_exp)(VAE__V x) {
     return VAE__MUL(r, VAE__OF_BITS(VAE__I_SHL(VAE__I_SUB(k, half), 23)));
 }
 
-/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is what its rounding lost. */
+/* t + low = 2^64 exp(-|x|), all floats: t is never subnormal, low is its rounding error. */
 VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
     VAE__VI k;
     VAE__V q, r = VAE__OF_BITS(VAE__I_OR(VAE__BITS(x), VAE__I_SET1(0x80000000u))), scale, t;
@@ -3303,7 +3305,7 @@ VAE__MATH VAE__V VAE__FN(v_exp_minus)(VAE__V x, VAE__V *low) {
 
 /* exp(x) - 1, all floats. Error 1.21 ulp. exp(x) = 2^n (1 + r + c), r exact, c = r^2 q(r) and the
  * rest of n ln 2: a large part, linear in r, and a small one, linear in c; tools/minimax.py expm1.
- * Halved until the end, because 2^128 is not a float; near 0, where that would hurt, it is x. */
+ * Computes half of it until the end, because 2^128 is not a float; near 0 the result is x. */
 VAE__MATH VAE__V VAE__FN(v_expm1)(VAE__V x) {
     const VAE__V magic = VAE__SET1(12583038.0f); /* 1.5 * 2^23 + 126 */
     VAE__V c = VAE__MIN(VAE__SET1(89.0f), VAE__MAX(VAE__SET1(-20.0f), x)), k, n, r, rest, s, u, q,
@@ -3344,9 +3346,9 @@ VAE__MATH VAE__V VAE__FN(v_tanh)(VAE__V x) {
                                   VAE__I_AND(VAE__BITS(x), VAE__I_SET1(0x80000000u))));
 }
 
-/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t),
- * all scaled by 2^64, so that only y may be subnormal; then one step of correction for the
- * quotient, the sum and what t lost together, by 1 / (1 + t) = 1 - y. Above 0 it is 1 - y. */
+/* 1 / (1 + exp(-x)) from t + low = 2^64 exp(-|x|), all floats. Error 0.89 ulp. y = t / (1 + t), all
+ * scaled by 2^64, so that only y can be subnormal. One step corrects the errors of quotient, sum
+ * and t together, by 1 / (1 + t) = 1 - y. Above 0 the result is 1 - y. */
 VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
     const VAE__V one = VAE__SET1(18446744073709551616.0f), back = VAE__SET1(5.42101086e-20f);
     VAE__V d = VAE__ADD(one, t), low_d = VAE__ADD(VAE__SUB(t, VAE__SUB(d, one)), low), minus_y,
@@ -3359,7 +3361,7 @@ VAE__MATH VAE__V VAE__FN(v_sigmoid_of)(VAE__V x, VAE__V t, VAE__V low) {
 }
 
 /* log(1 + exp(x)) from the same, all floats. Error 1.59 ulp. max(x, 0) + t + t^2 q(t);
- * tools/minimax.py softplus. What t lost counts 1 / (1 + t), nearly 1 - t / 2. */
+ * tools/minimax.py softplus. t's rounding error counts 1 / (1 + t), nearly 1 - t / 2. */
 VAE__MATH VAE__V VAE__FN(v_softplus_of)(VAE__V x, VAE__V t, VAE__V low) {
     /* 2^-64 */
     const VAE__V back = VAE__SET1(5.42101086e-20f), minus_half = VAE__SET1(-2.71050543e-20f);
@@ -3396,9 +3398,8 @@ VAE__INLINE VAE__V VAE__FN(v_log_tail)(VAE__V f, VAE__V minus_e) {
     return VAE__FMA(minus_e, VAE__SET1(-0.693147182f), VAE__FMA(q, u, f));
 }
 
-/* log of the float with these bits, normal and positive (v_log wraps them below 0 for subnormals).
- * Where no other occur, as in the normal generator, this alone is v_log.
- * x = 2^e m, 3/4 <= m < 3/2. */
+/* log of the normal positive float with these bits (for subnormals v_log passes bits below 0).
+ * Enough where no other floats occur, as for normal random numbers. x = 2^e m, 3/4 <= m < 3/2. */
 VAE__MATH VAE__V VAE__FN(v_log_core)(VAE__VI bits) {
     VAE__VI j = VAE__I_ADD(bits, VAE__I_SET1(0x10c00000u)); /* e + 160 in the upper 9 bits */
     /* 2^23 + 160 + e */
@@ -3440,8 +3441,8 @@ VAE__MATH VAE__V VAE__FN(v_log1p)(VAE__V x) {
                        VAE__OF_BITS(VAE__I_SET1(0xff800000u)), y);
 }
 
-/* Phi(-a) exp(a^2 / 2) for a >= 1, Phi the normal distribution function: p(t), t = 1 / (1 + b)
- * with b = 3/8 a; tools/minimax.py tail. */
+/* Phi(-a) exp(a^2 / 2) for a >= 1, where Phi is the normal distribution function: p(t), t = 1 /
+ * (1 + 3/8 a); tools/minimax.py tail. */
 VAE__MATH VAE__V VAE__FN(v_tail)(VAE__V b) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V t = VAE__DIV(one, VAE__ADD(one, b)), u = VAE__MUL(t, t), p;
@@ -3532,18 +3533,18 @@ VAE__INLINE VAE__V VAE__FN(v_relu)(VAE__V x) { return VAE__MAX(VAE__ZERO(), x); 
 VAE__INLINE VAE__V VAE__FN(v_leaky_relu)(VAE__V x) {
     return VAE__MAX(x, VAE__MUL(x, VAE__SET1(0.01f)));
 }
-/* Error as expm1. */
+/* Error as of expm1. */
 VAE__MATH VAE__V VAE__FN(v_elu)(VAE__V x) {
     return VAE__SELECT(VAE__GT(x, VAE__ZERO()), x, VAE__FN(v_expm1)(x));
 }
 /* x sigmoid(x), all floats. Error 2.0 ulp from -87 up; below, where the sigmoid is subnormal, 53.
- * The clamp only keeps -inf * 0 away: the sigmoid is 0 from -104 on. */
+ * The clamp only prevents -inf * 0: the sigmoid is 0 below -104. */
 VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
     return VAE__MUL(VAE__MAX(VAE__SET1(-128.0f), x), VAE__FN(v_sigmoid)(x));
 }
 
-/* VAE__CALL(name): that function by a call, for code that runs seldom, as losses other than the
- * bernoulli do. */
+/* VAE__CALL(name): the same function, not inlined, for rarely used code such as the losses other
+ * than bernoulli's. */
 #if VAE__PASS == 1
 #define VAE__CALL(name) VAE__FN(name)
 #else
@@ -3597,20 +3598,20 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
  * >>tiles    the matrix product
  * uses: >>functions                  tests: tests/test_gemm.c
  *
- * Habits that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA,
- * ascending, vectorised across outputs; a sum along a row is 16 interleaved partial sums and a
- * fixed tree; tails go through VAE__GET and VAE__PUT, so every element meets the same formula.
+ * Rules that keep the bits, in all rooms to >>updates: an output is one chain of VAE__FMA in
+ * ascending order, vectorised across outputs; a sum along a row is 16 interleaved partial sums and
+ * a fixed tree; tails use VAE__GET and VAE__PUT, so that one formula serves every element.
  * ==================================================================================== */
 
 /* ---- matrix product ----
- * C is cut into panels of up to VAE__TILE_VECS vectors of columns, a panel into tiles of rows whose
- * sums stay in registers while k runs. B is read where it lies: its rows pass through the caches in
- * order, and copying them first measured slower; only a transposed B is turned over, panel by
- * panel. The last vector of a panel is loaded under a mask, or from a copy with zeros behind it, so
- * there are no scalar edges. */
+ * C is divided into panels of up to VAE__TILE_VECS vectors of columns, and a panel into tiles of
+ * rows whose sums stay in registers while k runs. B is read in place, because copying it first
+ * measured slower; only a transposed B is copied, panel by panel, and transposed. The last vector
+ * of a panel is loaded under a mask, or from a copy with zeros after the last column, so no column
+ * needs scalar code. */
 
-/* The columns of the last vector: n floats in each of `share` rows, which have a vector of sums for
- * them together where half or more of it would be idle otherwise. */
+/* The last vector of a panel, with n columns. If these fill at most half of it, `share` rows of C
+ * share one vector of sums: it holds n floats of each. */
 VAE__INLINE VAE__V VAE__FN(edge_get)(const int share, const float *p, size_t pitch, size_t n,
                                      VAE__VL lanes) {
     float part[VAE__W];
@@ -3634,10 +3635,10 @@ VAE__INLINE void VAE__FN(edge_put)(const int share, float *p, size_t pitch, size
         memcpy(p + (size_t)q * pitch, part + q * (VAE__W / share), n * sizeof(float));
 }
 
-/* What is left of one panel of a product: C (m, n) from A, whose rows are row_step floats apart,
- * and B, where k runs as it is told. `first`: from bias (or 0), else from what C holds. While it
- * runs, a tile fetches a vector of columns of the next panel: `next` is in its first row, the next
- * ones next_step apart; next_vecs are left. */
+/* The rest of one panel of a product: C (m, n) from A, whose rows are row_step floats apart, and B;
+ * vae__runs says how k runs in both. `first`: sums start from the bias (or 0), otherwise from C.
+ * Meanwhile each tile prefetches one vector of columns of the next panel: `next` points into its
+ * first row, its rows are next_step apart, and next_vecs vectors are left. */
 typedef struct VAE__FN(panel) {
     size_t m, n, row_step, ldc;
     vae__runs k;
@@ -3648,10 +3649,10 @@ typedef struct VAE__FN(panel) {
     size_t next_step, next_vecs;
 } VAE__FN(panel);
 
-/* One tile, the first rows of what is left: `rows` x `vecs` vectors of sums, of which the last is
- * `share` rows'; all three are constants after inlining. Its columns end inside the last vector.
- * Each step fetches a line ahead, if the panel is so wide that there is time for it. Registers are
- * for the loop: what is needed again behind it is read again. */
+/* One tile, the first rows of the rest: `rows` x `vecs` vectors of sums, the last vector shared by
+ * `share` rows; all three are constants after inlining. Each step prefetches one cache line if the
+ * panel is wide enough to leave time for it. VAE__HIDE_P makes the compiler reload fields of *p
+ * after the loop, so that they occupy no registers in it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
     VAE__V sum[12][VAE__TILE_VECS], zero;
@@ -3705,7 +3706,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     }
     VAE__HIDE_P(p);
     zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* otherwise the compiler folds x + 0 to x, which keeps a -0 */
     c = p->c;
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
@@ -3724,7 +3725,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* of wider ones, twice 4 are as fast */ \
+        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* wider panels: two tiles of 4 rows are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -3734,7 +3735,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__ROWS(vecs, share, most); \
         if (vecs < 3 && (most) > 8) VAE__ROWS(vecs, share, 8); \
         if ((most) > 4) VAE__ROWS(vecs, share, 4); \
-        VAE__FN(panel_##vecs)(p); /* rows that nobody shares with */ \
+        VAE__FN(panel_##vecs)(p); /* the last rows, too few to share */ \
     }
 VAE__PANEL(1, VAE__TILE_ROWS_1)
 VAE__PANEL(2, VAE__TILE_ROWS_2)
@@ -3762,16 +3763,16 @@ static void (*const VAE__FN(panels)[])(VAE__FN(panel) *) = {
 #undef VAE__PANEL
 #undef VAE__ROWS
 
-/* The panel for m rows and n columns. */
+/* The index in `panels` for m rows and n columns. */
 VAE__INLINE size_t VAE__FN(panel_for)(size_t m, size_t n) {
     const size_t vecs = (n + VAE__W - 1) / VAE__W, idle = vecs * VAE__W - n;
-    size_t share = 0; /* number of the kind */
+    size_t share = 0; /* 0: rows share nothing; 1 or 2: two or four rows share */
     if (VAE__MOST_SHARE > 1 && vecs > 1 && m >= 4 && idle * 2 >= VAE__W)
         share = 1 + (VAE__MOST_SHARE > 2 && idle * 4 >= VAE__W * 3);
     return vecs - 1 + share * (VAE__TILE_VECS - 1);
 }
 
-/* Copies k rows of a panel of B to dense rows of `width` floats, zeros beyond its n columns. */
+/* Copies k rows of a panel of B to dense rows of `width` floats, with zeros after n columns. */
 static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                           float *out) {
     size_t j, kk;
@@ -3780,11 +3781,10 @@ static void VAE__FN(pack)(size_t width, size_t n, size_t k, const float *b, size
             VAE__STORE(out + kk * width + j, VAE__GET(b + kk * ldb, j, n));
 }
 
-/* Turns k columns of a transposed B over into dense rows of `width` floats, zeros beyond its n
- * columns, a square of VAE__W x VAE__W at a time. */
+/* The same for a transposed B: transposes squares of VAE__W x VAE__W. */
 static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, size_t ldb,
                             float *out) {
-    float edge[VAE__W * VAE__W]; /* a square that ends outside B, zeros beyond */
+    float edge[VAE__W * VAE__W]; /* a square that ends outside B, filled up with zeros */
     size_t j, kk, q;
     for (j = 0; j < width; j += VAE__W) {
         for (kk = 0; kk < k; kk += VAE__W) {
@@ -3795,7 +3795,7 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
             VAE__V square[VAE__W];
             if (whole) {
                 const size_t next = j + 2 * VAE__W <= n ? VAE__W * ldb : 0;
-                VAE__UNROLL /* the next rows: apart, so that no processor expects them */
+                VAE__UNROLL /* rows ldb apart, which no processor prefetches itself */
                 for (q = 0; q < VAE__W; q++) VAE__PREFETCH(from + q * ldb + next);
             } else {
                 for (q = 0; q < VAE__W; q++)
@@ -3816,27 +3816,28 @@ static void VAE__FN(pack_t)(size_t width, size_t n, size_t k, const float *b, si
     }
 }
 
-/* Vectors of the next panel when `left` remain: never a lonely one at the end if it can be helped,
- * for a panel of one vector waits for its loads of A. */
+/* Vectors of the next panel when `left` remain. Avoids a last panel of one vector, which waits for
+ * its loads of A. */
 VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
     const size_t most = VAE__TILE_VECS;
     if (left <= most) return left;
     return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
 }
 
-enum { VAE__FN(ROOM) = 8192 }; /* floats of a turned panel: 32 KB */
+enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
 
 /* ---- row by row ----
- * Two kinds of product are made one row of C at a time. A product of one row uses nothing of B
- * twice: B only has to flow. And an A with many zeros: fma(0, b, c) is c for a finite b, and the +0
- * at the end settles the sign, so zeros of A may be left out without a bit changing. With several
- * rows that pays when two thirds are zeros (dark pixels, binarised ones); a single row, which only
- * reads B, gains whatever is left out, be it every second unit of a relu. */
+ * Two kinds of product are computed one row of C at a time. First, a product of one row: it uses
+ * each number of B once. Second, an A with many zeros: fma(0, b, c) is c for a finite b, and adding
+ * +0 at the end gives zeros the same sign, so zeros of A can be left out without changing a bit.
+ * With several rows this pays when two thirds are zeros (dark or binarised pixels); with one row,
+ * whose time is that of reading B, it always pays (half of the units after a relu are 0). */
 
 enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
 
-/* Rows of C (rows, n) = from + A B, where row i takes steps at[i] .. end[i] - 1 of k: steps of the
- * list, or without one of k itself. `from` (n): bias, or what a row of C holds, or NULL for 0. */
+/* Rows of C (rows, n) = from + A B. Row i takes the indices of k that stand in the list at at[i] ..
+ * end[i] - 1; without a list, at[i] .. end[i] - 1 themselves. `from` (n): bias, a row of C, or NULL
+ * for 0. */
 typedef struct VAE__FN(lines) {
     const float *a, *b, *from;
     float *c;
@@ -3846,13 +3847,12 @@ typedef struct VAE__FN(lines) {
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
 } VAE__FN(lines);
 
-/* Columns j .. to - 1, in strips of `vecs` vectors of sums; the last strip may end inside its last
- * vector. */
+/* Columns j .. to - 1 in strips of `vecs` vectors of sums; the last one may end inside a vector. */
 VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
     const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
     const uint16_t *const list = z->list;
     VAE__V zero = VAE__ZERO();
-    VAE__HIDE(zero); /* or x + 0 is folded to x, which keeps a -0 */
+    VAE__HIDE(zero); /* see `tile` */
     for (; j < to; j += edge + VAE__W) {
         const float *b = z->b + j, *from = z->from ? z->from + j : vae__zeros;
         const size_t n = to - j - edge; /* columns from the last vector on */
@@ -3865,7 +3865,7 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             VAE__V sum[VAE__ROW_VECS];
             size_t q, steps = z->end[i] - z->at[i];
             int v;
-            VAE__UNROLL /* over all of vecs: clang 14 keeps the sum of a loop of one in memory */
+            VAE__UNROLL /* to vecs, not vecs - 1: clang 14 keeps the sum of one turn in memory */
             for (v = 0; v < vecs; v++)
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
@@ -3890,9 +3890,9 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                                                     size_t to) { \
         VAE__FN(strip)(vecs, z, j, to); \
     }
-VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(3) VAE__STRIP(4)
-#if VAE__ROW_VECS > 4
-VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7) VAE__STRIP(8)
+VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(4) VAE__STRIP(8)
+#if VAE__ROW_VECS > 8
+VAE__STRIP(3) VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7)
 VAE__STRIP(9) VAE__STRIP(10) VAE__STRIP(11) VAE__STRIP(12)
 #endif
 #if VAE__ROW_VECS > 12
@@ -3900,11 +3900,22 @@ VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
 #endif
 #undef VAE__STRIP
 
-/* Cuts the columns into strips of about equal width, at most `most` vectors each. */
+#if VAE__ROW_VECS == 8 /* strips of 8, and what is left in 4, 2 and 1 */
+VAE__INLINE void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) { (void)z, (void)most; }
+VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
+    static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
+        VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_4), VAE__FN(strip_8)};
+    size_t j = 0, to;
+    int i;
+    for (i = 3; i >= 0; i--, j = to)
+        if ((to = z->n - ((z->n - j) & (((size_t)1 << i) - 1))) > j) strips[i](z, j, to);
+}
+#else
+/* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
     z->whole = 0, z->each = z->last = vecs;
-    if (vecs > most) { /* else no division, which costs as much as a short row */
+    if (vecs > most) { /* otherwise skip the divisions, which cost as much as a short row */
         const size_t count = (vecs + most - 1) / most;
         z->each = (vecs + count - 1) / count, z->last = vecs - (count - 1) * z->each;
         z->whole = (count - 1) * z->each * VAE__W;
@@ -3913,10 +3924,8 @@ static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
 VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
         VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_3), VAE__FN(strip_4),
-#if VAE__ROW_VECS > 4
         VAE__FN(strip_5), VAE__FN(strip_6), VAE__FN(strip_7), VAE__FN(strip_8),
         VAE__FN(strip_9), VAE__FN(strip_10), VAE__FN(strip_11), VAE__FN(strip_12),
-#endif
 #if VAE__ROW_VECS > 12
         VAE__FN(strip_13), VAE__FN(strip_14), VAE__FN(strip_15), VAE__FN(strip_16),
 #endif
@@ -3924,9 +3933,10 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     if (z->whole) strips[z->each - 1](z, 0, z->whole);
     strips[z->last - 1](z, z->whole, z->n);
 }
+#endif
 
-/* Appends kk + i to the list for every lane i < count of v that is not zero; returns its new end.
- * May write VAE__W places. */
+/* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
+ * May write up to VAE__W entries. */
 VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_t count) {
 #ifdef VAE__APPEND
     const VAE__VM some =
@@ -3944,13 +3954,13 @@ VAE__INLINE uint16_t *VAE__FN(append)(uint16_t *list, VAE__V v, size_t kk, size_
 #endif
 }
 
-/* Lists the places of what is not zero in as many of the first m rows of A as fit; returns how many
- * places those are. k <= LIST / VAE__W. */
+/* Lists the indices of nonzero numbers in as many of the first m rows of A as fit; returns how many
+ * these are. k <= LIST / VAE__W. */
 VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, size_t k) {
     const size_t apart = (k + VAE__W - 1) / VAE__W * VAE__W; /* an append writes whole vectors */
     size_t i, kk, count = 0;
     int q;
-    if (z->k_step == 1) { /* rows are contiguous: one list runs on into the next */
+    if (z->k_step == 1) { /* A is stored by rows: the list of a row follows that of the last row */
         uint16_t *end = z->list;
         for (i = 0; i < m && i < VAE__FN(LIST_ROWS); i++) {
             if (end + k > z->list + VAE__FN(LIST)) break;
@@ -3964,7 +3974,7 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
         return (size_t)(end - z->list);
     }
     z->rows = vae__min(vae__min(m, VAE__FN(LIST_ROWS)), VAE__FN(LIST) / apart / VAE__W * VAE__W);
-    /* columns are: VAE__W rows at a time, a list for each */
+    /* A is stored by columns: VAE__W rows at a time, each with its own part of the list */
     for (i = 0; i < z->rows; i += VAE__W) {
         uint16_t *end[VAE__W];
         for (q = 0; q < VAE__W; q++) end[q] = z->list + (i + (size_t)q) * apart;
@@ -3987,9 +3997,9 @@ VAE__NOINLINE static size_t VAE__FN(list_places)(VAE__FN(lines) *z, size_t m, si
     return count;
 }
 
-/* One row, c = from + a B. A wide row whose B is far away goes STREAMS steps of k at a time: c
- * stays in the first-level cache while as many rows of B stream by, side by side.
- * `skip`: rows of B that zeros of A would take are not read. */
+/* One row, c = from + a B. With a wide row and a B outside the caches, it takes STREAMS indices of
+ * k at a time: c stays in the first-level cache while that many rows of B are read in parallel.
+ * `skip`: does not read the rows of B that meet a zero of A. */
 VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     const size_t n = z->n;
     const int stream = n > VAE__ROW_VECS * VAE__W &&
@@ -4019,8 +4029,8 @@ VAE__INLINE void VAE__FN(row)(int skip, VAE__FN(lines) *z, size_t k) {
     } while (k);
 }
 
-/* C = from + A B for an A with many zeros. Returns how many rows it did: it ends where the next
- * ones have too few. */
+/* C = from + A B for an A with many zeros. Stops at rows with too few zeros, and returns how many
+ * rows it has computed. */
 static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     size_t first;
     if (!k || k > VAE__FN(LIST) / VAE__W) return 0;
@@ -4033,7 +4043,7 @@ static size_t VAE__FN(skip)(VAE__FN(lines) *z, size_t m, size_t k) {
     return first;
 }
 
-/* Makes the rows of C that are better made one by one, from the first on; returns how many. */
+/* Computes the first rows of C if that is faster row by row; returns how many. */
 VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, const float *a,
                                        size_t row_step, size_t k_step, const float *b, size_t ldb,
                                        const float *bias, float *c, size_t ldc, uint16_t *list) {
@@ -4041,7 +4051,7 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     VAE__FN(lines) z;
     z.a = a, z.b = b, z.from = flags & VAE__GEMM_ADD ? c : bias, z.c = c;
     z.row_step = row_step, z.k_step = k_step, z.ldb = ldb, z.ldc = ldc, z.n = n, z.list = list;
-    /* several rows: they begin at the bias, so not where products are added to C */
+    /* several rows start from the bias, so they cannot be added to C */
     if (!n || (m > 1 && (!skip || flags & VAE__GEMM_ADD))) return 0;
     if (m > 1) return VAE__FN(skip)(&z, m, k);
     VAE__FN(row)(skip, &z, k);
@@ -4054,8 +4064,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
-    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* of A, for the cache */
-    const int ahead = n * k > 1 << 19 && m >= 48; /* B comes from far away */
+    const size_t m_most = m * k > 1 << 19 ? 480 : m; /* rows of A that fit into a cache */
+    const int ahead = n * k > 1 << 19 && m >= 48; /* prefetch: B is outside the caches */
     union {
         float floats[VAE__FN(ROOM) + 16];
         uint16_t places[VAE__FN(LIST) + VAE__W];
@@ -4071,15 +4081,15 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
         for (j = 0; j < n; j += cols) {
             const size_t vecs = VAE__FN(panel_vecs)((n - j + VAE__W - 1) / VAE__W);
             const size_t width = vecs * VAE__W;
-            /* without masks a panel that ends inside a vector is copied; and rows of B that lie
-             * 4 KB or a multiple apart all want the same few lines of the caches */
+            /* without masks, copy a panel that ends inside a vector, and also rows of B that lie
+             * a multiple of 4 KB apart, because they compete for the same few cache lines */
             const int packing = transposed || (!VAE__CHEAP_LANES &&
                                                (n - j < width || (ldb % 1024 == 0 && m > 48)));
             size_t most = packing ? VAE__FN(ROOM) / width / VAE__W * VAE__W : 800, k0 = 0, kind;
             cols = n - j < width ? n - j : width;
             kind = VAE__FN(panel_for)(rows, cols);
-            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* equal runs */
-            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W;     /* of whole squares */
+            if (k > most) most = 1 + (k - 1) / (1 + (k - 1) / most); /* runs of equal length */
+            if (transposed) most = (most + VAE__W - 1) / VAE__W * VAE__W; /* whole squares */
             do {
                 const size_t run = k - k0 < most ? k - k0 : most;
                 VAE__FN(panel) p;
@@ -4110,8 +4120,8 @@ static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *
     else for (j = 0; j < m; j++) VAE__FN(map)(act, n, c + j * ldc, c + j * ldc);
 }
 
-/* C (m, n) = A B + bias, or `add` C += A B, where k runs as it is told. Rows of B can be read to
- * the end of their last vector. */
+/* C (m, n) = A B + bias, or with `add` C += A B; vae__runs says how k runs. Rows of B must be
+ * readable to the end of their last vector. */
 static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const float *a,
                           size_t row_step, const float *b, const float *bias, float *c,
                           size_t ldc) {
@@ -4131,8 +4141,8 @@ static void VAE__FN(runs)(int add, size_t m, size_t n, const vae__runs *k, const
  * ==================================================================================== */
 
 /* ---- activations, backward: dy *= f' ----
- * `kept` is what the layer kept: its output, or for silu and gelu, whose derivative the output does
- * not determine, its input. */
+ * `kept` is the layer's output; but for silu and gelu, whose derivative does not follow from the
+ * output, its input. */
 VAE__INLINE VAE__V VAE__FN(slope)(const int act, VAE__V s) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     switch (act) {
@@ -4162,7 +4172,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
     case which: \
         for (i = 0; i < n; i += VAE__W) { \
             VAE__V slope = VAE__FN(slope)(which, VAE__GET(kept, i, n)); \
-            VAE__HIDE(slope); /* or -Ofast makes a select of the product, and -0 a +0 */ \
+            VAE__HIDE(slope); /* or -Ofast turns the product into a select, and -0 into +0 */ \
             VAE__PUT(dy, i, n, VAE__MUL(VAE__GET(dy, i, n), slope)); \
         } \
         break
@@ -4182,7 +4192,7 @@ static void VAE__FN(act_bwd)(int act, size_t n, const float *kept, float *dy) {
 
 /* ---- random numbers ---- */
 
-/* 4 VAE__W words: blocks `block` .. `block + VAE__W - 1` of an address. */
+/* 4 VAE__W words: blocks block .. block + VAE__W - 1 of an address. */
 VAE__INLINE void VAE__FN(philox)(const vae__address *at, uint32_t block, VAE__VI w[4]) {
     VAE__VI c0 = VAE__I_ADD(VAE__I_SET1(block), VAE__I_IOTA()), c1 = VAE__I_SET1(at->counter[0]);
     VAE__VI c2 = VAE__I_SET1(at->counter[1]), c3 = VAE__I_SET1(at->counter[2]);
@@ -4209,13 +4219,13 @@ VAE__CALLED void VAE__FN(words)(const vae__address *at, uint32_t block, uint32_t
     VAE__I_STORE4(words, w[0], w[1], w[2], w[3]);
 }
 
-/* Two words -> two normals (Box & Muller 1958, in Random123's convention): the angle from the
+/* Two normals from two words (Box & Muller 1958, in Random123's convention): the angle from the
  * first, the radius from all 32 bits of the second, so that |z| reaches 6.76. */
 VAE__MATH void VAE__FN(box_muller)(VAE__VI angle, VAE__VI radius, VAE__VI *z0, VAE__VI *z1) {
     VAE__V s, c, r, u;
     VAE__V t = VAE__FMA(VAE__FROM_INT(angle), VAE__SET1(4.65661287e-10f),
                         VAE__SET1(2.32830644e-10f));
-    /* unsigned -> float, rounded once, on sets that only know signed integers */
+    /* unsigned to float, rounded once; instruction sets convert signed integers only */
     u = VAE__FMA(VAE__FROM_INT(VAE__I_SHR(radius, 16)), VAE__SET1(65536.0f),
                  VAE__FROM_INT(VAE__I_AND(radius, VAE__I_SET1(0xffffu))));
     u = VAE__FMA(u, VAE__SET1(2.32830644e-10f), VAE__SET1(1.16415322e-10f));
@@ -4248,7 +4258,8 @@ static void VAE__FN(draw)(int kind, const vae__address *at, uint32_t block, size
     }
 }
 
-/* out = 1 with probability x, else 0: word < round(x 2^32). x >= 1 is always 1, x <= 0 never. */
+/* out = 1 with probability x, otherwise 0: 1 if word < round(x 2^32). x >= 1 always gives 1, x <= 0
+ * always 0. */
 static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, float *out) {
     uint32_t words[4 * VAE__W];
     const VAE__V one = VAE__SET1(1.0f), magic = VAE__SET1(8388608.0f), two16 = VAE__SET1(65536.0f);
@@ -4262,7 +4273,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
             VAE__V capped = VAE__MIN(p, one), t = VAE__MUL(capped, two16);
             VAE__VI high = VAE__TO_INT(t), low, word, threshold;
             VAE__V rest = VAE__MUL(VAE__SUB(t, VAE__FROM_INT(high)), two16);
-            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* to the nearest integer */
+            rest = VAE__SUB(VAE__ADD(rest, magic), magic); /* rounds to the nearest integer */
             low = VAE__TO_INT(rest);
             threshold = VAE__I_XOR(VAE__I_ADD(VAE__I_SHL(high, 16), low), sign);
             word = VAE__I_XOR(VAE__I_LOAD(words + j * VAE__W), sign);
@@ -4274,7 +4285,7 @@ static void VAE__FN(binarize)(const vae__address *at, size_t n, const float *x, 
     }
 }
 
-/* y = x scale where the element's word is at least `threshold`, else 0. */
+/* y = x scale where the element's word is at least `threshold`, otherwise 0. */
 static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshold, float scale,
                              const float *x, float *y) {
     const VAE__VI sign = VAE__I_SET1(0x80000000u), limit = VAE__I_SET1(threshold ^ 0x80000000u);
@@ -4292,7 +4303,7 @@ static void VAE__FN(dropout)(const vae__address *at, size_t n, uint32_t threshol
 
 /* ---- sums and products of arrays ---- */
 
-/* out = x a + y, or x a without y */
+/* out = x a + y; with y NULL, x a */
 static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, float *out) {
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
@@ -4302,7 +4313,7 @@ static void VAE__FN(add)(size_t n, const float *x, float a, const float *y, floa
     }
 }
 
-/* y = (x - shift) scale + offset + dz slope, column by column: x, dz, y (rows, n), the rest (n).
+/* y = (x - shift) scale + offset + dz slope by columns: x, dz, y are (rows, n), the others (n).
  * shift, offset, and dz with slope may be NULL. */
 static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *shift,
                             const float *scale, const float *offset, const float *dz,
@@ -4319,7 +4330,7 @@ static void VAE__FN(affine)(size_t rows, size_t n, const float *x, const float *
     }
 }
 
-/* ---- the deviation of q(z|x), when the head gives something else than its log variance ---- */
+/* ---- the deviation of q(z|x), for heads that do not give its log variance ---- */
 
 #define VAE__DEVIATION_LEAST VAE__SET1(0.001f)
 
@@ -4335,7 +4346,7 @@ static void VAE__FN(spread)(int deviation, size_t n, const float *a, float *logv
     }
 }
 
-/* da = dlogvar 2 deviation'(a) / deviation(a), 0 at and below the least. */
+/* da = dlogvar 2 deviation'(a) / deviation(a); 0 where the deviation is at its least value. */
 static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const float *dlogvar,
                                 float *da) {
     size_t i;
@@ -4362,7 +4373,7 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
 
 /* ---- sums along a row ---- */
 
-/* The 16 interleaved partial sums become one, 8-4-2-1. */
+/* Adds up the 16 interleaved partial sums, in a tree 8-4-2-1. */
 VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     float p[16];
     int i, half;
@@ -4376,8 +4387,8 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
     return p[0];
 }
 
-/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] what it
- * makes of the vector of numbers from `at` on, and ends with reduce(parts). */
+/* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] its term
+ * for the vector of numbers from `at` on, and ends with reduce(parts). */
 #define VAE__ALONG(first, n) \
     for (i = (first); i < (n); i += 16) \
         for (j = 0, at = i; j < 16 / VAE__W; j++, at += VAE__W)
@@ -4394,8 +4405,8 @@ VAE__INLINE VAE__V VAE__FN(keep)(VAE__V v, size_t i, size_t n) {
                        VAE__ZERO());
 }
 
-/* -log p(x|logits) of one image, and dlogits = (sigmoid(logits) - x) * scale unless NULL.
- * softplus(a) - x a, with one exponential for value and gradient. */
+/* -log p(x|logits) = sum softplus(a) - x a of one image, and dlogits = (sigmoid(a) - x) scale
+ * unless dlogits is NULL. One exponential serves value and gradient. */
 static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, float scale,
                                 float *dlogits) {
     const VAE__V factor = VAE__SET1(scale);
@@ -4415,8 +4426,8 @@ static float VAE__FN(bernoulli)(size_t n, const float *logits, const float *x, f
     return VAE__FN(reduce)(parts);
 }
 
-/* The value alone, where thousands of draws are weighed: the logs of 1 + exp(-|a|) become one log
- * of their product, 64 at a time, which stays below 2^64. Off by less than 1e-4 nats an image. */
+/* The value alone, and faster, for bounds of thousands of draws: 64 logs of 1 + exp(-|a|) are one
+ * log of their product, which stays below 2^64. The error is below 1e-4 nats for an image. */
 static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *x) {
     VAE__V parts[16 / VAE__W];
     size_t first, i, j, at;
@@ -4434,7 +4445,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
             scale = VAE__OF_BITS(VAE__I_SHL(k, 23));
             t = VAE__FN(keep)(VAE__FMA(VAE__MUL(r, scale), q, scale), at, n);
             product[j] = VAE__FMA(product[j], t, product[j]);
-            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 beyond the end */
+            t = VAE__FMA(VAE__NEG(a), b, VAE__MAX(a, VAE__ZERO())); /* 0 after the last number */
             parts[j] = VAE__ADD(parts[j], t);
         }
         for (j = 0; j < 16 / VAE__W; j++)
@@ -4443,7 +4454,7 @@ static float VAE__FN(bernoulli_sum)(size_t n, const float *logits, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* sum (mean - x)^2 of one image, and dmean = (mean - x) * scale unless NULL. */
+/* sum (mean - x)^2 of one image, and dmean = (mean - x) scale unless dmean is NULL. */
 static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, float scale,
                                float *dmean) {
     VAE__V parts[16 / VAE__W];
@@ -4459,7 +4470,7 @@ static float VAE__FN(gaussian)(size_t n, const float *mean, const float *x, floa
 
 /* ---- the latents of one image: head = mu (n), logvar (n) ---- */
 
-/* The constant comes first: where the comparison is false the second operand, a NaN, stays. */
+/* The constant is the first operand: MAX and MIN return the second, so a NaN stays NaN. */
 #define VAE__CLAMP_LOGVAR(v) \
     VAE__MIN(VAE__SET1(VAE_LOGVAR_MAX), VAE__MAX(VAE__SET1(VAE_LOGVAR_MIN), (v)))
 #define VAE__LOGVAR_OUTSIDE(v) \
@@ -4478,10 +4489,10 @@ static void VAE__FN(latent_fwd)(size_t n, const float *head, const float *eps, f
     }
 }
 
-/* Through z to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For importance weights
- * dz has what comes from p(x|z), weighted, and `pull`, the image's share times the weight, adds
- * that of log q(z|x) - log p(z). DREG leaves out how q(z|x) as a density depends on the head, and
- * weighs once more (Tucker et al. 2019, equation 8). */
+/* From z back to the head: dmu += dz, dlogvar += dz eps exp(logvar / 2) / 2. For iwae and dreg, dz
+ * is the gradient of -log p(x|z) times the importance weight, and `pull` (the image's scale times
+ * the weight) adds the gradient of log q(z|x) - log p(z). dreg leaves out how the density q(z|x)
+ * depends on the head, and multiplies by the weight again (Tucker et al. 2019, equation 8). */
 static void VAE__FN(latent_bwd)(int objective, size_t n, const float *head, const float *eps,
                                 const float *dz, float pull, float weight, float *dhead) {
     const VAE__V p = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -4565,7 +4576,7 @@ static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, fl
     }
 }
 
-/* sum |x|, and dx += scale sign(x) unless NULL, nothing at 0. */
+/* sum |x|, and dx += scale sign(x) unless dx is NULL; sign(0) = 0. */
 static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) {
     VAE__V parts[16 / VAE__W];
     const VAE__V up = VAE__SET1(scale), zero = VAE__ZERO();
@@ -4584,9 +4595,9 @@ static float VAE__FN(sum_abs)(size_t n, const float *x, float scale, float *dx) 
     return VAE__FN(reduce)(parts);
 }
 
-/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats; with dhead not NULL
- * dmu += scale mu, dlogvar += scale (exp(logvar) - 1) / 2, latent j's times keep[j] unless NULL.
- * 1/2 sum (mu^2 + expm1(l) - l): expm1 because e^l - 1 - l loses all its digits near 0.
+/* KL( N(mu, diag exp(logvar)) || N(0, I) ) of one image, in nats. Unless dhead is NULL: dmu +=
+ * scale mu, dlogvar += scale (exp(logvar) - 1) / 2, those of latent j times keep[j] unless NULL.
+ * 1/2 sum (mu^2 + expm1(l) - l): near 0, e^l - 1 - l without expm1 would lose all its digits.
  * Kingma & Welling 2014 (arXiv:1312.6114), appendix B. */
 static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *keep,
                          float *dhead) {
@@ -4611,7 +4622,7 @@ static float VAE__FN(kl)(size_t n, const float *head, float scale, const float *
     return VAE__FN(reduce)(parts);
 }
 
-/* The same, each latent's own. */
+/* The same for each latent. */
 static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
     const VAE__V half = VAE__SET1(0.5f);
     size_t i;
@@ -4623,9 +4634,10 @@ static void VAE__FN(kl_terms)(size_t n, const float *head, float *kl) {
 
 /* ---- norms ---- */
 
-/* Sums over rows of n <= 16 columns, in double, rows ascending; `ld` floats between rows. With
- * d = (b - shift) scale, rounded: of a d; of d d without a; of a without b. shift and scale (n)
- * may be NULL. A product of two floats is exact in double, so fusing cannot hurt. */
+/* Sums over rows of n <= 16 columns, in double, rows ascending; rows are `ld` floats apart. With
+ * d = (b - shift) scale, rounded to float, the sum is of a d; of d d if a is NULL; of a if b is
+ * NULL. shift and scale (n) may be NULL. A product of two floats is exact in double, so a compiler
+ * may fuse it. */
 static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, const float *b,
                               const float *shift, const float *scale, double *sum) {
     size_t r, j;
@@ -4648,7 +4660,7 @@ static void VAE__FN(col_sums)(size_t rows, size_t ld, size_t n, const float *a, 
     }
 }
 
-/* The sum of n numbers, 16 interleaved; with `b` of their products with it. */
+/* The sum of n numbers a, or of a b unless b is NULL; 16 partial sums. */
 VAE__INLINE float VAE__FN(row_sum)(size_t n, const float *a, const float *b) {
     VAE__V parts[16 / VAE__W];
     size_t i, j, at;
@@ -4674,7 +4686,7 @@ static float VAE__FN(standardize)(size_t n, const float *x, float eps, float *y)
     return inverse;
 }
 
-/* dx = inverse (g - mean(g) - y mean(g y)) of it; dx holds g. */
+/* Its backward: dx = inverse (g - mean(g) - y mean(g y)); dx holds g before. */
 static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, float *dx) {
     const double count = (double)n;
     const VAE__V mean = VAE__SET1((float)vae__div_d((double)VAE__FN(row_sum)(n, dx, NULL), count));
@@ -4688,8 +4700,8 @@ static void VAE__FN(standardize_bwd)(size_t n, const float *y, float inverse, fl
 
 /* ---- sums over rows ---- */
 
-/* db (n) = sum over rows of dy (rows, n): the weight gradient of an input that is 1. Vectors go
- * several at once: what lies side by side in a row arrives together. */
+/* db (n) = sum over rows of dy (rows, n): the gradient of a weight whose input is 1. Several
+ * vectors at once, because neighbours in a row share cache lines. */
 VAE__INLINE void VAE__FN(sum_columns)(const int vecs, size_t rows, size_t pitch, size_t n,
                                       const float *dy, float *db) {
     VAE__V sum[8], zero = VAE__ZERO();
@@ -4717,7 +4729,7 @@ static void VAE__FN(bias_bwd)(size_t rows, size_t n, const float *dy, float *db)
 
 /* ---- checks over whole arrays ---- */
 
-/* In double over 16 interleaved sums; a float's square is exact there, so fusing cannot hurt. */
+/* In double, 16 partial sums. A float's square is exact in double, so a compiler may fuse it. */
 static double VAE__FN(sum_squares)(size_t n, const float *x) {
     double p[16];
     size_t i;
@@ -4729,8 +4741,8 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     return p[0];
 }
 
-/* Four vectors a turn, since a check of every pixel stands before every call (20 to 35 ns for 784).
- * BAD(v) is the mask of the lanes that do not pass; 0 does. */
+/* Four vectors a turn, because every call checks every pixel (20 to 35 ns for 784). BAD(v) is the
+ * mask of the lanes that fail; a 0 passes. */
 #define VAE__NONE_BAD(BAD) \
     VAE__VM bad[4]; \
     size_t i, j; \
@@ -4743,7 +4755,7 @@ static double VAE__FN(sum_squares)(size_t n, const float *x) {
     for (; i < n; i += VAE__W) bad[0] = VAE__M_OR(bad[0], BAD(VAE__GET(x, i, n))); \
     return !VAE__M_ANY(VAE__M_OR(VAE__M_OR(bad[0], bad[1]), VAE__M_OR(bad[2], bad[3])))
 
-/* Whether all are finite and at most `limit` in size. */
+/* Whether all are finite and |x| <= limit. */
 static int VAE__FN(within)(size_t n, float limit, const float *x) {
     const VAE__VI most = VAE__BITS(VAE__SET1(limit)); /* NaN is above infinity */
 #define VAE__BAD(v) VAE__I_GT(VAE__BITS(VAE__ABS(v)), most)
@@ -4751,7 +4763,7 @@ static int VAE__FN(within)(size_t n, float limit, const float *x) {
 #undef VAE__BAD
 }
 
-/* -0 counts as 0, NaN as anything. */
+/* Whether no number is below 0, which -0 and NaN are not. */
 static int VAE__FN(none_negative)(size_t n, const float *x) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
     size_t i;
@@ -4787,14 +4799,13 @@ static size_t VAE__FN(nonzeros)(size_t n, const float *x) {
  * uses: >>functions >>sums           tests: tests/test_kernels.c
  * ==================================================================================== */
 
-/* ---- densities of numbers with more than one parameter, or none of the above ----
- * A number's parameters lie per pixel: c of the first kind, then c of the second. They are taken
- * apart into runs of VAE__RUN numbers, worked on, and put together again. */
+/* The decoder gives for each pixel c parameters of the first kind, then c of the second. They are
+ * separated into runs of VAE__RUN numbers, used, and their gradients put together again. */
 
 enum { VAE__FN(RUN) = 256 };
 
-/* Parameters `which` (0 or 1) of numbers first .. first + n - 1: out of `from`, or back into
- * `to`. */
+/* Parameters of kind `which` (0 or 1) of numbers first .. first + n - 1: copies them out of `from`,
+ * or back into `to`. */
 VAE__INLINE void VAE__FN(split)(size_t first, size_t n, size_t c, size_t which, const float *from,
                                 float *plane) {
     size_t pixel = first / c, q = first % c, i;
@@ -4812,8 +4823,8 @@ VAE__INLINE void VAE__FN(join)(size_t first, size_t n, size_t c, size_t which, c
     }
 }
 
-/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. The two terms cancel
- * near 0, where the series takes over (next term below 2e-8). */
+/* 1 / (1 - e^-a) - 1 / a: the mean of the continuous Bernoulli with logit a. Near 0, where the two
+ * terms cancel, by a series (next term below 2e-8). */
 VAE__CALLED VAE__V VAE__FN(v_cb_mean)(VAE__V a) {
     const VAE__V one = VAE__SET1(1.0f);
     VAE__V size = VAE__ABS(a), u = VAE__MUL(a, a), p, outer, safe;
@@ -4842,7 +4853,7 @@ VAE__CALLED VAE__V VAE__FN(v_cb_value)(VAE__V a, VAE__V x) {
     return VAE__FMA(size, x, VAE__CALL(v_log)(ratio));
 }
 
-/* The gaussian with a log variance of its own: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
+/* The gaussian with mean m and log variance l: 1/2 ((x - m)^2 e^-l + l + log 2 pi). */
 VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
     const VAE__V half = VAE__SET1(0.5f);
     VAE__V l = VAE__CLAMP_LOGVAR(raw), inv = VAE__FN(v_exp)(VAE__NEG(l)), d = VAE__SUB(m, x), q;
@@ -4855,8 +4866,9 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* A logistic with mean m and log scale l, cut into 256 levels at x - 1/510 and x + 1/510, the outer
- * ones endless: with u and v those ends in units of the scale,
+/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
+ * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
+ * scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
 VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
@@ -4884,9 +4896,9 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     return value;
 }
 
-/* -log p of one image of n numbers, c a pixel, and scale times its gradient to dout (which may be
- * `out`) unless NULL. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC, and *dshared
- * gets scale times its gradient unless dout is NULL. */
+/* -log p of one image of n numbers, c for a pixel. Unless dout is NULL (it may be `out`), writes
+ * scale times the gradient there. kind: VAE__DENSITY_*. `shared` is the log scale of LOGISTIC; with
+ * dout, *dshared gets scale times its gradient. */
 static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, float shared,
                               const float *x, float scale, float *dout, float *dshared) {
     const int cb = kind == VAE__DENSITY_CONTINUOUS;
@@ -4936,7 +4948,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
     return VAE__FN(reduce)(parts);
 }
 
-/* The largest of n logits, and log sum e^(a - top): apart, so that large ones cost no digits. */
+/* The largest of n logits, and log sum e^(a - top). Their sum would lose digits of large logits. */
 VAE__INLINE float VAE__FN(log_sum_exp)(size_t n, const float *a, float *top) {
     VAE__V parts[16 / VAE__W];
     float sum;
@@ -4997,11 +5009,75 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
-/* The mean of a logistic with centre m and scale s cut into 256 levels, h = 1/255: h times the sum
- * of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. Where s is below 0.6 h the
- * terms around m are summed, 8 on each side, the others being 0 or 1. Where it is wide two points
- * of Gauss are enough. Between, the sum is its integral from 0 to 1, in which the part without
- * curvature is m cut to [0,1], and the first term of Euler and Maclaurin. */
+#ifndef VAE_NO_CODES
+/* log softmax(a) of k numbers. */
+VAE__INLINE void VAE__FN(log_softmax)(size_t k, const float *a, float *y) {
+    float top, norm = VAE__FN(log_sum_exp)(k, a, &top);
+    size_t i;
+    for (i = 0; i < k; i += VAE__W)
+        VAE__PUT(y, i, k, VAE__SUB(VAE__SUB(VAE__GET(a, i, k), VAE__SET1(top)), VAE__SET1(norm)));
+}
+
+/* y = softmax((a + g) inverse) for n latents of k categories each, g = -log(-log u): a sample from
+ * the Gumbel-softmax of temperature 1 / inverse (Jang et al. 2017, arXiv:1611.01144; Maddison et
+ * al. 2017). u is clamped to [2^-25, 1 - 2^-24], so that g is finite. Without u: g = 0. */
+static void VAE__FN(softmax)(size_t n, size_t k, const float *a, const float *u, float inverse,
+                             float *y) {
+    const size_t all = n * k;
+    size_t i;
+    for (i = 0; i < all; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, all);
+        if (u) {
+            VAE__V t = VAE__MAX(VAE__SET1(2.98023224e-08f), VAE__GET(u, i, all));
+            t = VAE__NEG(VAE__CALL(v_log)(VAE__MIN(VAE__SET1(0.99999994f), t)));
+            v = VAE__SUB(v, VAE__CALL(v_log)(t));
+        }
+        VAE__PUT(y, i, all, VAE__MUL(v, VAE__SET1(inverse)));
+    }
+    for (i = 0; i < n; i++) VAE__FN(log_softmax)(k, y + i * k, y + i * k);
+    VAE__FN(map)(VAE__FN_EXP, all, y, y);
+}
+
+/* da += scale y (dy - sum y dy) for n latents of k categories, y their softmax; latent j's times
+ * keep[j] unless NULL. */
+static void VAE__FN(softmax_bwd)(size_t n, size_t k, const float *y, const float *dy, float scale,
+                                 const float *keep, float *da) {
+    size_t i, j;
+    for (j = 0; j < n; j++, y += k, dy += k, da += k) {
+        const VAE__V mean = VAE__SET1(VAE__FN(row_sum)(k, y, dy));
+        VAE__V factor = VAE__SET1(scale);
+        if (keep) factor = VAE__MUL(factor, VAE__SET1(keep[j]));
+        VAE__HIDE(factor);
+        for (i = 0; i < k; i += VAE__W) {
+            VAE__V d = VAE__MUL(VAE__GET(y, i, k), VAE__SUB(VAE__GET(dy, i, k), mean));
+            VAE__PUT(da, i, k, VAE__FMA(factor, d, VAE__GET(da, i, k)));
+        }
+    }
+}
+
+/* n latents of k categories with logits a: probabilities p, excess = log p + log k, each (n, k);
+ * and the KL of each latent to equal categories, kl (n) = sum p excess, which is log k less the
+ * entropy. */
+static void VAE__FN(categories)(size_t n, size_t k, const float *a, float *p, float *excess,
+                                float *kl) {
+    float log_k = (float)(int)k;
+    size_t i, j;
+    VAE__FN(map)(VAE__FN_LOG, 1, &log_k, &log_k);
+    for (j = 0; j < n; j++, a += k, p += k, excess += k) {
+        VAE__FN(log_softmax)(k, a, excess);
+        VAE__FN(map)(VAE__FN_EXP, k, excess, p);
+        for (i = 0; i < k; i += VAE__W)
+            VAE__PUT(excess, i, k, VAE__ADD(VAE__GET(excess, i, k), VAE__SET1(log_k)));
+        kl[j] = VAE__FN(row_sum)(k, p, excess);
+    }
+}
+#endif
+
+/* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
+ * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
+ * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
+ * quadrature with two points is enough. Otherwise it takes the integral from 0 to 1 (m clamped to
+ * [0,1] plus a difference of softplus) and the first term of the Euler-Maclaurin formula. */
 VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO(), h = VAE__SET1(0.00392156863f);
     const VAE__VM fine = VAE__GT(VAE__SET1(0.00235294118f), s), wide = VAE__GT(s, VAE__SET1(16.0f));
@@ -5037,11 +5113,10 @@ VAE__CALLED VAE__V VAE__FN(v_logistic_mean)(VAE__V m, VAE__V s, VAE__V inv) {
     return VAE__MIN(one, VAE__MAX(zero, y));
 }
 
-/* What an image of n numbers looks like under the decoder's output: the mean of each number, or,
- * with u, a draw from its density made of the random number u, which is a normal for the gaussians
- * and a uniform for the others. `c` as above, `k` the levels of the categorical, `deviation` that
- * of a gaussian of one, or the log scale of a logistic of one. x may be out where a number has one
- * parameter. */
+/* An image of n numbers from the decoder's output: the mean of each number or, with u, a draw. The
+ * random numbers u (n) are normals for the gaussians and uniforms for the others. `c` as above, `k`
+ * the levels of categorical, `deviation` that of gaussian, or the log scale of logistic. x may be
+ * `out` where a number has one parameter. */
 static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float deviation,
                              const float *out, const float *u, float *x) {
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
@@ -5062,7 +5137,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 VAE__HIDE_F(p);
                 sum = sum + p;
                 VAE__HIDE_F(sum);
-                if (u && p > 0) level = j; /* the last one, should the sum stay below u */
+                if (u && p > 0) level = j; /* the last one if rounding keeps the sum below u */
                 if (u && u[i] < sum) break;
             }
             x[i] = (float)vae__div_d((double)(u ? (float)(int)level : sum), (double)(int)(k - 1));
@@ -5086,7 +5161,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 if (u) a = VAE__SELECT(VAE__GT(a, r), one, zero);
                 break;
             case VAE__DENSITY_CONTINUOUS:
-                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|, turned round for a > 0 */
+                if (u) { /* log(1 + r (e^s - 1)) / s with s = -|a|; for a > 0, 1 minus that */
                     VAE__V size = VAE__MAX(VAE__SET1(1e-3f), VAE__ABS(a)), t;
                     t = VAE__MUL(r, VAE__CALL(v_expm1)(VAE__NEG(size)));
                     t = VAE__DIV(VAE__CALL(v_log1p)(t), VAE__NEG(size));
@@ -5101,7 +5176,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                 s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
-                if (u) { /* the nearest level to m + s log(r / (1 - r)) */
+                if (u) { /* the level nearest to m + s log(r / (1 - r)) */
                     VAE__V odds;
                     r = VAE__MAX(VAE__SET1(2.98023224e-08f), r);
                     odds = VAE__SUB(VAE__CALL(v_log)(r), VAE__CALL(v_log1p)(VAE__NEG(r)));
@@ -5134,8 +5209,8 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
 
 /* ---- convolutions ---- */
 
-/* Adds to m windows of y, row_step floats apart, their values: `taps` runs of n floats, `line`
- * floats apart in y and `run` in the window's row of values. */
+/* Adds values to m windows of y, which are row_step floats apart. A window has `taps` runs of n
+ * floats, `line` floats apart in y and `run` floats apart in its row of values. */
 static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *values, size_t pitch,
                              size_t run, float *y, size_t row_step, size_t line) {
     const size_t whole = n / VAE__W * VAE__W, rest = n - whole;
@@ -5153,7 +5228,7 @@ static void VAE__FN(overlay)(size_t m, size_t taps, size_t n, const float *value
     }
 }
 
-/* out (m, pitch) = transpose of in (n, m); pitch, a multiple of 16, holds n and zeros behind. */
+/* out (m, pitch) = transpose of in (n, m); pitch is a multiple of 16: n columns, then zeros. */
 static void VAE__FN(transpose)(size_t pitch, size_t n, size_t m, const float *in, float *out) {
     VAE__FN(pack_t)(pitch, n, m, in, m, out);
 }
@@ -5181,8 +5256,8 @@ static void VAE__FN(pool)(size_t h, size_t w, size_t c, size_t f, float of, cons
     }
 }
 
-/* The way back: dx = `of` dy at every pixel of a window; with of = 0 dy where x is the largest
- * number of its window (the first of equal ones), 0 elsewhere. */
+/* Backward: dx = `of` dy at every pixel of a window. With of = 0: dy at the largest number of the
+ * window (the first of equal ones), 0 elsewhere. */
 static void VAE__FN(unpool)(size_t h, size_t w, size_t c, size_t f, float of, const float *x,
                             const float *dy, float *dx) {
     size_t i, j, q, t;
@@ -5225,9 +5300,9 @@ VAE__INLINE VAE__VM VAE__FN(v_bad)(VAE__V v, size_t i, size_t n) {
     return VAE__I_GT(VAE__I_AND(VAE__BITS(v), VAE__I_SET1(0x7fffffffu)), VAE__I_SET1(0x7f7fffffu));
 }
 
-/* Kingma & Ba 2015, bias correction and place of eps as in PyTorch; decoupled decay of Loshchilov &
- * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, instead of divided
- * by sqrt(1 - b2^t): the update waits for the divider, and this spares it a third of its work. */
+/* Kingma & Ba 2015, with bias correction and eps as in PyTorch; decoupled decay of Loshchilov &
+ * Hutter 2019. sqrt(v) is multiplied by 1/sqrt(1 - b2^t), rounded once a step, and not divided by
+ * sqrt(1 - b2^t), because division limits the speed and this saves a third of its work. */
 static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
                          const vae__adam_step *s) {
     const VAE__V gscale = VAE__SET1(s->gscale), b1 = VAE__SET1(s->b1),
@@ -5248,12 +5323,12 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
         old = VAE__FMA(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
-        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* of a gradient that has no square */
+        bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
     }
     return !VAE__M_ANY(bad);
 }
 
-/* m = momentum m + g; w -= lr m, with decay w added to g. As PyTorch has it. */
+/* As in PyTorch: m = momentum m + g; w -= lr m, where g includes decay w. */
 static int VAE__FN(sgd)(size_t n, float *w, const float *g, float *m, float lr, float momentum,
                         float decay, float gscale) {
     VAE__VM bad = VAE__GT(VAE__ZERO(), VAE__ZERO());
@@ -5293,18 +5368,24 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #define VAE__OF_CONVOLUTIONS VAE__X
 #define VAE__OF_BOTH VAE__OF_TRAINING
 #endif
+#ifdef VAE_NO_CODES
+#define VAE__OF_CODES VAE__NO_KERNEL
+#else
+#define VAE__OF_CODES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
 #undef VAE__OF_TRAINING
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
+#undef VAE__OF_CODES
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -6100,65 +6181,64 @@ typedef struct vae__parser vae__parser;
 
 struct vae__terms; /* of the loss: see >>codes */
 
-/* What a layer is told of the rows at work: rows first .. first + rows - 1 of its buffers. */
+/* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
 typedef struct vae__walk {
     const vae__kernels *k;
     const float *params;
     size_t first, rows;
     size_t draws;    /* row r is draw r % draws of image r / draws */
-    const int32_t *labels; /* class of each image, from the first at work on */
-    int train;       /* 0: dropout and noise are off, batchnorm uses what it remembers */
-    uint64_t seed;   /* with the step it addresses dropout and noise */
+    const int32_t *labels; /* classes of the images, from the first on that is computed */
+    int train;       /* 0: dropout and noise are off, batchnorm uses its running averages */
+    uint64_t seed;   /* seed and step are parts of the addresses of dropout and noise */
     uint32_t step;
-    float *room;     /* op->room floats, this part's own */
-    /* The same for all ops; vae__stand makes first, rows and draws of it. */
-    size_t image, images; /* those at work: number of the first in the batch, and how many */
-    size_t place;    /* where in the buffers they stand, in images */
-    size_t copies;   /* rows for an image in place of the ops' own; 0: theirs */
+    float *room;     /* op->room floats of scratch for this part */
+    /* The same for all ops; vae__stand computes first, rows and draws from it. */
+    size_t image, images; /* the first image in the batch, and how many */
+    size_t place;    /* place of the first image in the buffers, in images */
+    size_t copies;   /* rows for each image; 0: as many as the op has */
     const struct vae__terms *terms; /* what the code and the likelihood add to */
 } vae__walk;
 
-/* A tensor as its layer wants it. */
+/* A tensor, as its layer describes it. */
 typedef struct vae__tensor {
     const char *name;
     int rank;
     size_t shape[4];
-    size_t fan_in, fan_out; /* for random values at the start; 0: all are `start` */
+    size_t fan_in, fan_out; /* for random initial values; 0: all begin as `start` */
     float start;
-    int fixed;              /* not for the optimiser: the layer keeps it up to date itself */
+    int fixed;              /* the layer updates it, not the optimiser */
 } vae__tensor;
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
 
-/* What is special about a layer, beside what its functions tell. */
+/* Properties of a layer that its functions do not show. */
 enum {
-    VAE__DRAWS = 1,  /* has random numbers in training: it is numbered for their addresses */
-    VAE__OPENS = 2,  /* opens a group: its output is used once more by the op that closes it */
-    VAE__PASSES = 4, /* y holds the numbers of x: where nothing is to be kept, they share memory */
+    VAE__DRAWS = 1,  /* draws random numbers in training: it gets a number for their addresses */
+    VAE__OPENS = 2,  /* opens a group: the op that closes the group uses its output again */
+    VAE__PASSES = 4, /* y has the same numbers as x: they share memory if x is not kept */
     VAE__CLASS = 8,  /* needs the class of each image, one of op->n */
-    VAE__SHOWS = 16, /* the layer behind it still meets the pixels, zeros among them */
-    VAE__BEYOND = 32, /* in training its output leaves [0,1] where its input lies there */
+    VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
+    VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
     VAE__RETURNS = 64, /* its output is used once more, further down the program */
     VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
 };
 
-/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. NULL where a layer has
- * no such thing. Activations are none of its business. */
+/* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
+ * the layer does not need it. The activation after the layer is not its concern. */
 typedef struct vae__layer {
-    const char *name, *syntax, *rule; /* rule: shapes, in words */
-    /* What stands behind the name, a letter for each argument: see vae__read_args. */
-    const char *args;
+    const char *name, *syntax, *rule; /* rule: its shapes, in words */
+    const char *args; /* a letter for each argument after the name: see vae__read_args */
     int flags;
-    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out, which is op->in otherwise */
+    vae_status (*shape)(vae__parser *p, vae__op *op); /* sets op->out; NULL: op->out is op->in */
     int (*tensors)(const vae__op *op, vae__tensor out[4]); /* in file order; returns how many */
     void (*fwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y);
     void (*bwd)(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                 const float *dy, float *dx);
-    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (.., last dimension). */
+    /* dw = rows from .. to - 1 of the gradient of a tensor, seen as (rows, last dimension). */
     void (*grad)(const vae__walk *c, const vae__op *op, int tensor, size_t from, size_t to,
                  const float *x, const float *dy, float *dw);
-    /* Where rows meet: called for channels from .. to - 1 with all rows, before fwd and before bwd
-     * of a training step, and once when the step is known to be good. */
+    /* For layers in which rows depend on each other: called for channels from .. to - 1 with all
+     * rows, before fwd and before bwd of a training step, and once when the step has succeeded. */
     void (*batch)(const vae__walk *c, const vae__op *op, int when, float *w, const float *x,
                   size_t from, size_t to);
     /* Weights that are 0 for ever: whether any is not in rows from .. to - 1, w the first of these;
@@ -6167,41 +6247,44 @@ typedef struct vae__layer {
                 float *clear);
 } vae__layer;
 
+enum { VAE__MAX_LIST = 12 };
+
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
+    unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
-    float share;       /* of a pool: what each number of a window counts; 0: the largest alone */
+    float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
-    const char *net;   /* "encoder" or "decoder", whose string it is from; NULL: of none */
-    size_t each;       /* rows that it has for an image in training */
+    const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
+    size_t each;       /* its rows for each image in training */
     int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
     size_t weights;    /* offset of its first tensor in the array of parameters */
-    size_t tensor;     /* number of its first tensor, and how many */
+    size_t tensor;     /* number of its first tensor */
     int tensor_count;
     int number;        /* of its draws: 1, 2 .. for layers with random numbers; of a draw of
                           latents that of its stochastic layer, */
     size_t noise;      /* whose noise begins at this place of all noise of a row */
     int fans;          /* its output has a row for each draw, its input one for each image */
     int sparse;        /* its input is pixels, and in the last batch two thirds were 0 */
-    int holes;         /* its input is pixels or a relu's: zeros to leave out of a single row */
+    int holes;         /* its input is pixels or a relu's output: products of one row skip zeros */
     size_t pair;       /* how many ops lie between it and the other end of its group, or the
                           other draw of its stochastic layer */
     size_t pitch;      /* floats from row to row of y, pre and dy, when rows are divided */
     size_t room;       /* floats of scratch for each part */
-    size_t grad_block; /* rows of a weight gradient made at a time */
-    size_t own_floats; /* kept for the whole batch */
-    size_t row_floats; /* kept of each row */
+    size_t grad_block; /* rows of a weight gradient that are computed at a time */
+    size_t own_floats; /* size of `own`, kept for the whole batch */
+    size_t row_floats; /* size of `kept` for each row */
     size_t rows;       /* of the buffers */
     float *own, *kept;
     float *y;          /* (rows, out.dim): output */
-    float *pre;        /* before the activation, when the slope needs it */
-    float *dy;         /* its gradient; that of the decoder's last op takes the place of y */
+    float *pre;        /* before the activation, if its slope needs that */
+    float *dy;         /* gradient of y; the decoder's last op has it in place of y */
 };
 
-/* silu's and gelu's slope cannot be told from their output. */
+/* The slopes of silu and gelu do not follow from their output. */
 VAE__INLINE int vae__act_keeps_input(vae_act act) {
     return act == VAE_ACT_SILU || act == VAE_ACT_GELU;
 }
@@ -6211,11 +6294,11 @@ VAE__INLINE int vae__act_keeps_input(vae_act act) {
 enum { VAE__MAX_DEPTH = 8 };
 
 struct vae__parser {
-    const char *what; /* "encoder": stands in messages */
+    const char *what; /* what is read, for sentences: "encoder" */
     const char *text, *at;
-    const char *item; /* where the item at work began */
+    const char *item; /* where the current item begins */
     int needed;       /* an item must follow: after ',' and '(' */
-    int depth;        /* of groups that are open, and of each: its op and shape */
+    int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
     vae_report *report;
@@ -6248,14 +6331,14 @@ VAE__PRIVATE vae_status vae__expected(vae__parser *p, const char *expected) {
                      column, expected, found);
 }
 
-/* A shape that a layer cannot take: the item's column, and why. */
+/* Refuses a shape that a layer cannot take: the item's column, and the reason. */
 VAE__PRIVATE vae_status vae__misfit(vae__parser *p, const vae__op *op, const char *why) {
     return vae__fail(p->report, VAE_ERR_SHAPE, "%s, column %d: %s: %s (its input is %zx%zx%z)",
                      p->what, (int)(p->item - p->text) + 1, op->layer->name, why, op->in.h,
                      op->in.w, op->in.c);
 }
 
-/* A whole number from `least` to `most`. */
+/* Reads a whole number from `least` to `most`. */
 VAE__PRIVATE vae_status vae__read_from(vae__parser *p, const char *expected, int least, int most,
                                        int *out) {
     const char *start;
@@ -6282,7 +6365,7 @@ VAE__PRIVATE vae_status vae__read_int(vae__parser *p, const char *expected, int 
 enum { VAE__MAX_WINDOW = 4096 }; /* pixels of a window, a stride, a padding */
 enum { VAE__MAX_CLASSES = 65536 };
 
-/* A number such as 0.25, in millionths, below `most`. */
+/* Reads a number such as 0.25, in millionths, below `most`. */
 VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     const char *start;
     int64_t value = 0;
@@ -6302,7 +6385,7 @@ VAE__PRIVATE vae_status vae__read_part(vae__parser *p, int most, int *out) {
     return VAE_OK;
 }
 
-/* A real number from `least` to `most`; vae__read_real says how it may be written. */
+/* Reads a real from `least` to `most`; vae__read_real says how it may be written. */
 VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected, double least,
                                             double most, double *out) {
     double value;
@@ -6318,7 +6401,7 @@ VAE__PRIVATE vae_status vae__read_real_from(vae__parser *p, const char *expected
     return VAE_OK;
 }
 
-/* Length of the word at the cursor, which is not moved. */
+/* Length of the word at the cursor. Does not move the cursor. */
 VAE__PRIVATE size_t vae__word(vae__parser *p) {
     size_t n = 0;
     vae__skip(p);
@@ -6335,7 +6418,7 @@ VAE__PRIVATE int vae__act_of(const char *word, size_t n) {
     return -1;
 }
 
-/* "HxWxC", "HxW" or "N" */
+/* Reads "HxWxC", "HxW" or "N". */
 VAE__PRIVATE vae_status vae__read_shape(vae__parser *p, vae__shape *s) {
     int d[3], n = 0;
     for (;;) {
@@ -6360,7 +6443,7 @@ VAE__PRIVATE void vae__shape_flat(vae__shape *s, size_t n) {
     s->h = s->w = 1;
     s->c = s->dim = n;
 }
-/* op->out from three sizes; 0 when there would be too many numbers. */
+/* Sets op->out from three sizes; 0 when their product is too large. */
 VAE__PRIVATE int vae__shape_set(vae__op *op, size_t h, size_t w, size_t c) {
     op->out.h = h, op->out.w = w, op->out.c = c;
     return vae__size_mul(h, w, &op->out.dim) && vae__size_mul(op->out.dim, c, &op->out.dim) &&
@@ -6375,7 +6458,7 @@ VAE__PRIVATE vae_status vae__dense_shape(vae__parser *p, vae__op *op) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* A weight of rank 2 or 4 and a bias as wide as its last dimension, or as `bias` says. */
+/* A weight of rank 2 or 4, and a bias of its last dimension, or of `bias` numbers. */
 VAE__PRIVATE void vae__weight_and_bias(vae__tensor *out, int rank, const size_t *shape,
                                        size_t bias) {
     out[0].name = "weight", out[0].rank = rank;
@@ -6412,27 +6495,28 @@ VAE__PRIVATE void vae__dense_grad(const vae__walk *c, const vae__op *op, int ten
 }
 
 /* ---- convolutions ----
- * conv takes a big image to a small one: y = the window at each place times W [kh, kw, big.c,
- * small.c]. convt is its adjoint and takes a small one to a big one with an array of the same
- * meaning. So there are three functions: one way, the other way, and the gradient of W.
+ * conv maps a big image to a small one: a small pixel is a window of the big image times W [kh, kw,
+ * big.c, small.c]. convt is its adjoint: it maps a small image to a big one, with the same W. So
+ * there are three functions: big to small, small to big, and the gradient of W.
  *
- * Windows are not copied out: a row of taps is one run of floats in an image, and a product steps
- * from run to run. From big to small the rows of a product go either across images, one place of
- * each, and leave out the taps outside, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels; or, where
- * images are few or wide, beside one another, places of one image, whose lines are copied to
- * scratch with zeros at their sides: then only rows of taps are left out. The adjoint makes some
- * windows in scratch and adds them up. The gradient reduces over places, from copied lines. */
+ * Windows are not copied: a row of taps is one run of floats in an image, and a product steps from
+ * run to run. Big to small has two ways. The rows of a product are the same place in all images;
+ * then it leaves out the taps outside the image, a seventh of all for 4 x 4 / 2 on 14 x 14 pixels.
+ * Or, if images are few or wide, the rows are neighbouring places of one image, whose lines are
+ * copied to scratch with zeros at their sides; then it leaves out only whole rows of taps. Small to
+ * big computes some windows in scratch and adds them up. The gradient reduces over places, from
+ * copied lines. */
 
 enum { VAE__WINDOW_FLOATS = 32768, VAE__WINDOW_ROWS = 48 };
 
-/* Whether the rows of a product go across images: there are as many as places side by side, and a
- * product of one place is large enough to pay for a call. */
+/* Whether the rows of a product are the same place in all images: if there are as many images as
+ * neighbouring places, and a product of one place is worth a call. */
 VAE__PRIVATE int vae__across(const vae__walk *c, const vae__shape *little, size_t weights) {
     return vae__min(c->rows, VAE__WINDOW_ROWS) >= little->w && weights >= 2048;
 }
 
-/* Places along one axis with the same taps, low .. high - 1, inside the image: one, or as many of
- * the next `most` as have all. `at`: where the window of the first one begins. */
+/* Places along one axis with the same taps low .. high - 1 inside the image: one place, or as many
+ * of the next `most` as have all taps inside. `at`: where the first one's window begins. */
 typedef struct vae__span {
     size_t count;
     int at, low, high;
@@ -6457,7 +6541,7 @@ VAE__INLINE vae__span vae__span_x(const vae__op *op, const vae__shape *big, size
     return vae__span_of(x, most, op->stride, op->before_x, op->kw, big->w);
 }
 
-/* Rows of n floats, with zeros behind them unless they end with a vector of any width. */
+/* Rows of n floats, with zeros after them unless n is a multiple of every vector's width. */
 VAE__INLINE size_t vae__whole(size_t n) { return (n + 15) / 16 * 16; }
 VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *from, float *to) {
     const size_t pitch = vae__whole(n);
@@ -6468,8 +6552,8 @@ VAE__PRIVATE const float *vae__whole_rows(size_t rows, size_t n, const float *fr
     return to;
 }
 
-/* Copies `count` lines from `first` on of n images into lines of `wide` floats, where all windows
- * of a row of places are inside; the sides stay as they are. */
+/* Copies `count` lines, from `first` on, of n images into lines of `wide` floats, which contain all
+ * windows of a row of places. Does not write the sides. */
 VAE__PRIVATE void vae__copy_lines(const vae__op *op, const vae__shape *big, size_t n, size_t first,
                                   size_t count, size_t wide, const float *x, float *copy) {
     const size_t line = big->w * big->c, left = vae__min((size_t)op->before_x * big->c, wide);
@@ -6521,7 +6605,7 @@ VAE__PRIVATE void vae__big_to_small(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Rows of n floats, all equal to `row`, or 0. */
+/* Sets rows of n floats to `row`, or to 0. */
 VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     size_t at, count;
     if (!row) memset(y, 0, rows * n * sizeof(float));
@@ -6532,13 +6616,12 @@ VAE__PRIVATE void vae__fill(size_t rows, size_t n, const float *row, float *y) {
     }
 }
 
-/* Rows of windows in scratch at a time. */
+/* How many rows of windows are in scratch at a time. */
 VAE__INLINE size_t vae__window_rows(size_t width) {
     return vae__min(vae__max(2 * VAE__WINDOW_FLOATS / width, 12), VAE__WINDOW_ROWS);
 }
 
-/* The adjoint: small W' are windows that are added up where they overlap, small pixels ascending,
- * onto the bias. */
+/* big = bias + the windows small W', added where they overlap, small pixels in ascending order. */
 VAE__PRIVATE void vae__small_to_big(const vae__walk *c, const vae__op *op, const vae__shape *big,
                                     const vae__shape *little, const float *w, const float *bias,
                                     const float *x, float *y) {
@@ -6584,11 +6667,11 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
                                     const vae__shape *little, size_t from, size_t to,
                                     const float *x, const float *s, float *dw) {
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride, before = (size_t)op->before_y;
-    const size_t all = big->h + before; /* lines, with those above */
+    const size_t all = big->h + before; /* lines, with the padding above */
     const size_t tap = (size_t)op->kw * big->c, step = stride * big->c;
     const size_t wide = (little->w - 1) * step + tap, pitch = vae__whole(little->c);
-    /* in scratch at a time: whole images, or of one as many rows of places as fit, with as much of
-     * the small ones */
+    /* scratch holds whole images, or as many rows of places of one image as fit, and the same part
+     * of the small images */
     const size_t beside = little->w * pitch, more = stride * wide + beside;
     const size_t least = kh * wide + beside, image = least + (little->h - 1) * more;
     const size_t images = vae__max(vae__min(c->rows, VAE__WINDOW_FLOATS / image), 1);
@@ -6612,7 +6695,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
             vae__copy_lines(op, big, n, top, count, wide, x, copy);
             for (ky = from / tap; ky * tap < to; ky++) {
                 const size_t begin = vae__max(from, ky * tap);
-                /* rows of places, low .. high - 1, at which these taps are inside */
+                /* rows of places low .. high - 1, where these taps are inside */
                 const size_t low = vae__max(py, (vae__max(before, ky) - ky + stride - 1) / stride);
                 const size_t high = vae__min(end, (vae__max(all, ky) - ky + stride - 1) / stride);
                 const float *a = copy + (begin - ky * tap), *rows = b;
@@ -6633,7 +6716,7 @@ VAE__PRIVATE void vae__conv_grad_of(const vae__walk *c, const vae__op *op, const
     }
 }
 
-/* Scratch of all three, and the check that no size of them overflows. 0: too large. */
+/* Scratch of all three functions; checks that no size overflows. 0: too large. */
 VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__shape *little) {
     const size_t pitch = vae__whole(little->c), beside = little->w * pitch;
     const size_t kh = (size_t)op->kh, stride = (size_t)op->stride;
@@ -6647,13 +6730,13 @@ VAE__PRIVATE int vae__conv_room(vae__op *op, const vae__shape *big, const vae__s
     op->room = lines + (pitch == little->c ? 0 : width * pitch);
     op->room = vae__max(op->room, vae__whole(width) * little->c + vae__window_rows(width) * width);
     op->room = vae__max(op->room, vae__max(lines + beside, VAE__WINDOW_FLOATS));
-    /* the whole gradient where it fits the cache, so that lines are copied once */
+    /* the whole gradient if it fits into the cache, so that lines are copied once */
     op->grad_block = vae__min(width, VAE__WINDOW_FLOATS / 8 / little->c * 8 + 96);
     return 1;
 }
 
-/* Without `pad` the small size is the big one / stride, rounded up; what is missing is padded, the
- * odd pixel behind. */
+/* Without `pad`, the small size is the big one / stride, rounded up, and the padding follows from
+ * it; an odd pixel of padding is after the image. */
 VAE__PRIVATE size_t vae__conv_size(size_t big, int kernel, int stride, int pad, int *before) {
     const int64_t s = stride, size = (int64_t)big;
     int64_t out, all;
@@ -6675,7 +6758,7 @@ VAE__PRIVATE vae_status vae__conv_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* Without `pad` the big size is the small one x stride. */
+/* Without `pad`, the big size is the small one x stride. */
 VAE__PRIVATE size_t vae__convt_size(size_t little, int kernel, int stride, int pad, int *before) {
     const int64_t n = (int64_t)little, all = (n - 1) * stride + kernel;
     const int64_t size = pad < 0 ? n * stride : all - 2 * (int64_t)pad;
@@ -6690,7 +6773,7 @@ VAE__PRIVATE vae_status vae__convt_shape(vae__parser *p, vae__op *op) {
         return vae__misfit(p, op, "too large");
     return VAE_OK;
 }
-/* An output of convt is reached by every stride-th tap, which is what its fan-in counts. */
+/* Every stride-th tap reaches an output of convt: the fan-in counts only these. */
 VAE__PRIVATE int vae__conv_tensors_of(const vae__op *op, const vae__shape *big,
                                       const vae__shape *little, vae__tensor out[4]) {
     const size_t taps = (size_t)op->kh * (size_t)op->kw;
@@ -6742,7 +6825,7 @@ VAE__PRIVATE void vae__convt_grad(const vae__walk *c, const vae__op *op, int ten
     else vae__conv_grad_of(c, op, &op->out, &op->in, from, to, dy, x, dw);
 }
 
-/* ---- pools, upsampling, which is the way back of a pool ---- */
+/* ---- pools; upsampling, which is the backward of a pool ---- */
 
 VAE__PRIVATE vae_status vae__pool_shape(vae__parser *p, vae__op *op) {
     const size_t n = (size_t)op->n;
@@ -6800,7 +6883,7 @@ VAE__PRIVATE void vae__upsample_bwd(const vae__walk *c, const vae__op *op, const
     vae__pool_rows(c, op, &op->in, dy, dx);
 }
 
-/* ---- an activation alone, reshape, flatten: numbers pass ---- */
+/* ---- an activation alone, reshape, flatten: numbers pass unchanged ---- */
 
 VAE__PRIVATE vae_status vae__reshape_shape(vae__parser *p, vae__op *op) {
     return op->out.dim == op->in.dim ? VAE_OK
@@ -6837,8 +6920,8 @@ VAE__PRIVATE void vae__open_bwd(const vae__walk *c, const vae__op *op, const flo
     c->k->add(c->rows * op->in.dim, dy, 1, close->dy + c->first * close->pitch, dx);
 }
 
-/* ---- batchnorm: over all rows and pixels, channel by channel (Ioffe & Szegedy 2015) ----
- * own: of each channel mean, factor of x - mean, unbiased variance, and what bwd wants. */
+/* ---- batchnorm: over all rows and pixels of a channel (Ioffe & Szegedy 2015) ----
+ * own: for each channel the numbers VAE__BN_*. */
 
 enum { VAE__BN_MEAN, VAE__BN_SCALE, VAE__BN_VARIANCE, VAE__BN_INVERSE, VAE__BN_DGAIN, VAE__BN_DBIAS,
        VAE__BN_ALONG, VAE__BN_REST, VAE__BN_COUNT };
@@ -6995,7 +7078,7 @@ VAE__PRIVATE vae__address vae__layer_address(const vae__walk *c, const vae__op *
     s.sample = (uint32_t)(row / c->draws), s.replica = (uint32_t)(row % c->draws);
     return vae__address_of(&s);
 }
-/* The gradient is dropped where the number was, so forward and backward are one. */
+/* Drops the gradient where it dropped the number: forward and backward are one function. */
 VAE__PRIVATE void vae__drop(const vae__walk *c, const vae__op *op, const float *x, float *y) {
     const uint32_t threshold =
         (uint32_t)((((uint64_t)op->n << 32) + 500000) / 1000000);
@@ -7137,7 +7220,7 @@ static const vae__layer vae__layers[] = {
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
-    /* what no name stands for: the end of a group, an activation alone */
+    /* without a name: the end of a group, an activation alone */
     {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
      VAE__BACK(vae__pass_bwd, NULL, NULL)},};
@@ -7150,7 +7233,7 @@ VAE__INLINE int vae__has(const vae__op *op, int flag) {
     return op && op->layer && (op->layer->flags & flag) != 0;
 }
 
-/* Words of a number that becomes a deviation, by VAE__SPREAD_*. */
+/* The words for VAE__SPREAD_*. */
 static const char *const vae__deviation_names[] = {"", "abs", "relu", "softplus"};
 
 /* An argument that may be left out. */
@@ -7178,7 +7261,7 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
         p->at += n;
-        n = vae__word(p); /* this moves p->at: not among the arguments of a call that uses it */
+        n = vae__word(p); /* moves p->at, so it must not be an argument of a call that uses p->at */
         i = vae__act_of(p->at, n);
         if (i < 0) return vae__expected(p, "an activation");
         p->at += n;
@@ -7187,10 +7270,24 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
+/* Numbers of levels, one at least. */
+VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
+    vae_status bad;
+    int value = 0;
+    do {
+        bad = vae__read_from(p, "a number of levels", 2, 255, &value);
+        if (!bad && op->kw == VAE__MAX_LIST) return vae__expected(p, "no more than 12 numbers");
+        op->list[op->kw] = (unsigned char)value, op->kw += !bad;
+        vae__skip(p);
+    } while (!bad && vae__is_digit(*p->at));
+    return bad;
+}
+
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, m a number K, k a window KxK, s an optional step /S, d optional
- * padding, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a
- * variance, l a number of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
+ * window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group; and of
+ * likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7205,6 +7302,8 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'g': bad = vae__read_from(p, "a number of categories", 2, 256, &op->n); break;
+        case 'w': bad = vae__read_list(p, op); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
@@ -7240,7 +7339,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
-/* Reads the next item into op (in.* is given), number `index`; *more: whether there was one. */
+/* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
     size_t n;
@@ -7300,15 +7399,17 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
     return VAE_OK;
 }
 
-/* Arguments as vae_get_desc spells them. */
+/* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
+    int i;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
-        if (*a == 'v') vae__putf(s, " "), vae__put_real(s, op->real);
+        if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
+        if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
+        for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -7324,7 +7425,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
     }
 }
 
-/* An item as vae_get_desc spells it. */
+/* Writes an item as vae_get_desc spells it. */
 VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
     vae__putf(s, "%s", op->layer->name);
     vae__spell_args(s, op->layer->args, op);
@@ -7335,16 +7436,16 @@ VAE__PRIVATE void vae__spell_item(vae__sink *s, const vae__op *op) {
 
 /* ---- walking the ops ---- */
 
-/* The rows that op has of the images at work. Without copies they stand at its own place for an
- * image; with them `place` counts rows. */
+/* Sets the rows of an op for the images of a walk. Without `copies`, an image has op->each rows;
+ * with it, `place` counts rows. */
 VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->draws = c->copies ? c->copies : op->each;
     c->first = c->copies ? c->place : c->place * op->each;
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image at work; NULL: what
- * the op before it left. */
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
 VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x) {
     vae__walk c;
@@ -7368,8 +7469,9 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
     }
 }
 
-/* Backward in half steps from - 1 down to `to`: 2 i + 1 takes op i's dy to before its activation,
- * 2 i takes it to the op before, or, of op 0, to dx, the gradient of its input x, unless NULL. */
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
 VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
                                const float *x, float *dx) {
     vae__walk c;
@@ -7437,6 +7539,8 @@ typedef struct vae__closed {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
+    /* z from the standard prior; NULL: the prior's own draw. */
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
 /* Of one image. */
@@ -7487,10 +7591,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    int categories;          /* of each latent */
+    unsigned char list[VAE__MAX_LIST]; /* levels of each latent, or of all where there is one */
+    int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
+    float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
+    int through;             /* z is whole ones, its gradient that of relaxed ones */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -7534,6 +7643,7 @@ typedef struct vae__terms {
     float pull;              /* the KL of an image, */
     float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
+    float sharpness;         /* 1 / temperature in training; otherwise 0 */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
      * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
@@ -7563,6 +7673,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
+    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -7697,7 +7808,7 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
-                                               vae__normal_ratio, vae__normal_ratio_bwd};
+                                               vae__normal_ratio, vae__normal_ratio_bwd, NULL};
 
 #ifndef VAE_NO_CODES
 /* ---- normal full: z = mu + L eps, L lower triangular ----
@@ -7783,7 +7894,174 @@ VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objectiv
 }
 static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
 static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
-                                             vae__full_ratio_bwd};
+                                             vae__full_ratio_bwd, NULL};
+#endif
+
+/* ======================================================================================
+ * >>categories  codes that are not normal: categories, levels, none
+ * uses: >>codes                      tests: tests/test_categories.c
+ * ====================================================================================== */
+
+#ifndef VAE_NO_CODES
+/* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
+ * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
+ * is the largest of logits + g, which is a draw from the softmax of the logits. */
+
+VAE__PRIVATE const char *vae__categorical_sizes(vae__code *c) {
+    c->categories = c->deviation;
+    if (c->latent > VAE_MAX_DIM / (size_t)c->categories) return "there are too many categories";
+    c->head = c->width = c->noise = c->latent * (size_t)c->categories;
+    c->room_floats = 2 * c->width + c->latent; /* probabilities, excess, the KL of each latent */
+    return NULL;
+}
+/* Each block of p becomes 1 at its largest number and 0 elsewhere. */
+VAE__PRIVATE void vae__harden(size_t n, size_t k, float *p) {
+    size_t i, top;
+    for (; n--; p += k) {
+        for (top = 0, i = 1; i < k; i++) top = p[i] > p[top] ? i : top;
+        for (i = 0; i < k; i++) p[i] = i == top;
+    }
+}
+VAE__PRIVATE void vae__categorical_sample(const vae__code *c, const float *head, const float *u,
+                                          float *z) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, u && c->sharpness > 0 ? c->sharpness : 1, z);
+    if (u && (c->through || !(c->sharpness > 0))) vae__harden(c->latent, k, z);
+}
+VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *head,
+                                              const float *u, const float *dz, float *dhead) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
+    c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
+}
+/* With equal categories. */
+VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
+}
+VAE__PRIVATE float vae__categorical_kl(const vae__code *c, const float *head, float scale,
+                                       const float *keep, float *dhead) {
+    float *kl = c->room + 2 * c->width;
+    double sum = 0;
+    size_t j;
+    vae__categorical_kl_terms(c, head, kl);
+    for (j = 0; j < c->latent; j++) sum = vae__add_d(sum, (double)kl[j]);
+    if (dhead)
+        c->k->softmax_bwd(c->latent, (size_t)c->categories, c->room, c->room + c->width, scale,
+                          keep, dhead);
+    return (float)sum;
+}
+/* Of whole categories. */
+VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head, const float *u,
+                                          const float *z) {
+    double sum = 0;
+    size_t i;
+    (void)u;
+    vae__categorical_kl_terms(c, head, c->room + 2 * c->width);
+    for (i = 0; i < c->width; i++)
+        if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
+    return (float)sum;
+}
+/* An equal choice of n, out of a uniform number. */
+VAE__INLINE size_t vae__choice_of(float u, size_t n) {
+    const size_t i = (size_t)vae__mul_d((double)u, (double)n);
+    return vae__min(i, n - 1);
+}
+VAE__PRIVATE void vae__categorical_draw(const vae__code *c, const vae__address *at, float *z) {
+    const size_t k = (size_t)c->categories;
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, c->room);
+    for (j = 0; j < c->width; j++) z[j] = j % k == vae__choice_of(c->room[j / k], k);
+}
+static const vae__closed vae__categorical_closed = {
+    vae__categorical_kl, vae__categorical_kl_terms, vae__categorical_ratio, NULL,
+    vae__categorical_draw};
+
+/* ---- fsq: each latent the nearest of L levels from -1 to 1 to its tanh ---- */
+
+VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
+    const size_t listed = (size_t)c->listed;
+    if (listed > 1 && c->latent != listed && c->latent != 20)
+        return "it has numbers of levels for another number of latents than `latent`";
+    if (listed > 1) c->latent = listed;
+    c->head = c->width = c->latent, c->noise = 0;
+    c->room_floats = c->latent;
+    return NULL;
+}
+VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
+    return (double)c->list[c->listed > 1 ? j : 0];
+}
+/* Number i of L levels. */
+VAE__INLINE float vae__level_at(size_t i, double levels) {
+    return (float)vae__div_d(vae__add_d((double)(2 * i), 1 - levels), levels - 1);
+}
+VAE__PRIVATE void vae__fsq_sample(const vae__code *c, const float *head, const float *eps,
+                                  float *z) {
+    size_t j;
+    (void)eps;
+    c->k->map(VAE_ACT_TANH, c->latent, head, z);
+    for (j = 0; j < c->latent; j++) {
+        const double levels = vae__levels(c, j);
+        double place = vae__mul_d(vae__add_d((double)z[j], 1), 0.5 * (levels - 1));
+        if (!vae__finite_f(z[j])) continue;
+        z[j] = vae__level_at((size_t)vae__add_d(place, 0.5), levels);
+    }
+}
+VAE__PRIVATE void vae__fsq_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                      const float *dz, float *dhead) {
+    size_t j;
+    (void)eps;
+    memcpy(c->room, dz, c->latent * sizeof(float));
+    for (j = 0; j < c->latent; j++) {
+        float t;
+        c->k->map(VAE_ACT_TANH, 1, head + j, &t);
+        c->k->act_bwd(VAE_ACT_TANH, 1, &t, c->room + j);
+    }
+    c->k->add(c->latent, c->room, 1, dhead, dhead);
+}
+VAE__PRIVATE float vae__no_kl(const vae__code *c, const float *head, float scale,
+                              const float *keep, float *dhead) {
+    (void)c; (void)head; (void)scale; (void)keep; (void)dhead;
+    return 0;
+}
+VAE__PRIVATE void vae__fsq_draw(const vae__code *c, const vae__address *at, float *z) {
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, z);
+    for (j = 0; j < c->latent; j++)
+        z[j] = vae__level_at(vae__choice_of(z[j], (size_t)vae__levels(c, j)), vae__levels(c, j));
+}
+static const vae__closed vae__fsq_closed = {vae__no_kl, NULL, NULL, NULL, vae__fsq_draw};
+
+/* ---- none: no encoder and no latents; the decoder is given the number 1 ---- */
+
+VAE__PRIVATE const char *vae__none_sizes(vae__code *c) {
+    c->latent = c->head = c->noise = 0, c->width = 1;
+    return NULL;
+}
+VAE__PRIVATE void vae__none_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    (void)c; (void)head; (void)eps;
+    *z = 1;
+}
+VAE__PRIVATE void vae__none_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    (void)c; (void)head; (void)eps; (void)dz; (void)dhead;
+}
+VAE__PRIVATE float vae__none_ratio(const vae__code *c, const float *head, const float *eps,
+                                   const float *z) {
+    (void)c; (void)head; (void)eps; (void)z;
+    return 0;
+}
+VAE__PRIVATE void vae__none_draw(const vae__code *c, const vae__address *at, float *z) {
+    (void)c; (void)at;
+    *z = 1;
+}
+static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, NULL,
+                                             vae__none_draw};
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
+#else
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, name, "left out of this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 /* ======================================================================================
@@ -7996,9 +8274,9 @@ static const vae__layer vae__vamp_layer = {
 
 /* ======================================================================================
  * >>priors   the tables of posteriors and priors, flows, reading, the code's op
- * uses: >>codes >>mixtures >>program >>layers >>rng
+ * uses: >>codes >>categories >>mixtures >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
- * ==================================================================================== */
+ * ====================================================================================== */
 
 /* ---- the table of posteriors ---- */
 
@@ -8018,6 +8296,20 @@ static const vae__posterior vae__posteriors[] = {
      VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
 #endif
+    VAE__CODE_ROW("categorical", "categorical K",
+      "each latent one of K categories, of which the head gives the logits; the prior `normal` is "
+      "equal categories. In training they are relaxed (Gumbel-softmax): see temperature and "
+      "straight_through", "g", VAE__DRAW_UNIFORM, vae__categorical_sizes, vae__categorical_sample,
+      vae__categorical_sample_bwd, &vae__categorical_closed),
+    VAE__CODE_ROW("fsq", "fsq L ...",
+      "each latent rounds its tanh to one of L levels, the gradient straight through; no noise and "
+      "no KL. One L for all latents, or one for each; the prior `normal` is equal levels",
+      "w", VAE__DRAW_UNIFORM, vae__fsq_sizes, vae__fsq_sample, vae__fsq_sample_bwd,
+      &vae__fsq_closed),
+    VAE__CODE_ROW("none", "none",
+      "no encoder and no latents: the decoder alone, which is given the number 1. The KL is 0", "",
+      VAE__DRAW_UNIFORM, vae__none_sizes, vae__none_sample, vae__none_sample_bwd,
+      &vae__none_closed),
 };
 
 /* ---- the prior N(0, I) ---- */
@@ -8353,6 +8645,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const vae__means *means = c->posterior->means;
     const struct {
         int broken;
         const char *sentence;
@@ -8362,8 +8655,14 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
-        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
-         "sparse and contract are of mu, which posterior %s does not have"},
+        {(d->no_noise || d->sparse > 0 || d->contract > 0) && !means,
+         "no_noise, sparse and contract are of mu, which posterior %s does not have"},
+        {!closed && !c->posterior->log_q,
+         "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
+        {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
+        {(d->straight_through || d->temperature_steps) && !c->categories,
+         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
+         "does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
         {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
@@ -8372,8 +8671,10 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         {vae__pseudo_inputs(c) && d->contract > 0,
          "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
          "the encoder is there too"},
-        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
-         "the objective weighs draws by their density, which posterior %s does not have"},
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             !(closed ? closed->ratio_bwd != NULL : c->posterior->log_q != NULL),
+         "the objective weighs draws by a density that has a gradient, which posterior %s does not "
+         "have"},
     };
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -8398,6 +8699,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
     c->flow = (const vae__flow *)(const void *)rows[1];
     if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
+    memcpy(c->list, ops[0].list, sizeof c->list), c->listed = ops[0].kw;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -8696,22 +8998,22 @@ typedef struct vae__likelihood {
     int unit;           /* 1: numbers lie in [0,1]; 0: any real numbers */
     int kernel;         /* VAE__DENSITY_*, for rows that hand one to the kernels */
     int noise;          /* what `observe` draws with: VAE__DRAW_UNIFORM or VAE__DRAW_NORMAL */
-    /* -log p(x|z). `scale` times its gradient goes to dout (which may be `out`) unless NULL, scale
-     * times that of the learned number to *dlearned unless NULL. */
+    /* -log p(x|z). Writes `scale` times its gradient to dout (which may be `out`) and, for the
+     * learned number, to *dlearned, unless these are NULL. */
     double (*loss)(const vae__density *l, const float *out, const float *x, float scale,
                    float *dout, float *dlearned);
     /* The mean of each number; or, with random numbers u (numbers), a draw made of them. x may be
      * `out` where a number has one parameter. */
     void (*observe)(const vae__density *l, const float *out, const float *u, float *x);
-    /* NULL from here on: there is no such thing. */
-    double (*value)(const vae__density *l, const float *out, const float *x); /* loss alone, fast */
+    /* Each of the following may be NULL. */
+    double (*value)(const vae__density *l, const float *out, const float *x); /* only -log p */
     float (*bias)(const vae__density *l, double mean); /* the first parameter that has this mean */
-    const char *learned; /* one number that all share is a parameter: its name, */
-    float (*start)(const vae__density *l);             /* where it begins */
-    void (*prepare)(vae__density *l, const float *learned); /* before calls: l->log and so on */
+    const char *learned; /* the name of a parameter that all numbers share */
+    float (*start)(const vae__density *l);             /* its initial value */
+    void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
 } vae__likelihood;
 
-/* One at work. */
+/* A likelihood of a model. */
 struct vae__density {
     const vae__likelihood *row;
     int n;              /* arguments */
@@ -8720,7 +9022,7 @@ struct vae__density {
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
-    int flat;           /* the learned number lies outside its limits and has no gradient */
+    int flat;           /* the learned number is outside its limits, so it has no gradient */
 };
 
 /* ---- bernoulli ---- */
@@ -8823,7 +9125,7 @@ VAE__PRIVATE float vae__logistic_start(const vae__density *l) {
     return (float)vae__add_d(half, -0.59542374099470962); /* s = sqrt(3 variance) / pi */
 }
 VAE__PRIVATE void vae__logistic_prepare(vae__density *l, const float *learned) {
-    l->log = (double)*learned; /* the kernels clamp it, and outside give no gradient */
+    l->log = (double)*learned; /* the kernels clamp it, and give no gradient outside its limits */
 }
 
 /* ---- categorical ---- */
@@ -8889,7 +9191,7 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
     return kind ? kind->syntax : NULL;
 }
 
-/* The likelihood of a description, for images of this shape, but for the kernels. */
+/* Reads the likelihood of a description, for images of this shape. Its kernels are set later. */
 VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
@@ -8980,6 +9282,11 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
+    /* from here on in files only when they are not the default */
+    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__U64_ROW(temperature_steps, 0),
+    VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
     VAE__INT_ROW(inference, 0, 0, 2),
     VAE__FLAG_ROW(keep_gradients),
@@ -8988,7 +9295,8 @@ static const vae__field vae__fields[] = {
 };
 enum {
     VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
-    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4,
+    VAE__FIRST_COUNT = 41 /* those of version 0.1, which files always have */
 };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
@@ -9004,6 +9312,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 }
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
+}
+/* Whether a number has the value of its default, once that is filled in. */
+VAE__PRIVATE int vae__is_default(vae_desc *d, const vae__field *f) {
+    if (f->kind == VAE__U64) return *vae__field_u64(d, f) == (uint64_t)f->standard;
+    if (f->kind == VAE__REAL)
+        return vae__bits_d(*vae__field_real(d, f)) == vae__bits_d(f->standard);
+    return *vae__field_int(d, f) == (int)f->standard;
 }
 VAE__INLINE int vae__is_text(const vae__field *f) {
     return f->kind == VAE__TEXT || f->kind == VAE__KIND;
@@ -9096,7 +9411,7 @@ VAE__PRIVATE vae_status vae__settle(vae_desc *d, const vae__field *f, vae_report
 /* A real as the 16 hexadecimal digits of its bits, as files have it, or as a short decimal. */
 VAE__PRIVATE void vae__put_setting_real(vae__sink *s, const double *value, int bits) {
     if (bits) vae__put_bits(s, "", 'x', value);
-    else vae__put_real(s, *value);
+    else vae__putf(s, "%r", *value);
 }
 
 /* The value of a setting that vae__settle has passed. bits: as files have it. */
@@ -9235,7 +9550,7 @@ VAE__PRIVATE int vae__put_old(vae__sink *s, int setting, const char *value) {
     case 'v':
         n = vae__read_real(value, &real);
         if (!n || value[n] || !vae__finite_d(real)) return 0;
-        if (vae__bits_d(real) << 1) vae__putf(s, " "), vae__put_real(s, real);
+        if (vae__bits_d(real) << 1) vae__putf(s, " %r", real);
         return 1;
     case 'l':
         if (!vae__read_bits(&p, 'u', &u) || *p || u > INT_MAX) return 0;
@@ -10130,7 +10445,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
         d->contract > 0 ? "contract: mu is no function of the image alone" :
         d->sparse > 0 ? "sparse: mu is no function of the image alone" :
         d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
-        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+        "before it, so that the encoder would need a second way back; take iwae" :
+        !m->code.posterior->log_q ? "this posterior, whose draws have no density" : NULL;
     if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
     return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
                      what);
@@ -10192,12 +10508,17 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
-    vae_status bad;
+    vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
-                        report);
+    if (m->code.head)
+        bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
+                            arena, report);
+    else if (*d->encoder && strcmp(d->encoder, vae__find_field("encoder")->text))
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s has no encoder: leave the string out",
+                         m->code.posterior->kind.name);
+    else m->enc.text_size = 1; /* an empty text */
     if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
@@ -10348,6 +10669,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    if (m->code.latent) m->desc.latent = (int)m->code.latent;
     means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
@@ -11036,6 +11358,24 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
+/* 1 / temperature of this step: exp(-log(end / start) share) / start. */
+VAE__PRIVATE float vae__sharpness_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    double now = d->temperature;
+    float t;
+    if (d->temperature_steps && m->step >= d->temperature_steps) {
+        now = d->temperature_end;
+    } else if (d->temperature_steps) {
+        t = (float)vae__div_d(d->temperature_end, now);
+        m->k->map(VAE__FN_LOG, 1, &t, &t);
+        t = (float)vae__mul_d((double)t, vae__div_d((double)m->step,
+                                                    (double)d->temperature_steps));
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        now = vae__mul_d(now, (double)t);
+    }
+    return (float)vae__div_d(1, now);
+}
+
 /* The likelihood with what it has learned by now. */
 VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
     vae__density l = m->likelihood;
@@ -11164,11 +11504,12 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
         t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
+        t->sharpness = vae__sharpness_now(m);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
-        t->views = 1;
+        t->views = 1, t->sharpness = 0;
         t->index = p->batch->index ? p->batch->index + row : NULL;
         t->first = p->first + (uint32_t)row;
     }
@@ -11585,7 +11926,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
+    const size_t latent = m->code.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11598,7 +11939,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
     }
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
+    const size_t latent = m->code.latent;
     const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11612,7 +11953,7 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const size_t latent = m->code.latent, head = m->code.head;
     const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
     for (i = from; i < to; i++, w += head, dw += head)
@@ -11843,7 +12184,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
+    info->latent = model->code.latent;
     info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
@@ -11869,7 +12210,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_leave(&env);
 }
 
-/* Enters the next step, of `rows` rows; `gscale` is what clipping leaves of the gradient. */
+/* Begins the next step, of `rows` rows; clipping multiplies the gradient by `gscale`. */
 VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     const vae_desc *d = &m->desc;
     const double lr = vae__lr_now(m);
@@ -11889,7 +12230,7 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     r.adam.rate = (float)vae__div_d(lr, vae__add_d(1, -m->b1t));
     r.adam.inv_bias = (float)vae__div_d(1, vae__sqrt_d(vae__add_d(1, -m->b2t)));
     r.adam.eps = (float)d->adam_eps;
-    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* their code's: eps beside the raw root */
+    if (d->optimizer == VAE_OPTIMIZER_ADAM_IWAE) { /* adds eps to the uncorrected root */
         r.adam.rate = (float)vae__mul_d(vae__div_d(lr, vae__add_d(1, -m->b1t)),
                                         vae__sqrt_d(vae__add_d(1, -m->b2t)));
         r.adam.inv_bias = 1;
@@ -11903,8 +12244,8 @@ VAE__PRIVATE vae__rule vae__rule_next(vae *m, size_t rows, float gscale) {
     return r;
 }
 
-/* One update of every parameter from the gradients that are stored. NULL, or the first tensor that
- * is not finite any more. */
+/* Updates every parameter from the stored gradients. Returns NULL, or the name of the first tensor
+ * that is no longer finite. */
 VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
     const vae__rule rule = vae__rule_next(m, rows, gscale);
     return vae__run_gradients(m, NULL, &rule);
@@ -11916,9 +12257,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
-/* A step that fails is told with what may be the reason: a smaller learning rate helps only where
- * the weights were changed, and an outlier is likelier. `name` stands between `before` and `after`.
- */
+/* Reports a failed step with a probable reason: a smaller learning rate can help only if weights
+ * were changed; an outlier is likelier. The sentence is `before` `name` `after`. */
 VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
                                          const char *before, const char *name, const char *after) {
     const size_t n = p->rows * m->input.dim;
@@ -11938,13 +12278,13 @@ VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed
                      at % m->input.dim);
 }
 
-/* Where a loss that is not finite began: a tensor, or the first op that overflows. */
+/* Reports where a loss that is not finite began: a tensor, or the first op that overflows. */
 VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const char *name = vae__bad_tensor(m, m->w);
     vae__pass again = *p;
     size_t i;
     again.backward = 0;
-    /* the likelihood wrote over the decoder's output */
+    /* compute the decoder's output again, because the likelihood has overwritten it */
     (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
         const vae__op *op = &m->ops[i];
@@ -11955,8 +12295,8 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
                             name ? name : "the latents or the likelihood", "");
 }
 
-/* One step on a caller's batch, or, with `data`, on its images b->index[..], which are read into
- * m->x: forward, weigh, backward, update. */
+/* One step (forward, weigh, backward, update) on a caller's batch; or, with `data`, on its images
+ * b->index[..], which are read into m->x. */
 VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch *b, uint32_t time,
                                   vae_stats *stats) {
     vae__pass pass;
@@ -11991,7 +12331,7 @@ VAE__PRIVATE vae_status vae__step(vae *m, const vae_data *data, const vae_batch 
     return VAE_OK;
 }
 
-/* A batch that training can use. */
+/* Checks that training can use a batch. */
 VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     vae_status bad = vae__can_train(m);
     if (bad) return bad;
@@ -12001,7 +12341,7 @@ VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     if (b->first && !b->index)
         return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
                          "* batch + row: give 0, or index", (size_t)b->first);
-    if (b->eps && m->desc.no_noise)
+    if (b->eps && (m->desc.no_noise || !m->code.noise))
         return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
     bad = vae__check_labels(m, b);
     return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
@@ -12039,7 +12379,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* a number's first parameter; a bias that pixels share gets the mean over them */
+        /* set the first parameter of each number; a bias that pixels share gets their mean */
         const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
@@ -12061,7 +12401,7 @@ VAE_API vae_status vae_set_visible_bias(vae *m, const float *mean) {
 }
 #endif
 
-/* Mean image, summed in double over images ascending. */
+/* Sets the bias from the mean image, summed in double over images in ascending order. */
 VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     double *sum = m->mean;
     size_t i, j, n = m->input.dim;
@@ -12089,7 +12429,7 @@ VAE__PRIVATE void vae__inputs_from_data(vae *m, const vae_data *data) {
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
 
-/* Whether the losses of these images are finite. */
+/* Checks that the losses of these images are finite. */
 VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     for (i = c->image; i < c->image + c->images; i++) {
@@ -12097,7 +12437,8 @@ VAE__PRIVATE void vae__take_loss(vae__pass *p, int part, const vae__walk *c) {
         if (!vae__all_finite(p, part, i, 1, &sum)) return;
     }
 }
-/* Losses of rows base .. of a batch, x, which fit into the buffers, into m->terms. */
+/* Computes the losses of `rows` rows x, from row `base` of a batch on, into m->terms. The rows must
+ * fit into the buffers. */
 VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, size_t base,
                                     size_t rows) {
     vae__pass p;
@@ -12107,7 +12448,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
     return vae__forward(&p, 0, m->count, x, base, rows);
 }
 
-/* Reads a portion of the data, from image `at` on, and makes a batch of it. */
+/* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
     memset(b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
@@ -12156,7 +12497,7 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 
 /* ---- epochs ---- */
 
-/* What a callback is told, out of the position in training. */
+/* The position in training, as a callback gets it. */
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
@@ -12171,8 +12512,8 @@ VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     now->train.bound = vae__div_d(at->bound, images);
 }
 
-/* An epoch's test loss: is it the lowest, and is the learning rate to be cut. One that is not
- * finite is never the lowest. */
+/* Notes an epoch's test loss: whether it is the lowest, and whether the learning rate is cut. A
+ * loss that is not finite is never the lowest. */
 VAE__PRIVATE void vae__note(vae *m, double loss) {
     vae__position *at = &m->at;
     if (vae__finite_d(loss) && (!at->best_epoch || loss < at->best))
@@ -12188,12 +12529,12 @@ VAE__PRIVATE int vae__waited(const vae *m) {
            m->at.epoch - m->at.best_epoch >= (uint64_t)m->desc.patience;
 }
 
-/* A run that has epochs left. */
+/* Whether a run has epochs left. */
 VAE__INLINE int vae__goes_on(const vae *m) {
     return m->at.epoch < (uint64_t)m->desc.epochs && !vae__waited(m);
 }
-/* The callback runs in the host's floating-point environment, and may use the model. If it leaves
- * the model to another thread the run ends: guard->held is 0 then. */
+/* Calls the callback, which runs in the host's floating-point environment and may use the model. If
+ * another thread has entered the model meanwhile, the run ends: guard->held is 0 then. */
 VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progress, void *user,
                           vae__fpenv *guard) {
     int stop;
@@ -12207,7 +12548,7 @@ VAE__PRIVATE int vae__ask(vae *m, const vae_progress *now, vae_progress_fn progr
     return stop;
 }
 
-/* All numbers of a data set, before a step is spent on it. */
+/* Checks all numbers of a data set, before the first step. */
 VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_data *data) {
     vae_status bad = VAE_OK;
     size_t at, run;
@@ -12219,7 +12560,7 @@ VAE__PRIVATE vae_status vae__check_values(vae *m, const char *where, const vae_d
     return bad;
 }
 
-/* What training is given, and the first bias. */
+/* Checks what training is given, and sets the first bias. */
 VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_data *test) {
     vae_status bad = vae__can_train(m);
     if (!bad) bad = vae__check_data(m, train, "training");
@@ -12240,21 +12581,21 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     return bad;
 }
 
-/* What vae_fit was called with. */
+/* One call of vae_fit. */
 typedef struct vae__fit {
     const vae_data *train, *test;
     vae_progress_fn progress;
     void *user;
     vae__fpenv *host;
     vae_progress now;
-    int stop; /* the callback said so */
+    int stop; /* the callback wants to stop */
 } vae__fit;
 
 VAE__PRIVATE void vae__tell(vae *m, vae__fit *f) {
     if (f->progress) f->stop = vae__ask(m, &f->now, f->progress, f->user, f->host);
 }
 
-/* The next images of the epoch's order, one step on them, and its share of the epoch's sums. */
+/* One step on the next images of the epoch's order; adds its figures to the epoch's sums. */
 VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *order) {
     vae__position *at = &m->at;
     vae_batch b;
@@ -12281,7 +12622,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     return VAE_OK;
 }
 
-/* One epoch, or what is left of it; and when it is complete, its evaluation. */
+/* One epoch or the rest of one, and the evaluation after it. */
 VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     vae__position *at = &m->at;
     vae__order order;
@@ -12332,9 +12673,9 @@ VAE_API vae_status vae_fit(vae *m, const vae_data *train, const vae_data *test,
 
 /* ---- checking gradients ---- */
 
-/* One tensor moves along d = g/|g| + r/|r|, r random: along r alone the change of the loss would
- * drown in rounding, and a direction without r would not see what the gradient misses. Returns
- * |difference - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
+/* Moves one tensor along d = g/|g| + r/|r|, r random. Along r alone the loss would change less than
+ * rounding does; along g alone an error in another direction would stay unseen. Returns |difference
+ * - slope| / (|difference| + |slope|). `copy` holds the tensor and r. */
 VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot, float *copy,
                                int q, double loss) {
     float *w = m->w + slot->offset, *r = copy + m->parameters;
@@ -12355,7 +12696,7 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         r[i] = (float)((double)r[i] * rr + (double)g[i] * gg);
         slope += (double)r[i] * (double)g[i];
     }
-    /* far enough that the loss moves by 1e-3 of itself, near enough to stay on one slope */
+    /* a step that changes the loss by 1e-3 of itself, but short enough to stay on one slope */
     step = 1e-3 * (loss < 0 ? -loss : loss) / (slope > 1e-12 ? slope : 1e-12);
     if (step > 3e-2) step = 3e-2;
     for (side = 0; side < 4; side++) { /* at +h, -h, +h/2, -h/2 */
@@ -12365,11 +12706,11 @@ VAE__PRIVATE double vae__probe(vae *m, const vae_batch *b, const vae__slot *slot
         at[side] = s.loss;
     }
     memcpy(w, copy, n * sizeof(float));
-    /* Richardson: the two difference quotients, combined so that the error in h^2 goes */
+    /* Richardson: combines the two difference quotients so that the error in h^2 cancels */
     gap = (4 * (at[2] - at[3]) / step - (at[0] - at[1]) / (2 * step)) / 3;
     rr = (gap < 0 ? -gap : gap) + (slope < 0 ? -slope : slope);
     gap = gap < slope ? slope - gap : gap - slope;
-    /* what rounding alone may do to the quotient: the loss carries about 22 bits */
+    /* the error of the quotient by rounding alone: the loss has about 22 correct bits */
     rr += (loss < 0 ? -loss : loss) * 2e-5 / step;
     return gap / rr;
 }
@@ -12497,6 +12838,12 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to,
     return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
 /* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
@@ -12534,6 +12881,11 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
+    bad = vae__check_latents(m);
+    if (!bad && logvar && !m->code.posterior->means)
+        bad = vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no log variance",
+                        m->code.posterior->kind.name);
+    if (bad) return bad;
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
@@ -12545,7 +12897,8 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
@@ -12597,7 +12950,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_
                                        float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
@@ -12623,7 +12977,8 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
         bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
@@ -12654,14 +13009,17 @@ VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t see
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, w, &at, z + i * q.width);
+        if (VAE__CLOSED(&q) && q.posterior->closed->draw)
+            q.posterior->closed->draw(&q, &at, z + i * q.width);
+        else q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
 VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, NULL, z ? NULL : "z");
     if (bad) return bad;
     vae__begin_draws(m, b);
     vae__draw_codes(m, b, seed, 0, b->rows, z);
@@ -12790,6 +13148,10 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    if (!m->code.head) return vae__do_score(m, b, bound, NULL, NULL); /* log p(x) itself */
+    if (VAE__CLOSED(&m->code) && !m->code.posterior->closed->ratio)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no density to weigh draws "
+                         "by", m->code.posterior->kind.name);
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -12819,7 +13181,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     const vae__means *means;
     float low;
     vae_status bad;
@@ -12863,7 +13225,7 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     int j;
     if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
-    for (i = 0; i < c->images; i++, head += q.head) {
+    for (i = 0; i < c->images; i++, head += p->to > m->at_code ? q.width : q.head) {
         if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
         if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
         to += q.latent;
@@ -12880,7 +13242,8 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
                                            vae_batch *b) {
-    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+    const int flow = m->code.flow && turn < VAE__UNIT_KL; /* then z itself, not mu */
+    const size_t to = flow ? m->dec.first : turn < VAE__UNIT_TERMS ? m->at_code :
                       m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
     vae__use u;
     const vae_status bad = vae__read_portion(m, data, at, b);
@@ -12888,6 +13251,7 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     vae__encode_begin(&u, m, b, 1, m->at_code);
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
     if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }
@@ -12901,11 +13265,15 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
-    bad = vae__check_data(m, data, "test");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
                          "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    if (variance && !m->code.posterior->means)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no mu, of which this is the "
+                         "variance", m->code.posterior->kind.name);
     for (j = 0; j < 3 * units; j++) unit[j] = 0;
     for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
         /* of which latents, and where their sums stand */
@@ -13949,6 +14317,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
             vae__put_kind(s, &d, f);
             continue;
         }
+        if (i >= VAE__FIRST_COUNT && vae__is_default(&d, f)) continue;
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }
@@ -15152,6 +15521,11 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 VAE__SMALL_END
 
+#ifdef VAE__GCC_SMALL
+#undef __OPTIMIZE_SIZE__
+#elif defined(VAE__GCC_FAST)
+#undef __OPTIMIZE__
+#endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
 #endif

@@ -107,7 +107,7 @@ TEST(reals_are_spelled_with_the_fewest_digits_that_read_back) {
     s.put = vae__put_block, s.block = text, s.room = sizeof text;
     for (i = 0; i < sizeof known / sizeof *known; i++) {
         s.count = 0;
-        vae__put_real(&s, known[i].value);
+        vae__putf(&s, "%r", known[i].value);
         text[s.count] = 0;
         if (strcmp(text, known[i].text))
             test_report(__FILE__, __LINE__, "%s, not %s", text, known[i].text);
@@ -118,7 +118,7 @@ TEST(reals_are_spelled_with_the_fewest_digits_that_read_back) {
         double again = 1;
         if (!vae__finite_d(value)) continue;
         s.count = 0;
-        vae__put_real(&s, value);
+        vae__putf(&s, "%r", value);
         text[s.count] = 0;
         CHECK(vae__read_decimal(text, &again) == s.count);
         CHECK(vae__bits_d(again) == vae__bits_d(value));
