@@ -259,13 +259,14 @@
  *                           and so on; odd steps turn the order round. The head gives W numbers,
  *                           which each step adds to its layer
  *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
- *                           head gives logits. Training decodes softmax((logits + g) / temperature),
- *                           g = -log(-log u), u uniform (Jang et al. 2017; eps holds u); outside
- *                           training the largest of logits + g is 1. KL of a latent: log K - entropy
- *     fsq L ...             each latent is the nearest of L levels (2 to 255), equally far apart from
- *                           -1 to 1, to the head's tanh; the gradient is the tanh's (Mentzer et al.
- *                           2023). No noise, and no KL. One L for all latents; or 2 to 12 of them,
- *                           one for each, which set `latent`
+ *                           head gives logits. Training decodes softmax((logits + g) /
+ *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
+ *                           u); outside training the largest of logits + g is 1. The KL of a latent
+ *                           is log K - entropy
+ *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
+ *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
+ *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
+ *                           to 12 of them, one for each, which set `latent`
  *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
  *                           log p(x). Calls about codes return ERR_STATE
  *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities of
