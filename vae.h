@@ -269,9 +269,10 @@
  *                           to 12 of them, one for each, which set `latent`
  *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
  *                           log p(x). Calls about codes return ERR_STATE
- *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities of
- *     categories; levels. With any of the last three prior `normal` means that all categories, all
- *     levels are equally likely.
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
+ *     of categories; levels. Prior `normal` here means that all categories, all levels are equally
+ *     likely. Begin a model of levels with visible_bias mean: otherwise the first steps, in which
+ *     all images ask for the same change, can drive all codes into one corner for long.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
