@@ -20,16 +20,19 @@
  *   >>api       everything a user calls          >>gemm      the public matrix product
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
  *   >>status    codes, sentences                 >>program   table of layers, strings to ops
- *   >>arena     sizes, blocks                    >>codes     posteriors, priors, the code's op
- *   >>rng       random numbers by address        >>stochastic   layers `z N`
- *   >>shim      one vector vocabulary            >>likelihoods   p(x|z), the last op
- *   >>functions of one argument: exp, tanh       >>settings  of a description: ranges, text
- *   >>tiles     the matrix product               >>plan      from description to ops, memory
- *   >>maps      numbers one by one               >>model     made, shared, initial weights
- *   >>sums      along rows: losses, KL, norms    >>numbers   images of any type, as floats
- *   >>densities the other likelihoods            >>step      a batch on its way, gradients
- *   >>windows   convolutions, pools              >>optim     learning rate, the step's rule
- *   >>updates   optimisers, the kernels' table   >>train     steps, evaluation, epochs
+ *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
+ *   >>rng       random numbers by address        >>categories  codes that are not normal
+ *   >>shim      one vector vocabulary            >>mixtures  priors of many normals
+ *   >>functions of one argument: exp, tanh       >>priors    tables, flows, the code's op
+ *   >>tiles     the matrix product               >>stochastic   layers `z N`
+ *   >>maps      numbers one by one               >>likelihoods   p(x|z), the last op
+ *   >>sums      along rows: losses, KL, norms    >>settings  of a description: ranges, text
+ *   >>densities the other likelihoods            >>plan      from description to ops, memory
+ *   >>windows   convolutions, pools              >>model     made, shared, initial weights
+ *   >>updates   optimisers, the kernels' table   >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
+ *                                                >>optim     learning rate, the step's rule
+ *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
  *                                                >>files     reading, locks, atomic writes
  *                                                >>safetensors   headers, an index of names
@@ -239,6 +242,13 @@
  *
  *     prior                 p(z)
  *     normal                N(0, I)
+ *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
+ *                           learned. Means begin at random
+ *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
+ *                           vae_fit begins them as training images, otherwise they begin at random
+ *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
+ *                           them clamped. It works on K more rows in each step. Goes with posterior
+ *                           normal, and without layers label and batchnorm in the encoder
  *
  * Where posterior and prior have a KL in closed form (normal and normal do) it is that; otherwise
  * it is the mean of log q(z|x) - log p(z) over the draws of an image, of which evaluation has one.
@@ -340,7 +350,7 @@
  *     }
  *
  *     {{"shifted", "shifted P", "N(P, 1) for each latent", "p"}, &vae__prior_layer, 0,
- *      vae__shifted, vae__shifted_draw},
+ *      vae__shifted, vae__shifted_draw, NULL},
  *
  * ---- judging a model ----------------------------------------------------------------
  * vae_evaluate gives the ELBO, from one draw of z per image. vae_bound gives the bound of k draws;
@@ -387,7 +397,7 @@
  *                                                           of such layers) << 16. NOISE of
  *                                                           layer 0: `corrupt`, and as draw 1
  *                                                           the second view of `contract`
- *     PRIOR_Z, DRAW_X 0            number of the draw       0
+ *     PRIOR_Z, DRAW_X 0            number of the draw       0; 1 chooses a mixture's component
  *     EVAL           0             image in the data set    draw: 0 of vae_score and
  *                                                           vae_posterior, 0 .. k-1
  *     DIGITS         0             number of the image      0
@@ -418,7 +428,7 @@
  *     optim.v.* and ema.*, if the model has them.
  *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
  *     therefore use them in place.
- *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
  *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
@@ -759,6 +769,11 @@ typedef struct vae_desc {
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
+    double temperature;  /* of relaxed categories. 0: 0.5 */
+    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
+    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
+                             ones */
     vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
     double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
@@ -935,6 +950,7 @@ typedef struct vae_tensor {
     size_t count;       /* floats */
     float *data;
     float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
+    float *average;     /* with `ema`: their running average, which calls use; NULL: none */
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in the order of files. The tensors lie
@@ -1051,7 +1067,8 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 #ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
- * be smaller. With visible_bias `mean` the decoder's last bias is set before step 0. `test` and
+ * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
+ * pseudo-inputs. `test` and
  * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
  * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
@@ -1535,8 +1552,11 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__GCC_FAST 1
 #endif
 
-/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size. */
-#if defined(VAE__GCC) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
+/* VAE__SMALL to VAE__SMALL_END: code that runs once for a call or a file, compiled for its size.
+ * gcc's macros are then those of -Os even after the pop, until the implementation ends: from here
+ * on VAE__GCC_FAST tells, and not __OPTIMIZE_SIZE__. */
+#if defined(VAE__GCC_FAST) && defined(__OPTIMIZE__)
+#define VAE__GCC_SMALL 1
 #define VAE__SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #define VAE__SMALL_END _Pragma("GCC pop_options")
 #elif defined(VAE__CLANG) && defined(__OPTIMIZE__)
@@ -2360,8 +2380,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
  * a room before the table; one without the other does not compile. TRAIN: only training calls it,
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
- * these. A kernel that is left out is NULL in the table and has no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
+ * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
+ * no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2406,6 +2427,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
+                          float *y)) \
+    CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
+                              const float *keep, float *da)) \
+    CODES(void, categories, (size_t n, size_t k, const float *a, float *p, float *excess, \
+                             float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
@@ -2468,7 +2495,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -2478,7 +2505,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
@@ -2604,7 +2631,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
 VAE__NOINLINE static
 #else
 VAE__INLINE
@@ -2721,9 +2748,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__TILE_VECS 2 /* scalars; an FMA is twenty instructions, so wider tiles gain nothing */
 #define VAE__TILE_ROWS_1 4
 #define VAE__TILE_ROWS_2 4
-#define VAE__SKIP_VECS 2
-#define VAE__STREAM_VECS 4
-#define VAE__ROW_VECS 4
+#define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 8
+#define VAE__ROW_VECS 8
 
 #elif VAE__PASS == 2
 #define VAE__FN(name) vae__##name##_avx2
@@ -3859,9 +3886,9 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                                                     size_t to) { \
         VAE__FN(strip)(vecs, z, j, to); \
     }
-VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(3) VAE__STRIP(4)
-#if VAE__ROW_VECS > 4
-VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7) VAE__STRIP(8)
+VAE__STRIP(1) VAE__STRIP(2) VAE__STRIP(4) VAE__STRIP(8)
+#if VAE__ROW_VECS > 8
+VAE__STRIP(3) VAE__STRIP(5) VAE__STRIP(6) VAE__STRIP(7)
 VAE__STRIP(9) VAE__STRIP(10) VAE__STRIP(11) VAE__STRIP(12)
 #endif
 #if VAE__ROW_VECS > 12
@@ -3869,6 +3896,17 @@ VAE__STRIP(13) VAE__STRIP(14) VAE__STRIP(15) VAE__STRIP(16)
 #endif
 #undef VAE__STRIP
 
+#if VAE__ROW_VECS == 8 /* strips of 8, and what is left in 4, 2 and 1 */
+VAE__INLINE void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) { (void)z, (void)most; }
+VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
+    static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
+        VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_4), VAE__FN(strip_8)};
+    size_t j = 0, to;
+    int i;
+    for (i = 3; i >= 0; i--, j = to)
+        if ((to = z->n - ((z->n - j) & (((size_t)1 << i) - 1))) > j) strips[i](z, j, to);
+}
+#else
 /* Divides the columns into strips of about equal width, at most `most` vectors each. */
 static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
     const size_t vecs = (z->n + VAE__W - 1) / VAE__W;
@@ -3882,10 +3920,8 @@ static void VAE__FN(cut)(VAE__FN(lines) *z, size_t most) {
 VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     static void (*const strips[])(const VAE__FN(lines) *, size_t, size_t) = {
         VAE__FN(strip_1), VAE__FN(strip_2), VAE__FN(strip_3), VAE__FN(strip_4),
-#if VAE__ROW_VECS > 4
         VAE__FN(strip_5), VAE__FN(strip_6), VAE__FN(strip_7), VAE__FN(strip_8),
         VAE__FN(strip_9), VAE__FN(strip_10), VAE__FN(strip_11), VAE__FN(strip_12),
-#endif
 #if VAE__ROW_VECS > 12
         VAE__FN(strip_13), VAE__FN(strip_14), VAE__FN(strip_15), VAE__FN(strip_16),
 #endif
@@ -3893,6 +3929,7 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     if (z->whole) strips[z->each - 1](z, 0, z->whole);
     strips[z->last - 1](z, z->whole, z->n);
 }
+#endif
 
 /* Appends kk + i to the list for every lane i < count of v that is not zero; returns the new end.
  * May write up to VAE__W entries. */
@@ -4968,6 +5005,70 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
+#ifndef VAE_NO_CODES
+/* log softmax(a) of k numbers. */
+VAE__INLINE void VAE__FN(log_softmax)(size_t k, const float *a, float *y) {
+    float top, norm = VAE__FN(log_sum_exp)(k, a, &top);
+    size_t i;
+    for (i = 0; i < k; i += VAE__W)
+        VAE__PUT(y, i, k, VAE__SUB(VAE__SUB(VAE__GET(a, i, k), VAE__SET1(top)), VAE__SET1(norm)));
+}
+
+/* y = softmax((a + g) inverse) for n latents of k categories each, g = -log(-log u): a sample from
+ * the Gumbel-softmax of temperature 1 / inverse (Jang et al. 2017, arXiv:1611.01144; Maddison et
+ * al. 2017). u is clamped to [2^-25, 1 - 2^-24], so that g is finite. Without u: g = 0. */
+static void VAE__FN(softmax)(size_t n, size_t k, const float *a, const float *u, float inverse,
+                             float *y) {
+    const size_t all = n * k;
+    size_t i;
+    for (i = 0; i < all; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, all);
+        if (u) {
+            VAE__V t = VAE__MAX(VAE__SET1(2.98023224e-08f), VAE__GET(u, i, all));
+            t = VAE__NEG(VAE__CALL(v_log)(VAE__MIN(VAE__SET1(0.99999994f), t)));
+            v = VAE__SUB(v, VAE__CALL(v_log)(t));
+        }
+        VAE__PUT(y, i, all, VAE__MUL(v, VAE__SET1(inverse)));
+    }
+    for (i = 0; i < n; i++) VAE__FN(log_softmax)(k, y + i * k, y + i * k);
+    VAE__FN(map)(VAE__FN_EXP, all, y, y);
+}
+
+/* da += scale y (dy - sum y dy) for n latents of k categories, y their softmax; latent j's times
+ * keep[j] unless NULL. */
+static void VAE__FN(softmax_bwd)(size_t n, size_t k, const float *y, const float *dy, float scale,
+                                 const float *keep, float *da) {
+    size_t i, j;
+    for (j = 0; j < n; j++, y += k, dy += k, da += k) {
+        const VAE__V mean = VAE__SET1(VAE__FN(row_sum)(k, y, dy));
+        VAE__V factor = VAE__SET1(scale);
+        if (keep) factor = VAE__MUL(factor, VAE__SET1(keep[j]));
+        VAE__HIDE(factor);
+        for (i = 0; i < k; i += VAE__W) {
+            VAE__V d = VAE__MUL(VAE__GET(y, i, k), VAE__SUB(VAE__GET(dy, i, k), mean));
+            VAE__PUT(da, i, k, VAE__FMA(factor, d, VAE__GET(da, i, k)));
+        }
+    }
+}
+
+/* n latents of k categories with logits a: probabilities p, excess = log p + log k, each (n, k);
+ * and the KL of each latent to equal categories, kl (n) = sum p excess, which is log k less the
+ * entropy. */
+static void VAE__FN(categories)(size_t n, size_t k, const float *a, float *p, float *excess,
+                                float *kl) {
+    float log_k = (float)(int)k;
+    size_t i, j;
+    VAE__FN(map)(VAE__FN_LOG, 1, &log_k, &log_k);
+    for (j = 0; j < n; j++, a += k, p += k, excess += k) {
+        VAE__FN(log_softmax)(k, a, excess);
+        VAE__FN(map)(VAE__FN_EXP, k, excess, p);
+        for (i = 0; i < k; i += VAE__W)
+            VAE__PUT(excess, i, k, VAE__ADD(VAE__GET(excess, i, k), VAE__SET1(log_k)));
+        kl[j] = VAE__FN(row_sum)(k, p, excess);
+    }
+}
+#endif
+
 /* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
  * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
  * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
@@ -5263,18 +5364,24 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #define VAE__OF_CONVOLUTIONS VAE__X
 #define VAE__OF_BOTH VAE__OF_TRAINING
 #endif
+#ifdef VAE_NO_CODES
+#define VAE__OF_CODES VAE__NO_KERNEL
+#else
+#define VAE__OF_CODES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
 #undef VAE__OF_TRAINING
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
+#undef VAE__OF_CODES
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -6136,11 +6243,14 @@ typedef struct vae__layer {
                 float *clear);
 } vae__layer;
 
+enum { VAE__MAX_LIST = 12 };
+
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
+    unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
@@ -7156,10 +7266,24 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
+/* Numbers of levels, one at least. */
+VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
+    vae_status bad;
+    int value = 0;
+    do {
+        bad = vae__read_from(p, "a number of levels", 2, 255, &value);
+        if (!bad && op->kw == VAE__MAX_LIST) return vae__expected(p, "no more than 12 numbers");
+        op->list[op->kw] = (unsigned char)value, op->kw += !bad;
+        vae__skip(p);
+    } while (!bad && vae__is_digit(*p->at));
+    return bad;
+}
+
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, k a window KxK, s an optional step /S, d optional padding, h a
- * shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a variance, l a number
- * of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
+ * window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group; and of
+ * likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7169,10 +7293,13 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         switch (*a) {
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
+        case 'm': bad = vae__read_from(p, "the number K", 1, 4096, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'g': bad = vae__read_from(p, "a number of categories", 2, 256, &op->n); break;
+        case 'w': bad = vae__read_list(p, op); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
@@ -7271,12 +7398,14 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
 /* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
+    int i;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f') vae__putf(s, " %d", op->n);
+        if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
+        for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -7364,9 +7493,8 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
 }
 
 /* ======================================================================================
- * >>codes    posteriors q(z|x) and priors p(z): two tables
- * uses: >>program >>layers >>rng
- * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * >>codes    what posteriors q(z|x) and priors p(z) are; the normals
+ * uses: >>layers >>rng              tests: tests/test_codes.c
  *
  * The encoder's head gives the parameters of q(z|x). A posterior or a prior is one row and its
  * functions: adding one touches nothing else. Where both have a KL in closed form, the code's op
@@ -7407,6 +7535,8 @@ typedef struct vae__closed {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
+    /* z from the standard prior; NULL: the prior's own draw. */
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
 /* Of one image. */
@@ -7441,9 +7571,14 @@ typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; and dz += scale times its gradient unless NULL. */
+    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
+     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
+    /* NULL; or the op's tensor holds n images, pseudo-inputs, whose heads the encoder makes and
+     * log_p finds in c->heads, (n, head): dhead += the gradient of the head of input i over the
+     * batch, of which z are the codes. */
+    void (*head_bwd)(const vae__walk *c, const vae__op *op, size_t i, const float *z, float *dhead);
 } vae__prior;
 
 /* Both at work. */
@@ -7452,10 +7587,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    int categories;          /* of each latent */
+    unsigned char list[VAE__MAX_LIST]; /* levels of each latent, or of all where there is one */
+    int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
+    float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
+    int through;             /* z is whole ones, its gradient that of relaxed ones */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -7465,7 +7605,13 @@ struct vae__code {
     size_t noise;            /* and of eps, for a draw */
     size_t room_floats;      /* of `room` */
     float *room;             /* a part's own */
+    float *kept;             /* of a row, by the prior */
+    float *heads;            /* of pseudo-inputs, NULL: there are none; in training the gradients */
+    int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
+VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+    return c->prior->head_bwd ? (size_t)c->n : 0;
+}
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
 #define VAE__DEEP 0 /* there can be several stochastic layers; how many a model or terms have */
@@ -7493,6 +7639,7 @@ typedef struct vae__terms {
     float pull;              /* the KL of an image, */
     float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
+    float sharpness;         /* 1 / temperature in training; otherwise 0 */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
      * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
@@ -7522,6 +7669,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
+    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -7656,7 +7804,7 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
-                                               vae__normal_ratio, vae__normal_ratio_bwd};
+                                               vae__normal_ratio, vae__normal_ratio_bwd, NULL};
 
 #ifndef VAE_NO_CODES
 /* ---- normal full: z = mu + L eps, L lower triangular ----
@@ -7742,8 +7890,389 @@ VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objectiv
 }
 static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
 static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
-                                             vae__full_ratio_bwd};
+                                             vae__full_ratio_bwd, NULL};
 #endif
+
+/* ======================================================================================
+ * >>categories  codes that are not normal: categories, levels, none
+ * uses: >>codes                      tests: tests/test_categories.c
+ * ====================================================================================== */
+
+#ifndef VAE_NO_CODES
+/* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
+ * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
+ * is the largest of logits + g, which is a draw from the softmax of the logits. */
+
+VAE__PRIVATE const char *vae__categorical_sizes(vae__code *c) {
+    c->categories = c->deviation;
+    if (c->latent > VAE_MAX_DIM / (size_t)c->categories) return "there are too many categories";
+    c->head = c->width = c->noise = c->latent * (size_t)c->categories;
+    c->room_floats = 2 * c->width + c->latent; /* probabilities, excess, the KL of each latent */
+    return NULL;
+}
+/* Each block of p becomes 1 at its largest number and 0 elsewhere. */
+VAE__PRIVATE void vae__harden(size_t n, size_t k, float *p) {
+    size_t i, top;
+    for (; n--; p += k) {
+        for (top = 0, i = 1; i < k; i++) top = p[i] > p[top] ? i : top;
+        for (i = 0; i < k; i++) p[i] = i == top;
+    }
+}
+VAE__PRIVATE void vae__categorical_sample(const vae__code *c, const float *head, const float *u,
+                                          float *z) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, u && c->sharpness > 0 ? c->sharpness : 1, z);
+    if (u && (c->through || !(c->sharpness > 0))) vae__harden(c->latent, k, z);
+}
+VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *head,
+                                              const float *u, const float *dz, float *dhead) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
+    c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
+}
+/* With equal categories. */
+VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
+}
+VAE__PRIVATE float vae__categorical_kl(const vae__code *c, const float *head, float scale,
+                                       const float *keep, float *dhead) {
+    float *kl = c->room + 2 * c->width;
+    double sum = 0;
+    size_t j;
+    vae__categorical_kl_terms(c, head, kl);
+    for (j = 0; j < c->latent; j++) sum = vae__add_d(sum, (double)kl[j]);
+    if (dhead)
+        c->k->softmax_bwd(c->latent, (size_t)c->categories, c->room, c->room + c->width, scale,
+                          keep, dhead);
+    return (float)sum;
+}
+/* Of whole categories. */
+VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head, const float *u,
+                                          const float *z) {
+    double sum = 0;
+    size_t i;
+    (void)u;
+    vae__categorical_kl_terms(c, head, c->room + 2 * c->width);
+    for (i = 0; i < c->width; i++)
+        if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
+    return (float)sum;
+}
+/* An equal choice of n, out of a uniform number. */
+VAE__INLINE size_t vae__choice_of(float u, size_t n) {
+    const size_t i = (size_t)vae__mul_d((double)u, (double)n);
+    return vae__min(i, n - 1);
+}
+VAE__PRIVATE void vae__categorical_draw(const vae__code *c, const vae__address *at, float *z) {
+    const size_t k = (size_t)c->categories;
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, c->room);
+    for (j = 0; j < c->width; j++) z[j] = j % k == vae__choice_of(c->room[j / k], k);
+}
+static const vae__closed vae__categorical_closed = {
+    vae__categorical_kl, vae__categorical_kl_terms, vae__categorical_ratio, NULL,
+    vae__categorical_draw};
+
+/* ---- fsq: each latent the nearest of L levels from -1 to 1 to its tanh ---- */
+
+VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
+    const size_t listed = (size_t)c->listed;
+    if (listed > 1 && c->latent != listed && c->latent != 20)
+        return "it has numbers of levels for another number of latents than `latent`";
+    if (listed > 1) c->latent = listed;
+    c->head = c->width = c->latent, c->noise = 0;
+    c->room_floats = c->latent;
+    return NULL;
+}
+VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
+    return (double)c->list[c->listed > 1 ? j : 0];
+}
+/* Number i of L levels. */
+VAE__INLINE float vae__level_at(size_t i, double levels) {
+    return (float)vae__div_d(vae__add_d((double)(2 * i), 1 - levels), levels - 1);
+}
+VAE__PRIVATE void vae__fsq_sample(const vae__code *c, const float *head, const float *eps,
+                                  float *z) {
+    size_t j;
+    (void)eps;
+    c->k->map(VAE_ACT_TANH, c->latent, head, z);
+    for (j = 0; j < c->latent; j++) {
+        const double levels = vae__levels(c, j);
+        double place = vae__mul_d(vae__add_d((double)z[j], 1), 0.5 * (levels - 1));
+        if (!vae__finite_f(z[j])) continue;
+        z[j] = vae__level_at((size_t)vae__add_d(place, 0.5), levels);
+    }
+}
+VAE__PRIVATE void vae__fsq_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                      const float *dz, float *dhead) {
+    size_t j;
+    (void)eps;
+    memcpy(c->room, dz, c->latent * sizeof(float));
+    for (j = 0; j < c->latent; j++) {
+        float t;
+        c->k->map(VAE_ACT_TANH, 1, head + j, &t);
+        c->k->act_bwd(VAE_ACT_TANH, 1, &t, c->room + j);
+    }
+    c->k->add(c->latent, c->room, 1, dhead, dhead);
+}
+VAE__PRIVATE float vae__no_kl(const vae__code *c, const float *head, float scale,
+                              const float *keep, float *dhead) {
+    (void)c; (void)head; (void)scale; (void)keep; (void)dhead;
+    return 0;
+}
+VAE__PRIVATE void vae__fsq_draw(const vae__code *c, const vae__address *at, float *z) {
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, z);
+    for (j = 0; j < c->latent; j++)
+        z[j] = vae__level_at(vae__choice_of(z[j], (size_t)vae__levels(c, j)), vae__levels(c, j));
+}
+static const vae__closed vae__fsq_closed = {vae__no_kl, NULL, NULL, NULL, vae__fsq_draw};
+
+/* ---- none: no encoder and no latents; the decoder is given the number 1 ---- */
+
+VAE__PRIVATE const char *vae__none_sizes(vae__code *c) {
+    c->latent = c->head = c->noise = 0, c->width = 1;
+    return NULL;
+}
+VAE__PRIVATE void vae__none_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    (void)c; (void)head; (void)eps;
+    *z = 1;
+}
+VAE__PRIVATE void vae__none_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    (void)c; (void)head; (void)eps; (void)dz; (void)dhead;
+}
+VAE__PRIVATE float vae__none_ratio(const vae__code *c, const float *head, const float *eps,
+                                   const float *z) {
+    (void)c; (void)head; (void)eps; (void)z;
+    return 0;
+}
+VAE__PRIVATE void vae__none_draw(const vae__code *c, const vae__address *at, float *z) {
+    (void)c; (void)at;
+    *z = 1;
+}
+static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, NULL,
+                                             vae__none_draw};
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
+#else
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, name, "left out of this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+#endif
+
+/* ======================================================================================
+ * >>mixtures  priors of many normals: learned ones, posteriors of pseudo-inputs
+ * uses: >>codes >>layers             tests: tests/test_priors.c
+ * ==================================================================================== */
+
+/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+
+#ifdef VAE_NO_CODES
+#define VAE__PRIOR_OP NULL
+#else
+#define VAE__PRIOR_OP &vae__prior_layer
+VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    vae__code q = vae__code_of(c);
+    double *logw = c->terms->logw;
+    size_t r;
+    vae__pass_fwd(c, op, w, x, y);
+    for (r = 0; logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        logw[c->first + r] = vae__add_d(
+            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
+    }
+}
+VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    vae__code q = vae__code_of(c);
+    size_t r;
+    vae__pass_bwd(c, op, w, x, dy, dx);
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        if (op->kept) q.kept = op->kept + (c->first + r) * op->row_floats;
+        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
+                             dx + r * op->in.dim);
+    }
+}
+static const vae__layer vae__prior_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, NULL, NULL)};
+#endif
+
+#ifndef VAE_NO_CODES
+/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
+ * kept of a row: the probability that z is of each component, its share. */
+
+VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
+    (void)p;
+    op->row_floats = (size_t)op->n;
+    op->room = (size_t)op->n + 6 * op->in.dim;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    int i;
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
+    for (i = 0; i < 3; i++) {
+        out[i].rank = i ? 2 : 1;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+    }
+    out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
+    return 3;
+}
+/* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
+VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
+    float top = a[0], log;
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < n; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < n; i++) a[i] = (float)vae__add_d((double)a[i], -(double)top);
+    k->map(VAE__FN_EXP, n, a, a);
+    for (i = 0; i < n; i++) {
+        if (a[i] < 9.3576e-14f) a[i] = 0;
+        sum = vae__add_d(sum, (double)a[i]);
+    }
+    for (i = 0; i < n; i++) a[i] = (float)vae__div_d((double)a[i], sum);
+    log = (float)sum;
+    k->map(VAE__FN_LOG, 1, &log, &log);
+    return vae__add_d((double)top, (double)log);
+}
+/* The logits of the components, and of component i the mean, then the log variance. Those of
+ * pseudo-inputs are alike, and their heads are mean and log variance. */
+VAE__PRIVATE float *vae__logits(const vae__code *c, const float *w) {
+    float *logit = c->room + 6 * c->width;
+    if (c->heads) memset(logit, 0, (size_t)c->n * sizeof(float));
+    else memcpy(logit, w, (size_t)c->n * sizeof(float));
+    return logit;
+}
+VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    if (c->heads) return c->heads + i * c->head;
+    memcpy(c->room, w + k + i * wide, wide * sizeof(float));
+    memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
+    return c->room;
+}
+/* -log of component i's density at z, and scale times its gradient by mean and log variance to
+ * dpart unless NULL. */
+VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
+                                      float scale, float *dpart) {
+    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
+                         NULL);
+}
+VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
+                                       float scale, float *dz) {
+    const size_t k = (size_t)c->n, wide = c->width;
+    float *logit = vae__logits(c, w), *dpart = c->room + 2 * wide;
+    size_t i;
+    for (i = 0; i < k; i++) {
+        float part = scale * c->kept[i];
+        VAE__HIDE_F(part);
+        if (dz && !(c->kept[i] > 0)) continue;
+        if (dz) { /* by z as by the mean, for log p in place of -log p */
+            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            c->k->add(wide, dpart, 1, dz, dz);
+        } else {
+            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            VAE__HIDE_F(c->kept[i]);
+        }
+    }
+    if (dz) return 0;
+    return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
+}
+/* The gradient of component i's mean and log variance, over the rows of the batch in order, each
+ * with its share of what its log q - log p counts: added to dpart. */
+VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
+                                     const float *z, float *dpart) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const float *part = vae__component(&q, c->params + op->weights, i);
+    float *room = q.room + 2 * wide;
+    size_t r;
+    for (r = 0; c->terms->logw && r < c->rows; r++) {
+        float share = vae__row_pull(c, r) * op->kept[r * k + i];
+        VAE__HIDE_F(share);
+        if (!(op->kept[r * k + i] > 0)) continue;
+        (void)vae__component_loss(&q, part, z + r * wide, share, room);
+        c->k->add(2 * wide, room, 1, dpart, dpart);
+    }
+}
+VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                    size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code q = vae__code_of(c);
+    const size_t k = (size_t)op->n, wide = op->in.dim;
+    const size_t rows = c->terms->logw ? c->rows : 0;
+    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    double all = 0, sum;
+    size_t i, r;
+    (void)dy;
+    for (i = from; tensor && i < to; i++, dw += wide) {
+        memset(dpart, 0, 2 * wide * sizeof(float));
+        vae__component_bwd(c, op, i, x, dpart);
+        memcpy(dw, dpart + (tensor == 2 ? wide : 0), wide * sizeof(float));
+    }
+    if (tensor) return;
+    (void)vae__shares(c->k, k, logit);
+    for (r = 0; r < rows; r++) all = vae__add_d(all, (double)vae__row_pull(c, r));
+    for (i = 0; i < k; i++) {
+        sum = vae__mul_d((double)logit[i], all);
+        for (r = 0; r < rows; r++)
+            sum = vae__add_d(sum, -vae__mul_d((double)vae__row_pull(c, r),
+                                              (double)op->kept[r * k + i]));
+        dw[i] = (float)sum;
+    }
+}
+/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
+                                    float *z) {
+    const size_t k = (size_t)c->n;
+    float *share = vae__logits(c, w), *eps = c->room + 2 * c->width, u;
+    vae__address choice = *at;
+    double sum = 0;
+    size_t i, which = 0;
+    choice.counter[2] += 1;
+    c->k->draw(VAE__DRAW_UNIFORM, &choice, 0, 1, &u);
+    (void)vae__shares(c->k, k, share);
+    for (i = 0; i < k && !(sum > (double)u); i++) {
+        if (share[i] > 0) which = i; /* the last one, should the sum stay below u */
+        sum = vae__add_d(sum, (double)share[i]);
+    }
+    c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
+                  vae__component(c, w, which), eps, z);
+}
+static const vae__layer vae__mixture_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+
+/* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
+
+VAE__PRIVATE int vae__vamp_tensors(const vae__op *op, vae__tensor out[4]) {
+    out[0].name = "input", out[0].rank = 2;
+    out[0].shape[0] = (size_t)op->n, out[0].shape[1] = (size_t)op->kh;
+    out[0].fan_in = out[0].fan_out = 12, out[0].start = 0.5f; /* mostly uniform on [0,1] */
+    return 1;
+}
+/* Clamped inputs have no gradient that would lead them further out. */
+VAE__PRIVATE void vae__vamp_grad(const vae__walk *c, const vae__op *op, int tensor, size_t from,
+                                 size_t to, const float *x, const float *dy, float *dw) {
+    const vae__code *q = c->terms->code;
+    const size_t wide = (size_t)op->kh;
+    const float *w = c->params + op->weights + from * wide;
+    const float *d = q->heads + (size_t)op->n * q->head + from * wide;
+    size_t i;
+    (void)tensor; (void)x; (void)dy;
+    for (i = 0; i < (to - from) * wide; i++)
+        dw[i] = q->unit && ((w[i] > 1 && d[i] < 0) || (w[i] < 0 && d[i] > 0)) ? 0 : d[i];
+}
+static const vae__layer vae__vamp_layer = {
+    "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__vamp_tensors, vae__prior_fwd,
+    VAE__BACK(vae__prior_bwd, vae__vamp_grad, NULL)};
+#endif
+
+/* ======================================================================================
+ * >>priors   the tables of posteriors and priors, flows, reading, the code's op
+ * uses: >>codes >>categories >>mixtures >>program >>layers >>rng
+ * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
+ * ====================================================================================== */
 
 /* ---- the table of posteriors ---- */
 
@@ -7763,37 +8292,21 @@ static const vae__posterior vae__posteriors[] = {
      VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
 #endif
+    VAE__CODE_ROW("categorical", "categorical K",
+      "each latent one of K categories, of which the head gives the logits; the prior `normal` is "
+      "equal categories. In training they are relaxed (Gumbel-softmax): see temperature and "
+      "straight_through", "g", VAE__DRAW_UNIFORM, vae__categorical_sizes, vae__categorical_sample,
+      vae__categorical_sample_bwd, &vae__categorical_closed),
+    VAE__CODE_ROW("fsq", "fsq L ...",
+      "each latent rounds its tanh to one of L levels, the gradient straight through; no noise and "
+      "no KL. One L for all latents, or one for each; the prior `normal` is equal levels",
+      "w", VAE__DRAW_UNIFORM, vae__fsq_sizes, vae__fsq_sample, vae__fsq_sample_bwd,
+      &vae__fsq_closed),
+    VAE__CODE_ROW("none", "none",
+      "no encoder and no latents: the decoder alone, which is given the number 1. The KL is 0", "",
+      VAE__DRAW_UNIFORM, vae__none_sizes, vae__none_sample, vae__none_sample_bwd,
+      &vae__none_closed),
 };
-
-/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
-
-#ifdef VAE_NO_CODES
-#define VAE__PRIOR_OP NULL
-#else
-#define VAE__PRIOR_OP &vae__prior_layer
-VAE__PRIVATE void vae__prior_fwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, float *y) {
-    const vae__code q = vae__code_of(c);
-    double *logw = c->terms->logw;
-    size_t r;
-    vae__pass_fwd(c, op, w, x, y);
-    for (r = 0; logw && r < c->rows; r++)
-        logw[c->first + r] = vae__add_d(
-            logw[c->first + r], -q.prior->log_p(&q, w, x + r * op->in.dim, 0, NULL));
-}
-VAE__PRIVATE void vae__prior_bwd(const vae__walk *c, const vae__op *op, const float *w,
-                                 const float *x, const float *dy, float *dx) {
-    const vae__code q = vae__code_of(c);
-    size_t r;
-    vae__pass_bwd(c, op, w, x, dy, dx);
-    for (r = 0; r < c->rows; r++)
-        (void)q.prior->log_p(&q, w, x + r * op->in.dim, -vae__row_pull(c, r),
-                             dx + r * op->in.dim);
-}
-static const vae__layer vae__prior_layer = {
-    "prior", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, NULL, NULL)};
-#endif
 
 /* ---- the prior N(0, I) ---- */
 
@@ -7814,7 +8327,17 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
-     vae__normal_draw},
+     vae__normal_draw, NULL},
+#ifdef VAE_NO_CODES
+    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+#else
+    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
+      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
+    {{"vamp", "vamp K", "the mean of the posteriors of K pseudo-inputs, which are learned: images "
+      "that begin as training images", "m"}, &vae__vamp_layer, 0, vae__mixture_log_p,
+     vae__mixture_draw, vae__component_bwd},
+#endif
 };
 
 /* ---- flows: steps from z to z', each an op ----
@@ -8118,6 +8641,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const vae__means *means = c->posterior->means;
     const struct {
         int broken;
         const char *sentence;
@@ -8127,12 +8651,26 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
-        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
-         "sparse and contract are of mu, which posterior %s does not have"},
+        {(d->no_noise || d->sparse > 0 || d->contract > 0) && !means,
+         "no_noise, sparse and contract are of mu, which posterior %s does not have"},
+        {!closed && !c->posterior->log_q,
+         "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
+        {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
+        {(d->straight_through || d->temperature_steps) && !c->categories,
+         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
+         "does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
-        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
-         "the objective weighs draws by their density, which posterior %s does not have"},
+        {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
+         "the posteriors of pseudo-inputs must be normals that one head tells: not with posterior "
+         "%s and prior %s"},
+        {vae__pseudo_inputs(c) && d->contract > 0,
+         "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
+         "the encoder is there too"},
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             !(closed ? closed->ratio_bwd != NULL : c->posterior->log_q != NULL),
+         "the objective weighs draws by a density that has a gradient, which posterior %s does not "
+         "have"},
     };
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -8157,6 +8695,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
     c->flow = (const vae__flow *)(const void *)rows[1];
     if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
+    memcpy(c->list, ops[0].list, sizeof c->list), c->listed = ops[0].kw;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -8257,6 +8796,8 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
         else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
+        else if (t->kl && !t->logw)
+            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -8737,6 +9278,11 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
+    /* from here on in files only when they are not the default */
+    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__U64_ROW(temperature_steps, 0),
+    VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
     VAE__INT_ROW(inference, 0, 0, 2),
     VAE__FLAG_ROW(keep_gradients),
@@ -8745,7 +9291,8 @@ static const vae__field vae__fields[] = {
 };
 enum {
     VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
-    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4,
+    VAE__FIRST_COUNT = 41 /* those of version 0.1, which files always have */
 };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
@@ -8761,6 +9308,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 }
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
+}
+/* Whether a number has the value of its default, once that is filled in. */
+VAE__PRIVATE int vae__is_default(vae_desc *d, const vae__field *f) {
+    if (f->kind == VAE__U64) return *vae__field_u64(d, f) == (uint64_t)f->standard;
+    if (f->kind == VAE__REAL)
+        return vae__bits_d(*vae__field_real(d, f)) == vae__bits_d(f->standard);
+    return *vae__field_int(d, f) == (int)f->standard;
 }
 VAE__INLINE int vae__is_text(const vae__field *f) {
     return f->kind == VAE__TEXT || f->kind == VAE__KIND;
@@ -9502,7 +10056,8 @@ struct vae {
     size_t rows, z_rows;   /* of the buffers: batch, batch * samples */
     float *x;              /* (rows, input.dim) */
     float *z, *dz;         /* (z_rows, code.width): what the decoder gets */
-    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x */
+    float *seen;           /* (rows * views, input.dim): what the encoder sees; NULL: x. The
+                              pseudo-inputs of a prior stand behind the rows at work */
     int32_t *labels;       /* (rows): class of each image */
     float *heads;          /* (rows, head_floats): of the images at work, kept for their draws */
     size_t head_floats;    /* of the first draw or the code, or the latents, whatever is most */
@@ -9736,6 +10291,12 @@ VAE__PRIVATE vae_status vae__plan_flags(vae__planner *w) {
     if (op->number && m->views > 1 && w->net == &m->enc)
         return vae__fail(w->p.report, VAE_ERR_VALUE, "contract compares two passes of the encoder: "
                          "it goes together with neither dropout nor noise there");
+    if (w->net == &m->enc && vae__pseudo_inputs(&m->code) &&
+        (vae__has(op, VAE__CLASS) || vae__has(op, VAE__LATENT) || op->layer->batch))
+        return vae__fail(w->p.report, VAE_ERR_VALUE, "encoder: %s does not go together with prior "
+                         "%s, whose pseudo-inputs have no class and no draws, and are no part of "
+                         "the batch", *op->layer->name ? op->layer->name : "z N",
+                         m->code.prior->kind.name);
     if (op->number > 255)
         return vae__fail(w->p.report, VAE_ERR_SIZE, "%s: more than 255 layers of dropout and noise",
                          w->p.what);
@@ -9807,6 +10368,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
+    if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
     op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
@@ -9879,7 +10441,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
         d->contract > 0 ? "contract: mu is no function of the image alone" :
         d->sparse > 0 ? "sparse: mu is no function of the image alone" :
         d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
-        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+        "before it, so that the encoder would need a second way back; take iwae" :
+        !m->code.posterior->log_q ? "this posterior, whose draws have no density" : NULL;
     if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
     return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
                      what);
@@ -9921,11 +10484,18 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
             op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
         } else {
             op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+            op->kh = (int)m->input.dim;
+            if (vae__pseudo_inputs(q) && m->rows)
+                op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
         }
         if (op->layer->shape) bad = op->layer->shape(&w.p, op);
         if (!bad) bad = vae__plan_op(&w);
     }
     if (m->ops) m->ops[m->at_code].meets = m->desc.free_bits > 0 ? 1 << VAE__BATCH_FORWARD : 0;
+    if (m->ops && vae__pseudo_inputs(q)) {
+        m->code.heads = w.last.own, m->code.unit = m->likelihood.row->unit;
+        m->ops[m->count - 1].meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD;
+    }
     return bad;
 }
 
@@ -9934,12 +10504,17 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
-    vae_status bad;
+    vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
-                        report);
+    if (m->code.head)
+        bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
+                            arena, report);
+    else if (*d->encoder && strcmp(d->encoder, vae__find_field("encoder")->text))
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s has no encoder: leave the string out",
+                         m->code.posterior->kind.name);
+    else m->enc.text_size = 1; /* an empty text */
     if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
@@ -10050,6 +10625,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
     const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const size_t more = m->rows ? vae__pseudo_inputs(&m->code) : 0;
     const size_t latent = m->code.latent, head = m->code.head;
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
@@ -10063,7 +10639,8 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     VAE__PUSH(a, t->penalty, double, heads, 1, train);
     VAE__PUSH(a, t->slope, float, heads, head, train && !d->no_kl && m->code.closed);
     VAE__PUSH(a, m->bound, double, m->rows, 1, train);
-    VAE__PUSH(a, m->seen, float, m->rows * (size_t)m->views, m->input.dim, seen);
+    VAE__PUSH(a, m->seen, float, (train ? m->rows * (size_t)m->views : 0) + more, m->input.dim,
+              seen || more);
     VAE__PUSH(a, m->norm, float, latent, 1, train && exact && d->contract > 0);
     VAE__PUSH(a, m->mass, float, latent, 1, train && exact && d->contract > 0);
 }
@@ -10088,6 +10665,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    if (m->code.latent) m->desc.latent = (int)m->code.latent;
     means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
@@ -10224,8 +10802,8 @@ VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear)
 }
 
 /* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
- * PyTorch's Linear does, biases too. Addressed by the tensor's number, so a tensor keeps its
- * values when another is added behind it. */
+ * PyTorch's Linear does, biases too; about `start` where there is one. Addressed by the tensor's
+ * number, so a tensor keeps its values when another is added behind it. */
 VAE__PRIVATE void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
@@ -10247,6 +10825,7 @@ VAE__PRIVATE void vae__init_weights(vae *m) {
             float u = 2 * w[i] - 1; /* exact: u has 24 bits */
             VAE__HIDE_F(u);
             w[i] = u * bound;
+            if (s->start > 0) w[i] = (float)vae__add_d((double)w[i], (double)s->start);
         }
         (void)vae__mask(m, t, w, w);
     }
@@ -10407,6 +10986,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    tensor->average = m->average ? m->average + s->offset : NULL;
     return VAE_OK;
 }
 
@@ -10774,6 +11354,24 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
+/* 1 / temperature of this step: exp(-log(end / start) share) / start. */
+VAE__PRIVATE float vae__sharpness_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    double now = d->temperature;
+    float t;
+    if (d->temperature_steps && m->step >= d->temperature_steps) {
+        now = d->temperature_end;
+    } else if (d->temperature_steps) {
+        t = (float)vae__div_d(d->temperature_end, now);
+        m->k->map(VAE__FN_LOG, 1, &t, &t);
+        t = (float)vae__mul_d((double)t, vae__div_d((double)m->step,
+                                                    (double)d->temperature_steps));
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        now = vae__mul_d(now, (double)t);
+    }
+    return (float)vae__div_d(1, now);
+}
+
 /* The likelihood with what it has learned by now. */
 VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
     vae__density l = m->likelihood;
@@ -10902,11 +11500,12 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
         t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
+        t->sharpness = vae__sharpness_now(m);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
-        t->views = 1;
+        t->views = 1, t->sharpness = 0;
         t->index = p->batch->index ? p->batch->index + row : NULL;
         t->first = p->first + (uint32_t)row;
     }
@@ -11052,6 +11651,63 @@ VAE__PRIVATE const float *vae__given(const vae__pass *p, size_t at) {
     return (p->from ? p->x : vae__seen(p)) + at * (VAE__TRAINS(p) ? op->each : 1) * op->in.dim;
 }
 
+/* The heads of pseudo-inputs, which are a part of the prior: behind the rows of a training step,
+ * so that their gradients are made together; otherwise in portions of the buffers, before any rows
+ * come. */
+VAE__PRIVATE void vae__inputs_part(void *arg, int part) {
+    vae__pass *p = (vae__pass *)arg;
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t dim = m->input.dim, head = m->code.head;
+    const float *from_w = p->params + prior->weights;
+    const size_t base = VAE__TRAINS(p) ? p->rows : 0, room = m->rows / (size_t)p->parts;
+    size_t from, to, i, n;
+    vae__share(vae__pseudo_inputs(&m->code), 1, p->parts, part, &from, &to);
+    for (; from < to; from += n) {
+        float *x = m->seen + (base + from) * dim;
+        vae__walk c;
+        n = VAE__TRAINS(p) ? to - from : vae__min(to - from, room);
+        for (i = 0; i < n * dim; i++) {
+            const float v = from_w[from * dim + i];
+            x[i] = !m->code.unit ? v : v > 1 ? 1 : v < 0 ? 0 : v;
+        }
+        c = vae__pass_walk(p, part, VAE__TRAINS(p) ? base + from : (size_t)part * room, n);
+        vae__ops_fwd(&c, m->ops, 0, m->at_code, x);
+        vae__stand(&c, last);
+        memcpy(m->code.heads + from * head, last->y + c.first * last->pitch,
+               n * head * sizeof(float));
+    }
+}
+VAE__PRIVATE void vae__run_inputs(vae__pass *p) {
+    const int parts = p->parts;
+    const size_t n = vae__pseudo_inputs(&p->m->code);
+    p->parts = (int)vae__min((size_t)vae__model_parts(p->m, n, VAE__PART_ROWS), p->m->rows);
+    if (n) vae__divide(&p->m->parallel, vae__inputs_part, p, p->parts);
+    p->parts = parts;
+}
+/* Back from the heads of a part's pseudo-inputs to their pixels, for a stage. */
+VAE__PRIVATE void vae__inputs_bwd(const vae__pass *p, int part) {
+    const vae *m = p->m;
+    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
+    const size_t n = vae__pseudo_inputs(&m->code), code = 2 * m->at_code, dim = m->input.dim;
+    size_t from, to, i;
+    vae__walk c;
+    if (!n) return;
+    c = vae__pass_walk(p, part, 0, p->rows);
+    vae__share(n, 1, p->parts, part, &from, &to);
+    vae__stand(&c, prior);
+    for (i = from; i < to && p->bwd_from >= code && p->bwd_to < code; i++) {
+        float *dhead = last->dy + (p->rows + i) * m->code.head;
+        memset(dhead, 0, m->code.head * sizeof(float));
+        m->code.prior->head_bwd(&c, prior, i, m->z, dhead);
+    }
+    vae__walk_to(p, &c, p->rows + from, to - from);
+    if (from < to)
+        vae__ops_bwd(&c, m->ops, vae__min(p->bwd_from, code), p->bwd_to,
+                     m->seen + (p->rows + from) * dim,
+                     m->code.heads + n * m->code.head + from * dim);
+}
+
 /* A part's rows of a stage, forward and back.
  *
  * Up to the first draw, mostly the code's, all rows of the part go together: there is one for each
@@ -11070,6 +11726,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     size_t from, to, at, n;
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (VAE__TRAINS(p)) vae__inputs_bwd(p, part);
     if (from == to || (p->fresh && !vae__pass_pixels(p, part, from, to))) return;
     c = vae__pass_walk(p, part, from, to - from);
     vae__ops_fwd(&c, ops, p->fwd_from, vae__min(p->fwd_to, code),
@@ -11133,7 +11790,8 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
 
 VAE__PRIVATE vae_status vae__run_stage(vae__pass *p) {
     const vae *m = p->m;
-    const int back = VAE__TRAINS(p) && p->fwd_from <= m->at_draw && p->fwd_to == m->count;
+    const size_t draw = m->code.heads ? m->dec.first - 1 : m->at_draw; /* a prior may come first */
+    const int back = VAE__TRAINS(p) && p->fwd_from <= draw && p->fwd_to == m->count;
     const size_t draws = VAE__TRAINS(p) ? (size_t)m->desc.samples : 1;
     p->chunk = p->rows;
     /* A chunk pays for rows that go forward and at once back, or whose activations nobody wants
@@ -11163,6 +11821,8 @@ VAE__PRIVATE void vae__meet_part(void *arg, int part) {
 VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
     const int parts = p->parts;
     p->meet = i, p->when = when;
+    if (when == VAE__BATCH_FORWARD && i + 1 == p->m->dec.first) vae__run_inputs(p);
+    if (!p->m->ops[i].layer->batch) return;
     p->parts = vae__model_parts(p->m, p->m->ops[i].in.c, 16, 64);
     vae__divide(&p->m->parallel, vae__meet_part, p, p->parts);
     p->parts = parts;
@@ -11240,6 +11900,8 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
     size_t i;
     VAE_ASSERT(m->rows);
     p->from = from, p->to = to, p->base = base;
+    if (!VAE__TRAINS(p) && p->terms.logw && from < m->dec.first && to >= m->dec.first)
+        vae__run_inputs(p);
     for (p->at = 0; !bad && p->at < rows; p->at += p->rows) {
         p->rows = vae__min(rows - p->at, m->rows); /* as many as the buffers hold */
         p->x = x + p->at * m->ops[from].in.dim;
@@ -11260,7 +11922,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
+    const size_t latent = m->code.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11273,7 +11935,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
     }
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
+    const size_t latent = m->code.latent;
     const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11287,7 +11949,7 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const size_t latent = m->code.latent, head = m->code.head;
     const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
     for (i = from; i < to; i++, w += head, dw += head)
@@ -11426,20 +12088,27 @@ VAE__PRIVATE void vae__gradients_of(vae__gradients *g, int part, const vae__walk
     }
 }
 
+VAE__PRIVATE void vae__gradients_at(vae__gradients *g, int part, vae__walk *c, size_t i) {
+    const vae *m = g->m;
+    const vae__op *op = &m->ops[i];
+    int tensor;
+    if (g->pass) c->images = g->pass->rows + (i < m->at_code ? vae__pseudo_inputs(&m->code) : 0);
+    vae__stand(c, op);
+    for (tensor = 0; tensor < op->tensor_count; tensor++)
+        if (!m->tensors[op->tensor + (size_t)tensor].fixed)
+            vae__gradients_of(g, part, c, op, tensor);
+}
 VAE__PRIVATE void vae__gradients_part(void *arg, int part) {
     vae__gradients *g = (vae__gradients *)arg;
-    vae *m = g->m;
+    const vae *m = g->m;
+    /* the gradient of pseudo-inputs comes out of the encoder's first op */
+    const size_t last = vae__pseudo_inputs(&m->code) ? m->dec.first - 1 : SIZE_MAX;
     vae__walk c = vae__train_walk(m, 0, 1);
     size_t i;
-    int tensor;
     if (g->pass) c = vae__pass_walk(g->pass, part, 0, g->pass->rows);
-    for (i = g->to; i-- > g->from;) {
-        const vae__op *op = &m->ops[i];
-        vae__stand(&c, op);
-        for (tensor = 0; tensor < op->tensor_count; tensor++)
-            if (!m->tensors[op->tensor + (size_t)tensor].fixed)
-                vae__gradients_of(g, part, &c, op, tensor);
-    }
+    for (i = g->to; i-- > g->from;)
+        if (i != last) vae__gradients_at(g, part, &c, i);
+    if (!g->from && last != SIZE_MAX) vae__gradients_at(g, part, &c, last);
 }
 
 /* The rest of a pass whose first stages have been run, with the gradients of its weights; or, with
@@ -11511,7 +12180,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
+    info->latent = model->code.latent;
     info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
@@ -11668,7 +12337,7 @@ VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     if (b->first && !b->index)
         return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
                          "* batch + row: give 0, or index", (size_t)b->first);
-    if (b->eps && m->desc.no_noise)
+    if (b->eps && (m->desc.no_noise || !m->code.noise))
         return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
     bad = vae__check_labels(m, b);
     return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
@@ -11740,6 +12409,18 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     }
     for (j = 0; j < n; j++) m->x[j] = (float)vae__div_d(sum[j], (double)data->count);
     return vae__do_set_visible_bias(m, m->x);
+}
+
+/* Pseudo-inputs begin as images of the data, at the first places of an order that no epoch has. */
+VAE__PRIVATE void vae__inputs_from_data(vae *m, const vae_data *data) {
+    const size_t dim = m->input.dim, at = m->ops[m->dec.first - 1].weights;
+    size_t i;
+    for (i = 0; i < vae__pseudo_inputs(&m->code); i++) {
+        const uint64_t image = vae_shuffle(m->desc.seed, UINT32_MAX, data->count, i % data->count);
+        (void)vae_data_read(data, (size_t)image, 1, m->w + at + i * dim);
+        if (m->average)
+            memcpy(m->average + at + i * dim, m->w + at + i * dim, dim * sizeof(float));
+    }
 }
 
 /* ---- evaluation: the ELBO of a data set, one draw for each image ---- */
@@ -11892,6 +12573,7 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
+    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
     return bad;
 }
 
@@ -12152,6 +12834,12 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to,
     return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
 /* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
@@ -12189,6 +12877,11 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
+    bad = vae__check_latents(m);
+    if (!bad && logvar && !m->code.posterior->means)
+        bad = vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no log variance",
+                        m->code.posterior->kind.name);
+    if (bad) return bad;
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
@@ -12200,7 +12893,8 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
@@ -12252,7 +12946,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_
                                        float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
@@ -12278,7 +12973,8 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
         bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
@@ -12293,6 +12989,12 @@ VAE_API vae_status vae_reconstruct(vae *m, const vae_batch *batch, float *out) {
     VAE__COMPUTES(m, vae__do_reconstruct(m, batch, out));
 }
 
+/* What the prior's draws of this call need. */
+VAE__PRIVATE void vae__begin_draws(vae *m, const vae_batch *b) {
+    vae__pass p;
+    vae__use_begin(&p, m, b, 0);
+    vae__run_inputs(&p);
+}
 /* Codes of rows base .. base + rows - 1 of a batch, out of the prior. */
 VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t seed, size_t base,
                                   size_t rows, float *z) {
@@ -12303,15 +13005,20 @@ VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t see
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, w, &at, z + i * q.width);
+        if (VAE__CLOSED(&q) && q.posterior->closed->draw)
+            q.posterior->closed->draw(&q, &at, z + i * q.width);
+        else q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
 VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
-    if (!bad) vae__draw_codes(m, b, seed, 0, b->rows, z);
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    if (bad) return bad;
+    vae__begin_draws(m, b);
+    vae__draw_codes(m, b, seed, 0, b->rows, z);
     return bad;
 }
 
@@ -12325,6 +13032,7 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, x ? NULL : "x");
     if (!bad) bad = vae__check_labels(m, b);
+    if (!bad) vae__begin_draws(m, b);
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
@@ -12436,6 +13144,10 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    if (!m->code.head) return vae__do_score(m, b, bound, NULL, NULL); /* log p(x) itself */
+    if (VAE__CLOSED(&m->code) && !m->code.posterior->closed->ratio)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no density to weigh draws "
+                         "by", m->code.posterior->kind.name);
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -12465,7 +13177,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     const vae__means *means;
     float low;
     vae_status bad;
@@ -12509,7 +13221,7 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     int j;
     if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
-    for (i = 0; i < c->images; i++, head += q.head) {
+    for (i = 0; i < c->images; i++, head += p->to > m->at_code ? q.width : q.head) {
         if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
         if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
         to += q.latent;
@@ -12526,7 +13238,8 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
                                            vae_batch *b) {
-    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+    const int flow = m->code.flow && turn < VAE__UNIT_KL; /* then z itself, not mu */
+    const size_t to = flow ? m->dec.first : turn < VAE__UNIT_TERMS ? m->at_code :
                       m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
     vae__use u;
     const vae_status bad = vae__read_portion(m, data, at, b);
@@ -12534,6 +13247,7 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     vae__encode_begin(&u, m, b, 1, m->at_code);
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
     if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }
@@ -12547,11 +13261,15 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
-    bad = vae__check_data(m, data, "test");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
                          "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    if (variance && !m->code.posterior->means)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no mu, of which this is the "
+                         "variance", m->code.posterior->kind.name);
     for (j = 0; j < 3 * units; j++) unit[j] = 0;
     for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
         /* of which latents, and where their sums stand */
@@ -13595,6 +14313,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
             vae__put_kind(s, &d, f);
             continue;
         }
+        if (i >= VAE__FIRST_COUNT && vae__is_default(&d, f)) continue;
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }
@@ -14798,6 +15517,11 @@ VAE_API vae_status vae_data_save(const char *path, const vae_data *data, vae_rep
 
 VAE__SMALL_END
 
+#ifdef VAE__GCC_SMALL
+#undef __OPTIMIZE_SIZE__
+#elif defined(VAE__GCC_FAST)
+#undef __OPTIMIZE__
+#endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
 #endif

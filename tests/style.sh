@@ -31,7 +31,7 @@ check "every macro of >>config has a file in tests/compile" "$(
     done)"
 check "every room has its banner" "$(
     for room in config api compiler status arena rng shim functions tiles maps sums densities windows \
-        updates dispatch threads gemm layers program codes stochastic likelihoods settings plan model numbers step optim \
+        updates dispatch threads gemm layers program codes mixtures priors stochastic likelihoods settings plan model numbers step optim \
         train eval files safetensors io data; do
         grep -q -e "^ \* >>$room " vae.h || echo ">>$room"
     done)"

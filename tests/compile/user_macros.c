@@ -1,6 +1,7 @@
 /* Macros that a program may have before it includes vae.h: of Windows (small, near, interface), X11
  * (Status, None), complex.h (I), Qt (slots, emit), Arduino (bit, round, B0), its own (V, MIN,
- * noinline). Any use of one would not compile, and each keeps its value. */
+ * noinline). Any use of one would not compile, and each keeps its value. So do the compiler's own,
+ * which gcc's pragmas change. */
 #include <stdio.h>
 #include <string.h>
 
@@ -102,8 +103,23 @@
 #define TEST @
 #define CHECK @
 
+#ifdef __OPTIMIZE_SIZE__
+#define AT_SIZE 1
+#else
+#define AT_SIZE 0
+#endif
+#ifdef __OPTIMIZE__
+#define AT_ALL 1
+#else
+#define AT_ALL 0
+#endif
+
 #define VAE_IMPLEMENTATION
 #include "../../vae.h"
+
+#if defined(__OPTIMIZE_SIZE__) != AT_SIZE || defined(__OPTIMIZE__) != AT_ALL
+#error "macros of the compiler have changed"
+#endif
 
 #define TEXT(macro) TEXT_OF(macro)
 #define TEXT_OF(text) #text
