@@ -1985,15 +1985,11 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
     if (!seen) return 0;
-    if (*at == 'e' || *at == 'E') {
-        const char *q = at + 1;
-        const int down = *q == '-';
-        if (*q == '-' || *q == '+') q++;
-        if (*q >= '0' && *q <= '9') {
-            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
-            d.point += down ? -e : e;
-            at = q;
-        }
+    if (*at == 'e' || *at == 'E') { /* without digits it is not part of the number */
+        const int down = at[1] == '-';
+        const char *q = at + 1 + (down || at[1] == '+');
+        for (; *q >= '0' && *q <= '9'; at = ++q) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+        d.point += down ? -e : e;
     }
     bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
     *out = vae__double_of(bits | (uint64_t)minus << 63);
