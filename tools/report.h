@@ -52,9 +52,12 @@ static void stats_text(char *out, size_t size, const vae_stats *s, int what, int
 
 static void print_network(const vae_desc *d)
 {
-    say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
-        d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
-        d->likelihood);
+    const char *end = d->decoder[0] ? " > " : "";
+    if (strcmp(d->posterior, "none") == 0)
+        say("network      %s%s%s, %s\n", d->decoder, end, d->input, d->likelihood);
+    else
+        say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
+            d->encoder[0] ? " > " : "", d->latent, d->decoder, end, d->input, d->likelihood);
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
