@@ -2573,7 +2573,8 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
  * mask of lanes.
  *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
  *                          those from n on read as +0 and are not written
- *   VAE__FMA(a, b, c)      a * b + c, rounded once
+ *   VAE__FMA(a, b, c)      a * b + c, rounded once; VAE__FMA_NOW is the same, inlined where the
+ *                          other is a call: for products and optimisers in plain C
  *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
  *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
@@ -2621,12 +2622,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
-VAE__NOINLINE static
-#else
-VAE__INLINE
-#endif
-VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -2637,6 +2633,12 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     VAE__HIDE_F(r);
     return r;
 }
+VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+    return VAE__FN(v_fma_now)(a, b, c);
+}
+#if !defined(__OPTIMIZE_SIZE__) || defined(VAE__GCC_FAST)
+#define VAE__FMA_NOW(a, b, c) VAE__FN(v_fma_now)(a, b, c)
+#endif
 #endif
 VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { VAE__V r = a + b; VAE__HIDE(r); return r; }
 VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) { VAE__V r = a - b; VAE__HIDE(r); return r; }
@@ -3214,6 +3216,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #endif
 #define VAE__PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define VAE__FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
+#ifndef VAE__FMA_NOW
+#define VAE__FMA_NOW(a, b, c) VAE__FMA(a, b, c)
+#endif
 #define VAE__ADD(a, b) VAE__FN(v_add)(a, b)
 #define VAE__SUB(a, b) VAE__FN(v_sub)(a, b)
 #define VAE__MUL(a, b) VAE__FN(v_mul)(a, b)
@@ -3681,9 +3686,10 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
             for (q = 0; q < share; q++) {
                 av[q] = VAE__SET1(a[(size_t)(i + q) * row_step]);
                 VAE__UNROLL
-                for (v = 0; v < edge; v++) sum[i + q][v] = VAE__FMA(av[q], bv[v], sum[i + q][v]);
+                for (v = 0; v < edge; v++)
+                    sum[i + q][v] = VAE__FMA_NOW(av[q], bv[v], sum[i + q][v]);
             }
-            sum[i][edge] = VAE__FMA(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+            sum[i][edge] = VAE__FMA_NOW(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
         }
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
@@ -3856,13 +3862,15 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
-                VAE__V av;
+                VAE__V av, bv;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
                 av = VAE__SET1(*a);
                 VAE__UNROLL
-                for (v = 0; v < vecs; v++)
-                    if (v + 1 < vecs) sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-                sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
+                for (v = 0; v < vecs; v++) {
+                    if (v + 1 == vecs) bv = VAE__GET_LANES(row + edge, n, lanes);
+                    else bv = VAE__LOAD(row + v * VAE__W);
+                    sum[v] = VAE__FMA_NOW(av, bv, sum[v]);
+                }
             }
             VAE__UNROLL
             for (v = 0; v < vecs; v++)
@@ -5236,13 +5244,13 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V old = VAE__GET(w, i, n), mi, vi, step;
-        VAE__V gi = VAE__FMA(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
-        mi = VAE__FMA(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
-        vi = VAE__FMA(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
-        step = VAE__DIV(mi, VAE__FMA(VAE__SQRT(vi), inv, eps));
+        VAE__V gi = VAE__FMA_NOW(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
+        mi = VAE__FMA_NOW(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
+        vi = VAE__FMA_NOW(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
+        step = VAE__DIV(mi, VAE__FMA_NOW(VAE__SQRT(vi), inv, eps));
         VAE__PUT(m, i, n, mi);
         VAE__PUT(v, i, n, vi);
-        old = VAE__FMA(rate, step, VAE__MUL(decay, old));
+        old = VAE__FMA_NOW(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
@@ -5335,6 +5343,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__MAX
 #undef VAE__MIN
 #undef VAE__FMA
+#undef VAE__FMA_NOW
 #undef VAE__ZERO
 #undef VAE__ABS
 #undef VAE__NEG
