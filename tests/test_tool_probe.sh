@@ -318,6 +318,32 @@ sys.exit(not (abs(sum(float(r[4]) for r in rows) / 200 + bound) < 1e-4
 refused scores_of_an_autoencoder_have_no_bound 1 "has no noise" \
     score ae.safetensors --data set --samples 5
 
+# ---- codes of more than one layer, and of flows ----
+
+"$vae" train $small --encoder "$net, z 6, dense 16 relu" --decoder "dense 16 relu, z 6, $net" \
+    --epochs 2 --model two_layers.safetensors
+"$vae" train $small --encoder "$net" --decoder "$net" --posterior "normal, iaf 20 2" --epochs 2 \
+    --model flow.safetensors
+for model in two_layers flow; do
+    "$vae" eval $model.safetensors --data set --samples 5 --json $model.json --quiet
+    "$vae" score $model.safetensors --data set --samples 5 --out $model.csv --quiet
+    "$vae" encode $model.safetensors --data set --split test --out $model.npy --quiet
+    "$vae" decode $model.safetensors --in $model.npy --out back.npy --quiet
+    "$vae" probe $model.safetensors --data set --label-counts 100 --quiet
+    check "commands_take_$model" [ $? -eq 0 ]
+    check "scores_of_$model" py "
+rows = [line.split(',') for line in open('$model.csv')][1:]
+bound = json.load(open('$model.json'))['bounds'][0]['bound']
+sys.exit(not (abs(sum(float(r[4]) for r in rows) / 200 + bound) < 1e-3 * abs(bound)
+              and len(load('$model.npy')[0]) == 4 and len(load('back.npy')) == 200))"
+done
+check eval_counts_the_latents_of_each_layer py '
+f = json.load(open("two_layers.json"))
+active = f["active_units_of_layers"]
+sys.exit(not (len(f["mu_variance"]) == len(f["kl_per_latent"]) == 10 and active[0] == f["active_units"]
+              and active == [sum(v > .01 for v in f["mu_variance"][:4]),
+                             sum(v > .01 for v in f["mu_variance"][4:])]))'
+
 # ---- the solvers, against libm and against their own equations ----
 
 cat >solvers.c <<'C'

@@ -59,7 +59,7 @@ typedef struct fit {
     const double *x;        /* (count, width) */
     const int32_t *y;       /* (count) */
     size_t count, width, classes;
-    double penalty;
+    double penalty, exact;  /* the gradient's norm where softmax regression ends */
 } fit;
 
 /* log sum e^a of an image, whose logits become probabilities. */
@@ -109,7 +109,7 @@ static double softmax_loss(const double *w, double *dw, void *user)
 
 static void fit_softmax(fit *f, double *w)
 {
-    minimise(softmax_loss, f, w, (f->width + 1) * f->classes, 1e-6);
+    minimise(softmax_loss, f, w, (f->width + 1) * f->classes, f->exact);
 }
 
 /* (X^t X / n + penalty) W = X^t Y / n, X and Y without their means. */
@@ -217,7 +217,7 @@ static double choose_penalty(const fit *all, int classifier, const uint8_t *fold
         fit some = part_of(all, folds, fold, 0), held = part_of(all, folds, fold, 1);
         double *w = doubles(size, 1);
         for (int p = 0; p < PENALTIES && some.count && held.count; p++) {
-            some.penalty = penalties[p];
+            some.penalty = penalties[p], some.exact = 1e-3; /* enough to compare losses */
             fit_one(&some, classifier, w);
             loss[p] = vae__add_d(loss[p], judge(&held, classifier, w).loss);
         }
@@ -234,7 +234,7 @@ static double choose_penalty(const fit *all, int classifier, const uint8_t *fold
 static fit scaled_codes(const probing *p, const coded *of, int scaling, const uint32_t *rows,
                         size_t count)
 {
-    fit f = {NULL, NULL, count, of->width, (size_t)p->classes, 0};
+    fit f = {NULL, NULL, count, of->width, (size_t)p->classes, 0, 0};
     double *x = doubles(count, of->width);
     int32_t *y = (int32_t *)need(count, sizeof *y);
     for (size_t i = 0; i < count; i++) {
@@ -311,6 +311,7 @@ static void probe_draw(probing *p, size_t which, int draw)
         fit test = scaled_codes(p, &p->test, s, NULL, p->test.count);
         for (int c = 0; c < CLASSIFIERS; c++) {
             train.penalty = choose_penalty(&train, c, folds, all ? 1 : FOLDS);
+            train.exact = 1e-6;
             memset(w, 0, (train.width + 1) * train.classes * sizeof *w);
             fit_one(&train, c, w);
             figures_add(&p->accuracy[which][c][s],

@@ -47,7 +47,7 @@ typedef struct verdict {
     size_t bound_count;
     double *unit_kl, *variance;     /* (latent); unit_kl NULL: there is no such thing */
     uint64_t *clamped;              /* (latent): images, of so many */
-    size_t active, clamped_of;
+    size_t clamped_of;
     double gap, gap_error, seconds;
     int factors, factors_there;     /* that count, of those in the table; 0: no table */
 } verdict;
@@ -200,7 +200,7 @@ static void find_units(use *u, verdict *v)
 {
     const vae_data *images = &u->data.images;
     double *both[2];
-    for (int i = 0; i < 2; i++) both[i] = (double *)need(u->info.latent, sizeof *both[i]);
+    for (int i = 0; i < 2; i++) both[i] = (double *)need(u->info.units, sizeof *both[i]);
     for (int i = 0; i < 2; i++) {
         const vae_status status = vae_units(u->model, images, i ? NULL : both[0],
                                             i ? both[1] : NULL);
@@ -210,18 +210,32 @@ static void find_units(use *u, verdict *v)
         both[i] = NULL;
     }
     v->unit_kl = both[0], v->variance = both[1];
-    for (size_t j = 0; v->variance && j < u->info.latent; j++) v->active += v->variance[j] > 0.01;
 }
 
-/* Latents by their KL, most first. */
-static void print_units(const verdict *v, size_t latent)
+/* How many latents of stochastic layer number `layer` are active; `from`: the first of them. */
+static size_t active_units(const use *u, const verdict *v, int layer, size_t *from)
 {
+    size_t active = 0;
+    *from = 0;
+    for (int l = 0; l < layer; l++) *from += u->info.layer[l].latents;
+    for (size_t j = 0; v->variance && j < u->info.layer[layer].latents; j++)
+        active += v->variance[*from + j] > 0.01;
+    return active;
+}
+
+/* Latents of a stochastic layer by their KL, most first. */
+static void print_units(const use *u, const verdict *v, int layer)
+{
+    const size_t latent = u->info.layer[layer].latents;
     double *left = (double *)need(latent, sizeof *left);
-    char line[200], one[60];
-    size_t used = (size_t)snprintf(line, sizeof line, "%-12s", "KL of each");
+    char line[200], one[60], name[20];
+    size_t used, from, active = active_units(u, v, layer, &from);
+    snprintf(name, sizeof name, layer ? "KL, z %zu" : "KL of each", latent);
+    used = (size_t)snprintf(line, sizeof line, "%-12s", name);
     if (v->variance)
-        say("active       %zu of %zu latents (variance of mu above 0.01)\n", v->active, latent);
-    if (v->unit_kl) memcpy(left, v->unit_kl, latent * sizeof *left);
+        say("active       %zu of %zu latents (variance of mu above 0.01)%s\n", active, latent,
+            layer ? ", of a layer below the code" : "");
+    if (v->unit_kl) memcpy(left, v->unit_kl + from, latent * sizeof *left);
     for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
             if (left[j] > left[most]) most = j;
@@ -290,7 +304,7 @@ static void print_verdict(const use *u, const verdict *v)
     say("mse          %.6f", figures_mean(&v->mse));
     print_error(error_of(&v->mse), 6);
     say(" per pixel of the reconstructions\n");
-    print_units(v, u->info.latent);
+    for (int l = 0; l < u->info.layers; l++) print_units(u, v, l);
     print_clamped(v->clamped, u->info.latent, v->clamped_of);
     if (v->factors) {
         say("MIG          %.4f", v->gap);
@@ -307,6 +321,7 @@ static void json_verdict(text *t, const use *u, const verdict *v)
 {
     const vae_desc *d = &u->desc;
     const figures_sample *nll = nll_of(v);
+    size_t from;
     text_print(t, "  ");
     json_error(t, "elbo_se", error_of(&v->elbo), ", ");
     json_error(t, "recon_se", error_of(&v->recon), ", ");
@@ -327,10 +342,13 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     } else {
         text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
     }
-    if (v->variance) text_print(t, "  \"active_units\": %zu,\n", v->active);
+    if (v->variance) text_print(t, "  \"active_units\": %zu,\n", active_units(u, v, 0, &from));
     else text_print(t, "  \"active_units\": null,\n");
-    if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.latent);
-    if (v->variance) json_list(t, "mu_variance", v->variance, u->info.latent);
+    for (int l = 0; l < u->info.layers && v->variance && u->info.layers > 1; l++)
+        text_print(t, "%s%zu%s", l ? ", " : "  \"active_units_of_layers\": [",
+                   active_units(u, v, l, &from), l + 1 < u->info.layers ? "" : "],\n");
+    if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.units);
+    if (v->variance) json_list(t, "mu_variance", v->variance, u->info.units);
     text_print(t, "  \"logvar_at_limit\": [");
     for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
         text_print(t, "%s%.9g", j ? ", " : "",
