@@ -8222,17 +8222,21 @@ VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tenso
 VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
                                const float *w, float *clear) {
     const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
-    size_t i, j;
+    const int odd = op->kw & 1;
+    size_t i, j, half;
     int wrong = 0;
-    for (i = from; i < to && !(tensor & 1); i++)
-        for (j = 0; j < columns; j++) {
-            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
-            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
-            const size_t at = (i - from) * columns + j;
-            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
-            wrong |= w[at] < 0 || w[at] > 0;
-            if (clear) clear[at] = 0;
-        }
+    for (i = from; i < to && !(tensor & 1); i++) {
+        /* this row is 0 at `count` places from `first` on: of W the hidden numbers that do not see
+         * latent i, of V the latents that hidden number i sees, for m and for a */
+        const size_t before = ((odd ? n - 1 - i : i) + 1) * wide;
+        const size_t count = tensor ? i * n / wide : (before + n - 1) / n;
+        const size_t first = (i - from) * columns + (tensor && odd ? n - count : 0);
+        for (half = 0; half < (tensor ? 2 * n : n); half += n)
+            for (j = first + half; j < first + half + count; j++) {
+                wrong |= w[j] < 0 || w[j] > 0;
+                if (clear) clear[j] = 0;
+            }
+    }
     return wrong;
 }
 VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
