@@ -21,15 +21,16 @@
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
  *   >>status    codes, sentences                 >>program   table of layers, strings to ops
  *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
- *   >>rng       random numbers by address        >>mixtures  priors of many normals
- *   >>shim      one vector vocabulary            >>priors    tables, flows, the code's op
- *   >>functions of one argument: exp, tanh       >>stochastic   layers `z N`
- *   >>tiles     the matrix product               >>likelihoods   p(x|z), the last op
- *   >>maps      numbers one by one               >>settings  of a description: ranges, text
- *   >>sums      along rows: losses, KL, norms    >>plan      from description to ops, memory
- *   >>densities the other likelihoods            >>model     made, shared, initial weights
- *   >>windows   convolutions, pools              >>numbers   images of any type, as floats
- *   >>updates   optimisers, the kernels' table   >>step      a batch on its way, gradients
+ *   >>rng       random numbers by address        >>categories  codes that are not normal
+ *   >>shim      one vector vocabulary            >>mixtures  priors of many normals
+ *   >>functions of one argument: exp, tanh       >>priors    tables, flows, the code's op
+ *   >>tiles     the matrix product               >>stochastic   layers `z N`
+ *   >>maps      numbers one by one               >>likelihoods   p(x|z), the last op
+ *   >>sums      along rows: losses, KL, norms    >>settings  of a description: ranges, text
+ *   >>densities the other likelihoods            >>plan      from description to ops, memory
+ *   >>windows   convolutions, pools              >>model     made, shared, initial weights
+ *   >>updates   optimisers, the kernels' table   >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
  *                                                >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
@@ -427,7 +428,7 @@
  *     optim.v.* and ema.*, if the model has them.
  *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
  *     therefore use them in place.
- *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
  *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
@@ -768,6 +769,11 @@ typedef struct vae_desc {
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
+    double temperature;  /* of relaxed categories. 0: 0.5 */
+    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
+    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
+                             ones */
     vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
     double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
@@ -2377,8 +2383,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
  * a room before the table; one without the other does not compile. TRAIN: only training calls it,
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
- * these. A kernel that is left out is NULL in the table and has no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
+ * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
+ * no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2423,6 +2430,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
+                          float *y)) \
+    CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
+                              const float *keep, float *da)) \
+    CODES(void, categories, (size_t n, size_t k, const float *a, float *p, float *excess, \
+                             float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
@@ -2485,7 +2498,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -2495,7 +2508,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
@@ -4995,6 +5008,70 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
+#ifndef VAE_NO_CODES
+/* log softmax(a) of k numbers. */
+VAE__INLINE void VAE__FN(log_softmax)(size_t k, const float *a, float *y) {
+    float top, norm = VAE__FN(log_sum_exp)(k, a, &top);
+    size_t i;
+    for (i = 0; i < k; i += VAE__W)
+        VAE__PUT(y, i, k, VAE__SUB(VAE__SUB(VAE__GET(a, i, k), VAE__SET1(top)), VAE__SET1(norm)));
+}
+
+/* y = softmax((a + g) inverse) for n latents of k categories each, g = -log(-log u): a sample from
+ * the Gumbel-softmax of temperature 1 / inverse (Jang et al. 2017, arXiv:1611.01144; Maddison et
+ * al. 2017). u is clamped to [2^-25, 1 - 2^-24], so that g is finite. Without u: g = 0. */
+static void VAE__FN(softmax)(size_t n, size_t k, const float *a, const float *u, float inverse,
+                             float *y) {
+    const size_t all = n * k;
+    size_t i;
+    for (i = 0; i < all; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, all);
+        if (u) {
+            VAE__V t = VAE__MAX(VAE__SET1(2.98023224e-08f), VAE__GET(u, i, all));
+            t = VAE__NEG(VAE__CALL(v_log)(VAE__MIN(VAE__SET1(0.99999994f), t)));
+            v = VAE__SUB(v, VAE__CALL(v_log)(t));
+        }
+        VAE__PUT(y, i, all, VAE__MUL(v, VAE__SET1(inverse)));
+    }
+    for (i = 0; i < n; i++) VAE__FN(log_softmax)(k, y + i * k, y + i * k);
+    VAE__FN(map)(VAE__FN_EXP, all, y, y);
+}
+
+/* da += scale y (dy - sum y dy) for n latents of k categories, y their softmax; latent j's times
+ * keep[j] unless NULL. */
+static void VAE__FN(softmax_bwd)(size_t n, size_t k, const float *y, const float *dy, float scale,
+                                 const float *keep, float *da) {
+    size_t i, j;
+    for (j = 0; j < n; j++, y += k, dy += k, da += k) {
+        const VAE__V mean = VAE__SET1(VAE__FN(row_sum)(k, y, dy));
+        VAE__V factor = VAE__SET1(scale);
+        if (keep) factor = VAE__MUL(factor, VAE__SET1(keep[j]));
+        VAE__HIDE(factor);
+        for (i = 0; i < k; i += VAE__W) {
+            VAE__V d = VAE__MUL(VAE__GET(y, i, k), VAE__SUB(VAE__GET(dy, i, k), mean));
+            VAE__PUT(da, i, k, VAE__FMA(factor, d, VAE__GET(da, i, k)));
+        }
+    }
+}
+
+/* n latents of k categories with logits a: probabilities p, excess = log p + log k, each (n, k);
+ * and the KL of each latent to equal categories, kl (n) = sum p excess, which is log k less the
+ * entropy. */
+static void VAE__FN(categories)(size_t n, size_t k, const float *a, float *p, float *excess,
+                                float *kl) {
+    float log_k = (float)(int)k;
+    size_t i, j;
+    VAE__FN(map)(VAE__FN_LOG, 1, &log_k, &log_k);
+    for (j = 0; j < n; j++, a += k, p += k, excess += k) {
+        VAE__FN(log_softmax)(k, a, excess);
+        VAE__FN(map)(VAE__FN_EXP, k, excess, p);
+        for (i = 0; i < k; i += VAE__W)
+            VAE__PUT(excess, i, k, VAE__ADD(VAE__GET(excess, i, k), VAE__SET1(log_k)));
+        kl[j] = VAE__FN(row_sum)(k, p, excess);
+    }
+}
+#endif
+
 /* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
  * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
  * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
@@ -5290,18 +5367,24 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #define VAE__OF_CONVOLUTIONS VAE__X
 #define VAE__OF_BOTH VAE__OF_TRAINING
 #endif
+#ifdef VAE_NO_CODES
+#define VAE__OF_CODES VAE__NO_KERNEL
+#else
+#define VAE__OF_CODES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
 #undef VAE__OF_TRAINING
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
+#undef VAE__OF_CODES
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -6163,11 +6246,14 @@ typedef struct vae__layer {
                 float *clear);
 } vae__layer;
 
+enum { VAE__MAX_LIST = 12 };
+
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
+    unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
     vae__shape in, out;
@@ -7183,10 +7269,24 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
+/* Numbers of levels, one at least. */
+VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
+    vae_status bad;
+    int value = 0;
+    do {
+        bad = vae__read_from(p, "a number of levels", 2, 255, &value);
+        if (!bad && op->kw == VAE__MAX_LIST) return vae__expected(p, "no more than 12 numbers");
+        op->list[op->kw] = (unsigned char)value, op->kw += !bad;
+        vae__skip(p);
+    } while (!bad && vae__is_digit(*p->at));
+    return bad;
+}
+
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, m a number K, k a window KxK, s an optional step /S, d optional
- * padding, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a
- * variance, l a number of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
+ * window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group; and of
+ * likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7201,6 +7301,8 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'g': bad = vae__read_from(p, "a number of categories", 2, 256, &op->n); break;
+        case 'w': bad = vae__read_list(p, op); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
@@ -7299,12 +7401,14 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
 /* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
+    int i;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
+        if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
+        for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
@@ -7434,6 +7538,8 @@ typedef struct vae__closed {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
+    /* z from the standard prior; NULL: the prior's own draw. */
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
 /* Of one image. */
@@ -7484,10 +7590,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    int categories;          /* of each latent */
+    unsigned char list[VAE__MAX_LIST]; /* levels of each latent, or of all where there is one */
+    int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
+    float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
+    int through;             /* z is whole ones, its gradient that of relaxed ones */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -7531,6 +7642,7 @@ typedef struct vae__terms {
     float pull;              /* the KL of an image, */
     float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
+    float sharpness;         /* 1 / temperature in training; otherwise 0 */
     const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
      * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
@@ -7560,6 +7672,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
+    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -7694,7 +7807,7 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
-                                               vae__normal_ratio, vae__normal_ratio_bwd};
+                                               vae__normal_ratio, vae__normal_ratio_bwd, NULL};
 
 #ifndef VAE_NO_CODES
 /* ---- normal full: z = mu + L eps, L lower triangular ----
@@ -7780,7 +7893,174 @@ VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objectiv
 }
 static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
 static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
-                                             vae__full_ratio_bwd};
+                                             vae__full_ratio_bwd, NULL};
+#endif
+
+/* ======================================================================================
+ * >>categories  codes that are not normal: categories, levels, none
+ * uses: >>codes                      tests: tests/test_categories.c
+ * ====================================================================================== */
+
+#ifndef VAE_NO_CODES
+/* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
+ * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
+ * is the largest of logits + g, which is a draw from the softmax of the logits. */
+
+VAE__PRIVATE const char *vae__categorical_sizes(vae__code *c) {
+    c->categories = c->deviation;
+    if (c->latent > VAE_MAX_DIM / (size_t)c->categories) return "there are too many categories";
+    c->head = c->width = c->noise = c->latent * (size_t)c->categories;
+    c->room_floats = 2 * c->width + c->latent; /* probabilities, excess, the KL of each latent */
+    return NULL;
+}
+/* Each block of p becomes 1 at its largest number and 0 elsewhere. */
+VAE__PRIVATE void vae__harden(size_t n, size_t k, float *p) {
+    size_t i, top;
+    for (; n--; p += k) {
+        for (top = 0, i = 1; i < k; i++) top = p[i] > p[top] ? i : top;
+        for (i = 0; i < k; i++) p[i] = i == top;
+    }
+}
+VAE__PRIVATE void vae__categorical_sample(const vae__code *c, const float *head, const float *u,
+                                          float *z) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, u && c->sharpness > 0 ? c->sharpness : 1, z);
+    if (u && (c->through || !(c->sharpness > 0))) vae__harden(c->latent, k, z);
+}
+VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *head,
+                                              const float *u, const float *dz, float *dhead) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
+    c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
+}
+/* With equal categories. */
+VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
+}
+VAE__PRIVATE float vae__categorical_kl(const vae__code *c, const float *head, float scale,
+                                       const float *keep, float *dhead) {
+    float *kl = c->room + 2 * c->width;
+    double sum = 0;
+    size_t j;
+    vae__categorical_kl_terms(c, head, kl);
+    for (j = 0; j < c->latent; j++) sum = vae__add_d(sum, (double)kl[j]);
+    if (dhead)
+        c->k->softmax_bwd(c->latent, (size_t)c->categories, c->room, c->room + c->width, scale,
+                          keep, dhead);
+    return (float)sum;
+}
+/* Of whole categories. */
+VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head, const float *u,
+                                          const float *z) {
+    double sum = 0;
+    size_t i;
+    (void)u;
+    vae__categorical_kl_terms(c, head, c->room + 2 * c->width);
+    for (i = 0; i < c->width; i++)
+        if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
+    return (float)sum;
+}
+/* An equal choice of n, out of a uniform number. */
+VAE__INLINE size_t vae__choice_of(float u, size_t n) {
+    const size_t i = (size_t)vae__mul_d((double)u, (double)n);
+    return vae__min(i, n - 1);
+}
+VAE__PRIVATE void vae__categorical_draw(const vae__code *c, const vae__address *at, float *z) {
+    const size_t k = (size_t)c->categories;
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, c->room);
+    for (j = 0; j < c->width; j++) z[j] = j % k == vae__choice_of(c->room[j / k], k);
+}
+static const vae__closed vae__categorical_closed = {
+    vae__categorical_kl, vae__categorical_kl_terms, vae__categorical_ratio, NULL,
+    vae__categorical_draw};
+
+/* ---- fsq: each latent the nearest of L levels from -1 to 1 to its tanh ---- */
+
+VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
+    const size_t listed = (size_t)c->listed;
+    if (listed > 1 && c->latent != listed && c->latent != 20)
+        return "it has numbers of levels for another number of latents than `latent`";
+    if (listed > 1) c->latent = listed;
+    c->head = c->width = c->latent, c->noise = 0;
+    c->room_floats = c->latent;
+    return NULL;
+}
+VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
+    return (double)c->list[c->listed > 1 ? j : 0];
+}
+/* Number i of L levels. */
+VAE__INLINE float vae__level_at(size_t i, double levels) {
+    return (float)vae__div_d(vae__add_d((double)(2 * i), 1 - levels), levels - 1);
+}
+VAE__PRIVATE void vae__fsq_sample(const vae__code *c, const float *head, const float *eps,
+                                  float *z) {
+    size_t j;
+    (void)eps;
+    c->k->map(VAE_ACT_TANH, c->latent, head, z);
+    for (j = 0; j < c->latent; j++) {
+        const double levels = vae__levels(c, j);
+        double place = vae__mul_d(vae__add_d((double)z[j], 1), 0.5 * (levels - 1));
+        if (!vae__finite_f(z[j])) continue;
+        z[j] = vae__level_at((size_t)vae__add_d(place, 0.5), levels);
+    }
+}
+VAE__PRIVATE void vae__fsq_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                      const float *dz, float *dhead) {
+    size_t j;
+    (void)eps;
+    memcpy(c->room, dz, c->latent * sizeof(float));
+    for (j = 0; j < c->latent; j++) {
+        float t;
+        c->k->map(VAE_ACT_TANH, 1, head + j, &t);
+        c->k->act_bwd(VAE_ACT_TANH, 1, &t, c->room + j);
+    }
+    c->k->add(c->latent, c->room, 1, dhead, dhead);
+}
+VAE__PRIVATE float vae__no_kl(const vae__code *c, const float *head, float scale,
+                              const float *keep, float *dhead) {
+    (void)c; (void)head; (void)scale; (void)keep; (void)dhead;
+    return 0;
+}
+VAE__PRIVATE void vae__fsq_draw(const vae__code *c, const vae__address *at, float *z) {
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, z);
+    for (j = 0; j < c->latent; j++)
+        z[j] = vae__level_at(vae__choice_of(z[j], (size_t)vae__levels(c, j)), vae__levels(c, j));
+}
+static const vae__closed vae__fsq_closed = {vae__no_kl, NULL, NULL, NULL, vae__fsq_draw};
+
+/* ---- none: no encoder and no latents; the decoder is given the number 1 ---- */
+
+VAE__PRIVATE const char *vae__none_sizes(vae__code *c) {
+    c->latent = c->head = c->noise = 0, c->width = 1;
+    return NULL;
+}
+VAE__PRIVATE void vae__none_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    (void)c; (void)head; (void)eps;
+    *z = 1;
+}
+VAE__PRIVATE void vae__none_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    (void)c; (void)head; (void)eps; (void)dz; (void)dhead;
+}
+VAE__PRIVATE float vae__none_ratio(const vae__code *c, const float *head, const float *eps,
+                                   const float *z) {
+    (void)c; (void)head; (void)eps; (void)z;
+    return 0;
+}
+VAE__PRIVATE void vae__none_draw(const vae__code *c, const vae__address *at, float *z) {
+    (void)c; (void)at;
+    *z = 1;
+}
+static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, NULL,
+                                             vae__none_draw};
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
+#else
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, name, "left out of this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 /* ======================================================================================
@@ -7993,9 +8273,9 @@ static const vae__layer vae__vamp_layer = {
 
 /* ======================================================================================
  * >>priors   the tables of posteriors and priors, flows, reading, the code's op
- * uses: >>codes >>mixtures >>program >>layers >>rng
+ * uses: >>codes >>categories >>mixtures >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
- * ==================================================================================== */
+ * ====================================================================================== */
 
 /* ---- the table of posteriors ---- */
 
@@ -8015,6 +8295,20 @@ static const vae__posterior vae__posteriors[] = {
      VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
 #endif
+    VAE__CODE_ROW("categorical", "categorical K",
+      "each latent one of K categories, of which the head gives the logits; the prior `normal` is "
+      "equal categories. In training they are relaxed (Gumbel-softmax): see temperature and "
+      "straight_through", "g", VAE__DRAW_UNIFORM, vae__categorical_sizes, vae__categorical_sample,
+      vae__categorical_sample_bwd, &vae__categorical_closed),
+    VAE__CODE_ROW("fsq", "fsq L ...",
+      "each latent rounds its tanh to one of L levels, the gradient straight through; no noise and "
+      "no KL. One L for all latents, or one for each; the prior `normal` is equal levels",
+      "w", VAE__DRAW_UNIFORM, vae__fsq_sizes, vae__fsq_sample, vae__fsq_sample_bwd,
+      &vae__fsq_closed),
+    VAE__CODE_ROW("none", "none",
+      "no encoder and no latents: the decoder alone, which is given the number 1. The KL is 0", "",
+      VAE__DRAW_UNIFORM, vae__none_sizes, vae__none_sample, vae__none_sample_bwd,
+      &vae__none_closed),
 };
 
 /* ---- the prior N(0, I) ---- */
@@ -8354,6 +8648,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const vae__means *means = c->posterior->means;
     const struct {
         int broken;
         const char *sentence;
@@ -8363,8 +8658,14 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
-        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
-         "sparse and contract are of mu, which posterior %s does not have"},
+        {(d->no_noise || d->sparse > 0 || d->contract > 0) && !means,
+         "no_noise, sparse and contract are of mu, which posterior %s does not have"},
+        {!closed && !c->posterior->log_q,
+         "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
+        {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
+        {(d->straight_through || d->temperature_steps) && !c->categories,
+         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
+         "does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
         {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
@@ -8373,8 +8674,10 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         {vae__pseudo_inputs(c) && d->contract > 0,
          "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
          "the encoder is there too"},
-        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
-         "the objective weighs draws by their density, which posterior %s does not have"},
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             !(closed ? closed->ratio_bwd != NULL : c->posterior->log_q != NULL),
+         "the objective weighs draws by a density that has a gradient, which posterior %s does not "
+         "have"},
     };
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -8399,6 +8702,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
     c->flow = (const vae__flow *)(const void *)rows[1];
     if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
+    memcpy(c->list, ops[0].list, sizeof c->list), c->listed = ops[0].kw;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -8981,6 +9285,11 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
+    /* from here on in files only when they are not the default */
+    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__U64_ROW(temperature_steps, 0),
+    VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
     VAE__INT_ROW(inference, 0, 0, 2),
     VAE__FLAG_ROW(keep_gradients),
@@ -8989,7 +9298,8 @@ static const vae__field vae__fields[] = {
 };
 enum {
     VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
-    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4,
+    VAE__FIRST_COUNT = 41 /* those of version 0.1, which files always have */
 };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
@@ -9005,6 +9315,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 }
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
+}
+/* Whether a number has the value of its default, once that is filled in. */
+VAE__PRIVATE int vae__is_default(vae_desc *d, const vae__field *f) {
+    if (f->kind == VAE__U64) return *vae__field_u64(d, f) == (uint64_t)f->standard;
+    if (f->kind == VAE__REAL)
+        return vae__bits_d(*vae__field_real(d, f)) == vae__bits_d(f->standard);
+    return *vae__field_int(d, f) == (int)f->standard;
 }
 VAE__INLINE int vae__is_text(const vae__field *f) {
     return f->kind == VAE__TEXT || f->kind == VAE__KIND;
@@ -10131,7 +10448,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
         d->contract > 0 ? "contract: mu is no function of the image alone" :
         d->sparse > 0 ? "sparse: mu is no function of the image alone" :
         d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
-        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+        "before it, so that the encoder would need a second way back; take iwae" :
+        !m->code.posterior->log_q ? "this posterior, whose draws have no density" : NULL;
     if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
     return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
                      what);
@@ -10193,12 +10511,17 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
-    vae_status bad;
+    vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0, m->layers = 1;
     vae__shape_flat(&z, m->code.width);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
-                        report);
+    if (m->code.head)
+        bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
+                            arena, report);
+    else if (*d->encoder && strcmp(d->encoder, vae__find_field("encoder")->text))
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s has no encoder: leave the string out",
+                         m->code.posterior->kind.name);
+    else m->enc.text_size = 1; /* an empty text */
     if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
@@ -10349,6 +10672,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    if (m->code.latent) m->desc.latent = (int)m->code.latent;
     means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
@@ -11036,6 +11360,24 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
+/* 1 / temperature of this step: exp(-log(end / start) share) / start. */
+VAE__PRIVATE float vae__sharpness_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    double now = d->temperature;
+    float t;
+    if (d->temperature_steps && m->step >= d->temperature_steps) {
+        now = d->temperature_end;
+    } else if (d->temperature_steps) {
+        t = (float)vae__div_d(d->temperature_end, now);
+        m->k->map(VAE__FN_LOG, 1, &t, &t);
+        t = (float)vae__mul_d((double)t, vae__div_d((double)m->step,
+                                                    (double)d->temperature_steps));
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        now = vae__mul_d(now, (double)t);
+    }
+    return (float)vae__div_d(1, now);
+}
+
 /* The likelihood with what it has learned by now. */
 VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
     vae__density l = m->likelihood;
@@ -11164,11 +11506,12 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
         t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
+        t->sharpness = vae__sharpness_now(m);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
-        t->views = 1;
+        t->views = 1, t->sharpness = 0;
         t->index = p->batch->index ? p->batch->index + row : NULL;
         t->first = p->first + (uint32_t)row;
     }
@@ -11585,7 +11928,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
+    const size_t latent = m->code.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11598,7 +11941,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
     }
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
+    const size_t latent = m->code.latent;
     const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11612,7 +11955,7 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const size_t latent = m->code.latent, head = m->code.head;
     const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
     for (i = from; i < to; i++, w += head, dw += head)
@@ -11843,7 +12186,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
+    info->latent = model->code.latent;
     info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
@@ -12000,7 +12343,7 @@ VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     if (b->first && !b->index)
         return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
                          "* batch + row: give 0, or index", (size_t)b->first);
-    if (b->eps && m->desc.no_noise)
+    if (b->eps && (m->desc.no_noise || !m->code.noise))
         return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
     bad = vae__check_labels(m, b);
     return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
@@ -12497,6 +12840,12 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to,
     return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
 /* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
@@ -12534,6 +12883,11 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
+    bad = vae__check_latents(m);
+    if (!bad && logvar && !m->code.posterior->means)
+        bad = vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no log variance",
+                        m->code.posterior->kind.name);
+    if (bad) return bad;
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
@@ -12545,7 +12899,8 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
@@ -12597,7 +12952,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_
                                        float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
@@ -12623,7 +12979,8 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
         bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
@@ -12654,14 +13011,17 @@ VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t see
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, w, &at, z + i * q.width);
+        if (VAE__CLOSED(&q) && q.posterior->closed->draw)
+            q.posterior->closed->draw(&q, &at, z + i * q.width);
+        else q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
 VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, NULL, z ? NULL : "z");
     if (bad) return bad;
     vae__begin_draws(m, b);
     vae__draw_codes(m, b, seed, 0, b->rows, z);
@@ -12790,6 +13150,10 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    if (!m->code.head) return vae__do_score(m, b, bound, NULL, NULL); /* log p(x) itself */
+    if (VAE__CLOSED(&m->code) && !m->code.posterior->closed->ratio)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no density to weigh draws "
+                         "by", m->code.posterior->kind.name);
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -12819,7 +13183,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     const vae__means *means;
     float low;
     vae_status bad;
@@ -12903,11 +13267,15 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
-    bad = vae__check_data(m, data, "test");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
                          "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    if (variance && !m->code.posterior->means)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no mu, of which this is the "
+                         "variance", m->code.posterior->kind.name);
     for (j = 0; j < 3 * units; j++) unit[j] = 0;
     for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
         /* of which latents, and where their sums stand */
@@ -13951,6 +14319,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
             vae__put_kind(s, &d, f);
             continue;
         }
+        if (i >= VAE__FIRST_COUNT && vae__is_default(&d, f)) continue;
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }

@@ -37,6 +37,7 @@
 #include "test_images.c"
 #include "test_golden.c"
 #include "test_old.c"
+#include "test_categories.c"
 #include "test_gmm.c"
 #include "test_priors.c"
 
