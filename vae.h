@@ -950,6 +950,7 @@ typedef struct vae_tensor {
     size_t count;       /* floats */
     float *data;
     float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
+    float *average;     /* with `ema`: their running average, which calls use; NULL: none */
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in the order of files. The tensors lie
@@ -10993,6 +10994,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    tensor->average = m->average ? m->average + s->offset : NULL;
     return VAE_OK;
 }
 
