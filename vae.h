@@ -8619,6 +8619,7 @@ VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->row_floats = (size_t)op->n;
     op->room = (size_t)op->n + 6 * op->in.dim;
+    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
     return VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -8690,13 +8691,19 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
+/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, const float *dy, float *dx) {
+    if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
+    vae__prior_bwd(c, op, w, x, dy, dx);
+}
 /* The gradient of component i's mean and log variance, over the rows of the batch in order, each
  * with its share of what its log q - log p counts: added to dpart. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
-    const float *part = vae__component(&q, c->params + op->weights, i);
+    const float *part = vae__component(&q, op->own, i);
     float *room = q.room + 2 * wide;
     size_t r;
     for (r = 0; c->terms->logw && r < c->rows; r++) {
@@ -8712,7 +8719,7 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
-    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
@@ -8753,7 +8760,7 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+    VAE__BACK(vae__mixture_bwd, vae__mixture_grad, NULL)};
 
 /* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
 
@@ -9025,17 +9032,21 @@ VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tenso
 VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
                                const float *w, float *clear) {
     const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
-    size_t i, j;
+    const int odd = op->kw & 1;
+    size_t i, j, half;
     int wrong = 0;
-    for (i = from; i < to && !(tensor & 1); i++)
-        for (j = 0; j < columns; j++) {
-            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
-            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
-            const size_t at = (i - from) * columns + j;
-            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
-            wrong |= w[at] < 0 || w[at] > 0;
-            if (clear) clear[at] = 0;
-        }
+    for (i = from; i < to && !(tensor & 1); i++) {
+        /* this row is 0 at `count` places from `first` on: of W the hidden numbers that do not see
+         * latent i, of V the latents that hidden number i sees, for m and for a */
+        const size_t before = ((odd ? n - 1 - i : i) + 1) * wide;
+        const size_t count = tensor ? i * n / wide : (before + n - 1) / n;
+        const size_t first = (i - from) * columns + (tensor && odd ? n - count : 0);
+        for (half = 0; half < (tensor ? 2 * n : n); half += n)
+            for (j = first + half; j < first + half + count; j++) {
+                wrong |= w[j] < 0 || w[j] > 0;
+                if (clear) clear[j] = 0;
+            }
+    }
     return wrong;
 }
 VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
