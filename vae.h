@@ -2217,7 +2217,7 @@ VAE__SMALL_END
  * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
-/* 1 and the result, or 0 when it overflows. */
+/* a * b or a + b in *out, and 1; or 0 when it overflows. */
 VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
     if (b && a > SIZE_MAX / b) return 0;
     *out = a * b;
@@ -2234,7 +2234,7 @@ VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-/* The same with a report: when there is no memory. */
+/* The same; reports when there is no memory. */
 VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
     void *block = vae__alloc(a, size);
     if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
@@ -4594,9 +4594,9 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
- * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
- * `terms` (n): each latent's own. */
+/* log q(z) - log p(z) of two normals. z was drawn from q with eps and logvar, which are `noise` (2,
+ * n); p has the mean and the log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance
+ * - eps^2 - logvar; `terms` (n) are those of each latent. */
 static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
                               float *terms) {
     VAE__V parts[16 / VAE__W];
@@ -4615,7 +4615,7 @@ static float VAE__FN(between)(size_t n, const float *noise, const float *z, cons
     }
     return VAE__FN(reduce)(parts);
 }
-/* pull times its gradient: written to dhead, added to dz. */
+/* Its gradient times `pull`: writes it to dhead, adds it to dz. */
 static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
                                  float *dhead, float *dz) {
     const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
