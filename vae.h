@@ -196,6 +196,9 @@
  *     cycle_steps           `cycle_steps` steps
  *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
  *                           over the batch): a latent below that limit is not pushed down
+ *     temperature,          of relaxed categories, falling to temperature_end over
+ *     temperature_steps     temperature_steps, by the same factor in each step
+ *     straight_through      training decodes whole categories, with the gradient of relaxed ones
  *     no_kl, no_recon       loss without the KL, loss without the reconstruction
  *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
  *                           strings are ""
@@ -255,7 +258,21 @@
  *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
  *                           and so on; odd steps turn the order round. The head gives W numbers,
  *                           which each step adds to its layer
- *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
+ *                           head gives logits. Training decodes softmax((logits + g) /
+ *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
+ *                           u); outside training the largest of logits + g is 1. The KL of a latent
+ *                           is log K - entropy
+ *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
+ *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
+ *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
+ *                           to 12 of them, one for each, which set `latent`
+ *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
+ *                           log p(x). Calls about codes return ERR_STATE
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
+ *     of categories; levels. Prior `normal` here means that all categories, all levels are equally
+ *     likely. Begin a model of levels with visible_bias mean: otherwise the first steps, in which
+ *     all images ask for the same change, can drive all codes into one corner for long.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
@@ -1968,15 +1985,11 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
     if (!seen) return 0;
-    if (*at == 'e' || *at == 'E') {
-        const char *q = at + 1;
-        const int down = *q == '-';
-        if (*q == '-' || *q == '+') q++;
-        if (*q >= '0' && *q <= '9') {
-            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
-            d.point += down ? -e : e;
-            at = q;
-        }
+    if (*at == 'e' || *at == 'E') { /* without digits it is not part of the number */
+        const int down = at[1] == '-';
+        const char *q = at + 1 + (down || at[1] == '+');
+        for (; *q >= '0' && *q <= '9'; at = ++q) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+        d.point += down ? -e : e;
     }
     bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
     *out = vae__double_of(bits | (uint64_t)minus << 63);
