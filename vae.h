@@ -7175,13 +7175,11 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
-#ifndef VAE_NO_CODES
-VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+VAE__INLINE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-#endif
 
 /* ---- label: the class, one-hot, beside each pixel ---- */
 
