@@ -7184,7 +7184,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
-VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+VAE__INLINE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
@@ -8121,7 +8121,12 @@ struct vae__code {
     int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
 VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+#ifdef VAE_NO_CODES
+    (void)c;
+    return 0;
+#else
     return c->prior->head_bwd ? (size_t)c->n : 0;
+#endif
 }
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
