@@ -1041,8 +1041,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
-                         `train` those of the last step */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
+                         `train` of vae_fit */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN

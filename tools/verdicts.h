@@ -274,6 +274,7 @@ static void print_units(const use *u, const verdict *v, int layer)
     if (v->variance)
         say("active       %zu of %zu latents (variance of mu above 0.01)%s\n", active, latent,
             layer ? ", of a layer below the code" : "");
+    if (u->info.layers > 1) say("KL           %.3f\n", v->stats.layer_kl[layer]);
     if (v->unit_kl) memcpy(left, v->unit_kl + from, latent * sizeof *left);
     for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
