@@ -249,7 +249,8 @@ static void add_kind(char *text, vae_table table) {
 static void choose_posterior(setup *s) {
     char *to = s->posterior;
     if (chance(15)) {
-        add(to, "categorical %d", between(2, 5));
+        if (chance(60)) add(to, "categorical %d", between(2, 5));
+        else add(to, "fsq %d", between(2, 9));
         return;
     }
     add(to, chance(25) ? "normal full" : "normal");
@@ -279,11 +280,11 @@ static void choose_kinds(setup *s) {
 static void reconcile(setup *s) {
     vae_desc *d = &s->d;
     int i;
-    if (!strncmp(s->posterior, "cat", 3)) s->prior[0] = 0, d->objective = VAE_OBJECTIVE_ELBO;
-    else d->straight_through = 0, d->temperature_steps = 0;
+    if (s->posterior[0] && strchr("cf", s->posterior[0])) s->prior[0] = 0, d->objective = VAE_OBJECTIVE_ELBO;
+    if (s->posterior[0] != 'c') d->straight_through = 0, d->temperature_steps = 0;
     if (s->prior[0] == 'v' && (strchr(s->posterior, ',') || strstr(s->posterior, "full")))
         s->prior[0] = 0;
-    if (s->prior[0] || strpbrk(s->posterior, ",g")) { /* no KL in closed form, or no mu */
+    if (s->prior[0] || strpbrk(s->posterior, ",gq")) { /* no KL in closed form, or no mu */
         d->free_bits = d->sparse = d->contract = 0, d->no_noise = 0;
         if (d->objective == VAE_OBJECTIVE_DREG) d->objective = VAE_OBJECTIVE_IWAE;
     }
