@@ -19,17 +19,18 @@
  *   >>config    what a build can choose          >>threads   dividing work
  *   >>api       everything a user calls          >>gemm      the public matrix product
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
- *   >>status    codes, sentences                 >>program   table of layers, strings to ops
- *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
- *   >>rng       random numbers by address        >>categories  codes that are not normal
- *   >>shim      one vector vocabulary            >>mixtures  priors of many normals
- *   >>functions of one argument: exp, tanh       >>priors    tables, flows, the code's op
- *   >>tiles     the matrix product               >>stochastic   layers `z N`
- *   >>maps      numbers one by one               >>likelihoods   p(x|z), the last op
- *   >>sums      along rows: losses, KL, norms    >>settings  of a description: ranges, text
- *   >>densities the other likelihoods            >>plan      from description to ops, memory
- *   >>windows   convolutions, pools              >>model     made, shared, initial weights
- *   >>updates   optimisers, the kernels' table   >>numbers   images of any type, as floats
+ *   >>status    codes, sentences                 >>pixels    layers that see earlier pixels only
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     what they are, normal ones
+ *   >>shim      one vector vocabulary            >>categories  codes that are not normal
+ *   >>functions of one argument: exp, tanh       >>mixtures  priors of many normals
+ *   >>tiles     the matrix product               >>priors    tables, flows, the code's op
+ *   >>maps      numbers one by one               >>stochastic   layers `z N`
+ *   >>sums      along rows: losses, KL, norms    >>likelihoods   p(x|z), the last op
+ *   >>densities the other likelihoods            >>settings  of a description: ranges, text
+ *   >>windows   convolutions, pools              >>plan      from description to ops, memory
+ *   >>updates   optimisers, the kernels' table   >>model     made, shared, initial weights
+ *                                                >>numbers   images of any type, as floats
  *                                                >>step      a batch on its way, gradients
  *                                                >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
@@ -111,6 +112,9 @@
  *     dropout P                unchanged
  *     noise S                  unchanged
  *     label N                  HxWxC -> HxWx(C+N): one-hot
+ *     image                    HxWxC or flat -> HxWx(C + channels of the image): see below
+ *     maskconv N KxK a|b       HxWxC -> HxWxN                    weight [what it sees, N], bias [N]
+ *     gated                    HxWxC -> HxWxC/2
  *     res( ... )               unchanged: x + what is made of it
  *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
@@ -137,6 +141,19 @@
  *   - label adds N planes to the channels: 1 in the plane of the image's class, 0 in the others. A
  *     conditional VAE has it in both nets: "flatten, label 10, dense 400 relu" and "label 10,
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
+ *   - image, in a decoder, gives the image that is to be predicted, behind what comes in; a flat
+ *     input stands at every pixel. The layers behind it let each number see earlier ones only
+ *     (PixelCNN, van den Oord et al. 2016; with a code PixelVAE, Gulrajani et al. 2017). Pixels
+ *     have the order of the image, and so have their channels.
+ *   - maskconv sees the pixels of its window (odd, padded) before the middle one, and of that one:
+ *     with mask a what stands beside the image, and colours before its own; with b its own too.
+ *     The first behind `image` has mask a. Its outputs are divided into as many groups as the image
+ *     has channels, the groups in their order. Rows of its weight are lines of the window, pixels,
+ *     channels; those of the middle pixel come last. As in all stacks of such layers, a pixel does
+ *     not see all that lies above it to the right.
+ *   - gated is tanh of the first half of the channels (of each group) times sigmoid of the second.
+ *   - Behind `image` stand maskconv, gated, activations and res of these. The head is a maskconv
+ *     1x1 b, unless the last item gives what the likelihood needs. Any other string is refused.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
  *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
@@ -161,7 +178,7 @@
  *     }
  *
  *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL,
- *      NULL},
+ *      NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -179,6 +196,9 @@
  *     cycle_steps           `cycle_steps` steps
  *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
  *                           over the batch): a latent below that limit is not pushed down
+ *     temperature,          of relaxed categories, falling to temperature_end over
+ *     temperature_steps     temperature_steps, by the same factor in each step
+ *     straight_through      training decodes whole categories, with the gradient of relaxed ones
  *     no_kl, no_recon       loss without the KL, loss without the reconstruction
  *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
  *                           strings are ""
@@ -238,7 +258,21 @@
  *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
  *                           and so on; odd steps turn the order round. The head gives W numbers,
  *                           which each step adds to its layer
- *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
+ *                           head gives logits. Training decodes softmax((logits + g) /
+ *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
+ *                           u); outside training the largest of logits + g is 1. The KL of a latent
+ *                           is log K - entropy
+ *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
+ *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
+ *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
+ *                           to 12 of them, one for each, which set `latent`
+ *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
+ *                           log p(x). Calls about codes return ERR_STATE
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
+ *     of categories; levels. Prior `normal` here means that all categories, all levels are equally
+ *     likely. Begin a model of levels with visible_bias mean: otherwise the first steps, in which
+ *     all images ask for the same change, can drive all codes into one corner for long.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
@@ -285,7 +319,7 @@
  *     }
  *
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
- *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
  *
  * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
  * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
@@ -363,6 +397,8 @@
  *     the terms of an input 0 may be left out. That moves no bit, because 0 times a finite weight
  *     is 0, and creating, loading and training check that weights are finite.
  *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
+ *     So does maskconv, over what it sees; its input gradient is one chain over the outputs that
+ *     see the number, pixels and channels in ascending order.
  *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
  *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
  *     ascending order.
@@ -479,7 +515,8 @@
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
- *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
+ *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
+ *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
@@ -925,6 +962,7 @@ typedef struct vae_info {
     uint64_t step;      /* training steps done */
     uint64_t epoch;     /* whole epochs done by vae_fit */
     int classes;        /* of the layers `label`; 0: there are none */
+    int by_pixel;       /* 1: the decoder has a layer `image`, and makes images pixel by pixel */
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
@@ -950,6 +988,7 @@ typedef struct vae_tensor {
     size_t count;       /* floats */
     float *data;
     float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
+    float *average;     /* with `ema`: their running average, which calls use; NULL: none */
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in the order of files. The tensors lie
@@ -1002,8 +1041,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
-                         `train` those of the last step */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
+                         `train` of vae_fit */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -1116,22 +1155,26 @@ VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 
 /* E[x|z]: batch.x holds z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The
  * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
+ * A decoder with a layer `image` makes images pixel by pixel, each number the most probable one
+ * after those before it (the median of a continuous density), and the outputs are of these images.
  */
 VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
 VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
 /* x ~ p(x|z): batch.x holds z (rows, latent) -> x (rows, input_dim). The number of a row is that of
- * its draw, of this seed. */
+ * its draw, of this seed. A decoder with a layer `image` draws pixel by pixel, many images at once.
+ * All of its layers do so little for each pixel that an image costs about as much as one pass. */
 VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* Decodes the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
+/* vae_decode of the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
 VAE_API vae_status vae_reconstruct(vae *model, const vae_batch *batch, float *out);
 
 /* z ~ N(0, I): z (rows, latent). The number of a row is that of its draw, of this seed: draw 17 is
  * the same whether it is asked for alone or among a thousand. batch.x is ignored. */
 VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, float *z);
 
-/* The same, decoded: x (rows, input_dim) holds E[x|z]. */
+/* The same, decoded: x (rows, input_dim) holds E[x|z]; of a decoder with a layer `image`, what
+ * vae_draw gives with this seed. */
 VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
 /* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
@@ -1404,20 +1447,30 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
-#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV))
+#if defined(VAE_NO_CONV) && !defined(VAE_NO_PIXELS)
+#define VAE_NO_PIXELS
+#endif
+#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_PIXELS))
 #define VAE__PRIVATE static VAE__UNUSED /* what is left out is no longer called, and vanishes */
 #elif !defined(VAE__PRIVATE)
 #define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
 #endif
 
-/* What only training does, in a table and in an expression. */
+/* What only training does, in a table and in an expression; and layers that work pixel by pixel. */
+#ifdef VAE_NO_PIXELS
+#define VAE__PIXEL(pixel) NULL
+#else
+#define VAE__PIXEL(pixel) pixel
+#endif
 #ifdef VAE_NO_TRAIN
-#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL
-#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) NULL, NULL, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
 #else
-#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL
-#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) bwd, grad, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
@@ -1932,15 +1985,11 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
     if (!seen) return 0;
-    if (*at == 'e' || *at == 'E') {
-        const char *q = at + 1;
-        const int down = *q == '-';
-        if (*q == '-' || *q == '+') q++;
-        if (*q >= '0' && *q <= '9') {
-            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
-            d.point += down ? -e : e;
-            at = q;
-        }
+    if (*at == 'e' || *at == 'E') { /* without digits it is not part of the number */
+        const int down = at[1] == '-';
+        const char *q = at + 1 + (down || at[1] == '+');
+        for (; *q >= '0' && *q <= '9'; at = ++q) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+        d.point += down ? -e : e;
     }
     bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
     *out = vae__double_of(bits | (uint64_t)minus << 63);
@@ -2168,7 +2217,7 @@ VAE__SMALL_END
  * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
-/* 1 and the result, or 0 when it overflows. */
+/* a * b or a + b in *out, and 1; or 0 when it overflows. */
 VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
     if (b && a > SIZE_MAX / b) return 0;
     *out = a * b;
@@ -2185,7 +2234,7 @@ VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-/* The same with a report: when there is no memory. */
+/* The same; reports when there is no memory. */
 VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
     void *block = vae__alloc(a, size);
     if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
@@ -2586,7 +2635,8 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
  * mask of lanes.
  *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
  *                          those from n on read as +0 and are not written
- *   VAE__FMA(a, b, c)      a * b + c, rounded once
+ *   VAE__FMA(a, b, c)      a * b + c, rounded once; VAE__FMA_NOW is the same, inlined where the
+ *                          other is a call: for products and optimisers in plain C
  *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
  *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
@@ -2634,12 +2684,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
-VAE__NOINLINE static
-#else
-VAE__INLINE
-#endif
-VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -2650,6 +2695,12 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     VAE__HIDE_F(r);
     return r;
 }
+VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+    return VAE__FN(v_fma_now)(a, b, c);
+}
+#if !defined(__OPTIMIZE_SIZE__) || defined(VAE__GCC_FAST)
+#define VAE__FMA_NOW(a, b, c) VAE__FN(v_fma_now)(a, b, c)
+#endif
 #endif
 VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { VAE__V r = a + b; VAE__HIDE(r); return r; }
 VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) { VAE__V r = a - b; VAE__HIDE(r); return r; }
@@ -3227,6 +3278,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #endif
 #define VAE__PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define VAE__FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
+#ifndef VAE__FMA_NOW
+#define VAE__FMA_NOW(a, b, c) VAE__FMA(a, b, c)
+#endif
 #define VAE__ADD(a, b) VAE__FN(v_add)(a, b)
 #define VAE__SUB(a, b) VAE__FN(v_sub)(a, b)
 #define VAE__MUL(a, b) VAE__FN(v_mul)(a, b)
@@ -3694,9 +3748,10 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
             for (q = 0; q < share; q++) {
                 av[q] = VAE__SET1(a[(size_t)(i + q) * row_step]);
                 VAE__UNROLL
-                for (v = 0; v < edge; v++) sum[i + q][v] = VAE__FMA(av[q], bv[v], sum[i + q][v]);
+                for (v = 0; v < edge; v++)
+                    sum[i + q][v] = VAE__FMA_NOW(av[q], bv[v], sum[i + q][v]);
             }
-            sum[i][edge] = VAE__FMA(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+            sum[i][edge] = VAE__FMA_NOW(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
         }
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
@@ -3869,13 +3924,15 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
-                VAE__V av;
+                VAE__V av, bv;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
                 av = VAE__SET1(*a);
                 VAE__UNROLL
-                for (v = 0; v < vecs; v++)
-                    if (v + 1 < vecs) sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-                sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
+                for (v = 0; v < vecs; v++) {
+                    if (v + 1 == vecs) bv = VAE__GET_LANES(row + edge, n, lanes);
+                    else bv = VAE__LOAD(row + v * VAE__W);
+                    sum[v] = VAE__FMA_NOW(av, bv, sum[v]);
+                }
             }
             VAE__UNROLL
             for (v = 0; v < vecs; v++)
@@ -4537,9 +4594,9 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
- * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
- * `terms` (n): each latent's own. */
+/* log q(z) - log p(z) of two normals. z was drawn from q with eps and logvar, which are `noise` (2,
+ * n); p has the mean and the log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance
+ * - eps^2 - logvar; `terms` (n) are those of each latent. */
 static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
                               float *terms) {
     VAE__V parts[16 / VAE__W];
@@ -4558,7 +4615,7 @@ static float VAE__FN(between)(size_t n, const float *noise, const float *z, cons
     }
     return VAE__FN(reduce)(parts);
 }
-/* pull times its gradient: written to dhead, added to dz. */
+/* Its gradient times `pull`: writes it to dhead, adds it to dz. */
 static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
                                  float *dhead, float *dz) {
     const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -5313,13 +5370,13 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V old = VAE__GET(w, i, n), mi, vi, step;
-        VAE__V gi = VAE__FMA(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
-        mi = VAE__FMA(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
-        vi = VAE__FMA(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
-        step = VAE__DIV(mi, VAE__FMA(VAE__SQRT(vi), inv, eps));
+        VAE__V gi = VAE__FMA_NOW(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
+        mi = VAE__FMA_NOW(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
+        vi = VAE__FMA_NOW(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
+        step = VAE__DIV(mi, VAE__FMA_NOW(VAE__SQRT(vi), inv, eps));
         VAE__PUT(m, i, n, mi);
         VAE__PUT(v, i, n, vi);
-        old = VAE__FMA(rate, step, VAE__MUL(decay, old));
+        old = VAE__FMA_NOW(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
@@ -5418,6 +5475,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__MAX
 #undef VAE__MIN
 #undef VAE__FMA
+#undef VAE__FMA_NOW
 #undef VAE__ZERO
 #undef VAE__ABS
 #undef VAE__NEG
@@ -6244,8 +6302,13 @@ typedef struct vae__layer {
      * and clears them in `clear` unless NULL. */
     int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
                 float *clear);
+    /* fwd at one pixel of all rows, earlier ones done; NULL: not to stand behind `image` */
+    void (*pixel)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y,
+                  size_t at);
 } vae__layer;
 
+/* What numbers hold of the image to predict: nothing, the pixel itself, earlier numbers only. */
+enum { VAE__PATH_NONE, VAE__PATH_HERE, VAE__PATH_EARLIER };
 enum { VAE__MAX_LIST = 12 };
 
 struct vae__op {
@@ -6256,6 +6319,8 @@ struct vae__op {
     unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
+    int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
+    size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
     size_t each;       /* its rows for each image in training */
@@ -6300,6 +6365,9 @@ struct vae__parser {
     int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
+    const vae__shape *image; /* that the string predicts; NULL: it predicts none */
+    int path;         /* VAE__PATH_* of what comes in; behind `image`: see vae__op */
+    size_t colours, beside;
     vae_report *report;
 };
 
@@ -7116,7 +7184,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
-VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+VAE__INLINE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
@@ -7154,8 +7222,383 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 }
 
 /* ======================================================================================
+ * >>pixels   layers of decoders that predict each pixel from those before it
+ * uses: >>layers                     tests: tests/test_pixels.c
+ *
+ * Pixels have the order of the image's rows, the colours of a pixel that of its channels. `image`
+ * gives the image that is to be predicted; the layers behind it let a number see earlier ones only
+ * (van den Oord, Kalchbrenner & Kavukcuoglu 2016). The parser follows what they hold of the image:
+ * the pixel itself, or what is earlier. Behind `maskconv a` the channels are divided into as many
+ * groups as the image has colours; group g holds nothing of colour g of its pixel or of later ones.
+ * Of an op: `colours` of the image; `beside`, channels of x before those of the image, where it is
+ * given itself; `repeat`, how often the outputs of all colours follow one another (parameters).
+ *
+ * Such layers can also work pixel by pixel, from the first to the last, which is how images are
+ * drawn: what a layer has at earlier pixels no longer changes.
+ * ==================================================================================== */
+
+#ifndef VAE_NO_PIXELS
+
+/* ---- image: the image to predict, beside what comes in ---- */
+
+VAE__PRIVATE vae_status vae__image_shape(vae__parser *p, vae__op *op) {
+    const vae__shape *image = p->image;
+    const int flat = vae__pixels(&op->in) == 1;
+    if (!image) return vae__misfit(p, op, "only the decoder predicts an image");
+    if (p->path) return vae__misfit(p, op, "the image is there already");
+    if (p->depth) return vae__misfit(p, op, "it cannot stand inside a group");
+    if (!flat && (op->in.h != image->h || op->in.w != image->w))
+        return vae__misfit(p, op, "its input must be flat, or as high and wide as the image");
+    if (!vae__shape_set(op, image->h, image->w, op->in.c + image->c))
+        return vae__misfit(p, op, "too many numbers");
+    p->path = VAE__PATH_HERE;
+    p->colours = image->c, p->beside = op->in.c;
+    op->room = flat ? op->out.dim : image->c;
+    return VAE_OK;
+}
+VAE__PRIVATE void vae__image_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    const float *images = *(const float *const *)(const void *)c->terms; /* its first member */
+    const size_t beside = op->in.c, n = op->out.c - beside;
+    const size_t place = vae__pixels(&op->in) == 1 ? 0 : at * beside;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *image = images + (c->image + r / c->draws) * vae__pixels(&op->out) * n;
+        float *to = y + r * op->out.dim + at * op->out.c;
+        memcpy(to, x + r * op->in.dim + place, beside * sizeof(float));
+        memcpy(to + beside, image + at * n, n * sizeof(float));
+    }
+}
+VAE__PRIVATE void vae__image_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    size_t at;
+    for (at = 0; at < vae__pixels(&op->out); at++) vae__image_pixel(c, op, w, x, y, at);
+}
+/* What stands beside the image at each pixel; a flat input stands at all of them. */
+VAE__PRIVATE void vae__image_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const size_t n = op->in.c, pixels = vae__pixels(&op->out);
+    size_t r, at;
+    (void)w; (void)x;
+    for (r = 0; r < c->rows; r++) {
+        float *to = op->in.dim == op->out.h * op->out.w * n ? dx + r * op->in.dim : c->room;
+        for (at = 0; at < pixels; at++)
+            memcpy(to + at * n, dy + r * op->out.dim + at * op->out.c, n * sizeof(float));
+        if (to == c->room) c->k->bias_bwd(pixels, n, to, dx + r * n);
+    }
+}
+
+/* ---- maskconv: a convolution of what is earlier ----
+ * The weight has a row for each number that a pixel sees: the lines above, what is left of it, and
+ * of the pixel itself the first channels: those beside the image, and the groups of the colours
+ * before (mask a) or up to (mask b) its own. The other groups' weights of the pixel itself are 0.
+ *
+ * Each output is one chain over those rows. A gradient of the input is one chain over the outputs
+ * that see it, in their order. Both are products of one line of pixels; only the lines are copied,
+ * so that all windows are inside. */
+
+VAE__INLINE size_t vae__taps_before(const vae__op *op) {
+    return (size_t)op->before_y * (size_t)op->kw + (size_t)op->before_x;
+}
+/* How many channels of the pixel itself group g sees. */
+VAE__INLINE size_t vae__mask_sees(const vae__op *op, size_t g) {
+    return op->beside + (op->in.c - op->beside) / op->colours * (op->mask == 'a' ? g : g + 1);
+}
+VAE__INLINE size_t vae__mask_rows(const vae__op *op) {
+    return vae__taps_before(op) * op->in.c + vae__mask_sees(op, op->colours - 1);
+}
+/* Channels of one group, of which there are op->repeat * op->colours. */
+VAE__INLINE size_t vae__mask_width(const vae__op *op) {
+    return op->out.c / (op->repeat * op->colours);
+}
+
+VAE__PRIVATE vae_status vae__maskconv_shape(vae__parser *p, vae__op *op) {
+    const size_t h = op->in.h, w = op->in.w, wide = w + (size_t)op->kw;
+    const size_t most = vae__max(op->in.c, (size_t)op->n);
+    size_t lines, weights;
+    if (!p->path) return vae__misfit(p, op, "it must stand behind `image`");
+    if (!(op->kh & 1) || !(op->kw & 1))
+        return vae__misfit(p, op, "height and width of its window must be odd");
+    if (p->path == VAE__PATH_HERE && op->mask != 'a')
+        return vae__misfit(p, op, "behind `image` it must hide the pixel itself: mask a");
+    if ((size_t)op->n % op->colours)
+        return vae__misfit(p, op, "its width must be a multiple of the image's channels");
+    op->before_y = op->kh / 2, op->before_x = op->kw / 2;
+    if (!vae__mask_rows(op)) return vae__misfit(p, op, "its window sees nothing");
+    if (!vae__shape_set(op, h, w, (size_t)op->n) || !vae__conv_room(op, &op->in, &op->out) ||
+        !vae__size_mul(wide * (size_t)(op->before_y + 1), most, &lines) ||
+        !vae__size_mul(vae__mask_rows(op) + op->in.c, vae__whole(op->out.c), &weights))
+        return vae__misfit(p, op, "too large");
+    weights = vae__max(weights, (vae__taps_before(op) + 1) * op->out.c * vae__whole(op->in.c));
+    if (lines > SIZE_MAX / 64 || weights > SIZE_MAX / 64) return vae__misfit(p, op, "too large");
+    op->room = vae__max(op->room, lines + weights + 16);
+    p->path = VAE__PATH_EARLIER;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__maskconv_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = vae__mask_rows(op), shape[1] = op->out.c;
+    vae__weight_and_bias(out, 2, shape, op->out.c);
+    out[0].fan_in = out[1].fan_in = shape[0];
+    out[0].fan_out = out[1].fan_out = (vae__taps_before(op) + 1) * op->out.c;
+    return 2;
+}
+/* Weights of the pixel itself that its group must not see. */
+VAE__PRIVATE int vae__maskconv_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                                    const float *w, float *clear) {
+    const size_t width = vae__mask_width(op), before = vae__taps_before(op) * op->in.c;
+    size_t i, j;
+    int wrong = 0;
+    for (i = vae__max(from, before); i < to && !tensor && op->colours > 1; i++)
+        for (j = 0; j < op->out.c; j++) {
+            const size_t at = (i - from) * op->out.c + j;
+            if (i - before < vae__mask_sees(op, j / width % op->colours)) continue;
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+
+/* Weights whose rows a product can read by whole vectors, groups of columns too. */
+VAE__PRIVATE const float *vae__mask_weights(const vae__op *op, const float *w, float *room) {
+    const size_t pitch = vae__whole(op->out.c), rows = vae__mask_rows(op);
+    size_t i;
+    if (pitch == op->out.c && op->colours == 1) return w;
+    memset(room, 0, (rows * pitch + 16) * sizeof(float));
+    for (i = 0; i < rows; i++)
+        memcpy(room + i * pitch, w + i * op->out.c, op->out.c * sizeof(float));
+    return room;
+}
+
+/* Outputs y of `rows` pixels, ldc apart, whose inputs lie `step` apart, x the first one. `above`
+ * lines, `left` and `right` pixels of its window are inside; a line of x has `line` floats. */
+VAE__PRIVATE void vae__mask_product(const vae__walk *c, const vae__op *op, size_t rows,
+                                    const float *x, size_t line, size_t step, size_t above,
+                                    size_t left, size_t right, const float *b, const float *bias,
+                                    float *y, size_t ldc) {
+    const size_t n = op->in.c, pitch = vae__whole(op->out.c), kw = (size_t)op->kw;
+    const size_t groups = op->colours > 1 ? op->repeat * op->colours : 1;
+    const size_t skip = ((size_t)op->before_x - left) * n; /* rows of weights before a line's */
+    size_t g;
+    vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    k.b[0] = (ptrdiff_t)pitch;
+    if (above) {
+        k.n[0] = (left + 1 + right) * n, k.n[1] = above;
+        k.a[1] = (ptrdiff_t)(line - k.n[0]), k.b[1] = (ptrdiff_t)((kw * n - k.n[0]) * pitch);
+        c->k->runs(0, rows, op->out.c, &k, x - above * line - left * n, step,
+                   b + (((size_t)op->before_y - above) * kw * n + skip) * pitch, bias, y, ldc);
+        k.n[1] = 1;
+    }
+    b += ((size_t)op->before_y * kw * n + skip) * pitch;
+    for (g = 0; g < groups; g++) {
+        const size_t width = op->out.c / groups, at = g * width;
+        k.n[0] = left * n + vae__mask_sees(op, g % op->colours);
+        c->k->runs(above > 0, rows, width, &k, x - left * n, step, b + at, bias + at, y + at, ldc);
+    }
+}
+
+/* Copies lines from .. from + count - 1 of an image, n floats a pixel, to lines of `wide` floats,
+ * `before` pixels inside them; the sides stay as they are. */
+VAE__PRIVATE void vae__mask_lines(const vae__op *op, size_t n, size_t from, size_t count,
+                                  size_t wide, const float *x, float *copy) {
+    size_t i;
+    for (i = 0; i < count; i++)
+        memcpy(copy + i * wide + (size_t)op->before_x * n, x + (from + i) * op->in.w * n,
+               op->in.w * n * sizeof(float));
+}
+
+VAE__PRIVATE void vae__maskconv_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, float *y) {
+    const size_t n = op->in.c, side = (size_t)op->before_x, wide = (op->in.w + 2 * side) * n;
+    const float *b = vae__mask_weights(op, w, c->room);
+    const float *bias = w + vae__mask_rows(op) * op->out.c;
+    float *copy = c->room + (b == w ? 0 : vae__mask_rows(op) * vae__whole(op->out.c) + 16);
+    size_t i, at;
+    if (!vae__taps_before(op)) { /* of a pixel itself: all pixels are one product */
+        vae__mask_product(c, op, c->rows * vae__pixels(&op->in), x, 0, n, 0, 0, 0, b, bias, y,
+                          op->out.c);
+        return;
+    }
+    memset(copy, 0, (size_t)(op->before_y + 1) * wide * sizeof(float));
+    for (i = 0; i < c->rows; i++, x += op->in.dim)
+        for (at = 0; at < op->in.h; at++, y += op->in.w * op->out.c) {
+            const size_t above = vae__min(at, (size_t)op->before_y);
+            vae__mask_lines(op, n, at - above, above + 1, wide, x, copy);
+            vae__mask_product(c, op, op->in.w, copy + above * wide + side * n, wide, n, above,
+                              side, side, b, bias, y, op->out.c);
+        }
+}
+VAE__PRIVATE void vae__maskconv_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, float *y, size_t at) {
+    const size_t py = at / op->in.w, px = at % op->in.w, n = op->in.c;
+    const float *b = vae__mask_weights(op, w, c->room);
+    vae__mask_product(c, op, c->rows, x + at * n, op->in.w * n, op->in.dim,
+                      vae__min(py, (size_t)op->before_y), vae__min(px, (size_t)op->before_x),
+                      vae__min(op->in.w - 1 - px, (size_t)op->before_x), b,
+                      w + vae__mask_rows(op) * op->out.c, y + at * op->out.c, op->out.dim);
+}
+
+/* The weights turned over: for each output that sees a pixel, in their order, a line of op->out.c
+ * rows with a column for each channel of the pixel. */
+VAE__PRIVATE void vae__mask_turned(const vae__walk *c, const vae__op *op, const float *w,
+                                   float *turned) {
+    const size_t n = op->in.c, m = op->out.c, pitch = vae__whole(n);
+    const size_t taps = vae__taps_before(op), centre = vae__mask_rows(op) - taps * n;
+    size_t t;
+    memset(turned, 0, ((taps + 1) * m * pitch + 16) * sizeof(float));
+    if (centre) c->k->transpose(pitch, centre, m, w + taps * n * m, turned);
+    for (t = 0; t < taps; t++)
+        c->k->transpose(pitch, n, m, w + t * n * m, turned + (taps - t) * m * pitch);
+}
+/* Gradients dx of `rows` pixels beside one another, dy the first one's; `right` pixels and `below`
+ * lines of `line` floats of the outputs that see them. */
+VAE__PRIVATE void vae__mask_product_bwd(const vae__walk *c, const vae__op *op, size_t rows,
+                                        const float *dy, size_t line, size_t right, size_t below,
+                                        const float *b, float *dx) {
+    const size_t n = op->in.c, m = op->out.c, pitch = vae__whole(n), kw = (size_t)op->kw;
+    const size_t width = vae__mask_width(op), part = m / op->repeat;
+    const size_t group = (n - op->beside) / op->colours;
+    size_t at, g, q, end;
+    vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    k.b[0] = (ptrdiff_t)pitch;
+    for (at = 0; at < n; at = end) { /* channels that the same outputs of the pixel itself see */
+        const int beside = at < op->beside;
+        g = beside ? 0 : (at - op->beside) / group + (op->mask == 'a');
+        end = beside ? op->beside : at + group;
+        for (q = 0; q < op->repeat; q++) {
+            const size_t first = q * part + g * width;
+            k.n[0] = part - g * width + (q + 1 == op->repeat ? right * m : 0);
+            c->k->runs(q > 0, rows, end - at, &k, dy + first, m, b + first * pitch + at, NULL,
+                       dx + at, n);
+        }
+    }
+    if (!below) return;
+    k.n[0] = kw * m, k.n[1] = below, k.a[1] = (ptrdiff_t)(line - kw * m);
+    c->k->runs(1, rows, n, &k, dy + line - (size_t)op->before_x * m, m,
+               b + ((size_t)op->before_x + 1) * m * pitch, NULL, dx, n);
+}
+VAE__PRIVATE void vae__maskconv_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, const float *dy, float *dx) {
+    const size_t m = op->out.c, side = (size_t)op->before_x, wide = (op->in.w + 2 * side) * m;
+    float *copy = c->room + (vae__taps_before(op) + 1) * m * vae__whole(op->in.c) + 16;
+    size_t i, at;
+    (void)x;
+    vae__mask_turned(c, op, w, c->room);
+    if (!vae__taps_before(op)) {
+        vae__mask_product_bwd(c, op, c->rows * vae__pixels(&op->in), dy, 0, 0, 0, c->room, dx);
+        return;
+    }
+    memset(copy, 0, (size_t)(op->before_y + 1) * wide * sizeof(float));
+    for (i = 0; i < c->rows; i++, dy += op->out.dim)
+        for (at = 0; at < op->in.h; at++, dx += op->in.w * op->in.c) {
+            const size_t below = vae__min(op->in.h - 1 - at, (size_t)op->before_y);
+            vae__mask_lines(op, m, at, below + 1, wide, dy, copy);
+            vae__mask_product_bwd(c, op, op->in.w, copy + side * m, wide, side, below, c->room,
+                                  dx);
+        }
+}
+VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                     size_t from, size_t to, const float *x, const float *dy,
+                                     float *dw) {
+    vae__op lines = *op; /* as far down as the pixel's own line */
+    lines.kh = op->before_y + 1;
+    if (tensor) {
+        c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
+        return;
+    }
+    vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
+}
+
+/* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
+
+VAE__PRIVATE vae_status vae__gated_shape(vae__parser *p, vae__op *op) {
+    if (op->in.c % (2 * op->colours))
+        return vae__misfit(p, op, op->colours > 1 ?
+                           "its channels must be a multiple of twice the image's channels" :
+                           "the number of its channels must be even");
+    (void)vae__shape_set(op, op->in.h, op->in.w, op->in.c / 2);
+    op->room = 2 * op->in.dim;
+    return VAE_OK;
+}
+/* The factors of `blocks` outputs of n numbers each: tanh, and behind them sigmoid. */
+VAE__PRIVATE void vae__gates(const vae__walk *c, size_t blocks, size_t n, const float *x,
+                             float *gates) {
+    size_t i;
+    for (i = 0; i < blocks; i++, x += 2 * n) {
+        memcpy(gates + i * n, x, n * sizeof(float));
+        memcpy(gates + (blocks + i) * n, x + n, n * sizeof(float));
+    }
+    c->k->map(VAE_ACT_TANH, blocks * n, gates, gates);
+    c->k->map(VAE_ACT_SIGMOID, blocks * n, gates + blocks * n, gates + blocks * n);
+}
+VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t blocks, size_t n, const float *x,
+                                    float *y) {
+    size_t i;
+    vae__gates(c, blocks, n, x, c->room);
+    for (i = 0; i < blocks * n; i++) y[i] = c->room[i] * c->room[blocks * n + i];
+}
+VAE__PRIVATE void vae__gated_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    const size_t n = op->out.c / op->colours;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++)
+        vae__gated_blocks(c, op->out.dim / n, n, x + r * op->in.dim, y + r * op->out.dim);
+}
+VAE__PRIVATE void vae__gated_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++)
+        vae__gated_blocks(c, op->colours, op->out.c / op->colours,
+                          x + r * op->in.dim + at * op->in.c, y + r * op->out.dim + at * op->out.c);
+}
+VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const size_t all = op->out.dim, n = op->out.c / op->colours;
+    float *gates = c->room, *slopes = c->room + 2 * all;
+    size_t r, i;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * all, dx += 2 * all, dy += all) {
+        vae__gates(c, all / n, n, x, gates);
+        for (i = 0; i < all; i++) {
+            slopes[i] = dy[i] * gates[all + i];
+            slopes[all + i] = dy[i] * gates[i];
+        }
+        c->k->act_bwd(VAE_ACT_TANH, all, gates, slopes);
+        c->k->act_bwd(VAE_ACT_SIGMOID, all, gates + all, slopes + all);
+        for (i = 0; i < all; i += n) {
+            memcpy(dx + 2 * i, slopes + i, n * sizeof(float));
+            memcpy(dx + 2 * i + n, slopes + all + i, n * sizeof(float));
+        }
+    }
+}
+
+/* ---- of other layers, pixel by pixel ---- */
+
+VAE__PRIVATE void vae__pass_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y, size_t at) {
+    size_t r, place = at * op->in.c;
+    (void)w;
+    for (r = 0; r < c->rows && y != x; r++, place += op->in.dim)
+        memcpy(y + place, x + place, op->in.c * sizeof(float));
+}
+VAE__PRIVATE void vae__close_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    const vae__op *open = op - op->pair;
+    const float *before = open->y + c->first * open->pitch;
+    size_t r, place = at * op->in.c;
+    (void)w;
+    for (r = 0; r < c->rows; r++, place += op->in.dim)
+        c->k->add(op->in.c, before + place, 1, x + place, y + place);
+}
+
+#endif /* VAE_NO_PIXELS */
+
+/* ======================================================================================
  * >>program  the table of layers, strings to ops, walking them
- * uses: >>layers                     tests: tests/test_layers.c
+ * uses: >>pixels >>layers            tests: tests/test_layers.c
  *
  * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
  * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
@@ -7164,19 +7607,27 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
-#if defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
+#if defined(VAE_NO_PIXELS) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
     return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
                      (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
 #define VAE__LEFT_OUT(name, macro) \
-    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, \
-     NULL, NULL, NULL, NULL, NULL, NULL}
+    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, NULL, NULL, \
+     VAE__BACK(NULL, NULL, NULL)}
 #endif
 
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
+#ifndef VAE_NO_PIXELS
+    {"maskconv", "maskconv N KxK a|b", "HxWxC -> HxWxN; sees earlier pixels, b also its own", "nka",
+     0, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
+     VAE__ORDERED(vae__maskconv_bwd, vae__maskconv_grad, vae__maskconv_mask,
+                  vae__maskconv_pixel)},
+#else
+    VAE__LEFT_OUT("maskconv", "VAE_NO_PIXELS"),
+#endif
 #ifndef VAE_NO_CONV
     {"conv", "conv N KxK[/S] [pad P]",
      "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
@@ -7217,14 +7668,27 @@ static const vae__layer vae__layers[] = {
 #else
     VAE__LEFT_OUT("z", "VAE_NO_CODES"),
 #endif
+#ifndef VAE_NO_PIXELS
+    {"image", "image", "HxWxC or flat -> the image to predict, HxW, behind C channels of its input",
+     "", 0, vae__image_shape, NULL, vae__image_fwd,
+     VAE__ORDERED(vae__image_bwd, NULL, NULL, vae__image_pixel)},
+    {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
+     0, vae__gated_shape, NULL, vae__gated_fwd,
+     VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
+#else
+    VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
+#endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
+     VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* without a name: the end of a group, an activation alone */
-    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd,
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__close_pixel)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
-     VAE__BACK(vae__pass_bwd, NULL, NULL)},};
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__pass_pixel)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
+#define VAE__LAYER_MASKCONV (&vae__layers[1])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 /* Of NULL, which stands for the pixels before the first op: nothing special. */
@@ -7284,8 +7748,8 @@ VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
 
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
  * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
- * window KxK, s an optional step /S, d optional padding, h a shape HxWxC, ( a group; and of
- * likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * window KxK, s an optional step /S, d optional padding, a a mask, h a shape HxWxC, ( a group; and
+ * of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
  * deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
@@ -7301,6 +7765,12 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'a':
+            n = vae__word(p);
+            if (!vae__same(p->at, n, "a") && !vae__same(p->at, n, "b"))
+                return vae__expected(p, "mask a or b");
+            op->mask = *p->at++;
+            break;
         case 'g': bad = vae__read_from(p, "a number of categories", 2, 256, &op->n); break;
         case 'w': bad = vae__read_list(p, op); break;
         case 'k':
@@ -7338,6 +7808,23 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
+/* The shape of what the op gives, and whether it may stand here. */
+VAE__PRIVATE vae_status vae__place_layer(vae__parser *p, vae__op *op) {
+    const int path = p->path;
+    vae_status bad = VAE_OK;
+    op->colours = path ? p->colours : 1, op->beside = path == VAE__PATH_HERE ? p->beside : 0;
+    op->repeat = 1;
+    if (op->layer->shape) bad = op->layer->shape(p, op);
+    if (bad) return bad;
+    if (path && !op->layer->pixel)
+        return vae__misfit(p, op, "behind `image` only layers that keep the order of pixels may "
+                           "stand: maskconv, gated, res, activations");
+    if (path == VAE__PATH_HERE && p->path == path && !vae__has(op, VAE__PASSES))
+        return vae__misfit(p, op, "behind `image` a maskconv of mask a comes first: this would "
+                           "pass on the pixel that is to be predicted");
+    return VAE_OK;
+}
+
 /* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
@@ -7370,7 +7857,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
         op->layer = i == VAE__LAYER_COUNT ? VAE__LAYER_ACT : &vae__layers[i];
         if (op->layer != VAE__LAYER_ACT) p->at += n;
         bad = vae__read_args(p, op->layer->args, op);
-        if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
+        if (!bad) bad = vae__place_layer(p, op);
         if (bad) return bad;
         *more = 1;
         p->needed = vae__has(op, VAE__OPENS);
@@ -7414,6 +7901,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
+        if (*a == 'a') vae__putf(s, op->mask == 'a' ? " a" : " b");
         if (*a == '(') vae__putf(s, "(");
         if (*a == 'p' || *a == 'q') {
             int rest = op->n % 1000000, unit = 100000;
@@ -7467,6 +7955,26 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
         x = y;
     }
 }
+
+#ifndef VAE_NO_PIXELS
+/* Ops from .. to - 1, which stand behind `image`, at one pixel of the rows at work. */
+VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                 size_t at) {
+    vae__walk c = *walk;
+    size_t i, r;
+    for (i = from; i < to; i++) {
+        const vae__op *op = &ops[i];
+        const float *x;
+        float *y;
+        vae__stand(&c, op);
+        x = op[-1].y + c.first * op[-1].pitch, y = op->y + c.first * op->pitch;
+        op->layer->pixel(&c, op, c.params + op->weights, x, y, at);
+        y += at * op->out.c;
+        for (r = 0; r < c.rows && op->act != VAE_ACT_IDENTITY; r++, y += op->out.dim)
+            c.k->map((int)op->act, op->out.c, y, y);
+    }
+}
+#endif
 
 /* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
  * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
@@ -7613,7 +8121,12 @@ struct vae__code {
     int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
 VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+#ifdef VAE_NO_CODES
+    (void)c;
+    return 0;
+#else
     return c->prior->head_bwd ? (size_t)c->n : 0;
+#endif
 }
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
@@ -7629,6 +8142,8 @@ VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
  * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
  * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
+    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on; first,
+                                for `image`, which knows no more of this */
     const vae_desc *desc;
     const vae__code *code;
     const struct vae__density *likelihood; /* as it is now */
@@ -7643,7 +8158,6 @@ typedef struct vae__terms {
     float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
     float sharpness;         /* 1 / temperature in training; otherwise 0 */
-    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
     /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
      * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
      */
@@ -7846,7 +8360,7 @@ VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float 
     size_t j, k, at = 2 * latent;
     for (k = 0; k < latent; k++)
         for (j = k + 1; j < latent; j++, at++) {
-            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact */
             sum = vae__add_d(sum, half);
             if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
             if (dhead && !(keep && !(keep[j] > 0)))
@@ -8110,6 +8624,7 @@ VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->row_floats = (size_t)op->n;
     op->room = (size_t)op->n + 6 * op->in.dim;
+    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
     return VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -8181,13 +8696,19 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
+/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, const float *dy, float *dx) {
+    if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
+    vae__prior_bwd(c, op, w, x, dy, dx);
+}
 /* The gradient of component i's mean and log variance, over the rows of the batch in order, each
  * with its share of what its log q - log p counts: added to dpart. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
-    const float *part = vae__component(&q, c->params + op->weights, i);
+    const float *part = vae__component(&q, op->own, i);
     float *room = q.room + 2 * wide;
     size_t r;
     for (r = 0; c->terms->logw && r < c->rows; r++) {
@@ -8203,7 +8724,7 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
-    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
@@ -8244,7 +8765,7 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+    VAE__BACK(vae__mixture_bwd, vae__mixture_grad, NULL)};
 
 /* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
 
@@ -8516,17 +9037,21 @@ VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tenso
 VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
                                const float *w, float *clear) {
     const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
-    size_t i, j;
+    const int odd = op->kw & 1;
+    size_t i, j, half;
     int wrong = 0;
-    for (i = from; i < to && !(tensor & 1); i++)
-        for (j = 0; j < columns; j++) {
-            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
-            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
-            const size_t at = (i - from) * columns + j;
-            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
-            wrong |= w[at] < 0 || w[at] > 0;
-            if (clear) clear[at] = 0;
-        }
+    for (i = from; i < to && !(tensor & 1); i++) {
+        /* this row is 0 at `count` places from `first` on: of W the hidden numbers that do not see
+         * latent i, of V the latents that hidden number i sees, for m and for a */
+        const size_t before = ((odd ? n - 1 - i : i) + 1) * wide;
+        const size_t count = tensor ? i * n / wide : (before + n - 1) / n;
+        const size_t first = (i - from) * columns + (tensor && odd ? n - count : 0);
+        for (half = 0; half < (tensor ? 2 * n : n); half += n)
+            for (j = first + half; j < first + half + count; j++) {
+                wrong |= w[j] < 0 || w[j] > 0;
+                if (clear) clear[j] = 0;
+            }
+    }
     return wrong;
 }
 VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -9010,6 +9535,7 @@ typedef struct vae__likelihood {
     const char *learned; /* the name of a parameter that all numbers share */
     float (*start)(const vae__density *l);             /* its initial value */
     void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
+    void (*mode)(const vae__density *l, const float *out, float *x); /* NULL: the median is */
 } vae__likelihood;
 
 /* A likelihood of a model. */
@@ -9135,39 +9661,54 @@ VAE__PRIVATE double vae__categorical_loss(const vae__density *l, const float *ou
     return (double)l->k->categorical(l->numbers, (size_t)l->n, out, x, scale, dout);
 }
 
+VAE__PRIVATE void vae__categorical_mode(const vae__density *l, const float *out, float *x) {
+    size_t i, j, n = (size_t)l->n, best;
+    for (i = 0; i < l->numbers; i++, out += n) {
+        for (j = best = 0; j < n; j++) best = out[j] > out[best] ? j : best;
+        x[i] = (float)vae__div_d((double)best, (double)(n - 1));
+    }
+}
+
 /* ---- the table of likelihoods ---- */
 
 static const vae__likelihood vae__likelihoods[] = {
     {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
       "which is no density", ""},
      1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
-     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL},
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL},
     {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare},
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL},
     {{"gaussian_learned", "gaussian_learned [V]",
       "the same, the variance one learned number that begins at V", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare},
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL},
     {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
      2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
     {{"continuous_bernoulli", "continuous_bernoulli",
       "on [0,1], the density that grey pixels want in place of bernoulli", ""},
      1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
-     NULL, vae__continuous_bias, NULL, NULL, NULL},
+     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL},
     {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
       "that begins at the variance V: bits per dimension", "v"},
      1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
-     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare},
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL},
     {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
      2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
-     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
     {{"categorical", "categorical [K]",
       "one of K levels of each number (256), any distribution over them", "l"},
      0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
-     vae__density_observe, NULL, NULL, NULL, NULL, NULL},
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode},
 };
+/* The most probable value of each number: its own function, or the median. */
+VAE__PRIVATE void vae__most_probable(const vae__density *l, const float *out, float *x) {
+    size_t i;
+    for (i = 0; i < l->numbers; i++) x[i] = l->row->noise == VAE__DRAW_NORMAL ? 0.0f : 0.5f;
+    if (l->row->mode) l->row->mode(l, out, x);
+    else l->row->observe(l, out, x, x);
+}
 static const vae__kinds vae__likelihood_kinds =
     VAE__KINDS("likelihood", "a likelihood", vae__likelihoods, NULL);
 
@@ -10034,6 +10575,7 @@ struct vae {
     vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
+    size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
     size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
     int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
     struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
@@ -10153,7 +10695,8 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
     return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
-           op->act == VAE_ACT_IDENTITY && op->out.dim == head;
+           op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
+           (!op->path || op->layer->tensors);
 }
 
 /* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
@@ -10174,6 +10717,15 @@ typedef struct vae__planner {
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
+
+/* Behind `image` the head is a `maskconv 1x1 b`. */
+VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
+    vae__op *op = &w->op;
+    op->layer = VAE__LAYER_MASKCONV;
+    op->n = (int)(w->head / vae__pixels(&op->in));
+    op->kh = op->kw = op->stride = 1, op->mask = 'b';
+    return vae__place_layer(&w->p, op);
+}
 
 /* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
  * much it is in all. */
@@ -10247,6 +10799,7 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
         if (bad) return bad;
+        op->path = w->p.path;
         if (more) {
             if (w->net->count && !vae__has(&w->last, VAE__OPENS) && op->layer != VAE__LAYER_CLOSE)
                 vae__putf(&w->spell, ", ");
@@ -10260,6 +10813,9 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                              "partner: the decoder has them all, in reverse order",
                              w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
+        if (w->p.path == VAE__PATH_HERE)
+            return vae__misfit(&w->p, &w->last, "behind `image` a maskconv of mask a must stand: "
+                               "the output would see the pixel it predicts");
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
                            vae__spreads(&w->m->code);
@@ -10267,10 +10823,11 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     }
     op->out = op->in;
     if (w->state == VAE__AT_HEAD) {
+        w->final = decoder;
+        if (w->p.path) return vae__mask_head(w);
         op->layer = VAE__LAYER_DENSE;
         op->n = (int)w->head;
         vae__shape_flat(&op->out, w->head);
-        w->final = decoder;
     } else if (w->state == VAE__AT_SPREAD) {
         op->layer = w->m->code.posterior->means->layer;
         op->n = w->m->code.deviation, op->kh = (int)w->m->code.act;
@@ -10342,7 +10899,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
  * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
- * draw, keeps its output, which is wanted once more. */
+ * draw, keeps its output, which is wanted once more, and so do `image` and what is behind it:
+ * images are drawn there pixel by pixel. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10351,17 +10909,17 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int again = use && vae__has(op, VAE__RETURNS);
+    const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same && !w->gives_z));
     VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
     VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !again) op->y = m->turn[m->count & 1];
+    if (use && !kept && !again) op->y = m->turn[m->count & 1];
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
@@ -10372,7 +10930,10 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
     if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
-    op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
+    op->path = w->p.path;
+    if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
+        op->repeat = (size_t)m->likelihood.row->outputs;
+    op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -10402,6 +10963,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
+    if (net == &m->dec) w.p.image = &m->input;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     net->count = 0;
@@ -10412,6 +10974,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         bad = vae__next_op(&w);
         if (bad) return bad;
         if (w.state == VAE__AT_END) break;
+        if (w.p.path && !m->at_image) m->at_image = m->count;
         w.op.holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
         bad = vae__plan_op(&w);
         if (bad) return bad;
@@ -10510,6 +11073,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0, m->layers = 1;
+    m->at_image = 0;
     vae__shape_flat(&z, m->code.width);
     if (m->code.head)
         bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
@@ -10989,6 +11553,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    tensor->average = m->average ? m->average + s->offset : NULL;
     return VAE_OK;
 }
 
@@ -12770,8 +13335,6 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
-VAE__SMALL_END
-
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -12927,6 +13490,58 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     }
 }
 
+#ifndef VAE_NO_PIXELS
+/* A decoder with a layer `image` makes images of a part pixel by pixel, colour by colour: drawn, or
+ * each number the most probable one. The layers up to `image` work once, those behind it at each
+ * pixel. What a layer has at earlier pixels stays, so this gives the bits of doing all of them
+ * again for each number. Where outputs are asked for, the images stand in m->x. */
+VAE__PRIVATE void vae__draw_part(void *arg, int part) {
+    vae__use *u = (vae__use *)arg;
+    vae__pass *p = &u->pass;
+    vae *m = p->m;
+    const vae__density *l = &p->likelihood;
+    const size_t n = l->channels, pixels = l->numbers / n, many = l->outputs / pixels;
+    const int outputs = !u->mean && !u->draw;
+    const float *y = m->ops[m->count - 1].y;
+    float *x = outputs ? m->x : u->out + p->at * l->numbers;
+    vae__density one = *l;
+    vae__terms terms = p->terms;
+    vae__walk c;
+    size_t from, to, i, at;
+    one.numbers = n, one.outputs = many;
+    vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (from == to) return;
+    c = vae__pass_walk(p, part, from, to - from);
+    c.terms = &terms, terms.x = x;
+    memset(x + from * l->numbers, 0, (to - from) * l->numbers * sizeof(float));
+    for (i = from; u->draw && i < to; i++) {
+        vae__address noise = *u->draw;
+        noise.counter[0] = vae__row_number(p, i);
+        c.k->draw(l->row->noise, &noise, 0, l->numbers, m->x + i * l->numbers);
+    }
+    if (p->from == m->at_image) { /* `image` asks the op before it for z, again and again */
+        const vae__op *before = &m->ops[p->from - 1];
+        memmove(before->y + from * before->pitch, vae__given(p, from),
+                (to - from) * before->out.dim * sizeof(float));
+    }
+    vae__ops_fwd(&c, m->ops, p->from, m->at_image + 1, vae__given(p, from));
+    for (at = 0; at < l->numbers; at++) { /* number at % n of pixel at / n */
+        vae__ops_pixel(&c, m->ops, m->at_image + 1, m->count - 1, at / n);
+        for (i = from; i < to; i++) {
+            const float *out = y + i * l->outputs + at / n * many;
+            const float *noise = m->x + i * l->numbers + at / n * n;
+            if (u->draw) l->row->observe(&one, out, noise, c.room);
+            else vae__most_probable(&one, out, c.room);
+            x[i * l->numbers + at] = c.room[at % n];
+        }
+        vae__ops_pixel(&c, m->ops, m->at_image, m->at_image + 1, at / n);
+    }
+    if (vae__all_finite(p, part, from, to - from, y + from * l->outputs) && outputs)
+        memcpy(u->out + (p->at + from) * l->outputs, y + from * l->outputs,
+               (to - from) * l->outputs * sizeof(float));
+}
+#endif
+
 /* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
  * decoder draws; NULL: it passes on means. */
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
@@ -12938,6 +13553,9 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, con
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
+#ifndef VAE_NO_PIXELS
+    if (m->at_image) u.pass.part = vae__draw_part;
+#endif
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
     u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
     if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
@@ -13029,6 +13647,7 @@ VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, floa
 }
 
 VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    const vae__address draw = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -13038,8 +13657,8 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim, 1,
-                          NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim,
+                          !m->at_image, m->at_image ? &draw : NULL);
     }
     return bad;
 }
@@ -13306,8 +13925,6 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
-
-VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 

@@ -109,7 +109,7 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable no_threads no_data no_conv no_codes allow_x87 header_first; do
+    for name in malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
@@ -231,7 +231,8 @@ each() { # COMPILER
     if $small -O1 -c "$here/no_codes.c" -o no_codes.o >"$work/log" 2>&1; then
         case $cc in
         tcc*) skip no_codes_has_no_flow "tcc keeps what nobody calls" ;;
-        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd ;;
+        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd \
+            vae__mixture_ vae__vamp_ vae__component ;;
         esac
     else
         fail no_codes_has_no_flow
