@@ -3,7 +3,7 @@
 #include "models.h"
 enum { GOLDEN = 6 };
 static const uint64_t golden[GOLDEN] = {0x91f4cdf46c362df2u, 0x1843809526c56af7u,
-                                        0x00bb1e05f3305e42u, 0x4ba819ab70683c0cu,
+                                        0x00bb1e05f3305e42u, 0xc578acf25a49f275u,
                                         0x2dc4fb3498da00d5u, 0x3877cee9c0ba8b5bu};
 
 /* The first: dense layers alone, 50 steps. The second: all the others, 10 steps. The third:
