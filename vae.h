@@ -19,17 +19,19 @@
  *   >>config    what a build can choose          >>threads   dividing work
  *   >>api       everything a user calls          >>gemm      the public matrix product
  *   >>compiler  this compiler and machine        >>layers    what a layer is, forward, backward
- *   >>status    codes, sentences                 >>program   table of layers, strings to ops
- *   >>arena     sizes, blocks                    >>codes     what they are, normal ones
- *   >>rng       random numbers by address        >>mixtures  priors of many normals
- *   >>shim      one vector vocabulary            >>priors    tables, flows, the code's op
- *   >>functions of one argument: exp, tanh       >>stochastic   layers `z N`
- *   >>tiles     the matrix product               >>likelihoods   p(x|z), the last op
- *   >>maps      numbers one by one               >>settings  of a description: ranges, text
- *   >>sums      along rows: losses, KL, norms    >>plan      from description to ops, memory
- *   >>densities the other likelihoods            >>model     made, shared, initial weights
- *   >>windows   convolutions, pools              >>numbers   images of any type, as floats
- *   >>updates   optimisers, the kernels' table   >>step      a batch on its way, gradients
+ *   >>status    codes, sentences                 >>pixels    layers that see earlier pixels only
+ *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
+ *   >>rng       random numbers by address        >>codes     what they are, normal ones
+ *   >>shim      one vector vocabulary            >>categories  codes that are not normal
+ *   >>functions of one argument: exp, tanh       >>mixtures  priors of many normals
+ *   >>tiles     the matrix product               >>priors    tables, flows, the code's op
+ *   >>maps      numbers one by one               >>stochastic   layers `z N`
+ *   >>sums      along rows: losses, KL, norms    >>likelihoods   p(x|z), the last op
+ *   >>densities the other likelihoods            >>settings  of a description: ranges, text
+ *   >>windows   convolutions, pools              >>plan      from description to ops, memory
+ *   >>updates   optimisers, the kernels' table   >>model     made, shared, initial weights
+ *                                                >>numbers   images of any type, as floats
+ *                                                >>step      a batch on its way, gradients
  *                                                >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
  *                                                >>eval      encode, decode, sample, score
@@ -110,6 +112,9 @@
  *     dropout P                unchanged
  *     noise S                  unchanged
  *     label N                  HxWxC -> HxWx(C+N): one-hot
+ *     image                    HxWxC or flat -> HxWx(C + channels of the image): see below
+ *     maskconv N KxK a|b       HxWxC -> HxWxN                    weight [what it sees, N], bias [N]
+ *     gated                    HxWxC -> HxWxC/2
  *     res( ... )               unchanged: x + what is made of it
  *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *
@@ -136,6 +141,19 @@
  *   - label adds N planes to the channels: 1 in the plane of the image's class, 0 in the others. A
  *     conditional VAE has it in both nets: "flatten, label 10, dense 400 relu" and "label 10,
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
+ *   - image, in a decoder, gives the image that is to be predicted, behind what comes in; a flat
+ *     input stands at every pixel. The layers behind it let each number see earlier ones only
+ *     (PixelCNN, van den Oord et al. 2016; with a code PixelVAE, Gulrajani et al. 2017). Pixels
+ *     have the order of the image, and so have their channels.
+ *   - maskconv sees the pixels of its window (odd, padded) before the middle one, and of that one:
+ *     with mask a what stands beside the image, and colours before its own; with b its own too.
+ *     The first behind `image` has mask a. Its outputs are divided into as many groups as the image
+ *     has channels, the groups in their order. Rows of its weight are lines of the window, pixels,
+ *     channels; those of the middle pixel come last. As in all stacks of such layers, a pixel does
+ *     not see all that lies above it to the right.
+ *   - gated is tanh of the first half of the channels (of each group) times sigmoid of the second.
+ *   - Behind `image` stand maskconv, gated, activations and res of these. The head is a maskconv
+ *     1x1 b, unless the last item gives what the likelihood needs. Any other string is refused.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
  *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
@@ -160,7 +178,7 @@
  *     }
  *
  *     {"twice", "twice", "unchanged", "", 0, NULL, NULL, vae__twice, vae__twice_bwd, NULL, NULL,
- *      NULL},
+ *      NULL, NULL},
  *
  * ---- the objective ------------------------------------------------------------------
  * Nats per image, summed over pixels and latents, averaged over images:
@@ -284,7 +302,7 @@
  *     }
  *
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
- *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
  *
  * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
  * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
@@ -362,6 +380,8 @@
  *     the terms of an input 0 may be left out. That moves no bit, because 0 times a finite weight
  *     is 0, and creating, loading and training check that weights are finite.
  *   - conv reduces over tap rows, tap columns, input channels. Taps outside the image count as 0.
+ *     So does maskconv, over what it sees; its input gradient is one chain over the outputs that
+ *     see the number, pixels and channels in ascending order.
  *     The input gradient of conv, and convt, are a chain over the channels of the smaller image for
  *     each tap. The results are added onto the bias (or 0), pixels of the smaller image in
  *     ascending order.
@@ -427,7 +447,7 @@
  *     optim.v.* and ema.*, if the model has them.
  *   - The data begins at a multiple of 64, and the parameters lie packed. A model for inference can
  *     therefore use them in place.
- *   - __metadata__ holds vae.format "1", vae.desc (every setting on one line; reals as the 16 hex
+ *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
  *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
@@ -478,7 +498,8 @@
  *                        vae_train_step, vae_check_gradients, vae_set_epochs,
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
- *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED
+ *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
+ *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
@@ -768,6 +789,11 @@ typedef struct vae_desc {
     double free_bits;    /* nats of each latent that the loss does not count. 0: none */
     double sparse;       /* weight of sum |mu|. 0: none */
     double contract;     /* weight of |d mu / d x|^2. 0: none */
+    double temperature;  /* of relaxed categories. 0: 0.5 */
+    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
+    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
+                             ones */
     vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
     double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
     vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
@@ -919,6 +945,7 @@ typedef struct vae_info {
     uint64_t step;      /* training steps done */
     uint64_t epoch;     /* whole epochs done by vae_fit */
     int classes;        /* of the layers `label`; 0: there are none */
+    int by_pixel;       /* 1: the decoder has a layer `image`, and makes images pixel by pixel */
     uint64_t best_epoch; /* epoch after which the test loss was lowest, counted from 1; 0: none */
     double best;        /* that loss */
     double lr, beta;    /* learning rate and weight of the KL of the next step */
@@ -944,6 +971,7 @@ typedef struct vae_tensor {
     size_t count;       /* floats */
     float *data;
     float *grad;        /* of the last step; NULL unless keep_gradients or clip is set */
+    float *average;     /* with `ema`: their running average, which calls use; NULL: none */
 } vae_tensor;
 
 /* Tensor number `index` (0 <= index < vae_info.tensors), in the order of files. The tensors lie
@@ -1110,22 +1138,26 @@ VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 
 /* E[x|z]: batch.x holds z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The
  * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
+ * A decoder with a layer `image` makes images pixel by pixel, each number the most probable one
+ * after those before it (the median of a continuous density), and the outputs are of these images.
  */
 VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
 VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
 /* x ~ p(x|z): batch.x holds z (rows, latent) -> x (rows, input_dim). The number of a row is that of
- * its draw, of this seed. */
+ * its draw, of this seed. A decoder with a layer `image` draws pixel by pixel, many images at once.
+ * All of its layers do so little for each pixel that an image costs about as much as one pass. */
 VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
-/* Decodes the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
+/* vae_decode of the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
 VAE_API vae_status vae_reconstruct(vae *model, const vae_batch *batch, float *out);
 
 /* z ~ N(0, I): z (rows, latent). The number of a row is that of its draw, of this seed: draw 17 is
  * the same whether it is asked for alone or among a thousand. batch.x is ignored. */
 VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, float *z);
 
-/* The same, decoded: x (rows, input_dim) holds E[x|z]. */
+/* The same, decoded: x (rows, input_dim) holds E[x|z]; of a decoder with a layer `image`, what
+ * vae_draw gives with this seed. */
 VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
 /* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
@@ -1398,20 +1430,30 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
-#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV))
+#if defined(VAE_NO_CONV) && !defined(VAE_NO_PIXELS)
+#define VAE_NO_PIXELS
+#endif
+#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_PIXELS))
 #define VAE__PRIVATE static VAE__UNUSED /* what is left out is no longer called, and vanishes */
 #elif !defined(VAE__PRIVATE)
 #define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
 #endif
 
-/* What only training does, in a table and in an expression. */
+/* What only training does, in a table and in an expression; and layers that work pixel by pixel. */
+#ifdef VAE_NO_PIXELS
+#define VAE__PIXEL(pixel) NULL
+#else
+#define VAE__PIXEL(pixel) pixel
+#endif
 #ifdef VAE_NO_TRAIN
-#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL
-#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask
+#define VAE__BACK(bwd, grad, batch) NULL, NULL, NULL, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) NULL, NULL, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
 #else
-#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL
-#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask
+#define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL, NULL
+#define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask, NULL
+#define VAE__ORDERED(bwd, grad, mask, pixel) bwd, grad, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
 #endif
 
@@ -1926,15 +1968,11 @@ VAE__PRIVATE size_t vae__read_decimal(const char *p, double *out) {
         else if (dot && !d.count) d.point -= d.point > -100000000;
     }
     if (!seen) return 0;
-    if (*at == 'e' || *at == 'E') {
-        const char *q = at + 1;
-        const int down = *q == '-';
-        if (*q == '-' || *q == '+') q++;
-        if (*q >= '0' && *q <= '9') {
-            for (; *q >= '0' && *q <= '9'; q++) e = e < 100000000 ? e * 10 + (*q - '0') : e;
-            d.point += down ? -e : e;
-            at = q;
-        }
+    if (*at == 'e' || *at == 'E') { /* without digits it is not part of the number */
+        const int down = at[1] == '-';
+        const char *q = at + 1 + (down || at[1] == '+');
+        for (; *q >= '0' && *q <= '9'; at = ++q) e = e < 100000000 ? e * 10 + (*q - '0') : e;
+        d.point += down ? -e : e;
     }
     bits = d.count ? vae__bits_d(vae__decimal_value(&d)) : 0;
     *out = vae__double_of(bits | (uint64_t)minus << 63);
@@ -2377,8 +2415,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
  * a room before the table; one without the other does not compile. TRAIN: only training calls it,
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
- * these. A kernel that is left out is NULL in the table and has no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH) \
+ * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
+ * no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2423,6 +2462,12 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
+                          float *y)) \
+    CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
+                              const float *keep, float *da)) \
+    CODES(void, categories, (size_t n, size_t k, const float *a, float *p, float *excess, \
+                             float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
     X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
@@ -2485,7 +2530,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -2495,7 +2540,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
@@ -4995,6 +5040,70 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
     return parts[0];
 }
 
+#ifndef VAE_NO_CODES
+/* log softmax(a) of k numbers. */
+VAE__INLINE void VAE__FN(log_softmax)(size_t k, const float *a, float *y) {
+    float top, norm = VAE__FN(log_sum_exp)(k, a, &top);
+    size_t i;
+    for (i = 0; i < k; i += VAE__W)
+        VAE__PUT(y, i, k, VAE__SUB(VAE__SUB(VAE__GET(a, i, k), VAE__SET1(top)), VAE__SET1(norm)));
+}
+
+/* y = softmax((a + g) inverse) for n latents of k categories each, g = -log(-log u): a sample from
+ * the Gumbel-softmax of temperature 1 / inverse (Jang et al. 2017, arXiv:1611.01144; Maddison et
+ * al. 2017). u is clamped to [2^-25, 1 - 2^-24], so that g is finite. Without u: g = 0. */
+static void VAE__FN(softmax)(size_t n, size_t k, const float *a, const float *u, float inverse,
+                             float *y) {
+    const size_t all = n * k;
+    size_t i;
+    for (i = 0; i < all; i += VAE__W) {
+        VAE__V v = VAE__GET(a, i, all);
+        if (u) {
+            VAE__V t = VAE__MAX(VAE__SET1(2.98023224e-08f), VAE__GET(u, i, all));
+            t = VAE__NEG(VAE__CALL(v_log)(VAE__MIN(VAE__SET1(0.99999994f), t)));
+            v = VAE__SUB(v, VAE__CALL(v_log)(t));
+        }
+        VAE__PUT(y, i, all, VAE__MUL(v, VAE__SET1(inverse)));
+    }
+    for (i = 0; i < n; i++) VAE__FN(log_softmax)(k, y + i * k, y + i * k);
+    VAE__FN(map)(VAE__FN_EXP, all, y, y);
+}
+
+/* da += scale y (dy - sum y dy) for n latents of k categories, y their softmax; latent j's times
+ * keep[j] unless NULL. */
+static void VAE__FN(softmax_bwd)(size_t n, size_t k, const float *y, const float *dy, float scale,
+                                 const float *keep, float *da) {
+    size_t i, j;
+    for (j = 0; j < n; j++, y += k, dy += k, da += k) {
+        const VAE__V mean = VAE__SET1(VAE__FN(row_sum)(k, y, dy));
+        VAE__V factor = VAE__SET1(scale);
+        if (keep) factor = VAE__MUL(factor, VAE__SET1(keep[j]));
+        VAE__HIDE(factor);
+        for (i = 0; i < k; i += VAE__W) {
+            VAE__V d = VAE__MUL(VAE__GET(y, i, k), VAE__SUB(VAE__GET(dy, i, k), mean));
+            VAE__PUT(da, i, k, VAE__FMA(factor, d, VAE__GET(da, i, k)));
+        }
+    }
+}
+
+/* n latents of k categories with logits a: probabilities p, excess = log p + log k, each (n, k);
+ * and the KL of each latent to equal categories, kl (n) = sum p excess, which is log k less the
+ * entropy. */
+static void VAE__FN(categories)(size_t n, size_t k, const float *a, float *p, float *excess,
+                                float *kl) {
+    float log_k = (float)(int)k;
+    size_t i, j;
+    VAE__FN(map)(VAE__FN_LOG, 1, &log_k, &log_k);
+    for (j = 0; j < n; j++, a += k, p += k, excess += k) {
+        VAE__FN(log_softmax)(k, a, excess);
+        VAE__FN(map)(VAE__FN_EXP, k, excess, p);
+        for (i = 0; i < k; i += VAE__W)
+            VAE__PUT(excess, i, k, VAE__ADD(VAE__GET(excess, i, k), VAE__SET1(log_k)));
+        kl[j] = VAE__FN(row_sum)(k, p, excess);
+    }
+}
+#endif
+
 /* The mean of a logistic with centre m and scale s over 256 levels, which are h = 1/255 apart: h
  * times the sum of sigmoid((m - (k - 1/2) h) / s) over k = 1 .. 255. Error below 4e-6. For s below
  * 0.6 h it sums the 8 terms on each side of m; all others are 0 or 1. For a wide s, Gauss
@@ -5290,18 +5399,24 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #define VAE__OF_CONVOLUTIONS VAE__X
 #define VAE__OF_BOTH VAE__OF_TRAINING
 #endif
+#ifdef VAE_NO_CODES
+#define VAE__OF_CODES VAE__NO_KERNEL
+#else
+#define VAE__OF_CODES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
 #undef VAE__OF_TRAINING
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
+#undef VAE__OF_CODES
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -6161,15 +6276,25 @@ typedef struct vae__layer {
      * and clears them in `clear` unless NULL. */
     int (*mask)(const vae__op *op, int tensor, size_t from, size_t to, const float *w,
                 float *clear);
+    /* fwd at one pixel of all rows, earlier ones done; NULL: not to stand behind `image` */
+    void (*pixel)(const vae__walk *c, const vae__op *op, const float *w, const float *x, float *y,
+                  size_t at);
 } vae__layer;
+
+/* What numbers hold of the image to predict: nothing, the pixel itself, earlier numbers only. */
+enum { VAE__PATH_NONE, VAE__PATH_HERE, VAE__PATH_EARLIER };
+enum { VAE__MAX_LIST = 12 };
 
 struct vae__op {
     const vae__layer *layer;
     vae_act act;
     int n, kh, kw, stride, pad; /* arguments; pad -1: not given, then before = pad before */
     double real;
+    unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
+    int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
+    size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
     size_t each;       /* its rows for each image in training */
@@ -6214,6 +6339,9 @@ struct vae__parser {
     int depth;        /* number of open groups; op and shape of each follow */
     size_t open[VAE__MAX_DEPTH];
     vae__shape shape[VAE__MAX_DEPTH];
+    const vae__shape *image; /* that the string predicts; NULL: it predicts none */
+    int path;         /* VAE__PATH_* of what comes in; behind `image`: see vae__op */
+    size_t colours, beside;
     vae_report *report;
 };
 
@@ -7068,8 +7196,383 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 }
 
 /* ======================================================================================
+ * >>pixels   layers of decoders that predict each pixel from those before it
+ * uses: >>layers                     tests: tests/test_pixels.c
+ *
+ * Pixels have the order of the image's rows, the colours of a pixel that of its channels. `image`
+ * gives the image that is to be predicted; the layers behind it let a number see earlier ones only
+ * (van den Oord, Kalchbrenner & Kavukcuoglu 2016). The parser follows what they hold of the image:
+ * the pixel itself, or what is earlier. Behind `maskconv a` the channels are divided into as many
+ * groups as the image has colours; group g holds nothing of colour g of its pixel or of later ones.
+ * Of an op: `colours` of the image; `beside`, channels of x before those of the image, where it is
+ * given itself; `repeat`, how often the outputs of all colours follow one another (parameters).
+ *
+ * Such layers can also work pixel by pixel, from the first to the last, which is how images are
+ * drawn: what a layer has at earlier pixels no longer changes.
+ * ==================================================================================== */
+
+#ifndef VAE_NO_PIXELS
+
+/* ---- image: the image to predict, beside what comes in ---- */
+
+VAE__PRIVATE vae_status vae__image_shape(vae__parser *p, vae__op *op) {
+    const vae__shape *image = p->image;
+    const int flat = vae__pixels(&op->in) == 1;
+    if (!image) return vae__misfit(p, op, "only the decoder predicts an image");
+    if (p->path) return vae__misfit(p, op, "the image is there already");
+    if (p->depth) return vae__misfit(p, op, "it cannot stand inside a group");
+    if (!flat && (op->in.h != image->h || op->in.w != image->w))
+        return vae__misfit(p, op, "its input must be flat, or as high and wide as the image");
+    if (!vae__shape_set(op, image->h, image->w, op->in.c + image->c))
+        return vae__misfit(p, op, "too many numbers");
+    p->path = VAE__PATH_HERE;
+    p->colours = image->c, p->beside = op->in.c;
+    op->room = flat ? op->out.dim : image->c;
+    return VAE_OK;
+}
+VAE__PRIVATE void vae__image_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    const float *images = *(const float *const *)(const void *)c->terms; /* its first member */
+    const size_t beside = op->in.c, n = op->out.c - beside;
+    const size_t place = vae__pixels(&op->in) == 1 ? 0 : at * beside;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++) {
+        const float *image = images + (c->image + r / c->draws) * vae__pixels(&op->out) * n;
+        float *to = y + r * op->out.dim + at * op->out.c;
+        memcpy(to, x + r * op->in.dim + place, beside * sizeof(float));
+        memcpy(to + beside, image + at * n, n * sizeof(float));
+    }
+}
+VAE__PRIVATE void vae__image_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    size_t at;
+    for (at = 0; at < vae__pixels(&op->out); at++) vae__image_pixel(c, op, w, x, y, at);
+}
+/* What stands beside the image at each pixel; a flat input stands at all of them. */
+VAE__PRIVATE void vae__image_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const size_t n = op->in.c, pixels = vae__pixels(&op->out);
+    size_t r, at;
+    (void)w; (void)x;
+    for (r = 0; r < c->rows; r++) {
+        float *to = op->in.dim == op->out.h * op->out.w * n ? dx + r * op->in.dim : c->room;
+        for (at = 0; at < pixels; at++)
+            memcpy(to + at * n, dy + r * op->out.dim + at * op->out.c, n * sizeof(float));
+        if (to == c->room) c->k->bias_bwd(pixels, n, to, dx + r * n);
+    }
+}
+
+/* ---- maskconv: a convolution of what is earlier ----
+ * The weight has a row for each number that a pixel sees: the lines above, what is left of it, and
+ * of the pixel itself the first channels: those beside the image, and the groups of the colours
+ * before (mask a) or up to (mask b) its own. The other groups' weights of the pixel itself are 0.
+ *
+ * Each output is one chain over those rows. A gradient of the input is one chain over the outputs
+ * that see it, in their order. Both are products of one line of pixels; only the lines are copied,
+ * so that all windows are inside. */
+
+VAE__INLINE size_t vae__taps_before(const vae__op *op) {
+    return (size_t)op->before_y * (size_t)op->kw + (size_t)op->before_x;
+}
+/* How many channels of the pixel itself group g sees. */
+VAE__INLINE size_t vae__mask_sees(const vae__op *op, size_t g) {
+    return op->beside + (op->in.c - op->beside) / op->colours * (op->mask == 'a' ? g : g + 1);
+}
+VAE__INLINE size_t vae__mask_rows(const vae__op *op) {
+    return vae__taps_before(op) * op->in.c + vae__mask_sees(op, op->colours - 1);
+}
+/* Channels of one group, of which there are op->repeat * op->colours. */
+VAE__INLINE size_t vae__mask_width(const vae__op *op) {
+    return op->out.c / (op->repeat * op->colours);
+}
+
+VAE__PRIVATE vae_status vae__maskconv_shape(vae__parser *p, vae__op *op) {
+    const size_t h = op->in.h, w = op->in.w, wide = w + (size_t)op->kw;
+    const size_t most = vae__max(op->in.c, (size_t)op->n);
+    size_t lines, weights;
+    if (!p->path) return vae__misfit(p, op, "it must stand behind `image`");
+    if (!(op->kh & 1) || !(op->kw & 1))
+        return vae__misfit(p, op, "height and width of its window must be odd");
+    if (p->path == VAE__PATH_HERE && op->mask != 'a')
+        return vae__misfit(p, op, "behind `image` it must hide the pixel itself: mask a");
+    if ((size_t)op->n % op->colours)
+        return vae__misfit(p, op, "its width must be a multiple of the image's channels");
+    op->before_y = op->kh / 2, op->before_x = op->kw / 2;
+    if (!vae__mask_rows(op)) return vae__misfit(p, op, "its window sees nothing");
+    if (!vae__shape_set(op, h, w, (size_t)op->n) || !vae__conv_room(op, &op->in, &op->out) ||
+        !vae__size_mul(wide * (size_t)(op->before_y + 1), most, &lines) ||
+        !vae__size_mul(vae__mask_rows(op) + op->in.c, vae__whole(op->out.c), &weights))
+        return vae__misfit(p, op, "too large");
+    weights = vae__max(weights, (vae__taps_before(op) + 1) * op->out.c * vae__whole(op->in.c));
+    if (lines > SIZE_MAX / 64 || weights > SIZE_MAX / 64) return vae__misfit(p, op, "too large");
+    op->room = vae__max(op->room, lines + weights + 16);
+    p->path = VAE__PATH_EARLIER;
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__maskconv_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    shape[0] = vae__mask_rows(op), shape[1] = op->out.c;
+    vae__weight_and_bias(out, 2, shape, op->out.c);
+    out[0].fan_in = out[1].fan_in = shape[0];
+    out[0].fan_out = out[1].fan_out = (vae__taps_before(op) + 1) * op->out.c;
+    return 2;
+}
+/* Weights of the pixel itself that its group must not see. */
+VAE__PRIVATE int vae__maskconv_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                                    const float *w, float *clear) {
+    const size_t width = vae__mask_width(op), before = vae__taps_before(op) * op->in.c;
+    size_t i, j;
+    int wrong = 0;
+    for (i = vae__max(from, before); i < to && !tensor && op->colours > 1; i++)
+        for (j = 0; j < op->out.c; j++) {
+            const size_t at = (i - from) * op->out.c + j;
+            if (i - before < vae__mask_sees(op, j / width % op->colours)) continue;
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+
+/* Weights whose rows a product can read by whole vectors, groups of columns too. */
+VAE__PRIVATE const float *vae__mask_weights(const vae__op *op, const float *w, float *room) {
+    const size_t pitch = vae__whole(op->out.c), rows = vae__mask_rows(op);
+    size_t i;
+    if (pitch == op->out.c && op->colours == 1) return w;
+    memset(room, 0, (rows * pitch + 16) * sizeof(float));
+    for (i = 0; i < rows; i++)
+        memcpy(room + i * pitch, w + i * op->out.c, op->out.c * sizeof(float));
+    return room;
+}
+
+/* Outputs y of `rows` pixels, ldc apart, whose inputs lie `step` apart, x the first one. `above`
+ * lines, `left` and `right` pixels of its window are inside; a line of x has `line` floats. */
+VAE__PRIVATE void vae__mask_product(const vae__walk *c, const vae__op *op, size_t rows,
+                                    const float *x, size_t line, size_t step, size_t above,
+                                    size_t left, size_t right, const float *b, const float *bias,
+                                    float *y, size_t ldc) {
+    const size_t n = op->in.c, pitch = vae__whole(op->out.c), kw = (size_t)op->kw;
+    const size_t groups = op->colours > 1 ? op->repeat * op->colours : 1;
+    const size_t skip = ((size_t)op->before_x - left) * n; /* rows of weights before a line's */
+    size_t g;
+    vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    k.b[0] = (ptrdiff_t)pitch;
+    if (above) {
+        k.n[0] = (left + 1 + right) * n, k.n[1] = above;
+        k.a[1] = (ptrdiff_t)(line - k.n[0]), k.b[1] = (ptrdiff_t)((kw * n - k.n[0]) * pitch);
+        c->k->runs(0, rows, op->out.c, &k, x - above * line - left * n, step,
+                   b + (((size_t)op->before_y - above) * kw * n + skip) * pitch, bias, y, ldc);
+        k.n[1] = 1;
+    }
+    b += ((size_t)op->before_y * kw * n + skip) * pitch;
+    for (g = 0; g < groups; g++) {
+        const size_t width = op->out.c / groups, at = g * width;
+        k.n[0] = left * n + vae__mask_sees(op, g % op->colours);
+        c->k->runs(above > 0, rows, width, &k, x - left * n, step, b + at, bias + at, y + at, ldc);
+    }
+}
+
+/* Copies lines from .. from + count - 1 of an image, n floats a pixel, to lines of `wide` floats,
+ * `before` pixels inside them; the sides stay as they are. */
+VAE__PRIVATE void vae__mask_lines(const vae__op *op, size_t n, size_t from, size_t count,
+                                  size_t wide, const float *x, float *copy) {
+    size_t i;
+    for (i = 0; i < count; i++)
+        memcpy(copy + i * wide + (size_t)op->before_x * n, x + (from + i) * op->in.w * n,
+               op->in.w * n * sizeof(float));
+}
+
+VAE__PRIVATE void vae__maskconv_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, float *y) {
+    const size_t n = op->in.c, side = (size_t)op->before_x, wide = (op->in.w + 2 * side) * n;
+    const float *b = vae__mask_weights(op, w, c->room);
+    const float *bias = w + vae__mask_rows(op) * op->out.c;
+    float *copy = c->room + (b == w ? 0 : vae__mask_rows(op) * vae__whole(op->out.c) + 16);
+    size_t i, at;
+    if (!vae__taps_before(op)) { /* of a pixel itself: all pixels are one product */
+        vae__mask_product(c, op, c->rows * vae__pixels(&op->in), x, 0, n, 0, 0, 0, b, bias, y,
+                          op->out.c);
+        return;
+    }
+    memset(copy, 0, (size_t)(op->before_y + 1) * wide * sizeof(float));
+    for (i = 0; i < c->rows; i++, x += op->in.dim)
+        for (at = 0; at < op->in.h; at++, y += op->in.w * op->out.c) {
+            const size_t above = vae__min(at, (size_t)op->before_y);
+            vae__mask_lines(op, n, at - above, above + 1, wide, x, copy);
+            vae__mask_product(c, op, op->in.w, copy + above * wide + side * n, wide, n, above,
+                              side, side, b, bias, y, op->out.c);
+        }
+}
+VAE__PRIVATE void vae__maskconv_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, float *y, size_t at) {
+    const size_t py = at / op->in.w, px = at % op->in.w, n = op->in.c;
+    const float *b = vae__mask_weights(op, w, c->room);
+    vae__mask_product(c, op, c->rows, x + at * n, op->in.w * n, op->in.dim,
+                      vae__min(py, (size_t)op->before_y), vae__min(px, (size_t)op->before_x),
+                      vae__min(op->in.w - 1 - px, (size_t)op->before_x), b,
+                      w + vae__mask_rows(op) * op->out.c, y + at * op->out.c, op->out.dim);
+}
+
+/* The weights turned over: for each output that sees a pixel, in their order, a line of op->out.c
+ * rows with a column for each channel of the pixel. */
+VAE__PRIVATE void vae__mask_turned(const vae__walk *c, const vae__op *op, const float *w,
+                                   float *turned) {
+    const size_t n = op->in.c, m = op->out.c, pitch = vae__whole(n);
+    const size_t taps = vae__taps_before(op), centre = vae__mask_rows(op) - taps * n;
+    size_t t;
+    memset(turned, 0, ((taps + 1) * m * pitch + 16) * sizeof(float));
+    if (centre) c->k->transpose(pitch, centre, m, w + taps * n * m, turned);
+    for (t = 0; t < taps; t++)
+        c->k->transpose(pitch, n, m, w + t * n * m, turned + (taps - t) * m * pitch);
+}
+/* Gradients dx of `rows` pixels beside one another, dy the first one's; `right` pixels and `below`
+ * lines of `line` floats of the outputs that see them. */
+VAE__PRIVATE void vae__mask_product_bwd(const vae__walk *c, const vae__op *op, size_t rows,
+                                        const float *dy, size_t line, size_t right, size_t below,
+                                        const float *b, float *dx) {
+    const size_t n = op->in.c, m = op->out.c, pitch = vae__whole(n), kw = (size_t)op->kw;
+    const size_t width = vae__mask_width(op), part = m / op->repeat;
+    const size_t group = (n - op->beside) / op->colours;
+    size_t at, g, q, end;
+    vae__runs k = {{0, 1, 1}, {1, 0, 0}, {0, 0, 0}};
+    k.b[0] = (ptrdiff_t)pitch;
+    for (at = 0; at < n; at = end) { /* channels that the same outputs of the pixel itself see */
+        const int beside = at < op->beside;
+        g = beside ? 0 : (at - op->beside) / group + (op->mask == 'a');
+        end = beside ? op->beside : at + group;
+        for (q = 0; q < op->repeat; q++) {
+            const size_t first = q * part + g * width;
+            k.n[0] = part - g * width + (q + 1 == op->repeat ? right * m : 0);
+            c->k->runs(q > 0, rows, end - at, &k, dy + first, m, b + first * pitch + at, NULL,
+                       dx + at, n);
+        }
+    }
+    if (!below) return;
+    k.n[0] = kw * m, k.n[1] = below, k.a[1] = (ptrdiff_t)(line - kw * m);
+    c->k->runs(1, rows, n, &k, dy + line - (size_t)op->before_x * m, m,
+               b + ((size_t)op->before_x + 1) * m * pitch, NULL, dx, n);
+}
+VAE__PRIVATE void vae__maskconv_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, const float *dy, float *dx) {
+    const size_t m = op->out.c, side = (size_t)op->before_x, wide = (op->in.w + 2 * side) * m;
+    float *copy = c->room + (vae__taps_before(op) + 1) * m * vae__whole(op->in.c) + 16;
+    size_t i, at;
+    (void)x;
+    vae__mask_turned(c, op, w, c->room);
+    if (!vae__taps_before(op)) {
+        vae__mask_product_bwd(c, op, c->rows * vae__pixels(&op->in), dy, 0, 0, 0, c->room, dx);
+        return;
+    }
+    memset(copy, 0, (size_t)(op->before_y + 1) * wide * sizeof(float));
+    for (i = 0; i < c->rows; i++, dy += op->out.dim)
+        for (at = 0; at < op->in.h; at++, dx += op->in.w * op->in.c) {
+            const size_t below = vae__min(op->in.h - 1 - at, (size_t)op->before_y);
+            vae__mask_lines(op, m, at, below + 1, wide, dy, copy);
+            vae__mask_product_bwd(c, op, op->in.w, copy + side * m, wide, side, below, c->room,
+                                  dx);
+        }
+}
+VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                     size_t from, size_t to, const float *x, const float *dy,
+                                     float *dw) {
+    vae__op lines = *op; /* as far down as the pixel's own line */
+    lines.kh = op->before_y + 1;
+    if (tensor) {
+        c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
+        return;
+    }
+    vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
+}
+
+/* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
+
+VAE__PRIVATE vae_status vae__gated_shape(vae__parser *p, vae__op *op) {
+    if (op->in.c % (2 * op->colours))
+        return vae__misfit(p, op, op->colours > 1 ?
+                           "its channels must be a multiple of twice the image's channels" :
+                           "the number of its channels must be even");
+    (void)vae__shape_set(op, op->in.h, op->in.w, op->in.c / 2);
+    op->room = 2 * op->in.dim;
+    return VAE_OK;
+}
+/* The factors of `blocks` outputs of n numbers each: tanh, and behind them sigmoid. */
+VAE__PRIVATE void vae__gates(const vae__walk *c, size_t blocks, size_t n, const float *x,
+                             float *gates) {
+    size_t i;
+    for (i = 0; i < blocks; i++, x += 2 * n) {
+        memcpy(gates + i * n, x, n * sizeof(float));
+        memcpy(gates + (blocks + i) * n, x + n, n * sizeof(float));
+    }
+    c->k->map(VAE_ACT_TANH, blocks * n, gates, gates);
+    c->k->map(VAE_ACT_SIGMOID, blocks * n, gates + blocks * n, gates + blocks * n);
+}
+VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t blocks, size_t n, const float *x,
+                                    float *y) {
+    size_t i;
+    vae__gates(c, blocks, n, x, c->room);
+    for (i = 0; i < blocks * n; i++) y[i] = c->room[i] * c->room[blocks * n + i];
+}
+VAE__PRIVATE void vae__gated_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, float *y) {
+    const size_t n = op->out.c / op->colours;
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++)
+        vae__gated_blocks(c, op->out.dim / n, n, x + r * op->in.dim, y + r * op->out.dim);
+}
+VAE__PRIVATE void vae__gated_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    size_t r;
+    (void)w;
+    for (r = 0; r < c->rows; r++)
+        vae__gated_blocks(c, op->colours, op->out.c / op->colours,
+                          x + r * op->in.dim + at * op->in.c, y + r * op->out.dim + at * op->out.c);
+}
+VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *x, const float *dy, float *dx) {
+    const size_t all = op->out.dim, n = op->out.c / op->colours;
+    float *gates = c->room, *slopes = c->room + 2 * all;
+    size_t r, i;
+    (void)w;
+    for (r = 0; r < c->rows; r++, x += 2 * all, dx += 2 * all, dy += all) {
+        vae__gates(c, all / n, n, x, gates);
+        for (i = 0; i < all; i++) {
+            slopes[i] = dy[i] * gates[all + i];
+            slopes[all + i] = dy[i] * gates[i];
+        }
+        c->k->act_bwd(VAE_ACT_TANH, all, gates, slopes);
+        c->k->act_bwd(VAE_ACT_SIGMOID, all, gates + all, slopes + all);
+        for (i = 0; i < all; i += n) {
+            memcpy(dx + 2 * i, slopes + i, n * sizeof(float));
+            memcpy(dx + 2 * i + n, slopes + all + i, n * sizeof(float));
+        }
+    }
+}
+
+/* ---- of other layers, pixel by pixel ---- */
+
+VAE__PRIVATE void vae__pass_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, float *y, size_t at) {
+    size_t r, place = at * op->in.c;
+    (void)w;
+    for (r = 0; r < c->rows && y != x; r++, place += op->in.dim)
+        memcpy(y + place, x + place, op->in.c * sizeof(float));
+}
+VAE__PRIVATE void vae__close_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, float *y, size_t at) {
+    const vae__op *open = op - op->pair;
+    const float *before = open->y + c->first * open->pitch;
+    size_t r, place = at * op->in.c;
+    (void)w;
+    for (r = 0; r < c->rows; r++, place += op->in.dim)
+        c->k->add(op->in.c, before + place, 1, x + place, y + place);
+}
+
+#endif /* VAE_NO_PIXELS */
+
+/* ======================================================================================
  * >>program  the table of layers, strings to ops, walking them
- * uses: >>layers                     tests: tests/test_layers.c
+ * uses: >>pixels >>layers            tests: tests/test_layers.c
  *
  * A model is one list of ops from the pixels to the loss: the encoder's layers, the code (>>codes),
  * the decoder's layers, the likelihood (>>likelihoods). Forward walks it, backward walks it in
@@ -7078,19 +7581,27 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- the table of layers ---- */
 
-#if defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
+#if defined(VAE_NO_PIXELS) || defined(VAE_NO_CODES)
 VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
     return vae__fail(p->report, VAE_ERR_UNSUPPORTED, "%s, column %d: %s is %s", p->what,
                      (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
 #define VAE__LEFT_OUT(name, macro) \
-    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, \
-     NULL, NULL, NULL, NULL, NULL, NULL}
+    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, NULL, NULL, \
+     VAE__BACK(NULL, NULL, NULL)}
 #endif
 
 static const vae__layer vae__layers[] = {
     {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
      VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
+#ifndef VAE_NO_PIXELS
+    {"maskconv", "maskconv N KxK a|b", "HxWxC -> HxWxN; sees earlier pixels, b also its own", "nka",
+     0, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
+     VAE__ORDERED(vae__maskconv_bwd, vae__maskconv_grad, vae__maskconv_mask,
+                  vae__maskconv_pixel)},
+#else
+    VAE__LEFT_OUT("maskconv", "VAE_NO_PIXELS"),
+#endif
 #ifndef VAE_NO_CONV
     {"conv", "conv N KxK[/S] [pad P]",
      "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
@@ -7131,14 +7642,27 @@ static const vae__layer vae__layers[] = {
 #else
     VAE__LEFT_OUT("z", "VAE_NO_CODES"),
 #endif
+#ifndef VAE_NO_PIXELS
+    {"image", "image", "HxWxC or flat -> the image to predict, HxW, behind C channels of its input",
+     "", 0, vae__image_shape, NULL, vae__image_fwd,
+     VAE__ORDERED(vae__image_bwd, NULL, NULL, vae__image_pixel)},
+    {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
+     0, vae__gated_shape, NULL, vae__gated_fwd,
+     VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
+#else
+    VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
+#endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd, VAE__BACK(vae__open_bwd, NULL, NULL)},
+     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
+     VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* without a name: the end of a group, an activation alone */
-    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd,
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__close_pixel)},
     {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
-     VAE__BACK(vae__pass_bwd, NULL, NULL)},};
+     VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__pass_pixel)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
+#define VAE__LAYER_MASKCONV (&vae__layers[1])
 #define VAE__LAYER_CLOSE (&vae__layers[VAE__LAYER_COUNT])
 #define VAE__LAYER_ACT (&vae__layers[VAE__LAYER_COUNT + 1])
 /* Of NULL, which stands for the pixels before the first op: nothing special. */
@@ -7183,10 +7707,24 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
     }
 }
 
+/* Numbers of levels, one at least. */
+VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
+    vae_status bad;
+    int value = 0;
+    do {
+        bad = vae__read_from(p, "a number of levels", 2, 255, &value);
+        if (!bad && op->kw == VAE__MAX_LIST) return vae__expected(p, "no more than 12 numbers");
+        op->list[op->kw] = (unsigned char)value, op->kw += !bad;
+        vae__skip(p);
+    } while (!bad && vae__is_digit(*p->at));
+    return bad;
+}
+
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
- * below 1, i a number of steps, m a number K, k a window KxK, s an optional step /S, d optional
- * padding, h a shape HxWxC, ( a group; and of likelihoods and posteriors, all optional: v a
- * variance, l a number of levels, o what makes a deviation, c an activation of the code. */
+ * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
+ * window KxK, s an optional step /S, d optional padding, a a mask, h a shape HxWxC, ( a group; and
+ * of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
+ * deviation, c an activation of the code. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7201,6 +7739,14 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
         case 'h': bad = vae__read_shape(p, &op->out); break;
+        case 'a':
+            n = vae__word(p);
+            if (!vae__same(p->at, n, "a") && !vae__same(p->at, n, "b"))
+                return vae__expected(p, "mask a or b");
+            op->mask = *p->at++;
+            break;
+        case 'g': bad = vae__read_from(p, "a number of categories", 2, 256, &op->n); break;
+        case 'w': bad = vae__read_list(p, op); break;
         case 'k':
             bad = vae__read_from(p, "the height of a window", 1, VAE__MAX_WINDOW, &op->kh);
             if (bad) break;
@@ -7236,6 +7782,23 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
     return bad;
 }
 
+/* The shape of what the op gives, and whether it may stand here. */
+VAE__PRIVATE vae_status vae__place_layer(vae__parser *p, vae__op *op) {
+    const int path = p->path;
+    vae_status bad = VAE_OK;
+    op->colours = path ? p->colours : 1, op->beside = path == VAE__PATH_HERE ? p->beside : 0;
+    op->repeat = 1;
+    if (op->layer->shape) bad = op->layer->shape(p, op);
+    if (bad) return bad;
+    if (path && !op->layer->pixel)
+        return vae__misfit(p, op, "behind `image` only layers that keep the order of pixels may "
+                           "stand: maskconv, gated, res, activations");
+    if (path == VAE__PATH_HERE && p->path == path && !vae__has(op, VAE__PASSES))
+        return vae__misfit(p, op, "behind `image` a maskconv of mask a comes first: this would "
+                           "pass on the pixel that is to be predicted");
+    return VAE_OK;
+}
+
 /* Reads item number `index` into op, whose `in` is given. *more: whether there was an item. */
 VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index, int *more) {
     vae_status bad = VAE_OK;
@@ -7268,7 +7831,7 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
         op->layer = i == VAE__LAYER_COUNT ? VAE__LAYER_ACT : &vae__layers[i];
         if (op->layer != VAE__LAYER_ACT) p->at += n;
         bad = vae__read_args(p, op->layer->args, op);
-        if (!bad && op->layer->shape) bad = op->layer->shape(p, op);
+        if (!bad) bad = vae__place_layer(p, op);
         if (bad) return bad;
         *more = 1;
         p->needed = vae__has(op, VAE__OPENS);
@@ -7299,17 +7862,20 @@ VAE__PRIVATE vae_status vae__read_item(vae__parser *p, vae__op *op, size_t index
 /* Writes arguments as vae_get_desc spells them. */
 VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op *op) {
     const char *a;
+    int i;
     for (a = args; *a; a++) {
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (*a == 'n' || *a == 'f' || *a == 'm') vae__putf(s, " %d", op->n);
+        if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
+        for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
         if (*a == 's' && op->stride > 1) vae__putf(s, "/%d", op->stride);
         if (*a == 'd' && op->pad >= 0) vae__putf(s, " pad %d", op->pad);
         if (*a == 'h') vae__putf(s, " %zx%zx%z", op->out.h, op->out.w, op->out.c);
+        if (*a == 'a') vae__putf(s, op->mask == 'a' ? " a" : " b");
         if (*a == '(') vae__putf(s, "(");
         if (*a == 'p' || *a == 'q') {
             int rest = op->n % 1000000, unit = 100000;
@@ -7363,6 +7929,26 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
         x = y;
     }
 }
+
+#ifndef VAE_NO_PIXELS
+/* Ops from .. to - 1, which stand behind `image`, at one pixel of the rows at work. */
+VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                 size_t at) {
+    vae__walk c = *walk;
+    size_t i, r;
+    for (i = from; i < to; i++) {
+        const vae__op *op = &ops[i];
+        const float *x;
+        float *y;
+        vae__stand(&c, op);
+        x = op[-1].y + c.first * op[-1].pitch, y = op->y + c.first * op->pitch;
+        op->layer->pixel(&c, op, c.params + op->weights, x, y, at);
+        y += at * op->out.c;
+        for (r = 0; r < c.rows && op->act != VAE_ACT_IDENTITY; r++, y += op->out.dim)
+            c.k->map((int)op->act, op->out.c, y, y);
+    }
+}
+#endif
 
 /* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
  * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
@@ -7434,6 +8020,8 @@ typedef struct vae__closed {
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
+    /* z from the standard prior; NULL: the prior's own draw. */
+    void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
 /* Of one image. */
@@ -7484,10 +8072,15 @@ struct vae__code {
     const vae__prior *prior;
     int deviation;           /* arguments of the posterior: VAE__SPREAD_*, activation of mu */
     vae_act act;
+    int categories;          /* of each latent */
+    unsigned char list[VAE__MAX_LIST]; /* levels of each latent, or of all where there is one */
+    int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
     int n;                   /* arguments of the prior */
     double real;
+    float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
+    int through;             /* z is whole ones, its gradient that of relaxed ones */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -7518,6 +8111,8 @@ VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
  * them (>>step). An array that is NULL is not wanted. Rows and images are those of the buffers;
  * heads are images, or rows where the encoder has draws of its own (op->fans). */
 typedef struct vae__terms {
+    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on; first,
+                                for `image`, which knows no more of this */
     const vae_desc *desc;
     const vae__code *code;
     const struct vae__density *likelihood; /* as it is now */
@@ -7531,7 +8126,7 @@ typedef struct vae__terms {
     float pull;              /* the KL of an image, */
     float draw_pull;         /* log q - log p of a draw, */
     double each;             /* the penalties of an image */
-    const float *x;          /* (images, numbers): what is to be predicted, from image 0 on */
+    float sharpness;         /* 1 / temperature in training; otherwise 0 */
     /* Noise of all stochastic layers: the caller's (images * draws, noise), or drawn at the number
      * of the image (index[i], without index first + i) and of the draw, `draw` the first at work.
      */
@@ -7560,6 +8155,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
+    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -7694,7 +8290,7 @@ VAE__PRIVATE void vae__normal_ratio_bwd(const vae__code *c, vae_objective object
     c->k->latent_bwd((int)objective, c->latent, head, eps, dz, pull, weight, dhead);
 }
 static const vae__closed vae__normal_closed = {vae__normal_kl, vae__normal_kl_terms,
-                                               vae__normal_ratio, vae__normal_ratio_bwd};
+                                               vae__normal_ratio, vae__normal_ratio_bwd, NULL};
 
 #ifndef VAE_NO_CODES
 /* ---- normal full: z = mu + L eps, L lower triangular ----
@@ -7780,7 +8376,174 @@ VAE__PRIVATE void vae__full_ratio_bwd(const vae__code *c, vae_objective objectiv
 }
 static const vae__means vae__full_means = {NULL, NULL, vae__normal_lowest, NULL, NULL};
 static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, vae__normal_ratio,
-                                             vae__full_ratio_bwd};
+                                             vae__full_ratio_bwd, NULL};
+#endif
+
+/* ======================================================================================
+ * >>categories  codes that are not normal: categories, levels, none
+ * uses: >>codes                      tests: tests/test_categories.c
+ * ====================================================================================== */
+
+#ifndef VAE_NO_CODES
+/* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
+ * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
+ * is the largest of logits + g, which is a draw from the softmax of the logits. */
+
+VAE__PRIVATE const char *vae__categorical_sizes(vae__code *c) {
+    c->categories = c->deviation;
+    if (c->latent > VAE_MAX_DIM / (size_t)c->categories) return "there are too many categories";
+    c->head = c->width = c->noise = c->latent * (size_t)c->categories;
+    c->room_floats = 2 * c->width + c->latent; /* probabilities, excess, the KL of each latent */
+    return NULL;
+}
+/* Each block of p becomes 1 at its largest number and 0 elsewhere. */
+VAE__PRIVATE void vae__harden(size_t n, size_t k, float *p) {
+    size_t i, top;
+    for (; n--; p += k) {
+        for (top = 0, i = 1; i < k; i++) top = p[i] > p[top] ? i : top;
+        for (i = 0; i < k; i++) p[i] = i == top;
+    }
+}
+VAE__PRIVATE void vae__categorical_sample(const vae__code *c, const float *head, const float *u,
+                                          float *z) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, u && c->sharpness > 0 ? c->sharpness : 1, z);
+    if (u && (c->through || !(c->sharpness > 0))) vae__harden(c->latent, k, z);
+}
+VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *head,
+                                              const float *u, const float *dz, float *dhead) {
+    const size_t k = (size_t)c->categories;
+    c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
+    c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
+}
+/* With equal categories. */
+VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
+    c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
+}
+VAE__PRIVATE float vae__categorical_kl(const vae__code *c, const float *head, float scale,
+                                       const float *keep, float *dhead) {
+    float *kl = c->room + 2 * c->width;
+    double sum = 0;
+    size_t j;
+    vae__categorical_kl_terms(c, head, kl);
+    for (j = 0; j < c->latent; j++) sum = vae__add_d(sum, (double)kl[j]);
+    if (dhead)
+        c->k->softmax_bwd(c->latent, (size_t)c->categories, c->room, c->room + c->width, scale,
+                          keep, dhead);
+    return (float)sum;
+}
+/* Of whole categories. */
+VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head, const float *u,
+                                          const float *z) {
+    double sum = 0;
+    size_t i;
+    (void)u;
+    vae__categorical_kl_terms(c, head, c->room + 2 * c->width);
+    for (i = 0; i < c->width; i++)
+        if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
+    return (float)sum;
+}
+/* An equal choice of n, out of a uniform number. */
+VAE__INLINE size_t vae__choice_of(float u, size_t n) {
+    const size_t i = (size_t)vae__mul_d((double)u, (double)n);
+    return vae__min(i, n - 1);
+}
+VAE__PRIVATE void vae__categorical_draw(const vae__code *c, const vae__address *at, float *z) {
+    const size_t k = (size_t)c->categories;
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, c->room);
+    for (j = 0; j < c->width; j++) z[j] = j % k == vae__choice_of(c->room[j / k], k);
+}
+static const vae__closed vae__categorical_closed = {
+    vae__categorical_kl, vae__categorical_kl_terms, vae__categorical_ratio, NULL,
+    vae__categorical_draw};
+
+/* ---- fsq: each latent the nearest of L levels from -1 to 1 to its tanh ---- */
+
+VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
+    const size_t listed = (size_t)c->listed;
+    if (listed > 1 && c->latent != listed && c->latent != 20)
+        return "it has numbers of levels for another number of latents than `latent`";
+    if (listed > 1) c->latent = listed;
+    c->head = c->width = c->latent, c->noise = 0;
+    c->room_floats = c->latent;
+    return NULL;
+}
+VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
+    return (double)c->list[c->listed > 1 ? j : 0];
+}
+/* Number i of L levels. */
+VAE__INLINE float vae__level_at(size_t i, double levels) {
+    return (float)vae__div_d(vae__add_d((double)(2 * i), 1 - levels), levels - 1);
+}
+VAE__PRIVATE void vae__fsq_sample(const vae__code *c, const float *head, const float *eps,
+                                  float *z) {
+    size_t j;
+    (void)eps;
+    c->k->map(VAE_ACT_TANH, c->latent, head, z);
+    for (j = 0; j < c->latent; j++) {
+        const double levels = vae__levels(c, j);
+        double place = vae__mul_d(vae__add_d((double)z[j], 1), 0.5 * (levels - 1));
+        if (!vae__finite_f(z[j])) continue;
+        z[j] = vae__level_at((size_t)vae__add_d(place, 0.5), levels);
+    }
+}
+VAE__PRIVATE void vae__fsq_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                      const float *dz, float *dhead) {
+    size_t j;
+    (void)eps;
+    memcpy(c->room, dz, c->latent * sizeof(float));
+    for (j = 0; j < c->latent; j++) {
+        float t;
+        c->k->map(VAE_ACT_TANH, 1, head + j, &t);
+        c->k->act_bwd(VAE_ACT_TANH, 1, &t, c->room + j);
+    }
+    c->k->add(c->latent, c->room, 1, dhead, dhead);
+}
+VAE__PRIVATE float vae__no_kl(const vae__code *c, const float *head, float scale,
+                              const float *keep, float *dhead) {
+    (void)c; (void)head; (void)scale; (void)keep; (void)dhead;
+    return 0;
+}
+VAE__PRIVATE void vae__fsq_draw(const vae__code *c, const vae__address *at, float *z) {
+    size_t j;
+    c->k->draw(VAE__DRAW_UNIFORM, at, 0, c->latent, z);
+    for (j = 0; j < c->latent; j++)
+        z[j] = vae__level_at(vae__choice_of(z[j], (size_t)vae__levels(c, j)), vae__levels(c, j));
+}
+static const vae__closed vae__fsq_closed = {vae__no_kl, NULL, NULL, NULL, vae__fsq_draw};
+
+/* ---- none: no encoder and no latents; the decoder is given the number 1 ---- */
+
+VAE__PRIVATE const char *vae__none_sizes(vae__code *c) {
+    c->latent = c->head = c->noise = 0, c->width = 1;
+    return NULL;
+}
+VAE__PRIVATE void vae__none_sample(const vae__code *c, const float *head, const float *eps,
+                                   float *z) {
+    (void)c; (void)head; (void)eps;
+    *z = 1;
+}
+VAE__PRIVATE void vae__none_sample_bwd(const vae__code *c, const float *head, const float *eps,
+                                       const float *dz, float *dhead) {
+    (void)c; (void)head; (void)eps; (void)dz; (void)dhead;
+}
+VAE__PRIVATE float vae__none_ratio(const vae__code *c, const float *head, const float *eps,
+                                   const float *z) {
+    (void)c; (void)head; (void)eps; (void)z;
+    return 0;
+}
+VAE__PRIVATE void vae__none_draw(const vae__code *c, const vae__address *at, float *z) {
+    (void)c; (void)at;
+    *z = 1;
+}
+static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, NULL,
+                                             vae__none_draw};
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
+#else
+#define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
+    {{name, name, "left out of this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 /* ======================================================================================
@@ -7993,9 +8756,9 @@ static const vae__layer vae__vamp_layer = {
 
 /* ======================================================================================
  * >>priors   the tables of posteriors and priors, flows, reading, the code's op
- * uses: >>codes >>mixtures >>program >>layers >>rng
+ * uses: >>codes >>categories >>mixtures >>program >>layers >>rng
  * tests: tests/test_codes.c, tests/test_iwae.c, tests/test_penalties.c
- * ==================================================================================== */
+ * ====================================================================================== */
 
 /* ---- the table of posteriors ---- */
 
@@ -8015,6 +8778,20 @@ static const vae__posterior vae__posteriors[] = {
      VAE__DRAW_NORMAL, vae__full_sizes, vae__full_sample, vae__full_sample_bwd, vae__normal_log_q,
      vae__normal_log_q_bwd, &vae__full_means, &vae__full_closed},
 #endif
+    VAE__CODE_ROW("categorical", "categorical K",
+      "each latent one of K categories, of which the head gives the logits; the prior `normal` is "
+      "equal categories. In training they are relaxed (Gumbel-softmax): see temperature and "
+      "straight_through", "g", VAE__DRAW_UNIFORM, vae__categorical_sizes, vae__categorical_sample,
+      vae__categorical_sample_bwd, &vae__categorical_closed),
+    VAE__CODE_ROW("fsq", "fsq L ...",
+      "each latent rounds its tanh to one of L levels, the gradient straight through; no noise and "
+      "no KL. One L for all latents, or one for each; the prior `normal` is equal levels",
+      "w", VAE__DRAW_UNIFORM, vae__fsq_sizes, vae__fsq_sample, vae__fsq_sample_bwd,
+      &vae__fsq_closed),
+    VAE__CODE_ROW("none", "none",
+      "no encoder and no latents: the decoder alone, which is given the number 1. The KL is 0", "",
+      VAE__DRAW_UNIFORM, vae__none_sizes, vae__none_sample, vae__none_sample_bwd,
+      &vae__none_closed),
 };
 
 /* ---- the prior N(0, I) ---- */
@@ -8350,6 +9127,7 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
                                         vae_report *report) {
     const vae__closed *closed = VAE__CLOSED(c) ? c->posterior->closed : NULL;
+    const vae__means *means = c->posterior->means;
     const struct {
         int broken;
         const char *sentence;
@@ -8359,8 +9137,14 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
          "no_noise leaves no draws, of which the KL of posterior %s and prior %s is made"},
-        {(d->sparse > 0 || d->contract > 0) && !c->posterior->means,
-         "sparse and contract are of mu, which posterior %s does not have"},
+        {(d->no_noise || d->sparse > 0 || d->contract > 0) && !means,
+         "no_noise, sparse and contract are of mu, which posterior %s does not have"},
+        {!closed && !c->posterior->log_q,
+         "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
+        {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
+        {(d->straight_through || d->temperature_steps) && !c->categories,
+         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
+         "does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
         {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
@@ -8369,8 +9153,10 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         {vae__pseudo_inputs(c) && d->contract > 0,
          "contract is of images alone: not with posterior %s and prior %s, for whose pseudo-inputs "
          "the encoder is there too"},
-        {d->objective != VAE_OBJECTIVE_ELBO && !(closed ? !!closed->ratio : !!c->posterior->log_q),
-         "the objective weighs draws by their density, which posterior %s does not have"},
+        {d->objective != VAE_OBJECTIVE_ELBO &&
+             !(closed ? closed->ratio_bwd != NULL : c->posterior->log_q != NULL),
+         "the objective weighs draws by a density that has a gradient, which posterior %s does not "
+         "have"},
     };
     size_t i;
     for (i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -8395,6 +9181,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->deviation = ops[0].n, c->act = (vae_act)ops[0].kh;
     c->flow = (const vae__flow *)(const void *)rows[1];
     if (c->flow) c->flow_width = ops[1].n, c->flow_steps = ops[1].stride;
+    memcpy(c->list, ops[0].list, sizeof c->list), c->listed = ops[0].kw;
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
@@ -8706,6 +9493,7 @@ typedef struct vae__likelihood {
     const char *learned; /* the name of a parameter that all numbers share */
     float (*start)(const vae__density *l);             /* its initial value */
     void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
+    void (*mode)(const vae__density *l, const float *out, float *x); /* NULL: the median is */
 } vae__likelihood;
 
 /* A likelihood of a model. */
@@ -8831,39 +9619,54 @@ VAE__PRIVATE double vae__categorical_loss(const vae__density *l, const float *ou
     return (double)l->k->categorical(l->numbers, (size_t)l->n, out, x, scale, dout);
 }
 
+VAE__PRIVATE void vae__categorical_mode(const vae__density *l, const float *out, float *x) {
+    size_t i, j, n = (size_t)l->n, best;
+    for (i = 0; i < l->numbers; i++, out += n) {
+        for (j = best = 0; j < n; j++) best = out[j] > out[best] ? j : best;
+        x[i] = (float)vae__div_d((double)best, (double)(n - 1));
+    }
+}
+
 /* ---- the table of likelihoods ---- */
 
 static const vae__likelihood vae__likelihoods[] = {
     {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
       "which is no density", ""},
      1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
-     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL},
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL},
     {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare},
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL},
     {{"gaussian_learned", "gaussian_learned [V]",
       "the same, the variance one learned number that begins at V", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare},
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL},
     {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
      2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
     {{"continuous_bernoulli", "continuous_bernoulli",
       "on [0,1], the density that grey pixels want in place of bernoulli", ""},
      1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
-     NULL, vae__continuous_bias, NULL, NULL, NULL},
+     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL},
     {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
       "that begins at the variance V: bits per dimension", "v"},
      1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
-     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare},
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL},
     {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
      2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
-     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL},
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
     {{"categorical", "categorical [K]",
       "one of K levels of each number (256), any distribution over them", "l"},
      0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
-     vae__density_observe, NULL, NULL, NULL, NULL, NULL},
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode},
 };
+/* The most probable value of each number: its own function, or the median. */
+VAE__PRIVATE void vae__most_probable(const vae__density *l, const float *out, float *x) {
+    size_t i;
+    for (i = 0; i < l->numbers; i++) x[i] = l->row->noise == VAE__DRAW_NORMAL ? 0.0f : 0.5f;
+    if (l->row->mode) l->row->mode(l, out, x);
+    else l->row->observe(l, out, x, x);
+}
 static const vae__kinds vae__likelihood_kinds =
     VAE__KINDS("likelihood", "a likelihood", vae__likelihoods, NULL);
 
@@ -8977,6 +9780,11 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(epochs, 10, 1, VAE__MAX_EPOCHS),
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
+    /* from here on in files only when they are not the default */
+    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__U64_ROW(temperature_steps, 0),
+    VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
     VAE__INT_ROW(inference, 0, 0, 2),
     VAE__FLAG_ROW(keep_gradients),
@@ -8985,7 +9793,8 @@ static const vae__field vae__fields[] = {
 };
 enum {
     VAE__FIELD_COUNT = sizeof vae__fields / sizeof vae__fields[0],
-    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4
+    VAE__STORED_COUNT = VAE__FIELD_COUNT - 4,
+    VAE__FIRST_COUNT = 41 /* those of version 0.1, which files always have */
 };
 
 typedef char vae__fields_fit_a_mask[sizeof vae__fields / sizeof vae__fields[0] < 64 ? 1 : -1];
@@ -9001,6 +9810,13 @@ VAE__INLINE double *vae__field_real(vae_desc *d, const vae__field *f) {
 }
 VAE__INLINE const char **vae__field_text(vae_desc *d, const vae__field *f) {
     return (const char **)(void *)((char *)d + f->offset);
+}
+/* Whether a number has the value of its default, once that is filled in. */
+VAE__PRIVATE int vae__is_default(vae_desc *d, const vae__field *f) {
+    if (f->kind == VAE__U64) return *vae__field_u64(d, f) == (uint64_t)f->standard;
+    if (f->kind == VAE__REAL)
+        return vae__bits_d(*vae__field_real(d, f)) == vae__bits_d(f->standard);
+    return *vae__field_int(d, f) == (int)f->standard;
 }
 VAE__INLINE int vae__is_text(const vae__field *f) {
     return f->kind == VAE__TEXT || f->kind == VAE__KIND;
@@ -9717,6 +10533,7 @@ struct vae {
     vae__op *ops;          /* from the pixels to the loss: those of the encoder, the code, the */
     size_t count;          /* prior, those of the decoder, the likelihood */
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
+    size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
     size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
     int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
     struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
@@ -9836,7 +10653,8 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 /* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
     return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
-           op->act == VAE_ACT_IDENTITY && op->out.dim == head;
+           op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
+           (!op->path || op->layer->tensors);
 }
 
 /* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
@@ -9857,6 +10675,15 @@ typedef struct vae__planner {
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
+
+/* Behind `image` the head is a `maskconv 1x1 b`. */
+VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
+    vae__op *op = &w->op;
+    op->layer = VAE__LAYER_MASKCONV;
+    op->n = (int)(w->head / vae__pixels(&op->in));
+    op->kh = op->kw = op->stride = 1, op->mask = 'b';
+    return vae__place_layer(&w->p, op);
+}
 
 /* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
  * much it is in all. */
@@ -9930,6 +10757,7 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
         int more;
         const vae_status bad = vae__read_item(&w->p, op, w->net->count, &more);
         if (bad) return bad;
+        op->path = w->p.path;
         if (more) {
             if (w->net->count && !vae__has(&w->last, VAE__OPENS) && op->layer != VAE__LAYER_CLOSE)
                 vae__putf(&w->spell, ", ");
@@ -9943,6 +10771,9 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
                              "partner: the decoder has them all, in reverse order",
                              w->m->layer[w->left].n);
         if (decoder && w->last.layer && vae__is_head(&w->last, w->head)) w->state = VAE__AT_END;
+        if (w->p.path == VAE__PATH_HERE)
+            return vae__misfit(&w->p, &w->last, "behind `image` a maskconv of mask a must stand: "
+                               "the output would see the pixel it predicts");
     } else {
         const int spread = !decoder && w->state == VAE__AT_HEAD &&
                            vae__spreads(&w->m->code);
@@ -9950,10 +10781,11 @@ VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     }
     op->out = op->in;
     if (w->state == VAE__AT_HEAD) {
+        w->final = decoder;
+        if (w->p.path) return vae__mask_head(w);
         op->layer = VAE__LAYER_DENSE;
         op->n = (int)w->head;
         vae__shape_flat(&op->out, w->head);
-        w->final = decoder;
     } else if (w->state == VAE__AT_SPREAD) {
         op->layer = w->m->code.posterior->means->layer;
         op->n = w->m->code.deviation, op->kh = (int)w->m->code.act;
@@ -10025,7 +10857,8 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
 
 /* The op's buffers. In training each op has its own, so that backward finds what forward left.
  * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
- * draw, keeps its output, which is wanted once more. */
+ * draw, keeps its output, which is wanted once more, and so do `image` and what is behind it:
+ * images are drawn there pixel by pixel. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10034,17 +10867,17 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
                      op->act == VAE_ACT_IDENTITY;
-    const int again = use && vae__has(op, VAE__RETURNS);
+    const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
+    VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same && !w->gives_z));
     VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
     VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !again) op->y = m->turn[m->count & 1];
+    if (use && !kept && !again) op->y = m->turn[m->count & 1];
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
@@ -10055,7 +10888,10 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
     if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
-    op->pitch = m->desc.inference && !w->gives_z ? m->widest : op->out.dim;
+    op->path = w->p.path;
+    if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
+        op->repeat = (size_t)m->likelihood.row->outputs;
+    op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -10085,6 +10921,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     w.m = m, w.net = net, w.head = head, w.each = each, w.arena = arena;
     w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
+    if (net == &m->dec) w.p.image = &m->input;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     net->count = 0;
@@ -10095,6 +10932,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
         bad = vae__next_op(&w);
         if (bad) return bad;
         if (w.state == VAE__AT_END) break;
+        if (w.p.path && !m->at_image) m->at_image = m->count;
         w.op.holes = w.last.layer ? w.last.act == VAE_ACT_RELU : net == &m->enc;
         bad = vae__plan_op(&w);
         if (bad) return bad;
@@ -10127,7 +10965,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
         d->contract > 0 ? "contract: mu is no function of the image alone" :
         d->sparse > 0 ? "sparse: mu is no function of the image alone" :
         d->objective == VAE_OBJECTIVE_DREG ? "objective dreg: a draw's density depends on the draw "
-        "before it, so that the encoder would need a second way back; take iwae" : NULL;
+        "before it, so that the encoder would need a second way back; take iwae" :
+        !m->code.posterior->log_q ? "this posterior, whose draws have no density" : NULL;
     if (VAE__LAYERS(m) == 1 || !what) return VAE_OK;
     return vae__fail(report, VAE_ERR_VALUE, "stochastic layers `z N` do not go together with %s",
                      what);
@@ -10189,12 +11028,18 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
 VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report) {
     const vae_desc *d = &m->desc;
     vae__shape z;
-    vae_status bad;
+    vae_status bad = VAE_OK;
     m->count = m->slot_count = m->parameters = 0;
     m->random_layers = m->classes = 0, m->layers = 1;
+    m->at_image = 0;
     vae__shape_flat(&z, m->code.width);
-    bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views, arena,
-                        report);
+    if (m->code.head)
+        bad = vae__net_plan(m, &m->enc, d->encoder, m->input, m->code.head, (size_t)m->views,
+                            arena, report);
+    else if (*d->encoder && strcmp(d->encoder, vae__find_field("encoder")->text))
+        return vae__fail(report, VAE_ERR_VALUE, "posterior %s has no encoder: leave the string out",
+                         m->code.posterior->kind.name);
+    else m->enc.text_size = 1; /* an empty text */
     if (!bad) bad = vae__check_layers(m, report);
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
@@ -10345,6 +11190,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     bad = vae__read_likelihood(d, &m->input, &m->likelihood, m->texts[0], report);
     if (!bad) bad = vae__read_code(d, &m->code, m->texts[1], m->texts[2], report);
     if (bad) return bad;
+    if (m->code.latent) m->desc.latent = (int)m->code.latent;
     means = m->code.posterior->means;
     m->outputs = m->likelihood.outputs;
     m->rows = m->z_rows = d->inference == 2 ? 0 : (size_t)d->batch;
@@ -10665,6 +11511,7 @@ VAE_API vae_status vae_tensor_at(vae *m, size_t index, vae_tensor *tensor) {
     tensor->count = s->count;
     tensor->data = m->w + s->offset;
     tensor->grad = m->g ? m->g + s->offset : NULL;
+    tensor->average = m->average ? m->average + s->offset : NULL;
     return VAE_OK;
 }
 
@@ -11032,6 +11879,24 @@ VAE__PRIVATE double vae__beta_now(const vae *m) {
     return vae__mul_d(d->beta, vae__div_d((double)step, (double)d->warmup_steps));
 }
 
+/* 1 / temperature of this step: exp(-log(end / start) share) / start. */
+VAE__PRIVATE float vae__sharpness_now(const vae *m) {
+    const vae_desc *d = &m->desc;
+    double now = d->temperature;
+    float t;
+    if (d->temperature_steps && m->step >= d->temperature_steps) {
+        now = d->temperature_end;
+    } else if (d->temperature_steps) {
+        t = (float)vae__div_d(d->temperature_end, now);
+        m->k->map(VAE__FN_LOG, 1, &t, &t);
+        t = (float)vae__mul_d((double)t, vae__div_d((double)m->step,
+                                                    (double)d->temperature_steps));
+        m->k->map(VAE__FN_EXP, 1, &t, &t);
+        now = vae__mul_d(now, (double)t);
+    }
+    return (float)vae__div_d(1, now);
+}
+
 /* The likelihood with what it has learned by now. */
 VAE__PRIVATE vae__density vae__density_now(const vae *m, const float *params) {
     vae__density l = m->likelihood;
@@ -11160,11 +12025,12 @@ VAE__PRIVATE void vae__pass_terms(vae__pass *p) {
         t->pull = (float)vae__div_d(p->beta, (double)p->rows);
         t->draw_pull = (float)vae__div_d(p->beta, (double)(p->rows * samples));
         t->each = vae__div_d(1, (double)p->rows);
+        t->sharpness = vae__sharpness_now(m);
         t->purpose = VAE_PURPOSE_EPS, t->time = (uint32_t)m->step, t->draws = samples;
         if (!t->weighs && (VAE__CLOSED(t->code) || m->desc.no_noise)) t->logw = NULL;
         if (t->weighs || !t->backward) t->slope = NULL;
     } else { /* a row draws for the number of its image, not of its place in the batch */
-        t->views = 1;
+        t->views = 1, t->sharpness = 0;
         t->index = p->batch->index ? p->batch->index + row : NULL;
         t->first = p->first + (uint32_t)row;
     }
@@ -11581,7 +12447,7 @@ VAE__PRIVATE vae_status vae__forward(vae__pass *p, size_t from, size_t to, const
 /* For `contract` in closed form: before a pass the squared length of each code's weights, after it
  * 2 contract times the mean of the squared slopes, which is how the penalty pulls at a weight. */
 VAE__PRIVATE void vae__lengths(const vae *m) {
-    const size_t latent = (size_t)m->desc.latent, in = m->ops[0].in.dim, head = m->code.head;
+    const size_t latent = m->code.latent, in = m->ops[0].in.dim, head = m->code.head;
     const float *w = m->w + m->ops[0].weights;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11594,7 +12460,7 @@ VAE__PRIVATE void vae__lengths(const vae *m) {
     }
 }
 VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
-    const size_t latent = (size_t)m->desc.latent;
+    const size_t latent = m->code.latent;
     const float *mu = m->ops[m->enc.count - 1].y;
     size_t i, j;
     for (j = 0; j < latent; j++) {
@@ -11608,7 +12474,7 @@ VAE__PRIVATE void vae__slopes(const vae *m, size_t rows) {
     }
 }
 VAE__PRIVATE void vae__pull(const vae *m, size_t from, size_t to, float *dw) {
-    const size_t latent = (size_t)m->desc.latent, head = m->code.head;
+    const size_t latent = m->code.latent, head = m->code.head;
     const float *w = m->w + m->ops[0].weights + from * head;
     size_t i, j;
     for (i = from; i < to; i++, w += head, dw += head)
@@ -11839,7 +12705,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     vae__fp_enter(&env);
     info->input_dim = model->input.dim;
     info->height = model->input.h, info->width = model->input.w, info->channels = model->input.c;
-    info->latent = (size_t)model->desc.latent;
+    info->latent = model->code.latent;
     info->code = model->code.width, info->head = model->code.head, info->eps = model->terms.noise;
     info->outputs = model->outputs;
     info->parameters = model->parameters;
@@ -11996,7 +12862,7 @@ VAE__PRIVATE vae_status vae__check_training(vae *m, const vae_batch *b) {
     if (b->first && !b->index)
         return vae__fail(&m->report, VAE_ERR_VALUE, "first is %z; training numbers its images step "
                          "* batch + row: give 0, or index", (size_t)b->first);
-    if (b->eps && m->desc.no_noise)
+    if (b->eps && (m->desc.no_noise || !m->code.noise))
         return vae__fail(&m->report, VAE_ERR_STATE, "eps is given, but the model has no noise");
     bad = vae__check_labels(m, b);
     return bad ? bad : vae__check_eps(m, b, (size_t)m->desc.samples);
@@ -12493,6 +13359,12 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to,
     return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
 /* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
@@ -12530,6 +13402,11 @@ VAE__PRIVATE vae_status vae__encode(vae *m, const vae_batch *b, const float *x, 
 VAE__PRIVATE vae_status vae__do_encode(vae *m, const vae_batch *b, float *mu, float *logvar) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
+    bad = vae__check_latents(m);
+    if (!bad && logvar && !m->code.posterior->means)
+        bad = vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no log variance",
+                        m->code.posterior->kind.name);
+    if (bad) return bad;
     bad = vae__check_images(m, b, 1, NULL);
     return bad ? bad : vae__encode(m, b, b->x, 0, b->rows, mu, logvar);
 }
@@ -12541,7 +13418,8 @@ VAE_API vae_status vae_encode(vae *m, const vae_batch *batch, float *mu, float *
 VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, z ? NULL : "z");
     if (!bad && !m->desc.no_noise) bad = vae__check_eps(m, b, 1);
     return bad ? bad : vae__codes(m, b, b->x, 0, b->rows, 0, z);
 }
@@ -12572,6 +13450,58 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     }
 }
 
+#ifndef VAE_NO_PIXELS
+/* A decoder with a layer `image` makes images of a part pixel by pixel, colour by colour: drawn, or
+ * each number the most probable one. The layers up to `image` work once, those behind it at each
+ * pixel. What a layer has at earlier pixels stays, so this gives the bits of doing all of them
+ * again for each number. Where outputs are asked for, the images stand in m->x. */
+VAE__PRIVATE void vae__draw_part(void *arg, int part) {
+    vae__use *u = (vae__use *)arg;
+    vae__pass *p = &u->pass;
+    vae *m = p->m;
+    const vae__density *l = &p->likelihood;
+    const size_t n = l->channels, pixels = l->numbers / n, many = l->outputs / pixels;
+    const int outputs = !u->mean && !u->draw;
+    const float *y = m->ops[m->count - 1].y;
+    float *x = outputs ? m->x : u->out + p->at * l->numbers;
+    vae__density one = *l;
+    vae__terms terms = p->terms;
+    vae__walk c;
+    size_t from, to, i, at;
+    one.numbers = n, one.outputs = many;
+    vae__share(p->rows, p->grain, p->parts, part, &from, &to);
+    if (from == to) return;
+    c = vae__pass_walk(p, part, from, to - from);
+    c.terms = &terms, terms.x = x;
+    memset(x + from * l->numbers, 0, (to - from) * l->numbers * sizeof(float));
+    for (i = from; u->draw && i < to; i++) {
+        vae__address noise = *u->draw;
+        noise.counter[0] = vae__row_number(p, i);
+        c.k->draw(l->row->noise, &noise, 0, l->numbers, m->x + i * l->numbers);
+    }
+    if (p->from == m->at_image) { /* `image` asks the op before it for z, again and again */
+        const vae__op *before = &m->ops[p->from - 1];
+        memmove(before->y + from * before->pitch, vae__given(p, from),
+                (to - from) * before->out.dim * sizeof(float));
+    }
+    vae__ops_fwd(&c, m->ops, p->from, m->at_image + 1, vae__given(p, from));
+    for (at = 0; at < l->numbers; at++) { /* number at % n of pixel at / n */
+        vae__ops_pixel(&c, m->ops, m->at_image + 1, m->count - 1, at / n);
+        for (i = from; i < to; i++) {
+            const float *out = y + i * l->outputs + at / n * many;
+            const float *noise = m->x + i * l->numbers + at / n * n;
+            if (u->draw) l->row->observe(&one, out, noise, c.room);
+            else vae__most_probable(&one, out, c.room);
+            x[i * l->numbers + at] = c.room[at % n];
+        }
+        vae__ops_pixel(&c, m->ops, m->at_image, m->at_image + 1, at / n);
+    }
+    if (vae__all_finite(p, part, from, to - from, y + from * l->outputs) && outputs)
+        memcpy(u->out + (p->at + from) * l->outputs, y + from * l->outputs,
+               (to - from) * l->outputs * sizeof(float));
+}
+#endif
+
 /* z: what comes into op `from`, codes or, to reconstruct, heads. `seed`: of the latents that the
  * decoder draws; NULL: it passes on means. */
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
@@ -12583,6 +13513,9 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, con
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw;
     u.pass.take = vae__take_outputs;
+#ifndef VAE_NO_PIXELS
+    if (m->at_image) u.pass.part = vae__draw_part;
+#endif
     u.pass.what = "the decoder's output", u.pass.width = m->outputs;
     u.pass.terms.kl = NULL, u.pass.terms.mean = !seed, u.pass.terms.alone = from > m->at_code;
     if (seed) u.pass.seed = *seed, u.pass.terms.purpose = VAE_PURPOSE_PRIOR_Z;
@@ -12593,7 +13526,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_
                                        float *out, int mean, const vae__address *draw) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, "z", out ? NULL : "the output");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
     return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
 }
@@ -12619,7 +13553,8 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_images(m, b, 1, out ? NULL : "out");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_images(m, b, 1, out ? NULL : "out");
     for (at = 0; !bad && at < b->rows; at += run) { /* portions: out may be batch.x */
         run = vae__min(b->rows - at, m->rows);
         bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
@@ -12650,14 +13585,17 @@ VAE__PRIVATE void vae__draw_codes(const vae *m, const vae_batch *b, uint64_t see
     for (i = 0; i < rows; i++) {
         const vae__address at =
             vae__address_for(seed, VAE_PURPOSE_PRIOR_Z, 0, vae__number(b, base + i), 0);
-        q.prior->draw(&q, w, &at, z + i * q.width);
+        if (VAE__CLOSED(&q) && q.posterior->closed->draw)
+            q.posterior->closed->draw(&q, &at, z + i * q.width);
+        else q.prior->draw(&q, w, &at, z + i * q.width);
     }
 }
 
 VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed, float *z) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
-    bad = vae__check_given(m, b, NULL, z ? NULL : "z");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_given(m, b, NULL, z ? NULL : "z");
     if (bad) return bad;
     vae__begin_draws(m, b);
     vae__draw_codes(m, b, seed, 0, b->rows, z);
@@ -12669,6 +13607,7 @@ VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, floa
 }
 
 VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
+    const vae__address draw = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
     size_t at, run;
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
@@ -12678,8 +13617,8 @@ VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_
     for (at = 0; !bad && at < b->rows; at += run) {
         run = vae__min(b->rows - at, m->rows);
         vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim, 1,
-                          NULL);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim,
+                          !m->at_image, m->at_image ? &draw : NULL);
     }
     return bad;
 }
@@ -12786,6 +13725,10 @@ VAE__PRIVATE vae_status vae__do_bound(vae *m, const vae_batch *b, int k, float *
         return vae__fail(&m->report, VAE_ERR_VALUE, "k is %d; it must lie from 1 to 65536", k);
     if (m->desc.no_noise)
         return vae__fail(&m->report, VAE_ERR_STATE, "without noise there is no bound");
+    if (!m->code.head) return vae__do_score(m, b, bound, NULL, NULL); /* log p(x) itself */
+    if (VAE__CLOSED(&m->code) && !m->code.posterior->closed->ratio)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no density to weigh draws "
+                         "by", m->code.posterior->kind.name);
     bad = vae__check_images(m, b, 0, NULL);
     if (!bad) bad = vae__check_eps(m, b, (size_t)k);
     for (at = 0; !bad && at < b->rows; at += run) {
@@ -12815,7 +13758,7 @@ VAE__PRIVATE vae_status vae__portion_heads(vae *m, const vae_data *data, size_t 
 }
 
 VAE__PRIVATE vae_status vae__do_units_clamped(vae *m, const vae_data *data, uint64_t *count) {
-    const size_t latent = m ? (size_t)m->desc.latent : 0;
+    const size_t latent = m ? m->code.latent : 0;
     const vae__means *means;
     float low;
     vae_status bad;
@@ -12859,7 +13802,7 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
     size_t i;
     int j;
     if (turn < VAE__UNIT_TERMS && !vae__all_finite(p, part, c->image, c->images, head)) return;
-    for (i = 0; i < c->images; i++, head += q.head) {
+    for (i = 0; i < c->images; i++, head += p->to > m->at_code ? q.width : q.head) {
         if (turn < VAE__UNIT_KL) memcpy(to, head, q.latent * sizeof(float));
         if (turn == VAE__UNIT_KL) q.posterior->closed->kl_terms(&q, head, to);
         to += q.latent;
@@ -12876,7 +13819,8 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
                                            vae_batch *b) {
-    const size_t to = turn < VAE__UNIT_TERMS ? m->at_code :
+    const int flow = m->code.flow && turn < VAE__UNIT_KL; /* then z itself, not mu */
+    const size_t to = flow ? m->dec.first : turn < VAE__UNIT_TERMS ? m->at_code :
                       m->layer[1].at + m->ops[m->layer[1].at].pair + 1;
     vae__use u;
     const vae_status bad = vae__read_portion(m, data, at, b);
@@ -12884,6 +13828,7 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     vae__encode_begin(&u, m, b, 1, m->at_code);
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
+    if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
     if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }
@@ -12897,11 +13842,15 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
     int turn;
     if (!m) return VAE_ERR_NULL;
     if (!data) return vae__fail(&m->report, VAE_ERR_NULL, "the data is NULL");
-    bad = vae__check_data(m, data, "test");
+    bad = vae__check_latents(m);
+    if (!bad) bad = vae__check_data(m, data, "test");
     if (bad) return bad;
     if (kl && !(VAE__CLOSED(&m->code) && m->code.posterior->closed->kl_terms))
         return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s and prior %s have no KL of each "
                          "latent", m->code.posterior->kind.name, m->code.prior->kind.name);
+    if (variance && !m->code.posterior->means)
+        return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no mu, of which this is the "
+                         "variance", m->code.posterior->kind.name);
     for (j = 0; j < 3 * units; j++) unit[j] = 0;
     for (turn = variance ? 0 : VAE__UNIT_KL; turn <= VAE__UNIT_TERMS && !bad; turn++) {
         /* of which latents, and where their sums stand */
@@ -13945,6 +14894,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
             vae__put_kind(s, &d, f);
             continue;
         }
+        if (i >= VAE__FIRST_COUNT && vae__is_default(&d, f)) continue;
         vae__putf(s, "%s%s=", i ? "; " : "", vae__stored_name(f));
         vae__put_field(s, &d, f, 1);
     }

@@ -29,6 +29,7 @@
 #include "test_stopping.c"
 #include "test_penalties.c"
 #include "test_codes.c"
+#include "test_posteriors.c"
 #include "test_linear.c"
 #include "test_share.c"
 #include "test_data.c"
@@ -36,7 +37,9 @@
 #include "test_images.c"
 #include "test_golden.c"
 #include "test_old.c"
+#include "test_categories.c"
 #include "test_gmm.c"
+#include "test_pixels.c"
 #include "test_priors.c"
 
 #include "main.c"

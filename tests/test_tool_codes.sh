@@ -113,9 +113,60 @@ for r, centre in zip(rows, [(-5, 1), (2, -6), (4, 4)]):
     refused gmm_test_has_the_same_numbers 1 "but clusters.npy of 2" gmm --data clusters.npy \
         --test nan3.npy --components 1
 }
+
+# ---- prior ----
+
+prior_tests() {
+    "$vae" train --data digits --images 400 --test-images 0 --objective ae --latent 4 --epochs 3 \
+        --encoder "dense 40 relu" --decoder "dense 40 relu" --model ae.safetensors --quiet
+    cp ae.safetensors ae.before
+    "$vae" prior ae.safetensors --gmm 5 --data digits --images 400 --out five.safetensors >five.txt
+    check prior_fits_the_means_of_an_autoencoder grep -q '^codes .* 400 of 4 numbers, the means$' \
+        five.txt
+    check prior_leaves_the_model_alone same ae.safetensors ae.before
+    check prior_is_stored_with_the_model sh -c '"$0" info five.safetensors |
+        grep -q "^prior  *mixture 5\$"' "$vae"
+    check prior_never_lowers_the_likelihood "$python" -c 'import re
+course = [float(v) for v in re.findall(r"^iteration .*log-likelihood (.*)$", open("five.txt").read(), re.M)]
+assert len(course) > 1 and all(b >= a - 1e-4 for a, b in zip(course, course[1:])), course'
+    "$vae" encode ae.safetensors --data digits --images 400 --split train --out plain.npy --quiet
+    "$vae" encode five.safetensors --data digits --images 400 --split train --out with.npy --quiet
+    check prior_leaves_the_codes_alone same plain.npy with.npy
+    # the codes under the mixture that gmm fits to them are those under the prior
+    "$vae" gmm --data plain.npy --components 5 --out table.npy >table.txt
+    check prior_is_what_gmm_fits test "$(grep '^codes .*log' five.txt | sed 's/.*hood //')" = \
+        "$(grep '^train' table.txt | sed 's/.*hood //; s/,.*//')"
+    "$vae" sample ae.safetensors --out normal.png --quiet
+    "$vae" sample five.safetensors --out mixture.png --quiet
+    check sample_uses_the_prior_of_the_model sh -c '! cmp -s normal.png mixture.png'
+    "$vae" prior ae.safetensors --gmm 5 --data digits --images 400 --quiet
+    check prior_may_replace_the_model same ae.safetensors five.safetensors
+    "$vae" prior five.safetensors --gmm 2 --data digits --images 400 --out two.safetensors --quiet
+    check prior_may_be_fitted_again sh -c '"$0" info two.safetensors |
+        grep -q "^prior  *mixture 2\$"' "$vae"
+    "$vae" train --data digits --images 400 --test-images 0 --epochs 1 --latent 3 --ema 0.9 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --labels auto --model c.safetensors --quiet
+    "$vae" prior c.safetensors --gmm 3 --data digits --images 400 --out c3.safetensors >c3.txt
+    check prior_fits_draws_of_a_vae grep -q "a draw of each image's posterior" c3.txt
+    check prior_samples_of_a_class "$vae" sample c3.safetensors --class 3 --out c3.png --quiet
+    "$vae" reconstruct c.safetensors --data digits --out c.png --quiet
+    "$vae" reconstruct c3.safetensors --data digits --out c3.png --quiet
+    check prior_keeps_averaged_weights same c.png c3.png
+    refused prior_needs_a_number 2 "needs --gmm K" prior ae.safetensors --data digits
+    refused prior_needs_as_many_images 1 "at least as many rows" prior ae.safetensors --gmm 50 \
+        --data digits --images 20
+    refused prior_needs_the_images_of_the_model 1 "holds images of 2 numbers" prior ae.safetensors \
+        --gmm 5 --data clusters.npy
+    check refusing_leaves_the_model_alone same ae.safetensors five.safetensors
+    "$vae" train --data digits --images 100 --test-images 0 --epochs 1 --free-bits 0.1 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --model free.safetensors --quiet
+    refused prior_says_what_does_not_go_with_a_mixture 1 "free_bits needs the KL of each latent" \
+        prior free.safetensors --gmm 5 --data digits --images 100
+}
 printf '\0\0\10\1\0\0\0\2\1\2' >labels.idx
 echo 1 2 3 | table nan3.npy 1 3
 gmm_tests
+prior_tests
 
 echo "tool codes: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -57,7 +57,7 @@ static void save_pixels(const use *u, const options *o, const vae_batch *b)
         vae_batch some = *b;
         some.x = b->x + first * u->info.code;
         some.rows = b->rows - first < most ? b->rows - first : most;
-        check_on(o->in, first, u->model, vae_decode(u->model, &some, x));
+        check_on(o->in, first, u->model, make_images(u, o, &some, x));
         text_npy_rows(&t, x, some.rows * dim);
     }
     text_save(&t, o->out);

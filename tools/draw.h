@@ -36,7 +36,7 @@ static int reconstruct(options *o)
     use u;
     size_t count = (size_t)o->count, columns, lines, dim;
     sheet s;
-    float *x, *y;
+    float *x, *y, *z;
     open_both(&u, o);
     dim = u.info.input_dim;
     x = floats(dim, 1);
@@ -47,15 +47,22 @@ static int reconstruct(options *o)
     lines = (count + columns - 1) / columns;
     s = plan_sheet(&u, o, 2 * lines * columns, columns);
     y = floats(s.count, dim); /* missing images stay black */
+    z = floats(1, u.info.latent);
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
-        const vae_batch b = read_image(&u, o->first + i, above);
-        check_on(u.data.name, (size_t)o->first + i, u.model,
+        vae_batch b = read_image(&u, o->first + i, above);
+        if (u.info.by_pixel) {
+            encode_images(&u, &b, z, NULL);
+            b.x = z;
+        }
+        check_on(u.data.name, (size_t)o->first + i, u.model, u.info.by_pixel ?
+                 make_images(&u, o, &b, above + columns * dim) :
                  vae_reconstruct(u.model, &b, above + columns * dim));
     }
     save_pictures(o, y, &s);
     free(x);
     free(y);
+    free(z);
     return close_use(&u);
 }
 
@@ -112,7 +119,7 @@ static int interpolate(options *o)
             size_t half = (steps + 1) / 2, at = k ? half : 0;
             vae_batch codes = rows_of_class(&u, o, z + at * latent, k ? steps - half : half,
                                             ends[k].labels);
-            check(u.model, vae_decode(u.model, &codes, line + (1 + at) * dim));
+            check(u.model, make_images(&u, o, &codes, line + (1 + at) * dim));
         }
     }
     save_pictures(o, x, &s);

@@ -1,5 +1,5 @@
 /* ======================================================================================
- * mixtures.h   the command gmm: a mixture of Gaussians as a model of the images themselves
+ * mixtures.h   mixtures of Gaussians: the command gmm, of images; the command prior, of codes
  * uses: platform.h screen.h text.h targets.h json.h picture.h options.h command_line.h
  * uses: datasets.h gmm.h models.h sheets.h train.h
  * tests: tests/test_tool_codes.sh, tests/test_gmm.c
@@ -151,6 +151,80 @@ static int fit_gmm(options *o)
     drop(&s.test);
     drop(&s.held);
     return 0;
+}
+
+/* ---- prior: a mixture of the codes becomes the prior of a model ---- */
+
+static void add_draws(use *u, const vae_batch *images, void *user)
+{
+    float *z = (float *)user + images->first * u->info.code;
+    check_on(u->data.name, images->first, u->model, vae_posterior(u->model, images, z));
+}
+
+/* The model with its tensors and this prior, for use. */
+static vae *with_prior(const use *u, const char *prior, const gmm *g)
+{
+    const double *const from[3] = {g->weight, g->mean, g->variance};
+    static const char *const names[3] = {"prior.logit", "prior.mean", "prior.logvar"};
+    vae_desc d = u->desc;
+    vae_report report;
+    vae_tensor to, old;
+    vae *model;
+    d.prior = prior, d.inference = 1, d.threads = 1;
+    if (vae_create(&d, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    for (size_t i = 0; vae_tensor_at(model, i, &to) == VAE_OK; i++) {
+        int own = 0;
+        while (own < 3 && strcmp(to.name, names[own]) != 0) own++;
+        for (size_t k = 0; own == 3 && vae_tensor_at(u->model, k, &old) == VAE_OK; k++) {
+            if (strcmp(to.name, old.name) != 0) continue;
+            memcpy(to.data, old.data, to.count * sizeof *to.data);
+            if (to.average) memcpy(to.average, old.average, to.count * sizeof *to.data);
+            break;
+        }
+        for (size_t k = 0; own < 3 && k < to.count; k++) {
+            to.data[k] = (float)(own == 2 ? gmm__log(from[own][k]) : from[own][k]);
+            if (to.average) to.average[k] = to.data[k];
+        }
+    }
+    return model;
+}
+
+static int fit_prior(options *o)
+{
+    const char *path = o->out ? o->out : o->operand;
+    char prior[40];
+    size_t dims[2];
+    vae_data rows;
+    vae_report report;
+    fitted f;
+    float *z;
+    use u;
+    vae *model;
+    if (!given(o, "--gmm"))
+        die(MISUSED, "'vae prior' needs --gmm K, the number of Gaussians; see 'vae help prior'");
+    if (!o->out) {
+        if (kind_of(path) == SPECIAL) die(MISUSED, "%s is no file: name one with --out", path);
+        claim_target("", path);
+    }
+    snprintf(prior, sizeof prior, "mixture %d", o->components);
+    open_both(&u, o);
+    dims[0] = u.data.images.count, dims[1] = u.info.code;
+    z = floats(dims[0], dims[1]);
+    each_batch(&u, add_draws, z);
+    if (vae_data_wrap(VAE_F32, 2, dims, z, &rows, &report) != VAE_OK)
+        die(FAILED, "%s", report.text);
+    say("codes        %zu of %zu numbers, %s\n", dims[0], dims[1],
+        u.desc.no_noise ? "the means" : "a draw of each image's posterior");
+    fit_mixture(o, &rows, (size_t)o->components, 0, &f);
+    say("\ncodes        log-likelihood %.4f\n", f.train);
+    model = with_prior(&u, prior, &f.mixture);
+    if (vae_claim_save_model(claim_of(path), model, VAE_SAVE_WEIGHTS_ONLY) != VAE_OK)
+        die(FAILED, "%s", vae_last_report(model)->text);
+    say("wrote %s: prior %s\n", path, prior);
+    end_mixture(&f);
+    vae_destroy(model);
+    free(z);
+    return close_use(&u);
 }
 
 #endif

@@ -134,7 +134,9 @@ static void open_data(use *u, const options *o)
                 o->data);
         load_images(&u->data, o->data, o->images);
     } else {
-        int found = o->split != SPLIT_TRAIN && find_images(&u->data, o->data, 1, o->images);
+        const int test = o->split == SPLIT_TEST
+                         || (o->split == SPLIT_AUTO && o->command != PRIOR);
+        int found = test && find_images(&u->data, o->data, 1, o->images);
         if (!found && o->split != SPLIT_TEST) found = find_images(&u->data, o->data, 0, o->images);
         if (!found) no_images(o->data, o->split == SPLIT_TEST);
     }

@@ -28,7 +28,8 @@ typedef struct options {
     const char *label_counts, *test_codes, *from_file;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
     int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
-    int resume, weights_only, factors, draw, quiet, components, full, label_draws, score_draws;
+    int resume, weights_only, factors, draw, mode, quiet, components, full,
+        label_draws, score_draws;
     double range, floor, tolerance;
     unsigned command;           /* the bit of the one at work */
     text recipe_set;            /* the flags that --recipe set, as they would be typed */
@@ -45,7 +46,7 @@ enum {
     GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072,
     MIXES = GMM | PRIOR,
     WRITES_SET = DIGITS | SHAPES,
-    READS = EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
+    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
@@ -128,7 +129,9 @@ static flag flags[MOST_FLAGS] = {
      "except for the gaussian likelihoods"},
     {TRAIN | GMM | FITS, "--test", SOURCE, "WHERE", AT(test), 0, 0, NULL,
      "test images: a folder or a file, as for --data"},
-    {READS, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
+    {PRIOR, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
+     "which part of a folder or of a built-in set. auto: the training images"},
+    {READS & ~PRIOR, "--split", CHOICE, "auto|train|test|", AT(split), 0, 0, "auto",
      "which part of a folder or of a built-in set. auto: the test images if there are any"},
     {TRAIN | READS | GMM | FITS, "--images", WHOLE, "N", AT(images), 1, MOST, NULL,
      "use the first N images at most (default: all of a file or folder; of a built-in set 10000 "
@@ -280,6 +283,8 @@ static flag flags[MOST_FLAGS] = {
      "number of Gaussians in the mixture"},
     {GMM, "--full", SWITCH, "", AT(full), 0, 0, NULL,
      "full covariances; without it they are diagonal"},
+    {PRIOR, "--gmm", INTEGER, "K", AT(components), 1, 4096, NULL,
+     "number of Gaussians in the mixture that becomes the prior, with diagonal covariances"},
     {MIXES, "--iterations", INTEGER, "N", AT(steps), 1, 1e6, "100",
      "of EM, at most. It begins with k-means++"},
     {MIXES, "--tolerance", REAL, "NATS", AT(tolerance), 0, 1e6, "1e-4",
@@ -306,7 +311,10 @@ static flag flags[MOST_FLAGS] = {
     {TRAVERSE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "number of latents at most"},
     {DECODE, "--count", INTEGER, "N", AT(count), 1, 1e5, "400",
      "number of images at most in a picture"},
-    {SAMPLE, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "seed of the latents"},
+    {DRAWS, "--mode", SWITCH, "", AT(mode), 0, 0, NULL,
+     "for a decoder with a layer `image`: the most probable pixels; without it they are drawn"},
+    {DRAWS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+     "seed of what is drawn: latents, and pixels where they are"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
      "first image, counted from 0"},
     {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
@@ -334,6 +342,9 @@ static flag flags[MOST_FLAGS] = {
     {PCA, "-k", INTEGER, "K", AT(components), 1, VAE_MAX_DIM, NULL, "number of codes"},
 
     {USES | GMM | FITS | WRITES_SET | INFO, NULL, TEXT, "", 0, 0, 0, NULL, "Output and the rest"},
+    {PRIOR, "--out", TARGET, "FILE", AT(out), 0, 0, NULL,
+     "the model with the new prior and its weights; training it would begin anew (default: it "
+     "replaces MODEL)"},
     {GMM, "--out", TARGET, "FILE.npy", AT(out), 1, 0, NULL,
      "the mixture: float32 (components, 1 + 2 numbers): log of its share, mean, log variance. With "
      "--full the variances are those of A (x - mean), and A follows, row by row: lower triangular "

@@ -77,12 +77,19 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
+/* Images of the codes in b: their means or, with --draw, draws. A decoder with a layer `image`
+ * draws pixel by pixel or, with --mode, takes the most probable pixels. */
+static vae_status make_images(const use *u, const options *o, const vae_batch *b, float *x)
+{
+    const int draws = u->info.by_pixel ? !o->mode : o->draw;
+    return draws ? vae_draw(u->model, b, o->seed, x) : vae_decode(u->model, b, x);
+}
+
 /* Codes decoded to a picture, as planned; b->rows is s->count. */
 static void save_decoded(const use *u, const options *o, const vae_batch *b, const sheet *s)
 {
     float *x = floats(s->count, u->info.input_dim);
-    check_on(o->in ? o->in : o->operand, 0, u->model,
-             o->draw ? vae_draw(u->model, b, o->seed, x) : vae_decode(u->model, b, x));
+    check_on(o->in ? o->in : o->operand, 0, u->model, make_images(u, o, b, x));
     save_pictures(o, x, s);
     free(x);
 }

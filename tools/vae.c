@@ -24,7 +24,7 @@
  *   draw.h          sample, reconstruct, interpolate, manifold, traverse
  *   verdicts.h      eval and score
  *   codes.h         encode and decode
- *   gmm.h, mixtures.h   gmm: mixtures of Gaussians
+ *   gmm.h, mixtures.h   gmm and prior: mixtures of Gaussians, of images and of codes
  *   info.h          info
  *   solvers.h       linear algebra and minimisation in double, without libm
  *   probe.h         probe: what codes are good for
@@ -140,6 +140,11 @@ static const command commands[] = {
     {GMM, "gmm", NULL, "--data", fit_gmm, "fit a mixture of Gaussians to images or tables",
      "  vae gmm --data digits --components 20 --picture samples.png\n"
      "  vae gmm --data codes.npy --components 5 --full --out mixture.npy\n"},
+    {PRIOR, "prior", "MODEL", "--data", fit_prior, "fit the prior of a model to its codes",
+     "  # an autoencoder that can generate\n"
+     "  vae train --data digits --objective ae --model ae.safetensors\n"
+     "  vae prior ae.safetensors --gmm 20 --data digits --out ae20.safetensors\n"
+     "  vae sample ae20.safetensors\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
     {DIGITS, "digits", "FOLDER", NULL, write_set, "write the built-in digits as IDX files",
