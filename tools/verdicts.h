@@ -121,7 +121,8 @@ static void add_parts(use *u, const vae_batch *images, void *user)
     const float *x = images->x;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_images(u, images, parts);
-    check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
+    if (u->info.latent) /* or nothing of the image reaches the decoder */
+        check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
@@ -129,7 +130,7 @@ static void add_parts(use *u, const vae_batch *images, void *user)
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
-        figures_add(&v->mse, sum / (double)dim);
+        if (u->info.latent) figures_add(&v->mse, sum / (double)dim);
     }
     free(parts);
     free(y);
@@ -301,9 +302,11 @@ static void print_verdict(const use *u, const verdict *v)
         print_bits(u, -figures_mean(nll), nll);
         say(" from the NLL\n");
     }
-    say("mse          %.6f", figures_mean(&v->mse));
-    print_error(error_of(&v->mse), 6);
-    say(" per pixel of the reconstructions\n");
+    if (v->mse.count) {
+        say("mse          %.6f", figures_mean(&v->mse));
+        print_error(error_of(&v->mse), 6);
+        say(" per pixel of the reconstructions\n");
+    }
     for (int l = 0; l < u->info.layers; l++) print_units(u, v, l);
     print_clamped(v->clamped, u->info.latent, v->clamped_of);
     if (v->factors) {
