@@ -196,6 +196,9 @@
  *     cycle_steps           `cycle_steps` steps
  *     free_bits             kl becomes the sum over latents of max(free_bits, mean KL of the latent
  *                           over the batch): a latent below that limit is not pushed down
+ *     temperature,          of relaxed categories, falling to temperature_end over
+ *     temperature_steps     temperature_steps, by the same factor in each step
+ *     straight_through      training decodes whole categories, with the gradient of relaxed ones
  *     no_kl, no_recon       loss without the KL, loss without the reconstruction
  *     no_noise              z = mu. With no_kl this is an autoencoder, and a linear one when both
  *                           strings are ""
@@ -255,7 +258,21 @@
  *                           a layer of W elu with masked weights (0 for ever), posterior.0.weight
  *                           and so on; odd steps turn the order round. The head gives W numbers,
  *                           which each step adds to its layer
- *     vae_encode gives mu, or what the flow makes of it, and normal's log variance.
+ *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
+ *                           head gives logits. Training decodes softmax((logits + g) /
+ *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
+ *                           u); outside training the largest of logits + g is 1. The KL of a latent
+ *                           is log K - entropy
+ *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
+ *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
+ *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
+ *                           to 12 of them, one for each, which set `latent`
+ *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
+ *                           log p(x). Calls about codes return ERR_STATE
+ *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
+ *     of categories; levels. Prior `normal` here means that all categories, all levels are equally
+ *     likely. Begin a model of levels with visible_bias mean: otherwise the first steps, in which
+ *     all images ask for the same change, can drive all codes into one corner for long.
  *
  *     prior                 p(z)
  *     normal                N(0, I)
@@ -1024,8 +1041,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
-                         `train` those of the last step */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
+                         `train` of vae_fit */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -2200,7 +2217,7 @@ VAE__SMALL_END
  * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
-/* 1 and the result, or 0 when it overflows. */
+/* a * b or a + b in *out, and 1; or 0 when it overflows. */
 VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
     if (b && a > SIZE_MAX / b) return 0;
     *out = a * b;
@@ -2217,7 +2234,7 @@ VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-/* The same with a report: when there is no memory. */
+/* The same; reports when there is no memory. */
 VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
     void *block = vae__alloc(a, size);
     if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
@@ -2618,7 +2635,8 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
  * mask of lanes.
  *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
  *                          those from n on read as +0 and are not written
- *   VAE__FMA(a, b, c)      a * b + c, rounded once
+ *   VAE__FMA(a, b, c)      a * b + c, rounded once; VAE__FMA_NOW is the same, inlined where the
+ *                          other is a call: for products and optimisers in plain C
  *   VAE__ADD _SUB _MUL     each rounded: no compiler can fuse or reassociate them
  *   VAE__DIV VAE__SQRT     correctly rounded
  *   VAE__MAX VAE__MIN      a > b ? a : b and a < b ? a : b, also for NaN and zeros
@@ -2666,12 +2684,7 @@ VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
     VAE__HIDE_F(r);
     return r;
 }
-#if defined(__OPTIMIZE_SIZE__) && !defined(VAE__GCC_FAST)
-VAE__NOINLINE static
-#else
-VAE__INLINE
-#endif
-VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
     const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
     const uint64_t u = vae__bits_d(s);
     float r;
@@ -2682,6 +2695,12 @@ VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
     VAE__HIDE_F(r);
     return r;
 }
+VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+    return VAE__FN(v_fma_now)(a, b, c);
+}
+#if !defined(__OPTIMIZE_SIZE__) || defined(VAE__GCC_FAST)
+#define VAE__FMA_NOW(a, b, c) VAE__FN(v_fma_now)(a, b, c)
+#endif
 #endif
 VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { VAE__V r = a + b; VAE__HIDE(r); return r; }
 VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) { VAE__V r = a - b; VAE__HIDE(r); return r; }
@@ -3259,6 +3278,9 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #endif
 #define VAE__PUT(p, i, n, v) VAE__FN(v_put)(p, i, n, v)
 #define VAE__FMA(a, b, c) VAE__FN(v_fma)(a, b, c)
+#ifndef VAE__FMA_NOW
+#define VAE__FMA_NOW(a, b, c) VAE__FMA(a, b, c)
+#endif
 #define VAE__ADD(a, b) VAE__FN(v_add)(a, b)
 #define VAE__SUB(a, b) VAE__FN(v_sub)(a, b)
 #define VAE__MUL(a, b) VAE__FN(v_mul)(a, b)
@@ -3726,9 +3748,10 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
             for (q = 0; q < share; q++) {
                 av[q] = VAE__SET1(a[(size_t)(i + q) * row_step]);
                 VAE__UNROLL
-                for (v = 0; v < edge; v++) sum[i + q][v] = VAE__FMA(av[q], bv[v], sum[i + q][v]);
+                for (v = 0; v < edge; v++)
+                    sum[i + q][v] = VAE__FMA_NOW(av[q], bv[v], sum[i + q][v]);
             }
-            sum[i][edge] = VAE__FMA(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+            sum[i][edge] = VAE__FMA_NOW(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
         }
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
@@ -3901,13 +3924,15 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                 if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
             sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
-                VAE__V av;
+                VAE__V av, bv;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
                 av = VAE__SET1(*a);
                 VAE__UNROLL
-                for (v = 0; v < vecs; v++)
-                    if (v + 1 < vecs) sum[v] = VAE__FMA(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-                sum[vecs - 1] = VAE__FMA(av, VAE__GET_LANES(row + edge, n, lanes), sum[vecs - 1]);
+                for (v = 0; v < vecs; v++) {
+                    if (v + 1 == vecs) bv = VAE__GET_LANES(row + edge, n, lanes);
+                    else bv = VAE__LOAD(row + v * VAE__W);
+                    sum[v] = VAE__FMA_NOW(av, bv, sum[v]);
+                }
             }
             VAE__UNROLL
             for (v = 0; v < vecs; v++)
@@ -4569,9 +4594,9 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
- * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
- * `terms` (n): each latent's own. */
+/* log q(z) - log p(z) of two normals. z was drawn from q with eps and logvar, which are `noise` (2,
+ * n); p has the mean and the log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance
+ * - eps^2 - logvar; `terms` (n) are those of each latent. */
 static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
                               float *terms) {
     VAE__V parts[16 / VAE__W];
@@ -4590,7 +4615,7 @@ static float VAE__FN(between)(size_t n, const float *noise, const float *z, cons
     }
     return VAE__FN(reduce)(parts);
 }
-/* pull times its gradient: written to dhead, added to dz. */
+/* Its gradient times `pull`: writes it to dhead, adds it to dz. */
 static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
                                  float *dhead, float *dz) {
     const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -5345,13 +5370,13 @@ static int VAE__FN(adam)(size_t n, float *w, const float *g, float *m, float *v,
     size_t i;
     for (i = 0; i < n; i += VAE__W) {
         VAE__V old = VAE__GET(w, i, n), mi, vi, step;
-        VAE__V gi = VAE__FMA(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
-        mi = VAE__FMA(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
-        vi = VAE__FMA(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
-        step = VAE__DIV(mi, VAE__FMA(VAE__SQRT(vi), inv, eps));
+        VAE__V gi = VAE__FMA_NOW(l2, old, VAE__MUL(gscale, VAE__GET(g, i, n)));
+        mi = VAE__FMA_NOW(c1, gi, VAE__MUL(b1, VAE__GET(m, i, n)));
+        vi = VAE__FMA_NOW(VAE__MUL(c2, gi), gi, VAE__MUL(b2, VAE__GET(v, i, n)));
+        step = VAE__DIV(mi, VAE__FMA_NOW(VAE__SQRT(vi), inv, eps));
         VAE__PUT(m, i, n, mi);
         VAE__PUT(v, i, n, vi);
-        old = VAE__FMA(rate, step, VAE__MUL(decay, old));
+        old = VAE__FMA_NOW(rate, step, VAE__MUL(decay, old));
         VAE__PUT(w, i, n, old);
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(old, i, n));
         bad = VAE__M_OR(bad, VAE__FN(v_bad)(vi, i, n)); /* the gradient's square overflows */
@@ -5450,6 +5475,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__MAX
 #undef VAE__MIN
 #undef VAE__FMA
+#undef VAE__FMA_NOW
 #undef VAE__ZERO
 #undef VAE__ABS
 #undef VAE__NEG
@@ -7158,7 +7184,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
-VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+VAE__INLINE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
@@ -8095,7 +8121,12 @@ struct vae__code {
     int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
 VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+#ifdef VAE_NO_CODES
+    (void)c;
+    return 0;
+#else
     return c->prior->head_bwd ? (size_t)c->n : 0;
+#endif
 }
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
@@ -8329,7 +8360,7 @@ VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float 
     size_t j, k, at = 2 * latent;
     for (k = 0; k < latent; k++)
         for (j = k + 1; j < latent; j++, at++) {
-            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact */
             sum = vae__add_d(sum, half);
             if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
             if (dhead && !(keep && !(keep[j] > 0)))
@@ -8593,6 +8624,7 @@ VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->row_floats = (size_t)op->n;
     op->room = (size_t)op->n + 6 * op->in.dim;
+    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
     return VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -8664,13 +8696,19 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
+/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, const float *dy, float *dx) {
+    if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
+    vae__prior_bwd(c, op, w, x, dy, dx);
+}
 /* The gradient of component i's mean and log variance, over the rows of the batch in order, each
  * with its share of what its log q - log p counts: added to dpart. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
-    const float *part = vae__component(&q, c->params + op->weights, i);
+    const float *part = vae__component(&q, op->own, i);
     float *room = q.room + 2 * wide;
     size_t r;
     for (r = 0; c->terms->logw && r < c->rows; r++) {
@@ -8686,7 +8724,7 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
-    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
@@ -8727,7 +8765,7 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+    VAE__BACK(vae__mixture_bwd, vae__mixture_grad, NULL)};
 
 /* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
 
@@ -8999,17 +9037,21 @@ VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tenso
 VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
                                const float *w, float *clear) {
     const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
-    size_t i, j;
+    const int odd = op->kw & 1;
+    size_t i, j, half;
     int wrong = 0;
-    for (i = from; i < to && !(tensor & 1); i++)
-        for (j = 0; j < columns; j++) {
-            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
-            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
-            const size_t at = (i - from) * columns + j;
-            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
-            wrong |= w[at] < 0 || w[at] > 0;
-            if (clear) clear[at] = 0;
-        }
+    for (i = from; i < to && !(tensor & 1); i++) {
+        /* this row is 0 at `count` places from `first` on: of W the hidden numbers that do not see
+         * latent i, of V the latents that hidden number i sees, for m and for a */
+        const size_t before = ((odd ? n - 1 - i : i) + 1) * wide;
+        const size_t count = tensor ? i * n / wide : (before + n - 1) / n;
+        const size_t first = (i - from) * columns + (tensor && odd ? n - count : 0);
+        for (half = 0; half < (tensor ? 2 * n : n); half += n)
+            for (j = first + half; j < first + half + count; j++) {
+                wrong |= w[j] < 0 || w[j] > 0;
+                if (clear) clear[j] = 0;
+            }
+    }
     return wrong;
 }
 VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -13293,8 +13335,6 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
-VAE__SMALL_END
-
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -13885,8 +13925,6 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
-
-VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 
