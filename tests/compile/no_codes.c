@@ -7,7 +7,7 @@
 
 int main(void) {
     static const char *const words[] = {"normal full", "normal, planar 2", "normal, iaf 8 2", "prior mixture 3",
-                                        "prior vamp 3"};
+                                        "prior vamp 3", "categorical 4", "fsq 5", "none"};
     vae_report report;
     vae_desc d;
     vae *m = NULL;
