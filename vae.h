@@ -1042,8 +1042,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
-                         `train` those of the last step */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
+                         `train` of vae_fit */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -2218,7 +2218,7 @@ VAE__SMALL_END
  * uses: >>status                     tests: tests/test_arena.c
  * ==================================================================================== */
 
-/* 1 and the result, or 0 when it overflows. */
+/* a * b or a + b in *out, and 1; or 0 when it overflows. */
 VAE__INLINE int vae__size_mul(size_t a, size_t b, size_t *out) {
     if (b && a > SIZE_MAX / b) return 0;
     *out = a * b;
@@ -2235,7 +2235,7 @@ VAE__PRIVATE void *vae__alloc(const vae_allocator *a, size_t size) {
     return a && a->alloc ? a->alloc(size, a->user) : VAE_MALLOC(size);
 }
 
-/* The same with a report: when there is no memory. */
+/* The same; reports when there is no memory. */
 VAE__PRIVATE void *vae__alloc_for(const vae__source *s, const vae_allocator *a, size_t size) {
     void *block = vae__alloc(a, size);
     if (!block) (void)vae__fail_in(s, VAE_ERR_MEMORY, "out of memory for %z bytes", size);
@@ -4595,9 +4595,9 @@ static float VAE__FN(ratio)(size_t n, const float *head, const float *eps, const
     return VAE__FN(reduce)(parts);
 }
 
-/* log q(z) - log p(z) of two normals: z is the draw of q with eps and logvar, `noise` (2, n); p has
- * mean and log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance - eps^2 - logvar;
- * `terms` (n): each latent's own. */
+/* log q(z) - log p(z) of two normals. z was drawn from q with eps and logvar, which are `noise` (2,
+ * n); p has the mean and the log variance `head`. 1/2 sum ((z - mean) / deviation)^2 + log variance
+ * - eps^2 - logvar; `terms` (n) are those of each latent. */
 static float VAE__FN(between)(size_t n, const float *noise, const float *z, const float *head,
                               float *terms) {
     VAE__V parts[16 / VAE__W];
@@ -4616,7 +4616,7 @@ static float VAE__FN(between)(size_t n, const float *noise, const float *z, cons
     }
     return VAE__FN(reduce)(parts);
 }
-/* pull times its gradient: written to dhead, added to dz. */
+/* Its gradient times `pull`: writes it to dhead, adds it to dz. */
 static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, float pull,
                                  float *dhead, float *dz) {
     const VAE__V up = VAE__SET1(pull), half = VAE__SET1(0.5f);
@@ -7185,7 +7185,7 @@ VAE__PRIVATE void vae__noise_fwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ---- z N: another stochastic layer; its draws stand in >>stochastic ---- */
 
-VAE__PRIVATE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
+VAE__INLINE vae_status vae__latent_shape(vae__parser *p, vae__op *op) {
     if (p->depth) return vae__misfit(p, op, "a stochastic layer cannot stand inside a group");
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
@@ -8122,7 +8122,12 @@ struct vae__code {
     int unit;                /* of the inputs follow. 1: the encoder sees them clamped to [0,1] */
 };
 VAE__INLINE size_t vae__pseudo_inputs(const vae__code *c) {
+#ifdef VAE_NO_CODES
+    (void)c;
+    return 0;
+#else
     return c->prior->head_bwd ? (size_t)c->n : 0;
+#endif
 }
 #ifdef VAE_NO_CODES
 #define VAE__CLOSED(code) ((void)(code), 1)
@@ -8356,7 +8361,7 @@ VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float 
     size_t j, k, at = 2 * latent;
     for (k = 0; k < latent; k++)
         for (j = k + 1; j < latent; j++, at++) {
-            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact */
             sum = vae__add_d(sum, half);
             if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
             if (dhead && !(keep && !(keep[j] > 0)))
@@ -8620,6 +8625,7 @@ VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
     (void)p;
     op->row_floats = (size_t)op->n;
     op->room = (size_t)op->n + 6 * op->in.dim;
+    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
     return VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -8691,13 +8697,19 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
+/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                   const float *x, const float *dy, float *dx) {
+    if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
+    vae__prior_bwd(c, op, w, x, dy, dx);
+}
 /* The gradient of component i's mean and log variance, over the rows of the batch in order, each
  * with its share of what its log q - log p counts: added to dpart. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
-    const float *part = vae__component(&q, c->params + op->weights, i);
+    const float *part = vae__component(&q, op->own, i);
     float *room = q.room + 2 * wide;
     size_t r;
     for (r = 0; c->terms->logw && r < c->rows; r++) {
@@ -8713,7 +8725,7 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
-    float *logit = vae__logits(&q, c->params + op->weights), *dpart = q.room + 4 * wide;
+    float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
@@ -8754,7 +8766,7 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
-    VAE__BACK(vae__prior_bwd, vae__mixture_grad, NULL)};
+    VAE__BACK(vae__mixture_bwd, vae__mixture_grad, NULL)};
 
 /* ---- vamp K: 1/K sum over k of q(z|u_k), u_k learned (Tomczak & Welling 2018) ---- */
 
@@ -9026,17 +9038,21 @@ VAE__PRIVATE void vae__iaf_grad(const vae__walk *c, const vae__op *op, int tenso
 VAE__PRIVATE int vae__iaf_mask(const vae__op *op, int tensor, size_t from, size_t to,
                                const float *w, float *clear) {
     const size_t n = (size_t)op->kh, wide = (size_t)op->n, columns = tensor ? 2 * n : wide;
-    size_t i, j;
+    const int odd = op->kw & 1;
+    size_t i, j, half;
     int wrong = 0;
-    for (i = from; i < to && !(tensor & 1); i++)
-        for (j = 0; j < columns; j++) {
-            const size_t latent = tensor ? j % n : i, hidden = tensor ? i : j;
-            const size_t place = op->kw & 1 ? n - 1 - latent : latent; /* in the order */
-            const size_t at = (i - from) * columns + j;
-            if ((hidden * n / wide > place) != (tensor > 0)) continue; /* a hidden number sees it */
-            wrong |= w[at] < 0 || w[at] > 0;
-            if (clear) clear[at] = 0;
-        }
+    for (i = from; i < to && !(tensor & 1); i++) {
+        /* this row is 0 at `count` places from `first` on: of W the hidden numbers that do not see
+         * latent i, of V the latents that hidden number i sees, for m and for a */
+        const size_t before = ((odd ? n - 1 - i : i) + 1) * wide;
+        const size_t count = tensor ? i * n / wide : (before + n - 1) / n;
+        const size_t first = (i - from) * columns + (tensor && odd ? n - count : 0);
+        for (half = 0; half < (tensor ? 2 * n : n); half += n)
+            for (j = first + half; j < first + half + count; j++) {
+                wrong |= w[j] < 0 || w[j] > 0;
+                if (clear) clear[j] = 0;
+            }
+    }
     return wrong;
 }
 VAE__PRIVATE int vae__iaf_tensors(const vae__op *op, vae__tensor out[4]) {
@@ -13320,8 +13336,6 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
-VAE__SMALL_END
-
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -13912,8 +13926,6 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
-
-VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 

@@ -51,7 +51,7 @@ enum { TEXT_ROOM = 400 };
 typedef struct setup {
     vae_desc d;             /* its texts are those below, see `settle` */
     char input[TEXT_ROOM], encoder[TEXT_ROOM], decoder[TEXT_ROOM];
-    char likelihood[TEXT_ROOM], posterior[TEXT_ROOM]; /* "": not given */
+    char likelihood[TEXT_ROOM], posterior[TEXT_ROOM], prior[TEXT_ROOM]; /* "": not given */
     int images, tests;      /* of the data; tests 0: no test set */
     int type;               /* vae_type of the data */
     int rows;               /* of encode and its kind */
@@ -68,6 +68,7 @@ static setup *settle(setup *s) {
     s->d.decoder = s->decoder[0] == '?' ? NULL : s->decoder;
     s->d.likelihood = s->likelihood[0] ? s->likelihood : NULL;
     s->d.posterior = s->posterior[0] ? s->posterior : NULL;
+    s->d.prior = s->prior[0] ? s->prior : NULL;
     return s;
 }
 
@@ -245,6 +246,24 @@ static void add_kind(char *text, vae_table table) {
     syntax = vae_kind_syntax(table, below(count), NULL);
     add(text, "%.*s", (int)strcspn(syntax, " "), syntax);
 }
+static void choose_posterior(setup *s) {
+    char *to = s->posterior;
+    if (chance(15)) {
+        if (chance(60)) add(to, "categorical %d", between(2, 5));
+        else add(to, "fsq %d", between(2, 9));
+        return;
+    }
+    add(to, chance(25) ? "normal full" : "normal");
+    if (!to[6]) {
+        if (chance(50)) add(to, " %s", vae__deviation_names[between(1, 3)]);
+        if (chance(50)) {
+            add(to, " code");
+            add_act(to, 100);
+        }
+    }
+    if (chance(25)) add(to, ", planar %d", size_up_to(4));
+    else if (chance(30)) add(to, ", iaf %d %d", size_up_to(20), size_up_to(3));
+}
 static void choose_kinds(setup *s) {
     if (chance(40)) {
         add_kind(s->likelihood, VAE_TABLE_LIKELIHOOD);
@@ -253,19 +272,22 @@ static void choose_kinds(setup *s) {
                  s->likelihood[0] != 'c')
             add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
     }
-    if (chance(40)) {
-        add_kind(s->posterior, VAE_TABLE_POSTERIOR);
-        if (chance(50)) add(s->posterior, " %s", vae__deviation_names[between(1, 3)]);
-        if (chance(50)) {
-            add(s->posterior, " code");
-            add_act(s->posterior, 100);
-        }
-    }
+    if (chance(50)) choose_posterior(s);
+    if (chance(20)) add(s->prior, chance(50) ? "mixture %d" : "vamp %d", size_up_to(5));
 }
 
 /* Settings that exclude each other would be refused most of the time. */
-static void reconcile(vae_desc *d) {
+static void reconcile(setup *s) {
+    vae_desc *d = &s->d;
     int i;
+    if (s->posterior[0] && strchr("cf", s->posterior[0])) s->prior[0] = 0, d->objective = VAE_OBJECTIVE_ELBO;
+    if (s->posterior[0] != 'c') d->straight_through = 0, d->temperature_steps = 0;
+    if (s->prior[0] == 'v' && (strchr(s->posterior, ',') || strstr(s->posterior, "full")))
+        s->prior[0] = 0;
+    if (s->prior[0] || strpbrk(s->posterior, ",gq")) { /* no KL in closed form, or no mu */
+        d->free_bits = d->sparse = d->contract = 0, d->no_noise = 0;
+        if (d->objective == VAE_OBJECTIVE_DREG) d->objective = VAE_OBJECTIVE_IWAE;
+    }
     if (d->objective != VAE_OBJECTIVE_ELBO)
         d->no_noise = d->no_kl = d->no_recon = 0, d->free_bits = 0;
     if (d->no_kl) d->no_recon = 0, d->free_bits = 0;
@@ -306,7 +328,7 @@ static void spoil(setup *s) {
     const int odd = chance(30) ? (int)(uint32_t)rng() : ints[below(8)];
     switch (f->kind) {
     case VAE__KIND:
-        spoil_text(chance(50) ? s->likelihood : s->posterior);
+        spoil_text(chance(40) ? s->likelihood : chance(70) ? s->posterior : s->prior);
         break;
     case VAE__TEXT:
         spoil_text(chance(50) ? s->encoder : chance(50) ? s->decoder : s->input);
@@ -337,6 +359,19 @@ static void choose_shape(setup *s, grown *image) {
     }
 }
 
+/* `z N`, N the latents, so that the decoder's string fits behind it. */
+static void add_layer_of_draws(setup *s) {
+    char behind[TEXT_ROOM];
+    vae_desc *d = &s->d;
+    const int n = d->latent;
+    strcpy(behind, s->decoder);
+    add(s->encoder, "%sz %d, dense %d tanh", s->encoder[0] ? ", " : "", n, size_up_to(8));
+    s->decoder[0] = 0;
+    add(s->decoder, "dense %d tanh, z %d%s%s", size_up_to(8), n, behind[0] ? ", " : "", behind);
+    d->free_bits = d->sparse = d->contract = 0, d->no_noise = 0;
+    if (d->objective == VAE_OBJECTIVE_DREG) d->objective = VAE_OBJECTIVE_IWAE;
+}
+
 static void choose(uint64_t seed, setup *s) {
     static const int types[] = {VAE_F32, VAE_U8, VAE_F32, VAE_F64, VAE_I16, VAE_I8, VAE_I32};
     grown image, g;
@@ -348,11 +383,12 @@ static void choose(uint64_t seed, setup *s) {
     for (i = 0; i < VAE__STORED_COUNT; i++)
         if (vae__fields[i].kind != VAE__TEXT && chance(22)) choose_field(&s->d, &vae__fields[i]);
     choose_kinds(s);
-    reconcile(&s->d);
+    reconcile(s);
     s->d.latent = size_up_to(12);
     g = image;
     grow(&g, s->encoder, below(5), 0);
     grow_decoder(s, &g, &image, s->d.latent);
+    if (chance(10)) add_layer_of_draws(s);
     if (chance(3)) strcpy(s->encoder, "?");
     if (chance(3)) strcpy(s->decoder, "?");
     s->images = large ? between(1, 150) : size_up_to(40);
@@ -521,7 +557,7 @@ typedef struct sets {
     vae_data train, test;
     float *x;               /* (rows, input_dim): images one after another, over and over */
     int32_t *labels;        /* (rows) */
-    size_t rows, input, latent, outputs;
+    size_t rows, input, latent, outputs, eps, units;
     int classes;
 } sets;
 
@@ -530,7 +566,8 @@ static void make_sets(const setup *s, const vae *m, sets *t) {
     size_t i;
     memset(t, 0, sizeof *t);
     vae_get_info(m, &info);
-    t->input = info.input_dim, t->latent = info.latent, t->outputs = info.outputs;
+    t->input = info.input_dim, t->latent = info.code, t->outputs = info.outputs;
+    t->eps = info.eps, t->units = info.units;
     t->classes = info.classes;
     t->rows = (size_t)s->rows;
     make_data(s, &t->train, s->images, t->input, 11, t->classes);
@@ -639,14 +676,14 @@ static void use_latents(vae *m, const sets *t, outcome *o, float *z, float *out)
 }
 
 static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) {
-    const size_t rows = t->rows, n = rows * t->latent;
+    const size_t rows = t->rows, n = rows * t->latent, noise = rows * t->eps;
     float *mu = blank(out, 2 * n), *logvar = mu + n, *elbo, *kl;
     size_t i;
     vae_batch b = of(t, t->x, 40);
     vae_status status = vae_encode(m, &b, mu, logvar);
     note_floats(o, "mu", status, mu, n);
     note_floats(o, "logvar", status, logvar, n);
-    for (i = 0; i < n; i++) z[i] = (float)(i % 7) - 3;
+    for (i = 0; i < noise; i++) z[i] = (float)(i % 7) - 3;
     b.eps = z;
     note_floats(o, "posterior", vae_posterior(m, &b, blank(out, n)), out, n);
     b.eps = NULL;
@@ -662,9 +699,9 @@ static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) 
 
 /* Everything that a model is asked after training. */
 static void use(const setup *s, sets *t, vae *m, outcome *o) {
-    const size_t n = t->rows * (t->input + t->outputs + 2 * t->latent + 4);
+    const size_t n = t->rows * (t->input + t->outputs + 2 * t->latent + t->eps + 4);
     float *z = (float *)malloc(n * sizeof *z), *out = (float *)malloc(n * sizeof *out);
-    double *units = (double *)malloc(2 * t->latent * sizeof *units);
+    double *units = (double *)calloc(2 * t->units, sizeof *units);
     vae_stats stats;
     vae_status status;
     note(o, "params_hash", vae_params_hash(m));
@@ -678,10 +715,12 @@ static void use(const setup *s, sets *t, vae *m, outcome *o) {
     }
     status = vae_evaluate(m, s->tests ? &t->test : &t->train, &stats);
     note(o, "evaluate", status ? (uint64_t)status : mix_stats(VAE__FNV, &stats));
-    status = vae_units(m, &t->train, units, units + t->latent);
+    status = vae_units(m, &t->train, units, units + t->units);
+    if (status == VAE_ERR_STATE) /* there is no KL of each latent */
+        status = vae_units(m, &t->train, NULL, units + t->units);
     note(o, "units", status ? (uint64_t)status
                             : vae__hash(VAE__FNV, (const unsigned char *)units,
-                                        2 * t->latent * sizeof *units));
+                                        2 * t->units * sizeof *units));
     free(z), free(out), free(units);
 }
 
@@ -1184,7 +1223,8 @@ static int smaller(setup *s, int k) {
     int *const numbers[] = {&s->images, &s->tests, &s->rows, &s->stop, &s->steps, &s->threads,
                             &s->parts, &s->load_batch, &s->file};
     static const int least[] = {1, 0, 1, 1, 0, 2, 1, 0, 0};
-    char *const texts[] = {s->encoder, s->decoder, s->input, s->likelihood, s->posterior};
+    char *const texts[] = {s->encoder, s->decoder, s->input, s->likelihood, s->posterior,
+                           s->prior};
     enum { PER_TEXT = 200, PER_NUMBER = 4, TEXTS = sizeof texts / sizeof *texts };
     int i;
     if (k < TEXTS * PER_TEXT) return smaller_text(texts[k / PER_TEXT], k % PER_TEXT) ? 1 : 2;
@@ -1202,10 +1242,11 @@ static int smaller(setup *s, int k) {
 static int same_setup(const setup *a, const setup *b) {
     vae_desc x = a->d, y = b->d;
     x.input = x.encoder = x.decoder = y.input = y.encoder = y.decoder = NULL;
-    x.likelihood = x.posterior = y.likelihood = y.posterior = NULL;
+    x.likelihood = x.posterior = x.prior = y.likelihood = y.posterior = y.prior = NULL;
     return !memcmp(&x, &y, sizeof x) && !strcmp(a->input, b->input) &&
            !strcmp(a->encoder, b->encoder) && !strcmp(a->decoder, b->decoder) &&
            !strcmp(a->likelihood, b->likelihood) && !strcmp(a->posterior, b->posterior) &&
+           !strcmp(a->prior, b->prior) &&
            !memcmp(&a->images, &b->images, sizeof *a - offsetof(setup, images));
 }
 
@@ -1253,7 +1294,7 @@ static int shrinker_works(void) {
     broken = 1;
     for (seed = 1; choose(seed, &s), judge(&s, &v), !v.failed || strlen(s.encoder) < 60; seed++) {}
     (void)shrink(&s, &v);
-    good = v.failed && !strncmp(s.encoder, "conv 1 1x1", 11) && !s.decoder[0] &&
+    good = v.failed && !strncmp(s.encoder, "conv 1 1x1", 10) && !s.decoder[0] &&
            !strcmp(s.input, "1") && s.d.latent == 3 && s.images == 4 && !s.tests && !s.steps &&
            s.rows == 1 && !s.d.batch && !s.d.epochs && s.d.lr <= 0 && !s.file;
     if (good) printf("ok the smallest failing configuration is found\n");

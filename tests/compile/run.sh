@@ -231,7 +231,8 @@ each() { # COMPILER
     if $small -O1 -c "$here/no_codes.c" -o no_codes.o >"$work/log" 2>&1; then
         case $cc in
         tcc*) skip no_codes_has_no_flow "tcc keeps what nobody calls" ;;
-        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd ;;
+        *) without_names no_codes_has_no_flow no_codes.o vae__full_ vae__planar_ vae__iaf_ vae__prior_fwd \
+            vae__mixture_ vae__vamp_ vae__component ;;
         esac
     else
         fail no_codes_has_no_flow
