@@ -143,8 +143,9 @@
  *     dense 400 relu". Classes are given in vae_data.labels and vae_batch.labels.
  *   - image, in a decoder, gives the image that is to be predicted, behind what comes in; a flat
  *     input stands at every pixel. The layers behind it let each number see earlier ones only
- *     (PixelCNN, van den Oord et al. 2016; with a code PixelVAE, Gulrajani et al. 2017). Pixels
- *     have the order of the image, and so have their channels.
+ *     (PixelCNN, van den Oord et al. 2016, with posterior `none`; PixelVAE, Gulrajani et al. 2017,
+ *     with a code). Pixels have the order of the image, and so have their channels. The number 1
+ *     that `none` gives to the decoder is then a plane of ones, which shows where the image ends.
  *   - maskconv sees the pixels of its window (odd, padded) before the middle one, and of that one:
  *     with mask a what stands beside the image, and colours before its own; with b its own too.
  *     The first behind `image` has mask a. Its outputs are divided into as many groups as the image

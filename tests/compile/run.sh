@@ -144,7 +144,7 @@ each() { # COMPILER
             on == 1 { text = text substr($0, 8) "\n" }
             on == 2 { rows = rows substr($0, 8) "\n"; if (/},$/) on = 0 }
             $0 == "/* ---- the table of " table " ---- */" { printf "%s", text; inside = 1 }
-            inside && ($0 == "};" || /what no name stands for/) { printf "%s", rows; inside = 0 }
+            inside && ($0 == "};" || /without a name: the end of a group/) { printf "%s", rows; inside = 0 }
             { print }' "$root/vae.h" >"$work/own/vae.h"
         program "own_$1_of_the_manual" $small -I"$work/own" -I"$here" "$here/own_$1.c"
     done
