@@ -1041,8 +1041,8 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer). Of vae_fit's
-                         `train` those of the last step */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
+                         `train` of vae_fit */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -8360,7 +8360,7 @@ VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float 
     size_t j, k, at = 2 * latent;
     for (k = 0; k < latent; k++)
         for (j = k + 1; j < latent; j++, at++) {
-            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact */
             sum = vae__add_d(sum, half);
             if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
             if (dhead && !(keep && !(keep[j] > 0)))
@@ -13335,8 +13335,6 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
-VAE__SMALL_END
-
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -13927,8 +13925,6 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
  * uses: >>status                     tests: tests/test_io.c, tests/powercut.c, tests/faults.c
  * ==================================================================================== */
-
-VAE__SMALL
 
 #ifndef VAE_NO_STDIO
 

@@ -24,9 +24,15 @@ static int sample(options *o)
     open_model(&u, o);
     b = rows_of_class(&u, o, NULL, count, class_given(o, &label));
     s = plan_sheet(&u, o, count, columns_for(o, count));
-    b.x = z = floats(count, u.info.code);
-    check(u.model, vae_prior(u.model, &b, o->seed, z));
-    save_decoded(&u, o, &b, &s);
+    z = floats(count, u.info.latent ? u.info.code : u.info.input_dim);
+    if (u.info.latent) {
+        b.x = z;
+        check(u.model, vae_prior(u.model, &b, o->seed, z));
+        save_decoded(&u, o, &b, &s);
+    } else { /* there are no codes */
+        check(u.model, vae_sample_prior(u.model, &b, o->seed, z));
+        save_pictures(o, z, &s);
+    }
     free(z);
     return close_use(&u);
 }
@@ -47,7 +53,7 @@ static int reconstruct(options *o)
     lines = (count + columns - 1) / columns;
     s = plan_sheet(&u, o, 2 * lines * columns, columns);
     y = floats(s.count, dim); /* missing images stay black */
-    z = floats(1, u.info.latent);
+    z = floats(1, u.info.code);
     for (size_t i = 0; i < count; i++) {
         float *above = y + (i / columns * 2 * columns + i % columns) * dim;
         vae_batch b = read_image(&u, o->first + i, above);
@@ -173,7 +179,8 @@ static void add_moments(use *u, const vae_batch *images, void *user)
 /* Which latents to show, as asked or the most used; `scores` (latent) is for choosing. */
 static size_t choose_latents(use *u, const options *o, size_t *chosen)
 {
-    size_t latent = u->info.code, count = 0;
+    const size_t wide = u->info.code, latent = u->info.latent, block = wide / latent;
+    size_t count = 0;
     size_t most = (size_t)o->count < latent ? (size_t)o->count : latent;
     const char *list = o->latents;
     char piece[32];
@@ -186,12 +193,15 @@ static size_t choose_latents(use *u, const options *o, size_t *chosen)
         chosen[count++] = (size_t)index;
     }
     if (o->latents) return count;
-    sums = (double *)need(times(2, latent), sizeof *sums);
+    sums = (double *)need(times(2, wide), sizeof *sums);
     if (o->data) {
         double n = (double)u->data.images.count;
         each_batch(u, add_moments, sums);
-        for (size_t j = 0; j < latent; j++)
-            sums[j] = sums[latent + j] / n - sums[j] / n * (sums[j] / n);
+        for (size_t j = 0; j < wide; j++) { /* of categories: the sum over those of a latent */
+            double variance = sums[wide + j] / n - sums[j] / n * (sums[j] / n);
+            sums[j] = 0;
+            sums[j / block] += variance;
+        }
         say("latents by the variance of mu:");
     }
     for (; count < most; count++) {
@@ -208,10 +218,27 @@ static size_t choose_latents(use *u, const options *o, size_t *chosen)
     return count;
 }
 
+/* Where a traversal stands: z, a code. Without an image, categories are those of a draw. A latent
+ * of probabilities, `block` of them, becomes its most probable category. */
+static void stand_at(const use *u, const options *o, const vae_batch *image, size_t block, float *z)
+{
+    vae_batch one = {0};
+    one.rows = 1;
+    if (image) encode_images(u, image, z, NULL);
+    else if (block > 1) check(u->model, vae_prior(u->model, &one, o->seed, z));
+    for (size_t j = 0; block > 1 && j < u->info.code; j += block) {
+        size_t top = 0;
+        for (size_t k = 1; k < block; k++)
+            if (z[j + k] > z[j + top]) top = k;
+        for (size_t k = 0; k < block; k++) z[j + k] = k == top;
+    }
+}
+
 static int traverse(options *o)
 {
     use u;
-    size_t steps = (size_t)o->steps, count, latent, *chosen;
+    size_t steps = (size_t)o->steps, count, latent, block, *chosen;
+    double range = o->range;
     vae_batch b;
     sheet s;
     float *z, *around;
@@ -220,7 +247,10 @@ static int traverse(options *o)
     if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
     open_model(&u, o);
     if (o->data) open_data(&u, o);
-    latent = u.info.code;
+    if (!u.info.latent) die(FAILED, "%s has no latents", o->operand);
+    latent = u.info.code, block = latent / u.info.latent;
+    if (block > 1) steps = block;
+    if (!given(o, "--range") && strncmp(u.desc.posterior, "fsq", 3) == 0) range = 1;
     chosen = (size_t *)need(latent, sizeof *chosen);
     count = choose_latents(&u, o, chosen);
     s = plan_sheet(&u, o, times(count, steps), steps);
@@ -228,16 +258,24 @@ static int traverse(options *o)
     if (given(o, "--image")) {
         float *x = floats(u.info.input_dim, 1);
         const vae_batch image = read_image(&u, o->image, x);
-        encode_images(&u, &image, around, NULL);
+        stand_at(&u, o, &image, block, around);
         if (!drawn) drawn = image.labels;
         free(x);
+    } else {
+        stand_at(&u, o, NULL, block, around);
     }
     z = floats(s.count, latent);
     b = rows_of_class(&u, o, z, s.count, drawn);
     for (size_t i = 0; i < s.count; i++) {
         double t = (double)(i % steps) / (double)(steps - 1);
         memcpy(z + i * latent, around, latent * sizeof *z);
-        z[i * latent + chosen[i / steps]] = (float)(o->range * (2 * t - 1));
+        if (block > 1) {
+            float *own = z + i * latent + chosen[i / steps] * block;
+            memset(own, 0, block * sizeof *own);
+            own[i % steps] = 1;
+        } else {
+            z[i * latent + chosen[i / steps]] = (float)(range * (2 * t - 1));
+        }
     }
     save_decoded(&u, o, &b, &s);
     free(z);

@@ -184,7 +184,8 @@ static flag flags[MOST_FLAGS] = {
          "layers between the image and the head, which gives mu and logvar; \"\": the head alone. "
          "'vae help layers' lists them"),
     SETS("--decoder", "LAYERS", "layers between the latents and the head, which gives the image"),
-    SETS("--latent", "N", "number of latents"),
+    {TRAIN | SETTING, "--latent", INTEGER, "N", AT(desc.latent), 0, VAE_MAX_DIM, "20",
+     "number of latents. 0: none, as with --posterior none"},
     SETS("--likelihood", "KIND", "density of the pixels given the latents: 'vae help likelihoods'"),
     SETS("--posterior", "KIND", "density of the latents given an image: 'vae help posteriors'"),
     SETS("--prior", "KIND", "density of the latents of new images: 'vae help priors'"),
@@ -328,10 +329,13 @@ static flag flags[MOST_FLAGS] = {
     {TRAVERSE, "--latents", TEXT, "I,I...", AT(latents), 0, 0, NULL,
      "which latents, counted from 0 (default: those whose mu varies most on --data; without "
      "--data, the first)"},
-    {TRAVERSE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11", "images along each row"},
-    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3", "a latent goes from -R to R"},
+    {TRAVERSE, "--steps", INTEGER, "N", AT(steps), 2, 1000, "11",
+     "images along each row. A latent of K categories goes through all of them"},
+    {TRAVERSE, "--range", REAL, "R", AT(range), 1e-6, 1e6, "3",
+     "a latent goes from -R to R (default for posterior fsq: 1)"},
     {TRAVERSE, "--image", WHOLE, "I", AT(image), 0, MOST, NULL,
-     "the other latents are the mu of image I of --data, counted from 0 (default: they are 0)"},
+     "the other latents are the mu of image I of --data, counted from 0 (default: they are 0; "
+     "categories are those of a draw)"},
     {DECODE, "--in", SOURCE, "FILE.npy", AT(in), 0, 0, NULL, "latents: float32, one row per image"},
 
     {PROBE, "--label-counts", TEXT, "N,N...", AT(label_counts), 0, 0, "100,1000,all",

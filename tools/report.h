@@ -52,9 +52,12 @@ static void stats_text(char *out, size_t size, const vae_stats *s, int what, int
 
 static void print_network(const vae_desc *d)
 {
-    say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
-        d->encoder[0] ? " > " : "", d->latent, d->decoder, d->decoder[0] ? " > " : "", d->input,
-        d->likelihood);
+    const char *end = d->decoder[0] ? " > " : "";
+    if (strcmp(d->posterior, "none") == 0)
+        say("network      %s%s%s, %s\n", d->decoder, end, d->input, d->likelihood);
+    else
+        say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
+            d->encoder[0] ? " > " : "", d->latent, d->decoder, end, d->input, d->likelihood);
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
@@ -129,8 +132,9 @@ static void print_clamped(const uint64_t *counts, size_t latent, size_t images)
     if (all) say("\n");
 }
 
-/* A bound of more than one draw is known of training only. */
-static void json_stats(text *t, const char *name, const vae_stats *stats, int has_bound)
+/* A bound of more than one draw is known of training only; the KL of each of several stochastic
+ * layers, `layers`, of evaluation only. */
+static void json_stats(text *t, const char *name, const vae_stats *stats, int has_bound, int layers)
 {
     text_print(t, "  \"%s\": ", name);
     if (!stats) {
@@ -141,6 +145,9 @@ static void json_stats(text *t, const char *name, const vae_stats *stats, int ha
     json_number(t, "elbo", stats->elbo, ", ");
     json_number(t, "recon", stats->recon, ", ");
     json_number(t, "kl", stats->kl, ", ");
+    for (int i = 0; i < layers && layers > 1; i++)
+        text_print(t, "%s%.9g%s", i ? ", " : "\"kl_of_layers\": [", stats->layer_kl[i],
+                   i + 1 < layers ? "" : "], ");
     if (has_bound) json_number(t, "bound", stats->bound, ", ");
     json_number(t, "loss", stats->loss, "},\n");
 }
@@ -162,8 +169,8 @@ static void save_json(const char *path, const char *name, const char *file, vae 
     text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
     json_number(&t, "seconds", seconds, ",\n  ");
     json_error(&t, "images_per_second", speed, ",\n");
-    json_stats(&t, "train", train_stats, 1);
-    json_stats(&t, "test", test_stats, 0);
+    json_stats(&t, "train", train_stats, 1, 0);
+    json_stats(&t, "test", test_stats, 0, at.layers);
     if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
     free(more->at);
     text_print(&t, "  \"parameters\": %zu,\n  \"params_hash\": \"%016llx\",\n", at.parameters,

@@ -76,6 +76,12 @@ static void settle(options *o, double steps_per_epoch)
     vae_desc *d = &o->desc;
     settle_objective(o);
     settle_corruption(o);
+    if (given(o, "--latent") && d->latent == 0) {
+        if (given(o, "--posterior") && strcmp(d->posterior, "none") != 0)
+            die(MISUSED, "--latent 0 is --posterior none; --posterior %s contradicts it",
+                d->posterior);
+        d->posterior = "none";
+    }
     if (!given(o, "--warmup-steps"))
         d->warmup_steps = (uint64_t)(o->warmup * steps_per_epoch + 0.5);
     if (!given(o, "--cycle-steps"))

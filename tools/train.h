@@ -393,7 +393,7 @@ static void json_train(text *t, const run *r, const vae *model)
 {
     vae_info at;
     vae_get_info(model, &at);
-    if (r->held) json_stats(t, "validation", r->has_test ? &r->test : NULL, 0);
+    if (r->held) json_stats(t, "validation", r->has_test ? &r->test : NULL, 0, 0);
     text_print(t, "  \"best_epoch\": ");
     if (at.best_epoch) text_print(t, "%llu,\n", (ull)at.best_epoch);
     else text_print(t, "null,\n");

@@ -49,6 +49,7 @@ typedef struct verdict {
     uint64_t *clamped;              /* (latent): images, of so many */
     size_t clamped_of;
     double gap, gap_error, seconds;
+    double levels, used, perplexity; /* codes of levels: how many there are; 0: there are none */
     int factors, factors_there;     /* that count, of those in the table; 0: no table */
 } verdict;
 
@@ -121,7 +122,8 @@ static void add_parts(use *u, const vae_batch *images, void *user)
     const float *x = images->x;
     float *parts = floats(3, rows), *y = floats(rows, dim);
     score_images(u, images, parts);
-    check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
+    if (u->info.latent)
+        check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
     for (size_t i = 0; i < rows; i++) {
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
@@ -129,10 +131,47 @@ static void add_parts(use *u, const vae_batch *images, void *user)
         figures_add(&v->elbo, (double)parts[i]);
         figures_add(&v->recon, (double)parts[rows + i]);
         figures_add(&v->kl, (double)parts[2 * rows + i]);
-        figures_add(&v->mse, sum / (double)dim);
+        if (u->info.latent) figures_add(&v->mse, sum / (double)dim);
     }
     free(parts);
     free(y);
+}
+
+/* ---- codes of levels: how many occur ---- */
+
+static size_t code_bytes; /* of one, for compare_codes */
+static int compare_codes(const void *a, const void *b) { return memcmp(a, b, code_bytes); }
+
+static void add_levels(use *u, const vae_batch *images, void *user)
+{
+    encode_images(u, images, (float *)user + images->first * u->info.code, NULL);
+}
+
+/* Of posterior fsq: how many codes there are, how many of them the images have, and the perplexity
+ * of their frequencies. */
+static void find_levels(use *u, verdict *v)
+{
+    const size_t count = u->data.images.count;
+    const char *at = u->desc.posterior + 3;
+    float *codes;
+    double entropy = 0, level = 0, n = (double)count;
+    int listed = 0;
+    if (strncmp(u->desc.posterior, "fsq", 3) != 0) return;
+    codes = floats(count, u->info.code);
+    v->levels = 1, code_bytes = u->info.code * sizeof *codes;
+    for (; *at; at += strspn(at, "0123456789"), listed++)
+        at += strspn(at, " "), level = strtod(at, NULL), v->levels *= level;
+    for (size_t j = 1; listed == 1 && j < u->info.code; j++) v->levels *= level;
+    each_batch(u, add_levels, codes);
+    qsort(codes, count, code_bytes, compare_codes);
+    for (size_t i = 0, same; i < count; i += same, v->used++) {
+        const char *one = (const char *)codes + i * code_bytes;
+        for (same = 1; i + same < count; same++)
+            if (memcmp(one, one + same * code_bytes, code_bytes) != 0) break;
+        entropy -= (double)same / n * figures_log((double)same / n);
+    }
+    v->perplexity = inverse(figures_log, entropy, 1, n); /* the exponential */
+    free(codes);
 }
 
 /* Ranges of mu, and then mu as bins of them. */
@@ -235,6 +274,7 @@ static void print_units(const use *u, const verdict *v, int layer)
     if (v->variance)
         say("active       %zu of %zu latents (variance of mu above 0.01)%s\n", active, latent,
             layer ? ", of a layer below the code" : "");
+    if (u->info.layers > 1) say("KL           %.3f\n", v->stats.layer_kl[layer]);
     if (v->unit_kl) memcpy(left, v->unit_kl + from, latent * sizeof *left);
     for (size_t n = 0, most = 0; n < latent && v->unit_kl; n++) {
         for (size_t j = 0; j < latent; j++)
@@ -301,9 +341,14 @@ static void print_verdict(const use *u, const verdict *v)
         print_bits(u, -figures_mean(nll), nll);
         say(" from the NLL\n");
     }
-    say("mse          %.6f", figures_mean(&v->mse));
-    print_error(error_of(&v->mse), 6);
-    say(" per pixel of the reconstructions\n");
+    if (u->info.latent) {
+        say("mse          %.6f", figures_mean(&v->mse));
+        print_error(error_of(&v->mse), 6);
+        say(" per pixel of the reconstructions\n");
+    }
+    if (v->levels > 0)
+        say("codes        %.0f of %.0f occur (%.1f %%), perplexity %.1f\n", v->used, v->levels,
+            100 * v->used / v->levels, v->perplexity);
     for (int l = 0; l < u->info.layers; l++) print_units(u, v, l);
     print_clamped(v->clamped, u->info.latent, v->clamped_of);
     if (v->factors) {
@@ -326,7 +371,12 @@ static void json_verdict(text *t, const use *u, const verdict *v)
     json_error(t, "elbo_se", error_of(&v->elbo), ", ");
     json_error(t, "recon_se", error_of(&v->recon), ", ");
     json_error(t, "kl_se", error_of(&v->kl), ",\n  ");
-    json_number(t, "mse", figures_mean(&v->mse), ",\n  ");
+    if (v->levels > 0) {
+        json_number(t, "codes", v->levels, ",\n  ");
+        json_number(t, "codes_used", v->used, ",\n  ");
+        json_number(t, "code_perplexity", v->perplexity, ",\n  ");
+    }
+    json_error(t, "mse", u->info.latent ? figures_mean(&v->mse) : -1, ",\n  ");
     json_error(t, "mse_se", error_of(&v->mse), ",\n  ");
     json_number(t, "bits_per_dim", bits_per_dim(d, &u->info, -v->stats.elbo), ",\n");
     text_print(t, "  \"bounds\": [");
@@ -384,6 +434,7 @@ static int eval(options *o)
     seconds = now() - seconds;
     each_batch(&u, add_parts, &v);
     find_units(&u, &v);
+    find_levels(&u, &v);
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
     if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
