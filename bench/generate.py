@@ -4,6 +4,9 @@ Trains an autoencoder on MNIST, fits a mixture of 20 Gaussians to its codes (vae
 codes of three kinds: draws of the mixture, draws of N(0, I), points of the box that the codes fill.
 A classifier of the digits (one hidden layer, NumPy) says how often it is sure of what it sees: a
 probability of 0.9 or more. Needs NumPy and build/vae.
+
+Measured once, 5 passes, the mixture fitted to the first 20,000 images in 25 iterations, 5,000 samples
+of each kind: test images 93.2 +- 0.3 %, mixture 65.6 +- 0.7 %, N(0, I) 24.9 +- 0.6 %, box 38.6 +- 0.7 %.
 """
 import argparse
 import gzip
