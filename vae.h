@@ -8362,7 +8362,7 @@ VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float 
     size_t j, k, at = 2 * latent;
     for (k = 0; k < latent; k++)
         for (j = k + 1; j < latent; j++, at++) {
-            const double l = (double)head[at], half = 0.5 * (l * l); /* exact but for one bit */
+            const double l = (double)head[at], half = 0.5 * (l * l); /* exact */
             sum = vae__add_d(sum, half);
             if (kl) kl[j] = (float)vae__add_d((double)kl[j], half);
             if (dhead && !(keep && !(keep[j] > 0)))

@@ -3,10 +3,11 @@
 # tests/golden.txt for every instruction set, compiler, flag set and byte order.
 #     sh tests/golden.sh VAE [ISA [MORE FLAGS OF TRAIN]]
 # The first run is of dense layers alone; GOLDEN=2: convolutions, norms, dropout and the rest;
-# GOLDEN=3: importance weights, penalties, corrupted input, classes.
+# GOLDEN=3: importance weights, penalties, corrupted input, classes; GOLDEN=4: two stochastic layers, a
+# full covariance, a flow, a mixture as prior; GOLDEN=5: categories; GOLDEN=6: finite scalar quantisation.
 # RUNNER=qemu-s390x emulates; IMAGES=160 makes a shorter run, which has another hash.
 # When a hash is moved on purpose:
-#     for i in 1 2 3; do GOLDEN=$i sh tests/golden.sh build/vae; done >tests/golden.txt
+#     for i in 1 2 3 4 5 6; do GOLDEN=$i sh tests/golden.sh build/vae; done >tests/golden.txt
 [ $# -ge 1 ] || { echo "usage: sh tests/golden.sh VAE [ISA [FLAGS OF TRAIN]]" >&2; exit 2; }
 vae=$1 isa=${2:-auto}
 shift
@@ -32,6 +33,19 @@ case ${GOLDEN:-1} in
         --corrupt salt_pepper:0.2 --contract 0.01 --sparse 0.01 \
         --posterior "normal code tanh" --binarize dynamic \
         --beta 0.5 --warmup 0.5 --cycle 1 --optimizer adam_iwae --lr 0.01 "$@")
+    ;;
+4)
+    out=$(run 160 "dense 48 tanh, z 12, dense 24 tanh" "dense 24 tanh, z 12, dense 48 tanh" \
+        --posterior "normal full, iaf 16 2" --prior "mixture 3" --objective iwae --k 3 \
+        --binarize dynamic "$@")
+    ;;
+5)
+    out=$(run 160 "dense 32 relu" "dense 32 relu" --posterior "categorical 5" --temperature 1 \
+        --temperature-end 0.2 --temperature-steps 4 --free-bits 0.1 "$@")
+    ;;
+6)
+    out=$(run 160 "dense 32 relu" "dense 32 relu" --posterior "fsq 8 5 5 5 4 3 2 2" \
+        --likelihood gaussian "$@")
     ;;
 esac || exit 1
 hash=$(echo "$out" | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')

@@ -249,7 +249,8 @@ static void add_kind(char *text, vae_table table) {
 static void choose_posterior(setup *s) {
     char *to = s->posterior;
     if (chance(15)) {
-        add(to, "categorical %d", between(2, 5));
+        if (chance(60)) add(to, "categorical %d", between(2, 5));
+        else add(to, "fsq %d", between(2, 9));
         return;
     }
     add(to, chance(25) ? "normal full" : "normal");
@@ -279,11 +280,11 @@ static void choose_kinds(setup *s) {
 static void reconcile(setup *s) {
     vae_desc *d = &s->d;
     int i;
-    if (!strncmp(s->posterior, "cat", 3)) s->prior[0] = 0, d->objective = VAE_OBJECTIVE_ELBO;
-    else d->straight_through = 0, d->temperature_steps = 0;
+    if (s->posterior[0] && strchr("cf", s->posterior[0])) s->prior[0] = 0, d->objective = VAE_OBJECTIVE_ELBO;
+    if (s->posterior[0] != 'c') d->straight_through = 0, d->temperature_steps = 0;
     if (s->prior[0] == 'v' && (strchr(s->posterior, ',') || strstr(s->posterior, "full")))
         s->prior[0] = 0;
-    if (s->prior[0] || strpbrk(s->posterior, ",g")) { /* no KL in closed form, or no mu */
+    if (s->prior[0] || strpbrk(s->posterior, ",gq")) { /* no KL in closed form, or no mu */
         d->free_bits = d->sparse = d->contract = 0, d->no_noise = 0;
         if (d->objective == VAE_OBJECTIVE_DREG) d->objective = VAE_OBJECTIVE_IWAE;
     }
@@ -358,6 +359,19 @@ static void choose_shape(setup *s, grown *image) {
     }
 }
 
+/* `z N`, N the latents, so that the decoder's string fits behind it. */
+static void add_layer_of_draws(setup *s) {
+    char behind[TEXT_ROOM];
+    vae_desc *d = &s->d;
+    const int n = d->latent;
+    strcpy(behind, s->decoder);
+    add(s->encoder, "%sz %d, dense %d tanh", s->encoder[0] ? ", " : "", n, size_up_to(8));
+    s->decoder[0] = 0;
+    add(s->decoder, "dense %d tanh, z %d%s%s", size_up_to(8), n, behind[0] ? ", " : "", behind);
+    d->free_bits = d->sparse = d->contract = 0, d->no_noise = 0;
+    if (d->objective == VAE_OBJECTIVE_DREG) d->objective = VAE_OBJECTIVE_IWAE;
+}
+
 static void choose(uint64_t seed, setup *s) {
     static const int types[] = {VAE_F32, VAE_U8, VAE_F32, VAE_F64, VAE_I16, VAE_I8, VAE_I32};
     grown image, g;
@@ -374,6 +388,7 @@ static void choose(uint64_t seed, setup *s) {
     g = image;
     grow(&g, s->encoder, below(5), 0);
     grow_decoder(s, &g, &image, s->d.latent);
+    if (chance(10)) add_layer_of_draws(s);
     if (chance(3)) strcpy(s->encoder, "?");
     if (chance(3)) strcpy(s->decoder, "?");
     s->images = large ? between(1, 150) : size_up_to(40);
@@ -542,7 +557,7 @@ typedef struct sets {
     vae_data train, test;
     float *x;               /* (rows, input_dim): images one after another, over and over */
     int32_t *labels;        /* (rows) */
-    size_t rows, input, latent, outputs;
+    size_t rows, input, latent, outputs, eps, units;
     int classes;
 } sets;
 
@@ -552,6 +567,7 @@ static void make_sets(const setup *s, const vae *m, sets *t) {
     memset(t, 0, sizeof *t);
     vae_get_info(m, &info);
     t->input = info.input_dim, t->latent = info.code, t->outputs = info.outputs;
+    t->eps = info.eps, t->units = info.units;
     t->classes = info.classes;
     t->rows = (size_t)s->rows;
     make_data(s, &t->train, s->images, t->input, 11, t->classes);
@@ -660,14 +676,14 @@ static void use_latents(vae *m, const sets *t, outcome *o, float *z, float *out)
 }
 
 static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) {
-    const size_t rows = t->rows, n = rows * t->latent;
+    const size_t rows = t->rows, n = rows * t->latent, noise = rows * t->eps;
     float *mu = blank(out, 2 * n), *logvar = mu + n, *elbo, *kl;
     size_t i;
     vae_batch b = of(t, t->x, 40);
     vae_status status = vae_encode(m, &b, mu, logvar);
     note_floats(o, "mu", status, mu, n);
     note_floats(o, "logvar", status, logvar, n);
-    for (i = 0; i < n; i++) z[i] = (float)(i % 7) - 3;
+    for (i = 0; i < noise; i++) z[i] = (float)(i % 7) - 3;
     b.eps = z;
     note_floats(o, "posterior", vae_posterior(m, &b, blank(out, n)), out, n);
     b.eps = NULL;
@@ -683,9 +699,9 @@ static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) 
 
 /* Everything that a model is asked after training. */
 static void use(const setup *s, sets *t, vae *m, outcome *o) {
-    const size_t n = t->rows * (t->input + t->outputs + 2 * t->latent + 4);
+    const size_t n = t->rows * (t->input + t->outputs + 2 * t->latent + t->eps + 4);
     float *z = (float *)malloc(n * sizeof *z), *out = (float *)malloc(n * sizeof *out);
-    double *units = (double *)calloc(2 * t->latent, sizeof *units);
+    double *units = (double *)calloc(2 * t->units, sizeof *units);
     vae_stats stats;
     vae_status status;
     note(o, "params_hash", vae_params_hash(m));
@@ -699,12 +715,12 @@ static void use(const setup *s, sets *t, vae *m, outcome *o) {
     }
     status = vae_evaluate(m, s->tests ? &t->test : &t->train, &stats);
     note(o, "evaluate", status ? (uint64_t)status : mix_stats(VAE__FNV, &stats));
-    status = vae_units(m, &t->train, units, units + t->latent);
+    status = vae_units(m, &t->train, units, units + t->units);
     if (status == VAE_ERR_STATE) /* there is no KL of each latent */
-        status = vae_units(m, &t->train, NULL, units + t->latent);
+        status = vae_units(m, &t->train, NULL, units + t->units);
     note(o, "units", status ? (uint64_t)status
                             : vae__hash(VAE__FNV, (const unsigned char *)units,
-                                        2 * t->latent * sizeof *units));
+                                        2 * t->units * sizeof *units));
     free(z), free(out), free(units);
 }
 

@@ -372,8 +372,8 @@ check no_kl_is_beta_0 same "--beta 0" "--no-kl 1"
 check corruption_is_the_number_of_corrupt same "--corrupt mask:0.5" "--corrupt mask --corruption 0.5"
 refused two_names_of_one_setting 2 "--warmup and --warmup-steps are one setting" \
     train $tiny --warmup 1 --warmup-steps 3
-refused a_default_in_disguise 2 "--latent: '0' is not possible: 0 stands for the default, 20" \
-    train --data digits --latent 0
+refused a_default_in_disguise 2 "--batch: '0' is not possible: 0 stands for the default, 128" \
+    train --data digits --batch 0
 refused a_value_that_is_none 2 "--optimizer: expected one of adam, adamw, sgd, adam_iwae, found 'best'" \
     train $tiny --optimizer best
 refused the_spelling_of_before 2 '--variance is now part of another flag, as in --likelihood "gaussian 0.1"' \

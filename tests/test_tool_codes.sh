@@ -165,8 +165,33 @@ assert len(course) > 1 and all(b >= a - 1e-4 for a, b in zip(course, course[1:])
 }
 printf '\0\0\10\1\0\0\0\2\1\2' >labels.idx
 echo 1 2 3 | table nan3.npy 1 3
+# Codes that are no reals: categories, levels, none.
+kind_tests() {
+    small="--data digits --images 96 --test-images 32 --batch 32 --epochs 1 --quiet"
+    "$vae" train $small --posterior "categorical 7" --latent 3 --model cat.st
+    "$vae" traverse cat.st --count 2 --out cat.png >cat.out
+    check traversals_go_through_all_categories grep -q '14 images, 7 side by side' cat.out
+    "$vae" eval cat.st --data digits --images 32 --samples 3 >cat.out
+    check eval_knows_the_kl_and_bound_of_categories grep -q '^-bound (3)' cat.out
+    check eval_has_no_variance_of_categories sh -c '! grep -q "^active" cat.out'
+    "$vae" train $small --posterior "fsq 4 3" --visible-bias mean --model fsq.st
+    "$vae" eval fsq.st --data digits --images 32 --json fsq.json >fsq.out
+    check eval_counts_codes_of_levels grep -q '^codes  .* of 12 occur (.*), perplexity' fsq.out
+    check json_counts_codes_of_levels grep -q '"codes": 12,$' fsq.json
+    "$vae" train $small --latent 0 --model none.st
+    "$vae" info none.st >none.out
+    check latent_0_is_posterior_none grep -q 'none' none.out
+    "$vae" eval none.st --data digits --images 32 --json none.json >none.out
+    check eval_of_no_latents_has_no_reconstruction grep -q '"mse": null' none.json
+    check sample_needs_no_latents "$vae" sample none.st --count 4 --out none.png --quiet
+    refused encode_needs_a_code 1 "posterior none has no code" encode none.st --data digits
+    refused traverse_needs_latents 1 "has no latents" traverse none.st
+    refused latents_that_contradict 2 "contradicts it" train $small --latent 0 --posterior normal
+}
+
 gmm_tests
 prior_tests
+kind_tests
 
 echo "tool codes: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -337,6 +337,22 @@ bound = json.load(open('$model.json'))['bounds'][0]['bound']
 sys.exit(not (abs(sum(float(r[4]) for r in rows) / 200 + bound) < 1e-3 * abs(bound)
               and len(load('$model.npy')[0]) == 4 and len(load('back.npy')) == 200))"
 done
+"$vae" train $small --encoder "$net" --decoder "$net" --posterior "categorical 3" --epochs 2 \
+    --model categories.safetensors
+"$vae" train --data digits --images 600 --test-images 100 --batch 32 --quiet --decoder "$net" \
+    --posterior none --epochs 2 --model none.safetensors
+for model in categories none; do
+    "$vae" eval $model.safetensors --data set --json $model.json --quiet
+    check "eval_of_$model" py "
+f = json.load(open('$model.json'))
+sys.exit(not (f['active_units'] is None and (f['mse'] is None) == ('$model' == 'none')))"
+done
+"$vae" encode categories.safetensors --data set --split test --out categories.npy --quiet
+check codes_of_categories_are_as_wide_as_all_of_them py '
+sys.exit(any(len(row) != 12 or abs(sum(row) - 4) > 1e-5 for row in load("categories.npy")))'
+"$vae" probe categories.safetensors --data set --label-counts 100 --json categories_probe.json --quiet
+check probe_of_categories [ $? -eq 0 ]
+refused probe_without_codes 1 "has no code" probe none.safetensors --data set --label-counts 100
 check eval_counts_the_latents_of_each_layer py '
 f = json.load(open("two_layers.json"))
 active = f["active_units_of_layers"]

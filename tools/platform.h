@@ -39,6 +39,10 @@
 
 #include "../vae.h"
 
+#ifdef VAE__POP_FPMATH /* the command's own sums too are made by SSE2, not by the 387 */
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+
 typedef unsigned long long ull; /* what %llu prints */
 
 #ifdef __GNUC__

@@ -234,9 +234,12 @@ static const struct {
     {"posteriors", VAE_TABLE_POSTERIOR,
      "The posterior is the density of the latents given an image; the encoder's head gives its "
      "parameters.",
-     "Examples\n  --posterior \"normal softplus\"\n  --posterior \"normal code sigmoid\"\n"},
+     "Examples\n  --posterior \"normal softplus\"\n  --posterior \"normal code sigmoid\"\n"
+     "  --posterior \"normal full\"\n  --posterior \"normal, iaf 320 2\"\n"},
     {"priors", VAE_TABLE_PRIOR,
-     "The prior is the density that latents are drawn from for new images.", ""},
+     "The prior is the density that latents are drawn from for new images. What it has to learn is "
+     "learned with the model.",
+     "Examples\n  --prior \"mixture 10\"\n  --prior \"vamp 100\"\n"},
 };
 enum { TABLES = sizeof tables / sizeof *tables };
 
