@@ -4628,9 +4628,11 @@ static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, fl
         d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
         VAE__HIDE(d);
         l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
-        VAE__PUT(dhead, i, n, VAE__NEG(VAE__MUL(up, d)));
+        d = VAE__MUL(up, d);
+        VAE__HIDE(d);
+        VAE__PUT(dhead, i, n, VAE__NEG(d));
         VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
-        VAE__PUT(dz, i, n, VAE__FMA(up, d, VAE__GET(dz, i, n)));
+        VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
     }
 }
 
