@@ -4610,7 +4610,9 @@ static float VAE__FN(between)(size_t n, const float *noise, const float *z, cons
         VAE__V off = VAE__SUB(VAE__GET(z, at, n), VAE__GET(head, at, n)), value;
         off = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__MUL(half, p))));
         value = VAE__FMA(off, off, VAE__NEG(VAE__MUL(e, e)));
-        value = VAE__MUL(half, VAE__ADD(value, VAE__SUB(p, q)));
+        p = VAE__SUB(p, q);
+        VAE__HIDE(p);
+        value = VAE__MUL(half, VAE__ADD(value, p));
         VAE__PUT(terms, at, n, value);
         parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, n));
     }
@@ -4625,8 +4627,10 @@ static void VAE__FN(between_bwd)(size_t n, const float *z, const float *head, fl
         VAE__V raw = VAE__GET(head + n, i, n);
         VAE__V off = VAE__SUB(VAE__GET(z, i, n), VAE__GET(head, i, n)), d, l;
         d = VAE__MUL(off, VAE__CALL(v_exp)(VAE__NEG(VAE__CLAMP_LOGVAR(raw))));
+        VAE__HIDE(d);
         l = VAE__MUL(VAE__MUL(half, up), VAE__FMA(VAE__NEG(off), d, VAE__SET1(1.0f)));
         d = VAE__MUL(up, d);
+        VAE__HIDE(d);
         VAE__PUT(dhead, i, n, VAE__NEG(d));
         VAE__PUT(dhead + n, i, n, VAE__SELECT(VAE__LOGVAR_OUTSIDE(raw), VAE__ZERO(), l));
         VAE__PUT(dz, i, n, VAE__ADD(VAE__GET(dz, i, n), d));
