@@ -3929,11 +3929,11 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
                 av = VAE__SET1(*a);
                 VAE__UNROLL
-                for (v = 0; v < vecs; v++) {
-                    if (v + 1 == vecs) bv = VAE__GET_LANES(row + edge, n, lanes);
-                    else bv = VAE__LOAD(row + v * VAE__W);
-                    sum[v] = VAE__FMA_NOW(av, bv, sum[v]);
-                }
+                for (v = 0; v < vecs; v++)
+                    if (v + 1 < vecs)
+                        sum[v] = VAE__FMA_NOW(av, VAE__LOAD(row + v * VAE__W), sum[v]);
+                bv = VAE__GET_LANES(row + edge, n, lanes);
+                sum[vecs - 1] = VAE__FMA_NOW(av, bv, sum[vecs - 1]);
             }
             VAE__UNROLL
             for (v = 0; v < vecs; v++)
