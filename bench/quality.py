@@ -79,7 +79,7 @@ SECTIONS = [
     ("Levels: grey pixels, 1000 codes",
      "Used: the part of the codes that occur on the 60,000 training images; perplexity: e^entropy "
      "of their counts.", [
-        Run("fsq", DENSE + ' --latent 4 --posterior "fsq 8 5 5 5"', 30, samples=0, kind="levels"),
+        Run("fsq", DENSE + ' --latent 4 --visible-bias mean --posterior "fsq 8 5 5 5"', 30, samples=0, kind="levels"),
     ]),
     ("Probes: a linear classifier of the codes, accuracy on the test images in %",
      "With 100 and 1000 labels the mean of ten draws of labels, as many of each class, +- its "

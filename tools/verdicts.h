@@ -267,7 +267,7 @@ static void print_units(const use *u, const verdict *v, int layer)
 {
     const size_t latent = u->info.layer[layer].latents;
     double *left = (double *)need(latent, sizeof *left);
-    char line[200], one[60], name[20];
+    char line[200], one[60], name[32];
     size_t used, from, active = active_units(u, v, layer, &from);
     snprintf(name, sizeof name, layer ? "KL, z %zu" : "KL of each", latent);
     used = (size_t)snprintf(line, sizeof line, "%-12s", name);
