@@ -822,6 +822,8 @@ for name in $settings; do
     case $name in inference | keep-gradients) continue ;; esac
     check "--${name}_is_a_flag" holds help.out "^  --$name "
 done
+tr -s ' \n' '  ' <help.out >help.one
+check every_flag_has_a_sentence_of_its_own [ "$(grep -c 'see vae\.h' help.one)" -eq 0 ]
 check ranges_and_defaults_are_told holds help.out '(1 to 16777216; default 128)'
 # a setting that the command has never heard of
 mkdir -p later/tools

@@ -184,8 +184,31 @@ kind_tests() {
     "$vae" eval none.st --data digits --images 32 --json none.json >none.out
     check eval_of_no_latents_has_no_reconstruction grep -q '"mse": null' none.json
     check sample_needs_no_latents "$vae" sample none.st --count 4 --out none.png --quiet
-    refused encode_needs_a_code 1 "posterior none has no code" encode none.st --data digits
+    for command in "encode none.st --data digits" "reconstruct none.st --data digits" \
+        "interpolate none.st --data digits" "manifold none.st" "decode none.st --in none.npy" \
+        "prior none.st --gmm 2 --data digits"; do
+        refused "$(echo "$command" | cut -d' ' -f1)_needs_latents" 1 "none.st has no latents" $command
+    done
     refused traverse_needs_latents 1 "has no latents" traverse none.st
+    refused no_mixture_of_categories_before_the_work 1 "it takes prior normal" \
+        prior cat.st --gmm 2 --data digits
+    refused planes_count_latents_not_numbers 1 "cat.st has 3 latents" manifold cat.st
+    "$vae" train $small --posterior "categorical 2" --latent 2 --model two.st
+    refused planes_are_of_numbers 1 "latents that are categories" manifold two.st
+    "$vae" manifold fsq.st --count 2 --out plane.png --quiet
+    python3 -c 'import struct
+struct_of = lambda z: (b"\x93NUMPY\1\0" + struct.pack("<H", 118) + ("{%sdescr%s: %s<f4%s, %sfortran_order%s: False, %sshape%s: (4, 2), }" % (("\x27",) * 8)).ljust(117).encode() + b"\n" + struct.pack("<8f", *z))
+open("plane.npy", "wb").write(struct_of([-.5, .5, .5, .5, -.5, -.5, .5, -.5]))'
+    "$vae" decode fsq.st --in plane.npy --out cells.png --columns 2 --quiet
+    check planes_of_levels_are_equally_likely cmp -s plane.png cells.png
+    refused latents_that_levels_contradict 2 "--latent 20: posterior fsq 4 3 has 2 latents" \
+        train $small --posterior "fsq 4 3" --latent 20
+    refused latents_without_a_code 2 "has 0 latents" train $small --posterior none --latent 7
+    "$vae" probe cat.st --data digits --images 64 --test-images 32 --draws 2 --label-counts 20 \
+        >&- 2>closed.err
+    check probe_to_a_closed_stdout [ $? -eq 1 ]
+    "$vae" gmm --data digits --images 20 --test-images 0 --components 1 >&- 2>closed.err
+    check gmm_to_a_closed_stdout [ $? -eq 1 ]
     refused latents_that_contradict 2 "contradicts it" train $small --latent 0 --posterior normal
 }
 

@@ -135,6 +135,12 @@ static int interpolate(options *o)
     return close_use(&u);
 }
 
+/* Whether the latents are levels from -1 to 1. */
+static int has_levels(const use *u)
+{
+    return strncmp(u->desc.posterior, "fsq", 3) == 0;
+}
+
 static int manifold(options *o)
 {
     use u;
@@ -145,13 +151,17 @@ static int manifold(options *o)
     int32_t label;
     open_model(&u, o);
     b = rows_of_class(&u, o, NULL, side * side, class_given(o, &label));
-    if (u.info.code != 2)
+    if (u.info.latent != 2)
         die(FAILED, "%s has %zu latents, and a plane shows two: use 'vae traverse'", o->operand,
-            u.info.code);
+            u.info.latent);
+    if (u.info.code != 2)
+        die(FAILED, "%s has latents that are categories, and a plane shows numbers: use "
+            "'vae traverse'", o->operand);
     s = plan_sheet(&u, o, side * side, side);
     b.x = z = floats(s.count, 2);
     for (size_t i = 0; i < side; i++) {
-        float q = (float)normal_quantile(((double)i + 0.5) / (double)side);
+        const double share = ((double)i + 0.5) / (double)side;
+        float q = (float)(has_levels(&u) ? 2 * share - 1 : normal_quantile(share));
         for (size_t k = 0; k < side; k++) {
             z[2 * (k * side + i)] = q;
             z[2 * ((side - 1 - i) * side + k) + 1] = q;
@@ -247,10 +257,9 @@ static int traverse(options *o)
     if (given(o, "--image") && !o->data) die(MISUSED, "--image needs --data");
     open_model(&u, o);
     if (o->data) open_data(&u, o);
-    if (!u.info.latent) die(FAILED, "%s has no latents", o->operand);
     latent = u.info.code, block = latent / u.info.latent;
     if (block > 1) steps = block;
-    if (!given(o, "--range") && strncmp(u.desc.posterior, "fsq", 3) == 0) range = 1;
+    if (!given(o, "--range") && has_levels(&u)) range = 1;
     chosen = (size_t *)need(latent, sizeof *chosen);
     count = choose_latents(&u, o, chosen);
     s = plan_sheet(&u, o, times(count, steps), steps);

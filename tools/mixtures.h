@@ -161,17 +161,23 @@ static void add_draws(use *u, const vae_batch *images, void *user)
     check_on(u->data.name, images->first, u->model, vae_posterior(u->model, images, z));
 }
 
-/* The model with its tensors and this prior, for use. */
-static vae *with_prior(const use *u, const char *prior, const gmm *g)
+/* A model like this one with another prior, for use; its weights are not there yet. */
+static vae *with_prior(const use *u, const char *prior)
 {
-    const double *const from[3] = {g->weight, g->mean, g->variance};
-    static const char *const names[3] = {"prior.logit", "prior.mean", "prior.logvar"};
     vae_desc d = u->desc;
     vae_report report;
-    vae_tensor to, old;
     vae *model;
     d.prior = prior, d.inference = 1, d.threads = 1;
     if (vae_create(&d, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
+    return model;
+}
+
+/* Gives it the mixture, and the model's other tensors. */
+static void fill_prior(vae *model, const use *u, const gmm *g)
+{
+    const double *const from[3] = {g->weight, g->mean, g->variance};
+    static const char *const names[3] = {"prior.logit", "prior.mean", "prior.logvar"};
+    vae_tensor to, old;
     for (size_t i = 0; vae_tensor_at(model, i, &to) == VAE_OK; i++) {
         int own = 0;
         while (own < 3 && strcmp(to.name, names[own]) != 0) own++;
@@ -186,7 +192,6 @@ static vae *with_prior(const use *u, const char *prior, const gmm *g)
             if (to.average) to.average[k] = to.data[k];
         }
     }
-    return model;
 }
 
 static int fit_prior(options *o)
@@ -208,6 +213,7 @@ static int fit_prior(options *o)
     }
     snprintf(prior, sizeof prior, "mixture %d", o->components);
     open_both(&u, o);
+    model = with_prior(&u, prior); /* before the work: not every posterior takes a mixture */
     dims[0] = u.data.images.count, dims[1] = u.info.code;
     z = floats(dims[0], dims[1]);
     each_batch(&u, add_draws, z);
@@ -217,7 +223,7 @@ static int fit_prior(options *o)
         u.desc.no_noise ? "the means" : "a draw of each image's posterior");
     fit_mixture(o, &rows, (size_t)o->components, 0, &f);
     say("\ncodes        log-likelihood %.4f\n", f.train);
-    model = with_prior(&u, prior, &f.mixture);
+    fill_prior(model, &u, &f.mixture);
     if (vae_claim_save_model(claim_of(path), model, VAE_SAVE_WEIGHTS_ONLY) != VAE_OK)
         die(FAILED, "%s", vae_last_report(model)->text);
     say("wrote %s: prior %s\n", path, prior);

@@ -80,6 +80,7 @@ static void open_model(use *u, const options *o)
 {
     memset(u, 0, sizeof *u);
     load_model(u, o, 0);
+    if (o->command & OF_CODES && !u->info.latent) die(FAILED, "%s has no latents", o->operand);
     if (o->command & READS && given(o, "--labels") && !u->info.classes)
         die(MISUSED, "--labels: %s was made without classes", o->operand);
     if (o->command & OF_A_CLASS && given(o, "--class") && o->label >= u->info.classes) {

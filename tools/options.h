@@ -50,6 +50,7 @@ enum {
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
+    OF_CODES = PRIOR | RECONSTRUCT | INTERPOLATE | MANIFOLD | TRAVERSE | ENCODE | DECODE,
     USES = READS | DRAWS,
     FITS = PROBE | PCA
 };
@@ -212,6 +213,16 @@ static flag flags[MOST_FLAGS] = {
     SETS("--free-bits", "F", "nats of each latent's KL that cost nothing"),
     {TRAIN | SETTING, "--noise", CHOICE, "on|off|", AT(desc.no_noise), 0, 0, "on",
      "noise of the latents in training. off: decode mu itself"},
+    SETS("--temperature", "T",
+         "posterior categorical: training decodes relaxed categories of this temperature. The "
+         "lower, the nearer they are to whole ones, and the noisier the gradient"),
+    SETS("--temperature-end", "T", "the temperature after --temperature-steps"),
+    SETS("--temperature-steps", "STEPS",
+         "let the temperature change to --temperature-end over so many steps, by the same factor "
+         "in each; 0: it stays as it is"),
+    SETS("--straight-through", "0|1",
+         "posterior categorical. 1: training decodes whole categories, with the gradient of "
+         "relaxed ones"),
     SETS("--sparse", "W", "weight of a penalty: the sum of |mu| of an image"),
     SETS("--contract", "W",
          "weight of a penalty: the sum of the squared derivatives of mu by the pixels"),

@@ -237,8 +237,13 @@ static void take_tensors(const options *o, vae *model, vae *from)
 static void create(const options *o, vae **model)
 {
     vae_report report;
+    vae_info info;
     if (vae_create(&o->desc, model, &report) != VAE_OK)
         die(FAILED, "%s%s", report.text, help_for(&report));
+    vae_get_info(*model, &info);
+    if (given(o, "--latent") && (size_t)o->desc.latent != info.latent)
+        die(MISUSED, "--latent %d: posterior %s has %zu latents", o->desc.latent,
+            o->desc.posterior, info.latent);
 }
 
 /* A new model that begins with the tensors of --from. */

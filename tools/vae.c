@@ -421,7 +421,7 @@ int main(int argc, char **argv)
     status = c->run(&o);
     forget(&o);
     if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
-    if (screen.closed && !screen.quiet && (c->bit == 0 || c->bit & (EVAL | INFO)))
+    if (screen.closed && !screen.quiet && (c->bit == 0 || c->bit & (EVAL | INFO | PROBE | GMM)))
         die(FAILED, "the output cannot be written: it is closed");
     if (fflush(screen.out) != 0 || ferror(screen.out))
         die(FAILED, "the output cannot be written: %s", strerror(errno));
