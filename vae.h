@@ -12761,7 +12761,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->memory_activations = model->activations;
     info->step = model->step;
     info->epoch = model->at.epoch;
-    info->classes = model->classes;
+    info->classes = model->classes, info->by_pixel = model->at_image > 0;
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
