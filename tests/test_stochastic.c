@@ -693,6 +693,7 @@ TEST(layers_and_latents_have_their_kl_over_a_data_set) {
     free((void *)(size_t)data.bytes);
 }
 
+#define ZERO "0000000000000000"
 /* The sums of an epoch are saved with the rest; a file without them, of an earlier build, loads. */
 TEST(training_has_the_kl_of_each_layer_across_a_resume) {
     float x[21 * DEEP_D];
@@ -731,7 +732,8 @@ TEST(training_has_the_kl_of_each_layer_across_a_resume) {
             CHECK(rest.last.train.kl == end.train.kl);
             vae_destroy(m);
         }
-        patch(bytes, size, "\"vae.LAYER_kl\":\"", "\"vae.layer_kl\":\"x");
+        patch(bytes, size, "\"vae.LAYER_kl\"", "\"vae.layer_kl\"");
+        patch(bytes, size, ZERO " " ZERO " " ZERO, ZERO " " ZERO " 000000000000000x"); /* unused */
         m = NULL;
         CHECK_STATUS(vae_load_memory(bytes, size, NULL, &m, NULL), VAE_ERR_FORMAT);
         free(bytes);
