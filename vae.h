@@ -467,7 +467,8 @@
  *     therefore use them in place.
  *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
- *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
+ *     vae.params_hash and vae.data_hash; with layers `z N` vae.layer_kl too. A setting that a file
+ *     does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
  *     the program, whatever their order in the file. So another tool may write the file anew, for
  *     example sorted by name and with more metadata.
@@ -1042,8 +1043,7 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
-                         `train` of vae_fit */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer) */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -10557,6 +10557,7 @@ typedef struct vae__slot {
 typedef struct vae__position {
     uint64_t epoch, step, images, total; /* epochs done; steps and images of this one; its size */
     double recon, kl, loss, bound;       /* sums over the images so far */
+    double layer_kl[VAE_MAX_LAYERS];     /* such sums, only where there are several layers */
     uint64_t best_epoch, cuts, cut_epoch; /* epochs counted from 1; cuts of the learning rate */
     double best;                         /* the lowest test loss */
 } vae__position;
@@ -12761,7 +12762,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->memory_activations = model->activations;
     info->step = model->step;
     info->epoch = model->at.epoch;
-    info->classes = model->classes;
+    info->classes = model->classes, info->by_pixel = model->at_image > 0;
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
@@ -13069,12 +13070,15 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
+    int j;
     memset(now, 0, sizeof *now);
     now->epoch = at->epoch, now->epochs = (uint64_t)m->desc.epochs;
     now->step = at->step, now->steps = (at->total + m->rows - 1) / m->rows;
     now->images = now->train.images = at->images, now->total = at->total;
     now->train.recon = vae__div_d(at->recon, images);
     now->train.kl = vae__div_d(at->kl, images);
+    for (j = 0; j < VAE__LAYERS(m); j++)
+        now->train.layer_kl[j] = vae__div_d(VAE__LAYERS(m) > 1 ? at->layer_kl[j] : at->kl, images);
     now->train.loss = vae__div_d(at->loss, images);
     now->train.elbo = -vae__add_d(now->train.recon, now->train.kl);
     now->train.bound = vae__div_d(at->bound, images);
@@ -13171,6 +13175,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     vae_status bad;
     double rows;
     size_t i;
+    int j;
     memset(&b, 0, sizeof b);
     b.rows = (size_t)(at->total - at->images), b.index = m->index;
     if (b.rows > m->rows) b.rows = m->rows;
@@ -13182,6 +13187,8 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     rows = (double)b.rows;
     at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, rows));
     at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, rows));
+    for (j = 0; j < VAE__LAYERS(m) && VAE__LAYERS(m) > 1; j++)
+        at->layer_kl[j] = vae__add_d(at->layer_kl[j], vae__mul_d(s.layer_kl[j], rows));
     at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, rows));
     at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, rows));
     vae__progress_of(m, &f->now);
@@ -13203,6 +13210,7 @@ VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     at->epoch++;
     at->step = at->images = 0;
     at->recon = at->kl = at->loss = at->bound = 0;
+    memset(at->layer_kl, 0, sizeof at->layer_kl);
     if (f->test) {
         bad = vae__do_evaluate(m, f->test, &f->now.test);
         f->now.has_test = !bad;
@@ -14949,7 +14957,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
  * places in a model. */
 typedef struct vae__fact {
     const char *key, *forms;
-    size_t at[6];
+    size_t at[VAE_MAX_LAYERS];
 } vae__fact;
 #define VAE__IN(field) offsetof(vae, field)
 static const vae__fact vae__facts[] = {
@@ -14961,11 +14969,16 @@ static const vae__fact vae__facts[] = {
     {"vae.course", "uuuxx", {VAE__IN(at.best_epoch), VAE__IN(at.cuts), VAE__IN(at.cut_epoch),
                              VAE__IN(at.best), VAE__IN(at.bound)}},
     {"vae.adam", "xx", {VAE__IN(b1t), VAE__IN(b2t)}},
+    {"vae.layer_kl", "xxxxxxxx", {VAE__IN(at.layer_kl[0]), VAE__IN(at.layer_kl[1]),
+                                  VAE__IN(at.layer_kl[2]), VAE__IN(at.layer_kl[3]),
+                                  VAE__IN(at.layer_kl[4]), VAE__IN(at.layer_kl[5]),
+                                  VAE__IN(at.layer_kl[6]), VAE__IN(at.layer_kl[7])}},
 };
 enum {
     VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
     VAE__SEED = 2,   /* not read: vae.desc has it too */
-    VAE__COURSE = 4  /* older files lack it */
+    VAE__COURSE = 4, /* older files lack it */
+    VAE__LAYER_SUMS = 6 /* only of models with layers `z N`; some files of 0.1 lack it */
 };
 
 typedef struct vae__section {
@@ -14994,6 +15007,7 @@ VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section
     vae__put_desc(s, &m->desc);
     for (i = 0; i < VAE__FACT_COUNT; i++) {
         const vae__fact *f = &vae__facts[i];
+        if (i == VAE__LAYER_SUMS && VAE__LAYERS(m) < 2) continue;
         vae__putf(s, "\",\"%s\":\"", f->key);
         for (j = 0; f->forms[j]; j++)
             vae__put_bits(s, j ? " " : "", f->forms[j], (const char *)m + f->at[j]);
@@ -15175,7 +15189,7 @@ VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
 VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash) {
     const vae__source *from = &st->from;
     const vae__position *at = &m->at;
-    uint64_t told = 0, u[6];
+    uint64_t told = 0, u[VAE_MAX_LAYERS];
     int good = vae__st_numbers_of(st, "vae.data_hash", "x", &told) == 1, sane = 1, i, j;
     for (i = 0; i < VAE__FACT_COUNT; i++) {
         const vae__fact *f = &vae__facts[i];
@@ -15187,7 +15201,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
                 sane = 0;
             memcpy((char *)m + f->at[j], u + j, 8);
         }
-        if (i == VAE__COURSE) sane = sane && known >= 0;
+        if (i == VAE__COURSE || i == VAE__LAYER_SUMS) sane = sane && known >= 0;
         else if (i != VAE__SEED) good = good && known == 1;
     }
     if (!good)
