@@ -7527,21 +7527,21 @@ VAE__PRIVATE vae_status vae__gated_shape(vae__parser *p, vae__op *op) {
     return VAE_OK;
 }
 /* The factors of `blocks` outputs of n numbers each: tanh, and behind them sigmoid. */
-VAE__PRIVATE void vae__gates(const vae__walk *c, size_t blocks, size_t n, const float *x,
+VAE__PRIVATE void vae__gates(const vae__walk *c, size_t count, size_t n, const float *x,
                              float *gates) {
     size_t i;
-    for (i = 0; i < blocks; i++, x += 2 * n) {
+    for (i = 0; i < count; i++, x += 2 * n) {
         memcpy(gates + i * n, x, n * sizeof(float));
-        memcpy(gates + (blocks + i) * n, x + n, n * sizeof(float));
+        memcpy(gates + (count + i) * n, x + n, n * sizeof(float));
     }
-    c->k->map(VAE_ACT_TANH, blocks * n, gates, gates);
-    c->k->map(VAE_ACT_SIGMOID, blocks * n, gates + blocks * n, gates + blocks * n);
+    c->k->map(VAE_ACT_TANH, count * n, gates, gates);
+    c->k->map(VAE_ACT_SIGMOID, count * n, gates + count * n, gates + count * n);
 }
-VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t blocks, size_t n, const float *x,
+VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t count, size_t n, const float *x,
                                     float *y) {
     size_t i;
-    vae__gates(c, blocks, n, x, c->room);
-    for (i = 0; i < blocks * n; i++) y[i] = c->room[i] * c->room[blocks * n + i];
+    vae__gates(c, count, n, x, c->room);
+    for (i = 0; i < count * n; i++) y[i] = c->room[i] * c->room[count * n + i];
 }
 VAE__PRIVATE void vae__gated_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
@@ -8028,26 +8028,28 @@ typedef struct vae__kind {
 
 typedef struct vae__code vae__code;
 
-/* Of a posterior whose head begins with mu (latent), then log variance (latent). NULL: nothing. */
+/* Functions of a posterior whose head begins with mu (latent), then log variance (latent); NULL
+ * where there is nothing to do. */
 typedef struct vae__means {
-    const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
+    const vae__layer *layer; /* op that turns the head into mu and log variance, needed only where
+                                `spreads` says so */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
-    /* `contract` in closed form: whether there is one, and for mu its slope along what it is a
-     * function of, with *bend, the slope's own change along mu. */
+    /* For `contract`: whether it has a closed form; the derivative of mu = code(a) by a, as a
+     * function of mu, with *bend, the derivative of that by mu. */
     int (*curve)(const vae__code *c);
     double (*slope)(const vae__code *c, double mu, double *bend);
 } vae__means;
 
-/* Of a posterior together with its standard prior: what there is in closed form. */
+/* Closed forms for a posterior with its standard prior. */
 typedef struct vae__closed {
-    /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
-     * keep[j] unless `keep` is NULL; the same for each latent apart. */
+    /* KL(q || p). Unless dhead is NULL: dhead += scale times its gradient, where the part of latent
+     * j is multiplied by keep[j], unless `keep` is NULL. kl_terms: the KL of each latent. */
     float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
                 float *dhead);
     void (*kl_terms)(const vae__code *c, const float *head, float *kl);
-    /* log q(z|x) - log p(z) at z of `sample`; and dhead += what dz gives and `pull` times the
-     * gradient of that, for importance weights: see the kernel latent_bwd. */
+    /* log q(z|x) - log p(z) at a z made by `sample`. Backward: dhead += the gradient that comes
+     * with dz, and `pull` times that of the ratio (importance weights: see kernel latent_bwd). */
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
@@ -8055,14 +8057,15 @@ typedef struct vae__closed {
     void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
-/* Of one image. */
+/* A posterior. Its functions work on one image. */
 typedef struct vae__posterior {
     vae__kind kind;
     int noise;               /* what eps is drawn as: VAE__DRAW_NORMAL or VAE__DRAW_UNIFORM */
-    /* Sets c->head, width, noise, where they are not 2 latent, latent, latent. NULL, or a sentence:
-     * why there cannot be such a code. */
+    /* Sets c->head, c->width, c->noise; without it they are 2 latent, latent, latent. Returns NULL,
+     * or a sentence: why such a code is not possible. */
     const char *(*sizes)(vae__code *c);
-    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    /* z made with the noise eps, or the mean where eps is NULL. Backward: dhead += the gradient
+     * that comes with dz. */
     void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
     void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
                        float *dhead);
@@ -8074,30 +8077,31 @@ typedef struct vae__posterior {
     const vae__closed *closed;
 } vae__posterior;
 
-/* What changes a draw of a posterior of reals, in steps, each an op: z and what the head gives for
- * the flow come in, z' and what later steps need go out. */
+/* A flow: steps that change the draw of a real-valued posterior. Each step is an op: its input is z
+ * and the head's numbers for the flow, its output the new z and the numbers for later steps. */
 typedef struct vae__flow {
     vae__kind kind;
     const vae__layer *layer;
     size_t (*context)(const vae__code *c); /* numbers of the head beyond those of the posterior */
 } vae__flow;
 
-/* Of one code z (width). */
+/* A prior. Its functions work on one code z (width). */
 typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
-     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
+    /* Without dz: log p(z). With dz: dz += scale times its gradient. w is the op's first tensor.
+     * c->kept are op->row_floats numbers of this row, in which the first call may store something
+     * for the second. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
-    /* NULL; or the op's tensor holds n images, pseudo-inputs, whose heads the encoder makes and
-     * log_p finds in c->heads, (n, head): dhead += the gradient of the head of input i over the
-     * batch, of which z are the codes. */
+    /* Only of a prior whose tensor holds n pseudo-inputs (images), otherwise NULL. The encoder
+     * computes their heads, and log_p reads them from c->heads (n, head). dhead += the gradient of
+     * the head of pseudo-input i, summed over the batch whose codes are z. */
     void (*head_bwd)(const vae__walk *c, const vae__op *op, size_t i, const float *z, float *dhead);
 } vae__prior;
 
-/* Both at work. */
+/* The posterior and the prior of a model, with their arguments and sizes. */
 struct vae__code {
     const vae__posterior *posterior;
     const vae__prior *prior;
@@ -8154,7 +8158,7 @@ typedef struct vae__terms {
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int mean;                /* nothing is drawn: stochastic layers pass on their means */
     int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
@@ -8203,7 +8207,7 @@ VAE__INLINE float vae__row_pull(const vae__walk *c, size_t r) {
     return pull;
 }
 
-/* NaN stays NaN, also where -Ofast knows of none. */
+/* NaN stays NaN, even with -Ofast, which assumes that there is none. */
 VAE__PRIVATE float vae__clamp_logvar(float l) {
     if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
     return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
@@ -8356,8 +8360,8 @@ VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, co
     for (k = 0; eps && --left; k++, column += left)
         c->k->add(left, dz + k + 1, eps[k], column, column);
 }
-/* Half the squares of row j of L, without the diagonal, for each latent j: these the KL has more
- * than normal's. With dhead also scale times the gradient. Returns their sum. */
+/* What the KL has in addition to that of `normal`: for each latent j, half the sum of squares of
+ * row j of L without the diagonal. With dhead also scale times the gradient. Returns the sum. */
 VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float scale,
                                    const float *keep, float *dhead, float *kl) {
     const size_t latent = c->latent;
@@ -8452,7 +8456,7 @@ VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *h
     c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
     c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
 }
-/* With equal categories. */
+/* The KL from categories that are equally likely. */
 VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
     c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
 }
@@ -8479,7 +8483,7 @@ VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head,
         if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
     return (float)sum;
 }
-/* An equal choice of n, out of a uniform number. */
+/* One of n equally likely numbers, made from a uniform number. */
 VAE__INLINE size_t vae__choice_of(float u, size_t n) {
     const size_t i = (size_t)vae__mul_d((double)u, (double)n);
     return vae__min(i, n - 1);
@@ -8587,7 +8591,7 @@ static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, 
  * uses: >>codes >>layers             tests: tests/test_priors.c
  * ==================================================================================== */
 
-/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+/* ---- the prior as an op, where the KL has no closed form: it passes z on unchanged ---- */
 
 #ifdef VAE_NO_CODES
 #define VAE__PRIOR_OP NULL
@@ -8701,14 +8705,15 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
-/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+/* Copies the op's tensors: the optimiser may update one before the gradient of the next is made,
+ * which needs the old values. */
 VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                    const float *x, const float *dy, float *dx) {
     if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
     vae__prior_bwd(c, op, w, x, dy, dx);
 }
-/* The gradient of component i's mean and log variance, over the rows of the batch in order, each
- * with its share of what its log q - log p counts: added to dpart. */
+/* dpart += the gradient of component i's mean and log variance, summed over the rows of the batch
+ * in order. A row counts by the component's share in it times the weight of its log q - log p. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
@@ -8749,7 +8754,8 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
         dw[i] = (float)sum;
     }
 }
-/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+/* Draws the component with a uniform number at replica + 1 of the address, then z from it with the
+ * normals at the address itself. */
 VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
                                     float *z) {
     const size_t k = (size_t)c->n;
@@ -9304,12 +9310,12 @@ VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t 
     at = vae__address_of(&s);
     c->k->draw(kind, &at, 0, n, eps);
 }
-/* Row r at work has no noise: its z is the mean. */
+/* The code's noise of row r, or NULL: then z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
 }
-/* Rows of the op that come of one row of its input. */
+/* How many rows the op makes of one row of its input: the draws of an image. */
 VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
     return op->fans ? c->draws : 1;
 }
@@ -9326,11 +9332,9 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
+        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0; /* draws give it, or nothing counts it */
         else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
-        else if (t->kl && !t->logw)
-            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -9421,10 +9425,11 @@ static const vae__layer vae__code_layer = {
  * >>stochastic  layers `z N` of both strings
  * uses: >>codes >>layers             tests: tests/test_stochastic.c
  *
- * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
- * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
- * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
- * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * An item is a dense head and an op that draws from a normal: q(z|..) in the encoder, p(z|..) in
+ * the decoder (Burda et al. 2016, figure 1b). Where both nets are at work the decoder's op passes
+ * on the encoder's z and computes log q - log p of the row; where the decoder is alone, it draws.
+ * op->kept of a row: in the encoder eps and log variance; in the decoder one number for each
+ * latent, its noise or its part of log q - log p.
  * ==================================================================================== */
 
 VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
@@ -9461,7 +9466,8 @@ VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float 
                 (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
     }
 }
-/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+/* Adds the gradient of log q - log p by z to the decoder's dz, from which the backward of the
+ * encoder's draw reads it. */
 VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                              const float *dy, float *dx) {
     const size_t n = op->out.dim;
@@ -9497,8 +9503,8 @@ static const vae__layer vae__q_layer = {
 static const vae__layer vae__p_layer = {
     "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
 
-/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
- * closed form is, log q - log p at its draw. */
+/* The KL of one stochastic layer in a row, and below of all layers. The code's is computed from its
+ * head; a layer `z N` has no closed form, and log q - log p of its draw stands for the KL. */
 VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
     return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
 }
