@@ -7526,7 +7526,7 @@ VAE__PRIVATE vae_status vae__gated_shape(vae__parser *p, vae__op *op) {
     op->room = 2 * op->in.dim;
     return VAE_OK;
 }
-/* The factors of `blocks` outputs of n numbers each: tanh, and behind them sigmoid. */
+/* The factors of `count` outputs of n numbers each: all tanh, then all sigmoid. */
 VAE__PRIVATE void vae__gates(const vae__walk *c, size_t count, size_t n, const float *x,
                              float *gates) {
     size_t i;
@@ -10556,7 +10556,7 @@ typedef struct vae__slot {
     size_t fan_in, fan_out; /* 0: starts at `start` */
     float start;
     int fixed;     /* not for the optimiser */
-    int relu;      /* what follows is of the relu kind */
+    int relu;      /* the activation behind it is ReLU-like */
 } vae__slot;
 
 /* Sums of the running epoch, stored with a checkpoint: the figures survive a resume too. */
@@ -10589,7 +10589,7 @@ struct vae {
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
     size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
     size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
-    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    int layers;            /* stochastic layers; below, of each `z N`: latents, number of its op */
     struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
@@ -10670,7 +10670,7 @@ VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
-/* Those that pass about half of what comes in. */
+/* ReLU-like activations: He initialisation. */
 VAE__INLINE int vae__act_is_relu(vae_act act) {
     return act != VAE_ACT_IDENTITY && act != VAE_ACT_TANH && act != VAE_ACT_SIGMOID;
 }
@@ -10704,7 +10704,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
-/* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
+/* Whether a decoder's last item is what the likelihood needs. A `label` never is. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
     return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
@@ -10724,7 +10724,7 @@ typedef struct vae__planner {
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
     int draw;            /* the next op is the draw of so many latents; 0: it is not */
-    int left;            /* decoder: `z N` of the encoder that wait for theirs */
+    int left;            /* decoder: how many `z N` of the encoder have no partner here yet */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
@@ -10739,8 +10739,8 @@ VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
     return vae__place_layer(&w->p, op);
 }
 
-/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
- * much it is in all. */
+/* The offset of a stochastic layer's noise in the noise of one draw. For layer = m->layers: the
+ * size of all of it. */
 VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
     size_t sum = layer ? m->code.noise : 0;
     int i;
@@ -10748,8 +10748,8 @@ VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
     return sum;
 }
 
-/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
- * encoder in reverse order: what stands next to the pixels does so on both sides. */
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has the encoder's
+ * items in reverse order: the one next to the pixels is the encoder's first, the decoder's last. */
 VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10774,7 +10774,7 @@ VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* The draw itself. From the encoder's first on an image has a row for each draw. */
+/* The op that draws. Behind the first one of the encoder an image has a row for each draw. */
 VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10796,9 +10796,10 @@ VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
 }
 
-/* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
- * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
- * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
+/* Makes w->op the next op of a string: that of its next item; behind the items the dense head,
+ * which a decoder has unless its last item gives what the likelihood needs; behind an encoder's
+ * head the op that turns it into mu and logvar, where the posterior needs one. At the end:
+ * VAE__AT_END. */
 VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
@@ -10909,10 +10910,10 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
- * draw, keeps its output, which is wanted once more, and so do `image` and what is behind it:
- * images are drawn there pixel by pixel. */
+/* The op's buffers. In training each op has its own, because backward reads the outputs of forward.
+ * For use alone, ops take turns with two buffers of the widest row. Some keep their output in a
+ * buffer of their own: what opens a group, and the encoder's draws, because it is read once more;
+ * `image` and all ops behind it, because images are drawn there pixel by pixel. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -11011,7 +11012,7 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
-/* What several stochastic layers do not go together with. */
+/* Settings that several stochastic layers refuse. */
 VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
     const vae_desc *d = &m->desc;
     const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
@@ -11026,8 +11027,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
                      what);
 }
 
-/* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
- * flow, the prior. The last of them that makes numbers makes z. */
+/* The op of the code and, where the KL has no closed form, those of the flow's steps and of the
+ * prior. The output of the last op that has one of its own is z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
     const vae__code *q = &m->code;
     const int steps = q->flow ? q->flow_steps : 0;
