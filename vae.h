@@ -1022,7 +1022,7 @@ VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values)
  * too. */
 typedef struct vae_batch {
     const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
-                               latent). vae_prior, vae_sample_prior: ignored */
+                               vae_info.code). vae_prior, vae_sample_prior: ignored */
     size_t rows;            /* any number; of a training step 1 to desc.batch */
     uint32_t first;         /* number of row 0, in the data set or of the draw */
     const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
@@ -1051,7 +1051,7 @@ typedef struct vae_stats {
  *
  *   batch  x (rows, input_dim), 1 <= rows <= desc.batch. The numbers of the images address, with
  *          the step, the binarisation noise; with index NULL they are step * desc.batch + row, and
- *          `first` must be 0. eps (rows * samples, latent): an image's draws side by side. no_ema
+ *          `first` must be 0. eps (rows * samples, vae_info.eps): an image's draws in turn. no_ema
  *          is ignored: training uses the weights themselves
  *   stats  out, means over the batch, before the update; may be NULL
  *
@@ -1129,7 +1129,8 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
- * way), wrong gradients give 0.1 to 1.
+ * way), wrong gradients give 0.1 to 1. So do those that are not the loss's by intention: posterior
+ * fsq, straight_through, inputs of prior vamp outside [0,1].
  * The batch is one of vae_train_step. Parameters are put back. Allocates three copies of them for
  * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg,
  * ERR_MEMORY. */
@@ -1145,16 +1146,17 @@ VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int d
  * numbers that come in, and for labels; ERR_STATE for labels that are missing, and for a model made
  * to be looked at; ERR_NONFINITE for numbers that the network makes. */
 
-/* q(z|x): mu (rows, latent), logvar (rows, latent), either may be NULL. logvar is as the network
- * gives it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]. */
+/* q(z|x): mu (rows, code), logvar (rows, latent), either may be NULL. `code` here and below is
+ * vae_info.code: more than the latents with posterior categorical. logvar is as the network gives
+ * it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]; ERR_STATE where the posterior has none. */
 VAE_API vae_status vae_encode(vae *model, const vae_batch *batch, float *mu, float *logvar);
 
-/* z ~ q(z|x), what the decoder is given: z = mu + exp(logvar / 2) eps, (rows, latent); may be
+/* z ~ q(z|x), what the decoder is given: z = mu + exp(logvar / 2) eps, (rows, code); may be
  * batch.eps itself. eps NULL: the noise of vae_score, by the number of the image. The same eps
  * gives the same z as in training, bit for bit. With desc.no_noise z = mu. */
 VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 
-/* E[x|z]: batch.x holds z (rows, latent) -> x (rows, input_dim), probabilities for bernoulli. The
+/* E[x|z]: batch.x holds z (rows, code) -> x (rows, input_dim), probabilities for bernoulli. The
  * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
  * A decoder with a layer `image` makes images pixel by pixel, each number the most probable one
  * after those before it (the median of a continuous density), and the outputs are of these images.
@@ -1162,7 +1164,7 @@ VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
 VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
-/* x ~ p(x|z): batch.x holds z (rows, latent) -> x (rows, input_dim). The number of a row is that of
+/* x ~ p(x|z): batch.x holds z (rows, code) -> x (rows, input_dim). The number of a row is that of
  * its draw, of this seed. A decoder with a layer `image` draws pixel by pixel, many images at once.
  * All of its layers do so little for each pixel that an image costs about as much as one pass. */
 VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, float *x);
@@ -1170,7 +1172,7 @@ VAE_API vae_status vae_draw(vae *model, const vae_batch *batch, uint64_t seed, f
 /* vae_decode of the mean of q(z|x): out (rows, input_dim); may be batch.x itself. */
 VAE_API vae_status vae_reconstruct(vae *model, const vae_batch *batch, float *out);
 
-/* z ~ N(0, I): z (rows, latent). The number of a row is that of its draw, of this seed: draw 17 is
+/* z ~ p(z): z (rows, code). The number of a row is that of its draw, of this seed: draw 17 is
  * the same whether it is asked for alone or among a thousand. batch.x is ignored. */
 VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, float *z);
 
@@ -1179,8 +1181,8 @@ VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, 
 VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
 /* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
- * latent)): the same figure whatever the batch. For anomaly detection -elbo is the score: higher
- * means stranger.
+ * vae_info.eps)): the same figure whatever the batch. For anomaly detection -elbo is the score:
+ * higher means stranger.
  *   elbo, recon, kl (rows)  out, nats; each may be NULL */
 VAE_API vae_status vae_score(vae *model, const vae_batch *batch, float *elbo, float *recon,
                              float *kl);
@@ -1188,7 +1190,7 @@ VAE_API vae_status vae_score(vae *model, const vae_batch *batch, float *elbo, fl
 /* The importance-weighted bound of each image: log 1/k sum p(x,z)/q(z|x) over k draws of z. It
  * rises with k towards log p(x) (Burda et al. 2016). Papers call -bound of 5000 draws the negative
  * log-likelihood. Draws are addressed by the image's number, and the first one is vae_score's; or
- * they are batch.eps (rows * k, latent), an image's draws side by side. The memory does not depend
+ * they are batch.eps (rows * k, vae_info.eps), an image's draws in turn. The memory does not depend
  * on k. Threads divide the images.
  *   k 1 to 65536;  bound (rows)  out, nats
  * Errors: those of vae_score; ERR_VALUE for k; ERR_STATE with desc.no_noise. */
