@@ -467,7 +467,8 @@
  *     therefore use them in place.
  *   - __metadata__ holds vae.format "1", vae.desc (the settings on one line; reals as the 16 hex
  *     digits of a double), vae.step, vae.epoch, vae.position, vae.course, vae.adam, vae.seed,
- *     vae.params_hash and vae.data_hash. A setting that a file does not name has its default.
+ *     vae.params_hash and vae.data_hash; with layers `z N` vae.layer_kl too. A setting that a file
+ *     does not name has its default.
  *   - The hashes are FNV-1a, 64 bit, over the little-endian bytes of the tensors in the order of
  *     the program, whatever their order in the file. So another tool may write the file anew, for
  *     example sorted by name and with more metadata.
@@ -1042,8 +1043,7 @@ typedef struct vae_stats {
                       vae_evaluate recon + beta * kl, without warm-up, free bits and penalties */
     double grad_norm; /* global, before clipping, of one step; 0 unless `clip` is set */
     uint64_t images;  /* over which the figures are means */
-    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer); zeros in
-                         `train` of vae_fit */
+    double layer_kl[VAE_MAX_LAYERS]; /* kl of each stochastic layer (vae_info.layer) */
 } vae_stats;
 
 #ifndef VAE_NO_TRAIN
@@ -7526,22 +7526,22 @@ VAE__PRIVATE vae_status vae__gated_shape(vae__parser *p, vae__op *op) {
     op->room = 2 * op->in.dim;
     return VAE_OK;
 }
-/* The factors of `blocks` outputs of n numbers each: tanh, and behind them sigmoid. */
-VAE__PRIVATE void vae__gates(const vae__walk *c, size_t blocks, size_t n, const float *x,
+/* The factors of `count` outputs of n numbers each: all tanh, then all sigmoid. */
+VAE__PRIVATE void vae__gates(const vae__walk *c, size_t count, size_t n, const float *x,
                              float *gates) {
     size_t i;
-    for (i = 0; i < blocks; i++, x += 2 * n) {
+    for (i = 0; i < count; i++, x += 2 * n) {
         memcpy(gates + i * n, x, n * sizeof(float));
-        memcpy(gates + (blocks + i) * n, x + n, n * sizeof(float));
+        memcpy(gates + (count + i) * n, x + n, n * sizeof(float));
     }
-    c->k->map(VAE_ACT_TANH, blocks * n, gates, gates);
-    c->k->map(VAE_ACT_SIGMOID, blocks * n, gates + blocks * n, gates + blocks * n);
+    c->k->map(VAE_ACT_TANH, count * n, gates, gates);
+    c->k->map(VAE_ACT_SIGMOID, count * n, gates + count * n, gates + count * n);
 }
-VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t blocks, size_t n, const float *x,
+VAE__PRIVATE void vae__gated_blocks(const vae__walk *c, size_t count, size_t n, const float *x,
                                     float *y) {
     size_t i;
-    vae__gates(c, blocks, n, x, c->room);
-    for (i = 0; i < blocks * n; i++) y[i] = c->room[i] * c->room[blocks * n + i];
+    vae__gates(c, count, n, x, c->room);
+    for (i = 0; i < count * n; i++) y[i] = c->room[i] * c->room[count * n + i];
 }
 VAE__PRIVATE void vae__gated_fwd(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *x, float *y) {
@@ -8028,26 +8028,28 @@ typedef struct vae__kind {
 
 typedef struct vae__code vae__code;
 
-/* Of a posterior whose head begins with mu (latent), then log variance (latent). NULL: nothing. */
+/* Functions of a posterior whose head begins with mu (latent), then log variance (latent); NULL
+ * where there is nothing to do. */
 typedef struct vae__means {
-    const vae__layer *layer; /* what turns the head into mu and log variance, where `spreads` */
+    const vae__layer *layer; /* op that turns the head into mu and log variance, needed only where
+                                `spreads` says so */
     int (*spreads)(const vae__code *c);
     float (*lowest)(const vae__code *c); /* the least log variance: no gradient there or below */
-    /* `contract` in closed form: whether there is one, and for mu its slope along what it is a
-     * function of, with *bend, the slope's own change along mu. */
+    /* For `contract`: whether it has a closed form; the derivative of mu = code(a) by a, as a
+     * function of mu, with *bend, the derivative of that by mu. */
     int (*curve)(const vae__code *c);
     double (*slope)(const vae__code *c, double mu, double *bend);
 } vae__means;
 
-/* Of a posterior together with its standard prior: what there is in closed form. */
+/* Closed forms for a posterior with its standard prior. */
 typedef struct vae__closed {
-    /* KL(q || p), and unless dhead is NULL dhead += scale times its gradient, latent j's times
-     * keep[j] unless `keep` is NULL; the same for each latent apart. */
+    /* KL(q || p). Unless dhead is NULL: dhead += scale times its gradient, where the part of latent
+     * j is multiplied by keep[j], unless `keep` is NULL. kl_terms: the KL of each latent. */
     float (*kl)(const vae__code *c, const float *head, float scale, const float *keep,
                 float *dhead);
     void (*kl_terms)(const vae__code *c, const float *head, float *kl);
-    /* log q(z|x) - log p(z) at z of `sample`; and dhead += what dz gives and `pull` times the
-     * gradient of that, for importance weights: see the kernel latent_bwd. */
+    /* log q(z|x) - log p(z) at a z made by `sample`. Backward: dhead += the gradient that comes
+     * with dz, and `pull` times that of the ratio (importance weights: see kernel latent_bwd). */
     float (*ratio)(const vae__code *c, const float *head, const float *eps, const float *z);
     void (*ratio_bwd)(const vae__code *c, vae_objective objective, const float *head,
                       const float *eps, const float *dz, float pull, float weight, float *dhead);
@@ -8055,14 +8057,15 @@ typedef struct vae__closed {
     void (*draw)(const vae__code *c, const vae__address *at, float *z);
 } vae__closed;
 
-/* Of one image. */
+/* A posterior. Its functions work on one image. */
 typedef struct vae__posterior {
     vae__kind kind;
     int noise;               /* what eps is drawn as: VAE__DRAW_NORMAL or VAE__DRAW_UNIFORM */
-    /* Sets c->head, width, noise, where they are not 2 latent, latent, latent. NULL, or a sentence:
-     * why there cannot be such a code. */
+    /* Sets c->head, c->width, c->noise; without it they are 2 latent, latent, latent. Returns NULL,
+     * or a sentence: why such a code is not possible. */
     const char *(*sizes)(vae__code *c);
-    /* z from noise eps, or without eps the mean; and dhead += what dz gives. */
+    /* z made with the noise eps, or the mean where eps is NULL. Backward: dhead += the gradient
+     * that comes with dz. */
     void (*sample)(const vae__code *c, const float *head, const float *eps, float *z);
     void (*sample_bwd)(const vae__code *c, const float *head, const float *eps, const float *dz,
                        float *dhead);
@@ -8074,30 +8077,31 @@ typedef struct vae__posterior {
     const vae__closed *closed;
 } vae__posterior;
 
-/* What changes a draw of a posterior of reals, in steps, each an op: z and what the head gives for
- * the flow come in, z' and what later steps need go out. */
+/* A flow: steps that change the draw of a real-valued posterior. Each step is an op: its input is z
+ * and the head's numbers for the flow, its output the new z and the numbers for later steps. */
 typedef struct vae__flow {
     vae__kind kind;
     const vae__layer *layer;
     size_t (*context)(const vae__code *c); /* numbers of the head beyond those of the posterior */
 } vae__flow;
 
-/* Of one code z (width). */
+/* A prior. Its functions work on one code z (width). */
 typedef struct vae__prior {
     vae__kind kind;
     const vae__layer *layer; /* its op: vae__prior_layer, or one like it that has tensors too */
     size_t room;             /* floats of scratch in c->room, for each number of z */
-    /* log p(z), w the first tensor of the op; or, with dz, dz += scale times its gradient. The op's
-     * row_floats numbers of the row are in c->kept: what log_p leaves there its gradient finds. */
+    /* Without dz: log p(z). With dz: dz += scale times its gradient. w is the op's first tensor.
+     * c->kept are op->row_floats numbers of this row, in which the first call may store something
+     * for the second. */
     double (*log_p)(const vae__code *c, const float *w, const float *z, float scale, float *dz);
     void (*draw)(const vae__code *c, const float *w, const vae__address *at, float *z);
-    /* NULL; or the op's tensor holds n images, pseudo-inputs, whose heads the encoder makes and
-     * log_p finds in c->heads, (n, head): dhead += the gradient of the head of input i over the
-     * batch, of which z are the codes. */
+    /* Only of a prior whose tensor holds n pseudo-inputs (images), otherwise NULL. The encoder
+     * computes their heads, and log_p reads them from c->heads (n, head). dhead += the gradient of
+     * the head of pseudo-input i, summed over the batch whose codes are z. */
     void (*head_bwd)(const vae__walk *c, const vae__op *op, size_t i, const float *z, float *dhead);
 } vae__prior;
 
-/* Both at work. */
+/* The posterior and the prior of a model, with their arguments and sizes. */
 struct vae__code {
     const vae__posterior *posterior;
     const vae__prior *prior;
@@ -8154,7 +8158,7 @@ typedef struct vae__terms {
     const struct vae__density *likelihood; /* as it is now */
     int backward;            /* gradients are wanted too */
     int value;               /* of the likelihood nothing but the value is wanted */
-    int mean;                /* nothing is drawn: what is latent passes on its mean */
+    int mean;                /* nothing is drawn: stochastic layers pass on their means */
     int alone;               /* the decoder is at work without the encoder */
     int weighs;              /* importance weights are at work */
     int views;               /* rows of the encoder for an image */
@@ -8203,7 +8207,7 @@ VAE__INLINE float vae__row_pull(const vae__walk *c, size_t r) {
     return pull;
 }
 
-/* NaN stays NaN, also where -Ofast knows of none. */
+/* NaN stays NaN, even with -Ofast, which assumes that there is none. */
 VAE__PRIVATE float vae__clamp_logvar(float l) {
     if ((vae__bits_f(l) & 0x7fffffffu) > 0x7f800000u) return l;
     return l > VAE_LOGVAR_MAX ? VAE_LOGVAR_MAX : l < VAE_LOGVAR_MIN ? VAE_LOGVAR_MIN : l;
@@ -8356,8 +8360,8 @@ VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, co
     for (k = 0; eps && --left; k++, column += left)
         c->k->add(left, dz + k + 1, eps[k], column, column);
 }
-/* Half the squares of row j of L, without the diagonal, for each latent j: these the KL has more
- * than normal's. With dhead also scale times the gradient. Returns their sum. */
+/* What the KL has in addition to that of `normal`: for each latent j, half the sum of squares of
+ * row j of L without the diagonal. With dhead also scale times the gradient. Returns the sum. */
 VAE__PRIVATE double vae__full_more(const vae__code *c, const float *head, float scale,
                                    const float *keep, float *dhead, float *kl) {
     const size_t latent = c->latent;
@@ -8452,7 +8456,7 @@ VAE__PRIVATE void vae__categorical_sample_bwd(const vae__code *c, const float *h
     c->k->softmax(c->latent, k, head, u, c->sharpness, c->room);
     c->k->softmax_bwd(c->latent, k, c->room, dz, c->sharpness, NULL, dhead);
 }
-/* With equal categories. */
+/* The KL from categories that are equally likely. */
 VAE__PRIVATE void vae__categorical_kl_terms(const vae__code *c, const float *head, float *kl) {
     c->k->categories(c->latent, (size_t)c->categories, head, c->room, c->room + c->width, kl);
 }
@@ -8479,7 +8483,7 @@ VAE__PRIVATE float vae__categorical_ratio(const vae__code *c, const float *head,
         if (z[i] > 0) sum = vae__add_d(sum, (double)c->room[c->width + i]);
     return (float)sum;
 }
-/* An equal choice of n, out of a uniform number. */
+/* One of n equally likely numbers, made from a uniform number. */
 VAE__INLINE size_t vae__choice_of(float u, size_t n) {
     const size_t i = (size_t)vae__mul_d((double)u, (double)n);
     return vae__min(i, n - 1);
@@ -8587,7 +8591,7 @@ static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, 
  * uses: >>codes >>layers             tests: tests/test_priors.c
  * ==================================================================================== */
 
-/* ---- the prior as an op, where the KL has no closed form: z passes ---- */
+/* ---- the prior as an op, where the KL has no closed form: it passes z on unchanged ---- */
 
 #ifdef VAE_NO_CODES
 #define VAE__PRIOR_OP NULL
@@ -8701,14 +8705,15 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     if (dz) return 0;
     return vae__add_d(vae__shares(c->k, k, c->kept), -vae__shares(c->k, k, logit));
 }
-/* A tensor may be updated before the gradient of the next one is made, so this remembers them. */
+/* Copies the op's tensors: the optimiser may update one before the gradient of the next is made,
+ * which needs the old values. */
 VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                    const float *x, const float *dy, float *dx) {
     if (!c->first) memcpy(op->own, w, op->own_floats * sizeof(float)); /* one part has row 0 */
     vae__prior_bwd(c, op, w, x, dy, dx);
 }
-/* The gradient of component i's mean and log variance, over the rows of the batch in order, each
- * with its share of what its log q - log p counts: added to dpart. */
+/* dpart += the gradient of component i's mean and log variance, summed over the rows of the batch
+ * in order. A row counts by the component's share in it times the weight of its log q - log p. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
@@ -8749,7 +8754,8 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
         dw[i] = (float)sum;
     }
 }
-/* The component by a number at replica 1 of the address, z within it as of N(0, I). */
+/* Draws the component with a uniform number at replica + 1 of the address, then z from it with the
+ * normals at the address itself. */
 VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
                                     float *z) {
     const size_t k = (size_t)c->n;
@@ -9304,12 +9310,12 @@ VAE__PRIVATE void vae__draw_noise(const vae__walk *c, const vae__op *op, size_t 
     at = vae__address_of(&s);
     c->k->draw(kind, &at, 0, n, eps);
 }
-/* Row r at work has no noise: its z is the mean. */
+/* The code's noise of row r, or NULL: then z is the mean. */
 VAE__INLINE float *vae__code_eps(const vae__walk *c, size_t r) {
     const vae__terms *t = c->terms;
     return t->desc->no_noise || t->mean ? NULL : t->eps + (c->first + r) * t->code->noise;
 }
-/* Rows of the op that come of one row of its input. */
+/* How many rows the op makes of one row of its input: the draws of an image. */
 VAE__INLINE size_t vae__fan(const vae__walk *c, const vae__op *op) {
     return op->fans ? c->draws : 1;
 }
@@ -9326,11 +9332,9 @@ VAE__PRIVATE void vae__code_fwd(const vae__walk *c, const vae__op *op, const flo
         const size_t at = c->first / fan + i;
         float *slope = t->slope ? t->slope + at * op->in.dim : NULL;
         if (slope) memset(slope, 0, op->in.dim * sizeof(float));
-        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0;
+        if (t->kl && !VAE__CLOSED(&q)) t->kl[at] = 0; /* draws give it, or nothing counts it */
         else if (t->kl)
             t->kl[at] = q.posterior->closed->kl(&q, x + i * pitch, 1, keep, slope);
-        else if (t->kl && !t->logw)
-            t->kl[at] = 0; /* without draws nobody knows it, and nothing counts it */
         if (t->penalty)
             t->penalty[at] = !vae__has_penalty(t->desc) ? 0 :
                              vae__penalty(t, x + i * pitch, op->in.dim, 0, NULL);
@@ -9421,10 +9425,11 @@ static const vae__layer vae__code_layer = {
  * >>stochastic  layers `z N` of both strings
  * uses: >>codes >>layers             tests: tests/test_stochastic.c
  *
- * Behind the dense head of an item stands a draw: the encoder's of q(z|..), the decoder's of
- * p(z|..), both normal. The decoder's passes on the encoder's z and has log q - log p of the row;
- * alone it draws. kept: of the encoder's eps and log variance, of the decoder's a number for each
- * latent: noise, or its part of log q - log p. (Burda et al. 2016, figure 1b)
+ * An item is a dense head and an op that draws from a normal: q(z|..) in the encoder, p(z|..) in
+ * the decoder (Burda et al. 2016, figure 1b). Where both nets are at work the decoder's op passes
+ * on the encoder's z and computes log q - log p of the row; where the decoder is alone, it draws.
+ * op->kept of a row: in the encoder eps and log variance; in the decoder one number for each
+ * latent, its noise or its part of log q - log p.
  * ==================================================================================== */
 
 VAE__PRIVATE void vae__q_fwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
@@ -9461,7 +9466,8 @@ VAE__PRIVATE void vae__p_fwd(const vae__walk *c, const vae__op *op, const float 
                 (double)c->k->between(n, q->kept + row * 2 * n, y, x, kept);
     }
 }
-/* What the term says of z is added to the decoder's dz, where the encoder's draw finds it. */
+/* Adds the gradient of log q - log p by z to the decoder's dz, from which the backward of the
+ * encoder's draw reads it. */
 VAE__PRIVATE void vae__p_bwd(const vae__walk *c, const vae__op *op, const float *w, const float *x,
                              const float *dy, float *dx) {
     const size_t n = op->out.dim;
@@ -9497,8 +9503,8 @@ static const vae__layer vae__q_layer = {
 static const vae__layer vae__p_layer = {
     "", NULL, NULL, "", VAE__LATENT, NULL, NULL, vae__p_fwd, VAE__BACK(vae__p_bwd, NULL, NULL)};
 
-/* KL of a stochastic layer at a row, and of all: of the code that of its head, of `z N`, where no
- * closed form is, log q - log p at its draw. */
+/* The KL of one stochastic layer in a row, and below of all layers. The code's is computed from its
+ * head; a layer `z N` has no closed form, and log q - log p of its draw stands for the KL. */
 VAE__PRIVATE double vae__layer_kl(const vae__terms *t, int layer, size_t row) {
     return layer ? t->deep[(size_t)(layer - 1) * t->deep_rows + row] : (double)t->kl[row];
 }
@@ -10550,13 +10556,14 @@ typedef struct vae__slot {
     size_t fan_in, fan_out; /* 0: starts at `start` */
     float start;
     int fixed;     /* not for the optimiser */
-    int relu;      /* what follows is of the relu kind */
+    int relu;      /* the activation behind it is ReLU-like */
 } vae__slot;
 
 /* Sums of the running epoch, stored with a checkpoint: the figures survive a resume too. */
 typedef struct vae__position {
     uint64_t epoch, step, images, total; /* epochs done; steps and images of this one; its size */
     double recon, kl, loss, bound;       /* sums over the images so far */
+    double layer_kl[VAE_MAX_LAYERS];     /* such sums, only where there are several layers */
     uint64_t best_epoch, cuts, cut_epoch; /* epochs counted from 1; cuts of the learning rate */
     double best;                         /* the lowest test loss */
 } vae__position;
@@ -10582,7 +10589,7 @@ struct vae {
     size_t at_code;        /* number of the code; the first of the decoder is dec.first */
     size_t at_image;       /* of the decoder's layer `image`; 0: it has none */
     size_t at_draw;        /* of the first op that draws latents: `z N` of the encoder, the code */
-    int layers;            /* stochastic ones, of each but the code: latents, place of the draw */
+    int layers;            /* stochastic layers; below, of each `z N`: latents, number of its op */
     struct { int n; size_t at; } layer[VAE_MAX_LAYERS];
     vae__net enc, dec;
     vae__slot *tensors;
@@ -10663,7 +10670,7 @@ VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
 
 /* ---- layout: one walk that counts, and the same walk that places ---- */
 
-/* Those that pass about half of what comes in. */
+/* ReLU-like activations: He initialisation. */
 VAE__INLINE int vae__act_is_relu(vae_act act) {
     return act != VAE_ACT_IDENTITY && act != VAE_ACT_TANH && act != VAE_ACT_SIGMOID;
 }
@@ -10697,7 +10704,7 @@ VAE__PRIVATE int vae__add_slot(vae *m, const char *net, const vae__op *op, size_
 enum { VAE__GRAD_BLOCK = 96 }; /* rows of a dense weight gradient made at a time: whole tiles */
 enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its 1 MB */
 
-/* Whether a decoder's last item is what the likelihood needs. A label is not meant so. */
+/* Whether a decoder's last item is what the likelihood needs. A `label` never is. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
     return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
@@ -10717,7 +10724,7 @@ typedef struct vae__planner {
     vae__op op, last;    /* the op at work, and the one before it: layer NULL for none */
     int state;           /* what the op at work is: */
     int draw;            /* the next op is the draw of so many latents; 0: it is not */
-    int left;            /* decoder: `z N` of the encoder that wait for theirs */
+    int left;            /* decoder: how many `z N` of the encoder have no partner here yet */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
     int gives_z;         /* the decoder takes its output, m->z */
 } vae__planner;
@@ -10732,8 +10739,8 @@ VAE__PRIVATE vae_status vae__mask_head(vae__planner *w) {
     return vae__place_layer(&w->p, op);
 }
 
-/* Where the noise of a stochastic layer begins among that of a draw; behind the last layer: how
- * much it is in all. */
+/* The offset of a stochastic layer's noise in the noise of one draw. For layer = m->layers: the
+ * size of all of it. */
 VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
     size_t sum = layer ? m->code.noise : 0;
     int i;
@@ -10741,8 +10748,8 @@ VAE__PRIVATE size_t vae__noise_before(const vae *m, int layer) {
     return sum;
 }
 
-/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has those of the
- * encoder in reverse order: what stands next to the pixels does so on both sides. */
+/* An item `z N`: w->op becomes its dense head, and the draw follows. The decoder has the encoder's
+ * items in reverse order: the one next to the pixels is the encoder's first, the decoder's last. */
 VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10767,7 +10774,7 @@ VAE__PRIVATE vae_status vae__plan_latent(vae__planner *w) {
     vae__shape_flat(&op->out, (size_t)op->n);
     return VAE_OK;
 }
-/* The draw itself. From the encoder's first on an image has a row for each draw. */
+/* The op that draws. Behind the first one of the encoder an image has a row for each draw. */
 VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -10789,9 +10796,10 @@ VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
 }
 
-/* Makes w->op the next op, out of the next item of the string; behind the items stands a dense
- * head, unless a decoder's last item gives the right numbers already, and behind an encoder's head
- * what makes mu and logvar of it, where there is something to do. At the end: VAE__AT_END. */
+/* Makes w->op the next op of a string: that of its next item; behind the items the dense head,
+ * which a decoder has unless its last item gives what the likelihood needs; behind an encoder's
+ * head the op that turns it into mu and logvar, where the posterior needs one. At the end:
+ * VAE__AT_END. */
 VAE__PRIVATE vae_status vae__next_op(vae__planner *w) {
     const int decoder = w->net == &w->m->dec;
     vae__op *op = &w->op;
@@ -10902,10 +10910,10 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's buffers. In training each op has its own, so that backward finds what forward left.
- * Without, ops take turns with two buffers of the widest row; what opens a group, or the encoder's
- * draw, keeps its output, which is wanted once more, and so do `image` and what is behind it:
- * images are drawn there pixel by pixel. */
+/* The op's buffers. In training each op has its own, because backward reads the outputs of forward.
+ * For use alone, ops take turns with two buffers of the widest row. Some keep their output in a
+ * buffer of their own: what opens a group, and the encoder's draws, because it is read once more;
+ * `image` and all ops behind it, because images are drawn there pixel by pixel. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
@@ -11004,7 +11012,7 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->tensor = m->slot_count, op->weights = m->parameters;
 }
 
-/* What several stochastic layers do not go together with. */
+/* Settings that several stochastic layers refuse. */
 VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
     const vae_desc *d = &m->desc;
     const char *what = d->no_noise ? "no_noise: the terms of `z N` are those of draws" :
@@ -11019,8 +11027,8 @@ VAE__PRIVATE vae_status vae__check_layers(const vae *m, vae_report *report) {
                      what);
 }
 
-/* The code and, where the KL has no closed form, what changes and weighs its draws: the steps of a
- * flow, the prior. The last of them that makes numbers makes z. */
+/* The op of the code and, where the KL has no closed form, those of the flow's steps and of the
+ * prior. The output of the last op that has one of its own is z. */
 VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *report) {
     const vae__code *q = &m->code;
     const int steps = q->flow ? q->flow_steps : 0;
@@ -12761,7 +12769,7 @@ VAE_API void vae_get_info(const vae *model, vae_info *info) {
     info->memory_activations = model->activations;
     info->step = model->step;
     info->epoch = model->at.epoch;
-    info->classes = model->classes;
+    info->classes = model->classes, info->by_pixel = model->at_image > 0;
     info->best_epoch = model->at.best_epoch, info->best = model->at.best;
     info->isa = model->k->isa;
     info->lr = vae__lr_now(model), info->beta = vae__beta_now(model);
@@ -13069,12 +13077,15 @@ VAE_API vae_status vae_evaluate(vae *m, const vae_data *data, vae_stats *stats) 
 VAE__PRIVATE void vae__progress_of(const vae *m, vae_progress *now) {
     const vae__position *at = &m->at;
     const double images = (double)at->images;
+    int j;
     memset(now, 0, sizeof *now);
     now->epoch = at->epoch, now->epochs = (uint64_t)m->desc.epochs;
     now->step = at->step, now->steps = (at->total + m->rows - 1) / m->rows;
     now->images = now->train.images = at->images, now->total = at->total;
     now->train.recon = vae__div_d(at->recon, images);
     now->train.kl = vae__div_d(at->kl, images);
+    for (j = 0; j < VAE__LAYERS(m); j++)
+        now->train.layer_kl[j] = vae__div_d(VAE__LAYERS(m) > 1 ? at->layer_kl[j] : at->kl, images);
     now->train.loss = vae__div_d(at->loss, images);
     now->train.elbo = -vae__add_d(now->train.recon, now->train.kl);
     now->train.bound = vae__div_d(at->bound, images);
@@ -13171,6 +13182,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     vae_status bad;
     double rows;
     size_t i;
+    int j;
     memset(&b, 0, sizeof b);
     b.rows = (size_t)(at->total - at->images), b.index = m->index;
     if (b.rows > m->rows) b.rows = m->rows;
@@ -13182,6 +13194,8 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     rows = (double)b.rows;
     at->recon = vae__add_d(at->recon, vae__mul_d(s.recon, rows));
     at->kl = vae__add_d(at->kl, vae__mul_d(s.kl, rows));
+    for (j = 0; j < VAE__LAYERS(m) && VAE__LAYERS(m) > 1; j++)
+        at->layer_kl[j] = vae__add_d(at->layer_kl[j], vae__mul_d(s.layer_kl[j], rows));
     at->loss = vae__add_d(at->loss, vae__mul_d(s.loss, rows));
     at->bound = vae__add_d(at->bound, vae__mul_d(s.bound, rows));
     vae__progress_of(m, &f->now);
@@ -13203,6 +13217,7 @@ VAE__PRIVATE vae_status vae__fit_epoch(vae *m, vae__fit *f) {
     at->epoch++;
     at->step = at->images = 0;
     at->recon = at->kl = at->loss = at->bound = 0;
+    memset(at->layer_kl, 0, sizeof at->layer_kl);
     if (f->test) {
         bad = vae__do_evaluate(m, f->test, &f->now.test);
         f->now.has_test = !bad;
@@ -14949,7 +14964,7 @@ VAE__PRIVATE void vae__put_desc(vae__sink *s, const vae_desc *desc) {
  * places in a model. */
 typedef struct vae__fact {
     const char *key, *forms;
-    size_t at[6];
+    size_t at[VAE_MAX_LAYERS];
 } vae__fact;
 #define VAE__IN(field) offsetof(vae, field)
 static const vae__fact vae__facts[] = {
@@ -14961,11 +14976,16 @@ static const vae__fact vae__facts[] = {
     {"vae.course", "uuuxx", {VAE__IN(at.best_epoch), VAE__IN(at.cuts), VAE__IN(at.cut_epoch),
                              VAE__IN(at.best), VAE__IN(at.bound)}},
     {"vae.adam", "xx", {VAE__IN(b1t), VAE__IN(b2t)}},
+    {"vae.layer_kl", "xxxxxxxx", {VAE__IN(at.layer_kl[0]), VAE__IN(at.layer_kl[1]),
+                                  VAE__IN(at.layer_kl[2]), VAE__IN(at.layer_kl[3]),
+                                  VAE__IN(at.layer_kl[4]), VAE__IN(at.layer_kl[5]),
+                                  VAE__IN(at.layer_kl[6]), VAE__IN(at.layer_kl[7])}},
 };
 enum {
     VAE__FACT_COUNT = sizeof vae__facts / sizeof vae__facts[0],
     VAE__SEED = 2,   /* not read: vae.desc has it too */
-    VAE__COURSE = 4  /* older files lack it */
+    VAE__COURSE = 4, /* older files lack it */
+    VAE__LAYER_SUMS = 6 /* only of models with layers `z N`; some files of 0.1 lack it */
 };
 
 typedef struct vae__section {
@@ -14994,6 +15014,7 @@ VAE__PRIVATE void vae__put_header(vae__sink *s, const vae *m, const vae__section
     vae__put_desc(s, &m->desc);
     for (i = 0; i < VAE__FACT_COUNT; i++) {
         const vae__fact *f = &vae__facts[i];
+        if (i == VAE__LAYER_SUMS && VAE__LAYERS(m) < 2) continue;
         vae__putf(s, "\",\"%s\":\"", f->key);
         for (j = 0; f->forms[j]; j++)
             vae__put_bits(s, j ? " " : "", f->forms[j], (const char *)m + f->at[j]);
@@ -15175,7 +15196,7 @@ VAE__PRIVATE vae_status vae__st_stranger(const vae__st *st) {
 VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimizer, uint64_t hash) {
     const vae__source *from = &st->from;
     const vae__position *at = &m->at;
-    uint64_t told = 0, u[6];
+    uint64_t told = 0, u[VAE_MAX_LAYERS];
     int good = vae__st_numbers_of(st, "vae.data_hash", "x", &told) == 1, sane = 1, i, j;
     for (i = 0; i < VAE__FACT_COUNT; i++) {
         const vae__fact *f = &vae__facts[i];
@@ -15187,7 +15208,7 @@ VAE__PRIVATE vae_status vae__st_state(const vae__st *st, vae *m, int has_optimiz
                 sane = 0;
             memcpy((char *)m + f->at[j], u + j, 8);
         }
-        if (i == VAE__COURSE) sane = sane && known >= 0;
+        if (i == VAE__COURSE || i == VAE__LAYER_SUMS) sane = sane && known >= 0;
         else if (i != VAE__SEED) good = good && known == 1;
     }
     if (!good)

@@ -259,8 +259,12 @@ def table(old, args):
            "0.01. The same command",
            "gives the same params_hash on any machine. Seconds: one thread of AMD EPYC, shared with "
            "others."]
-    for title, words, runs in SECTIONS:
-        rows = [row(run, old, args) for run in runs]
+    rows_of = [[row(run, old, args) for run in runs] for _, _, runs in SECTIONS]
+    every = sum(rows_of, [])
+    waiting = sum("not run yet" in line for line in every)
+    out += ["", "Of %d runs %d have been made. The other %d say \"not run yet\": they are plans, "
+            "without a figure." % (len(every), len(every) - waiting, waiting)]
+    for (title, words, runs), rows in zip(SECTIONS, rows_of):
         head = HEADS[runs[0].kind]
         out += ["", "## " + title, ""] + ([words, ""] if words else [])
         out += ["| %s |" % head, "|---" * (head.count("|") + 1) + "|"] + rows

@@ -613,6 +613,7 @@ TEST(a_pixelcnn_has_a_density_and_draws_from_it) {
     uint64_t hash = 0;
     double sum = 0;
     vae_stats first, last;
+    vae_info info;
     size_t i;
     int way;
     memset(&d, 0, sizeof d);
@@ -627,6 +628,8 @@ TEST(a_pixelcnn_has_a_density_and_draws_from_it) {
         for (i = 0; i < 30; i++)
             CHECK_STATUS(vae_train_step(m, BATCH(x, ROWS), i ? &last : &first), VAE_OK);
         CHECK(last.recon < first.recon - 0.5 && last.elbo <= -last.recon);
+        vae_get_info(m, &info);
+        CHECK(info.by_pixel == 1);
         CHECK_STATUS(vae_score(m, BATCH(x, COUNT), NULL, recon, kl), VAE_OK);
         CHECK_STATUS(vae_bound(m, BATCH(x, COUNT), 3, bound), VAE_OK);
         for (i = 0, sum = 0; i < COUNT; i++) {

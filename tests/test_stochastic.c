@@ -693,6 +693,59 @@ TEST(layers_and_latents_have_their_kl_over_a_data_set) {
     free((void *)(size_t)data.bytes);
 }
 
+#define ZERO "0000000000000000"
+/* The sums of an epoch are saved with the rest; a file without them, of an earlier build, loads. */
+TEST(training_has_the_kl_of_each_layer_across_a_resume) {
+    float x[21 * DEEP_D];
+    vae_data data;
+    vae_desc d = deep_desc();
+    vae_progress end;
+    uint64_t at;
+    watcher w;
+    vae *m = NULL;
+    small_images(x, 21, DEEP_D);
+    data = float_data(x, 21, DEEP_D);
+    d.epochs = 2;
+    memset(&w, 0, sizeof w);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &data, NULL, watch, &w), VAE_OK);
+    vae_destroy(m);
+    end = w.last;
+    CHECK(end.train.layer_kl[0] > 0 && end.train.layer_kl[1] > 0 && end.train.layer_kl[2] == 0);
+    CHECK_NEAR(end.train.layer_kl[0] + end.train.layer_kl[1], end.train.kl, 1e-12 * end.train.kl);
+    for (at = 1; at < w.calls; at++) {
+        int older;
+        size_t size;
+        unsigned char *bytes;
+        watcher rest;
+        memset(&rest, 0, sizeof rest);
+        rest.stop_at = at;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        CHECK_STATUS(vae_fit(m, &data, NULL, watch, &rest), VAE_STOPPED);
+        bytes = file_of(m, 0, &size);
+        vae_destroy(m);
+        for (older = 0; older < 2; older++) {
+            if (older) patch(bytes, size, "\"vae.layer_kl\"", "\"vae.LAYER_kl\"");
+            m = obj_twin(bytes, size, 0, 1, VAE_ISA_AUTO, 0);
+            CHECK_STATUS(vae_fit(m, &data, NULL, watch, &rest), VAE_OK);
+            CHECK(older || !memcmp(&rest.last.train, &end.train, sizeof end.train));
+            CHECK(rest.last.train.kl == end.train.kl);
+            vae_destroy(m);
+        }
+        patch(bytes, size, "\"vae.LAYER_kl\"", "\"vae.layer_kl\"");
+        patch(bytes, size, ZERO " " ZERO " " ZERO, ZERO " " ZERO " 000000000000000x"); /* unused */
+        m = NULL;
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &m, NULL), VAE_ERR_FORMAT);
+        free(bytes);
+    }
+    d.encoder = d.decoder = "dense 6 tanh"; /* one layer: no sums of its own */
+    memset(&w, 0, sizeof w);
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    CHECK_STATUS(vae_fit(m, &data, NULL, watch, &w), VAE_OK);
+    CHECK(w.last.train.layer_kl[0] == w.last.train.kl && w.last.train.layer_kl[1] == 0);
+    vae_destroy(m);
+}
+
 TESTS(stochastic) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -709,5 +762,6 @@ TESTS(stochastic) {
     RUN(info_lists_the_stochastic_layers);
     RUN(strings_and_settings_that_do_not_fit_several_layers_are_told);
     RUN(layers_and_latents_have_their_kl_over_a_data_set);
+    RUN(training_has_the_kl_of_each_layer_across_a_resume);
     vae__fp_leave(&env);
 }

@@ -212,9 +212,52 @@ open("plane.npy", "wb").write(struct_of([-.5, .5, .5, .5, -.5, -.5, .5, -.5]))'
     refused latents_that_contradict 2 "contradicts it" train $small --latent 0 --posterior normal
 }
 
+# Decoders with a layer `image` draw pixels; --mode takes the most probable ones.
+pixel_tests() {
+    small="--data digits --images 64 --test-images 0 --batch 32 --epochs 1 --encoder= --latent 3 --quiet"
+    "$vae" train $small --decoder "dense 9 tanh, image, maskconv 4 3x3 a tanh" --model pixel.st
+    "$vae" train $small --decoder "dense 9 tanh" --model plain.st
+    "$vae" train $small --posterior none --decoder "image, maskconv 4 3x3 a tanh" --model nocode.st
+    "$vae" encode pixel.st --data digits --images 4 --out codes.npy --quiet
+    draw() { # OUT COMMAND ARGUMENTS...
+        out=$1 command=$2
+        shift 2
+        case $command in
+        sample) set -- --count 4 "$@" ;;
+        reconstruct) set -- --data digits --images 4 --count 4 "$@" ;;
+        traverse) set -- --count 2 --steps 2 "$@" ;;
+        decode) set -- --in codes.npy "$@" ;;
+        esac
+        "$vae" "$command" pixel.st "$@" --out "$out.png" --quiet
+    }
+    for command in sample reconstruct traverse decode; do
+        draw one $command --seed 1
+        draw again $command
+        draw two $command --seed 2
+        check ${command}_draws_the_pixels_of_a_seed same one.png again.png
+        check ${command}_of_another_seed_differs sh -c '[ -s two.png ] && ! cmp -s one.png two.png'
+        draw mode $command --mode --seed 1
+        check ${command}_mode_draws_no_pixels sh -c '[ -s mode.png ] && ! cmp -s one.png mode.png'
+        draw mode2 $command --mode --seed 2
+        # the latents of new images are drawn nevertheless
+        case $command in
+        sample) check sample_mode_draws_latents sh -c '! cmp -s mode.png mode2.png' ;;
+        traverse) ;;
+        *) check ${command}_mode_needs_no_seed same mode.png mode2.png ;;
+        esac
+        rm -f one.png again.png two.png mode.png mode2.png
+    done
+    refused mode_is_for_decoders_with_image 1 "has no layer \`image\`" sample plain.st --mode
+    refused mode_needs_latents 1 "has no latents" sample nocode.st --mode
+    "$vae" sample nocode.st --count 4 --out one.png --quiet
+    "$vae" sample nocode.st --count 4 --seed 2 --out two.png --quiet
+    check sample_without_latents_draws_pixels sh -c '[ -s two.png ] && ! cmp -s one.png two.png'
+}
+
 gmm_tests
 prior_tests
 kind_tests
+pixel_tests
 
 echo "tool codes: $passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -28,6 +28,15 @@ static void print_settings(const options *file)
     say("\n");
 }
 
+/* The latents of each stochastic layer, where there are several. */
+static void print_layers(const vae_info *i)
+{
+    if (i->layers < 2) return;
+    say("stochastic   code of %zu latents; ", i->layer[0].latents);
+    for (int l = 1; l < i->layers; l++) say("%sz %zu", l > 1 ? ", " : "", i->layer[l].latents);
+    say("%s\n", i->layers > 2 ? " (from the pixels to the code)" : "");
+}
+
 static int info(options *o)
 {
     use u;
@@ -42,6 +51,7 @@ static int info(options *o)
     if (u.info.best_epoch)
         say("best         epoch %llu, test loss %.3f\n", (ull)u.info.best_epoch, u.info.best);
     if (u.info.classes) say("classes      %d\n", u.info.classes);
+    print_layers(&u.info);
     for (int i = 0; i < 2; i++) {
         vae_desc d = u.desc;
         d.inference = i;

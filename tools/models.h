@@ -74,6 +74,11 @@ static void load_model(use *u, const options *o, int batch)
     load_file(o, o->operand, &how, &u->model);
     vae_get_desc(u->model, &u->desc);
     vae_get_info(u->model, &u->info);
+    if (o->mode && !u->info.by_pixel)
+        die(FAILED, "--mode: the decoder of %s has no layer `image`: it does not draw pixels one "
+            "by one", o->operand);
+    if (o->mode && !u->info.latent)
+        die(FAILED, "--mode: %s has no latents; all its images would be the same one", o->operand);
 }
 
 static void open_model(use *u, const options *o)

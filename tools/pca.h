@@ -218,7 +218,6 @@ static int pca(options *o)
     components c;
     sets s;
     use u;
-    vae__fpenv env;
     memset(&c, 0, sizeof c);
     memset(&s, 0, sizeof s);
     memset(&u, 0, sizeof u);
@@ -226,10 +225,8 @@ static int pca(options *o)
     find_sets(o, &s);
     check_components(o, &s);
     c.dim = s.images.images.item, c.count = (size_t)o->components;
-    vae__fp_enter(&env); /* linked with -Ofast, a program begins with subnormals flushed to 0 */
     find_components(&c, &s.images.images);
     u.model = linear_model(o, &c, &s.images.images);
-    vae__fp_leave(&env);
     vae_get_desc(u.model, &u.desc);
     vae_get_info(u.model, &u.info);
     for (int t = 0; t < 2; t++) {

@@ -50,14 +50,18 @@ static void stats_text(char *out, size_t size, const vae_stats *s, int what, int
              digits, s->kl, bound, loss);
 }
 
+/* The nets and the likelihood; posterior and prior where they are not the default. */
 static void print_network(const vae_desc *d)
 {
     const char *end = d->decoder[0] ? " > " : "";
     if (strcmp(d->posterior, "none") == 0)
-        say("network      %s%s%s, %s\n", d->decoder, end, d->input, d->likelihood);
+        say("network      %s%s%s, %s", d->decoder, end, d->input, d->likelihood);
     else
-        say("network      %s > %s%s%d latents > %s%s%s, %s\n", d->input, d->encoder,
+        say("network      %s > %s%s%d latents > %s%s%s, %s", d->input, d->encoder,
             d->encoder[0] ? " > " : "", d->latent, d->decoder, end, d->input, d->likelihood);
+    if (strcmp(d->posterior, "normal") != 0) say(", posterior %s", d->posterior);
+    if (strcmp(d->prior, "normal") != 0) say(", prior %s", d->prior);
+    say("\n");
 }
 
 /* The settings of the objective that are not the default's, as they would be typed. */
@@ -132,8 +136,8 @@ static void print_clamped(const uint64_t *counts, size_t latent, size_t images)
     if (all) say("\n");
 }
 
-/* A bound of more than one draw is known of training only; the KL of each of several stochastic
- * layers, `layers`, of evaluation only. */
+/* A bound of more than one draw is known of training only. layers: how many stochastic ones there
+ * are; the KL of each is written where there are several. */
 static void json_stats(text *t, const char *name, const vae_stats *stats, int has_bound, int layers)
 {
     text_print(t, "  \"%s\": ", name);
@@ -169,7 +173,7 @@ static void save_json(const char *path, const char *name, const char *file, vae 
     text_print(&t, "  \"epochs\": %llu,\n  \"steps\": %llu,\n  ", (ull)at.epoch, (ull)at.step);
     json_number(&t, "seconds", seconds, ",\n  ");
     json_error(&t, "images_per_second", speed, ",\n");
-    json_stats(&t, "train", train_stats, 1, 0);
+    json_stats(&t, "train", train_stats, 1, at.layers);
     json_stats(&t, "test", test_stats, 0, at.layers);
     if (more->count) memcpy(text_grow(&t, more->count), more->at, more->count);
     free(more->at);

@@ -397,6 +397,7 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "";
     int wants_help = 0, status;
     options o;
+    vae__fpenv host;
     screen.out = stdout;
     fill_descriptors();
 #ifdef SIGXFSZ
@@ -418,7 +419,9 @@ int main(int argc, char **argv)
         claim_targets(&o);
     }
     begin_screen();
+    vae__fp_enter(&host); /* linked with -Ofast, a program begins with subnormals flushed to 0 */
     status = c->run(&o);
+    vae__fp_leave(&host);
     forget(&o);
     if (status >= 128) return status; /* a signal: nobody may be there to read the rest */
     if (screen.closed && !screen.quiet && (c->bit == 0 || c->bit & (EVAL | INFO | PROBE | GMM)))
