@@ -12270,11 +12270,12 @@ VAE__PRIVATE void vae__run_inputs(vae__pass *p) {
 /* Back from the heads of a part's pseudo-inputs to their pixels, for a stage. */
 VAE__PRIVATE void vae__inputs_bwd(const vae__pass *p, int part) {
     const vae *m = p->m;
-    const vae__op *prior = &m->ops[m->dec.first - 1], *last = &m->ops[m->at_code - 1];
     const size_t n = vae__pseudo_inputs(&m->code), code = 2 * m->at_code, dim = m->input.dim;
+    const vae__op *prior, *last;
     size_t from, to, i;
     vae__walk c;
     if (!n) return;
+    prior = &m->ops[m->dec.first - 1], last = &m->ops[m->at_code - 1];
     c = vae__pass_walk(p, part, 0, p->rows);
     vae__share(n, 1, p->parts, part, &from, &to);
     vae__stand(&c, prior);

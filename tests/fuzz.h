@@ -147,7 +147,7 @@ static inline void fuzz_use(vae *m) {
     size_t n, i;
     vae_get_info(m, &info);
     if (!fuzz_is_small(m)) return;
-    n = FUZZ_ROWS * (info.input_dim + 2 * info.latent + info.outputs);
+    n = FUZZ_ROWS * (info.input_dim + 2 * info.latent + info.code + info.eps + info.outputs);
     x = (float *)malloc(n * sizeof *x), z = (float *)malloc(n * sizeof *z);
     out = (float *)malloc(n * sizeof *out);
     for (i = 0; i < n; i++) x[i] = (float)(i % 5) / 4, z[i] = (float)(i % 7) - 3;
@@ -155,7 +155,7 @@ static inline void fuzz_use(vae *m) {
     images.x = x, images.rows = FUZZ_ROWS, images.first = 0xfffffffeu;
     images.labels = none, images.label_count = FUZZ_ROWS;
     codes = images, codes.x = z;
-    (void)vae_encode(m, &images, out, out + FUZZ_ROWS * info.latent);
+    (void)vae_encode(m, &images, out, out + FUZZ_ROWS * info.code);
     (void)vae_posterior(m, &images, out);
     (void)vae_decode(m, &codes, out);
     (void)vae_decode_logits(m, &codes, out);

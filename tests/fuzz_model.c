@@ -13,7 +13,7 @@
 
 /* ---- the models to begin with ---- */
 
-enum { BASES = 8, ITEMS = 64, FACTS = 16, TENSORS = 64, TEXT = 1700, MOST_DATA = 1 << 18 };
+enum { BASES = 14, ITEMS = 64, FACTS = 16, TENSORS = 64, TEXT = 1700, MOST_DATA = 1 << 18 };
 
 static void base_desc(unsigned which, vae_desc *d) {
     memset(d, 0, sizeof *d);
@@ -34,6 +34,19 @@ static void base_desc(unsigned which, vae_desc *d) {
         d->likelihood = "categorical 3";
         d->schedule = VAE_SCHEDULE_PLATEAU, d->warmup_steps = 5, d->cycle_steps = 9, d->sparse = 0.1;
         break;
+    case 8: d->latent = 2, d->posterior = "normal full, iaf 2 1", d->prior = "mixture 2"; break;
+    case 9:
+        d->latent = 2, d->posterior = "normal, planar 1", d->encoder = d->decoder = "z 2";
+        break;
+    case 10: d->prior = "vamp 2", d->encoder = "dense 2 tanh"; break;
+    case 11:
+        d->posterior = "categorical 3", d->temperature_steps = 3, d->straight_through = 1;
+        break;
+    case 12:
+        d->latent = 2, d->posterior = "fsq 3 2";
+        d->decoder = "dense 4, reshape 2x2x1, image, maskconv 2 3x3 a";
+        break;
+    case 13: d->posterior = "none", d->decoder = "image, maskconv 2 3x3 a, gated"; break;
     default: break;
     }
 }

@@ -5,7 +5,7 @@
 
 Files named crash-* are past findings of the fuzzers; nothing here makes or removes them.
 """
-import json, os, re, struct, subprocess, sys, tempfile, zlib
+import glob, json, os, re, struct, subprocess, sys, tempfile, zlib
 
 
 # ---- IDX ----
@@ -441,20 +441,23 @@ def dictionary(words):
     return "".join('"%s"\n' % w for w in quoted).encode()
 
 
-def words_of(source):
-    """Flags, commands, and the words of the library's lists."""
-    with open(source) as f:
-        text = f.read()
-    return (re.findall(r'"(--[a-z0-9-]+)"', text) + re.findall(r'^    \{"([a-z]+)",', text, re.M) +
-            re.findall(r'X\([A-Z0-9_]+, "([a-z0-9_]+)"\)', text))
+def words_of(*sources):
+    """Every lower-case word and every flag that stands in quotes, and every setting."""
+    text = ""
+    for source in sources:
+        with open(source) as f:
+            text += f.read()
+    settings = re.findall(r"VAE__[A-Z]+_ROW\(([a-z][a-z0-9_]*)", text)
+    return (re.findall(r'"((?:--)?[a-z][a-z0-9_-]{0,23})"', text) + settings +
+            ["--" + s.replace("_", "-") for s in settings])
 
 
 def write_texts(here):
     root = os.path.join(here, "..", "..")
     library = words_of(os.path.join(root, "vae.h"))
     files = {
-        "arch.dict": dictionary(library + ["res(", ")", ", ", " pad ", "x", "/2", "3x3", "0.5"]),
-        "args.dict": dictionary(library + words_of(os.path.join(root, "tools", "vae.c")) +
+        "arch.dict": dictionary(library + ["res(", "z 2", ")", ", ", " pad ", "x", "/2", "3x3", "0.5"]),
+        "args.dict": dictionary(library + words_of(*glob.glob(os.path.join(root, "tools", "*.[ch]"))) +
                                 ["digits", "shapes", "auto", "none", "mask:0.5", "gaussian:2",
                                  "1:1e-3,2:1e-4", "=", "iwae-paper", "iwae-code", "1e30", "ae",
                                  "0x1p-3", "-1", "dense 3 relu, dense 2", "layers", "recipes"]),
