@@ -201,6 +201,14 @@ struct_of = lambda z: (b"\x93NUMPY\1\0" + struct.pack("<H", 118) + ("{%sdescr%s:
 open("plane.npy", "wb").write(struct_of([-.5, .5, .5, .5, -.5, -.5, .5, -.5]))'
     "$vae" decode fsq.st --in plane.npy --out cells.png --columns 2 --quiet
     check planes_of_levels_are_equally_likely cmp -s plane.png cells.png
+    "$vae" help layers >layers.out
+    tr -d '\n' <layers.out | sed 's/  --encoder/\n&/g; s/  --posterior/\n&/g' |
+        grep -e '  --encoder "dense 200 tanh, z' -e '--posterior none' >layers.examples
+    check layers_has_examples_of_codes_and_pixels [ "$(wc -l <layers.examples)" -eq 2 ]
+    while read -r example; do
+        eval "\"$vae\" train --data digits --images 16 --test-images 0 --epochs 1 --quiet $example"
+        check "example_of_layers_trains" [ $? -eq 0 ]
+    done <layers.examples
     refused latents_that_levels_contradict 2 "--latent 20: posterior fsq 4 3 has 2 latents" \
         train $small --posterior "fsq 4 3" --latent 20
     refused latents_without_a_code 2 "has 0 latents" train $small --posterior none --latent 7

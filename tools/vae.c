@@ -218,12 +218,16 @@ static const struct {
      "an activation, or an activation may stand alone. Shapes are height x width x channels.",
      "The encoder ends in a dense head to mu and logvar. The decoder ends in a dense head to what "
      "the likelihood needs, unless its last layer has no activation and exactly that many "
-     "outputs.\n"
+     "outputs. Behind `image` that head is a maskconv 1x1 b. Each z N of the encoder has its "
+     "partner in the decoder, in reverse order.\n"
      "\nExamples\n"
      "  --encoder \"conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu\"\n"
      "  --decoder \"dense 256 relu, dense 3136 relu, reshape 7x7x64, \n"
      "             convt 32 4x4/2 relu, convt 1 4x4/2\"\n"
-     "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n"},
+     "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n"
+     "  --encoder \"dense 200 tanh, z 100, dense 100 tanh\"\n"
+     "  --decoder \"dense 100 tanh, z 100, dense 200 tanh\"\n"
+     "  --posterior none --decoder \"image, maskconv 32 7x7 a, gated, maskconv 16 3x3 b\"\n"},
     {"likelihoods", VAE_TABLE_LIKELIHOOD,
      "The likelihood is the density of an image given its latents. What stands in brackets may be "
      "left out.",
