@@ -8693,7 +8693,7 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
     float *logit = vae__logits(c, w), *dpart = c->room + 2 * wide;
     size_t i;
     for (i = 0; i < k; i++) {
-        float part = scale * c->kept[i];
+        float part = dz ? scale * c->kept[i] : 0; /* forward nobody has written it yet */
         VAE__HIDE_F(part);
         if (dz && !(c->kept[i] > 0)) continue;
         if (dz) { /* by z as by the mean, for log p in place of -log p */
