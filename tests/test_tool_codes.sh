@@ -222,9 +222,9 @@ open("plane.npy", "wb").write(struct_of([-.5, .5, .5, .5, -.5, -.5, .5, -.5]))'
 
 # Decoders with a layer `image` draw pixels; --mode takes the most probable ones.
 pixel_tests() {
-    small="--data digits --images 64 --test-images 0 --batch 32 --epochs 1 --encoder= --latent 3 --quiet"
-    "$vae" train $small --decoder "dense 9 tanh, image, maskconv 4 3x3 a tanh" --model pixel.st
-    "$vae" train $small --decoder "dense 9 tanh" --model plain.st
+    small="--data digits --images 64 --test-images 0 --batch 32 --epochs 1 --encoder= --quiet"
+    "$vae" train $small --latent 3 --decoder "dense 9 tanh, image, maskconv 4 3x3 a tanh" --model pixel.st
+    "$vae" train $small --latent 3 --decoder "dense 9 tanh" --model plain.st
     "$vae" train $small --posterior none --decoder "image, maskconv 4 3x3 a tanh" --model nocode.st
     "$vae" encode pixel.st --data digits --images 4 --out codes.npy --quiet
     draw() { # OUT COMMAND ARGUMENTS...
