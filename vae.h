@@ -519,7 +519,7 @@
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
  *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
- *   VAE_NO_CODES         no posterior and prior but normal: ERR_UNSUPPORTED
+ *   VAE_NO_CODES         no layer `z`, no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
