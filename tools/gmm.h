@@ -63,8 +63,9 @@ static inline double gmm__bits(uint64_t bits)
 static inline double gmm__exp(double x)
 {
     double sum = 1, r;
-    int n = (int)vae__add_d(vae__mul_d(x, 1.4426950408889634), x < 0 ? -0.5 : 0.5);
-    if (!(x > -700)) return 0;
+    int n;
+    if (!(x > -700)) return 0; /* before the conversion: an int would not hold x / log 2 */
+    n = (int)vae__add_d(vae__mul_d(x, 1.4426950408889634), x < 0 ? -0.5 : 0.5);
     r = gmm__more(x, -n, 0.693147180369123816490); /* log 2 in two parts */
     r = gmm__more(r, -n, 1.90821492927058770002e-10);
     for (int k = 14; k > 0; k--) sum = gmm__more(1, vae__div_d(r, k), sum);
