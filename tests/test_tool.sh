@@ -1,58 +1,10 @@
 #!/bin/sh
 # Tests of the vae command: sh tests/test_tool.sh build/vae
 # Uses the built-in digits only, works in a temporary folder, and takes a few seconds.
-
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 2
-passed=0
-failed=0
-LC_ALL=C
-export LC_ALL
-unset NO_COLOR COLUMNS
-
-# check NAME COMMAND...: passes if the command succeeds
-check() {
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
-
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
-# stderr that begins with "vae: " and holds the words
-refused() {
-    name=$1 want=$2 words=$3
-    shift 3
-    "$vae" "$@" >refused.out 2>refused.err
-    got=$?
-    lines=$(wc -l <refused.err)
-    if [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^vae: ' refused.err &&
-        grep -q -F -e "$words" refused.err; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name: status $got, wanted $want and '$words', stderr: $(cat refused.err)"
-        failed=$((failed + 1))
-    fi
-}
+. "$(dirname "$0")/tool.sh"
 
 # Helpers that check can call.
-hash_of() { sed -n 's/.*"params_hash": "\([0-9a-f]*\)".*/\1/p' "$1"; }
 same_hash() { [ -n "$(hash_of "$1")" ] && [ "$(hash_of "$1")" = "$(hash_of "$2")" ]; }
-is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]; }
-size_is() { [ "$(wc -c <"$1")" -eq "$2" ]; }
-holds() { grep -q -e "$2" "$1"; }
-lacks() { ! grep -q -e "$2" "$1"; }
-missing() { [ ! -e "$1" ]; }
 number_of() { sed -n "s/.*\"$1\": \\([-0-9.e+]*\\).*/\\1/p" "$2"; }
 # A background command of a shell ignores Ctrl-C unless it is told not to.
 listening() {
@@ -936,5 +888,4 @@ check old_file_goes_on [ $? -eq 0 ]
 check old_file_ends_at_the_old_parameters [ "$(hash_of old.json)" = "$(head -n 1 "$root/tests/old/tool.hash")" ]
 check old_file_ends_as_the_old_file [ "$(cksum <old.safetensors)" = "$(tail -n 1 "$root/tests/old/tool.hash")" ]
 
-echo "tool: $passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+end tool

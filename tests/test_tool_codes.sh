@@ -3,54 +3,8 @@
 #     sh tests/test_tool_codes.sh build/vae
 # Works in a temporary folder. Its inputs are made by python3. Ends with "tool codes: N passed, N
 # failed, N skipped".
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_codes.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 2
-passed=0 failed=0 skipped=0
-LC_ALL=C
-export LC_ALL
-unset NO_COLOR COLUMNS
+. "$(dirname "$0")/tool.sh"
 
-# check NAME COMMAND...: passes if the command succeeds
-check() {
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
-
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
-# stderr that begins with "vae: " and holds the words
-refused() {
-    name=$1 want=$2 words=$3
-    shift 3
-    timeout 120 "$vae" "$@" >refused.out 2>refused.err
-    got=$?
-    lines=$(wc -l <refused.err)
-    if [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^vae: ' refused.err &&
-        grep -q -F -e "$words" refused.err; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name: status $got, wanted $want and '$words', stderr: $(head -c 300 refused.err)"
-        failed=$((failed + 1))
-    fi
-}
-
-skip() { # NAME REASON
-    echo "skip $1 ($2)"
-    skipped=$((skipped + 1))
-}
-
-same() { cmp -s "$1" "$2"; }
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 
@@ -267,5 +221,4 @@ prior_tests
 kind_tests
 pixel_tests
 
-echo "tool codes: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+end "tool codes"

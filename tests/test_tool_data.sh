@@ -3,71 +3,16 @@
 #     sh tests/test_tool_data.sh build/vae
 # Works in a temporary folder. Its inputs are made by python3; what needs a program that is not here
 # is skipped by name. Ends with "tool data: N passed, N failed, N skipped".
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_data.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir" 2>/dev/null || { sleep 6; rm -rf "$dir"; }' EXIT # wine takes a while to go
-cd "$dir" || exit 2
-passed=0 failed=0 skipped=0
-LC_ALL=C
-export LC_ALL
-unset NO_COLOR COLUMNS
+. "$(dirname "$0")/tool.sh"
 
-# check NAME COMMAND...: passes if the command succeeds
-check() {
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
-
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
-# stderr that begins with "vae: " and holds the words
-refused() {
-    name=$1 want=$2 words=$3
-    shift 3
-    timeout 120 "$vae" "$@" >refused.out 2>refused.err
-    got=$?
-    lines=$(wc -l <refused.err)
-    if [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^vae: ' refused.err &&
-        grep -q -F -e "$words" refused.err; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name: status $got, wanted $want and '$words', stderr: $(head -c 300 refused.err)"
-        failed=$((failed + 1))
-    fi
-}
-
-skip() { # NAME REASON
-    echo "skip $1 ($2)"
-    skipped=$((skipped + 1))
-}
-
-end() {
-    echo "tool data: $passed passed, $failed failed, $skipped skipped"
-    [ "$failed" -eq 0 ]
-    exit
-}
-
-same() { cmp -s "$1" "$2"; }
-missing() { [ ! -e "$1" ]; }
-lacks() { ! grep -q -e "$2" "$1"; }
 holds() { grep -q -F -e "$2" "$1"; }
-size_is() { [ "$(wc -c <"$1")" -eq "$2" ]; }
 # the two sides of a PNG
 sides() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $1 * 16777216 + $2 * 65536 + $3 * 256 + $4, \
     $5 * 16777216 + $6 * 65536 + $7 * 256 + $8 }'; }
 
 if ! command -v python3 >/dev/null 2>&1; then
     skip "all of the tool's data" "no python3, which makes them"
-    end
+    end "tool data"
 fi
 
 cat >make.py <<'PYTHON'
@@ -224,11 +169,11 @@ put("factors_inf.idx", idx((N, 2), struct.pack(">%dd" % (2 * N), *([0] * 37 + [f
 put("labels_high.idx", idx((N,), struct.pack(">%di" % N, *([0] * 13 + [70000] + [1] * 6)), 12))
 put("labels_low.idx", idx((N,), struct.pack(">%di" % N, *([0] * 4 + [-1] + [1] * 15)), 12))
 PYTHON
-python3 make.py || { echo "FAIL inputs are made"; failed=1; end; }
+python3 make.py || { echo "FAIL inputs are made"; failed=1; end "tool data"; }
 
 small="--encoder= --decoder= --latent 2 --epochs 1 --batch 8 --threads 1"
 train="train --data ok.npy $small"
-"$vae" $train --model m.safetensors --quiet || { echo "FAIL a model is trained"; failed=1; end; }
+"$vae" $train --model m.safetensors --quiet || { echo "FAIL a model is trained"; failed=1; end "tool data"; }
 # the large rate makes weights with which 3e38 overflows
 "$vae" $train --likelihood gaussian --lr 100 --model g.safetensors --quiet
 # weights of this size make losses, or even codes, of 1e18 that overflow
@@ -491,4 +436,4 @@ else
     skip "stdout on Windows" "no compiler for Windows, or no wine"
 fi
 
-end
+end "tool data"

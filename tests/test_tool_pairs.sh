@@ -3,28 +3,9 @@
 # planted at every name that is written; closed descriptors; kills.
 #     sh tests/test_tool_pairs.sh build/vae
 # Ends with "pairs: N passed, N failed, N skipped".
-
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_pairs.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-dir=$(mktemp -d) || exit 2
+. "$(dirname "$0")/tool.sh"
 first=
 trap 'if [ -n "$first" ]; then kill -KILL "$first" 2>/dev/null; fi; rm -rf "$dir"' EXIT
-cd "$dir" || exit 2
-passed=0 failed=0 skipped=0
-LC_ALL=C
-export LC_ALL
-
-check() { # NAME COMMAND...: passes if the command succeeds
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
 
 net="--encoder relu --decoder relu --latent 2 --quiet"
 "$vae" train --data digits --images 64 --test-images 16 $net --epochs 1 --model m.st ||
@@ -324,5 +305,4 @@ for kind in $sets; do
 done
 check nothing_is_left_at_the_end alone
 
-echo "pairs: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+end pairs

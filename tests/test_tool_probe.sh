@@ -2,51 +2,12 @@
 # Tests of what the vae command does with codes: probe, pca, train --from, score --samples.
 #     sh tests/test_tool_probe.sh build/vae
 # Works in a temporary folder. Its inputs are made by python3. With DATA=folder also on MNIST.
-
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_probe.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-root=$(cd "$(dirname "$0")/.." && pwd)
 [ -z "${DATA-}" ] || DATA=$(cd "$DATA" && pwd) || exit 2
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 2
-passed=0 failed=0 skipped=0
-LC_ALL=C
-export LC_ALL
-unset NO_COLOR COLUMNS
-check() { # NAME COMMAND...: passes if the command succeeds
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
-refused() { # NAME STATUS WORDS ARGUMENTS...: one line on stderr, which holds the words
-    name=$1 want=$2 words=$3
-    shift 3
-    "$vae" "$@" >refused.out 2>refused.err
-    got=$?
-    check "$name: status $got, '$(cat refused.err)'" eval '[ $got -eq $want ] &&
-        [ "$(wc -l <refused.err)" -eq 1 ] && grep -q -F -e "$words" refused.err'
-}
-skip() {
-    echo "skipped $1: $2"
-    skipped=$((skipped + 1))
-}
-end() {
-    echo "probe: $passed passed, $failed failed, $skipped skipped"
-    [ "$failed" -eq 0 ]
-    exit
-}
-holds() { grep -q -e "$2" "$1"; }
-hash_of() { sed -n 's/.*"params_hash": "\([0-9a-f]*\)".*/\1/p' "$1"; }
+. "$(dirname "$0")/tool.sh"
 
 python=/usr/bin/python3
 command -v "$python" >/dev/null 2>&1 || python=python3
-command -v "$python" >/dev/null 2>&1 || { skip "all of the tool's codes" "no python3"; end; }
+command -v "$python" >/dev/null 2>&1 || { skip "all of the tool's codes" "no python3"; end probe; }
 
 # ---- inputs: five points, codes of known use, and sets that no probe can take ----
 
@@ -474,4 +435,4 @@ sys.exit(not (abs(f["mse"] - .023970) < 6e-7 and abs(f["test_mse"] - .023538) < 
     check probe_of_the_components_of_mnist py '
 sys.exit(abs(probes("mnist_probe.json")[60000, "softmax", "standardised"][0] - .877) > .002)'
 fi
-end
+end probe

@@ -2,54 +2,8 @@
 # Tests of the vae command as a process: paths, runs, signals, descriptors, logs, terminals.
 #     sh tests/test_tool_runs.sh build/vae
 # Ends with "runs: N passed, N failed, N skipped".
+. "$(dirname "$0")/tool.sh"
 
-[ $# -eq 1 ] && [ -x "$1" ] || { echo "usage: sh tests/test_tool_runs.sh build/vae" >&2; exit 2; }
-case $1 in /*) vae=$1 ;; *) vae=$(pwd)/$1 ;; esac
-root=$(cd "$(dirname "$0")/.." && pwd)
-dir=$(mktemp -d) || exit 2
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 2
-passed=0 failed=0 skipped=0
-LC_ALL=C
-export LC_ALL
-unset NO_COLOR COLUMNS
-
-check() { # NAME COMMAND...: passes if the command succeeds
-    name=$1
-    shift
-    if "$@"; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name"
-        failed=$((failed + 1))
-    fi
-}
-skip() { # NAME REASON
-    echo "skip $1: $2"
-    skipped=$((skipped + 1))
-}
-# refused NAME STATUS WORDS ARGUMENTS...: `vae ARGUMENTS` ends with the status and one line on
-# stderr that begins with "vae: " and holds the words
-refused() {
-    name=$1 want=$2 words=$3
-    shift 3
-    timeout 60 "$vae" "$@" >refused.out 2>refused.err
-    got=$?
-    lines=$(wc -l <refused.err)
-    if [ "$got" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -q '^vae: ' refused.err &&
-        grep -q -F -e "$words" refused.err; then
-        echo "ok $name"
-        passed=$((passed + 1))
-    else
-        echo "FAIL $name: status $got, wanted $want and '$words', stderr: $(head -c 300 refused.err)"
-        failed=$((failed + 1))
-    fi
-}
-holds() { grep -q -e "$2" "$1"; }
-lacks() { ! grep -q -e "$2" "$1"; }
-missing() { [ ! -e "$1" ]; }
-is_png() { [ "$(head -c 8 "$1" | od -An -tx1 | tr -d ' \n')" = 89504e470d0a1a0a ]; }
 same_as_before() { cmp -s "$1" "$1.before"; }
 nothing_beside() { # no lock and no temporary file is left in this folder or below it
     left=$(find . -name '*.vae-*' -o -name '*.tmp')
@@ -604,5 +558,4 @@ check json_has_latents_at_their_limit holds far.json '"logvar_at_limit": \[[01]'
 check eval_names_no_others lacks near.out 'at limit'
 check nothing_is_left_at_the_end nothing_beside
 
-echo "runs: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+end runs
