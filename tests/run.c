@@ -41,5 +41,6 @@
 #include "test_gmm.c"
 #include "test_pixels.c"
 #include "test_priors.c"
+#include "test_mixtures.c"
 
 #include "main.c"
