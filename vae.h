@@ -262,12 +262,13 @@
  *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
  *                           head gives logits. Training decodes softmax((logits + g) /
  *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
- *                           u); outside training the largest of logits + g is 1. The KL of a latent
- *                           is log K - entropy
+ *                           u, clamped to [2^-25, 1 - 2^-24]); outside training the largest of
+ *                           logits + g is 1. The KL of a latent is log K - entropy
  *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
  *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
  *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
- *                           to 12 of them, one for each, which set `latent`
+ *                           to 12 of them, one for each, which set `latent` where that is 0 or its
+ *                           default 20; another number is refused
  *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
  *                           log p(x). Calls about codes return ERR_STATE
  *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
@@ -283,7 +284,8 @@
  *                           triangular with ones on its diagonal; what stands below that is learned
  *                           too (`lower`, column by column) and begins at 0. At most 64 latents
  *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
- *                           vae_fit begins them as training images, otherwise they begin at random
+ *                           vae_fit begins them as training images, unless vae_tensor_set gave
+ *                           them numbers; without vae_fit they begin at random
  *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
  *                           them clamped. It works on K more rows in each step. Goes with posterior
  *                           normal, and without layers label and batchnorm in the encoder
@@ -1110,9 +1112,9 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
  * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
- * pseudo-inputs. `test` and
- * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
- * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
+ * pseudo-inputs, unless vae_tensor_set did. `test` and `progress` may be NULL.
+ * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
+ * when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
  * A test loss that is not finite is an error, with the image. */
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
@@ -1132,10 +1134,11 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
- * way), wrong gradients give 0.1 to 1. So do those that are not the loss's by intention: posterior
- * fsq, straight_through, inputs of prior vamp outside [0,1].
+ * way), wrong gradients give 0.1 to 1. So do inputs of prior vamp outside [0,1], whose gradient is
+ * not the loss's by intention.
  * The batch is one of vae_train_step. Parameters are put back. Allocates three copies of them for
- * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg,
+ * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg, and
+ * for gradients straight through whole codes (fsq, straight_through), which are no derivatives;
  * ERR_MEMORY. */
 VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
@@ -8125,7 +8128,7 @@ struct vae__code {
     int n, full;             /* arguments of the prior */
     double real;
     float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
-    int through;             /* z is whole ones, its gradient that of relaxed ones */
+    int through;             /* training decodes whole numbers, its gradient that of others */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -8205,7 +8208,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
-    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
+    q.sharpness = c->terms->sharpness;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -8444,6 +8447,11 @@ static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, v
  * uses: >>codes                      tests: tests/test_categories.c
  * ====================================================================================== */
 
+/* Defaults of latent, temperature, temperature_end. */
+enum { VAE__LATENTS = 20 };
+#define VAE__HOT 0.5
+#define VAE__COOL 0.1
+
 #ifndef VAE_NO_CODES
 /* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
  * In training z is relaxed to the softmax of (logits + g) / temperature, g Gumbel noise. Outside it
@@ -8522,11 +8530,11 @@ static const vae__closed vae__categorical_closed = {
 
 VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
     const size_t listed = (size_t)c->listed;
-    if (listed > 1 && c->latent != listed && c->latent != 20)
+    if (listed > 1 && c->latent != listed && c->latent != VAE__LATENTS) /* not given: the default */
         return "it has numbers of levels for another number of latents than `latent`";
     if (listed > 1) c->latent = listed;
     c->head = c->width = c->latent, c->noise = 0;
-    c->room_floats = c->latent;
+    c->room_floats = c->latent, c->through = 1;
     return NULL;
 }
 VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
@@ -9232,6 +9240,7 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     return *p.at ? vae__expected(&p, kinds && kinds->more ? "',' or the end" : "the end") : VAE_OK;
 }
 
+VAE__INLINE int vae__other(double a, double b) { return a < b || a > b; }
 /* What does not go together with this code. */
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
@@ -9252,9 +9261,10 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         {!closed && !c->posterior->log_q,
          "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
         {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
-        {(d->straight_through || d->temperature_steps) && !c->categories,
-         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
-         "does not have"},
+        {(d->straight_through || d->temperature_steps || vae__other(d->temperature, VAE__HOT) ||
+          vae__other(d->temperature_end, VAE__COOL)) && !c->categories,
+         "straight_through, temperature, temperature_end and temperature_steps are of relaxed "
+         "categories, which posterior %s does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
         {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
@@ -9297,6 +9307,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     c->prior = (const vae__prior *)(const void *)row;
     c->n = op.n, c->full = op.kw, c->real = op.real;
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
+    c->through |= d->straight_through;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
     if (c->flow) c->context = c->flow->context(c), c->head += c->context;
@@ -9852,7 +9863,7 @@ static const vae__field vae__fields[] = {
     VAE__TEXT_ROW(input, NULL),
     VAE__TEXT_ROW(encoder, "dense 400 relu"),
     VAE__TEXT_ROW(decoder, "dense 400 relu"),
-    VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
+    VAE__INT_ROW(latent, VAE__LATENTS, 1, VAE_MAX_DIM),
     VAE__KIND_ROW(likelihood, VAE_TABLE_LIKELIHOOD),
     VAE__KIND_ROW(posterior, VAE_TABLE_POSTERIOR),
     VAE__KIND_ROW(prior, VAE_TABLE_PRIOR),
@@ -9891,8 +9902,8 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
     /* from here on in files only when they are not the default */
-    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
-    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature, VAE__HOT, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, VAE__COOL, 1e-3, 1e3),
     VAE__U64_ROW(temperature_steps, 0),
     VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
@@ -10660,6 +10671,7 @@ struct vae {
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
+    int inputs_set;        /* the prior's first tensor was: vae_fit leaves pseudo-inputs alone */
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
@@ -11638,6 +11650,7 @@ VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
                              i);
     memcpy(t.data, values, t.count * sizeof(float));
+    m->inputs_set |= index == m->ops[m->dec.first - 1].tensor;
     if (m->average)
         memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
     return VAE_OK;
@@ -13214,7 +13227,7 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
-    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
+    if (!bad && m->step == 0 && !m->inputs_set) vae__inputs_from_data(m, train);
     return bad;
 }
 
@@ -13376,6 +13389,10 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     if (m->desc.objective == VAE_OBJECTIVE_DREG && m->desc.samples > 1)
         return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "dreg's gradient is the bound's in the "
                          "mean over the noise only: check that of iwae");
+    if (m->code.through)
+        return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "the gradient goes straight through the "
+                         "whole numbers of posterior %s: it is not the derivative of the loss, "
+                         "which differences would show", m->code.posterior->kind.name);
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
