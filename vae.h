@@ -153,8 +153,16 @@
  *     channels; those of the middle pixel come last. As in all stacks of such layers, a pixel does
  *     not see all that lies above it to the right.
  *   - gated is tanh of the first half of the channels (of each group) times sigmoid of the second.
- *   - Behind `image` stand maskconv, gated, activations and res of these. The head is a maskconv
- *     1x1 b, unless the last item gives what the likelihood needs. Any other string is refused.
+ *   - diaglstm is two LSTMs of N units over the diagonals (PixelRNN, van den Oord et al. 2016), one
+ *     from the left, one from the right, whose output is moved down a line and added. Each sees h
+ *     of the pixel above and of the pixel before it in the line. Columns of a weight are the gates
+ *     o, f, i, g, its rows the C channels, h above, h before. f is sigmoid(a + 1): its bias begins
+ *     at 1. In colour the left one's weights of the C channels are masked as those of maskconv b;
+ *     all else is of earlier pixels. A pixel sees all earlier ones, but the last of the line above
+ *     only where a window before reaches it.
+ *   - Behind `image` stand maskconv, gated, diaglstm, activations and res of these. The head is a
+ *     maskconv 1x1 b, unless the last item gives what the likelihood needs (a diaglstm never does).
+ *     Any other string is refused.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
  *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
@@ -518,7 +526,7 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
- *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
+ *   VAE_NO_PIXELS        no image, maskconv, gated, diaglstm: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no layer `z`, no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
@@ -6242,7 +6250,6 @@ typedef struct vae__shape {
 
 typedef struct vae__op vae__op;
 typedef struct vae__parser vae__parser;
-
 struct vae__terms; /* of the loss: see >>codes */
 
 /* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
@@ -6284,7 +6291,8 @@ enum {
     VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
     VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
     VAE__RETURNS = 64, /* its output is used once more, further down the program */
-    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
+    VAE__LATENT = 128, /* a stochastic layer: a head and a draw, see vae__next_op */
+    VAE__BOUNDED = 256 /* its outputs are never the decoder's, which may be any numbers */
 };
 
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
@@ -7230,7 +7238,7 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ======================================================================================
  * >>pixels   layers of decoders that predict each pixel from those before it
- * uses: >>layers                     tests: tests/test_pixels.c
+ * uses: >>layers                     tests: tests/test_pixels.c, tests/test_recurrent.c
  *
  * Pixels have the order of the image's rows, the colours of a pixel that of its channels. `image`
  * gives the image that is to be predicted; the layers behind it let a number see earlier ones only
@@ -7582,6 +7590,367 @@ VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const fl
     }
 }
 
+/* ---- diaglstm: two LSTMs along the diagonals of the image ----
+ * One goes from the left, one from the right. With x of a pixel, h of the pixel above it and h of
+ * the pixel before it in its line (0 outside the image) side by side:
+ *     (o, f, i, g) = (x, above, before) W + bias;  o, f + 1, i through sigmoid, g through tanh
+ *     c = f c' + i g, c' of the pixel before it in its line;  h = o tanh(c)
+ * The output is h of the left one plus h of the right one at the pixel above. So only x of the left
+ * one needs a mask for the groups of colours: the rest is of earlier pixels.
+ *
+ * Pixels of a diagonal do not depend on each other: a diagonal of all images is one product. kept,
+ * direction by direction and diagonal by diagonal: c, o, f, i, g of all rows, then h of each row
+ * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i. */
+
+enum { VAE__LSTM_CELLS = 512 }; /* pixels of a product: as many images as have so many, or one */
+
+/* Diagonal d: lines low .. low + count - 1. c and h are those of the first row at work. */
+typedef struct vae__diagonal {
+    size_t low, count;
+    size_t pixel, step; /* the first one's place in the image, and from each to the next */
+    size_t pitch;       /* floats from c to o, and so on */
+    float *c, *h;       /* h with the slots beside it */
+} vae__diagonal;
+
+VAE__INLINE size_t vae__diagonals(const vae__op *op) { return op->in.h + op->in.w - 1; }
+VAE__PRIVATE vae__diagonal vae__diagonal_of(const vae__op *op, int right, size_t d, size_t row) {
+    const size_t h = op->in.h, w = op->in.w, n = op->out.c;
+    vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL};
+    size_t i, before = (size_t)right * (6 * h * w + 2 * vae__diagonals(op));
+    for (i = 0; i <= d; i++) {
+        before += g.count ? 6 * g.count + 2 : 0;
+        g.low = vae__max(i + 1, w) - w, g.count = vae__min(i + 1, h) - g.low;
+    }
+    i = d - g.low; /* column of the first, seen from where the direction begins */
+    g.pixel = g.low * w + (right ? w - 1 - i : i), g.step = right ? w + 1 : w - 1;
+    g.pitch = op->rows * g.count * n;
+    g.c = op->kept + op->rows * before * n;
+    g.h = g.c + 5 * g.pitch + row * (g.count + 2) * n;
+    g.c += row * g.count * n;
+    return g;
+}
+
+/* Scratch: rows of a product, arrays of a number for each unit of its pixels, weights. */
+enum { VAE__LSTM_ARRAYS = 7 };
+VAE__INLINE size_t vae__lstm_cells(const vae__op *op) {
+    const size_t most = vae__min(op->in.h, op->in.w);
+    return vae__max(VAE__LSTM_CELLS / most, 1) * most;
+}
+VAE__INLINE size_t vae__lstm_wide(const vae__op *op) { return op->in.c + 2 * op->out.c; }
+VAE__INLINE float *vae__lstm_array(const vae__walk *c, const vae__op *op, size_t i) {
+    const size_t cells = vae__lstm_cells(op);
+    return c->room + vae__whole(cells * vae__lstm_wide(op)) + i * vae__whole(cells * op->out.c);
+}
+/* The images of the next product, if `rows` are left. */
+VAE__INLINE size_t vae__lstm_images(const vae__op *op, size_t rows) {
+    const size_t most = vae__lstm_cells(op) / vae__min(op->in.h, op->in.w);
+    return (rows - 1) / ((rows - 1) / most + 1) + 1; /* equal shares */
+}
+/* Weights of a direction; its bias, 1 more for f, goes to scratch. */
+VAE__PRIVATE const float *vae__lstm_weights(const vae__walk *c, const vae__op *op, int right,
+                                            const float *w, float **bias) {
+    const size_t n = op->out.c, weights = 4 * n * vae__lstm_wide(op);
+    size_t i;
+    w += (size_t)right * (weights + 4 * n);
+    *bias = vae__lstm_array(c, op, VAE__LSTM_ARRAYS);
+    memcpy(*bias, w + weights, 4 * n * sizeof(float));
+    for (i = n; i < 2 * n; i++) (*bias)[i] += 1;
+    return w;
+}
+
+VAE__PRIVATE vae_status vae__diaglstm_shape(vae__parser *p, vae__op *op) {
+    const size_t n = (size_t)op->n, h = op->in.h, w = op->in.w;
+    size_t rows, arrays, weights;
+    if (!p->path) return vae__misfit(p, op, "it must stand behind `image`");
+    if (n % op->colours)
+        return vae__misfit(p, op, "its width must be a multiple of the image's channels");
+    if (!vae__shape_set(op, h, w, n) ||
+        !vae__size_mul(vae__lstm_cells(op), vae__lstm_wide(op), &rows) ||
+        !vae__size_mul(vae__lstm_cells(op), VAE__LSTM_ARRAYS * n, &arrays) ||
+        !vae__size_mul(4 * n, vae__whole(vae__lstm_wide(op)), &weights) ||
+        vae__max(vae__max(rows, arrays), weights) > SIZE_MAX / 64)
+        return vae__misfit(p, op, "too large");
+    op->room = rows + arrays + weights + 16 * (VAE__LSTM_ARRAYS + 2);
+    op->row_floats = vae__max(12 * op->out.dim + 4 * vae__diagonals(op) * n, 8 * (w + 2) * n);
+    op->grad_block = vae__min(vae__lstm_wide(op), VAE__WINDOW_FLOATS / 32 / n * 8 + 96);
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__diaglstm_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    int i;
+    shape[0] = vae__lstm_wide(op), shape[1] = 4 * op->out.c;
+    for (i = 0; i < 4; i += 2) {
+        vae__weight_and_bias(out + i, 2, shape, shape[1]);
+        out[i].fan_in = out[i + 1].fan_in = shape[0];
+        out[i].fan_out = out[i + 1].fan_out = shape[1];
+    }
+    out[2].name = "right_weight", out[3].name = "right_bias";
+    return 4;
+}
+/* Weights from x of a group to units of an earlier one. */
+VAE__PRIVATE int vae__diaglstm_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                                    const float *w, float *clear) {
+    const size_t n = op->out.c, in = op->in.c;
+    size_t i, j;
+    int wrong = 0;
+    for (i = from; i < vae__min(to, in) && !tensor && op->colours > 1; i++)
+        for (j = 0; j < 4 * n; j++) {
+            const size_t at = (i - from) * 4 * n + j;
+            if (i / (in / op->colours) <= j % n / (n / op->colours)) continue;
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+
+/* One step of m pixels: rows of a product, and c' of each -> c, the gates (pitch apart), h. */
+VAE__PRIVATE void vae__lstm_step(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *bias, size_t m, const float *before, float *cell,
+                                 float *gates, size_t pitch, float *h) {
+    const size_t n = op->out.c, wide = vae__lstm_wide(op), all = m * n;
+    size_t q;
+    for (q = 0; q < 4; q++)
+        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n,
+                   q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, gates + q * pitch, n);
+    c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before, gates + pitch,
+                 cell);
+    c->k->map(VAE_ACT_TANH, all, cell, h);
+    c->k->affine(1, all, h, NULL, gates, NULL, NULL, NULL, h);
+}
+
+/* c' of a diagonal's pixels in `images` images; `last` is the diagonal before it. */
+VAE__PRIVATE void vae__lstm_before(const vae__op *op, const vae__diagonal *g,
+                                   const vae__diagonal *last, size_t images, float *to) {
+    const size_t n = op->out.c, skip = g->low - last->low;
+    const size_t count = last->count ? vae__min(g->count, last->count - skip) : 0;
+    size_t r;
+    for (r = 0; r < images; r++, to += g->count * n) {
+        memcpy(to, last->c + (r * last->count + skip) * n, count * n * sizeof(float));
+        memset(to + count * n, 0, (g->count - count) * n * sizeof(float));
+    }
+}
+/* Rows of its product. */
+VAE__PRIVATE void vae__lstm_rows(const vae__op *op, const vae__diagonal *g,
+                                 const vae__diagonal *last, size_t images, const float *x,
+                                 float *a) {
+    const size_t n = op->out.c, in = op->in.c;
+    size_t r, j;
+    for (r = 0; r < images; r++, x += op->in.dim) {
+        const float *h = last->h + (r * (last->count + 2) + g->low - last->low) * n;
+        for (j = 0; j < g->count; j++, h += n, a += in + 2 * n) {
+            memcpy(a, x + (g->pixel + j * g->step) * in, in * sizeof(float));
+            if (last->count) memcpy(a + in, h, 2 * n * sizeof(float));
+            else memset(a + in, 0, 2 * n * sizeof(float));
+        }
+    }
+}
+VAE__PRIVATE void vae__diaglstm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, float *y) {
+    const size_t n = op->out.c, down = op->in.w;
+    float *before = vae__lstm_array(c, op, 0), *h = vae__lstm_array(c, op, 1), *bias;
+    size_t i, images, d, r, j;
+    int right;
+    for (i = 0; i < c->rows; i += images, x += images * op->in.dim, y += images * op->out.dim)
+        for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
+            const float *weights = vae__lstm_weights(c, op, right, w, &bias);
+            vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, last;
+            g.c = g.h = h; /* nothing is before the first */
+            for (d = 0; d < vae__diagonals(op); d++) {
+                last = g, g = vae__diagonal_of(op, right, d, c->first + i);
+                vae__lstm_rows(op, &g, &last, images, x, c->room);
+                vae__lstm_before(op, &g, &last, images, before);
+                vae__lstm_step(c, op, weights, bias, images * g.count, before, g.c, g.c + g.pitch,
+                               g.pitch, h);
+                for (r = 0; r < images; r++) {
+                    const float *from = h + r * g.count * n;
+                    float *kept = g.h + r * (g.count + 2) * n, *to = y + r * op->out.dim;
+                    memset(kept, 0, n * sizeof(float));
+                    memcpy(kept + n, from, g.count * n * sizeof(float));
+                    memset(kept + (g.count + 1) * n, 0, n * sizeof(float));
+                    for (j = 0; j < g.count; j++, from += n) {
+                        const size_t at = g.pixel + j * g.step;
+                        if (!right) memcpy(to + at * n, from, n * sizeof(float));
+                        else if (g.low + j + 1 < op->in.h)
+                            c->k->add(n, from, 1, to + (at + down) * n, to + (at + down) * n);
+                    }
+                }
+            }
+        }
+}
+
+/* One pixel of one direction. For drawing, kept has of each row and direction two lines of h, and
+ * of c, with a slot of zeros on each side: that of the pixel and the one above. */
+VAE__INLINE float *vae__lstm_slot(const vae__walk *c, const vae__op *op, size_t row, int right,
+                                  size_t line, size_t slot) {
+    const size_t n = op->out.c;
+    return op->kept + (c->first + row) * op->row_floats +
+           (((size_t)right * 2 + (line & 1)) * 2 * (op->in.w + 2) + slot) * n;
+}
+VAE__PRIVATE void vae__lstm_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, int right, size_t at) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op), bytes = n * sizeof(float);
+    const size_t line = at / op->in.w, slot = at % op->in.w + 1, to_c = (op->in.w + 2) * n;
+    float *before = vae__lstm_array(c, op, 0), *h = vae__lstm_array(c, op, 1), *bias;
+    float *cell = vae__lstm_array(c, op, 2);
+    size_t i, r, m;
+    w = vae__lstm_weights(c, op, right, w, &bias);
+    for (i = 0; i < c->rows; i += m) {
+        m = vae__min(vae__lstm_cells(op), c->rows - i);
+        for (r = 0; r < m; r++) {
+            const float *beside = vae__lstm_slot(c, op, i + r, right, line,
+                                                 right ? slot + 1 : slot - 1);
+            float *a = c->room + r * wide;
+            memcpy(a, x + (i + r) * op->in.dim + at * in, in * sizeof(float));
+            memcpy(a + in, vae__lstm_slot(c, op, i + r, right, line + 1, slot), bytes);
+            memcpy(a + in + n, beside, bytes);
+            memcpy(before + r * n, beside + to_c, bytes);
+        }
+        vae__lstm_step(c, op, w, bias, m, before, cell, vae__lstm_array(c, op, 3), m * n, h);
+        for (r = 0; r < m; r++) {
+            float *to = vae__lstm_slot(c, op, i + r, right, line, slot);
+            memcpy(to, h + r * n, bytes);
+            memcpy(to + to_c, cell + r * n, bytes);
+        }
+    }
+}
+/* The right one follows when the line above is whole. */
+VAE__PRIVATE void vae__diaglstm_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, float *y, size_t at) {
+    const size_t n = op->out.c, wide = op->in.w, line = at / wide, slot = at % wide + 1;
+    size_t r, q;
+    if (!at)
+        memset(op->kept + c->first * op->row_floats, 0, c->rows * op->row_floats * sizeof(float));
+    vae__lstm_pixel(c, op, w, x, 0, at);
+    for (q = wide; q-- > 0 && line && slot == 1;)
+        vae__lstm_pixel(c, op, w, x, 1, (line - 1) * wide + q);
+    for (r = 0; r < c->rows; r++) {
+        float *to = y + r * op->out.dim + at * n;
+        memcpy(to, vae__lstm_slot(c, op, r, 0, line, slot), n * sizeof(float));
+        if (line) c->k->add(n, vae__lstm_slot(c, op, r, 1, line - 1, slot), 1, to, to);
+    }
+}
+
+/* Gradients of h of a diagonal -> dh: from the output and from the pixels below and behind, whose
+ * diagonal is `next`, with its rows of the product's gradient in c->room. Adds what comes to c
+ * from there, `carry`, to dc. */
+VAE__PRIVATE void vae__lstm_dh(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                               const vae__diagonal *next, int right, size_t images,
+                               const float *dy, float *dh) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op), down = op->in.w;
+    size_t r, j;
+    for (r = 0; r < images; r++, dy += op->out.dim)
+        for (j = 0; j < g->count; j++, dh += n) {
+            const size_t at = g->pixel + j * g->step, line = g->low + j;
+            /* place in `next` of the pixel below; the one behind in the line stands before it */
+            const size_t below = r * next->count + line + 1 - next->low;
+            if (!right) memcpy(dh, dy + at * n, n * sizeof(float));
+            else if (line + 1 < op->in.h) memcpy(dh, dy + (at + down) * n, n * sizeof(float));
+            else memset(dh, 0, n * sizeof(float));
+            if (line + 1 < next->low + next->count)
+                c->k->add(n, c->room + below * wide + in, 1, dh, dh);
+            if (next->count && line >= next->low)
+                c->k->add(n, c->room + (below - 1) * wide + in + n, 1, dh, dh);
+        }
+}
+/* Of a diagonal's gates, and of what they saw: rows of a product again. `carry` is dc f of `next`,
+ * then of this one. */
+VAE__PRIVATE void vae__lstm_dgates(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                                   const vae__diagonal *next, const vae__diagonal *last,
+                                   size_t images, const float *turned) {
+    const size_t n = op->out.c, wide = vae__lstm_wide(op), all = images * g->count * n;
+    const size_t skip = vae__max(g->low, next->low) - g->low;
+    float *dh = vae__lstm_array(c, op, 0), *dc = vae__lstm_array(c, op, 1);
+    float *t = vae__lstm_array(c, op, 2), *before = vae__lstm_array(c, op, 3);
+    float *carry = vae__lstm_array(c, op, 4);
+    float *o = g->c + g->pitch, *f = o + g->pitch, *i = f + g->pitch, *s = i + g->pitch;
+    vae__runs k = {{0, 4, 1}, {1, 0, 0}, {0, 0, 0}};
+    size_t r;
+    c->k->map(VAE_ACT_TANH, all, g->c, t);
+    c->k->affine(1, all, dh, NULL, o, NULL, NULL, NULL, dc);
+    c->k->act_bwd(VAE_ACT_TANH, all, t, dc);
+    for (r = 0; r < images && next->count; r++) {
+        float *to = dc + (r * g->count + skip) * n;
+        c->k->add((g->count - skip) * n, carry + (r * next->count + g->low + skip - next->low) * n,
+                  1, to, to);
+    }
+    c->k->affine(1, all, dh, NULL, t, NULL, NULL, NULL, g->c);
+    c->k->act_bwd(VAE_ACT_SIGMOID, all, o, g->c);
+    vae__lstm_before(op, g, last, images, before);
+    c->k->affine(1, all, dc, NULL, before, NULL, NULL, NULL, o);
+    c->k->act_bwd(VAE_ACT_SIGMOID, all, f, o);
+    c->k->affine(1, all, dc, NULL, f, NULL, NULL, NULL, carry);
+    c->k->affine(1, all, dc, NULL, s, NULL, NULL, NULL, f);
+    c->k->act_bwd(VAE_ACT_SIGMOID, all, i, f);
+    c->k->affine(1, all, dc, NULL, i, NULL, NULL, NULL, i);
+    c->k->act_bwd(VAE_ACT_TANH, all, s, i);
+    k.n[0] = n, k.a[1] = (ptrdiff_t)(g->pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
+    c->k->runs(0, images * g->count, wide, &k, g->c, n, turned, NULL, c->room, wide);
+}
+VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, const float *dy, float *dx) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op);
+    float *turned = vae__lstm_array(c, op, VAE__LSTM_ARRAYS), *none = vae__lstm_array(c, op, 0);
+    size_t i, images, d, r, j;
+    int right;
+    (void)x;
+    for (i = 0; i < c->rows; i += images, dy += images * op->out.dim, dx += images * op->in.dim)
+        for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
+            vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, next, last;
+            c->k->transpose(vae__whole(wide), wide, 4 * n,
+                            w + (size_t)right * 4 * n * (wide + 1), turned);
+            for (d = vae__diagonals(op); d-- > 0;) {
+                next = g, g = vae__diagonal_of(op, right, d, c->first + i);
+                memset(&last, 0, sizeof last), last.c = none;
+                if (d) last = vae__diagonal_of(op, right, d - 1, c->first + i);
+                vae__lstm_dh(c, op, &g, &next, right, images, dy, none);
+                vae__lstm_dgates(c, op, &g, &next, &last, images, turned);
+                for (r = 0; r < images; r++)
+                    for (j = 0; j < g.count; j++) {
+                        const float *from = c->room + (r * g.count + j) * wide;
+                        float *to = dx + r * op->in.dim + (g.pixel + j * g.step) * in;
+                        if (right) c->k->add(in, from, 1, to, to);
+                        else memcpy(to, from, in * sizeof(float));
+                    }
+            }
+        }
+}
+/* Sums over diagonals, in each over the rows, in each over its pixels. */
+VAE__PRIVATE void vae__diaglstm_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                     size_t from, size_t to, const float *x, const float *dy,
+                                     float *dw) {
+    const size_t n = op->out.c, in = op->in.c;
+    const size_t low = vae__max(from, in); /* the first row of h; before it those of x */
+    vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, last;
+    size_t d, q;
+    (void)dy;
+    memset(dw, 0, (to - from) * 4 * n * sizeof(float));
+    for (d = 0; d < vae__diagonals(op); d++) {
+        vae__runs k = {{0, 0, 1}, {0, 0, 0}, {0, 0, 0}};
+        last = g, g = vae__diagonal_of(op, tensor > 1, d, 0);
+        k.n[0] = g.count, k.n[1] = c->rows, k.b[0] = (ptrdiff_t)n;
+        for (q = 0; q < 4; q++, dw += n) {
+            const float *b = g.c + q * g.pitch;
+            if (tensor & 1) {
+                c->k->bias_bwd(c->rows * g.count, n, b, c->room);
+                c->k->add(n, c->room, 1, dw, dw);
+                continue;
+            }
+            if (from < in) {
+                k.a[0] = (ptrdiff_t)(g.step * in);
+                k.a[1] = (ptrdiff_t)op->in.dim - (ptrdiff_t)(g.count * g.step * in);
+                c->k->runs(1, vae__min(to, in) - from, n, &k, x + g.pixel * in + from, 1, b, NULL,
+                           dw, 4 * n);
+            }
+            if (to > in && d) {
+                k.a[0] = (ptrdiff_t)n, k.a[1] = (ptrdiff_t)((last.count + 2 - g.count) * n);
+                c->k->runs(1, to - low, n, &k, last.h + (g.low - last.low) * n + low - in, 1, b,
+                           NULL, dw + (low - from) * 4 * n, 4 * n);
+            }
+        }
+        dw -= 4 * n;
+    }
+}
+
 /* ---- of other layers, pixel by pixel ---- */
 
 VAE__PRIVATE void vae__pass_pixel(const vae__walk *c, const vae__op *op, const float *w,
@@ -7682,8 +8051,13 @@ static const vae__layer vae__layers[] = {
     {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
      0, vae__gated_shape, NULL, vae__gated_fwd,
      VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
+    {"diaglstm", "diaglstm N", "HxWxC -> HxWxN; LSTMs along the diagonals from left and right", "n",
+     VAE__BOUNDED, vae__diaglstm_shape, vae__diaglstm_tensors, vae__diaglstm_fwd,
+     VAE__ORDERED(vae__diaglstm_bwd, vae__diaglstm_grad, vae__diaglstm_mask,
+                  vae__diaglstm_pixel)},
 #else
     VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
+    VAE__LEFT_OUT("diaglstm", "VAE_NO_PIXELS"),
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
@@ -7825,7 +8199,7 @@ VAE__PRIVATE vae_status vae__place_layer(vae__parser *p, vae__op *op) {
     if (bad) return bad;
     if (path && !op->layer->pixel)
         return vae__misfit(p, op, "behind `image` only layers that keep the order of pixels may "
-                           "stand: maskconv, gated, res, activations");
+                           "stand: maskconv, gated, diaglstm, res, activations");
     if (path == VAE__PATH_HERE && p->path == path && !vae__has(op, VAE__PASSES))
         return vae__misfit(p, op, "behind `image` a maskconv of mask a comes first: this would "
                            "pass on the pixel that is to be predicted");
@@ -10708,7 +11082,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A `label` never is. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT | VAE__BOUNDED) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
            (!op->path || op->layer->tensors);
 }

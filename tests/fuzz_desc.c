@@ -14,6 +14,7 @@ static const char *const nets[] = {
     "res(dense 4 relu, layernorm), noise 0.1", "label 3, dense 2 gelu", "flatten", "sigmoid",
     "convt 2 2x2/2, maxpool 2", "upsample 2, avgpool 2", "reshape 2x2x1, conv 1 3x3",
     "z 2, dense 2", "image, maskconv 2 3x3 a, gated",
+    "image, maskconv 4 3x3 a, diaglstm 4",
 };
 static const char *const inputs[] = {"4", "2x2", "2x2x1", "1x1x4", "4x4x2", "1"};
 enum { NETS = sizeof nets / sizeof *nets, INPUTS = sizeof inputs / sizeof *inputs };

@@ -40,6 +40,7 @@
 #include "test_categories.c"
 #include "test_gmm.c"
 #include "test_pixels.c"
+#include "test_recurrent.c"
 #include "test_priors.c"
 
 #include "main.c"

@@ -5,7 +5,7 @@
 #include "loop.h"
 
 int main(void) {
-    static const char *const words[] = {"image", "maskconv 4 3x3 a", "gated"};
+    static const char *const words[] = {"image", "maskconv 4 3x3 a", "gated", "diaglstm 2"};
     vae_report report;
     vae_desc d;
     vae *m = NULL;
