@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
         vae_destroy(model);
     }
 
-    figure *f = figure_new(1060, 480, "What the weight of the KL trades: rate against distortion",
+    figure *f = figure_new(1060, 530, "What the weight of the KL trades: rate against distortion",
                            "2000 training images; 8 latents. The slope at each point is -" FIGURE_BETA ".");
     figure_panel(f, 0, 0, .52, 1, "rate and distortion");
     figure_axes(f, "rate: KL, nats", 0, rate[0] * 1.25, "distortion: -log p(x|z), nats",

@@ -78,7 +78,7 @@ static inline void images(const char *folder, int test, size_t count, float *x, 
         uint8_t pixels[PIXELS];
         digits_factors factors;
         digits_draw(1, (uint32_t)i + (test ? DIGITS_TEST : 0), pixels, &factors);
-        for (int k = 0; k < PIXELS; k++) x[i * PIXELS + k] = pixels[k] / 255.0f;
+        for (size_t k = 0; k < PIXELS; k++) x[i * PIXELS + k] = pixels[k] / 255.0f;
         if (labels) labels[i] = factors.label;
     }
 }
@@ -128,7 +128,7 @@ static inline double principal(const float *x, size_t count, size_t k, float *me
     float *codes = (float *)malloc(count * k * sizeof *x);
     double error = 0;
     if (!centred || !codes) stop("out of memory");
-    for (int p = 0; p < PIXELS; p++) {
+    for (size_t p = 0; p < PIXELS; p++) {
         double sum = 0;
         for (size_t i = 0; i < count; i++) sum += (double)x[i * PIXELS + p];
         mean[p] = (float)(sum / (double)count);

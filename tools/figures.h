@@ -439,7 +439,7 @@ static inline int figure__ticks(const double limits[2], double pixels, int log, 
     double low = limits[0], high = limits[1], span = high - low;
     int n = 0;
     if (log) {
-        const int dense = span < 2.2, bottom = figure__floor(low), top = figure__floor(high) + 1;
+        const int dense = span < 3.2, bottom = figure__floor(low), top = figure__floor(high) + 1;
         for (int e = bottom; e <= top; e++)
             for (int m = 1; m < 10; m++) {
                 double v = figure__power10(e) * m, at = figure__log(v);
