@@ -288,6 +288,9 @@
  *     normal                N(0, I)
  *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
  *                           learned. Means begin at random
+ *     mixture K full        exp(logvar_k) are the variances of u = A_k (z - mean_k). A_k is lower
+ *                           triangular with ones on its diagonal; what stands below that is learned
+ *                           too (`lower`, column by column) and begins at 0. At most 64 latents
  *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
  *                           vae_fit begins them as training images, otherwise they begin at random
  *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
@@ -7867,6 +7870,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->n = i <= VAE__SPREAD_SOFTPLUS ? i : VAE__SPREAD_NONE;
         if (op->n) p->at += n;
         return VAE_OK;
+    case 'u':
+        op->kw = vae__same(p->at, n, "full");
+        p->at += op->kw ? n : 0;
+        return *p->at && !op->kw ? vae__expected(p, "full or the end") : VAE_OK;
     default: /* 'c' */
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
@@ -7896,8 +7903,8 @@ VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
  * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
  * window KxK, s an optional step /S, d optional padding, a a mask, h a shape HxWxC, ( a group; and
- * of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
- * deviation, c an activation of the code. */
+ * of likelihoods, posteriors and priors, all optional: v a variance, l a number of levels, o what
+ * makes a deviation, c an activation of the code, u the word full. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7941,7 +7948,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
                 bad = vae__read_from(p, "a padding", 0, VAE__MAX_WINDOW, &op->pad);
             }
             break;
-        case 'v': case 'l': case 'o': case 'c': bad = vae__read_option(p, *a, op); break;
+        case 'v': case 'l': case 'o': case 'c': case 'u': bad = vae__read_option(p, *a, op); break;
         default: /* '(' */
             vae__skip(p);
             if (*p->at != '(') return vae__expected(p, "'('");
@@ -8040,6 +8047,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
+        if (*a == 'u' && op->kw) vae__putf(s, " full");
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
         for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
@@ -8254,7 +8262,7 @@ struct vae__code {
     int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
-    int n;                   /* arguments of the prior */
+    int n, full;             /* arguments of the prior */
     double real;
     float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
     int through;             /* z is whole ones, its gradient that of relaxed ones */
@@ -8486,21 +8494,31 @@ VAE__PRIVATE const char *vae__full_sizes(vae__code *c) {
     c->room_floats = 2 * c->latent;
     return c->latent > VAE__MAX_FULL ? "it takes at most 64 latents" : NULL;
 }
+/* y += sign L x, where L has n rows and is 0 on its diagonal and above: its columns below that
+ * stand one behind another. Unless `mean` is NULL x - mean stands in place of x. With sign -1 and
+ * y = x it solves: y - mean = (1 + L)^-1 (x - mean). */
+VAE__PRIVATE void vae__below(const vae__kernels *k, size_t n, const float *column, const float *x,
+                             const float *mean, float sign, float *y) {
+    size_t i, left = n;
+    for (i = 0; --left; i++, column += left)
+        k->add(left, column, sign * (mean ? x[i] - mean[i] : x[i]), y + i + 1, y + i + 1);
+}
+/* column += the gradient of L. */
+VAE__PRIVATE void vae__below_bwd(const vae__kernels *k, size_t n, const float *x,
+                                 const float *mean, const float *dy, float sign, float *column) {
+    size_t i, left = n;
+    for (i = 0; --left; i++, column += left)
+        k->add(left, dy + i + 1, sign * (mean ? x[i] - mean[i] : x[i]), column, column);
+}
 VAE__PRIVATE void vae__full_sample(const vae__code *c, const float *head, const float *eps,
                                    float *z) {
-    const float *column = head + 2 * c->latent;
-    size_t k, left = c->latent;
     c->k->latent_fwd(c->latent, head, eps, z);
-    for (k = 0; eps && --left; k++, column += left)
-        c->k->add(left, column, eps[k], z + k + 1, z + k + 1);
+    if (eps) vae__below(c->k, c->latent, head + 2 * c->latent, eps, NULL, 1, z);
 }
 VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, const float *eps,
                                        const float *dz, float *dhead) {
-    float *column = dhead + 2 * c->latent;
-    size_t k, left = c->latent;
     vae__normal_sample_bwd(c, head, eps, dz, dhead);
-    for (k = 0; eps && --left; k++, column += left)
-        c->k->add(left, dz + k + 1, eps[k], column, column);
+    if (eps) vae__below_bwd(c->k, c->latent, eps, NULL, dz, 1, dhead + 2 * c->latent);
 }
 /* What the KL has in addition to that of `normal`: for each latent j, half the sum of squares of
  * row j of L without the diagonal. With dhead also scale times the gradient. Returns the sum. */
@@ -8768,25 +8786,35 @@ static const vae__layer vae__prior_layer = {
 #endif
 
 #ifndef VAE_NO_CODES
-/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
- * kept of a row: the probability that z is of each component, its share. */
+/* ---- mixture K [full]: sum over k of softmax(logit)_k N(mean_k, covariance_k) ----
+ * exp(logvar_k) are the variances of u = A (z - mean_k), where A = 1 unless the covariance is full:
+ * then A is lower triangular with ones on its diagonal, and what stands below that is learned too
+ * (`lower`, column by column). kept of a row: the probability that z is of each component, its
+ * share. */
 
+/* How many numbers A has below its diagonal. */
+VAE__INLINE size_t vae__lower_size(int full, size_t wide) {
+    return full ? wide * (wide - 1) / 2 : 0;
+}
 VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
-    (void)p;
-    op->row_floats = (size_t)op->n;
-    op->room = (size_t)op->n + 6 * op->in.dim;
-    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
-    return VAE_OK;
+    const size_t n = (size_t)op->n, wide = op->in.dim, lower = vae__lower_size(op->kw, wide);
+    op->row_floats = n;
+    op->room = n + 6 * wide + (op->kw ? wide + lower : 0);
+    if (!op->own_floats) op->own_floats = n * (1 + 2 * wide + lower);
+    return op->kw && wide > VAE__MAX_FULL
+               ? vae__fail(p->report, VAE_ERR_VALUE, "prior mixture %d full: it takes at most %d "
+                           "latents", op->n, (int)VAE__MAX_FULL) : VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    const size_t lower = vae__lower_size(op->kw, op->in.dim);
     int i;
-    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
-    for (i = 0; i < 3; i++) {
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar", out[3].name = "lower";
+    for (i = 0; i < 4; i++) {
         out[i].rank = i ? 2 : 1;
-        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = i < 3 ? op->in.dim : lower;
     }
     out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
-    return 3;
+    return lower ? 4 : 3;
 }
 /* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
 VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
@@ -8820,12 +8848,34 @@ VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, siz
     memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
     return c->room;
 }
-/* -log of component i's density at z, and scale times its gradient by mean and log variance to
- * dpart unless NULL. */
-VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
-                                      float scale, float *dpart) {
-    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
-                         NULL);
+VAE__INLINE const float *vae__lower(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n;
+    return c->full ? w + k * (1 + 2 * c->width) + i * vae__lower_size(1, c->width) : NULL;
+}
+VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
+    return sum;
+}
+/* -log of the density at z of a component and, unless dpart is NULL, scale times its gradient by
+ * mean and log variance to dpart, and by A, which is added to dlower unless that is NULL. */
+VAE__PRIVATE float vae__component_loss(const vae__code *c, const float *part, const float *lower,
+                                       const float *z, float scale, float *dpart, float *dlower) {
+    const size_t wide = c->width;
+    float *u = c->room + 6 * wide + c->n, loss;
+    size_t i, left;
+    if (c->full) { /* u = mean + A (z - mean) */
+        memcpy(u, z, wide * sizeof(float));
+        vae__below(c->k, wide, lower, z, part, 1, u);
+    }
+    loss = c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, wide, wide, part, 0, c->full ? u : z, scale,
+                         dpart, NULL);
+    if (!c->full || !dpart) return loss;
+    if (dlower) vae__below_bwd(c->k, wide, z, part, dpart, -1, dlower);
+    for (i = 0, left = wide; --left; i++, lower += left)
+        dpart[i] = (float)vae__add_d((double)dpart[i], vae__dot_d(lower, dpart + i + 1, left));
+    return loss;
 }
 VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
                                        float scale, float *dz) {
@@ -8837,10 +8887,12 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
         VAE__HIDE_F(part);
         if (dz && !(c->kept[i] > 0)) continue;
         if (dz) { /* by z as by the mean, for log p in place of -log p */
-            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            (void)vae__component_loss(c, vae__component(c, w, i), vae__lower(c, w, i), z, part,
+                                      dpart, NULL);
             c->k->add(wide, dpart, 1, dz, dz);
         } else {
-            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i),
+                                                        vae__lower(c, w, i), z, 0, NULL, NULL);
             VAE__HIDE_F(c->kept[i]);
         }
     }
@@ -8855,19 +8907,22 @@ VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const 
     vae__prior_bwd(c, op, w, x, dy, dx);
 }
 /* dpart += the gradient of component i's mean and log variance, summed over the rows of the batch
- * in order. A row counts by the component's share in it times the weight of its log q - log p. */
+ * in order, and that of A behind u in the scratch. A row counts by the component's share in it
+ * times the weight of its log q - log p. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const float *part = vae__component(&q, op->own, i);
-    float *room = q.room + 2 * wide;
+    float *room = q.room + 2 * wide, *dlower = q.full ? q.room + 7 * wide + k : NULL;
     size_t r;
+    if (q.full) memset(dlower, 0, vae__lower_size(1, wide) * sizeof(float));
     for (r = 0; c->terms->logw && r < c->rows; r++) {
         float share = vae__row_pull(c, r) * op->kept[r * k + i];
         VAE__HIDE_F(share);
         if (!(op->kept[r * k + i] > 0)) continue;
-        (void)vae__component_loss(&q, part, z + r * wide, share, room);
+        (void)vae__component_loss(&q, part, vae__lower(&q, op->own, i), z + r * wide, share, room,
+                                  dlower);
         c->k->add(2 * wide, room, 1, dpart, dpart);
     }
 }
@@ -8876,14 +8931,16 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
+    const size_t n = tensor == 3 ? vae__lower_size(q.full, wide) : wide;
     float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
-    for (i = from; tensor && i < to; i++, dw += wide) {
+    for (i = from; tensor && i < to; i++, dw += n) {
         memset(dpart, 0, 2 * wide * sizeof(float));
         vae__component_bwd(c, op, i, x, dpart);
-        memcpy(dw, dpart + (tensor == 2 ? wide : 0), wide * sizeof(float));
+        memcpy(dw, tensor == 3 ? q.room + 7 * wide + k : tensor == 2 ? dpart + wide : dpart,
+               n * sizeof(float));
     }
     if (tensor) return;
     (void)vae__shares(c->k, k, logit);
@@ -8897,11 +8954,13 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     }
 }
 /* Draws the component with a uniform number at replica + 1 of the address, then z from it with the
- * normals at the address itself. */
+ * normals at the address itself. With a full covariance they make u, and A (z - mean) = u is
+ * solved. */
 VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
                                     float *z) {
     const size_t k = (size_t)c->n;
     float *share = vae__logits(c, w), *eps = c->room + 2 * c->width, u;
+    const float *part;
     vae__address choice = *at;
     double sum = 0;
     size_t i, which = 0;
@@ -8913,8 +8972,9 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
         sum = vae__add_d(sum, (double)share[i]);
     }
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
-    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
-                  vae__component(c, w, which), eps, z);
+    part = vae__component(c, w, which);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0, part, eps, z);
+    if (c->full) vae__below(c->k, c->width, vae__lower(c, w, which), z, part, -1, z);
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
@@ -9006,11 +9066,12 @@ static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
      vae__normal_draw, NULL},
 #ifdef VAE_NO_CODES
-    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {{"mixture", "mixture K [full]", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
     {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
 #else
-    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
-      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
+    {{"mixture", "mixture K [full]", "K normals; shares, means and variances are learned, and "
+      "with full also covariances, up to 64 latents", "mu"},
+     &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
     {{"vamp", "vamp K", "the mean of the posteriors of K pseudo-inputs, which are learned: images "
       "that begin as training images", "m"}, &vae__vamp_layer, 0, vae__mixture_log_p,
      vae__mixture_draw, vae__component_bwd},
@@ -9025,12 +9086,6 @@ static const vae__prior vae__priors[] = {
 VAE__PRIVATE void vae__add_logw(const vae__walk *c, size_t r, double add) {
     double *logw = c->terms->logw;
     if (logw) logw[c->first + r] = vae__add_d(logw[c->first + r], add);
-}
-VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
-    return sum;
 }
 VAE__PRIVATE double vae__map_d(const vae__walk *c, int fn, double x) {
     float t = (float)x;
@@ -9380,7 +9435,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
-    c->n = op.n, c->real = op.real;
+    c->n = op.n, c->full = op.kw, c->real = op.real;
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
@@ -11342,7 +11397,7 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
             op->layer = q->flow->layer;
             op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
         } else {
-            op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+            op->layer = q->prior->layer, op->n = q->n, op->kw = q->full, op->real = q->real;
             op->kh = (int)m->input.dim;
             if (vae__pseudo_inputs(q) && m->rows)
                 op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));

@@ -38,7 +38,8 @@ static const char *const kinds[] = {
     "gaussian_pixel", "continuous_bernoulli", "logistic 1e-3", "logistic_pixel", "categorical 3",
     "logistic_mixture 2", "categorical", "normal", "normal abs", "normal softplus code tanh",
     "normal code gelu", "normal relu", "normal full", "normal, planar 2", "normal full, iaf 3 2", "categorical 2",
-    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3"};
+    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3",
+    "mixture 2 full"};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 static void one_field(vae_desc *d, const vae__field *f) {

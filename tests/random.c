@@ -275,7 +275,8 @@ static void choose_kinds(setup *s) {
             add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
     }
     if (chance(50)) choose_posterior(s);
-    if (chance(20)) add(s->prior, chance(50) ? "mixture %d" : "vamp %d", size_up_to(5));
+    if (chance(20)) add(s->prior, chance(50) ? "mixture %d" : chance(50) ? "vamp %d" : "mixture %d full",
+                        size_up_to(5));
 }
 
 /* Settings that exclude each other would be refused most of the time. */

@@ -42,5 +42,6 @@
 #include "test_logistic_mixture.c"
 #include "test_pixels.c"
 #include "test_priors.c"
+#include "test_mixtures.c"
 
 #include "main.c"

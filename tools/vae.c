@@ -143,7 +143,7 @@ static const command commands[] = {
     {PRIOR, "prior", "MODEL", "--data", fit_prior, "fit the prior of a model to its codes",
      "  # an autoencoder that can generate\n"
      "  vae train --data digits --objective ae --model ae.safetensors\n"
-     "  vae prior ae.safetensors --gmm 20 --data digits --out ae20.safetensors\n"
+     "  vae prior ae.safetensors --gmm 20 --full --data digits --out ae20.safetensors\n"
      "  vae sample ae20.safetensors\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
