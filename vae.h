@@ -243,10 +243,19 @@
  *                           are large: exact backgrounds can drown everything else for long
  *     categorical [K]       log sum e^a - a[level of x]: K logits (256) for each number, x the
  *                           nearest of the levels 0, 1/(K-1), .. 1
+ *     logistic_mixture K    -log of the sum over K (1 to 32) components, for each pixel of 1 to 4
+ *                           channels, of softmax(a)_k times what logistics as above give to its
+ *                           channels (Salimans et al. 2017). The centre of channel q is m plus the
+ *                           sum over channels p before it of tanh(b_qp) x_p; l lies in [-7.69, 20],
+ *                           which is the paper's -7 for images from -1 to 1. `image` takes a pixel
+ *                           of it as one colour
  *
  *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
- *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
- *     p(x|z), vae_draw samples from it. V lies from 1e-12 to 1e12, K from 2 to 256.
+ *     parameter of every channel, then the second of every channel. Of logistic_mixture it outputs
+ *     for each pixel m (channels, K), l (channels, K), a (K), b (pairs qp 10 20 21 30 .., K).
+ *     vae_decode gives the mean of p(x|z) (of a mixture's component the mean of a channel at the
+ *     means of those before it, which near 0 and 1 is not exact), vae_draw samples from it. V lies
+ *     from 1e-12 to 1e12, K of categorical from 2 to 256.
  *
  *     posterior             q(z|x), of which training takes z = mu + exp(logvar / 2) eps
  *     normal                the head gives mu, then log variance (clamped to [-30, 20])
@@ -331,7 +340,8 @@
  *     }
  *
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
- *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL,
+ *      0},
  *
  * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
  * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
@@ -529,7 +539,7 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
- *   VAE_NO_PIXELS        no image, maskconv, gated, diaglstm: ERR_UNSUPPORTED
+ *   VAE_NO_PIXELS        no image, maskconv, gated, diaglstm, logistic_mixture: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no layer `z`, no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
@@ -967,7 +977,8 @@ typedef struct vae_info {
     size_t head;        /* of the encoder's output for an image */
     size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic_pixel, K times for categorical K */
+                           gaussian_pixel and logistic_pixel, K times for categorical K, and for
+                           logistic_mixture as the manual says */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -2448,7 +2459,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
  * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
  * no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2493,6 +2504,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    PIXELS(float, mixture, (size_t pixels, size_t c, size_t k, const float *out, const float *x, \
+                            float scale, float *dout)) \
     CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
                           float *y)) \
     CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
@@ -2535,8 +2548,9 @@ enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
-    VAE__DENSITY_CATEGORICAL
+    VAE__DENSITY_CATEGORICAL, VAE__DENSITY_MIXTURE
 };
+enum { VAE__MIXTURE_MOST = 32, VAE__MIXTURE_CHANNELS = 4 }; /* of logistic_mixture */
 enum { VAE__SPREAD_NONE, VAE__SPREAD_ABS, VAE__SPREAD_RELU, VAE__SPREAD_SOFTPLUS };
 
 /* One step's constants of Adam, each rounded to float once. */
@@ -2561,7 +2575,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -3619,6 +3633,9 @@ VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
 #define VAE__CALLABLE(name) \
     VAE__CALLED VAE__V VAE__FN(name##_call)(VAE__V x) { return VAE__FN(name)(x); }
 VAE__CALLABLE(v_exp)
+#ifndef VAE_NO_PIXELS
+VAE__CALLABLE(v_tanh)
+#endif
 VAE__CALLABLE(v_expm1)
 VAE__CALLABLE(v_log)
 VAE__CALLABLE(v_log1p)
@@ -4938,16 +4955,18 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 }
 
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
+#define VAE__MIXTURE_LOW VAE__SET1(-7.69314718f) /* -7 of images from -1 to 1 */
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
- * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
- * scale,
+/* The mass that a logistic with mean m and log scale l (clamped to [least, 20]) has from x - 1/510
+ * to x + 1/510 (the lowest and the highest of the 256 levels extend without end). With the bounds
+ * u > v in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V least, VAE__V x, VAE__V *dm,
+                                       VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
-    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
+    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(least, raw)),
         inv = VAE__CALL(v_exp)(VAE__NEG(l));
     VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
         v = VAE__MUL(VAE__SUB(d, step), inv);
@@ -4965,8 +4984,7 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__CALL(v_softplus)(v)));
     *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
     *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
-    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
-                      zero, *dl);
+    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(least, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)), zero, *dl);
     return value;
 }
 
@@ -5001,7 +5019,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
             } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
                 value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
             } else {
-                value = VAE__FN(v_logistic)(a, b, t, &da, &db);
+                value = VAE__FN(v_logistic)(a, b, VAE__LOGISTIC_LOW, t, &da, &db);
             }
             parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
             if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
@@ -5082,6 +5100,116 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
         }
     return parts[0];
 }
+
+#ifndef VAE_NO_PIXELS
+/* Row 0 of `run` rows of numbers, `pitch` apart, as 16 numbers beside one another, zeros behind the
+ * last; and back. */
+VAE__INLINE void VAE__FN(take)(size_t run, size_t pitch, const float *from, float *plane) {
+    size_t i;
+    for (i = 0; i < 16; i++) plane[i] = i < run ? from[i * pitch] : 0;
+}
+VAE__INLINE void VAE__FN(give)(size_t run, size_t pitch, const float *plane, float *to) {
+    size_t i;
+    for (i = 0; i < run; i++) to[i * pitch] = plane[i];
+}
+
+/* Component i of the mixture below at `run` pixels, x (c, 16): -log of its density to value (16).
+ * Unless dout is NULL, writes the gradient of that by the component's parameters there. */
+static void VAE__FN(component)(size_t run, size_t c, size_t k, size_t i, const float *out,
+                               const float *x, float *value, float *dout) {
+    const size_t pitch = k * (2 * c + 1 + c * (c - 1) / 2);
+    float m[16], l[16], slope[VAE__MIXTURE_CHANNELS][16];
+    size_t q, p, at;
+    for (at = 0; at < 16; at++) value[at] = 0;
+    for (q = 0; q < c; q++) {
+        const size_t pairs = (2 * c + 1 + q * (q - 1) / 2) * k + i; /* of this channel */
+        VAE__FN(take)(run, pitch, out + q * k + i, m);
+        VAE__FN(take)(run, pitch, out + (c + q) * k + i, l);
+        for (p = 0; p < q; p++) VAE__FN(take)(run, pitch, out + pairs + p * k, slope[p]);
+        for (at = 0; at < 16; at += VAE__W) {
+            VAE__V centre = VAE__GET(m, at, 16), dm, dl, v;
+            for (p = 0; p < q; p++) { /* the slope of m + tanh(a) x by a is x (1 - tanh(a)^2) */
+                const VAE__V t = VAE__CALL(v_tanh)(VAE__GET(slope[p], at, 16));
+                const VAE__V before = VAE__GET(x + p * 16, at, 16);
+                centre = VAE__FMA(t, before, centre);
+                VAE__PUT(slope[p], at, 16,
+                         VAE__MUL(before, VAE__FMA(VAE__NEG(t), t, VAE__SET1(1.0f))));
+            }
+            v = VAE__FN(v_logistic)(centre, VAE__GET(l, at, 16), VAE__MIXTURE_LOW,
+                                    VAE__GET(x + q * 16, at, 16), &dm, &dl);
+            VAE__PUT(value, at, 16, VAE__ADD(VAE__GET(value, at, 16), v));
+            VAE__PUT(m, at, 16, dm);
+            VAE__PUT(l, at, 16, dl);
+            for (p = 0; p < q; p++)
+                VAE__PUT(slope[p], at, 16, VAE__MUL(dm, VAE__GET(slope[p], at, 16)));
+        }
+        if (!dout) continue;
+        VAE__FN(give)(run, pitch, m, dout + q * k + i);
+        VAE__FN(give)(run, pitch, l, dout + (c + q) * k + i);
+        for (p = 0; p < q; p++) VAE__FN(give)(run, pitch, slope[p], dout + pairs + p * k);
+    }
+}
+
+/* Of k numbers, a (k, 16), the log of the sum of e^a, less their largest, which goes to *top. */
+VAE__INLINE VAE__V VAE__FN(log_sum)(size_t k, const float *a, VAE__V *top) {
+    VAE__V sum = VAE__ZERO();
+    size_t i;
+    *top = VAE__GET(a, 0, 16);
+    for (i = 1; i < k; i++) *top = VAE__MAX(*top, VAE__GET(a + i * 16, 0, 16));
+    for (i = 0; i < k; i++)
+        sum = VAE__ADD(sum, VAE__CALL(v_exp)(VAE__SUB(VAE__GET(a + i * 16, 0, 16), *top)));
+    return VAE__CALL(v_log)(sum);
+}
+
+/* -log p of `pixels` of c channels, each a mixture of k logistics, the layout of whose parameters
+ * the manual has. As `density` otherwise. Salimans et al. 2017 (arXiv:1701.05517). With shares
+ * p = softmax(a) and logs t of p times the densities, -log p(x) = -log sum e^t; r = softmax(t)
+ * weighs the gradients of the components, and p - r is that of a. */
+static float VAE__FN(mixture)(size_t pixels, size_t c, size_t k, const float *out, const float *x,
+                              float scale, float *dout) {
+    const size_t blocks = 2 * c + 1 + c * (c - 1) / 2, pitch = k * blocks, shares = 2 * c * k;
+    float a[VAE__MIXTURE_MOST * 16], t[VAE__MIXTURE_MOST * 16], plane[VAE__MIXTURE_CHANNELS * 16];
+    VAE__V parts[16 / VAE__W];
+    size_t i, j, at, run, r;
+    VAE__FN(clear)(parts);
+    for (; pixels; pixels -= run, out += run * pitch, x += run * c) {
+        run = vae__min(pixels, 16);
+        for (i = 0; i < c; i++) VAE__FN(take)(run, c, x + i, plane + i * 16);
+        for (i = 0; i < k; i++) {
+            VAE__FN(take)(run, pitch, out + shares + i, a + i * 16);
+            VAE__FN(component)(run, c, k, i, out, plane, t + i * 16, dout);
+        }
+        VAE__ALONG(0, run) {
+            VAE__V top, norm = VAE__FN(log_sum)(k, a + at, &top), value;
+            for (r = 0; r < k; r++) {
+                float *p = a + r * 16 + at, *term = t + r * 16 + at;
+                const VAE__V v = VAE__SUB(VAE__SUB(VAE__GET(p, 0, 16), top), norm);
+                VAE__PUT(p, 0, 16, v);
+                VAE__PUT(term, 0, 16, VAE__SUB(v, VAE__GET(term, 0, 16)));
+            }
+            norm = VAE__FN(log_sum)(k, t + at, &top);
+            value = VAE__NEG(VAE__ADD(top, norm));
+            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
+            for (r = 0; dout && r < k; r++) {
+                float *p = a + r * 16 + at, *term = t + r * 16 + at;
+                VAE__V v = VAE__SUB(VAE__SUB(VAE__GET(term, 0, 16), top), norm);
+                v = VAE__CALL(v_exp)(v);
+                VAE__PUT(term, 0, 16, VAE__MUL(v, VAE__SET1(scale)));
+                v = VAE__SUB(VAE__CALL(v_exp)(VAE__GET(p, 0, 16)), v);
+                VAE__PUT(p, 0, 16, VAE__MUL(v, VAE__SET1(scale)));
+            }
+        }
+        if (!dout) continue;
+        for (r = 0; r < run; r++, dout += pitch)
+            for (at = 0; at < blocks; at++)
+                for (i = 0; i < k; i++) {
+                    float *d = dout + at * k + i;
+                    *d = at == 2 * c ? a[i * 16 + r] : *d * t[i * 16 + r];
+                }
+    }
+    return VAE__FN(reduce)(parts);
+}
+#endif
 
 #ifndef VAE_NO_CODES
 /* log softmax(a) of k numbers. */
@@ -5221,7 +5349,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
         const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
-                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
+                        kind == VAE__DENSITY_GAUSSIAN_PIXEL || kind == VAE__DENSITY_MIXTURE;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -5245,9 +5373,12 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
-            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
+            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL:
+            case VAE__DENSITY_MIXTURE: { /* of which it gets components */
+                const VAE__V least = kind == VAE__DENSITY_MIXTURE ? VAE__MIXTURE_LOW :
+                                     VAE__LOGISTIC_LOW;
                 VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
-                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
+                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(least, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
                 if (u) { /* the level nearest to m + s log(r / (1 - r)) */
@@ -5447,12 +5578,18 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #else
 #define VAE__OF_CODES VAE__X
 #endif
+#ifdef VAE_NO_PIXELS
+#define VAE__OF_PIXELS VAE__NO_KERNEL
+#else
+#define VAE__OF_PIXELS VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES,
+                     VAE__OF_PIXELS)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
@@ -5460,6 +5597,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
 #undef VAE__OF_CODES
+#undef VAE__OF_PIXELS
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -5519,6 +5657,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__CLAMP_LOGVAR
 #undef VAE__LOGVAR_OUTSIDE
 #undef VAE__LOGISTIC_LOW
+#undef VAE__MIXTURE_LOW
 #undef VAE__LOGISTIC_HIGH
 #undef VAE__DEVIATION_LEAST
 #undef VAE__I_GT
@@ -6385,7 +6524,7 @@ struct vae__parser {
     vae__shape shape[VAE__MAX_DEPTH];
     const vae__shape *image; /* that the string predicts; NULL: it predicts none */
     int path;         /* VAE__PATH_* of what comes in; behind `image`: see vae__op */
-    size_t colours, beside;
+    size_t colours, beside; /* colours: of the image, known from the start */
     vae_report *report;
 };
 
@@ -7247,7 +7386,8 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
  * gives the image that is to be predicted; the layers behind it let a number see earlier ones only
  * (van den Oord, Kalchbrenner & Kavukcuoglu 2016). The parser follows what they hold of the image:
  * the pixel itself, or what is earlier. Behind `maskconv a` the channels are divided into as many
- * groups as the image has colours; group g holds nothing of colour g of its pixel or of later ones.
+ * groups as the image has colours (one, under a likelihood of whole pixels); group g holds nothing
+ * of colour g of its pixel or of later ones.
  * Of an op: `colours` of the image; `beside`, channels of x before those of the image, where it is
  * given itself; `repeat`, how often the outputs of all colours follow one another (parameters).
  *
@@ -7270,7 +7410,7 @@ VAE__PRIVATE vae_status vae__image_shape(vae__parser *p, vae__op *op) {
     if (!vae__shape_set(op, image->h, image->w, op->in.c + image->c))
         return vae__misfit(p, op, "too many numbers");
     p->path = VAE__PATH_HERE;
-    p->colours = image->c, p->beside = op->in.c;
+    p->beside = op->in.c;
     op->room = flat ? op->out.dim : image->c;
     return VAE_OK;
 }
@@ -9978,6 +10118,9 @@ typedef struct vae__likelihood {
     float (*start)(const vae__density *l);             /* its initial value */
     void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
     void (*mode)(const vae__density *l, const float *out, float *x); /* NULL: the median is */
+    /* Sets l->outputs of a pixel and l->copies. Returns NULL, or a sentence: why it cannot be. */
+    const char *(*sizes)(vae__density *l);
+    int whole; /* 1: one density of all channels of a pixel, which `image` takes as one colour */
 } vae__likelihood;
 
 /* A likelihood of a model. */
@@ -9987,6 +10130,7 @@ struct vae__density {
     double real;
     const vae__kernels *k;
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
+    size_t copies;      /* first parameters that a number has: 1, unless `sizes` says so */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
     int flat;           /* the learned number is outside its limits, so it has no gradient */
@@ -10111,38 +10255,164 @@ VAE__PRIVATE void vae__categorical_mode(const vae__density *l, const float *out,
     }
 }
 
+/* ---- logistic_mixture: K logistics of all channels of a pixel ---- */
+
+#ifndef VAE_NO_PIXELS
+VAE__PRIVATE const char *vae__logistics_sizes(vae__density *l) {
+    const size_t c = l->channels;
+    if (l->n > VAE__MIXTURE_MOST) return "K is at most 32";
+    if (c > VAE__MIXTURE_CHANNELS)
+        return "a pixel has 4 channels at most (as an input, N numbers are one pixel, and Nx1 are "
+               "N pixels)";
+    l->copies = (size_t)l->n;
+    l->outputs = l->copies * (2 * c + 1 + c * (c - 1) / 2);
+    return NULL;
+}
+VAE__PRIVATE double vae__logistics_loss(const vae__density *l, const float *out, const float *x,
+                                      float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->mixture(l->numbers / l->channels, l->channels, (size_t)l->n, out, x,
+                                 scale, dout);
+}
+/* Of channel q in component i of a pixel: the centre, given the channels before it, and the log
+ * scale. */
+VAE__PRIVATE void vae__logistics_part(const vae__density *l, const float *out, size_t q, size_t i,
+                                    const float *x, float part[2]) {
+    const size_t k = (size_t)l->n, c = l->channels;
+    double centre = (double)out[q * k + i];
+    size_t p;
+    for (p = 0; p < q; p++) {
+        float t = out[(2 * c + 1 + q * (q - 1) / 2 + p) * k + i];
+        l->k->map(VAE_ACT_TANH, 1, &t, &t);
+        centre = vae__add_d(centre, vae__mul_d((double)t, (double)x[p]));
+    }
+    part[0] = (float)centre, part[1] = out[(c + q) * k + i];
+}
+/* The channels of a pixel in component i: draws made of u, or medians if all u are 1/2, or without
+ * u means (of a channel, at the means of those before it). */
+VAE__PRIVATE void vae__logistics_component(const vae__density *l, const float *out, size_t i,
+                                         const float *u, float *x) {
+    float part[2];
+    size_t q;
+    for (q = 0; q < l->channels; q++) {
+        vae__logistics_part(l, out, q, i, x, part);
+        l->k->observe(VAE__DENSITY_MIXTURE, 1, 1, 0, 0, part, u ? u + q : NULL, x + q);
+    }
+}
+/* e^(a - the largest a) of a pixel's K shares, and their sum. */
+VAE__PRIVATE double vae__logistics_shares(const vae__density *l, const float *out, float *e) {
+    const size_t k = (size_t)l->n;
+    const float *a = out + 2 * l->channels * k;
+    float top = a[0];
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < k; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < k; i++) e[i] = a[i] - top;
+    l->k->map(VAE__FN_EXP, k, e, e);
+    for (i = 0; i < k; i++) sum = vae__add_d(sum, (double)e[i]);
+    return sum;
+}
+/* The first channel's u chooses the component; where in that component's part of [0,1] it lies
+ * is a uniform number again, for the channel. */
+VAE__PRIVATE void vae__logistics_draw(const vae__density *l, const float *out, const float *u,
+                                    float *x) {
+    float e[VAE__MIXTURE_MOST], own[VAE__MIXTURE_CHANNELS];
+    const double at = vae__mul_d(vae__logistics_shares(l, out, e), (double)u[0]);
+    double before = 0, after = 0;
+    size_t i, chosen = 0;
+    for (i = 0; i < (size_t)l->n && (i == 0 || after <= at); i++) {
+        if (!(e[i] > 0)) continue;
+        before = after, after = vae__add_d(after, (double)e[i]), chosen = i;
+    }
+    memcpy(own, u, l->channels * sizeof(float));
+    own[0] = (float)vae__div_d(vae__add_d(at, -before), (double)e[chosen]);
+    if (own[0] > 0.99999994f) own[0] = 0.99999994f;
+    vae__logistics_component(l, out, chosen, own, x);
+}
+VAE__PRIVATE void vae__logistics_observe(const vae__density *l, const float *out, const float *u,
+                                       float *x) {
+    const size_t c = l->channels, pixels = l->numbers / c, pitch = l->outputs / pixels;
+    float e[VAE__MIXTURE_MOST], one[VAE__MIXTURE_CHANNELS];
+    double mean[VAE__MIXTURE_CHANNELS];
+    size_t at, i, q;
+    for (at = 0; at < pixels; at++, out += pitch, x += c) {
+        double sum;
+        if (u) {
+            vae__logistics_draw(l, out, u + at * c, x);
+            continue;
+        }
+        sum = vae__logistics_shares(l, out, e);
+        for (q = 0; q < c; q++) mean[q] = 0;
+        for (i = 0; i < (size_t)l->n; i++) {
+            vae__logistics_component(l, out, i, NULL, one);
+            for (q = 0; q < c; q++)
+                mean[q] = vae__add_d(mean[q], vae__mul_d((double)e[i], (double)one[q]));
+        }
+        for (q = 0; q < c; q++) x[q] = (float)vae__div_d(mean[q], sum);
+    }
+}
+/* Of the K centres of each pixel the most probable one. */
+VAE__PRIVATE void vae__logistics_mode(const vae__density *l, const float *out, float *x) {
+    static const float half[VAE__MIXTURE_CHANNELS] = {0.5f, 0.5f, 0.5f, 0.5f};
+    const size_t c = l->channels, pixels = l->numbers / c, pitch = l->outputs / pixels;
+    float one[VAE__MIXTURE_CHANNELS];
+    size_t at, i;
+    for (at = 0; at < pixels; at++, out += pitch, x += c) {
+        float least = 0;
+        for (i = 0; i < (size_t)l->n; i++) {
+            float value;
+            vae__logistics_component(l, out, i, half, one);
+            value = l->k->mixture(1, c, (size_t)l->n, out, one, 0, NULL);
+            if (i && !(value < least)) continue;
+            least = value;
+            memcpy(x, one, c * sizeof(float));
+        }
+    }
+}
+#endif
+
 /* ---- the table of likelihoods ---- */
 
 static const vae__likelihood vae__likelihoods[] = {
     {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
       "which is no density", ""},
      1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
-     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL},
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL, NULL, 0},
     {{"gaussian_learned", "gaussian_learned [V]",
       "the same, the variance one learned number that begins at V", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL},
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL,
+     NULL, 0},
     {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
      2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"continuous_bernoulli", "continuous_bernoulli",
       "on [0,1], the density that grey pixels want in place of bernoulli", ""},
      1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
-     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL},
+     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
       "that begins at the variance V: bits per dimension", "v"},
      1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
-     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL},
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL, NULL, 0},
     {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
      2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
-     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"categorical", "categorical [K]",
       "one of K levels of each number (256), any distribution over them", "l"},
      0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
-     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode},
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode, NULL, 0},
+#ifdef VAE_NO_PIXELS
+    {{"logistic_mixture", "logistic_mixture", "left out of this build", NULL}, 1, 0, 0, 0, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0},
+#else
+    {{"logistic_mixture", "logistic_mixture K", "a mixture of K logistics for each pixel; centres "
+      "of later channels move with the earlier ones: bits per dimension, for colour", "m"},
+     0, 1, VAE__DENSITY_MIXTURE, VAE__DRAW_UNIFORM, vae__logistics_loss, vae__logistics_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, vae__logistics_mode, vae__logistics_sizes, 1},
+#endif
 };
 /* The most probable value of each number: its own function, or the median. */
 VAE__PRIVATE void vae__most_probable(const vae__density *l, const float *out, float *x) {
@@ -10178,6 +10448,8 @@ VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
     const vae__kind *row;
+    const char *why;
+    int fits;
     vae__op op;
     const vae_status bad =
         vae__read_kind(&vae__likelihood_kinds, d->likelihood, &row, &op, spelled, report);
@@ -10186,8 +10458,13 @@ VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape
     l->row = (const vae__likelihood *)(const void *)row;
     l->n = op.n, l->real = op.real;
     l->numbers = image->dim, l->channels = image->c;
-    if (!vae__size_mul(image->dim, (size_t)(l->row->outputs ? l->row->outputs : l->n),
-                       &l->outputs) || l->outputs > VAE_MAX_DIM)
+    l->copies = 1;
+    fits = vae__size_mul(image->c, (size_t)(l->row->outputs ? l->row->outputs : l->n), &l->outputs);
+    why = l->row->sizes ? l->row->sizes(l) : NULL;
+    if (why)
+        return vae__fail(report, VAE_ERR_VALUE, "likelihood %s: %s", l->row->kind.name, why);
+    if (!fits || !vae__size_mul(vae__pixels(image), l->outputs, &l->outputs) ||
+        l->outputs > VAE_MAX_DIM)
         return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
                          "decoder", (int)VAE_MAX_DIM);
     return VAE_OK;
@@ -11408,6 +11685,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     if (net == &m->dec) w.p.image = &m->input;
+    w.p.colours = m->likelihood.row->whole ? 1 : m->input.c;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     net->count = 0;
@@ -13378,7 +13656,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     if (!m->likelihood.row->bias)
         return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
                          "likelihood is %s", m->likelihood.row->kind.name);
-    if (!m->visible_count || m->visible_count % (m->outputs / m->input.dim * m->input.c))
+    if (!m->visible_count || m->visible_count % (m->outputs / vae__pixels(&m->input)))
         return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
                          "decoder's last layer has none for each channel");
     for (i = 0; i < m->input.dim; i++)
@@ -13387,15 +13665,17 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* set the first parameter of each number; a bias that pixels share gets their mean */
-        const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
+        /* set the first parameters of each number; a bias that pixels share gets their mean */
+        const size_t c = m->input.c, copies = m->likelihood.copies;
+        const size_t place = i / c * (m->outputs / vae__pixels(&m->input)) + i % c * copies;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
             double sum = 0;
             for (j = 0; j < share; j++)
                 sum = vae__add_d(sum, (double)mean[i + j * (m->input.dim / share)]);
-            bias[place] = m->likelihood.row->bias(&m->likelihood,
-                                                  vae__div_d(sum, (double)share));
+            sum = vae__div_d(sum, (double)share);
+            for (j = 0; j < copies; j++)
+                bias[place + j] = m->likelihood.row->bias(&m->likelihood, sum);
         }
     }
     if (m->average && m->step == 0)
@@ -13943,16 +14223,18 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
 }
 
 #ifndef VAE_NO_PIXELS
-/* A decoder with a layer `image` makes images of a part pixel by pixel, colour by colour: drawn, or
- * each number the most probable one. The layers up to `image` work once, those behind it at each
- * pixel. What a layer has at earlier pixels stays, so this gives the bits of doing all of them
- * again for each number. Where outputs are asked for, the images stand in m->x. */
+/* A decoder with a layer `image` makes images of a part pixel by pixel, and colour by colour unless
+ * the likelihood is of whole pixels: drawn, or each number the most probable one. The layers up to
+ * `image` work once, those behind it at each pixel. What a layer has at earlier pixels stays, so
+ * this gives the bits of doing all of them again for each number. Where outputs are asked for, the
+ * images stand in m->x. */
 VAE__PRIVATE void vae__draw_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
     const vae__density *l = &p->likelihood;
     const size_t n = l->channels, pixels = l->numbers / n, many = l->outputs / pixels;
+    const size_t step = l->row->whole ? n : 1;
     const int outputs = !u->mean && !u->draw;
     const float *y = m->ops[m->count - 1].y;
     float *x = outputs ? m->x : u->out + p->at * l->numbers;
@@ -13977,14 +14259,14 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
                 (to - from) * before->out.dim * sizeof(float));
     }
     vae__ops_fwd(&c, m->ops, p->from, m->at_image + 1, vae__given(p, from));
-    for (at = 0; at < l->numbers; at++) { /* number at % n of pixel at / n */
+    for (at = 0; at < l->numbers; at += step) { /* number at % n of pixel at / n */
         vae__ops_pixel(&c, m->ops, m->at_image + 1, m->count - 1, at / n);
         for (i = from; i < to; i++) {
             const float *out = y + i * l->outputs + at / n * many;
             const float *noise = m->x + i * l->numbers + at / n * n;
             if (u->draw) l->row->observe(&one, out, noise, c.room);
             else vae__most_probable(&one, out, c.room);
-            x[i * l->numbers + at] = c.room[at % n];
+            memcpy(x + i * l->numbers + at, c.room + at % n, step * sizeof(float));
         }
         vae__ops_pixel(&c, m->ops, m->at_image, m->at_image + 1, at / n);
     }

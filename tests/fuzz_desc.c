@@ -37,9 +37,10 @@ static const char *text(const char *const *list, unsigned count, char *room, siz
 static const char *const kinds[] = {
     "bernoulli", "gaussian", "gaussian 0.01", "gaussian 3fb999999999999a", "gaussian_learned 2",
     "gaussian_pixel", "continuous_bernoulli", "logistic 1e-3", "logistic_pixel", "categorical 3",
-    "categorical", "normal", "normal abs", "normal softplus code tanh", "normal code gelu",
-    "normal relu", "normal full", "normal, planar 2", "normal full, iaf 3 2", "categorical 2",
-    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3", "mixture 2 full"};
+    "logistic_mixture 2", "categorical", "normal", "normal abs", "normal softplus code tanh",
+    "normal code gelu", "normal relu", "normal full", "normal, planar 2", "normal full, iaf 3 2", "categorical 2",
+    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3",
+    "mixture 2 full"};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 static void one_field(vae_desc *d, const vae__field *f) {

@@ -291,6 +291,8 @@ static void choose_kinds(setup *s) {
     if (chance(40)) {
         add_kind(s->likelihood, VAE_TABLE_LIKELIHOOD);
         if (!strcmp(s->likelihood, "categorical")) add(s->likelihood, " %d", between(2, 8));
+        else if (!strcmp(s->likelihood, "logistic_mixture"))
+            add(s->likelihood, " %d", size_up_to(4));
         else if (strcmp(s->likelihood, "bernoulli") && !strchr(s->likelihood, 'p') && chance(50) &&
                  s->likelihood[0] != 'c')
             add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
