@@ -7773,6 +7773,15 @@ VAE__PRIVATE vae__diagonal vae__diagonal_of(const vae__op *op, int right, size_t
     return g;
 }
 
+/* Diagonal d and the one before it, which has no pixels if d is the first. */
+VAE__PRIVATE vae__diagonal vae__diagonals_of(const vae__op *op, int right, size_t d, size_t row,
+                                             vae__diagonal *last) {
+    const vae__diagonal g = vae__diagonal_of(op, right, d, row);
+    *last = d ? vae__diagonal_of(op, right, d - 1, row) : g;
+    if (!d) last->count = 0;
+    return g;
+}
+
 /* Scratch: rows of a product, arrays of a number for each unit of its pixels, weights. */
 enum { VAE__LSTM_ARRAYS = 7 };
 VAE__INLINE size_t vae__lstm_cells(const vae__op *op) {
@@ -7896,10 +7905,8 @@ VAE__PRIVATE void vae__diaglstm_fwd(const vae__walk *c, const vae__op *op, const
     for (i = 0; i < c->rows; i += images, x += images * op->in.dim, y += images * op->out.dim)
         for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
             const float *weights = vae__lstm_weights(c, op, right, w, &bias);
-            vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, last;
-            g.c = g.h = h; /* nothing is before the first */
             for (d = 0; d < vae__diagonals(op); d++) {
-                last = g, g = vae__diagonal_of(op, right, d, c->first + i);
+                vae__diagonal last, g = vae__diagonals_of(op, right, d, c->first + i, &last);
                 vae__lstm_rows(op, &g, &last, images, x, c->room);
                 vae__lstm_before(op, &g, &last, images, before);
                 vae__lstm_step(c, op, weights, bias, images * g.count, before, g.c, g.c + g.pitch,
@@ -8032,7 +8039,7 @@ VAE__PRIVATE void vae__lstm_dgates(const vae__walk *c, const vae__op *op, const 
 VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                     const float *x, const float *dy, float *dx) {
     const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op);
-    float *turned = vae__lstm_array(c, op, VAE__LSTM_ARRAYS), *none = vae__lstm_array(c, op, 0);
+    float *turned = vae__lstm_array(c, op, VAE__LSTM_ARRAYS);
     size_t i, images, d, r, j;
     int right;
     (void)x;
@@ -8042,10 +8049,8 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
             c->k->transpose(vae__whole(wide), wide, 4 * n,
                             w + (size_t)right * 4 * n * (wide + 1), turned);
             for (d = vae__diagonals(op); d-- > 0;) {
-                next = g, g = vae__diagonal_of(op, right, d, c->first + i);
-                memset(&last, 0, sizeof last), last.c = none;
-                if (d) last = vae__diagonal_of(op, right, d - 1, c->first + i);
-                vae__lstm_dh(c, op, &g, &next, right, images, dy, none);
+                next = g, g = vae__diagonals_of(op, right, d, c->first + i, &last);
+                vae__lstm_dh(c, op, &g, &next, right, images, dy, vae__lstm_array(c, op, 0));
                 vae__lstm_dgates(c, op, &g, &next, &last, images, turned);
                 for (r = 0; r < images; r++)
                     for (j = 0; j < g.count; j++) {
@@ -8061,37 +8066,27 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
 VAE__PRIVATE void vae__diaglstm_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
-    const size_t n = op->out.c, in = op->in.c;
-    const size_t low = vae__max(from, in); /* the first row of h; before it those of x */
-    vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, last;
-    size_t d, q;
+    const size_t n = op->out.c, wide = vae__lstm_wide(op);
+    size_t d, i, images, q;
     (void)dy;
     memset(dw, 0, (to - from) * 4 * n * sizeof(float));
-    for (d = 0; d < vae__diagonals(op); d++) {
-        vae__runs k = {{0, 0, 1}, {0, 0, 0}, {0, 0, 0}};
-        last = g, g = vae__diagonal_of(op, tensor > 1, d, 0);
-        k.n[0] = g.count, k.n[1] = c->rows, k.b[0] = (ptrdiff_t)n;
-        for (q = 0; q < 4; q++, dw += n) {
-            const float *b = g.c + q * g.pitch;
-            if (tensor & 1) {
-                c->k->bias_bwd(c->rows * g.count, n, b, c->room);
-                c->k->add(n, c->room, 1, dw, dw);
-                continue;
+    for (d = 0; d < vae__diagonals(op); d++)
+        for (i = 0; i < c->rows; i += images) {
+            vae__diagonal last, g = vae__diagonals_of(op, tensor > 1, d, i, &last);
+            images = vae__lstm_images(op, c->rows - i);
+            if (!(tensor & 1))
+                vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
+            for (q = 0; q < 4; q++, g.c += g.pitch, dw += n) {
+                if (tensor & 1) {
+                    c->k->bias_bwd(images * g.count, n, g.c, c->room);
+                    c->k->add(n, c->room, 1, dw, dw);
+                } else {
+                    c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, n, images * g.count,
+                               c->room + from, wide, g.c, n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
+                }
             }
-            if (from < in) {
-                k.a[0] = (ptrdiff_t)(g.step * in);
-                k.a[1] = (ptrdiff_t)op->in.dim - (ptrdiff_t)(g.count * g.step * in);
-                c->k->runs(1, vae__min(to, in) - from, n, &k, x + g.pixel * in + from, 1, b, NULL,
-                           dw, 4 * n);
-            }
-            if (to > in && d) {
-                k.a[0] = (ptrdiff_t)n, k.a[1] = (ptrdiff_t)((last.count + 2 - g.count) * n);
-                c->k->runs(1, to - low, n, &k, last.h + (g.low - last.low) * n + low - in, 1, b,
-                           NULL, dw + (low - from) * 4 * n, 4 * n);
-            }
+            dw -= 4 * n;
         }
-        dw -= 4 * n;
-    }
 }
 
 /* ---- of other layers, pixel by pixel ---- */
