@@ -439,7 +439,7 @@ static inline int figure__ticks(const double limits[2], double pixels, int log, 
     double low = limits[0], high = limits[1], span = high - low;
     int n = 0;
     if (log) {
-        const int dense = span < 2.2, bottom = figure__floor(low), top = figure__floor(high) + 1;
+        const int dense = span < 3.2, bottom = figure__floor(low), top = figure__floor(high) + 1;
         for (int e = bottom; e <= top; e++)
             for (int m = 1; m < 10; m++) {
                 double v = figure__power10(e) * m, at = figure__log(v);
@@ -852,7 +852,7 @@ typedef struct figure_sheet {
     const char *const *below;       /* (count) a name under each image; each may be NULL */
 } figure_sheet;
 
-/* Lays images out in the panel, from its top, in its middle. */
+/* Lays images out in the middle of the panel. */
 static inline void figure_images(figure *f, const figure_sheet *s)
 {
     const int channels = s->channels ? s->channels : 1, gap = 3;
@@ -870,8 +870,9 @@ static inline void figure_images(figure *f, const figure_sheet *s)
         if (zoom < 1) zoom = 1;
     }
     room[0] -= s->columns * (s->width * zoom + gap) - gap;
+    room[1] -= rows * (s->height * zoom + gap + line) - gap;
     corner[0] = figure__floor(f->panel[0] + left + figure__max(0, room[0] / 2));
-    corner[1] = figure__floor(f->panel[1] + head);
+    corner[1] = figure__floor(f->panel[1] + head + figure__max(0, room[1] / 2));
     figure__clip(f, NULL);
     for (int i = 0; i < s->count; i++) {
         const float *image = s->images + (size_t)i * (size_t)(s->height * s->width * channels);
