@@ -185,6 +185,15 @@ TEST(completing_is_refused_where_there_is_no_such_density) {
     CHECK_STATUS(vae_complete(m, BATCH(x, 1), 1, &seed, got), VAE_ERR_VALUE);
     CHECK_STATUS(vae_complete(m, BATCH(x, 0), 1, &seed, got), VAE_OK);
     vae_destroy(m);
+    x[3] = 0;
+    m = complete_make("3x3x3", "image, maskconv 12 3x3 a tanh", "logistic_mixture 2",
+                      VAE_BINARIZE_NONE, 0, 0);
+    if (!m) return;
+    CHECK_STATUS(vae_complete(m, BATCH(x, 1), 4, &seed, got), VAE_ERR_VALUE);
+    CHECK_SAYS(*vae_last_report(m), "whole pixels");
+    CHECK_STATUS(vae_complete(m, BATCH(x, 1), 6, &seed, got), VAE_OK);
+    CHECK(!memcmp(got, x, 6 * sizeof(float)));
+    vae_destroy(m);
 }
 
 /* For use alone a model keeps what is read at other pixels: a deep one of 1x1 layers and gates
