@@ -72,7 +72,7 @@ static void page_images(text *t, const float *images, size_t count, page_shape s
     picture_grid_size((int)count, sides[0], sides[1], sides[2], (int)columns, 1, &width, &height);
     text_print(t, "<img%s width=\"%d\" height=\"%d\" style=\"width:%zupx\" alt=\"",
                s.width <= most ? " class=\"pixels\"" : "", width, height,
-               columns * (most > 2 * s.width ? most : s.width));
+               columns * s.width * (most > s.width ? most / s.width : 1));
     page_words(t, says);
     text_print(t, "\" src=\"data:image/png;base64,");
     page_base64(t, png, size);
@@ -343,6 +343,7 @@ static const char *const page_style[] = {
     "stroke-width:3.5px;stroke-linejoin:round}\n"
     ".grid{stroke:var(--grid);fill:none}.axis{stroke:var(--soft);fill:none}"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
+    ".mean{stroke:var(--ink);stroke-width:2.5;fill:none}"
     ".d1{stroke-dasharray:2 5}.d2{stroke-dasharray:8 5}.iso{stroke:var(--soft);stroke-dasharray:1 4;"
     "fill:none}\n"
     ".marks{stroke-width:1.1}.hollow{fill:none}.bars{fill:var(--k0)}"
@@ -373,7 +374,7 @@ static const char *const page_style[] = {
     "solid var(--rule);vertical-align:top}th:first-child,td:first-child{text-align:left;"
     "padding-left:0}thead th{color:var(--soft);font-weight:500}td.best{background:var(--good);"
     "font-weight:650}.settings td{text-align:left;overflow-wrap:anywhere}"
-    ".settings td:first-child{white-space:nowrap;color:var(--soft)}\n",
+    ".settings td:first-child{width:10em;color:var(--soft)}\n",
     "code,pre{font:.8125rem/1.5 ui-monospace,\"SF Mono\",Menlo,Consolas,\"DejaVu Sans Mono\","
     "monospace}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--paper);border:1px "
     "solid var(--rule);border-radius:8px;padding:10px 12px;margin:8px 0}\n"

@@ -479,7 +479,7 @@ static void draw_traversal(book *b, study *s, size_t j, const float *base, doubl
     text_print(&b->t, "<div>z%zu", j);
     if (s->v.unit_kl) text_print(&b->t, " &middot; %.2f nats", s->v.unit_kl[j]);
     text_print(&b->t, "<br>%s</div><div>", range);
-    page_images(&b->t, x, steps, s->shape, steps, sized(s, 44), "one latent changes");
+    page_images(&b->t, x, steps, s->shape, steps, sized(s, 56), "one latent changes");
     text_print(&b->t, "</div>\n");
     free(z);
     free(x);
@@ -593,7 +593,8 @@ static void panel_units(book *b, study *s)
 
 /* ---- rate and distortion ---- */
 
-static void joint_rate(book *b)
+/* All models in one chart. */
+static void draw_rates(book *b)
 {
     chart c = {0, 0, 0, 0, 0, 0, "rate: KL, nats", "distortion: recon, nats"};
     double low[2] = {0, 0}, high[2] = {0, 0};
@@ -608,7 +609,6 @@ static void joint_rate(book *b)
     }
     chart_range(0, high[0] * 1.25, &c.left, &c.right);
     chart_range(low[1] > 0 ? 0 : low[1] * 1.1, high[1] > 0 ? high[1] * 1.1 : 0, &c.bottom, &c.top);
-    text_print(t, "<div class=\"models\">\n");
     begin_figure(b);
     chart_begin(t, &c, "rate and distortion of the models");
     for (size_t m = 0; m < b->count; m++) { /* all that have the same -ELBO */
@@ -626,7 +626,7 @@ static void joint_rate(book *b)
         chart_marks_begin(t, (int)m);
         chart_mark(t, &c, v->kl, v->recon, (int)m);
         chart_marks_end(t);
-        snprintf(words, sizeof words, b->count > 1 ? "%.1f" : "-ELBO %.2f", -v->elbo);
+        snprintf(words, sizeof words, "%.1f", -v->elbo);
         chart_words(t, &c, v->kl, v->recon, words);
     }
     chart_end(t);
@@ -639,6 +639,13 @@ static void joint_rate(book *b)
                "line -ELBO = rate + distortion is that of a model; further down and to the left is "
                "better.</span>");
     end_figure(b);
+}
+
+static void joint_rate(book *b)
+{
+    text *t = &b->t;
+    text_print(t, "<div class=\"models\">\n");
+    if (b->count > 1) draw_rates(b);
     for (size_t m = 0; m < b->count; m++) {
         study *s = &b->all[m];
         const size_t shown = s->u.data.images.count < MAPPED ? s->u.data.images.count : MAPPED;
@@ -658,11 +665,14 @@ static void joint_rate(book *b)
         begin_figure(b);
         chart_begin(t, &cloud, "rate and distortion of the images");
         draw_cloud(b, s, &cloud, s->figures[2], s->figures[1], 1, shown);
+        text_print(t, "<path class=\"mean\" d=\"M%.1f %.1fm-9 0h18m-9-9v18\"/>\n",
+                   chart_x(&cloud, s->v.stats.kl), chart_y(&cloud, s->v.stats.recon));
         chart_end(t);
         draw_class_legend(b, s, shown);
         begin_caption(b, s);
         text_print(t, "rate %.2f and distortion %.2f on average. <span class=\"how\">Each mark is "
-                   "one of %zu images.</span>", s->v.stats.kl, s->v.stats.recon, shown);
+                   "one of the first %zu images; the cross is the mean over all. The sum of the two is "
+                   "-ELBO.</span>", s->v.stats.kl, s->v.stats.recon, shown);
         end_figure(b);
     }
     text_print(t, "</div>\n");
@@ -825,8 +835,8 @@ static void draw_tiles(book *b)
         int digits;
         const double v = overview(&b->all[0], row, &name, &digits);
         if (is_missing(v)) continue;
-        text_print(t, "<div><dt>%s</dt><dd>%.*f", name, digits, v);
-        if (row <= ROW_BOUND) text_print(t, " <small>nats</small>");
+        text_print(t, "<div><dt>%s%s</dt><dd>%.*f", name, row <= ROW_BOUND ? ", nats" : "", digits,
+                   v);
         if (row == ROW_ACTIVE) text_print(t, " <small>of %zu</small>", b->all[0].u.info.latent);
         text_print(t, "</dd></div>\n");
     }
@@ -879,7 +889,7 @@ static void draw_overview(book *b)
                "-ELBO = distortion + rate, which -log p(x) does not exceed. ");
     for (size_t m = 0, told = 0; m < b->count; m++) {
         if (!b->all[m].v.bound_count || told++) continue;
-        text_print(t, "-bound: %d importance weights, the first %zu images. ",
+        text_print(t, "The bound is that of %d importance weights over the first %zu images. ",
                    b->all[m].v.draws[b->all[m].v.bound_count - 1], b->all[m].bound_images);
     }
     if (is_likelihood(&s->u.desc, "bernoulli") && !s->u.desc.binarize)
@@ -907,9 +917,9 @@ static const section sections[] = {
      NULL, 1},
     {"traversals", "What each latent changes", no_reconstruction, panel_traversals, NULL, 0},
     {"latents", "KL and activity of the latents", no_units, panel_units, NULL, 0},
-    {"rate", "Rate and distortion", NULL, NULL, joint_rate, 1},
+    {"rate", "Rate and distortion", no_codes, NULL, joint_rate, 0},
     {"bounds", "Bounds of the log-likelihood", no_bounds, panel_bounds, NULL, 0},
-    {"neighbours", "Does it memorise?", no_neighbours, panel_neighbours, NULL, 0},
+    {"neighbours", "Does it memorise?", no_neighbours, panel_neighbours, NULL, 1},
     {"strange", "Strangest images", NULL, panel_strange, NULL, 1},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
