@@ -697,7 +697,7 @@ refused bound_of_an_autoencoder 1 "has no noise" eval r3.st --data digits --imag
 # mutual information: what is computed, then on whose table
 cat >mig.c <<'END'
 #include <stdio.h>
-#include "tools/figures.h"
+#include "tools/statistics.h"
 enum { N = 4000 };
 static uint8_t bins[3 * N], codes[2 * N];
 static double column[N], gap, error2;
@@ -705,16 +705,16 @@ static int values[2];
 static unsigned dice(void) { static unsigned x = 1; return (x = x * 1664525u + 1013904223u) >> 16; }
 static void print(size_t latents)
 {
-    int factors = figures_mig(N, latents, bins, 2, codes, values, &gap, &error2);
+    int factors = stats_mig(N, latents, bins, 2, codes, values, &gap, &error2);
     printf("%d %.6f %d\n", factors, gap, error2 < 1e-3);
 }
 int main(void)
 {
-    figures_sample s = {0, 0, 0, 0};
+    stats_sample s = {0, 0, 0, 0};
     for (int i = 0; i < N; i++) column[i] = -3 + i % 5 * 0.25;
-    values[0] = figures_column(column, N, codes, 2);
+    values[0] = stats_column(column, N, codes, 2);
     for (int i = 0; i < N; i++) column[i] = 7;
-    values[1] = figures_column(column, N, codes + 1, 2);
+    values[1] = stats_column(column, N, codes + 1, 2);
     printf("%d %d %d\n", values[0], values[1], codes[2 * 3]);
     for (int i = 0; i < N; i++) bins[i] = (uint8_t)(i % 5 * 4);
     print(1); /* a code that tells all, alone */
@@ -725,13 +725,13 @@ int main(void)
     for (int i = 0; i < N; i++) bins[2 * i + 1] = i % 5 < 2;
     print(2); /* beside one that tells H(2/5) = 0.673 of ln 5 = 1.609 nats: 0.5818 */
     for (int i = 0; i < N; i++) column[i] = i;
-    printf("%d", figures_column(column, N, codes, 2)); /* too many values: 20 bins */
+    printf("%d", stats_column(column, N, codes, 2)); /* too many values: 20 bins */
     printf(" %d %d %d\n", codes[0], codes[2 * (N / 2)], codes[2 * (N - 1)]);
     for (int i = 0; i < 64; i++) column[i] = 64 - i;
-    printf("%d", figures_column(column, 64, codes, 1));
+    printf("%d", stats_column(column, 64, codes, 1));
     printf(" %d %d\n", codes[0], codes[63]);
-    for (int i = 1; i < 6; i++) figures_add(&s, i * i); /* 1 4 9 16 25: mean 11, deviation^2 93.5 */
-    printf("%.6f %.6f %.9f\n", figures_mean(&s), figures_error2(&s), figures_log(10));
+    for (int i = 1; i < 6; i++) stats_add(&s, i * i); /* 1 4 9 16 25: mean 11, deviation^2 93.5 */
+    printf("%.6f %.6f %.9f\n", stats_mean(&s), stats_error2(&s), stats_log(10));
     return 0;
 }
 END

@@ -1,6 +1,6 @@
 /* ======================================================================================
  * pca.h   the command pca: principal components as a linear autoencoder
- * uses: platform.h screen.h text.h targets.h json.h figures.h mathematics.h options.h
+ * uses: platform.h screen.h text.h targets.h json.h statistics.h mathematics.h options.h
  * uses: datasets.h models.h report.h solvers.h
  * tests: tests/test_tool_probe.sh
  *
@@ -15,7 +15,7 @@
 #include "text.h"
 #include "targets.h"
 #include "json.h"
-#include "figures.h"
+#include "statistics.h"
 #include "mathematics.h"
 #include "options.h"
 #include "datasets.h"
@@ -32,7 +32,7 @@ typedef struct components {
     double *directions;     /* (dim, dim) eigenvectors in that order: rows */
     double total;           /* the sum of all variances */
     double share;           /* the part of it that is kept */
-    figures_sample mse[2];  /* of the reconstructions, per number: training images, test images */
+    stats_sample mse[2];  /* of the reconstructions, per number: training images, test images */
 } components;
 
 static void find_mean(components *c, const vae_data *images)
@@ -151,7 +151,7 @@ static vae *linear_model(const options *o, const components *c, const vae_data *
 
 static void add_errors(use *u, const vae_batch *images, void *user)
 {
-    figures_sample *mse = (figures_sample *)user;
+    stats_sample *mse = (stats_sample *)user;
     const size_t dim = u->info.input_dim;
     float *y = floats(images->rows, dim);
     check_on(u->data.name, images->first, u->model, vae_reconstruct(u->model, images, y));
@@ -159,7 +159,7 @@ static void add_errors(use *u, const vae_batch *images, void *user)
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)images->x[j] - (double)y[j]);
-        figures_add(mse, sum / (double)dim);
+        stats_add(mse, sum / (double)dim);
     }
     free(y);
 }
@@ -171,8 +171,8 @@ static void report_components(const options *o, const components *c, const sets 
     say("data         %s, %zu images%s%s\n", s->images.name, s->images.images.count,
         s->test.name ? "; " : "", s->test.name ? s->test.name : "");
     say("components   %zu of %zu, %.2f %% of the variance\n", c->count, c->dim, 100 * c->share);
-    say("mse          %.6f per number of the training images", figures_mean(&c->mse[0]));
-    if (s->test.name) say(", %.6f of the test images", figures_mean(&c->mse[1]));
+    say("mse          %.6f per number of the training images", stats_mean(&c->mse[0]));
+    if (s->test.name) say(", %.6f of the test images", stats_mean(&c->mse[1]));
     say("\nparams_hash  %016llx\nfile         %s\n", (ull)hash, o->model);
     if (!o->json) return;
     text_print(&t, "{\n  \"command\": \"pca\",\n  \"version\": \"%s\",\n  ", VAE_VERSION_TEXT);
@@ -180,8 +180,8 @@ static void report_components(const options *o, const components *c, const sets 
     text_print(&t, "  \"images\": %zu,\n  \"components\": %zu,\n  ", s->images.images.count,
                c->count);
     json_number(&t, "explained", c->share, ",\n  ");
-    json_number(&t, "mse", figures_mean(&c->mse[0]), ",\n  ");
-    if (s->test.name) json_number(&t, "test_mse", figures_mean(&c->mse[1]), ",\n");
+    json_number(&t, "mse", stats_mean(&c->mse[0]), ",\n  ");
+    if (s->test.name) json_number(&t, "test_mse", stats_mean(&c->mse[1]), ",\n");
     else text_print(&t, "\"test_mse\": null,\n");
     json_list(&t, "variances", c->variances, c->count);
     text_print(&t, "  \"params_hash\": \"%016llx\"\n}\n", (ull)hash);

@@ -1,6 +1,6 @@
 /* ======================================================================================
  * probe.h   the command probe: what the codes of a model are good for, with few labels
- * uses: platform.h screen.h text.h targets.h json.h mathematics.h figures.h options.h datasets.h
+ * uses: platform.h screen.h text.h targets.h json.h mathematics.h statistics.h options.h datasets.h
  * uses: models.h solvers.h
  * tests: tests/test_tool_probe.sh
  *
@@ -17,7 +17,7 @@
 #include "targets.h"
 #include "json.h"
 #include "mathematics.h"
-#include "figures.h"
+#include "statistics.h"
 #include "options.h"
 #include "datasets.h"
 #include "models.h"
@@ -51,7 +51,7 @@ typedef struct probing {
     uint64_t seed;
     int32_t *names;     /* (classes) their numbers in the file of labels */
     double *mean, *scale[SCALINGS]; /* (width) each */
-    figures_sample accuracy[MOST_COUNTS][CLASSIFIERS][SCALINGS];
+    stats_sample accuracy[MOST_COUNTS][CLASSIFIERS][SCALINGS];
 } probing;
 
 /* The images that one fit sees. */
@@ -314,7 +314,7 @@ static void probe_draw(probing *p, size_t which, int draw)
             train.exact = 1e-6;
             memset(w, 0, (train.width + 1) * train.classes * sizeof *w);
             fit_one(&train, c, w);
-            figures_add(&p->accuracy[which][c][s],
+            stats_add(&p->accuracy[which][c][s],
                         (double)judge(&test, c, w).right / (double)test.count);
         }
         drop_fit(&train);
@@ -326,9 +326,9 @@ static void probe_draw(probing *p, size_t which, int draw)
 }
 
 /* The better of raw and standardised. */
-static int better_scaling(const figures_sample of[SCALINGS])
+static int better_scaling(const stats_sample of[SCALINGS])
 {
-    return figures_mean(&of[STANDARDISED]) > figures_mean(&of[RAW]) ? STANDARDISED : RAW;
+    return stats_mean(&of[STANDARDISED]) > stats_mean(&of[RAW]) ? STANDARDISED : RAW;
 }
 
 /* The counts of --label-counts. */
@@ -437,10 +437,10 @@ static void open_probed(use *u, const options *o, probing *p)
             o->operand, p->train.width);
 }
 
-static void print_accuracy(const figures_sample *of)
+static void print_accuracy(const stats_sample *of)
 {
-    const double error2 = figures_error2(of);
-    say("   %5.2f", 100 * figures_mean(of));
+    const double error2 = stats_error2(of);
+    say("   %5.2f", 100 * stats_mean(of));
     if (error2 < 0) say("        ");
     else say(" +- %4.2f", 100 * root(error2));
 }
@@ -476,12 +476,12 @@ static void save_probe(const options *o, const probing *p, double seconds)
     for (size_t k = 0; k < p->count_count; k++)
         for (int c = 0; c < CLASSIFIERS; c++)
             for (int s = 0; s < SCALINGS; s++) {
-                const figures_sample *of = &p->accuracy[k][c][s];
-                const double error2 = figures_error2(of);
+                const stats_sample *of = &p->accuracy[k][c][s];
+                const double error2 = stats_error2(of);
                 text_print(&t, "%s\n    {\"labels\": %zu, \"probe\": \"%s\", \"codes\": \"%s\", ",
                            k || c || s ? "," : "", p->counts[k] ? p->counts[k] : p->train.count,
                            classifier_names[c], scaling_names[s]);
-                json_number(&t, "accuracy", figures_mean(of), ", ");
+                json_number(&t, "accuracy", stats_mean(of), ", ");
                 json_error(&t, "se", error2 < 0 ? -1 : root(error2), ", ");
                 text_print(&t, "\"better\": %s}",
                            better_scaling(p->accuracy[k][c]) == s ? "true" : "false");

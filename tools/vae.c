@@ -151,7 +151,7 @@ static const command commands[] = {
     {PRIOR, "prior", "MODEL", "--data", fit_prior, "fit the prior of a model to its codes",
      "  # an autoencoder that can generate\n"
      "  vae train --data digits --objective ae --model ae.safetensors\n"
-     "  vae prior ae.safetensors --gmm 20 --data digits --out ae20.safetensors\n"
+     "  vae prior ae.safetensors --gmm 20 --full --data digits --out ae20.safetensors\n"
      "  vae sample ae20.safetensors\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
@@ -241,8 +241,11 @@ static const struct {
      "left out.",
      "The decoder ends in the numbers that the likelihood needs: one for each number of the image. "
      "gaussian_pixel and logistic_pixel need two: for each pixel the means of the channels, then "
-     "the others. categorical K needs K.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n"
-     "  --likelihood logistic\n"},
+     "the others. categorical K needs K. logistic_mixture K needs K times 3 for each pixel, in "
+     "colour K times 10: centres, log scales, logits, and how centres move with the channels "
+     "before.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n  --likelihood logistic\n"
+     "  --posterior none --likelihood \"logistic_mixture 5\" \\\n"
+     "      --decoder \"image, maskconv 32 5x5 a, res(gated, maskconv 32 3x3 b)\"\n"},
     {"posteriors", VAE_TABLE_POSTERIOR,
      "The posterior is the density of the latents given an image; the encoder's head gives its "
      "parameters.",

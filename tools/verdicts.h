@@ -1,6 +1,6 @@
 /* ======================================================================================
  * verdicts.h   the commands that judge: eval and score
- * uses: platform.h screen.h text.h json.h mathematics.h figures.h options.h datasets.h
+ * uses: platform.h screen.h text.h json.h mathematics.h statistics.h options.h datasets.h
  * uses: models.h report.h
  * tests: tests/test_tool.sh, tests/test_tool_data.sh
  * ==================================================================================== */
@@ -11,7 +11,7 @@
 #include "text.h"
 #include "json.h"
 #include "mathematics.h"
-#include "figures.h"
+#include "statistics.h"
 #include "options.h"
 #include "datasets.h"
 #include "models.h"
@@ -33,16 +33,16 @@ static size_t read_draws(const char *list, int *out)
     return count;
 }
 
-static double error_of(const figures_sample *s)
+static double error_of(const stats_sample *s)
 {
-    double e = figures_error2(s);
+    double e = stats_error2(s);
     return e < 0 ? -1 : root(e);
 }
 
 /* All that eval finds out. Standard errors are below 0 where there are none. */
 typedef struct verdict {
     vae_stats stats;
-    figures_sample elbo, recon, kl, mse, bounds[MOST_BOUNDS];
+    stats_sample elbo, recon, kl, mse, bounds[MOST_BOUNDS];
     int draws[MOST_BOUNDS];
     size_t bound_count;
     double *unit_kl, *variance;     /* (latent); unit_kl NULL: there is no such thing */
@@ -91,7 +91,7 @@ static void find_bounds(use *u, verdict *v)
             if (rows > count - first) rows = count - first;
             images = read_images(u, first, rows, x);
             check_on(u->data.name, 0, u->model, vae_bound(u->model, &images, v->draws[b], bound));
-            for (size_t i = 0; i < rows; i++) figures_add(&v->bounds[b], (double)bound[i]);
+            for (size_t i = 0; i < rows; i++) stats_add(&v->bounds[b], (double)bound[i]);
             done += (double)v->draws[b] * (double)rows;
             took = now() - start;
             if (took < 0.25) group = 2 * rows;
@@ -128,10 +128,10 @@ static void add_parts(use *u, const vae_batch *images, void *user)
         double sum = 0;
         for (size_t j = i * dim; j < (i + 1) * dim; j++)
             sum += square((double)x[j] - (double)y[j]);
-        figures_add(&v->elbo, (double)parts[i]);
-        figures_add(&v->recon, (double)parts[rows + i]);
-        figures_add(&v->kl, (double)parts[2 * rows + i]);
-        if (u->info.latent) figures_add(&v->mse, sum / (double)dim);
+        stats_add(&v->elbo, (double)parts[i]);
+        stats_add(&v->recon, (double)parts[rows + i]);
+        stats_add(&v->kl, (double)parts[2 * rows + i]);
+        if (u->info.latent) stats_add(&v->mse, sum / (double)dim);
     }
     free(parts);
     free(y);
@@ -168,9 +168,9 @@ static void find_levels(use *u, verdict *v)
         const char *one = (const char *)codes + i * code_bytes;
         for (same = 1; i + same < count; same++)
             if (memcmp(one, one + same * code_bytes, code_bytes) != 0) break;
-        entropy -= (double)same / n * figures_log((double)same / n);
+        entropy -= (double)same / n * stats_log((double)same / n);
     }
-    v->perplexity = inverse(figures_log, entropy, 1, n); /* the exponential */
+    v->perplexity = inverse(stats_log, entropy, 1, n); /* the exponential */
     free(codes);
 }
 
@@ -189,7 +189,7 @@ static void add_bins(use *u, const vae_batch *images, void *user)
     for (size_t i = 0; i < images->rows * latent; i++) {
         size_t j = i % latent;
         if (b->bins) {
-            b->bins[first * latent + i] = figures_bin((double)mu[i], (double)b->low[j],
+            b->bins[first * latent + i] = stats_bin((double)mu[i], (double)b->low[j],
                                                       (double)b->high[j]);
             continue;
         }
@@ -216,10 +216,10 @@ static void find_gap(use *u, const char *where, verdict *v)
     each_batch(u, add_bins, &b);
     for (size_t f = 0; f < factors; f++) {
         for (size_t i = 0; i < count; i++) column[i] = table[i * factors + f];
-        values[f] = figures_column(column, count, codes + f, factors);
+        values[f] = stats_column(column, count, codes + f, factors);
         if (!values[f]) die(FAILED, "out of memory");
     }
-    v->factors = figures_mig(count, latent, b.bins, factors, codes, values, &v->gap, &error2);
+    v->factors = stats_mig(count, latent, b.bins, factors, codes, values, &v->gap, &error2);
     v->factors_there = (int)factors;
     if (v->factors < 0) die(FAILED, "out of memory");
     if (!v->factors) die(FAILED, "every factor of %s has one value only on these images", where);
@@ -299,7 +299,7 @@ static void print_error(double error, int digits)
 }
 
 /* Nats of an image in bits per dimension, with the standard error of the sample they are from. */
-static void print_bits(const use *u, double nats, const figures_sample *of)
+static void print_bits(const use *u, double nats, const stats_sample *of)
 {
     const vae_desc *d = &u->desc;
     const double per_nat = bits_per_dim(d, &u->info, 1) - bits_per_dim(d, &u->info, 0);
@@ -307,7 +307,7 @@ static void print_bits(const use *u, double nats, const figures_sample *of)
     print_error(error_of(of) < 0 ? -1 : error_of(of) * per_nat, 4);
 }
 
-static const figures_sample *nll_of(const verdict *v)
+static const stats_sample *nll_of(const verdict *v)
 {
     for (size_t b = 0; b < v->bound_count; b++)
         if (v->draws[b] == NLL_DRAWS) return &v->bounds[b];
@@ -317,7 +317,7 @@ static const figures_sample *nll_of(const verdict *v)
 static void print_verdict(const use *u, const verdict *v)
 {
     const vae_desc *d = &u->desc;
-    const figures_sample *nll = nll_of(v);
+    const stats_sample *nll = nll_of(v);
     char name[40];
     say("data         %s, %zu images\n\n", u->data.name, u->data.images.count);
     say("                  -ELBO      recon         KL   nats per image: distortion + rate\n");
@@ -329,7 +329,7 @@ static void print_verdict(const use *u, const verdict *v)
     for (size_t b = 0; b < v->bound_count; b++) {
         snprintf(name, sizeof name, v->draws[b] == NLL_DRAWS ? "NLL (%d)" : "-bound (%d)",
                  v->draws[b]);
-        say("%-14s %8.3f", name, -figures_mean(&v->bounds[b]));
+        say("%-14s %8.3f", name, -stats_mean(&v->bounds[b]));
         print_error(error_of(&v->bounds[b]), 3);
         say("\n");
     }
@@ -338,11 +338,11 @@ static void print_verdict(const use *u, const verdict *v)
             ? " (grey pixels: no density)"
             : is_density(d) ? " (a density: 8 are added for the 256 levels of a byte)" : "");
     if (nll) {
-        print_bits(u, -figures_mean(nll), nll);
+        print_bits(u, -stats_mean(nll), nll);
         say(" from the NLL\n");
     }
     if (u->info.latent) {
-        say("mse          %.6f", figures_mean(&v->mse));
+        say("mse          %.6f", stats_mean(&v->mse));
         print_error(error_of(&v->mse), 6);
         say(" per pixel of the reconstructions\n");
     }
@@ -365,7 +365,7 @@ static void print_verdict(const use *u, const verdict *v)
 static void json_verdict(text *t, const use *u, const verdict *v)
 {
     const vae_desc *d = &u->desc;
-    const figures_sample *nll = nll_of(v);
+    const stats_sample *nll = nll_of(v);
     size_t from;
     text_print(t, "  ");
     json_error(t, "elbo_se", error_of(&v->elbo), ", ");
@@ -376,19 +376,19 @@ static void json_verdict(text *t, const use *u, const verdict *v)
         json_number(t, "codes_used", v->used, ",\n  ");
         json_number(t, "code_perplexity", v->perplexity, ",\n  ");
     }
-    json_error(t, "mse", u->info.latent ? figures_mean(&v->mse) : -1, ",\n  ");
+    json_error(t, "mse", u->info.latent ? stats_mean(&v->mse) : -1, ",\n  ");
     json_error(t, "mse_se", error_of(&v->mse), ",\n  ");
     json_number(t, "bits_per_dim", bits_per_dim(d, &u->info, -v->stats.elbo), ",\n");
     text_print(t, "  \"bounds\": [");
     for (size_t b = 0; b < v->bound_count; b++) {
         text_print(t, "%s{\"k\": %d, ", b ? ", " : "", v->draws[b]);
-        json_number(t, "bound", figures_mean(&v->bounds[b]), ", ");
+        json_number(t, "bound", stats_mean(&v->bounds[b]), ", ");
         json_error(t, "se", error_of(&v->bounds[b]), "}");
     }
     text_print(t, "],\n  ");
     if (nll) {
-        json_number(t, "nll", -figures_mean(nll), ",\n  ");
-        json_number(t, "nll_bits_per_dim", bits_per_dim(d, &u->info, -figures_mean(nll)), ",\n");
+        json_number(t, "nll", -stats_mean(nll), ",\n  ");
+        json_number(t, "nll_bits_per_dim", bits_per_dim(d, &u->info, -stats_mean(nll)), ",\n");
     } else {
         text_print(t, "\"nll\": null,\n  \"nll_bits_per_dim\": null,\n");
     }
@@ -399,11 +399,10 @@ static void json_verdict(text *t, const use *u, const verdict *v)
                    active_units(u, v, l, &from), l + 1 < u->info.layers ? "" : "],\n");
     if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.units);
     if (v->variance) json_list(t, "mu_variance", v->variance, u->info.units);
-    text_print(t, "  \"logvar_at_limit\": [");
-    for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
-        text_print(t, "%s%.9g", j ? ", " : "",
-                   v->clamped_of ? (double)v->clamped[j] / (double)v->clamped_of : 0);
-    text_print(t, "],\n");
+    text_print(t, "  \"logvar_at_limit\": %s", v->clamped_of ? "[" : "null,\n");
+    for (size_t j = 0; j < u->info.latent && v->clamped_of; j++) /* parts of the images */
+        text_print(t, "%s%.9g%s", j ? ", " : "", (double)v->clamped[j] / (double)v->clamped_of,
+                   j + 1 < u->info.latent ? "" : "],\n");
     text_print(t, "  ");
     if (v->factors) {
         json_number(t, "mig", v->gap, ",\n  ");
@@ -436,7 +435,8 @@ static int eval(options *o)
     find_units(&u, &v);
     find_levels(&u, &v);
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
-    if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
+    if (!u.desc.no_noise && v.variance) /* there is a log variance */
+        v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);
