@@ -31,7 +31,7 @@ done
 check nothing_of_dense_is_left_out lacks dense.html 'Left out for'
 "$vae" eval dense.safetensors --data digits --images 40 --json eval.json --quiet
 elbo=$(sed -n 's/.*"test": .*"elbo": -\([0-9.]*\).*/\1/p' eval.json)
-check elbo_is_that_of_eval holds dense.html "<dd>$(printf %.3f "$elbo")"
+check elbo_is_that_of_eval holds dense.html "<dd>${elbo%.*}[.]"
 check hash_is_there holds dense.html "$(hash_of eval.json)"
 check settings_are_flags holds dense.html '\-\-latent 5'
 

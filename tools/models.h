@@ -148,7 +148,8 @@ static void open_data(use *u, const options *o)
     }
     check_images(&u->data, u->model, o->operand);
     check_values(&u->data, &u->desc,
-                 o->command & (EVAL | SCORE | REPORT) ? takes_unit(&u->desc) : encoder_takes_unit(u));
+                 o->command & (EVAL | SCORE | REPORT) ? takes_unit(&u->desc)
+                                                      : encoder_takes_unit(u));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);

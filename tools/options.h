@@ -160,8 +160,9 @@ static flag flags[MOST_FLAGS] = {
     {TRAIN | PROBE, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, as for --labels"},
     {REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
-     "the classes of the images, which colour the maps of codes; conditional models need them. WHERE "
-     "is an IDX file of labels, or the word auto: the labels that come with the images, if any do"},
+     "the classes of the images, which colour the maps of codes; conditional models need them. "
+     "WHERE is an IDX file of labels, or the word auto: the labels that come with the images, if "
+     "any do"},
     {READS & ~REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
      "word auto: the labels that come with the images"},

@@ -1,6 +1,6 @@
 /* ======================================================================================
  * study.h   what vae report finds out about a model, before anything of it is drawn
- * uses: platform.h screen.h text.h targets.h figures.h options.h paths.h datasets.h images.h
+ * uses: platform.h screen.h text.h targets.h statistics.h options.h paths.h datasets.h images.h
  * uses: models.h progress.h sheets.h verdicts.h solvers.h page.h
  * tests: tests/test_tool_report.sh
  * ==================================================================================== */
@@ -10,7 +10,7 @@
 #include "screen.h"
 #include "text.h"
 #include "targets.h"
-#include "figures.h"
+#include "statistics.h"
 #include "options.h"
 #include "paths.h"
 #include "datasets.h"
@@ -160,10 +160,10 @@ static void add_figures(use *u, const vae_batch *images, void *user)
         s->figures[1][at] = (double)parts[rows + i];
         s->figures[2][at] = (double)parts[2 * rows + i];
         s->figures[3][at] = vae__div_d(sum, (double)dim);
-        figures_add(&s->v.elbo, (double)parts[i]);
-        figures_add(&s->v.recon, (double)parts[rows + i]);
-        figures_add(&s->v.kl, (double)parts[2 * rows + i]);
-        figures_add(&s->v.mse, s->figures[3][at]);
+        stats_add(&s->v.elbo, (double)parts[i]);
+        stats_add(&s->v.recon, (double)parts[rows + i]);
+        stats_add(&s->v.kl, (double)parts[2 * rows + i]);
+        stats_add(&s->v.mse, s->figures[3][at]);
     }
     free(parts);
     free(y);

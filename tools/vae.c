@@ -31,7 +31,7 @@
  *   pca.h           pca: principal components as a model
  *   sets.h          digits and shapes: built-in sets as files
  *   page.h          pieces of a web page: words, pictures, charts
- *   study.h, sections.h   report: what it finds out, and the sections of its page
+ *   study.h, panels.h, sections.h   report: what it finds out, its figures, its page
  *   vae.c           the table of commands: a new command is one row and its function; help
  *
  * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
@@ -62,6 +62,7 @@
 #include "sets.h"
 #include "page.h"
 #include "study.h"
+#include "panels.h"
 #include "sections.h"
 
 static int help(options *), version(options *);
