@@ -40,7 +40,9 @@
 #include "test_old.c"
 #include "test_categories.c"
 #include "test_gmm.c"
+#include "test_logistic_mixture.c"
 #include "test_pixels.c"
+#include "test_recurrent.c"
 #include "test_priors.c"
 #include "test_mixtures.c"
 

@@ -315,7 +315,7 @@ static vae_desc cat_desc(const cat_model *c) {
     vae_desc d = obj_still();
     d.decoder = "dense 9 tanh", d.batch = CAT_ROWS, d.posterior = c->posterior;
     d.latent = (int)c->latent, d.samples = c->samples, d.straight_through = c->through;
-    d.temperature = c->tau, d.beta = c->beta, d.free_bits = c->free_bits;
+    d.temperature = c->k ? c->tau : 0, d.beta = c->beta, d.free_bits = c->free_bits;
     return d;
 }
 
@@ -511,6 +511,28 @@ TEST(levels_are_equally_far_apart_and_nearest_to_the_tanh) {
     }
 }
 
+/* Differences know nothing of a gradient that goes straight through whole numbers. */
+TEST(gradients_straight_through_whole_codes_are_not_checked_by_differences) {
+    static const struct { const char *posterior; int through; vae_status status; } rows[] = {
+        {"fsq 5", 0, VAE_ERR_UNSUPPORTED}, {"fsq 3 4 5", 0, VAE_ERR_UNSUPPORTED},
+        {"categorical 4", 1, VAE_ERR_UNSUPPORTED}, {"categorical 4", 0, VAE_OK}};
+    float x[8 * 30];
+    size_t i;
+    small_images(x, 8, 30);
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        vae_desc d = small_desc();
+        double worst = 7;
+        vae *m = NULL;
+        d.posterior = rows[i].posterior, d.straight_through = rows[i].through;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) continue;
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 2, &worst), rows[i].status);
+        if (rows[i].status) CHECK_SAYS(*vae_last_report(m), "not the derivative of the loss");
+        CHECK(rows[i].status ? worst == 7 : worst < 3e-2);
+        vae_destroy(m);
+    }
+}
+
 /* ---- the temperature, and going on in the middle of its fall ---- */
 
 TEST(the_temperature_falls_by_the_same_factor_each_step) {
@@ -660,6 +682,8 @@ TEST(codes_without_reals_refuse_what_needs_them_with_the_reason) {
         {"none", "objective", "iwae", "density that has a gradient", 3},
         {"normal", "temperature_steps", "9", "relaxed categories", 3},
         {"normal", "straight_through", "1", "relaxed categories", 3},
+        {"normal", "temperature", "0.3", "relaxed categories, which posterior normal", 3},
+        {"fsq 5", "temperature_end", "0.2", "relaxed categories, which posterior fsq 5", 3},
         {"categorical", "beta", "1", "expected a number of categories", 3},
         {"categorical 1", "beta", "1", "2 to 256", 3},
         {"fsq", "beta", "1", "expected a number of levels", 3},
@@ -720,6 +744,7 @@ TESTS(categories) {
     RUN(training_decodes_relaxed_categories_and_straight_through_whole_ones);
     RUN(draws_of_categories_match_their_probabilities_and_the_kl_is_their_mean);
     RUN(levels_are_equally_far_apart_and_nearest_to_the_tanh);
+    RUN(gradients_straight_through_whole_codes_are_not_checked_by_differences);
     RUN(the_temperature_falls_by_the_same_factor_each_step);
     RUN(categories_train_to_the_same_bits_on_every_isa_and_number_of_threads);
     RUN(runs_stopped_while_the_temperature_falls_go_on_with_the_same_bits);

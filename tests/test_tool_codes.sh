@@ -125,6 +125,19 @@ for k in range(3):
     assert (t["prior.lower"][k] == np.concatenate([a[j + 1:, j] for j in range(4)])).all()'
     "$vae" sample full.safetensors --out fullsamples.png --quiet
     check sample_uses_full_covariances sh -c '! cmp -s fullsamples.png mixture.png'
+    # pseudo-inputs come from --from like other tensors, and stay
+    "$vae" train --data digits --images 100 --test-images 0 --epochs 1 --prior "vamp 5" --latent 3 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --model vamp.safetensors --quiet
+    "$vae" train --data digits --images 100 --test-images 0 --epochs 1 --prior "vamp 5" --latent 3 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --from vamp.safetensors --lr 1e-30 \
+        --model vamp2.safetensors --quiet
+    check from_takes_pseudo_inputs "$python" -c 'import json, struct, numpy as np
+def inputs(path):
+    f = open(path, "rb").read(); n = struct.unpack("<Q", f[:8])[0]
+    at = json.loads(f[8:8 + n])["prior.input"]["data_offsets"][0]
+    return np.frombuffer(f, "<f4", 5 * 784, 8 + n + at)
+a, b = inputs("vamp.safetensors"), inputs("vamp2.safetensors")
+assert abs(a - b).max() < 1e-6 < abs(a).max()'
     refused prior_needs_a_number 2 "needs --gmm K" prior ae.safetensors --data digits
     refused prior_needs_as_many_images 1 "at least as many rows" prior ae.safetensors --gmm 50 \
         --data digits --images 20
@@ -150,6 +163,7 @@ kind_tests() {
     "$vae" train $small --posterior "fsq 4 3" --visible-bias mean --model fsq.st
     "$vae" eval fsq.st --data digits --images 32 --json fsq.json >fsq.out
     check eval_counts_codes_of_levels grep -q '^codes  .* of 12 occur (.*), perplexity' fsq.out
+    check json_has_no_log_variance_of_levels grep -q '"logvar_at_limit": null,$' fsq.json
     check json_counts_codes_of_levels grep -q '"codes": 12,$' fsq.json
     "$vae" train $small --latent 0 --model none.st
     "$vae" info none.st >none.out
