@@ -6479,7 +6479,7 @@ struct vae__op {
     unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
-    int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
+    int path, mask, first; /* VAE__PATH_* of its output; 'a' or 'b'; no op before has weights */
     size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
@@ -7662,13 +7662,17 @@ VAE__PRIVATE void vae__maskconv_bwd(const vae__walk *c, const vae__op *op, const
 VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
+    const size_t pixels = c->rows * vae__pixels(&op->out);
     vae__op lines = *op; /* as far down as the pixel's own line */
     lines.kh = op->before_y + 1;
     if (tensor) {
-        c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
-        return;
+        c->k->bias_bwd(pixels, op->out.c, dy, dw);
+    } else if (!vae__taps_before(op)) {
+        c->k->gemm(VAE__GEMM_TRANS_A, to - from, op->out.c, pixels, x + from, op->in.c, dy,
+                   op->out.c, NULL, VAE_ACT_IDENTITY, dw, op->out.c);
+    } else {
+        vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
     }
-    vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
 }
 
 /* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
@@ -8494,10 +8498,29 @@ VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
- * the output of the op before it. */
-VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x) {
+enum { VAE__WIDE = 1 << 14, VAE__WALK_FLOATS = 1 << 16, VAE__WALK_WEIGHTS = 1 << 19 };
+
+/* A walk from image `at` of another one on. If images are wide, it takes no more of them than leave
+ * in the cache what the next op reads; unless weights that serve a row once would be read anew for
+ * each few rows. */
+VAE__PRIVATE void vae__few_images(const vae__walk *walk, const vae__op *ops, size_t from,
+                                  size_t to, size_t at, vae__walk *c) {
+    size_t wide = 0, weights = 0, i;
+    for (i = from; i < to; i++) {
+        const vae__op *op = &ops[i];
+        wide = vae__max(wide, op->out.dim * (walk->copies ? walk->copies : op->each));
+        if (op->net && op->tensor_count && vae__pixels(&op->out) == 1)
+            weights += op->in.dim * op->out.dim;
+    }
+    *c = *walk;
+    c->images = walk->images - at;
+    if (wide >= VAE__WIDE && weights <= VAE__WALK_WEIGHTS)
+        c->images = vae__min(c->images, 1 + VAE__WALK_FLOATS / wide);
+    c->image += at, c->labels += at, c->place += at * (walk->copies ? walk->copies : 1);
+}
+
+VAE__PRIVATE void vae__some_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x) {
     vae__walk c;
     size_t i;
     if (from >= to) return;
@@ -8516,6 +8539,18 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
         if (op->act != VAE_ACT_IDENTITY)
             c.k->map((int)op->act, c.rows * op->out.dim, made, y);
         x = y;
+    }
+}
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_fwd(walk, ops, from, to, x);
+    for (at = 0; !x && from < to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, from, to, at, &c);
+        vae__some_fwd(&c, ops, from, to, NULL);
     }
 }
 
@@ -8539,11 +8574,8 @@ VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size
 }
 #endif
 
-/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
- * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
- * unless dx is NULL. */
-VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x, float *dx) {
+VAE__PRIVATE void vae__some_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x, float *dx) {
     vae__walk c;
     if (from <= to) return;
     c = *walk;
@@ -8557,12 +8589,27 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
         }
         vae__stand(&c, op);
         dy = op->dy + c.first * op->pitch;
+        /* a gradient that reaches no weight is nobody's */
+        if (op->first && !dx && (!(from & 1) || !op->tensor_count)) continue;
         if (!(from & 1)) {
             if (down) op->layer->bwd(&c, op, c.params + op->weights, in, dy, down);
         } else if (op->act != VAE_ACT_IDENTITY) {
             c.k->act_bwd((int)op->act, c.rows * op->out.dim,
                          (op->pre ? op->pre : op->y) + c.first * op->pitch, dy);
         }
+    }
+}
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x, float *dx) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_bwd(walk, ops, from, to, x, dx);
+    for (at = 0; !x && from > to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, to / 2, (from + 1) / 2, at, &c);
+        vae__some_bwd(&c, ops, from, to, NULL, NULL);
     }
 }
 
@@ -11669,10 +11716,13 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
     const int train = !m->desc.inference, use = !train;
+    /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
+    const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
+                    !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
     /* numbers that only pass stay where they are; the gradient of the last op takes the place of
      * its output, which the likelihood has read by then */
-    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
-                     op->act == VAE_ACT_IDENTITY;
+    const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
+                     (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
     const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
@@ -11694,7 +11744,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
     if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
-    op->path = w->p.path;
+    op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
     op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
