@@ -13,7 +13,7 @@
 #                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
 #   make bench-busy    one thread and two, alone and while somebody else takes a processor
-#   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
+#   make bench-torch   the same beside PyTorch, JAX and ONNX Runtime, where PYTHON=interpreter has them
 #   make bench-growth  cost as batch, network and data grow, with plots
 #   make size          what an include costs: text, data, seconds for every build macro
 #   make clean

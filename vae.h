@@ -6489,7 +6489,7 @@ struct vae__op {
     unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
-    int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
+    int path, mask, first; /* VAE__PATH_* of its output; 'a' or 'b'; no op before has weights */
     size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
@@ -7672,13 +7672,17 @@ VAE__PRIVATE void vae__maskconv_bwd(const vae__walk *c, const vae__op *op, const
 VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
+    const size_t pixels = c->rows * vae__pixels(&op->out);
     vae__op lines = *op; /* as far down as the pixel's own line */
     lines.kh = op->before_y + 1;
     if (tensor) {
-        c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
-        return;
+        c->k->bias_bwd(pixels, op->out.c, dy, dw);
+    } else if (!vae__taps_before(op)) {
+        c->k->gemm(VAE__GEMM_TRANS_A, to - from, op->out.c, pixels, x + from, op->in.c, dy,
+                   op->out.c, NULL, VAE_ACT_IDENTITY, dw, op->out.c);
+    } else {
+        vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
     }
-    vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
 }
 
 /* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
@@ -7756,9 +7760,13 @@ VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const fl
  *
  * Pixels of a diagonal do not depend on each other: a diagonal of all images is one product. kept,
  * direction by direction and diagonal by diagonal: c, o, f, i, g of all rows, then h of each row
- * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i. */
+ * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i.
+ * Their sums over the pixels of a row, its gradient of the bias, stand behind all that. */
 
-enum { VAE__LSTM_CELLS = 512 }; /* pixels of a product: as many images as have so many, or one */
+enum {
+    VAE__LSTM_CELLS = 512, /* pixels of a product: as many images as have so many, or one */
+    VAE__LSTM_STRIP = 512  /* units at a time: they stay in the first cache */
+};
 
 /* Diagonal d: lines low .. low + count - 1. c and h are those of the first row at work. */
 typedef struct vae__diagonal {
@@ -7836,7 +7844,8 @@ VAE__PRIVATE vae_status vae__diaglstm_shape(vae__parser *p, vae__op *op) {
         vae__max(vae__max(rows, arrays), weights) > SIZE_MAX / 64)
         return vae__misfit(p, op, "too large");
     op->room = rows + arrays + weights + 16 * (VAE__LSTM_ARRAYS + 2);
-    op->row_floats = vae__max(12 * op->out.dim + 4 * vae__diagonals(op) * n, 8 * (w + 2) * n);
+    op->row_floats = 12 * op->out.dim + 4 * vae__diagonals(op) * n + 8 * n;
+    op->row_floats = vae__max(op->row_floats, 8 * (w + 2) * n);
     op->grad_block = vae__min(vae__lstm_wide(op), VAE__WINDOW_FLOATS / 32 / n * 8 + 96);
     return VAE_OK;
 }
@@ -7872,15 +7881,21 @@ VAE__PRIVATE int vae__diaglstm_mask(const vae__op *op, int tensor, size_t from, 
 VAE__PRIVATE void vae__lstm_step(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *bias, size_t m, const float *before, float *cell,
                                  float *gates, size_t pitch, float *h) {
-    const size_t n = op->out.c, wide = vae__lstm_wide(op), all = m * n;
-    size_t q;
+    const size_t n = op->out.c, wide = vae__lstm_wide(op);
+    size_t q, at, all;
     for (q = 0; q < 4; q++)
-        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n,
-                   q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, gates + q * pitch, n);
-    c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before, gates + pitch,
-                 cell);
-    c->k->map(VAE_ACT_TANH, all, cell, h);
-    c->k->affine(1, all, h, NULL, gates, NULL, NULL, NULL, h);
+        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n, VAE_ACT_IDENTITY,
+                   gates + q * pitch, n);
+    for (at = 0; at < m * n; at += all, gates += all) {
+        all = vae__min(m * n - at, VAE__LSTM_STRIP);
+        for (q = 0; q < 4; q++)
+            c->k->map(q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, all, gates + q * pitch,
+                      gates + q * pitch);
+        c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before + at,
+                     gates + pitch, cell + at);
+        c->k->map(VAE_ACT_TANH, all, cell + at, h + at);
+        c->k->affine(1, all, h + at, NULL, gates, NULL, NULL, NULL, h + at);
+    }
 }
 
 /* c' of a diagonal's pixels in `images` images; `last` is the diagonal before it. */
@@ -8021,33 +8036,55 @@ VAE__PRIVATE void vae__lstm_dgates(const vae__walk *c, const vae__op *op, const 
                                    const vae__diagonal *next, const vae__diagonal *last,
                                    size_t images, const float *turned) {
     const size_t n = op->out.c, wide = vae__lstm_wide(op), all = images * g->count * n;
-    const size_t skip = vae__max(g->low, next->low) - g->low;
-    float *dh = vae__lstm_array(c, op, 0), *dc = vae__lstm_array(c, op, 1);
-    float *t = vae__lstm_array(c, op, 2), *before = vae__lstm_array(c, op, 3);
-    float *carry = vae__lstm_array(c, op, 4);
-    float *o = g->c + g->pitch, *f = o + g->pitch, *i = f + g->pitch, *s = i + g->pitch;
+    const size_t skip = vae__max(g->low, next->low) - g->low, pitch = g->pitch;
+    float *dh = vae__lstm_array(c, op, 0), *before = vae__lstm_array(c, op, 1);
+    float *carry = vae__lstm_array(c, op, 2), *came = vae__lstm_array(c, op, 3);
+    float t[VAE__LSTM_STRIP], dc[VAE__LSTM_STRIP];
     vae__runs k = {{0, 4, 1}, {1, 0, 0}, {0, 0, 0}};
-    size_t r;
-    c->k->map(VAE_ACT_TANH, all, g->c, t);
-    c->k->affine(1, all, dh, NULL, o, NULL, NULL, NULL, dc);
-    c->k->act_bwd(VAE_ACT_TANH, all, t, dc);
-    for (r = 0; r < images && next->count; r++) {
-        float *to = dc + (r * g->count + skip) * n;
-        c->k->add((g->count - skip) * n, carry + (r * next->count + g->low + skip - next->low) * n,
-                  1, to, to);
+    size_t r, at, m;
+    for (r = 0; r < images; r++) { /* to this one's pixels */
+        float *to = came + r * g->count * n;
+        memset(to, 0, g->count * n * sizeof(float));
+        if (next->count)
+            memcpy(to + skip * n, carry + (r * next->count + g->low + skip - next->low) * n,
+                   (g->count - skip) * n * sizeof(float));
     }
-    c->k->affine(1, all, dh, NULL, t, NULL, NULL, NULL, g->c);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, o, g->c);
     vae__lstm_before(op, g, last, images, before);
-    c->k->affine(1, all, dc, NULL, before, NULL, NULL, NULL, o);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, f, o);
-    c->k->affine(1, all, dc, NULL, f, NULL, NULL, NULL, carry);
-    c->k->affine(1, all, dc, NULL, s, NULL, NULL, NULL, f);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, i, f);
-    c->k->affine(1, all, dc, NULL, i, NULL, NULL, NULL, i);
-    c->k->act_bwd(VAE_ACT_TANH, all, s, i);
-    k.n[0] = n, k.a[1] = (ptrdiff_t)(g->pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
+    for (at = 0; at < all; at += m) {
+        float *o = g->c + at + pitch, *f = o + pitch, *i = f + pitch, *s = i + pitch;
+        m = vae__min(all - at, VAE__LSTM_STRIP);
+        c->k->map(VAE_ACT_TANH, m, o - pitch, t);
+        c->k->affine(1, m, dh + at, NULL, o, NULL, NULL, NULL, dc);
+        c->k->act_bwd(VAE_ACT_TANH, m, t, dc);
+        c->k->add(m, came + at, 1, dc, dc);
+        c->k->affine(1, m, dh + at, NULL, t, NULL, NULL, NULL, o - pitch);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, o, o - pitch);
+        c->k->affine(1, m, dc, NULL, before + at, NULL, NULL, NULL, o);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, f, o);
+        c->k->affine(1, m, dc, NULL, f, NULL, NULL, NULL, carry + at);
+        c->k->affine(1, m, dc, NULL, s, NULL, NULL, NULL, f);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, i, f);
+        c->k->affine(1, m, dc, NULL, i, NULL, NULL, NULL, i);
+        c->k->act_bwd(VAE_ACT_TANH, m, s, i);
+    }
+    k.n[0] = n, k.a[1] = (ptrdiff_t)(pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
     c->k->runs(0, images * g->count, wide, &k, g->c, n, turned, NULL, c->room, wide);
+}
+/* Where the sums of a row stand. */
+VAE__INLINE float *vae__lstm_sums(const vae__op *op, int right, size_t row) {
+    const size_t n = op->out.c, before = 12 * op->out.dim + 4 * vae__diagonals(op) * n;
+    return op->kept + op->rows * before + ((size_t)right * op->rows + row) * 4 * n;
+}
+VAE__PRIVATE void vae__lstm_add_sums(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                                     size_t images, float *sum) {
+    const size_t n = op->out.c;
+    float *part = vae__lstm_array(c, op, 0);
+    size_t r, q;
+    for (r = 0; r < images; r++)
+        for (q = 0; q < 4; q++, sum += n) {
+            c->k->bias_bwd(g->count, n, g->c + q * g->pitch + r * g->count * n, part);
+            c->k->add(n, part, 1, sum, sum);
+        }
 }
 VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                     const float *x, const float *dy, float *dx) {
@@ -8059,12 +8096,15 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
     for (i = 0; i < c->rows; i += images, dy += images * op->out.dim, dx += images * op->in.dim)
         for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
             vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, next, last;
+            float *sums = vae__lstm_sums(op, right, c->first + i);
+            memset(sums, 0, images * 4 * n * sizeof(float));
             c->k->transpose(vae__whole(wide), wide, 4 * n,
                             w + (size_t)right * 4 * n * (wide + 1), turned);
             for (d = vae__diagonals(op); d-- > 0;) {
                 next = g, g = vae__diagonals_of(op, right, d, c->first + i, &last);
                 vae__lstm_dh(c, op, &g, &next, right, images, dy, vae__lstm_array(c, op, 0));
                 vae__lstm_dgates(c, op, &g, &next, &last, images, turned);
+                vae__lstm_add_sums(c, op, &g, images, sums);
                 for (r = 0; r < images; r++)
                     for (j = 0; j < g.count; j++) {
                         const float *from = c->room + (r * g.count + j) * wide;
@@ -8075,30 +8115,30 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
             }
         }
 }
-/* Sums over diagonals, in each over the rows, in each over its pixels. */
+/* Of a weight sums over diagonals, in each over the rows, in each over its pixels. */
 VAE__PRIVATE void vae__diaglstm_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
     const size_t n = op->out.c, wide = vae__lstm_wide(op);
-    size_t d, i, images, q;
+    float *gates = vae__lstm_array(c, op, 0); /* four arrays, beside each other for each pixel */
+    const int right = tensor > 1;
+    size_t d, i, images, j, q;
     (void)dy;
+    if (tensor & 1) {
+        c->k->bias_bwd(c->rows, 4 * n, vae__lstm_sums(op, right, 0), dw);
+        return;
+    }
     memset(dw, 0, (to - from) * 4 * n * sizeof(float));
     for (d = 0; d < vae__diagonals(op); d++)
         for (i = 0; i < c->rows; i += images) {
-            vae__diagonal last, g = vae__diagonals_of(op, tensor > 1, d, i, &last);
+            vae__diagonal last, g = vae__diagonals_of(op, right, d, i, &last);
             images = vae__lstm_images(op, c->rows - i);
-            if (!(tensor & 1))
-                vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
-            for (q = 0; q < 4; q++, g.c += g.pitch, dw += n) {
-                if (tensor & 1) {
-                    c->k->bias_bwd(images * g.count, n, g.c, c->room);
-                    c->k->add(n, c->room, 1, dw, dw);
-                } else {
-                    c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, n, images * g.count,
-                               c->room + from, wide, g.c, n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
-                }
-            }
-            dw -= 4 * n;
+            vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
+            for (j = 0; j < images * g.count; j++)
+                for (q = 0; q < 4; q++)
+                    memcpy(gates + (4 * j + q) * n, g.c + q * g.pitch + j * n, n * sizeof(float));
+            c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, 4 * n, images * g.count,
+                       c->room + from, wide, gates, 4 * n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
         }
 }
 
@@ -8468,10 +8508,29 @@ VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
- * the output of the op before it. */
-VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x) {
+enum { VAE__WIDE = 1 << 14, VAE__WALK_FLOATS = 1 << 16, VAE__WALK_WEIGHTS = 1 << 19 };
+
+/* A walk from image `at` of another one on. If images are wide, it takes no more of them than leave
+ * in the cache what the next op reads; unless weights that serve a row once would be read anew for
+ * each few rows. */
+VAE__PRIVATE void vae__few_images(const vae__walk *walk, const vae__op *ops, size_t from,
+                                  size_t to, size_t at, vae__walk *c) {
+    size_t wide = 0, weights = 0, i;
+    for (i = from; i < to; i++) {
+        const vae__op *op = &ops[i];
+        wide = vae__max(wide, op->out.dim * (walk->copies ? walk->copies : op->each));
+        if (op->net && op->tensor_count && vae__pixels(&op->out) == 1)
+            weights += op->in.dim * op->out.dim;
+    }
+    *c = *walk;
+    c->images = walk->images - at;
+    if (wide >= VAE__WIDE && weights <= VAE__WALK_WEIGHTS)
+        c->images = vae__min(c->images, 1 + VAE__WALK_FLOATS / wide);
+    c->image += at, c->labels += at, c->place += at * (walk->copies ? walk->copies : 1);
+}
+
+VAE__PRIVATE void vae__some_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x) {
     vae__walk c;
     size_t i;
     if (from >= to) return;
@@ -8490,6 +8549,18 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
         if (op->act != VAE_ACT_IDENTITY)
             c.k->map((int)op->act, c.rows * op->out.dim, made, y);
         x = y;
+    }
+}
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_fwd(walk, ops, from, to, x);
+    for (at = 0; !x && from < to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, from, to, at, &c);
+        vae__some_fwd(&c, ops, from, to, NULL);
     }
 }
 
@@ -8513,11 +8584,8 @@ VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size
 }
 #endif
 
-/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
- * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
- * unless dx is NULL. */
-VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x, float *dx) {
+VAE__PRIVATE void vae__some_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x, float *dx) {
     vae__walk c;
     if (from <= to) return;
     c = *walk;
@@ -8531,12 +8599,27 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
         }
         vae__stand(&c, op);
         dy = op->dy + c.first * op->pitch;
+        /* a gradient that reaches no weight is nobody's */
+        if (op->first && !dx && (!(from & 1) || !op->tensor_count)) continue;
         if (!(from & 1)) {
             if (down) op->layer->bwd(&c, op, c.params + op->weights, in, dy, down);
         } else if (op->act != VAE_ACT_IDENTITY) {
             c.k->act_bwd((int)op->act, c.rows * op->out.dim,
                          (op->pre ? op->pre : op->y) + c.first * op->pitch, dy);
         }
+    }
+}
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x, float *dx) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_bwd(walk, ops, from, to, x, dx);
+    for (at = 0; !x && from > to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, to / 2, (from + 1) / 2, at, &c);
+        vae__some_bwd(&c, ops, from, to, NULL, NULL);
     }
 }
 
@@ -11666,10 +11749,13 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
     const int train = !m->desc.inference;
+    /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
+    const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
+                    !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
     /* numbers that only pass stay where they are; the gradient of the last op takes the place of
      * its output, which the likelihood has read by then */
-    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
-                     op->act == VAE_ACT_IDENTITY;
+    const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
+                     (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
     const size_t rows = op->rows, wide = op->out.dim;
     op->pitch = wide;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
@@ -11690,7 +11776,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
     if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
-    op->path = w->p.path;
+    op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;

@@ -30,6 +30,8 @@
  *   probe.h         probe: what codes are good for
  *   pca.h           pca: principal components as a model
  *   sets.h          digits and shapes: built-in sets as files
+ *   page.h          pieces of a web page: words, pictures, charts
+ *   study.h, panels.h, sections.h   report: what it finds out, its figures, its page
  *   vae.c           the table of commands: a new command is one row and its function; help
  *
  * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
@@ -58,6 +60,10 @@
 #include "probe.h"
 #include "pca.h"
 #include "sets.h"
+#include "page.h"
+#include "study.h"
+#include "panels.h"
+#include "sections.h"
 
 static int help(options *), version(options *);
 
@@ -135,6 +141,9 @@ static const command commands[] = {
     {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {REPORT, "report", "MODEL...", "--data", write_report, "draw all about models on one web page",
+     "  vae report m.safetensors --data mnist/ --out report.html\n"
+     "  vae report a.safetensors b.safetensors --data mnist/ --samples 1,50,5000\n"},
     {PCA, "pca", NULL, "--data", pca, "find the principal components: a linear autoencoder",
      "  vae pca --data mnist/ -k 20 --out pca20.safetensors\n"
      "  vae eval pca20.safetensors --data mnist/\n"},
