@@ -1,6 +1,7 @@
 # vae.h: nothing to install beyond a C compiler and make.
 #   make            the vae command, in build/
 #   make demo       train on the built-in digits (DATA=folder: on MNIST or another IDX set)
+#   make examples   every numbered program of examples/, with its picture, into out/examples
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
 #   make faults     each call of the system that library and command make fails in turn
@@ -12,7 +13,7 @@
 #                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
 #   make bench-busy    one thread and two, alone and while somebody else takes a processor
-#   make bench-torch   the same beside PyTorch, where /usr/bin/python3 has it
+#   make bench-torch   the same beside PyTorch, JAX and ONNX Runtime, where PYTHON=interpreter has them
 #   make bench-growth  cost as batch, network and data grow, with plots
 #   make size          what an include costs: text, data, seconds for every build macro
 #   make clean
@@ -59,6 +60,9 @@ build/unit/flags: always
 
 demo: build/vae
 	CC="$(CC)" DATA="$(DATA)" OUT="$(OUT)" sh tools/demo.sh
+
+examples:
+	CC="$(CC)" sh tests/examples.sh
 
 test: build/vae build/tests
 	DATA="$(DATA)" sh tests/run.sh build/tests build/vae
@@ -156,4 +160,4 @@ size:
 clean:
 	rm -rf build out
 
-.PHONY: always all demo test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth size clean
+.PHONY: always all demo examples test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth size clean

@@ -153,8 +153,16 @@
  *     channels; those of the middle pixel come last. As in all stacks of such layers, a pixel does
  *     not see all that lies above it to the right.
  *   - gated is tanh of the first half of the channels (of each group) times sigmoid of the second.
- *   - Behind `image` stand maskconv, gated, activations and res of these. The head is a maskconv
- *     1x1 b, unless the last item gives what the likelihood needs. Any other string is refused.
+ *   - diaglstm is two LSTMs of N units over the diagonals (PixelRNN, van den Oord et al. 2016), one
+ *     from the left, one from the right, whose output is moved down a line and added. Each sees h
+ *     of the pixel above and of the pixel before it in the line. Columns of a weight are the gates
+ *     o, f, i, g, its rows the C channels, h above, h before. f is sigmoid(a + 1): its bias begins
+ *     at 1. In colour the left one's weights of the C channels are masked as those of maskconv b;
+ *     all else is of earlier pixels. A pixel sees all earlier ones, but the last of the line above
+ *     only where a window before reaches it.
+ *   - Behind `image` stand maskconv, gated, diaglstm, activations and res of these. The head is a
+ *     maskconv 1x1 b, unless the last item gives what the likelihood needs (a diaglstm never does).
+ *     Any other string is refused.
  *   - dropout sets a number to 0 with probability P and divides it by 1 - P otherwise. noise adds S
  *     times a standard normal. Both act in training only.
  *   - z N is another stochastic layer: a dense head of N means and N log variances, and a draw of
@@ -235,10 +243,19 @@
  *                           are large: exact backgrounds can drown everything else for long
  *     categorical [K]       log sum e^a - a[level of x]: K logits (256) for each number, x the
  *                           nearest of the levels 0, 1/(K-1), .. 1
+ *     logistic_mixture K    -log of the sum over K (1 to 32) components, for each pixel of 1 to 4
+ *                           channels, of softmax(a)_k times what logistics as above give to its
+ *                           channels (Salimans et al. 2017). The centre of channel q is m plus the
+ *                           sum over channels p before it of tanh(b_qp) x_p; l lies in [-7.69, 20],
+ *                           which is the paper's -7 for images from -1 to 1. `image` takes a pixel
+ *                           of it as one colour
  *
  *     Likelihoods with two parameters per value: for each pixel the decoder outputs the first
- *     parameter of every channel, then the second of every channel. vae_decode gives the mean of
- *     p(x|z), vae_draw samples from it. V lies from 1e-12 to 1e12, K from 2 to 256.
+ *     parameter of every channel, then the second of every channel. Of logistic_mixture it outputs
+ *     for each pixel m (channels, K), l (channels, K), a (K), b (pairs qp 10 20 21 30 .., K).
+ *     vae_decode gives the mean of p(x|z) (of a mixture's component the mean of a channel at the
+ *     means of those before it, which near 0 and 1 is not exact), vae_draw samples from it. V lies
+ *     from 1e-12 to 1e12, K of categorical from 2 to 256.
  *
  *     posterior             q(z|x), of which training takes z = mu + exp(logvar / 2) eps
  *     normal                the head gives mu, then log variance (clamped to [-30, 20])
@@ -262,12 +279,13 @@
  *     categorical K         each latent is one of K (2 to 256): K numbers of z, one of them 1. The
  *                           head gives logits. Training decodes softmax((logits + g) /
  *                           temperature), g = -log(-log u), u uniform (Jang et al. 2017; eps holds
- *                           u); outside training the largest of logits + g is 1. The KL of a latent
- *                           is log K - entropy
+ *                           u, clamped to [2^-25, 1 - 2^-24]); outside training the largest of
+ *                           logits + g is 1. The KL of a latent is log K - entropy
  *     fsq L ...             each latent is the nearest to the tanh of the head's number of L levels
  *                           (2 to 255), equally far apart from -1 to 1; the gradient is the tanh's
  *                           (Mentzer et al. 2023). No noise, and no KL. One L for all latents, or 2
- *                           to 12 of them, one for each, which set `latent`
+ *                           to 12 of them, one for each, which set `latent` where that is 0 or its
+ *                           default 20; another number is refused
  *     none                  no encoder and no latents: the decoder is given the number 1. -recon is
  *                           log p(x). Calls about codes return ERR_STATE
  *     vae_encode gives mu, or what the flow makes of it, and normal's log variance; probabilities
@@ -279,8 +297,12 @@
  *     normal                N(0, I)
  *     mixture K             sum over K of softmax(logit)_k N(mean_k, diag exp(logvar_k)); these are
  *                           learned. Means begin at random
+ *     mixture K full        exp(logvar_k) are the variances of u = A_k (z - mean_k). A_k is lower
+ *                           triangular with ones on its diagonal; what stands below that is learned
+ *                           too (`lower`, column by column) and begins at 0. At most 64 latents
  *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
- *                           vae_fit begins them as training images, otherwise they begin at random
+ *                           vae_fit begins them as training images, unless vae_tensor_set gave
+ *                           them numbers; without vae_fit they begin at random
  *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
  *                           them clamped. It works on K more rows in each step. Goes with posterior
  *                           normal, and without layers label and batchnorm in the encoder
@@ -320,7 +342,8 @@
  *     }
  *
  *     {{"laplace", "laplace", "1/2 e^-|x - m| for each number", ""}, 1, 0, 0, VAE__DRAW_UNIFORM,
- *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+ *      vae__laplace, vae__laplace_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL,
+ *      0},
  *
  * This posterior is flat: from mu - e^s to mu + e^s, the head's numbers mu and s for each latent. A
  * code is mu + e^s (2 u - 1), u a uniform number, and its density 1 / (2 e^s):
@@ -518,7 +541,7 @@
  *                        vae_set_visible_bias), and every model is for inference, as with
  *                        `inference` of 1
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
- *   VAE_NO_PIXELS        no image, maskconv, gated: ERR_UNSUPPORTED
+ *   VAE_NO_PIXELS        no image, maskconv, gated, diaglstm, logistic_mixture: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no layer `z`, no posterior and prior but normal: ERR_UNSUPPORTED
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
@@ -956,7 +979,8 @@ typedef struct vae_info {
     size_t head;        /* of the encoder's output for an image */
     size_t eps;         /* of vae_batch.eps, for a draw: the code's, then that of each `z N` */
     size_t outputs;     /* floats that the decoder gives for an image: input_dim, twice that for
-                           gaussian_pixel and logistic_pixel, K times for categorical K */
+                           gaussian_pixel and logistic_pixel, K times for categorical K, and for
+                           logistic_mixture as the manual says */
     size_t parameters;  /* floats, all tensors */
     size_t tensors;
     size_t memory;      /* bytes of the model's block, all of it */
@@ -1107,9 +1131,9 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
  * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
- * pseudo-inputs. `test` and
- * `progress` may be NULL. Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim
- * numbers; ERR_MISMATCH when a run is resumed in mid-epoch with another number of images;
+ * pseudo-inputs, unless vae_tensor_set did. `test` and `progress` may be NULL.
+ * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
+ * when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
  * A test loss that is not finite is an error, with the image. */
 VAE_API vae_status vae_fit(vae *model, const vae_data *train, const vae_data *test,
@@ -1129,10 +1153,11 @@ VAE_API vae_status vae_set_visible_bias(vae *model, const float *mean);
 /* Compares the gradients of one batch with central differences of the loss along `directions`
  * directions through each tensor. `worst` is the largest |difference| / (|a| + |b|). Single
  * precision bounds what can be seen: below 1e-2 is right (3e-2 where a relu's kink lies in the
- * way), wrong gradients give 0.1 to 1. So do those that are not the loss's by intention: posterior
- * fsq, straight_through, inputs of prior vamp outside [0,1].
+ * way), wrong gradients give 0.1 to 1. So do inputs of prior vamp outside [0,1], whose gradient is
+ * not the loss's by intention.
  * The batch is one of vae_train_step. Parameters are put back. Allocates three copies of them for
- * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg,
+ * the time of the call. Errors: those of vae_train_step; ERR_UNSUPPORTED for objective dreg, and
+ * for gradients straight through whole codes (fsq, straight_through), which are no derivatives;
  * ERR_MEMORY. */
 VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int directions,
                                        double *worst);
@@ -2437,7 +2462,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
  * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
  * no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES) \
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2482,6 +2507,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
+    PIXELS(float, mixture, (size_t pixels, size_t c, size_t k, const float *out, const float *x, \
+                            float scale, float *dout)) \
     CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
                           float *y)) \
     CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
@@ -2524,8 +2551,9 @@ enum { VAE__DRAW_WORDS, VAE__DRAW_UNIFORM, VAE__DRAW_NORMAL };
 enum {
     VAE__DENSITY_BERNOULLI, VAE__DENSITY_GAUSSIAN, VAE__DENSITY_GAUSSIAN_PIXEL,
     VAE__DENSITY_CONTINUOUS, VAE__DENSITY_LOGISTIC, VAE__DENSITY_LOGISTIC_PIXEL,
-    VAE__DENSITY_CATEGORICAL
+    VAE__DENSITY_CATEGORICAL, VAE__DENSITY_MIXTURE
 };
+enum { VAE__MIXTURE_MOST = 32, VAE__MIXTURE_CHANNELS = 4 }; /* of logistic_mixture */
 enum { VAE__SPREAD_NONE, VAE__SPREAD_ABS, VAE__SPREAD_RELU, VAE__SPREAD_SOFTPLUS };
 
 /* One step's constants of Adam, each rounded to float once. */
@@ -2550,7 +2578,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -3608,6 +3636,9 @@ VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
 #define VAE__CALLABLE(name) \
     VAE__CALLED VAE__V VAE__FN(name##_call)(VAE__V x) { return VAE__FN(name)(x); }
 VAE__CALLABLE(v_exp)
+#ifndef VAE_NO_PIXELS
+VAE__CALLABLE(v_tanh)
+#endif
 VAE__CALLABLE(v_expm1)
 VAE__CALLABLE(v_log)
 VAE__CALLABLE(v_log1p)
@@ -4927,16 +4958,18 @@ VAE__MATH VAE__V VAE__FN(v_gaussian_at)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *
 }
 
 #define VAE__LOGISTIC_LOW VAE__SET1(-7.0f)
+#define VAE__MIXTURE_LOW VAE__SET1(-7.69314718f) /* -7 of images from -1 to 1 */
 #define VAE__LOGISTIC_HIGH VAE__SET1(20.0f)
 
-/* The mass that a logistic with mean m and log scale l has from x - 1/510 to x + 1/510 (the lowest
- * and the highest of the 256 levels extend without end). With the bounds u > v in units of the
- * scale,
+/* The mass that a logistic with mean m and log scale l (clamped to [least, 20]) has from x - 1/510
+ * to x + 1/510 (the lowest and the highest of the 256 levels extend without end). With the bounds
+ * u > v in units of the scale,
  *     -log(sigmoid(u) - sigmoid(v)) = softplus(-u) + softplus(v) - log(1 - e^(v - u)),
  * where nothing cancels. Kingma et al. 2016 (arXiv:1606.04934), ends as Salimans et al. 2017. */
-VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *dm, VAE__V *dl) {
+VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V least, VAE__V x, VAE__V *dm,
+                                       VAE__V *dl) {
     const VAE__V step = VAE__SET1(0.00196078431f), zero = VAE__ZERO();
-    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, raw)),
+    VAE__V l = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(least, raw)),
         inv = VAE__CALL(v_exp)(VAE__NEG(l));
     VAE__V d = VAE__SUB(x, m), u = VAE__MUL(VAE__ADD(d, step), inv),
         v = VAE__MUL(VAE__SUB(d, step), inv);
@@ -4954,8 +4987,7 @@ VAE__CALLED VAE__V VAE__FN(v_logistic)(VAE__V m, VAE__V raw, VAE__V x, VAE__V *d
     value = VAE__ADD(value, VAE__SELECT(lowest, zero, VAE__CALL(v_softplus)(v)));
     *dm = VAE__MUL(VAE__NEG(inv), VAE__ADD(du, dv));
     *dl = VAE__NEG(VAE__FMA(dw, width, VAE__FMA(dv, v, VAE__MUL(du, u))));
-    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(VAE__LOGISTIC_LOW, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)),
-                      zero, *dl);
+    *dl = VAE__SELECT(VAE__M_OR(VAE__GT(least, raw), VAE__GT(raw, VAE__LOGISTIC_HIGH)), zero, *dl);
     return value;
 }
 
@@ -4990,7 +5022,7 @@ static float VAE__FN(density)(int kind, size_t n, size_t c, const float *out, fl
             } else if (kind == VAE__DENSITY_GAUSSIAN_PIXEL) {
                 value = VAE__FN(v_gaussian_at)(a, b, t, &da, &db);
             } else {
-                value = VAE__FN(v_logistic)(a, b, t, &da, &db);
+                value = VAE__FN(v_logistic)(a, b, VAE__LOGISTIC_LOW, t, &da, &db);
             }
             parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
             if (one) along[j] = VAE__ADD(along[j], VAE__FN(keep)(db, at, run));
@@ -5071,6 +5103,116 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
         }
     return parts[0];
 }
+
+#ifndef VAE_NO_PIXELS
+/* Row 0 of `run` rows of numbers, `pitch` apart, as 16 numbers beside one another, zeros behind the
+ * last; and back. */
+VAE__INLINE void VAE__FN(take)(size_t run, size_t pitch, const float *from, float *plane) {
+    size_t i;
+    for (i = 0; i < 16; i++) plane[i] = i < run ? from[i * pitch] : 0;
+}
+VAE__INLINE void VAE__FN(give)(size_t run, size_t pitch, const float *plane, float *to) {
+    size_t i;
+    for (i = 0; i < run; i++) to[i * pitch] = plane[i];
+}
+
+/* Component i of the mixture below at `run` pixels, x (c, 16): -log of its density to value (16).
+ * Unless dout is NULL, writes the gradient of that by the component's parameters there. */
+static void VAE__FN(component)(size_t run, size_t c, size_t k, size_t i, const float *out,
+                               const float *x, float *value, float *dout) {
+    const size_t pitch = k * (2 * c + 1 + c * (c - 1) / 2);
+    float m[16], l[16], slope[VAE__MIXTURE_CHANNELS][16];
+    size_t q, p, at;
+    for (at = 0; at < 16; at++) value[at] = 0;
+    for (q = 0; q < c; q++) {
+        const size_t pairs = (2 * c + 1 + q * (q - 1) / 2) * k + i; /* of this channel */
+        VAE__FN(take)(run, pitch, out + q * k + i, m);
+        VAE__FN(take)(run, pitch, out + (c + q) * k + i, l);
+        for (p = 0; p < q; p++) VAE__FN(take)(run, pitch, out + pairs + p * k, slope[p]);
+        for (at = 0; at < 16; at += VAE__W) {
+            VAE__V centre = VAE__GET(m, at, 16), dm, dl, v;
+            for (p = 0; p < q; p++) { /* the slope of m + tanh(a) x by a is x (1 - tanh(a)^2) */
+                const VAE__V t = VAE__CALL(v_tanh)(VAE__GET(slope[p], at, 16));
+                const VAE__V before = VAE__GET(x + p * 16, at, 16);
+                centre = VAE__FMA(t, before, centre);
+                VAE__PUT(slope[p], at, 16,
+                         VAE__MUL(before, VAE__FMA(VAE__NEG(t), t, VAE__SET1(1.0f))));
+            }
+            v = VAE__FN(v_logistic)(centre, VAE__GET(l, at, 16), VAE__MIXTURE_LOW,
+                                    VAE__GET(x + q * 16, at, 16), &dm, &dl);
+            VAE__PUT(value, at, 16, VAE__ADD(VAE__GET(value, at, 16), v));
+            VAE__PUT(m, at, 16, dm);
+            VAE__PUT(l, at, 16, dl);
+            for (p = 0; p < q; p++)
+                VAE__PUT(slope[p], at, 16, VAE__MUL(dm, VAE__GET(slope[p], at, 16)));
+        }
+        if (!dout) continue;
+        VAE__FN(give)(run, pitch, m, dout + q * k + i);
+        VAE__FN(give)(run, pitch, l, dout + (c + q) * k + i);
+        for (p = 0; p < q; p++) VAE__FN(give)(run, pitch, slope[p], dout + pairs + p * k);
+    }
+}
+
+/* Of k numbers, a (k, 16), the log of the sum of e^a, less their largest, which goes to *top. */
+VAE__INLINE VAE__V VAE__FN(log_sum)(size_t k, const float *a, VAE__V *top) {
+    VAE__V sum = VAE__ZERO();
+    size_t i;
+    *top = VAE__GET(a, 0, 16);
+    for (i = 1; i < k; i++) *top = VAE__MAX(*top, VAE__GET(a + i * 16, 0, 16));
+    for (i = 0; i < k; i++)
+        sum = VAE__ADD(sum, VAE__CALL(v_exp)(VAE__SUB(VAE__GET(a + i * 16, 0, 16), *top)));
+    return VAE__CALL(v_log)(sum);
+}
+
+/* -log p of `pixels` of c channels, each a mixture of k logistics, the layout of whose parameters
+ * the manual has. As `density` otherwise. Salimans et al. 2017 (arXiv:1701.05517). With shares
+ * p = softmax(a) and logs t of p times the densities, -log p(x) = -log sum e^t; r = softmax(t)
+ * weighs the gradients of the components, and p - r is that of a. */
+static float VAE__FN(mixture)(size_t pixels, size_t c, size_t k, const float *out, const float *x,
+                              float scale, float *dout) {
+    const size_t blocks = 2 * c + 1 + c * (c - 1) / 2, pitch = k * blocks, shares = 2 * c * k;
+    float a[VAE__MIXTURE_MOST * 16], t[VAE__MIXTURE_MOST * 16], plane[VAE__MIXTURE_CHANNELS * 16];
+    VAE__V parts[16 / VAE__W];
+    size_t i, j, at, run, r;
+    VAE__FN(clear)(parts);
+    for (; pixels; pixels -= run, out += run * pitch, x += run * c) {
+        run = vae__min(pixels, 16);
+        for (i = 0; i < c; i++) VAE__FN(take)(run, c, x + i, plane + i * 16);
+        for (i = 0; i < k; i++) {
+            VAE__FN(take)(run, pitch, out + shares + i, a + i * 16);
+            VAE__FN(component)(run, c, k, i, out, plane, t + i * 16, dout);
+        }
+        VAE__ALONG(0, run) {
+            VAE__V top, norm = VAE__FN(log_sum)(k, a + at, &top), value;
+            for (r = 0; r < k; r++) {
+                float *p = a + r * 16 + at, *term = t + r * 16 + at;
+                const VAE__V v = VAE__SUB(VAE__SUB(VAE__GET(p, 0, 16), top), norm);
+                VAE__PUT(p, 0, 16, v);
+                VAE__PUT(term, 0, 16, VAE__SUB(v, VAE__GET(term, 0, 16)));
+            }
+            norm = VAE__FN(log_sum)(k, t + at, &top);
+            value = VAE__NEG(VAE__ADD(top, norm));
+            parts[j] = VAE__ADD(parts[j], VAE__FN(keep)(value, at, run));
+            for (r = 0; dout && r < k; r++) {
+                float *p = a + r * 16 + at, *term = t + r * 16 + at;
+                VAE__V v = VAE__SUB(VAE__SUB(VAE__GET(term, 0, 16), top), norm);
+                v = VAE__CALL(v_exp)(v);
+                VAE__PUT(term, 0, 16, VAE__MUL(v, VAE__SET1(scale)));
+                v = VAE__SUB(VAE__CALL(v_exp)(VAE__GET(p, 0, 16)), v);
+                VAE__PUT(p, 0, 16, VAE__MUL(v, VAE__SET1(scale)));
+            }
+        }
+        if (!dout) continue;
+        for (r = 0; r < run; r++, dout += pitch)
+            for (at = 0; at < blocks; at++)
+                for (i = 0; i < k; i++) {
+                    float *d = dout + at * k + i;
+                    *d = at == 2 * c ? a[i * 16 + r] : *d * t[i * 16 + r];
+                }
+    }
+    return VAE__FN(reduce)(parts);
+}
+#endif
 
 #ifndef VAE_NO_CODES
 /* log softmax(a) of k numbers. */
@@ -5210,7 +5352,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     for (first = 0; first < n; first += VAE__FN(RUN)) {
         const size_t run = vae__min(n - first, VAE__FN(RUN));
         const int two = kind == VAE__DENSITY_LOGISTIC_PIXEL ||
-                        kind == VAE__DENSITY_GAUSSIAN_PIXEL;
+                        kind == VAE__DENSITY_GAUSSIAN_PIXEL || kind == VAE__DENSITY_MIXTURE;
         if (two) {
             VAE__FN(split)(first, run, c, 0, out, m);
             VAE__FN(split)(first, run, c, 1, out, l);
@@ -5234,9 +5376,12 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
                     a = VAE__FN(v_cb_mean)(a);
                 }
                 break;
-            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL: {
+            case VAE__DENSITY_LOGISTIC: case VAE__DENSITY_LOGISTIC_PIXEL:
+            case VAE__DENSITY_MIXTURE: { /* of which it gets components */
+                const VAE__V least = kind == VAE__DENSITY_MIXTURE ? VAE__MIXTURE_LOW :
+                                     VAE__LOGISTIC_LOW;
                 VAE__V s = two ? VAE__GET(l, i, run) : VAE__SET1(deviation), inv;
-                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(VAE__LOGISTIC_LOW, s));
+                s = VAE__MIN(VAE__LOGISTIC_HIGH, VAE__MAX(least, s));
                 inv = VAE__CALL(v_exp)(VAE__NEG(s));
                 s = VAE__CALL(v_exp)(s);
                 if (u) { /* the level nearest to m + s log(r / (1 - r)) */
@@ -5436,12 +5581,18 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #else
 #define VAE__OF_CODES VAE__X
 #endif
+#ifdef VAE_NO_PIXELS
+#define VAE__OF_PIXELS VAE__NO_KERNEL
+#else
+#define VAE__OF_PIXELS VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
-    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES)
+    VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES,
+                     VAE__OF_PIXELS)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
@@ -5449,6 +5600,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_CONVOLUTIONS
 #undef VAE__OF_BOTH
 #undef VAE__OF_CODES
+#undef VAE__OF_PIXELS
 
 #undef VAE__FN
 #undef VAE__MATH
@@ -5508,6 +5660,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__CLAMP_LOGVAR
 #undef VAE__LOGVAR_OUTSIDE
 #undef VAE__LOGISTIC_LOW
+#undef VAE__MIXTURE_LOW
 #undef VAE__LOGISTIC_HIGH
 #undef VAE__DEVIATION_LEAST
 #undef VAE__I_GT
@@ -6242,7 +6395,6 @@ typedef struct vae__shape {
 
 typedef struct vae__op vae__op;
 typedef struct vae__parser vae__parser;
-
 struct vae__terms; /* of the loss: see >>codes */
 
 /* The rows that a layer computes: rows first .. first + rows - 1 of its buffers. */
@@ -6284,7 +6436,8 @@ enum {
     VAE__SHOWS = 16, /* its output still contains the pixels, with their zeros */
     VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
     VAE__RETURNS = 64, /* its output is used once more, further down the program */
-    VAE__LATENT = 128 /* a stochastic layer: a head and a draw, see vae__next_op */
+    VAE__LATENT = 128, /* a stochastic layer: a head and a draw, see vae__next_op */
+    VAE__BOUNDED = 256 /* its outputs are never the decoder's, which may be any numbers */
 };
 
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
@@ -6326,7 +6479,7 @@ struct vae__op {
     unsigned char list[VAE__MAX_LIST]; /* of numbers; kw: how many */
     int before_y, before_x;
     float share;       /* of a pool: weight of each number of a window; 0: the largest alone */
-    int path, mask;    /* VAE__PATH_* of its output; 'a' or 'b' */
+    int path, mask, first; /* VAE__PATH_* of its output; 'a' or 'b'; no op before has weights */
     size_t colours, beside, repeat; /* behind `image`: of a pixel; see >>pixels */
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
@@ -6374,7 +6527,7 @@ struct vae__parser {
     vae__shape shape[VAE__MAX_DEPTH];
     const vae__shape *image; /* that the string predicts; NULL: it predicts none */
     int path;         /* VAE__PATH_* of what comes in; behind `image`: see vae__op */
-    size_t colours, beside;
+    size_t colours, beside; /* colours: of the image, known from the start */
     vae_report *report;
 };
 
@@ -7230,13 +7383,14 @@ VAE__PRIVATE void vae__label_bwd(const vae__walk *c, const vae__op *op, const fl
 
 /* ======================================================================================
  * >>pixels   layers of decoders that predict each pixel from those before it
- * uses: >>layers                     tests: tests/test_pixels.c
+ * uses: >>layers                     tests: tests/test_pixels.c, tests/test_recurrent.c
  *
  * Pixels have the order of the image's rows, the colours of a pixel that of its channels. `image`
  * gives the image that is to be predicted; the layers behind it let a number see earlier ones only
  * (van den Oord, Kalchbrenner & Kavukcuoglu 2016). The parser follows what they hold of the image:
  * the pixel itself, or what is earlier. Behind `maskconv a` the channels are divided into as many
- * groups as the image has colours; group g holds nothing of colour g of its pixel or of later ones.
+ * groups as the image has colours (one, under a likelihood of whole pixels); group g holds nothing
+ * of colour g of its pixel or of later ones.
  * Of an op: `colours` of the image; `beside`, channels of x before those of the image, where it is
  * given itself; `repeat`, how often the outputs of all colours follow one another (parameters).
  *
@@ -7259,7 +7413,7 @@ VAE__PRIVATE vae_status vae__image_shape(vae__parser *p, vae__op *op) {
     if (!vae__shape_set(op, image->h, image->w, op->in.c + image->c))
         return vae__misfit(p, op, "too many numbers");
     p->path = VAE__PATH_HERE;
-    p->colours = image->c, p->beside = op->in.c;
+    p->beside = op->in.c;
     op->room = flat ? op->out.dim : image->c;
     return VAE_OK;
 }
@@ -7508,13 +7662,17 @@ VAE__PRIVATE void vae__maskconv_bwd(const vae__walk *c, const vae__op *op, const
 VAE__PRIVATE void vae__maskconv_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
+    const size_t pixels = c->rows * vae__pixels(&op->out);
     vae__op lines = *op; /* as far down as the pixel's own line */
     lines.kh = op->before_y + 1;
     if (tensor) {
-        c->k->bias_bwd(c->rows * vae__pixels(&op->out), op->out.c, dy, dw);
-        return;
+        c->k->bias_bwd(pixels, op->out.c, dy, dw);
+    } else if (!vae__taps_before(op)) {
+        c->k->gemm(VAE__GEMM_TRANS_A, to - from, op->out.c, pixels, x + from, op->in.c, dy,
+                   op->out.c, NULL, VAE_ACT_IDENTITY, dw, op->out.c);
+    } else {
+        vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
     }
-    vae__conv_grad_of(c, &lines, &op->in, &op->out, from, to, x, dy, dw);
 }
 
 /* ---- gated: tanh of the first half of each group times the sigmoid of the second ---- */
@@ -7580,6 +7738,398 @@ VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const fl
             memcpy(dx + 2 * i + n, slopes + all + i, n * sizeof(float));
         }
     }
+}
+
+/* ---- diaglstm: two LSTMs along the diagonals of the image ----
+ * One goes from the left, one from the right. With x of a pixel, h of the pixel above it and h of
+ * the pixel before it in its line (0 outside the image) side by side:
+ *     (o, f, i, g) = (x, above, before) W + bias;  o, f + 1, i through sigmoid, g through tanh
+ *     c = f c' + i g, c' of the pixel before it in its line;  h = o tanh(c)
+ * The output is h of the left one plus h of the right one at the pixel above. So only x of the left
+ * one needs a mask for the groups of colours: the rest is of earlier pixels.
+ *
+ * Pixels of a diagonal do not depend on each other: a diagonal of all images is one product. kept,
+ * direction by direction and diagonal by diagonal: c, o, f, i, g of all rows, then h of each row
+ * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i.
+ * Their sums over the pixels of a row, its gradient of the bias, stand behind all that. */
+
+enum {
+    VAE__LSTM_CELLS = 512, /* pixels of a product: as many images as have so many, or one */
+    VAE__LSTM_STRIP = 512  /* units at a time: they stay in the first cache */
+};
+
+/* Diagonal d: lines low .. low + count - 1. c and h are those of the first row at work. */
+typedef struct vae__diagonal {
+    size_t low, count;
+    size_t pixel, step; /* the first one's place in the image, and from each to the next */
+    size_t pitch;       /* floats from c to o, and so on */
+    float *c, *h;       /* h with the slots beside it */
+} vae__diagonal;
+
+VAE__INLINE size_t vae__diagonals(const vae__op *op) { return op->in.h + op->in.w - 1; }
+VAE__PRIVATE vae__diagonal vae__diagonal_of(const vae__op *op, int right, size_t d, size_t row) {
+    const size_t h = op->in.h, w = op->in.w, n = op->out.c;
+    vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL};
+    size_t i, before = (size_t)right * (6 * h * w + 2 * vae__diagonals(op));
+    for (i = 0; i <= d; i++) {
+        before += g.count ? 6 * g.count + 2 : 0;
+        g.low = vae__max(i + 1, w) - w, g.count = vae__min(i + 1, h) - g.low;
+    }
+    i = d - g.low; /* column of the first, seen from where the direction begins */
+    g.pixel = g.low * w + (right ? w - 1 - i : i), g.step = right ? w + 1 : w - 1;
+    g.pitch = op->rows * g.count * n;
+    g.c = op->kept + op->rows * before * n;
+    g.h = g.c + 5 * g.pitch + row * (g.count + 2) * n;
+    g.c += row * g.count * n;
+    return g;
+}
+
+/* Diagonal d and the one before it, which has no pixels if d is the first. */
+VAE__PRIVATE vae__diagonal vae__diagonals_of(const vae__op *op, int right, size_t d, size_t row,
+                                             vae__diagonal *last) {
+    const vae__diagonal g = vae__diagonal_of(op, right, d, row);
+    *last = d ? vae__diagonal_of(op, right, d - 1, row) : g;
+    if (!d) last->count = 0;
+    return g;
+}
+
+/* Scratch: rows of a product, arrays of a number for each unit of its pixels, weights. */
+enum { VAE__LSTM_ARRAYS = 7 };
+VAE__INLINE size_t vae__lstm_cells(const vae__op *op) {
+    const size_t most = vae__min(op->in.h, op->in.w);
+    return vae__max(VAE__LSTM_CELLS / most, 1) * most;
+}
+VAE__INLINE size_t vae__lstm_wide(const vae__op *op) { return op->in.c + 2 * op->out.c; }
+VAE__INLINE float *vae__lstm_array(const vae__walk *c, const vae__op *op, size_t i) {
+    const size_t cells = vae__lstm_cells(op);
+    return c->room + vae__whole(cells * vae__lstm_wide(op)) + i * vae__whole(cells * op->out.c);
+}
+/* The images of the next product, if `rows` are left. */
+VAE__INLINE size_t vae__lstm_images(const vae__op *op, size_t rows) {
+    const size_t most = vae__lstm_cells(op) / vae__min(op->in.h, op->in.w);
+    return (rows - 1) / ((rows - 1) / most + 1) + 1; /* equal shares */
+}
+/* Weights of a direction; its bias, 1 more for f, goes to scratch. */
+VAE__PRIVATE const float *vae__lstm_weights(const vae__walk *c, const vae__op *op, int right,
+                                            const float *w, float **bias) {
+    const size_t n = op->out.c, weights = 4 * n * vae__lstm_wide(op);
+    size_t i;
+    w += (size_t)right * (weights + 4 * n);
+    *bias = vae__lstm_array(c, op, VAE__LSTM_ARRAYS);
+    memcpy(*bias, w + weights, 4 * n * sizeof(float));
+    for (i = n; i < 2 * n; i++) (*bias)[i] += 1;
+    return w;
+}
+
+VAE__PRIVATE vae_status vae__diaglstm_shape(vae__parser *p, vae__op *op) {
+    const size_t n = (size_t)op->n, h = op->in.h, w = op->in.w;
+    size_t rows, arrays, weights;
+    if (!p->path) return vae__misfit(p, op, "it must stand behind `image`");
+    if (n % op->colours)
+        return vae__misfit(p, op, "its width must be a multiple of the image's channels");
+    if (!vae__shape_set(op, h, w, n) ||
+        !vae__size_mul(vae__lstm_cells(op), vae__lstm_wide(op), &rows) ||
+        !vae__size_mul(vae__lstm_cells(op), VAE__LSTM_ARRAYS * n, &arrays) ||
+        !vae__size_mul(4 * n, vae__whole(vae__lstm_wide(op)), &weights) ||
+        vae__max(vae__max(rows, arrays), weights) > SIZE_MAX / 64)
+        return vae__misfit(p, op, "too large");
+    op->room = rows + arrays + weights + 16 * (VAE__LSTM_ARRAYS + 2);
+    op->row_floats = 12 * op->out.dim + 4 * vae__diagonals(op) * n + 8 * n;
+    op->row_floats = vae__max(op->row_floats, 8 * (w + 2) * n);
+    op->grad_block = vae__min(vae__lstm_wide(op), VAE__WINDOW_FLOATS / 32 / n * 8 + 96);
+    return VAE_OK;
+}
+VAE__PRIVATE int vae__diaglstm_tensors(const vae__op *op, vae__tensor out[4]) {
+    size_t shape[2];
+    int i;
+    shape[0] = vae__lstm_wide(op), shape[1] = 4 * op->out.c;
+    for (i = 0; i < 4; i += 2) {
+        vae__weight_and_bias(out + i, 2, shape, shape[1]);
+        out[i].fan_in = out[i + 1].fan_in = shape[0];
+        out[i].fan_out = out[i + 1].fan_out = shape[1];
+    }
+    out[2].name = "right_weight", out[3].name = "right_bias";
+    return 4;
+}
+/* Weights from x of a group to units of an earlier one. */
+VAE__PRIVATE int vae__diaglstm_mask(const vae__op *op, int tensor, size_t from, size_t to,
+                                    const float *w, float *clear) {
+    const size_t n = op->out.c, in = op->in.c;
+    size_t i, j;
+    int wrong = 0;
+    for (i = from; i < vae__min(to, in) && !tensor && op->colours > 1; i++)
+        for (j = 0; j < 4 * n; j++) {
+            const size_t at = (i - from) * 4 * n + j;
+            if (i / (in / op->colours) <= j % n / (n / op->colours)) continue;
+            wrong |= w[at] < 0 || w[at] > 0;
+            if (clear) clear[at] = 0;
+        }
+    return wrong;
+}
+
+/* One step of m pixels: rows of a product, and c' of each -> c, the gates (pitch apart), h. */
+VAE__PRIVATE void vae__lstm_step(const vae__walk *c, const vae__op *op, const float *w,
+                                 const float *bias, size_t m, const float *before, float *cell,
+                                 float *gates, size_t pitch, float *h) {
+    const size_t n = op->out.c, wide = vae__lstm_wide(op);
+    size_t q, at, all;
+    for (q = 0; q < 4; q++)
+        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n, VAE_ACT_IDENTITY,
+                   gates + q * pitch, n);
+    for (at = 0; at < m * n; at += all, gates += all) {
+        all = vae__min(m * n - at, VAE__LSTM_STRIP);
+        for (q = 0; q < 4; q++)
+            c->k->map(q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, all, gates + q * pitch,
+                      gates + q * pitch);
+        c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before + at,
+                     gates + pitch, cell + at);
+        c->k->map(VAE_ACT_TANH, all, cell + at, h + at);
+        c->k->affine(1, all, h + at, NULL, gates, NULL, NULL, NULL, h + at);
+    }
+}
+
+/* c' of a diagonal's pixels in `images` images; `last` is the diagonal before it. */
+VAE__PRIVATE void vae__lstm_before(const vae__op *op, const vae__diagonal *g,
+                                   const vae__diagonal *last, size_t images, float *to) {
+    const size_t n = op->out.c, skip = g->low - last->low;
+    const size_t count = last->count ? vae__min(g->count, last->count - skip) : 0;
+    size_t r;
+    for (r = 0; r < images; r++, to += g->count * n) {
+        memcpy(to, last->c + (r * last->count + skip) * n, count * n * sizeof(float));
+        memset(to + count * n, 0, (g->count - count) * n * sizeof(float));
+    }
+}
+/* Rows of its product. */
+VAE__PRIVATE void vae__lstm_rows(const vae__op *op, const vae__diagonal *g,
+                                 const vae__diagonal *last, size_t images, const float *x,
+                                 float *a) {
+    const size_t n = op->out.c, in = op->in.c;
+    size_t r, j;
+    for (r = 0; r < images; r++, x += op->in.dim) {
+        const float *h = last->h + (r * (last->count + 2) + g->low - last->low) * n;
+        for (j = 0; j < g->count; j++, h += n, a += in + 2 * n) {
+            memcpy(a, x + (g->pixel + j * g->step) * in, in * sizeof(float));
+            if (last->count) memcpy(a + in, h, 2 * n * sizeof(float));
+            else memset(a + in, 0, 2 * n * sizeof(float));
+        }
+    }
+}
+VAE__PRIVATE void vae__diaglstm_fwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, float *y) {
+    const size_t n = op->out.c, down = op->in.w;
+    float *before = vae__lstm_array(c, op, 0), *h = vae__lstm_array(c, op, 1), *bias;
+    size_t i, images, d, r, j;
+    int right;
+    for (i = 0; i < c->rows; i += images, x += images * op->in.dim, y += images * op->out.dim)
+        for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
+            const float *weights = vae__lstm_weights(c, op, right, w, &bias);
+            for (d = 0; d < vae__diagonals(op); d++) {
+                vae__diagonal last, g = vae__diagonals_of(op, right, d, c->first + i, &last);
+                vae__lstm_rows(op, &g, &last, images, x, c->room);
+                vae__lstm_before(op, &g, &last, images, before);
+                vae__lstm_step(c, op, weights, bias, images * g.count, before, g.c, g.c + g.pitch,
+                               g.pitch, h);
+                for (r = 0; r < images; r++) {
+                    const float *from = h + r * g.count * n;
+                    float *kept = g.h + r * (g.count + 2) * n, *to = y + r * op->out.dim;
+                    memset(kept, 0, n * sizeof(float));
+                    memcpy(kept + n, from, g.count * n * sizeof(float));
+                    memset(kept + (g.count + 1) * n, 0, n * sizeof(float));
+                    for (j = 0; j < g.count; j++, from += n) {
+                        const size_t at = g.pixel + j * g.step;
+                        if (!right) memcpy(to + at * n, from, n * sizeof(float));
+                        else if (g.low + j + 1 < op->in.h)
+                            c->k->add(n, from, 1, to + (at + down) * n, to + (at + down) * n);
+                    }
+                }
+            }
+        }
+}
+
+/* One pixel of one direction. For drawing, kept has of each row and direction two lines of h, and
+ * of c, with a slot of zeros on each side: that of the pixel and the one above. */
+VAE__INLINE float *vae__lstm_slot(const vae__walk *c, const vae__op *op, size_t row, int right,
+                                  size_t line, size_t slot) {
+    const size_t n = op->out.c;
+    return op->kept + (c->first + row) * op->row_floats +
+           (((size_t)right * 2 + (line & 1)) * 2 * (op->in.w + 2) + slot) * n;
+}
+VAE__PRIVATE void vae__lstm_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                  const float *x, int right, size_t at) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op), bytes = n * sizeof(float);
+    const size_t line = at / op->in.w, slot = at % op->in.w + 1, to_c = (op->in.w + 2) * n;
+    float *before = vae__lstm_array(c, op, 0), *h = vae__lstm_array(c, op, 1), *bias;
+    float *cell = vae__lstm_array(c, op, 2);
+    size_t i, r, m;
+    w = vae__lstm_weights(c, op, right, w, &bias);
+    for (i = 0; i < c->rows; i += m) {
+        m = vae__min(vae__lstm_cells(op), c->rows - i);
+        for (r = 0; r < m; r++) {
+            const float *beside = vae__lstm_slot(c, op, i + r, right, line,
+                                                 right ? slot + 1 : slot - 1);
+            float *a = c->room + r * wide;
+            memcpy(a, x + (i + r) * op->in.dim + at * in, in * sizeof(float));
+            memcpy(a + in, vae__lstm_slot(c, op, i + r, right, line + 1, slot), bytes);
+            memcpy(a + in + n, beside, bytes);
+            memcpy(before + r * n, beside + to_c, bytes);
+        }
+        vae__lstm_step(c, op, w, bias, m, before, cell, vae__lstm_array(c, op, 3), m * n, h);
+        for (r = 0; r < m; r++) {
+            float *to = vae__lstm_slot(c, op, i + r, right, line, slot);
+            memcpy(to, h + r * n, bytes);
+            memcpy(to + to_c, cell + r * n, bytes);
+        }
+    }
+}
+/* The right one follows when the line above is whole. */
+VAE__PRIVATE void vae__diaglstm_pixel(const vae__walk *c, const vae__op *op, const float *w,
+                                      const float *x, float *y, size_t at) {
+    const size_t n = op->out.c, wide = op->in.w, line = at / wide, slot = at % wide + 1;
+    size_t r, q;
+    if (!at)
+        memset(op->kept + c->first * op->row_floats, 0, c->rows * op->row_floats * sizeof(float));
+    vae__lstm_pixel(c, op, w, x, 0, at);
+    for (q = wide; q-- > 0 && line && slot == 1;)
+        vae__lstm_pixel(c, op, w, x, 1, (line - 1) * wide + q);
+    for (r = 0; r < c->rows; r++) {
+        float *to = y + r * op->out.dim + at * n;
+        memcpy(to, vae__lstm_slot(c, op, r, 0, line, slot), n * sizeof(float));
+        if (line) c->k->add(n, vae__lstm_slot(c, op, r, 1, line - 1, slot), 1, to, to);
+    }
+}
+
+/* Gradients of h of a diagonal -> dh: from the output and from the pixels below and behind, whose
+ * diagonal is `next`, with its rows of the product's gradient in c->room. Adds what comes to c
+ * from there, `carry`, to dc. */
+VAE__PRIVATE void vae__lstm_dh(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                               const vae__diagonal *next, int right, size_t images,
+                               const float *dy, float *dh) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op), down = op->in.w;
+    size_t r, j;
+    for (r = 0; r < images; r++, dy += op->out.dim)
+        for (j = 0; j < g->count; j++, dh += n) {
+            const size_t at = g->pixel + j * g->step, line = g->low + j;
+            /* place in `next` of the pixel below; the one behind in the line stands before it */
+            const size_t below = r * next->count + line + 1 - next->low;
+            if (!right) memcpy(dh, dy + at * n, n * sizeof(float));
+            else if (line + 1 < op->in.h) memcpy(dh, dy + (at + down) * n, n * sizeof(float));
+            else memset(dh, 0, n * sizeof(float));
+            if (line + 1 < next->low + next->count)
+                c->k->add(n, c->room + below * wide + in, 1, dh, dh);
+            if (next->count && line >= next->low)
+                c->k->add(n, c->room + (below - 1) * wide + in + n, 1, dh, dh);
+        }
+}
+/* Of a diagonal's gates, and of what they saw: rows of a product again. `carry` is dc f of `next`,
+ * then of this one. */
+VAE__PRIVATE void vae__lstm_dgates(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                                   const vae__diagonal *next, const vae__diagonal *last,
+                                   size_t images, const float *turned) {
+    const size_t n = op->out.c, wide = vae__lstm_wide(op), all = images * g->count * n;
+    const size_t skip = vae__max(g->low, next->low) - g->low, pitch = g->pitch;
+    float *dh = vae__lstm_array(c, op, 0), *before = vae__lstm_array(c, op, 1);
+    float *carry = vae__lstm_array(c, op, 2), *came = vae__lstm_array(c, op, 3);
+    float t[VAE__LSTM_STRIP], dc[VAE__LSTM_STRIP];
+    vae__runs k = {{0, 4, 1}, {1, 0, 0}, {0, 0, 0}};
+    size_t r, at, m;
+    for (r = 0; r < images; r++) { /* to this one's pixels */
+        float *to = came + r * g->count * n;
+        memset(to, 0, g->count * n * sizeof(float));
+        if (next->count)
+            memcpy(to + skip * n, carry + (r * next->count + g->low + skip - next->low) * n,
+                   (g->count - skip) * n * sizeof(float));
+    }
+    vae__lstm_before(op, g, last, images, before);
+    for (at = 0; at < all; at += m) {
+        float *o = g->c + at + pitch, *f = o + pitch, *i = f + pitch, *s = i + pitch;
+        m = vae__min(all - at, VAE__LSTM_STRIP);
+        c->k->map(VAE_ACT_TANH, m, o - pitch, t);
+        c->k->affine(1, m, dh + at, NULL, o, NULL, NULL, NULL, dc);
+        c->k->act_bwd(VAE_ACT_TANH, m, t, dc);
+        c->k->add(m, came + at, 1, dc, dc);
+        c->k->affine(1, m, dh + at, NULL, t, NULL, NULL, NULL, o - pitch);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, o, o - pitch);
+        c->k->affine(1, m, dc, NULL, before + at, NULL, NULL, NULL, o);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, f, o);
+        c->k->affine(1, m, dc, NULL, f, NULL, NULL, NULL, carry + at);
+        c->k->affine(1, m, dc, NULL, s, NULL, NULL, NULL, f);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, i, f);
+        c->k->affine(1, m, dc, NULL, i, NULL, NULL, NULL, i);
+        c->k->act_bwd(VAE_ACT_TANH, m, s, i);
+    }
+    k.n[0] = n, k.a[1] = (ptrdiff_t)(pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
+    c->k->runs(0, images * g->count, wide, &k, g->c, n, turned, NULL, c->room, wide);
+}
+/* Where the sums of a row stand. */
+VAE__INLINE float *vae__lstm_sums(const vae__op *op, int right, size_t row) {
+    const size_t n = op->out.c, before = 12 * op->out.dim + 4 * vae__diagonals(op) * n;
+    return op->kept + op->rows * before + ((size_t)right * op->rows + row) * 4 * n;
+}
+VAE__PRIVATE void vae__lstm_add_sums(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                                     size_t images, float *sum) {
+    const size_t n = op->out.c;
+    float *part = vae__lstm_array(c, op, 0);
+    size_t r, q;
+    for (r = 0; r < images; r++)
+        for (q = 0; q < 4; q++, sum += n) {
+            c->k->bias_bwd(g->count, n, g->c + q * g->pitch + r * g->count * n, part);
+            c->k->add(n, part, 1, sum, sum);
+        }
+}
+VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const float *w,
+                                    const float *x, const float *dy, float *dx) {
+    const size_t n = op->out.c, in = op->in.c, wide = vae__lstm_wide(op);
+    float *turned = vae__lstm_array(c, op, VAE__LSTM_ARRAYS);
+    size_t i, images, d, r, j;
+    int right;
+    (void)x;
+    for (i = 0; i < c->rows; i += images, dy += images * op->out.dim, dx += images * op->in.dim)
+        for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
+            vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, next, last;
+            float *sums = vae__lstm_sums(op, right, c->first + i);
+            memset(sums, 0, images * 4 * n * sizeof(float));
+            c->k->transpose(vae__whole(wide), wide, 4 * n,
+                            w + (size_t)right * 4 * n * (wide + 1), turned);
+            for (d = vae__diagonals(op); d-- > 0;) {
+                next = g, g = vae__diagonals_of(op, right, d, c->first + i, &last);
+                vae__lstm_dh(c, op, &g, &next, right, images, dy, vae__lstm_array(c, op, 0));
+                vae__lstm_dgates(c, op, &g, &next, &last, images, turned);
+                vae__lstm_add_sums(c, op, &g, images, sums);
+                for (r = 0; r < images; r++)
+                    for (j = 0; j < g.count; j++) {
+                        const float *from = c->room + (r * g.count + j) * wide;
+                        float *to = dx + r * op->in.dim + (g.pixel + j * g.step) * in;
+                        if (right) c->k->add(in, from, 1, to, to);
+                        else memcpy(to, from, in * sizeof(float));
+                    }
+            }
+        }
+}
+/* Of a weight sums over diagonals, in each over the rows, in each over its pixels. */
+VAE__PRIVATE void vae__diaglstm_grad(const vae__walk *c, const vae__op *op, int tensor,
+                                     size_t from, size_t to, const float *x, const float *dy,
+                                     float *dw) {
+    const size_t n = op->out.c, wide = vae__lstm_wide(op);
+    float *gates = vae__lstm_array(c, op, 0); /* four arrays, beside each other for each pixel */
+    const int right = tensor > 1;
+    size_t d, i, images, j, q;
+    (void)dy;
+    if (tensor & 1) {
+        c->k->bias_bwd(c->rows, 4 * n, vae__lstm_sums(op, right, 0), dw);
+        return;
+    }
+    memset(dw, 0, (to - from) * 4 * n * sizeof(float));
+    for (d = 0; d < vae__diagonals(op); d++)
+        for (i = 0; i < c->rows; i += images) {
+            vae__diagonal last, g = vae__diagonals_of(op, right, d, i, &last);
+            images = vae__lstm_images(op, c->rows - i);
+            vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
+            for (j = 0; j < images * g.count; j++)
+                for (q = 0; q < 4; q++)
+                    memcpy(gates + (4 * j + q) * n, g.c + q * g.pitch + j * n, n * sizeof(float));
+            c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, 4 * n, images * g.count,
+                       c->room + from, wide, gates, 4 * n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
+        }
 }
 
 /* ---- of other layers, pixel by pixel ---- */
@@ -7682,8 +8232,13 @@ static const vae__layer vae__layers[] = {
     {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
      0, vae__gated_shape, NULL, vae__gated_fwd,
      VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
+    {"diaglstm", "diaglstm N", "HxWxC -> HxWxN; LSTMs along the diagonals from left and right", "n",
+     VAE__BOUNDED, vae__diaglstm_shape, vae__diaglstm_tensors, vae__diaglstm_fwd,
+     VAE__ORDERED(vae__diaglstm_bwd, vae__diaglstm_grad, vae__diaglstm_mask,
+                  vae__diaglstm_pixel)},
 #else
     VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
+    VAE__LEFT_OUT("diaglstm", "VAE_NO_PIXELS"),
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
      VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
@@ -7727,6 +8282,10 @@ VAE__PRIVATE vae_status vae__read_option(vae__parser *p, char letter, vae__op *o
         op->n = i <= VAE__SPREAD_SOFTPLUS ? i : VAE__SPREAD_NONE;
         if (op->n) p->at += n;
         return VAE_OK;
+    case 'u':
+        op->kw = vae__same(p->at, n, "full");
+        p->at += op->kw ? n : 0;
+        return *p->at && !op->kw ? vae__expected(p, "full or the end") : VAE_OK;
     default: /* 'c' */
         op->kh = VAE_ACT_IDENTITY;
         if (!vae__same(p->at, n, "code")) return VAE_OK;
@@ -7756,8 +8315,8 @@ VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
 /* Arguments of a row, a letter for each: n a width, f a factor, p a number such as 0.25, q one
  * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
  * window KxK, s an optional step /S, d optional padding, a a mask, h a shape HxWxC, ( a group; and
- * of likelihoods and posteriors, all optional: v a variance, l a number of levels, o what makes a
- * deviation, c an activation of the code. */
+ * of likelihoods, posteriors and priors, all optional: v a variance, l a number of levels, o what
+ * makes a deviation, c an activation of the code, u the word full. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -7801,7 +8360,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
                 bad = vae__read_from(p, "a padding", 0, VAE__MAX_WINDOW, &op->pad);
             }
             break;
-        case 'v': case 'l': case 'o': case 'c': bad = vae__read_option(p, *a, op); break;
+        case 'v': case 'l': case 'o': case 'c': case 'u': bad = vae__read_option(p, *a, op); break;
         default: /* '(' */
             vae__skip(p);
             if (*p->at != '(') return vae__expected(p, "'('");
@@ -7825,7 +8384,7 @@ VAE__PRIVATE vae_status vae__place_layer(vae__parser *p, vae__op *op) {
     if (bad) return bad;
     if (path && !op->layer->pixel)
         return vae__misfit(p, op, "behind `image` only layers that keep the order of pixels may "
-                           "stand: maskconv, gated, res, activations");
+                           "stand: maskconv, gated, diaglstm, res, activations");
     if (path == VAE__PATH_HERE && p->path == path && !vae__has(op, VAE__PASSES))
         return vae__misfit(p, op, "behind `image` a maskconv of mask a comes first: this would "
                            "pass on the pixel that is to be predicted");
@@ -7900,6 +8459,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'l') vae__putf(s, " %d", op->n);
         if (*a == 'v') vae__putf(s, " %r", op->real);
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
+        if (*a == 'u' && op->kw) vae__putf(s, " full");
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
         if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
         for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
@@ -7938,10 +8498,29 @@ VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->rows = c->images * c->draws;
 }
 
-/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
- * the output of the op before it. */
-VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x) {
+enum { VAE__WIDE = 1 << 14, VAE__WALK_FLOATS = 1 << 16, VAE__WALK_WEIGHTS = 1 << 19 };
+
+/* A walk from image `at` of another one on. If images are wide, it takes no more of them than leave
+ * in the cache what the next op reads; unless weights that serve a row once would be read anew for
+ * each few rows. */
+VAE__PRIVATE void vae__few_images(const vae__walk *walk, const vae__op *ops, size_t from,
+                                  size_t to, size_t at, vae__walk *c) {
+    size_t wide = 0, weights = 0, i;
+    for (i = from; i < to; i++) {
+        const vae__op *op = &ops[i];
+        wide = vae__max(wide, op->out.dim * (walk->copies ? walk->copies : op->each));
+        if (op->net && op->tensor_count && vae__pixels(&op->out) == 1)
+            weights += op->in.dim * op->out.dim;
+    }
+    *c = *walk;
+    c->images = walk->images - at;
+    if (wide >= VAE__WIDE && weights <= VAE__WALK_WEIGHTS)
+        c->images = vae__min(c->images, 1 + VAE__WALK_FLOATS / wide);
+    c->image += at, c->labels += at, c->place += at * (walk->copies ? walk->copies : 1);
+}
+
+VAE__PRIVATE void vae__some_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x) {
     vae__walk c;
     size_t i;
     if (from >= to) return;
@@ -7960,6 +8539,18 @@ VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t
         if (op->act != VAE_ACT_IDENTITY)
             c.k->map((int)op->act, c.rows * op->out.dim, made, y);
         x = y;
+    }
+}
+/* Ops from .. to - 1, forward. x is the input of op `from` for the first image of the walk; NULL:
+ * the output of the op before it. */
+VAE__PRIVATE void vae__ops_fwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_fwd(walk, ops, from, to, x);
+    for (at = 0; !x && from < to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, from, to, at, &c);
+        vae__some_fwd(&c, ops, from, to, NULL);
     }
 }
 
@@ -7983,11 +8574,8 @@ VAE__PRIVATE void vae__ops_pixel(const vae__walk *walk, const vae__op *ops, size
 }
 #endif
 
-/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
- * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
- * unless dx is NULL. */
-VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
-                               const float *x, float *dx) {
+VAE__PRIVATE void vae__some_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                                const float *x, float *dx) {
     vae__walk c;
     if (from <= to) return;
     c = *walk;
@@ -8001,12 +8589,27 @@ VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t
         }
         vae__stand(&c, op);
         dy = op->dy + c.first * op->pitch;
+        /* a gradient that reaches no weight is nobody's */
+        if (op->first && !dx && (!(from & 1) || !op->tensor_count)) continue;
         if (!(from & 1)) {
             if (down) op->layer->bwd(&c, op, c.params + op->weights, in, dy, down);
         } else if (op->act != VAE_ACT_IDENTITY) {
             c.k->act_bwd((int)op->act, c.rows * op->out.dim,
                          (op->pre ? op->pre : op->y) + c.first * op->pitch, dy);
         }
+    }
+}
+/* Backward in half steps from - 1 down to `to`. Half step 2 i + 1 multiplies op i's dy by the slope
+ * of its activation; 2 i computes dy of the op before, or for op 0 dx, the gradient of its input x,
+ * unless dx is NULL. */
+VAE__PRIVATE void vae__ops_bwd(const vae__walk *walk, const vae__op *ops, size_t from, size_t to,
+                               const float *x, float *dx) {
+    vae__walk c;
+    size_t at;
+    if (x) vae__some_bwd(walk, ops, from, to, x, dx);
+    for (at = 0; !x && from > to && at < walk->images; at += c.images) {
+        vae__few_images(walk, ops, to / 2, (from + 1) / 2, at, &c);
+        vae__some_bwd(&c, ops, from, to, NULL, NULL);
     }
 }
 
@@ -8114,10 +8717,10 @@ struct vae__code {
     int listed;
     const vae__flow *flow;   /* NULL: none; and its arguments */
     int flow_width, flow_steps;
-    int n;                   /* arguments of the prior */
+    int n, full;             /* arguments of the prior */
     double real;
     float sharpness;         /* 1 / temperature of relaxed categories; 0: z is whole ones */
-    int through;             /* z is whole ones, its gradient that of relaxed ones */
+    int through;             /* training decodes whole numbers, its gradient that of others */
     int closed;              /* posterior->closed holds. 0: log q - log p of the draws is the KL */
     const vae__kernels *k;
     size_t latent;
@@ -8197,7 +8800,7 @@ typedef struct vae__terms {
 VAE__PRIVATE vae__code vae__code_of(const vae__walk *c) {
     vae__code q = *c->terms->code;
     q.room = c->room;
-    q.sharpness = c->terms->sharpness, q.through = c->terms->desc->straight_through;
+    q.sharpness = c->terms->sharpness;
     return q;
 }
 /* What log q - log p of row r counts in the loss. */
@@ -8346,21 +8949,31 @@ VAE__PRIVATE const char *vae__full_sizes(vae__code *c) {
     c->room_floats = 2 * c->latent;
     return c->latent > VAE__MAX_FULL ? "it takes at most 64 latents" : NULL;
 }
+/* y += sign L x, where L has n rows and is 0 on its diagonal and above: its columns below that
+ * stand one behind another. Unless `mean` is NULL x - mean stands in place of x. With sign -1 and
+ * y = x it solves: y - mean = (1 + L)^-1 (x - mean). */
+VAE__PRIVATE void vae__below(const vae__kernels *k, size_t n, const float *column, const float *x,
+                             const float *mean, float sign, float *y) {
+    size_t i, left = n;
+    for (i = 0; --left; i++, column += left)
+        k->add(left, column, sign * (mean ? x[i] - mean[i] : x[i]), y + i + 1, y + i + 1);
+}
+/* column += the gradient of L. */
+VAE__PRIVATE void vae__below_bwd(const vae__kernels *k, size_t n, const float *x,
+                                 const float *mean, const float *dy, float sign, float *column) {
+    size_t i, left = n;
+    for (i = 0; --left; i++, column += left)
+        k->add(left, dy + i + 1, sign * (mean ? x[i] - mean[i] : x[i]), column, column);
+}
 VAE__PRIVATE void vae__full_sample(const vae__code *c, const float *head, const float *eps,
                                    float *z) {
-    const float *column = head + 2 * c->latent;
-    size_t k, left = c->latent;
     c->k->latent_fwd(c->latent, head, eps, z);
-    for (k = 0; eps && --left; k++, column += left)
-        c->k->add(left, column, eps[k], z + k + 1, z + k + 1);
+    if (eps) vae__below(c->k, c->latent, head + 2 * c->latent, eps, NULL, 1, z);
 }
 VAE__PRIVATE void vae__full_sample_bwd(const vae__code *c, const float *head, const float *eps,
                                        const float *dz, float *dhead) {
-    float *column = dhead + 2 * c->latent;
-    size_t k, left = c->latent;
     vae__normal_sample_bwd(c, head, eps, dz, dhead);
-    for (k = 0; eps && --left; k++, column += left)
-        c->k->add(left, dz + k + 1, eps[k], column, column);
+    if (eps) vae__below_bwd(c->k, c->latent, eps, NULL, dz, 1, dhead + 2 * c->latent);
 }
 /* What the KL has in addition to that of `normal`: for each latent j, half the sum of squares of
  * row j of L without the diagonal. With dhead also scale times the gradient. Returns the sum. */
@@ -8425,6 +9038,11 @@ static const vae__closed vae__full_closed = {vae__full_kl, vae__full_kl_terms, v
  * >>categories  codes that are not normal: categories, levels, none
  * uses: >>codes                      tests: tests/test_categories.c
  * ====================================================================================== */
+
+/* Defaults of latent, temperature, temperature_end. */
+enum { VAE__LATENTS = 20 };
+#define VAE__HOT 0.5
+#define VAE__COOL 0.1
 
 #ifndef VAE_NO_CODES
 /* ---- categorical: each latent one of K, a block of K numbers of z, one of which is 1 ----
@@ -8504,11 +9122,11 @@ static const vae__closed vae__categorical_closed = {
 
 VAE__PRIVATE const char *vae__fsq_sizes(vae__code *c) {
     const size_t listed = (size_t)c->listed;
-    if (listed > 1 && c->latent != listed && c->latent != 20)
+    if (listed > 1 && c->latent != listed && c->latent != VAE__LATENTS) /* not given: the default */
         return "it has numbers of levels for another number of latents than `latent`";
     if (listed > 1) c->latent = listed;
     c->head = c->width = c->latent, c->noise = 0;
-    c->room_floats = c->latent;
+    c->room_floats = c->latent, c->through = 1;
     return NULL;
 }
 VAE__INLINE double vae__levels(const vae__code *c, size_t j) {
@@ -8628,25 +9246,35 @@ static const vae__layer vae__prior_layer = {
 #endif
 
 #ifndef VAE_NO_CODES
-/* ---- mixture K: sum over k of softmax(logit)_k N(mean_k, exp(logvar_k)) ----
- * kept of a row: the probability that z is of each component, its share. */
+/* ---- mixture K [full]: sum over k of softmax(logit)_k N(mean_k, covariance_k) ----
+ * exp(logvar_k) are the variances of u = A (z - mean_k), where A = 1 unless the covariance is full:
+ * then A is lower triangular with ones on its diagonal, and what stands below that is learned too
+ * (`lower`, column by column). kept of a row: the probability that z is of each component, its
+ * share. */
 
+/* How many numbers A has below its diagonal. */
+VAE__INLINE size_t vae__lower_size(int full, size_t wide) {
+    return full ? wide * (wide - 1) / 2 : 0;
+}
 VAE__PRIVATE vae_status vae__mixture_shape(vae__parser *p, vae__op *op) {
-    (void)p;
-    op->row_floats = (size_t)op->n;
-    op->room = (size_t)op->n + 6 * op->in.dim;
-    if (!op->own_floats) op->own_floats = (size_t)op->n * (1 + 2 * op->in.dim);
-    return VAE_OK;
+    const size_t n = (size_t)op->n, wide = op->in.dim, lower = vae__lower_size(op->kw, wide);
+    op->row_floats = n;
+    op->room = n + 6 * wide + (op->kw ? wide + lower : 0);
+    if (!op->own_floats) op->own_floats = n * (1 + 2 * wide + lower);
+    return op->kw && wide > VAE__MAX_FULL
+               ? vae__fail(p->report, VAE_ERR_VALUE, "prior mixture %d full: it takes at most %d "
+                           "latents", op->n, (int)VAE__MAX_FULL) : VAE_OK;
 }
 VAE__PRIVATE int vae__mixture_tensors(const vae__op *op, vae__tensor out[4]) {
+    const size_t lower = vae__lower_size(op->kw, op->in.dim);
     int i;
-    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar";
-    for (i = 0; i < 3; i++) {
+    out[0].name = "logit", out[1].name = "mean", out[2].name = "logvar", out[3].name = "lower";
+    for (i = 0; i < 4; i++) {
         out[i].rank = i ? 2 : 1;
-        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = op->in.dim;
+        out[i].shape[0] = (size_t)op->n, out[i].shape[1] = i < 3 ? op->in.dim : lower;
     }
     out[1].fan_in = out[1].fan_out = 1; /* a variance of 1, unless `init` is zero */
-    return 3;
+    return lower ? 4 : 3;
 }
 /* log sum exp(a), and a becomes exp(a) over that sum. What is below e^-30 of the largest is 0. */
 VAE__PRIVATE double vae__shares(const vae__kernels *k, size_t n, float *a) {
@@ -8680,12 +9308,34 @@ VAE__PRIVATE const float *vae__component(const vae__code *c, const float *w, siz
     memcpy(c->room + wide, w + k + (k + i) * wide, wide * sizeof(float));
     return c->room;
 }
-/* -log of component i's density at z, and scale times its gradient by mean and log variance to
- * dpart unless NULL. */
-VAE__INLINE float vae__component_loss(const vae__code *c, const float *part, const float *z,
-                                      float scale, float *dpart) {
-    return c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, part, 0, z, scale, dpart,
-                         NULL);
+VAE__INLINE const float *vae__lower(const vae__code *c, const float *w, size_t i) {
+    const size_t k = (size_t)c->n;
+    return c->full ? w + k * (1 + 2 * c->width) + i * vae__lower_size(1, c->width) : NULL;
+}
+VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    size_t i;
+    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
+    return sum;
+}
+/* -log of the density at z of a component and, unless dpart is NULL, scale times its gradient by
+ * mean and log variance to dpart, and by A, which is added to dlower unless that is NULL. */
+VAE__PRIVATE float vae__component_loss(const vae__code *c, const float *part, const float *lower,
+                                       const float *z, float scale, float *dpart, float *dlower) {
+    const size_t wide = c->width;
+    float *u = c->room + 6 * wide + c->n, loss;
+    size_t i, left;
+    if (c->full) { /* u = mean + A (z - mean) */
+        memcpy(u, z, wide * sizeof(float));
+        vae__below(c->k, wide, lower, z, part, 1, u);
+    }
+    loss = c->k->density(VAE__DENSITY_GAUSSIAN_PIXEL, wide, wide, part, 0, c->full ? u : z, scale,
+                         dpart, NULL);
+    if (!c->full || !dpart) return loss;
+    if (dlower) vae__below_bwd(c->k, wide, z, part, dpart, -1, dlower);
+    for (i = 0, left = wide; --left; i++, lower += left)
+        dpart[i] = (float)vae__add_d((double)dpart[i], vae__dot_d(lower, dpart + i + 1, left));
+    return loss;
 }
 VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const float *z,
                                        float scale, float *dz) {
@@ -8697,10 +9347,12 @@ VAE__PRIVATE double vae__mixture_log_p(const vae__code *c, const float *w, const
         VAE__HIDE_F(part);
         if (dz && !(c->kept[i] > 0)) continue;
         if (dz) { /* by z as by the mean, for log p in place of -log p */
-            (void)vae__component_loss(c, vae__component(c, w, i), z, part, dpart);
+            (void)vae__component_loss(c, vae__component(c, w, i), vae__lower(c, w, i), z, part,
+                                      dpart, NULL);
             c->k->add(wide, dpart, 1, dz, dz);
         } else {
-            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i), z, 0, NULL);
+            c->kept[i] = logit[i] - vae__component_loss(c, vae__component(c, w, i),
+                                                        vae__lower(c, w, i), z, 0, NULL, NULL);
             VAE__HIDE_F(c->kept[i]);
         }
     }
@@ -8715,19 +9367,22 @@ VAE__PRIVATE void vae__mixture_bwd(const vae__walk *c, const vae__op *op, const 
     vae__prior_bwd(c, op, w, x, dy, dx);
 }
 /* dpart += the gradient of component i's mean and log variance, summed over the rows of the batch
- * in order. A row counts by the component's share in it times the weight of its log q - log p. */
+ * in order, and that of A behind u in the scratch. A row counts by the component's share in it
+ * times the weight of its log q - log p. */
 VAE__PRIVATE void vae__component_bwd(const vae__walk *c, const vae__op *op, size_t i,
                                      const float *z, float *dpart) {
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const float *part = vae__component(&q, op->own, i);
-    float *room = q.room + 2 * wide;
+    float *room = q.room + 2 * wide, *dlower = q.full ? q.room + 7 * wide + k : NULL;
     size_t r;
+    if (q.full) memset(dlower, 0, vae__lower_size(1, wide) * sizeof(float));
     for (r = 0; c->terms->logw && r < c->rows; r++) {
         float share = vae__row_pull(c, r) * op->kept[r * k + i];
         VAE__HIDE_F(share);
         if (!(op->kept[r * k + i] > 0)) continue;
-        (void)vae__component_loss(&q, part, z + r * wide, share, room);
+        (void)vae__component_loss(&q, part, vae__lower(&q, op->own, i), z + r * wide, share, room,
+                                  dlower);
         c->k->add(2 * wide, room, 1, dpart, dpart);
     }
 }
@@ -8736,14 +9391,16 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     const vae__code q = vae__code_of(c);
     const size_t k = (size_t)op->n, wide = op->in.dim;
     const size_t rows = c->terms->logw ? c->rows : 0;
+    const size_t n = tensor == 3 ? vae__lower_size(q.full, wide) : wide;
     float *logit = vae__logits(&q, op->own), *dpart = q.room + 4 * wide;
     double all = 0, sum;
     size_t i, r;
     (void)dy;
-    for (i = from; tensor && i < to; i++, dw += wide) {
+    for (i = from; tensor && i < to; i++, dw += n) {
         memset(dpart, 0, 2 * wide * sizeof(float));
         vae__component_bwd(c, op, i, x, dpart);
-        memcpy(dw, dpart + (tensor == 2 ? wide : 0), wide * sizeof(float));
+        memcpy(dw, tensor == 3 ? q.room + 7 * wide + k : tensor == 2 ? dpart + wide : dpart,
+               n * sizeof(float));
     }
     if (tensor) return;
     (void)vae__shares(c->k, k, logit);
@@ -8757,11 +9414,13 @@ VAE__PRIVATE void vae__mixture_grad(const vae__walk *c, const vae__op *op, int t
     }
 }
 /* Draws the component with a uniform number at replica + 1 of the address, then z from it with the
- * normals at the address itself. */
+ * normals at the address itself. With a full covariance they make u, and A (z - mean) = u is
+ * solved. */
 VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const vae__address *at,
                                     float *z) {
     const size_t k = (size_t)c->n;
     float *share = vae__logits(c, w), *eps = c->room + 2 * c->width, u;
+    const float *part;
     vae__address choice = *at;
     double sum = 0;
     size_t i, which = 0;
@@ -8773,8 +9432,9 @@ VAE__PRIVATE void vae__mixture_draw(const vae__code *c, const float *w, const va
         sum = vae__add_d(sum, (double)share[i]);
     }
     c->k->draw(VAE__DRAW_NORMAL, at, 0, c->width, eps);
-    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0,
-                  vae__component(c, w, which), eps, z);
+    part = vae__component(c, w, which);
+    c->k->observe(VAE__DENSITY_GAUSSIAN_PIXEL, c->width, c->width, 0, 0, part, eps, z);
+    if (c->full) vae__below(c->k, c->width, vae__lower(c, w, which), z, part, -1, z);
 }
 static const vae__layer vae__mixture_layer = {
     "prior", NULL, NULL, "", VAE__PASSES, vae__mixture_shape, vae__mixture_tensors, vae__prior_fwd,
@@ -8866,11 +9526,12 @@ static const vae__prior vae__priors[] = {
     {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
      vae__normal_draw, NULL},
 #ifdef VAE_NO_CODES
-    {{"mixture", "mixture K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {{"mixture", "mixture K [full]", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
     {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
 #else
-    {{"mixture", "mixture K", "K normals with diagonal covariance; shares, means and variances are "
-      "learned", "m"}, &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
+    {{"mixture", "mixture K [full]", "K normals; shares, means and variances are learned, and "
+      "with full also covariances, up to 64 latents", "mu"},
+     &vae__mixture_layer, 0, vae__mixture_log_p, vae__mixture_draw, NULL},
     {{"vamp", "vamp K", "the mean of the posteriors of K pseudo-inputs, which are learned: images "
       "that begin as training images", "m"}, &vae__vamp_layer, 0, vae__mixture_log_p,
      vae__mixture_draw, vae__component_bwd},
@@ -8885,12 +9546,6 @@ static const vae__prior vae__priors[] = {
 VAE__PRIVATE void vae__add_logw(const vae__walk *c, size_t r, double add) {
     double *logw = c->terms->logw;
     if (logw) logw[c->first + r] = vae__add_d(logw[c->first + r], add);
-}
-VAE__PRIVATE double vae__dot_d(const float *a, const float *b, size_t n) {
-    double sum = 0;
-    size_t i;
-    for (i = 0; i < n; i++) sum = vae__add_d(sum, (double)a[i] * (double)b[i]); /* exact product */
-    return sum;
 }
 VAE__PRIVATE double vae__map_d(const vae__walk *c, int fn, double x) {
     float t = (float)x;
@@ -9177,6 +9832,7 @@ VAE__PRIVATE vae_status vae__read_kind(const vae__kinds *kinds, const char *text
     return *p.at ? vae__expected(&p, kinds && kinds->more ? "',' or the end" : "the end") : VAE_OK;
 }
 
+VAE__INLINE int vae__other(double a, double b) { return a < b || a > b; }
 /* What does not go together with this code. */
 VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
                                         const char *posterior, const char *prior,
@@ -9197,9 +9853,10 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         {!closed && !c->posterior->log_q,
          "posterior %s has no density for prior %s to be weighed with: it takes prior normal"},
         {d->corrupt && !c->head, "corrupt is of the encoder, which posterior %s does not have"},
-        {(d->straight_through || d->temperature_steps) && !c->categories,
-         "straight_through and temperature_steps are of relaxed categories, which posterior %s "
-         "does not have"},
+        {(d->straight_through || d->temperature_steps || vae__other(d->temperature, VAE__HOT) ||
+          vae__other(d->temperature_end, VAE__COOL)) && !c->categories,
+         "straight_through, temperature, temperature_end and temperature_steps are of relaxed "
+         "categories, which posterior %s does not have"},
         {d->objective == VAE_OBJECTIVE_DREG && !(closed && closed->ratio_bwd),
          "objective dreg is not derived for posterior %s and prior %s"},
         {vae__pseudo_inputs(c) && (!c->posterior->means || c->head != 2 * c->width),
@@ -9240,8 +9897,9 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     bad = vae__read_kind(&vae__prior_kinds, d->prior, &row, &op, prior, report);
     if (bad) return bad;
     c->prior = (const vae__prior *)(const void *)row;
-    c->n = op.n, c->real = op.real;
+    c->n = op.n, c->full = op.kw, c->real = op.real;
     why = c->posterior->sizes ? c->posterior->sizes(c) : NULL;
+    c->through |= d->straight_through;
     if (why)
         return vae__fail(report, VAE_ERR_VALUE, "posterior %s: %s", c->posterior->kind.name, why);
     if (c->flow) c->context = c->flow->context(c), c->head += c->context;
@@ -9549,6 +10207,9 @@ typedef struct vae__likelihood {
     float (*start)(const vae__density *l);             /* its initial value */
     void (*prepare)(vae__density *l, const float *learned); /* sets l->log .. l->flat */
     void (*mode)(const vae__density *l, const float *out, float *x); /* NULL: the median is */
+    /* Sets l->outputs of a pixel and l->copies. Returns NULL, or a sentence: why it cannot be. */
+    const char *(*sizes)(vae__density *l);
+    int whole; /* 1: one density of all channels of a pixel, which `image` takes as one colour */
 } vae__likelihood;
 
 /* A likelihood of a model. */
@@ -9558,6 +10219,7 @@ struct vae__density {
     double real;
     const vae__kernels *k;
     size_t numbers, channels, outputs; /* of an image, of a pixel; of the decoder for an image */
+    size_t copies;      /* first parameters that a number has: 1, unless `sizes` says so */
     float inverse;      /* of a gaussian 1 / s^2, and log s^2; of a logistic the log scale */
     double log;
     int flat;           /* the learned number is outside its limits, so it has no gradient */
@@ -9682,38 +10344,164 @@ VAE__PRIVATE void vae__categorical_mode(const vae__density *l, const float *out,
     }
 }
 
+/* ---- logistic_mixture: K logistics of all channels of a pixel ---- */
+
+#ifndef VAE_NO_PIXELS
+VAE__PRIVATE const char *vae__logistics_sizes(vae__density *l) {
+    const size_t c = l->channels;
+    if (l->n > VAE__MIXTURE_MOST) return "K is at most 32";
+    if (c > VAE__MIXTURE_CHANNELS)
+        return "a pixel has 4 channels at most (as an input, N numbers are one pixel, and Nx1 are "
+               "N pixels)";
+    l->copies = (size_t)l->n;
+    l->outputs = l->copies * (2 * c + 1 + c * (c - 1) / 2);
+    return NULL;
+}
+VAE__PRIVATE double vae__logistics_loss(const vae__density *l, const float *out, const float *x,
+                                      float scale, float *dout, float *dlearned) {
+    (void)dlearned;
+    return (double)l->k->mixture(l->numbers / l->channels, l->channels, (size_t)l->n, out, x,
+                                 scale, dout);
+}
+/* Of channel q in component i of a pixel: the centre, given the channels before it, and the log
+ * scale. */
+VAE__PRIVATE void vae__logistics_part(const vae__density *l, const float *out, size_t q, size_t i,
+                                    const float *x, float part[2]) {
+    const size_t k = (size_t)l->n, c = l->channels;
+    double centre = (double)out[q * k + i];
+    size_t p;
+    for (p = 0; p < q; p++) {
+        float t = out[(2 * c + 1 + q * (q - 1) / 2 + p) * k + i];
+        l->k->map(VAE_ACT_TANH, 1, &t, &t);
+        centre = vae__add_d(centre, vae__mul_d((double)t, (double)x[p]));
+    }
+    part[0] = (float)centre, part[1] = out[(c + q) * k + i];
+}
+/* The channels of a pixel in component i: draws made of u, or medians if all u are 1/2, or without
+ * u means (of a channel, at the means of those before it). */
+VAE__PRIVATE void vae__logistics_component(const vae__density *l, const float *out, size_t i,
+                                         const float *u, float *x) {
+    float part[2];
+    size_t q;
+    for (q = 0; q < l->channels; q++) {
+        vae__logistics_part(l, out, q, i, x, part);
+        l->k->observe(VAE__DENSITY_MIXTURE, 1, 1, 0, 0, part, u ? u + q : NULL, x + q);
+    }
+}
+/* e^(a - the largest a) of a pixel's K shares, and their sum. */
+VAE__PRIVATE double vae__logistics_shares(const vae__density *l, const float *out, float *e) {
+    const size_t k = (size_t)l->n;
+    const float *a = out + 2 * l->channels * k;
+    float top = a[0];
+    double sum = 0;
+    size_t i;
+    for (i = 1; i < k; i++) top = a[i] > top ? a[i] : top;
+    for (i = 0; i < k; i++) e[i] = a[i] - top;
+    l->k->map(VAE__FN_EXP, k, e, e);
+    for (i = 0; i < k; i++) sum = vae__add_d(sum, (double)e[i]);
+    return sum;
+}
+/* The first channel's u chooses the component; where in that component's part of [0,1] it lies
+ * is a uniform number again, for the channel. */
+VAE__PRIVATE void vae__logistics_draw(const vae__density *l, const float *out, const float *u,
+                                    float *x) {
+    float e[VAE__MIXTURE_MOST], own[VAE__MIXTURE_CHANNELS];
+    const double at = vae__mul_d(vae__logistics_shares(l, out, e), (double)u[0]);
+    double before = 0, after = 0;
+    size_t i, chosen = 0;
+    for (i = 0; i < (size_t)l->n && (i == 0 || after <= at); i++) {
+        if (!(e[i] > 0)) continue;
+        before = after, after = vae__add_d(after, (double)e[i]), chosen = i;
+    }
+    memcpy(own, u, l->channels * sizeof(float));
+    own[0] = (float)vae__div_d(vae__add_d(at, -before), (double)e[chosen]);
+    if (own[0] > 0.99999994f) own[0] = 0.99999994f;
+    vae__logistics_component(l, out, chosen, own, x);
+}
+VAE__PRIVATE void vae__logistics_observe(const vae__density *l, const float *out, const float *u,
+                                       float *x) {
+    const size_t c = l->channels, pixels = l->numbers / c, pitch = l->outputs / pixels;
+    float e[VAE__MIXTURE_MOST], one[VAE__MIXTURE_CHANNELS];
+    double mean[VAE__MIXTURE_CHANNELS];
+    size_t at, i, q;
+    for (at = 0; at < pixels; at++, out += pitch, x += c) {
+        double sum;
+        if (u) {
+            vae__logistics_draw(l, out, u + at * c, x);
+            continue;
+        }
+        sum = vae__logistics_shares(l, out, e);
+        for (q = 0; q < c; q++) mean[q] = 0;
+        for (i = 0; i < (size_t)l->n; i++) {
+            vae__logistics_component(l, out, i, NULL, one);
+            for (q = 0; q < c; q++)
+                mean[q] = vae__add_d(mean[q], vae__mul_d((double)e[i], (double)one[q]));
+        }
+        for (q = 0; q < c; q++) x[q] = (float)vae__div_d(mean[q], sum);
+    }
+}
+/* Of the K centres of each pixel the most probable one. */
+VAE__PRIVATE void vae__logistics_mode(const vae__density *l, const float *out, float *x) {
+    static const float half[VAE__MIXTURE_CHANNELS] = {0.5f, 0.5f, 0.5f, 0.5f};
+    const size_t c = l->channels, pixels = l->numbers / c, pitch = l->outputs / pixels;
+    float one[VAE__MIXTURE_CHANNELS];
+    size_t at, i;
+    for (at = 0; at < pixels; at++, out += pitch, x += c) {
+        float least = 0;
+        for (i = 0; i < (size_t)l->n; i++) {
+            float value;
+            vae__logistics_component(l, out, i, half, one);
+            value = l->k->mixture(1, c, (size_t)l->n, out, one, 0, NULL);
+            if (i && !(value < least)) continue;
+            least = value;
+            memcpy(x, one, c * sizeof(float));
+        }
+    }
+}
+#endif
+
 /* ---- the table of likelihoods ---- */
 
 static const vae__likelihood vae__likelihoods[] = {
     {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
       "which is no density", ""},
      1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
-     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL},
+     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL, NULL, 0},
     {{"gaussian_learned", "gaussian_learned [V]",
       "the same, the variance one learned number that begins at V", "v"},
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL},
+     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL,
+     NULL, 0},
     {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
      2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"continuous_bernoulli", "continuous_bernoulli",
       "on [0,1], the density that grey pixels want in place of bernoulli", ""},
      1, 1, VAE__DENSITY_CONTINUOUS, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe,
-     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL},
+     NULL, vae__continuous_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"logistic", "logistic [V]", "a logistic cut into the 256 levels of a byte, one learned scale "
       "that begins at the variance V: bits per dimension", "v"},
      1, 1, VAE__DENSITY_LOGISTIC, VAE__DRAW_UNIFORM, vae__density_loss, vae__density_observe, NULL,
-     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL},
+     vae__mean_is_bias, "logscale", vae__logistic_start, vae__logistic_prepare, NULL, NULL, 0},
     {{"logistic_pixel", "logistic_pixel", "the same, a mean and a scale for each number", ""},
      2, 1, VAE__DENSITY_LOGISTIC_PIXEL, VAE__DRAW_UNIFORM, vae__density_loss,
-     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL},
+     vae__density_observe, NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL, 0},
     {{"categorical", "categorical [K]",
       "one of K levels of each number (256), any distribution over them", "l"},
      0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
-     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode},
+     vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode, NULL, 0},
+#ifdef VAE_NO_PIXELS
+    {{"logistic_mixture", "logistic_mixture", "left out of this build", NULL}, 1, 0, 0, 0, NULL,
+     NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0},
+#else
+    {{"logistic_mixture", "logistic_mixture K", "a mixture of K logistics for each pixel; centres "
+      "of later channels move with the earlier ones: bits per dimension, for colour", "m"},
+     0, 1, VAE__DENSITY_MIXTURE, VAE__DRAW_UNIFORM, vae__logistics_loss, vae__logistics_observe,
+     NULL, vae__mean_is_bias, NULL, NULL, NULL, vae__logistics_mode, vae__logistics_sizes, 1},
+#endif
 };
 /* The most probable value of each number: its own function, or the median. */
 VAE__PRIVATE void vae__most_probable(const vae__density *l, const float *out, float *x) {
@@ -9749,6 +10537,8 @@ VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape
                                              vae__density *l, char spelled[VAE__KIND_TEXT],
                                              vae_report *report) {
     const vae__kind *row;
+    const char *why;
+    int fits;
     vae__op op;
     const vae_status bad =
         vae__read_kind(&vae__likelihood_kinds, d->likelihood, &row, &op, spelled, report);
@@ -9757,8 +10547,13 @@ VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape
     l->row = (const vae__likelihood *)(const void *)row;
     l->n = op.n, l->real = op.real;
     l->numbers = image->dim, l->channels = image->c;
-    if (!vae__size_mul(image->dim, (size_t)(l->row->outputs ? l->row->outputs : l->n),
-                       &l->outputs) || l->outputs > VAE_MAX_DIM)
+    l->copies = 1;
+    fits = vae__size_mul(image->c, (size_t)(l->row->outputs ? l->row->outputs : l->n), &l->outputs);
+    why = l->row->sizes ? l->row->sizes(l) : NULL;
+    if (why)
+        return vae__fail(report, VAE_ERR_VALUE, "likelihood %s: %s", l->row->kind.name, why);
+    if (!fits || !vae__size_mul(vae__pixels(image), l->outputs, &l->outputs) ||
+        l->outputs > VAE_MAX_DIM)
         return vae__fail(report, VAE_ERR_SIZE, "the likelihood needs more than %d numbers of the "
                          "decoder", (int)VAE_MAX_DIM);
     return VAE_OK;
@@ -9797,7 +10592,7 @@ static const vae__field vae__fields[] = {
     VAE__TEXT_ROW(input, NULL),
     VAE__TEXT_ROW(encoder, "dense 400 relu"),
     VAE__TEXT_ROW(decoder, "dense 400 relu"),
-    VAE__INT_ROW(latent, 20, 1, VAE_MAX_DIM),
+    VAE__INT_ROW(latent, VAE__LATENTS, 1, VAE_MAX_DIM),
     VAE__KIND_ROW(likelihood, VAE_TABLE_LIKELIHOOD),
     VAE__KIND_ROW(posterior, VAE_TABLE_POSTERIOR),
     VAE__KIND_ROW(prior, VAE_TABLE_PRIOR),
@@ -9836,8 +10631,8 @@ static const vae__field vae__fields[] = {
     VAE__INT_ROW(patience, 0, 0, VAE__MAX_EPOCHS),
     VAE__U64_ROW(seed, 1),
     /* from here on in files only when they are not the default */
-    VAE__REAL_ROW(temperature, 0.5, 1e-3, 1e3),
-    VAE__REAL_ROW(temperature_end, 0.1, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature, VAE__HOT, 1e-3, 1e3),
+    VAE__REAL_ROW(temperature_end, VAE__COOL, 1e-3, 1e3),
     VAE__U64_ROW(temperature_steps, 0),
     VAE__FLAG_ROW(straight_through),
     /* from here on not in files */
@@ -10605,6 +11400,7 @@ struct vae {
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
+    int inputs_set;        /* the prior's first tensor was: vae_fit leaves pseudo-inputs alone */
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
@@ -10708,7 +11504,7 @@ enum { VAE__MAX_ITEMS = 256 }; /* the header of a model file stays far below its
 
 /* Whether a decoder's last item is what the likelihood needs. A `label` never is. */
 VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
-    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT) &&
+    return op->layer != VAE__LAYER_ACT && !vae__has(op, VAE__CLASS | VAE__LATENT | VAE__BOUNDED) &&
            op->act == VAE_ACT_IDENTITY && op->out.dim == head &&
            (!op->path || op->layer->tensors);
 }
@@ -10920,10 +11716,13 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
     const int train = !m->desc.inference, use = !train;
+    /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
+    const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
+                    !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
     /* numbers that only pass stay where they are; the gradient of the last op takes the place of
      * its output, which the likelihood has read by then */
-    const int same = train && w->last.layer && !w->final && vae__has(op, VAE__PASSES) &&
-                     op->act == VAE_ACT_IDENTITY;
+    const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
+                     (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
     const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
@@ -10945,7 +11744,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
     if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
-    op->path = w->p.path;
+    op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
     op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
@@ -10979,6 +11778,7 @@ VAE__PRIVATE vae_status vae__net_plan(vae *m, vae__net *net, const char *text, v
     w.left = net == &m->dec ? m->layers - 1 : 0;
     w.p.what = net->what, w.p.text = w.p.at = text, w.p.report = report;
     if (net == &m->dec) w.p.image = &m->input;
+    w.p.colours = m->likelihood.row->whole ? 1 : m->input.c;
     w.spell = vae__sink_of(net->text, net->text_size);
     net->first = m->count;
     net->count = 0;
@@ -11064,7 +11864,7 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
             op->layer = q->flow->layer;
             op->n = q->flow_width, op->stride = steps, op->kh = (int)q->latent, op->kw = step;
         } else {
-            op->layer = q->prior->layer, op->n = q->n, op->real = q->real;
+            op->layer = q->prior->layer, op->n = q->n, op->kw = q->full, op->real = q->real;
             op->kh = (int)m->input.dim;
             if (vae__pseudo_inputs(q) && m->rows)
                 op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
@@ -11583,6 +12383,7 @@ VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
                              i);
     memcpy(t.data, values, t.count * sizeof(float));
+    m->inputs_set |= index == m->ops[m->dec.first - 1].tensor;
     if (m->average)
         memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
     return VAE_OK;
@@ -12949,7 +13750,7 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
     if (!m->likelihood.row->bias)
         return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
                          "likelihood is %s", m->likelihood.row->kind.name);
-    if (!m->visible_count || m->visible_count % (m->outputs / m->input.dim * m->input.c))
+    if (!m->visible_count || m->visible_count % (m->outputs / vae__pixels(&m->input)))
         return vae__fail(&m->report, VAE_ERR_STATE, "no bias would yield mean pixels: the "
                          "decoder's last layer has none for each channel");
     for (i = 0; i < m->input.dim; i++)
@@ -12958,15 +13759,17 @@ VAE__PRIVATE vae_status vae__do_set_visible_bias(vae *m, const float *mean) {
                              (double)mean[i]);
     bias = m->w + m->visible_bias;
     for (i = 0; i < m->input.dim; i++) {
-        /* set the first parameter of each number; a bias that pixels share gets their mean */
-        const size_t c = m->input.c, place = i / c * (m->outputs / m->input.dim) * c + i % c;
+        /* set the first parameters of each number; a bias that pixels share gets their mean */
+        const size_t c = m->input.c, copies = m->likelihood.copies;
+        const size_t place = i / c * (m->outputs / vae__pixels(&m->input)) + i % c * copies;
         const size_t share = m->outputs / m->visible_count;
         if (place < m->visible_count) {
             double sum = 0;
             for (j = 0; j < share; j++)
                 sum = vae__add_d(sum, (double)mean[i + j * (m->input.dim / share)]);
-            bias[place] = m->likelihood.row->bias(&m->likelihood,
-                                                  vae__div_d(sum, (double)share));
+            sum = vae__div_d(sum, (double)share);
+            for (j = 0; j < copies; j++)
+                bias[place + j] = m->likelihood.row->bias(&m->likelihood, sum);
         }
     }
     if (m->average && m->step == 0)
@@ -13159,7 +13962,7 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
-    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
+    if (!bad && m->step == 0 && !m->inputs_set) vae__inputs_from_data(m, train);
     return bad;
 }
 
@@ -13321,6 +14124,10 @@ VAE__PRIVATE vae_status vae__do_check_gradients(vae *m, const vae_batch *b, int 
     if (m->desc.objective == VAE_OBJECTIVE_DREG && m->desc.samples > 1)
         return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "dreg's gradient is the bound's in the "
                          "mean over the noise only: check that of iwae");
+    if (m->code.through)
+        return vae__fail(&m->report, VAE_ERR_UNSUPPORTED, "the gradient goes straight through the "
+                         "whole numbers of posterior %s: it is not the derivative of the loss, "
+                         "which differences would show", m->code.posterior->kind.name);
     copy = (float *)vae__alloc(&m->desc.allocator, size);
     if (!copy)
         return vae__fail(&m->report, VAE_ERR_MEMORY, "out of memory: the check needs %z bytes",
@@ -13514,16 +14321,18 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
 }
 
 #ifndef VAE_NO_PIXELS
-/* A decoder with a layer `image` makes images of a part pixel by pixel, colour by colour: drawn, or
- * each number the most probable one. The layers up to `image` work once, those behind it at each
- * pixel. What a layer has at earlier pixels stays, so this gives the bits of doing all of them
- * again for each number. Where outputs are asked for, the images stand in m->x. */
+/* A decoder with a layer `image` makes images of a part pixel by pixel, and colour by colour unless
+ * the likelihood is of whole pixels: drawn, or each number the most probable one. The layers up to
+ * `image` work once, those behind it at each pixel. What a layer has at earlier pixels stays, so
+ * this gives the bits of doing all of them again for each number. Where outputs are asked for, the
+ * images stand in m->x. */
 VAE__PRIVATE void vae__draw_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
     vae *m = p->m;
     const vae__density *l = &p->likelihood;
     const size_t n = l->channels, pixels = l->numbers / n, many = l->outputs / pixels;
+    const size_t step = l->row->whole ? n : 1;
     const int outputs = !u->mean && !u->draw;
     const float *y = m->ops[m->count - 1].y;
     float *x = outputs ? m->x : u->out + p->at * l->numbers;
@@ -13548,14 +14357,14 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
                 (to - from) * before->out.dim * sizeof(float));
     }
     vae__ops_fwd(&c, m->ops, p->from, m->at_image + 1, vae__given(p, from));
-    for (at = 0; at < l->numbers; at++) { /* number at % n of pixel at / n */
+    for (at = 0; at < l->numbers; at += step) { /* number at % n of pixel at / n */
         vae__ops_pixel(&c, m->ops, m->at_image + 1, m->count - 1, at / n);
         for (i = from; i < to; i++) {
             const float *out = y + i * l->outputs + at / n * many;
             const float *noise = m->x + i * l->numbers + at / n * n;
             if (u->draw) l->row->observe(&one, out, noise, c.room);
             else vae__most_probable(&one, out, c.room);
-            x[i * l->numbers + at] = c.room[at % n];
+            memcpy(x + i * l->numbers + at, c.room + at % n, step * sizeof(float));
         }
         vae__ops_pixel(&c, m->ops, m->at_image, m->at_image + 1, at / n);
     }

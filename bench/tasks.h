@@ -8,11 +8,11 @@
 #define TASKS_H
 
 enum { IN = 784, IMAGES = 8192, DECODE = 1024, NORMALS = 1 << 20 };
-enum { STEP, DECODE_MEAN, DECODE_LOGITS, NORMAL };
+enum { STEP, DECODE_MEAN, DECODE_LOGITS, NORMAL, DRAW };
 
 typedef struct task {
     const char *name, *what;
-    const char *layers; /* of the encoder, and of the decoder unless that is given */
+    const char *layers; /* of the encoder, and of the decoder unless that is given; NULL: no code */
     int kind, rows, latent, samples, pixels;
     const char *decoder;
 } task;
@@ -21,6 +21,9 @@ typedef struct task {
 #define TANH "dense 200 tanh, dense 200 tanh"
 #define CONV "conv 32 4x4/2 relu, conv 64 4x4/2 relu, dense 256 relu"
 #define CONVT "dense 256 relu, dense 3136 relu, reshape 7x7x64, convt 32 4x4/2 relu, convt 1 4x4/2"
+#define BLOCK "res(maskconv 32 1x1 b relu, maskconv 32 3x3 b relu, maskconv 64 1x1 b), "
+#define PIXELCNN "image, maskconv 64 7x7 a relu, " BLOCK BLOCK BLOCK BLOCK BLOCK BLOCK \
+                 "relu, maskconv 64 1x1 b relu, maskconv 1 1x1 b"
 static const task tasks[] = {
     {"vae-dense", "VAE step, batch 128, dense input", RELU, STEP, 128, 20, 1, 0, NULL},
     {"vae-pixels", "VAE step, batch 128, %s", RELU, STEP, 128, 20, 1, 1, NULL},
@@ -28,6 +31,8 @@ static const task tasks[] = {
     {"iwae-5", "IWAE net step, batch 20, L = 5", TANH, STEP, 20, 50, 5, 0, NULL},
     {"iwae-50", "IWAE net step, batch 20, L = 50", TANH, STEP, 20, 50, 50, 0, NULL},
     {"conv", "convolutional VAE step, batch 128", CONV, STEP, 128, 16, 1, 1, CONVT},
+    {"pixelcnn", "PixelCNN step, batch 32", NULL, STEP, 32, 1, 1, 1, PIXELCNN},
+    {"pixelcnn-draw", "PixelCNN, 64 images drawn", NULL, DRAW, 64, 1, 1, 1, PIXELCNN},
     {"decode-1", "decode, batch 1", RELU, DECODE_MEAN, 1, 20, 1, 0, NULL},
     {"decode-1-logits", "decode, batch 1, logits", RELU, DECODE_LOGITS, 1, 20, 1, 0, NULL},
     {"decode-1024", "decode, batch 1024", RELU, DECODE_MEAN, DECODE, 20, 1, 0, NULL},
@@ -118,6 +123,9 @@ RACE_FN void run_task(void *arg) {
         else bad = vae_decode_logits(r->model, &b, out);
         r->at = (r->at + rows) % DECODE;
         break;
+    case DRAW:
+        bad = vae_sample_prior(r->model, &b, 1, out);
+        break;
     default:
         s.seed = 1, s.purpose = VAE_PURPOSE_USER;
         vae_random_normal(&s, 0, NORMALS, out);
@@ -136,8 +144,10 @@ RACE_FN vae_status begin_task(runner *r, const task *t, vae_isa isa, int threads
     r->t = t, r->x = images[t->pixels], r->z = z;
     if (t->kind == NORMAL) return threads > 1 ? VAE_ERR_UNSUPPORTED : VAE_OK;
     desc.input = t->decoder ? "28x28x1" : "784";
-    desc.encoder = t->layers, desc.decoder = t->decoder ? t->decoder : t->layers;
-    desc.latent = t->latent, desc.samples = t->samples, desc.batch = t->rows;
+    desc.decoder = t->decoder ? t->decoder : t->layers;
+    if (t->layers) desc.encoder = t->layers, desc.latent = t->latent;
+    else desc.posterior = "none";
+    desc.samples = t->samples, desc.batch = t->rows;
     desc.inference = t->kind != STEP;
     desc.isa = isa, desc.threads = threads;
     bad = vae_create(&desc, &r->model, &report);

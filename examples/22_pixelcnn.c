@@ -18,7 +18,8 @@
 #include "../tools/picture.h"
 #include "../tools/figures.h"
 
-enum { IMAGES = 4000, TEST = 500, SIDE = 14, PIXELS = SIDE * SIDE, SHOWN = 40, MIDDLE = 8 * SIDE + 6 };
+enum { IMAGES = 4000, TEST = 500, SIDE = 14, PIXELS = SIDE * SIDE };
+enum { SHOWN = 40, MIDDLE = 8 * SIDE + 6 };
 static const char net[] = "image, maskconv 16 7x7 a relu, maskconv 16 5x5 b relu, "
                           "maskconv 16 3x3 b relu";
 static const int reach[3] = {3, 2, 1}; /* half windows of these layers */

@@ -14,6 +14,7 @@ static const char *const nets[] = {
     "res(dense 4 relu, layernorm), noise 0.1", "label 3, dense 2 gelu", "flatten", "sigmoid",
     "convt 2 2x2/2, maxpool 2", "upsample 2, avgpool 2", "reshape 2x2x1, conv 1 3x3",
     "z 2, dense 2", "image, maskconv 2 3x3 a, gated",
+    "image, maskconv 4 3x3 a, diaglstm 4",
 };
 static const char *const inputs[] = {"4", "2x2", "2x2x1", "1x1x4", "4x4x2", "1"};
 enum { NETS = sizeof nets / sizeof *nets, INPUTS = sizeof inputs / sizeof *inputs };
@@ -36,9 +37,10 @@ static const char *text(const char *const *list, unsigned count, char *room, siz
 static const char *const kinds[] = {
     "bernoulli", "gaussian", "gaussian 0.01", "gaussian 3fb999999999999a", "gaussian_learned 2",
     "gaussian_pixel", "continuous_bernoulli", "logistic 1e-3", "logistic_pixel", "categorical 3",
-    "categorical", "normal", "normal abs", "normal softplus code tanh", "normal code gelu",
-    "normal relu", "normal full", "normal, planar 2", "normal full, iaf 3 2", "categorical 2",
-    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3"};
+    "logistic_mixture 2", "categorical", "normal", "normal abs", "normal softplus code tanh",
+    "normal code gelu", "normal relu", "normal full", "normal, planar 2", "normal full, iaf 3 2", "categorical 2",
+    "fsq 3", "fsq 4 3", "none", "mixture 2", "vamp 3",
+    "mixture 2 full"};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 static void one_field(vae_desc *d, const vae__field *f) {

@@ -46,7 +46,7 @@ static void base_desc(unsigned which, vae_desc *d) {
         d->latent = 2, d->posterior = "fsq 3 2";
         d->decoder = "dense 4, reshape 2x2x1, image, maskconv 2 3x3 a";
         break;
-    case 13: d->posterior = "none", d->decoder = "image, maskconv 2 3x3 a, gated"; break;
+    case 13: d->posterior = "none", d->decoder = "image, maskconv 2 3x3 a, gated, diaglstm 1"; break;
     default: break;
     }
 }

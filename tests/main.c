@@ -6,7 +6,8 @@
     X(status) X(arena) X(rng) X(math) X(threads) X(gemm) X(kernels) X(layers) X(losses) X(optim) \
     X(likelihoods) X(desc) X(model) X(train) X(eval) X(numbers) X(io) X(safetensors) \
     X(objectives) X(iwae) X(stochastic) X(labels) X(stopping) X(penalties) X(codes) X(posteriors) X(linear) \
-    X(share) X(data) X(shapes) X(faces) X(images) X(golden) X(old) X(gmm) X(pixels) X(priors) X(categories)
+    X(share) X(data) X(shapes) X(faces) X(figures) X(images) X(golden) X(old) X(gmm) X(pixels) X(recurrent) \
+    X(priors) X(mixtures) X(categories) X(logistic_mixture)
 #define X(name) void tests_##name(void);
 ROOMS(X)
 #undef X
@@ -14,7 +15,10 @@ ROOMS(X)
 const char *test_skip_reason;
 int test_long, test_bad;
 static int test_passed, test_failed, test_skipped; /* whole run */
-static const char *test_room, *test_filter;
+static const char *test_room;
+enum { TEST_FILTERS = 64 };
+static const char *test_filter[TEST_FILTERS];      /* parts of names; none: all tests run */
+static int test_filters, test_found[TEST_FILTERS]; /* found: of how many tests it is a part */
 
 void test_report(const char *file, int line, const char *format, ...) {
     va_list args;
@@ -26,8 +30,16 @@ void test_report(const char *file, int line, const char *format, ...) {
     printf("\n");
 }
 
+static int test_wanted(const char *name) {
+    int i, wanted = !test_filters;
+    for (i = 0; i < test_filters; i++)
+        if (strstr(name, test_filter[i]) || strstr(test_room, test_filter[i]))
+            test_found[i]++, wanted = 1;
+    return wanted;
+}
+
 void test_run(const char *name, void (*fn)(void)) {
-    if (test_filter && !strstr(name, test_filter) && !strstr(test_room, test_filter)) return;
+    if (!test_wanted(name)) return;
     test_bad = 0;
     test_skip_reason = NULL;
     fn();
@@ -47,7 +59,7 @@ int main(int argc, char **argv) {
     int i, isa;
     for (i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--long")) test_long = 1;
-        else test_filter = argv[i];
+        else if (test_filters < TEST_FILTERS) test_filter[test_filters++] = argv[i];
     }
     for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++)
         if (!vae_isa_available((vae_isa)isa))
@@ -56,6 +68,8 @@ int main(int argc, char **argv) {
 #define X(name) test_room = #name, tests_##name();
     ROOMS(X)
 #undef X
+    for (i = 0; i < test_filters; i++)
+        if (!test_found[i]) printf("FAIL %s: no test has that name\n", test_filter[i]), test_failed++;
     printf("%d passed, %d failed, %d skipped\n", test_passed, test_failed, test_skipped);
     return test_failed != 0;
 }

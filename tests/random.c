@@ -201,8 +201,31 @@ static void grow(grown *g, char *text, int items, int depth) {
     }
 }
 
+/* A decoder that predicts pixels from those before them. */
+static void grow_pixels(setup *s, const grown *image) {
+    const int c = image->c, twice = 2 * c, most = c > 4 ? 1 : 4;
+    int i, n = twice * size_up_to(most), items = below(4);
+    if (chance(50)) add(s->decoder, "dense %d tanh, ", size_up_to(9));
+    add(s->decoder, "image, maskconv %d %dx%d a", n, 3 + 2 * below(2), 3 + 2 * below(3));
+    add_act(s->decoder, 50);
+    for (i = 0; i < items; i++) {
+        switch (below(4)) {
+        case 0: add(s->decoder, ", maskconv %d %dx%d b", n = twice * size_up_to(most),
+                    1 + 2 * below(2), 1 + 2 * below(3)); break;
+        case 1: add(s->decoder, n % twice ? ", tanh" : ", gated"), n /= n % twice ? 1 : 2; break;
+        case 2: add(s->decoder, ", diaglstm %d", n = c * size_up_to(2 * most)); break;
+        default: add(s->decoder, ", res(diaglstm %d)", n); break;
+        }
+        if (chance(30)) add(s->decoder, ", tanh");
+    }
+}
+
 /* From the latents to something of the size of an image, now and then with a head of its own. */
 static void grow_decoder(setup *s, grown *g, const grown *image, int latent) {
+    if (chance(15)) {
+        grow_pixels(s, image);
+        return;
+    }
     g->h = g->w = 1, g->c = latent, g->flat = 1;
     grow(g, s->decoder, below(4), 0);
     if (chance(40) && !image->flat && image->h % 2 == 0 && image->w % 2 == 0) {
@@ -268,12 +291,15 @@ static void choose_kinds(setup *s) {
     if (chance(40)) {
         add_kind(s->likelihood, VAE_TABLE_LIKELIHOOD);
         if (!strcmp(s->likelihood, "categorical")) add(s->likelihood, " %d", between(2, 8));
+        else if (!strcmp(s->likelihood, "logistic_mixture"))
+            add(s->likelihood, " %d", size_up_to(4));
         else if (strcmp(s->likelihood, "bernoulli") && !strchr(s->likelihood, 'p') && chance(50) &&
                  s->likelihood[0] != 'c')
             add(s->likelihood, " %.9g", chance(50) ? 1e-12 + unit() : 2 * unit() * unit() + 1e-12);
     }
     if (chance(50)) choose_posterior(s);
-    if (chance(20)) add(s->prior, chance(50) ? "mixture %d" : "vamp %d", size_up_to(5));
+    if (chance(20)) add(s->prior, chance(50) ? "mixture %d" : chance(50) ? "vamp %d" : "mixture %d full",
+                        size_up_to(5));
 }
 
 /* Settings that exclude each other would be refused most of the time. */

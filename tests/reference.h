@@ -466,8 +466,9 @@ static inline double ref_cb(double a, double x, double *da) {
 /* One of the levels 0, 1/255 .. 1 of a logistic: sigmoid(u) - sigmoid(v) between the ends of the
  * level is sinh((u - v) / 2) / (2 cosh(u / 2) cosh(v / 2)). */
 static inline double ref_log_cosh(double t) { return fabs(t) + log1p(exp(-2 * fabs(t))) - log(2); }
-static inline double ref_logistic(double mean, double raw, double x, double *dm, double *dl) {
-    const double l = ref_clamp(raw, -7, 20), inv = exp(-l);
+static inline double ref_logistic_from(double least, double mean, double raw, double x, double *dm,
+                                       double *dl) {
+    const double l = ref_clamp(raw, least, 20), inv = exp(-l);
     const double u = (x - mean + 1.0 / 510) * inv, v = (x - mean - 1.0 / 510) * inv;
     const double w = inv / 255;
     double value;
@@ -483,6 +484,9 @@ static inline double ref_logistic(double mean, double raw, double x, double *dm,
     }
     if (l != raw) *dl = 0;
     return value;
+}
+static inline double ref_logistic(double mean, double raw, double x, double *dm, double *dl) {
+    return ref_logistic_from(-7, mean, raw, x, dm, dl);
 }
 /* Level of k logits; the gradient is added to da unless NULL. */
 static inline double ref_categorical(size_t k, const float *a, size_t level, double *da) {

@@ -315,7 +315,7 @@ static vae_desc cat_desc(const cat_model *c) {
     vae_desc d = obj_still();
     d.decoder = "dense 9 tanh", d.batch = CAT_ROWS, d.posterior = c->posterior;
     d.latent = (int)c->latent, d.samples = c->samples, d.straight_through = c->through;
-    d.temperature = c->tau, d.beta = c->beta, d.free_bits = c->free_bits;
+    d.temperature = c->k ? c->tau : 0, d.beta = c->beta, d.free_bits = c->free_bits;
     return d;
 }
 
@@ -511,6 +511,58 @@ TEST(levels_are_equally_far_apart_and_nearest_to_the_tanh) {
     }
 }
 
+/* Differences know nothing of a gradient that goes straight through whole numbers. */
+TEST(gradients_straight_through_whole_codes_are_not_checked_by_differences) {
+    static const struct { const char *posterior; int through; vae_status status; } rows[] = {
+        {"fsq 5", 0, VAE_ERR_UNSUPPORTED}, {"fsq 3 4 5", 0, VAE_ERR_UNSUPPORTED},
+        {"categorical 4", 1, VAE_ERR_UNSUPPORTED}, {"categorical 4", 0, VAE_OK}};
+    float x[8 * 30];
+    size_t i;
+    small_images(x, 8, 30);
+    for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+        vae_desc d = small_desc();
+        double worst = 7;
+        vae *m = NULL;
+        d.posterior = rows[i].posterior, d.straight_through = rows[i].through;
+        CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+        if (!m) continue;
+        CHECK_STATUS(vae_check_gradients(m, BATCH(x, 8), 2, &worst), rows[i].status);
+        if (rows[i].status) CHECK_SAYS(*vae_last_report(m), "not the derivative of the loss");
+        CHECK(rows[i].status ? worst == 7 : worst < 3e-2);
+        vae_destroy(m);
+    }
+}
+
+/* What the manual says of noise outside [0,1], and of `latent` beside a list of levels. */
+TEST(noise_of_categories_is_clamped_and_levels_set_the_latents) {
+    static const int latents[] = {0, 20, 3, 4};
+    float x[30], eps[2][12], z[2][12];
+    vae_desc d = small_desc();
+    vae_info info;
+    vae *m = NULL;
+    int way, i;
+    small_images(x, 1, 30);
+    d.posterior = "categorical 4";
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    for (i = 0; i < 12; i++) {
+        eps[0][i] = i % 3 ? 2 : -1;
+        eps[1][i] = i % 3 ? 0.99999994f : 2.98023224e-08f;
+    }
+    for (way = 0; way < 2; way++)
+        CHECK_STATUS(vae_posterior(m, BATCH(x, 1, .eps = eps[way]), z[way]), VAE_OK);
+    CHECK(!memcmp(z[0], z[1], sizeof z[0]));
+    vae_destroy(m);
+    for (way = 0; way < 4; way++) {
+        d.posterior = "fsq 3 4 5", d.latent = latents[way];
+        CHECK_STATUS(vae_create(&d, &m, NULL), way < 3 ? VAE_OK : VAE_ERR_VALUE);
+        if (way == 3) continue;
+        vae_get_info(m, &info);
+        CHECK_EQ(info.latent, 3);
+        vae_destroy(m);
+    }
+}
+
 /* ---- the temperature, and going on in the middle of its fall ---- */
 
 TEST(the_temperature_falls_by_the_same_factor_each_step) {
@@ -660,6 +712,8 @@ TEST(codes_without_reals_refuse_what_needs_them_with_the_reason) {
         {"none", "objective", "iwae", "density that has a gradient", 3},
         {"normal", "temperature_steps", "9", "relaxed categories", 3},
         {"normal", "straight_through", "1", "relaxed categories", 3},
+        {"normal", "temperature", "0.3", "relaxed categories, which posterior normal", 3},
+        {"fsq 5", "temperature_end", "0.2", "relaxed categories, which posterior fsq 5", 3},
         {"categorical", "beta", "1", "expected a number of categories", 3},
         {"categorical 1", "beta", "1", "2 to 256", 3},
         {"fsq", "beta", "1", "expected a number of levels", 3},
@@ -720,6 +774,8 @@ TESTS(categories) {
     RUN(training_decodes_relaxed_categories_and_straight_through_whole_ones);
     RUN(draws_of_categories_match_their_probabilities_and_the_kl_is_their_mean);
     RUN(levels_are_equally_far_apart_and_nearest_to_the_tanh);
+    RUN(noise_of_categories_is_clamped_and_levels_set_the_latents);
+    RUN(gradients_straight_through_whole_codes_are_not_checked_by_differences);
     RUN(the_temperature_falls_by_the_same_factor_each_step);
     RUN(categories_train_to_the_same_bits_on_every_isa_and_number_of_threads);
     RUN(runs_stopped_while_the_temperature_falls_go_on_with_the_same_bits);

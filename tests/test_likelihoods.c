@@ -131,8 +131,9 @@ TEST(tables_list_every_kind) {
             CHECK(rule && *rule && vae_kind_syntax((vae_table)t, i, NULL) == syntax);
             if (t == VAE_TABLE_LAYER) continue;
             snprintf(name, sizeof name, "%.*s", (int)strcspn(syntax, " "), syntax);
-            if (strpbrk(syntax + strlen(name), ",ABCDEFGHIJKLMNOPQRSTUVWXYZ") && !strchr(syntax, '['))
-                continue;
+            if (strcspn(syntax + strlen(name), ",ABCDEFGHIJKLMNOPQRSTUVWXYZ") <
+                strcspn(syntax + strlen(name), "["))
+                continue; /* an argument is needed */
             kind_set(&d, (vae_table)t, name);
             CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
             vae_destroy(m);

@@ -97,6 +97,12 @@ TEST(a_decoder_that_would_see_what_it_predicts_is_refused_with_the_reason) {
         {"4x4x3", "image, maskconv 4 3x3 a", "multiple of the image's channels"},
         {"4x4x3", "image, maskconv 9 3x3 a, gated", "multiple of twice the image's channels"},
         {"4x4x1", "image, maskconv 9 3x3 a, gated", "must be even"},
+        {"4x4x1", "diaglstm 4", "behind `image`"},
+        {"4x4x1", "image, diaglstm 4", "mask a comes first"},
+        {"4x4x1", "image tanh, res(diaglstm 2)", "mask a comes first"},
+        {"4x4x1", "image, maskconv 4 3x3 a, diaglstm 4, conv 4 3x3", "keep the order of pixels"},
+        {"4x4x3", "image, maskconv 6 3x3 a, diaglstm 4", "multiple of the image's channels"},
+        {"4x4x1", "image, maskconv 4 3x3 a, diaglstm 16777216", "too large"},
         {"4x4x1", "image, maskconv 4 3x3 c", "mask a or b"},
         {"4x4x1", "image, maskconv 4 3x3", "mask a or b"},
     };
@@ -169,6 +175,15 @@ static const pixels_net pixels_nets[] = {
      "logistic_pixel"},
     {"1x9x1", "image, maskconv 5 1x3 a tanh, maskconv 5 1x3 b", NULL},
     {"12", "image, maskconv 24 1x1 a tanh, maskconv 36 1x1 b, tanh", NULL},
+    /* diaglstm */
+    {"7x5x1", "image, maskconv 8 3x3 a, diaglstm 5", NULL},
+    {"7x5x3", "image, maskconv 6 3x3 a, diaglstm 9", NULL},
+    {"7x5x3", "dense 70, reshape 7x5x2 tanh, image, maskconv 6 3x3 a, res(diaglstm 6 silu), "
+              "maskconv 12 3x3 b, gated, diaglstm 3, diaglstm 12 tanh", "gaussian_pixel"},
+    {"5x7x2", "image, maskconv 6 3x3 a, diaglstm 4", "categorical 3"},
+    {"1x9x1", "image, maskconv 5 1x3 a tanh, diaglstm 17", NULL},
+    {"9x1x1", "dense 4, image, maskconv 5 1x1 a tanh, diaglstm 16", NULL},
+    {"12", "image, maskconv 24 1x1 a tanh, diaglstm 24", NULL},
 };
 enum { PIXELS_NETS = sizeof pixels_nets / sizeof *pixels_nets };
 

@@ -106,6 +106,38 @@ assert len(course) > 1 and all(b >= a - 1e-4 for a, b in zip(course, course[1:])
     "$vae" reconstruct c.safetensors --data digits --out c.png --quiet
     "$vae" reconstruct c3.safetensors --data digits --out c3.png --quiet
     check prior_keeps_averaged_weights same c.png c3.png
+    # full covariances: the codes have the likelihood under the prior that they have under gmm's
+    "$vae" prior ae.safetensors --gmm 3 --full --data digits --images 400 --out full.safetensors >full.txt
+    check prior_of_full_covariances_is_stored sh -c '"$0" info full.safetensors |
+        grep -q "^prior  *mixture 3 full\$"' "$vae"
+    "$vae" gmm --data plain.npy --components 3 --full --out fulltable.npy >fulltable.txt
+    check prior_is_what_gmm_fits_with_full test "$(grep '^codes .*log' full.txt | sed 's/.*hood //')" = \
+        "$(grep '^train' fulltable.txt | sed 's/.*hood //; s/,.*//')"
+    check prior_holds_the_covariances_of_gmm "$python" -c 'import json, struct, numpy as np
+f = open("full.safetensors", "rb").read(); n = struct.unpack("<Q", f[:8])[0]; head = json.loads(f[8:8 + n])
+t = {k: np.frombuffer(f, "<f4", int(np.prod(v["shape"])), 8 + n + v["data_offsets"][0]).reshape(v["shape"])
+     for k, v in head.items() if k.startswith("prior.")}
+g = np.load("fulltable.npy")
+assert (t["prior.logit"] == g[:, 0]).all() and (t["prior.mean"] == g[:, 1:5]).all()
+assert (t["prior.logvar"] == g[:, 5:9]).all()
+for k in range(3):
+    a = g[k, 9:].reshape(4, 4)
+    assert (t["prior.lower"][k] == np.concatenate([a[j + 1:, j] for j in range(4)])).all()'
+    "$vae" sample full.safetensors --out fullsamples.png --quiet
+    check sample_uses_full_covariances sh -c '! cmp -s fullsamples.png mixture.png'
+    # pseudo-inputs come from --from like other tensors, and stay
+    "$vae" train --data digits --images 100 --test-images 0 --epochs 1 --prior "vamp 5" --latent 3 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --model vamp.safetensors --quiet
+    "$vae" train --data digits --images 100 --test-images 0 --epochs 1 --prior "vamp 5" --latent 3 \
+        --encoder "dense 20 relu" --decoder "dense 20 relu" --from vamp.safetensors --lr 1e-30 \
+        --model vamp2.safetensors --quiet
+    check from_takes_pseudo_inputs "$python" -c 'import json, struct, numpy as np
+def inputs(path):
+    f = open(path, "rb").read(); n = struct.unpack("<Q", f[:8])[0]
+    at = json.loads(f[8:8 + n])["prior.input"]["data_offsets"][0]
+    return np.frombuffer(f, "<f4", 5 * 784, 8 + n + at)
+a, b = inputs("vamp.safetensors"), inputs("vamp2.safetensors")
+assert abs(a - b).max() < 1e-6 < abs(a).max()'
     refused prior_needs_a_number 2 "needs --gmm K" prior ae.safetensors --data digits
     refused prior_needs_as_many_images 1 "at least as many rows" prior ae.safetensors --gmm 50 \
         --data digits --images 20
@@ -131,6 +163,7 @@ kind_tests() {
     "$vae" train $small --posterior "fsq 4 3" --visible-bias mean --model fsq.st
     "$vae" eval fsq.st --data digits --images 32 --json fsq.json >fsq.out
     check eval_counts_codes_of_levels grep -q '^codes  .* of 12 occur (.*), perplexity' fsq.out
+    check json_has_no_log_variance_of_levels grep -q '"logvar_at_limit": null,$' fsq.json
     check json_counts_codes_of_levels grep -q '"codes": 12,$' fsq.json
     "$vae" train $small --latent 0 --model none.st
     "$vae" info none.st >none.out

@@ -172,23 +172,34 @@ static vae *with_prior(const use *u, const char *prior)
     return model;
 }
 
+/* Number `at` of tensor `own` of the prior: logits, means, log variances, A column by column. */
+static double prior_number(const gmm *g, int own, size_t at)
+{
+    const size_t d = g->dim;
+    size_t below = at % (d > 1 ? d * (d - 1) / 2 : 1), column = 0;
+    if (own < 2) return own ? g->mean[at] : g->weight[at];
+    if (own == 2) return gmm__log(g->variance[at]);
+    for (; below >= d - 1 - column; column++) below -= d - 1 - column;
+    return g->lower[(at / (d * (d - 1) / 2) * d + column + 1 + below) * d + column];
+}
+
 /* Gives it the mixture, and the model's other tensors. */
 static void fill_prior(vae *model, const use *u, const gmm *g)
 {
-    const double *const from[3] = {g->weight, g->mean, g->variance};
-    static const char *const names[3] = {"prior.logit", "prior.mean", "prior.logvar"};
+    static const char *const names[4] = {"prior.logit", "prior.mean", "prior.logvar",
+                                         "prior.lower"};
     vae_tensor to, old;
     for (size_t i = 0; vae_tensor_at(model, i, &to) == VAE_OK; i++) {
         int own = 0;
-        while (own < 3 && strcmp(to.name, names[own]) != 0) own++;
-        for (size_t k = 0; own == 3 && vae_tensor_at(u->model, k, &old) == VAE_OK; k++) {
+        while (own < 4 && strcmp(to.name, names[own]) != 0) own++;
+        for (size_t k = 0; own == 4 && vae_tensor_at(u->model, k, &old) == VAE_OK; k++) {
             if (strcmp(to.name, old.name) != 0) continue;
             memcpy(to.data, old.data, to.count * sizeof *to.data);
             if (to.average) memcpy(to.average, old.average, to.count * sizeof *to.data);
             break;
         }
-        for (size_t k = 0; own < 3 && k < to.count; k++) {
-            to.data[k] = (float)(own == 2 ? gmm__log(from[own][k]) : from[own][k]);
+        for (size_t k = 0; own < 4 && k < to.count; k++) {
+            to.data[k] = (float)prior_number(g, own, k);
             if (to.average) to.average[k] = to.data[k];
         }
     }
@@ -211,7 +222,7 @@ static int fit_prior(options *o)
         if (kind_of(path) == SPECIAL) die(MISUSED, "%s is no file: name one with --out", path);
         claim_target("", path);
     }
-    snprintf(prior, sizeof prior, "mixture %d", o->components);
+    snprintf(prior, sizeof prior, "mixture %d%s", o->components, o->full ? " full" : "");
     open_both(&u, o);
     model = with_prior(&u, prior); /* before the work: not every posterior takes a mixture */
     dims[0] = u.data.images.count, dims[1] = u.info.code;
@@ -221,7 +232,7 @@ static int fit_prior(options *o)
         die(FAILED, "%s", report.text);
     say("codes        %zu of %zu numbers, %s\n", dims[0], dims[1],
         u.desc.no_noise ? "the means" : "a draw of each image's posterior");
-    fit_mixture(o, &rows, (size_t)o->components, 0, &f);
+    fit_mixture(o, &rows, (size_t)o->components, o->full, &f);
     say("\ncodes        log-likelihood %.4f\n", f.train);
     fill_prior(model, &u, &f.mixture);
     if (vae_claim_save_model(claim_of(path), model, VAE_SAVE_WEIGHTS_ONLY) != VAE_OK)

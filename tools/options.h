@@ -10,7 +10,7 @@
 #include "text.h"
 #include "datasets.h"
 
-enum { MOST_FLAGS = 180 };
+enum { MOST_FLAGS = 180, MOST_MODELS = 8 };
 
 typedef struct options {
     vae_desc desc;              /* the library's defaults, and what was typed of its settings; some
@@ -24,6 +24,8 @@ typedef struct options {
     const char *stages;         /* epochs:rate -> stages */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
+    const char *models[MOST_MODELS]; /* of report, the first one is the operand too */
+    int model_count;
     const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
     const char *label_counts, *test_codes, *from_file;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
@@ -42,11 +44,11 @@ enum {
     TRAIN = 1, EVAL = 2, SAMPLE = 4, RECONSTRUCT = 8, INTERPOLATE = 16, MANIFOLD = 32,
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
-    SHAPES = 8192, FACES = 1 << 20,
-    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072,
+    SHAPES = 8192, FACES = 1048576,
+    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072, REPORT = 524288,
     MIXES = GMM | PRIOR,
     WRITES_SET = DIGITS | SHAPES | FACES,
-    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
+    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE | REPORT,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
@@ -157,7 +159,11 @@ static flag flags[MOST_FLAGS] = {
      "where the operand is an NPY file of the training images' codes: those of the test images"},
     {TRAIN | PROBE, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, as for --labels"},
-    {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
+    {REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
+     "the classes of the images, which colour the maps of codes; conditional models need them. "
+     "WHERE is an IDX file of labels, or the word auto: the labels that come with the images, if "
+     "any do"},
+    {READS & ~REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
      "word auto: the labels that come with the images"},
     {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
@@ -297,10 +303,10 @@ static flag flags[MOST_FLAGS] = {
     {USES | GMM, NULL, TEXT, "", 0, 0, 0, NULL, "What to do"},
     {GMM, "--components", INTEGER, "K", AT(components), 1, 1e5, "10",
      "number of Gaussians in the mixture"},
-    {GMM, "--full", SWITCH, "", AT(full), 0, 0, NULL,
-     "full covariances; without it they are diagonal"},
     {PRIOR, "--gmm", INTEGER, "K", AT(components), 1, 4096, NULL,
-     "number of Gaussians in the mixture that becomes the prior, with diagonal covariances"},
+     "number of Gaussians in the mixture that becomes the prior"},
+    {MIXES, "--full", SWITCH, "", AT(full), 0, 0, NULL,
+     "full covariances; without it they are diagonal"},
     {MIXES, "--iterations", INTEGER, "N", AT(steps), 1, 1e6, "100",
      "of EM, at most. It begins with k-means++"},
     {MIXES, "--tolerance", REAL, "NATS", AT(tolerance), 0, 1e6, "1e-4",
@@ -314,6 +320,11 @@ static flag flags[MOST_FLAGS] = {
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
      "also estimate the bound of K importance weights, for each K. It rises with K towards log "
      "p(x); with 5000 it is what papers call the NLL"},
+    {REPORT, "--samples", TEXT, "K,K...", AT(draws), 0, 0, "1,10,100",
+     "the bounds of K importance weights that are shown, of the first 500 images"},
+    {REPORT, "--log", SOURCE, "FILE.csv", AT(log), 0, 0, NULL,
+     "what --log of vae train wrote, for curves (default: the log that stands beside the model: of "
+     "m.safetensors m.csv or m.safetensors.csv)"},
     {SCORE, "--samples", INTEGER, "K", AT(score_draws), 1, MOST_DRAWS, NULL,
      "score by the negative bound of K importance weights instead; with 5000 it is what papers "
      "call the NLL. csv and npy have it as a fourth column"},
@@ -329,7 +340,7 @@ static flag flags[MOST_FLAGS] = {
      "number of images at most in a picture"},
     {DRAWS, "--mode", SWITCH, "", AT(mode), 0, 0, NULL,
      "for a decoder with a layer `image`: the most probable pixels; without it they are drawn"},
-    {DRAWS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+    {DRAWS | REPORT, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
      "seed of what is drawn: latents, and pixels where they are"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
      "first image, counted from 0"},
@@ -378,6 +389,8 @@ static flag flags[MOST_FLAGS] = {
      "the picture: latent 0 rises to the right, latent 1 upwards, in equally likely steps"},
     {TRAVERSE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "traversal.png",
      "the picture: a row for each latent"},
+    {REPORT, "--out", TARGET, "FILE.html", AT(out), 1, 0, "report.html",
+     "the page: one file that needs no other; -: stdout"},
     {ENCODE, "--out", TARGET, "FILE.npy", AT(out), 1, 0, "codes.npy",
      "mu: float32 (images, latents); -: stdout"},
     {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL,

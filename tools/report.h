@@ -106,7 +106,7 @@ static void print_stats(const char *name, const vae_stats *s, int what, int has_
 /* A density of numbers from 0 to 1, not of levels. */
 static int is_density(const vae_desc *d)
 {
-    return !is_likelihood(d, "bernoulli|logistic|logistic_pixel|categorical");
+    return !is_likelihood(d, "bernoulli|logistic|logistic_pixel|logistic_mixture|categorical");
 }
 
 static double bits_per_dim(const vae_desc *d, const vae_info *i, double nats)

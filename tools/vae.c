@@ -30,6 +30,8 @@
  *   probe.h         probe: what codes are good for
  *   pca.h           pca: principal components as a model
  *   sets.h          digits, shapes, faces: built-in sets as files
+ *   page.h          pieces of a web page: words, pictures, charts
+ *   study.h, panels.h, sections.h   report: what it finds out, its figures, its page
  *   vae.c           the table of commands: a new command is one row and its function; help
  *
  * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
@@ -58,6 +60,10 @@
 #include "probe.h"
 #include "pca.h"
 #include "sets.h"
+#include "page.h"
+#include "study.h"
+#include "panels.h"
+#include "sections.h"
 
 static int help(options *), version(options *);
 
@@ -130,6 +136,9 @@ static const command commands[] = {
     {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {REPORT, "report", "MODEL...", "--data", write_report, "draw all about models on one web page",
+     "  vae report m.safetensors --data mnist/ --out report.html\n"
+     "  vae report a.safetensors b.safetensors --data mnist/ --samples 1,50,5000\n"},
     {PCA, "pca", NULL, "--data", pca, "find the principal components: a linear autoencoder",
      "  vae pca --data mnist/ -k 20 --out pca20.safetensors\n"
      "  vae eval pca20.safetensors --data mnist/\n"},
@@ -143,7 +152,7 @@ static const command commands[] = {
     {PRIOR, "prior", "MODEL", "--data", fit_prior, "fit the prior of a model to its codes",
      "  # an autoencoder that can generate\n"
      "  vae train --data digits --objective ae --model ae.safetensors\n"
-     "  vae prior ae.safetensors --gmm 20 --data digits --out ae20.safetensors\n"
+     "  vae prior ae.safetensors --gmm 20 --full --data digits --out ae20.safetensors\n"
      "  vae sample ae20.safetensors\n"},
     {INFO, "info", "MODEL", NULL, info, "tell what a model file holds",
      "  vae info m.safetensors\n"},
@@ -236,8 +245,11 @@ static const struct {
      "left out.",
      "The decoder ends in the numbers that the likelihood needs: one for each number of the image. "
      "gaussian_pixel and logistic_pixel need two: for each pixel the means of the channels, then "
-     "the others. categorical K needs K.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n"
-     "  --likelihood logistic\n"},
+     "the others. categorical K needs K. logistic_mixture K needs K times 3 for each pixel, in "
+     "colour K times 10: centres, log scales, logits, and how centres move with the channels "
+     "before.\n\nExamples\n  --likelihood \"gaussian 0.1\"\n  --likelihood logistic\n"
+     "  --posterior none --likelihood \"logistic_mixture 5\" \\\n"
+     "      --decoder \"image, maskconv 32 5x5 a, res(gated, maskconv 32 3x3 b)\"\n"},
     {"posteriors", VAE_TABLE_POSTERIOR,
      "The posterior is the density of the latents given an image; the encoder's head gives its "
      "parameters.",

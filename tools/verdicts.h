@@ -399,11 +399,10 @@ static void json_verdict(text *t, const use *u, const verdict *v)
                    active_units(u, v, l, &from), l + 1 < u->info.layers ? "" : "],\n");
     if (v->unit_kl) json_list(t, "kl_per_latent", v->unit_kl, u->info.units);
     if (v->variance) json_list(t, "mu_variance", v->variance, u->info.units);
-    text_print(t, "  \"logvar_at_limit\": [");
-    for (size_t j = 0; j < u->info.latent; j++) /* parts of the images */
-        text_print(t, "%s%.9g", j ? ", " : "",
-                   v->clamped_of ? (double)v->clamped[j] / (double)v->clamped_of : 0);
-    text_print(t, "],\n");
+    text_print(t, "  \"logvar_at_limit\": %s", v->clamped_of ? "[" : "null,\n");
+    for (size_t j = 0; j < u->info.latent && v->clamped_of; j++) /* parts of the images */
+        text_print(t, "%s%.9g%s", j ? ", " : "", (double)v->clamped[j] / (double)v->clamped_of,
+                   j + 1 < u->info.latent ? "" : "],\n");
     text_print(t, "  ");
     if (v->factors) {
         json_number(t, "mig", v->gap, ",\n  ");
@@ -436,7 +435,8 @@ static int eval(options *o)
     find_units(&u, &v);
     find_levels(&u, &v);
     v.clamped = (uint64_t *)need(u.info.latent, sizeof *v.clamped);
-    if (!u.desc.no_noise) v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
+    if (!u.desc.no_noise && v.variance) /* there is a log variance */
+        v.clamped_of = count_clamped(u.model, &u.data.images, v.clamped);
     if (o->causes) find_gap(&u, o->causes, &v);
     print_network(&u.desc);
     find_bounds(&u, &v);

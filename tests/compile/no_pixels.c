@@ -1,11 +1,12 @@
-/* VAE_NO_PIXELS: the layers behind `image` are an error that says so; the rest is as ever. */
+/* VAE_NO_PIXELS: the layers behind `image` and logistic_mixture are an error that says so; the rest is
+ * as ever. */
 #define VAE_NO_PIXELS
 #define VAE_IMPLEMENTATION
 #include "../../vae.h"
 #include "loop.h"
 
 int main(void) {
-    static const char *const words[] = {"image", "maskconv 4 3x3 a", "gated"};
+    static const char *const words[] = {"image", "maskconv 4 3x3 a", "gated", "diaglstm 2"};
     vae_report report;
     vae_desc d;
     vae *m = NULL;
@@ -17,6 +18,9 @@ int main(void) {
         if (!strstr(report.text, "VAE_NO_PIXELS")) return loop_fail(words[i], report.text);
     }
     d.decoder = "dense 16, reshape 4x4x1, res(conv 1 3x3 relu), tanh";
+    d.likelihood = "logistic_mixture 2";
+    if (vae_create(&d, &m, &report) != VAE_ERR_UNSUPPORTED || m) return loop_fail(d.likelihood, "made");
+    d.likelihood = NULL;
     if (vae_create(&d, &m, &report)) return loop_fail("create", report.text);
     vae_destroy(m);
     return loop();

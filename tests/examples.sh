@@ -1,0 +1,47 @@
+#!/bin/sh
+# The numbered examples, each compiled by plain cc and run: sh tests/examples.sh [PART OF A NAME].
+# One line each: name, seconds of processor time, the number and the bound it must meet. What a program
+# draws is in out/examples. Fails what does not compile without a word, ends with another status than 0,
+# draws nothing, or runs for more than LIMIT seconds (20: the aim is 10, on a machine that may be slower).
+# JOBS=2 of them at a time. Ends with "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 2
+LC_ALL=C
+export LC_ALL
+
+if [ "${1-}" = --one ]; then
+    name=$(basename "$2" .c) program=build/examples/$(basename "$2" .c)
+    rm -f "$program" "out/examples/$name.png"
+    if ! "${CC:-cc}" "$2" -o "$program" >"$program.log" 2>&1 || [ -s "$program.log" ]; then
+        why="does not compile without a word"
+    else
+        times=$(
+            (ulimit -t "${LIMIT:-20}"; exec "$program") >"$program.log" 2>&1
+            echo $?
+            times | tail -n 1
+        )
+        seconds=$(echo "$times" | tail -n 1 | awk '{ split($1, a, /[ms]/); print a[1] * 60 + a[2] }')
+        status=$(echo "$times" | head -n 1)
+        why=
+        [ -s "out/examples/$name.png" ] || why="drew nothing"
+        [ "$status" = 0 ] || why="ended with status $status"
+        [ "$status" -lt 128 ] || why="ran for more than ${LIMIT:-20} s"
+    fi
+    if [ -z "$why" ]; then
+        printf 'ok %-26s %5.1f s   %s\n' "$name" "$seconds" "$(tail -n 1 "$program.log")"
+    else
+        printf 'FAIL %s: %s\n' "$name" "$why"
+        tail -n 20 "$program.log" | sed 's/^/    /'
+    fi
+    exit 0
+fi
+
+mkdir -p build/examples out/examples
+for file in examples/[0-9]*.c; do
+    case $file in *"${1-}"*) echo "$file" ;; esac
+done |
+    xargs -n 1 -P "${JOBS:-2}" sh tests/examples.sh --one | awk '
+        { print; fflush() }
+        /^ok / { passed++ }
+        /^FAIL / { failed++ }
+        END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 || !passed }'
