@@ -44,10 +44,10 @@ enum {
     TRAIN = 1, EVAL = 2, SAMPLE = 4, RECONSTRUCT = 8, INTERPOLATE = 16, MANIFOLD = 32,
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
-    SHAPES = 8192,
+    SHAPES = 8192, FACES = 1048576,
     GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072, REPORT = 524288,
     MIXES = GMM | PRIOR,
-    WRITES_SET = DIGITS | SHAPES,
+    WRITES_SET = DIGITS | SHAPES | FACES,
     READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE | REPORT,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
@@ -122,8 +122,8 @@ typedef struct flag {
 static flag flags[MOST_FLAGS] = {
     {TRAIN | READS | GMM | FITS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS | GMM | FITS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
-     "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
-     "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
+     "where the images are. A built-in set: digits (grey, 28 x 28), shapes or faces (colour, "
+     "32 x 32). Or a folder: IDX files with the standard names (train-images-idx3-ubyte and "
      "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
      "pictures of one size (PNG, PGM, PPM; in the order of their names). Or one file: IDX, NPY "
      "(uint8 or float32) or a picture. The axes of IDX and NPY are images, height, width and, for "
@@ -169,17 +169,21 @@ static flag flags[MOST_FLAGS] = {
     {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
      "the factors that the images were drawn from; with them eval prints the mutual information "
      "gap (Chen et al. 2018). WHERE is a table in NPY or IDX with a row for each image, such as "
-     "vae digits and vae shapes write, or the word auto for a built-in set. Each mu is cut into 20 "
-     "bins of equal width; so is a factor with more than 64 values"},
+     "vae digits, shapes and faces write, or the word auto for a built-in set. Each mu is cut into "
+     "20 bins of equal width; so is a factor with more than 64 values"},
     {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
      "number of test images"},
     {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives other images"},
-    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives another order"},
+    {SHAPES | FACES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+     "another seed gives another order"},
     {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write the factors of each image as IDX of int32: label, slant, scale, thickness, x, y"},
     {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write the factors of each image as NPY, with the columns shape (3 values), size (6), "
      "angle (16), x (16), y (16), hue (12), each counted from 0"},
+    {FACES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
+     "also write the factors of each image as NPY, with the columns smile (8 values), pose (8), "
+     "eyes (4), width (4), skin (6), hair (6), length (4), glasses (2), each counted from 0"},
     {TRAIN | SETTING, "--input", SET, "HxWxC", NO_DEFAULT, 0, 0, NULL,
      "shape of an image, or one number (default: the shape of the data)"},
     SETS("--binarize", "WORD",

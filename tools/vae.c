@@ -30,7 +30,7 @@
  *   solvers.h       linear algebra and minimisation in double, without libm
  *   probe.h         probe: what codes are good for
  *   pca.h           pca: principal components as a model
- *   sets.h          digits and shapes: built-in sets as files
+ *   sets.h          digits, shapes, faces: built-in sets as files
  *   page.h          pieces of a web page: words, pictures, charts
  *   study.h, panels.h, sections.h   report: what it finds out, its figures, its page
  *   vae.c           the table of commands: a new command is one row and its function; help
@@ -163,6 +163,9 @@ static const command commands[] = {
     {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
      "  vae shapes data/shapes\n"
      "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
+    {FACES, "faces", "FOLDER", NULL, write_set, "write the built-in faces as IDX files",
+     "  vae faces data/faces\n"
+     "  vae faces data/more --images 60000 --test-images 10000 --factors\n"},
     {0, "help", "[TOPIC]", NULL, help,
      "explain a command or another topic",
      "  vae help train\n  vae help layers\n  vae help recipes\n"},
