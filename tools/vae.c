@@ -18,6 +18,7 @@
  *   settings.h      settings of training: from the command line to vae_desc and back
  *   models.h        opens a model file, and gives it data
  *   report.h        figures in words and in JSON, which train and eval share
+ *   curve.h         a curve on a terminal
  *   progress.h      a run of training as it goes: the live line, the log, checkpoints
  *   train.h         the command train
  *   sheets.h        pictures of many images side by side
