@@ -7750,9 +7750,13 @@ VAE__PRIVATE void vae__gated_bwd(const vae__walk *c, const vae__op *op, const fl
  *
  * Pixels of a diagonal do not depend on each other: a diagonal of all images is one product. kept,
  * direction by direction and diagonal by diagonal: c, o, f, i, g of all rows, then h of each row
- * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i. */
+ * between two slots of zeros. Backward, gradients of o, f, i, g take the places of c, o, f, i.
+ * Their sums over the pixels of a row, its gradient of the bias, stand behind all that. */
 
-enum { VAE__LSTM_CELLS = 512 }; /* pixels of a product: as many images as have so many, or one */
+enum {
+    VAE__LSTM_CELLS = 512, /* pixels of a product: as many images as have so many, or one */
+    VAE__LSTM_STRIP = 512  /* units at a time: they stay in the first cache */
+};
 
 /* Diagonal d: lines low .. low + count - 1. c and h are those of the first row at work. */
 typedef struct vae__diagonal {
@@ -7830,7 +7834,8 @@ VAE__PRIVATE vae_status vae__diaglstm_shape(vae__parser *p, vae__op *op) {
         vae__max(vae__max(rows, arrays), weights) > SIZE_MAX / 64)
         return vae__misfit(p, op, "too large");
     op->room = rows + arrays + weights + 16 * (VAE__LSTM_ARRAYS + 2);
-    op->row_floats = vae__max(12 * op->out.dim + 4 * vae__diagonals(op) * n, 8 * (w + 2) * n);
+    op->row_floats = 12 * op->out.dim + 4 * vae__diagonals(op) * n + 8 * n;
+    op->row_floats = vae__max(op->row_floats, 8 * (w + 2) * n);
     op->grad_block = vae__min(vae__lstm_wide(op), VAE__WINDOW_FLOATS / 32 / n * 8 + 96);
     return VAE_OK;
 }
@@ -7866,15 +7871,21 @@ VAE__PRIVATE int vae__diaglstm_mask(const vae__op *op, int tensor, size_t from, 
 VAE__PRIVATE void vae__lstm_step(const vae__walk *c, const vae__op *op, const float *w,
                                  const float *bias, size_t m, const float *before, float *cell,
                                  float *gates, size_t pitch, float *h) {
-    const size_t n = op->out.c, wide = vae__lstm_wide(op), all = m * n;
-    size_t q;
+    const size_t n = op->out.c, wide = vae__lstm_wide(op);
+    size_t q, at, all;
     for (q = 0; q < 4; q++)
-        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n,
-                   q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, gates + q * pitch, n);
-    c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before, gates + pitch,
-                 cell);
-    c->k->map(VAE_ACT_TANH, all, cell, h);
-    c->k->affine(1, all, h, NULL, gates, NULL, NULL, NULL, h);
+        c->k->gemm(0, m, n, wide, c->room, wide, w + q * n, 4 * n, bias + q * n, VAE_ACT_IDENTITY,
+                   gates + q * pitch, n);
+    for (at = 0; at < m * n; at += all, gates += all) {
+        all = vae__min(m * n - at, VAE__LSTM_STRIP);
+        for (q = 0; q < 4; q++)
+            c->k->map(q < 3 ? VAE_ACT_SIGMOID : VAE_ACT_TANH, all, gates + q * pitch,
+                      gates + q * pitch);
+        c->k->affine(1, all, gates + 2 * pitch, NULL, gates + 3 * pitch, NULL, before + at,
+                     gates + pitch, cell + at);
+        c->k->map(VAE_ACT_TANH, all, cell + at, h + at);
+        c->k->affine(1, all, h + at, NULL, gates, NULL, NULL, NULL, h + at);
+    }
 }
 
 /* c' of a diagonal's pixels in `images` images; `last` is the diagonal before it. */
@@ -8015,33 +8026,55 @@ VAE__PRIVATE void vae__lstm_dgates(const vae__walk *c, const vae__op *op, const 
                                    const vae__diagonal *next, const vae__diagonal *last,
                                    size_t images, const float *turned) {
     const size_t n = op->out.c, wide = vae__lstm_wide(op), all = images * g->count * n;
-    const size_t skip = vae__max(g->low, next->low) - g->low;
-    float *dh = vae__lstm_array(c, op, 0), *dc = vae__lstm_array(c, op, 1);
-    float *t = vae__lstm_array(c, op, 2), *before = vae__lstm_array(c, op, 3);
-    float *carry = vae__lstm_array(c, op, 4);
-    float *o = g->c + g->pitch, *f = o + g->pitch, *i = f + g->pitch, *s = i + g->pitch;
+    const size_t skip = vae__max(g->low, next->low) - g->low, pitch = g->pitch;
+    float *dh = vae__lstm_array(c, op, 0), *before = vae__lstm_array(c, op, 1);
+    float *carry = vae__lstm_array(c, op, 2), *came = vae__lstm_array(c, op, 3);
+    float t[VAE__LSTM_STRIP], dc[VAE__LSTM_STRIP];
     vae__runs k = {{0, 4, 1}, {1, 0, 0}, {0, 0, 0}};
-    size_t r;
-    c->k->map(VAE_ACT_TANH, all, g->c, t);
-    c->k->affine(1, all, dh, NULL, o, NULL, NULL, NULL, dc);
-    c->k->act_bwd(VAE_ACT_TANH, all, t, dc);
-    for (r = 0; r < images && next->count; r++) {
-        float *to = dc + (r * g->count + skip) * n;
-        c->k->add((g->count - skip) * n, carry + (r * next->count + g->low + skip - next->low) * n,
-                  1, to, to);
+    size_t r, at, m;
+    for (r = 0; r < images; r++) { /* to this one's pixels */
+        float *to = came + r * g->count * n;
+        memset(to, 0, g->count * n * sizeof(float));
+        if (next->count)
+            memcpy(to + skip * n, carry + (r * next->count + g->low + skip - next->low) * n,
+                   (g->count - skip) * n * sizeof(float));
     }
-    c->k->affine(1, all, dh, NULL, t, NULL, NULL, NULL, g->c);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, o, g->c);
     vae__lstm_before(op, g, last, images, before);
-    c->k->affine(1, all, dc, NULL, before, NULL, NULL, NULL, o);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, f, o);
-    c->k->affine(1, all, dc, NULL, f, NULL, NULL, NULL, carry);
-    c->k->affine(1, all, dc, NULL, s, NULL, NULL, NULL, f);
-    c->k->act_bwd(VAE_ACT_SIGMOID, all, i, f);
-    c->k->affine(1, all, dc, NULL, i, NULL, NULL, NULL, i);
-    c->k->act_bwd(VAE_ACT_TANH, all, s, i);
-    k.n[0] = n, k.a[1] = (ptrdiff_t)(g->pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
+    for (at = 0; at < all; at += m) {
+        float *o = g->c + at + pitch, *f = o + pitch, *i = f + pitch, *s = i + pitch;
+        m = vae__min(all - at, VAE__LSTM_STRIP);
+        c->k->map(VAE_ACT_TANH, m, o - pitch, t);
+        c->k->affine(1, m, dh + at, NULL, o, NULL, NULL, NULL, dc);
+        c->k->act_bwd(VAE_ACT_TANH, m, t, dc);
+        c->k->add(m, came + at, 1, dc, dc);
+        c->k->affine(1, m, dh + at, NULL, t, NULL, NULL, NULL, o - pitch);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, o, o - pitch);
+        c->k->affine(1, m, dc, NULL, before + at, NULL, NULL, NULL, o);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, f, o);
+        c->k->affine(1, m, dc, NULL, f, NULL, NULL, NULL, carry + at);
+        c->k->affine(1, m, dc, NULL, s, NULL, NULL, NULL, f);
+        c->k->act_bwd(VAE_ACT_SIGMOID, m, i, f);
+        c->k->affine(1, m, dc, NULL, i, NULL, NULL, NULL, i);
+        c->k->act_bwd(VAE_ACT_TANH, m, s, i);
+    }
+    k.n[0] = n, k.a[1] = (ptrdiff_t)(pitch - n), k.b[0] = (ptrdiff_t)vae__whole(wide);
     c->k->runs(0, images * g->count, wide, &k, g->c, n, turned, NULL, c->room, wide);
+}
+/* Where the sums of a row stand. */
+VAE__INLINE float *vae__lstm_sums(const vae__op *op, int right, size_t row) {
+    const size_t n = op->out.c, before = 12 * op->out.dim + 4 * vae__diagonals(op) * n;
+    return op->kept + op->rows * before + ((size_t)right * op->rows + row) * 4 * n;
+}
+VAE__PRIVATE void vae__lstm_add_sums(const vae__walk *c, const vae__op *op, const vae__diagonal *g,
+                                     size_t images, float *sum) {
+    const size_t n = op->out.c;
+    float *part = vae__lstm_array(c, op, 0);
+    size_t r, q;
+    for (r = 0; r < images; r++)
+        for (q = 0; q < 4; q++, sum += n) {
+            c->k->bias_bwd(g->count, n, g->c + q * g->pitch + r * g->count * n, part);
+            c->k->add(n, part, 1, sum, sum);
+        }
 }
 VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const float *w,
                                     const float *x, const float *dy, float *dx) {
@@ -8053,12 +8086,15 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
     for (i = 0; i < c->rows; i += images, dy += images * op->out.dim, dx += images * op->in.dim)
         for (images = vae__lstm_images(op, c->rows - i), right = 0; right < 2; right++) {
             vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL}, next, last;
+            float *sums = vae__lstm_sums(op, right, c->first + i);
+            memset(sums, 0, images * 4 * n * sizeof(float));
             c->k->transpose(vae__whole(wide), wide, 4 * n,
                             w + (size_t)right * 4 * n * (wide + 1), turned);
             for (d = vae__diagonals(op); d-- > 0;) {
                 next = g, g = vae__diagonals_of(op, right, d, c->first + i, &last);
                 vae__lstm_dh(c, op, &g, &next, right, images, dy, vae__lstm_array(c, op, 0));
                 vae__lstm_dgates(c, op, &g, &next, &last, images, turned);
+                vae__lstm_add_sums(c, op, &g, images, sums);
                 for (r = 0; r < images; r++)
                     for (j = 0; j < g.count; j++) {
                         const float *from = c->room + (r * g.count + j) * wide;
@@ -8069,30 +8105,30 @@ VAE__PRIVATE void vae__diaglstm_bwd(const vae__walk *c, const vae__op *op, const
             }
         }
 }
-/* Sums over diagonals, in each over the rows, in each over its pixels. */
+/* Of a weight sums over diagonals, in each over the rows, in each over its pixels. */
 VAE__PRIVATE void vae__diaglstm_grad(const vae__walk *c, const vae__op *op, int tensor,
                                      size_t from, size_t to, const float *x, const float *dy,
                                      float *dw) {
     const size_t n = op->out.c, wide = vae__lstm_wide(op);
-    size_t d, i, images, q;
+    float *gates = vae__lstm_array(c, op, 0); /* four arrays, beside each other for each pixel */
+    const int right = tensor > 1;
+    size_t d, i, images, j, q;
     (void)dy;
+    if (tensor & 1) {
+        c->k->bias_bwd(c->rows, 4 * n, vae__lstm_sums(op, right, 0), dw);
+        return;
+    }
     memset(dw, 0, (to - from) * 4 * n * sizeof(float));
     for (d = 0; d < vae__diagonals(op); d++)
         for (i = 0; i < c->rows; i += images) {
-            vae__diagonal last, g = vae__diagonals_of(op, tensor > 1, d, i, &last);
+            vae__diagonal last, g = vae__diagonals_of(op, right, d, i, &last);
             images = vae__lstm_images(op, c->rows - i);
-            if (!(tensor & 1))
-                vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
-            for (q = 0; q < 4; q++, g.c += g.pitch, dw += n) {
-                if (tensor & 1) {
-                    c->k->bias_bwd(images * g.count, n, g.c, c->room);
-                    c->k->add(n, c->room, 1, dw, dw);
-                } else {
-                    c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, n, images * g.count,
-                               c->room + from, wide, g.c, n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
-                }
-            }
-            dw -= 4 * n;
+            vae__lstm_rows(op, &g, &last, images, x + i * op->in.dim, c->room);
+            for (j = 0; j < images * g.count; j++)
+                for (q = 0; q < 4; q++)
+                    memcpy(gates + (4 * j + q) * n, g.c + q * g.pitch + j * n, n * sizeof(float));
+            c->k->gemm(VAE__GEMM_TRANS_A | VAE__GEMM_ADD, to - from, 4 * n, images * g.count,
+                       c->room + from, wide, gates, 4 * n, NULL, VAE_ACT_IDENTITY, dw, 4 * n);
         }
 }
 

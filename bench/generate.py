@@ -1,12 +1,14 @@
 """Can an autoencoder generate? python3 bench/generate.py --data FOLDER [--epochs 5] [--out FOLDER]
 
-Trains an autoencoder on MNIST, fits a mixture of 20 Gaussians to its codes (vae prior), and decodes
-codes of three kinds: draws of the mixture, draws of N(0, I), points of the box that the codes fill.
-A classifier of the digits (one hidden layer, NumPy) says how often it is sure of what it sees: a
-probability of 0.9 or more. Needs NumPy and build/vae.
+Trains an autoencoder on MNIST, fits mixtures of 20 Gaussians to its codes (vae prior), with full
+covariances and with diagonal ones, and decodes codes of four kinds: draws of each mixture, draws of
+N(0, I), points of the box that the codes fill. A classifier of the digits (one hidden layer, NumPy)
+says how often it is sure of what it sees: a probability of 0.9 or more. Needs NumPy and build/vae.
 
-Measured once, 5 passes, the mixture fitted to the first 20,000 images in 25 iterations, 5,000 samples
-of each kind: test images 93.2 +- 0.3 %, mixture 65.6 +- 0.7 %, N(0, I) 24.9 +- 0.6 %, box 38.6 +- 0.7 %.
+Measured once, 20 latents, 5 passes, the mixtures fitted to the first 20,000 images, 5,000 samples of
+each kind, a classifier that has 97.5 % of the test images right: test images 93.2 +- 0.3 %, full
+81.5 +- 0.5 %, diagonal 66.4 +- 0.7 %, N(0, I) 25.0 +- 0.6 %, box 37.7 +- 0.7 %. So full covariances
+have 2.16 +- 0.04 times the share of the box, diagonal ones 1.76.
 """
 import argparse
 import gzip
@@ -20,6 +22,8 @@ import numpy as np
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", required=True)
 parser.add_argument("--epochs", default="5")
+parser.add_argument("--latent", default="20")
+parser.add_argument("--images", default="20000", help="so many codes are fitted")
 parser.add_argument("--out", default="out/generate")
 parser.add_argument("--vae", default="build/vae")
 args = parser.parse_args()
@@ -78,14 +82,17 @@ class Classifier:
 
 
 os.makedirs(args.out, exist_ok=True)
-model, mixed, codes = (os.path.join(args.out, name) for name in ("ae.safetensors", "ae20.safetensors",
-                                                                 "codes.npy"))
+model, full, diagonal, codes = (os.path.join(args.out, name) for name in (
+    "ae.safetensors", "full.safetensors", "diagonal.safetensors", "codes.npy"))
 if not os.path.exists(model):
-    vae("train", "--data", args.data, "--objective", "ae", "--epochs", args.epochs, "--model", model)
-if not os.path.exists(mixed):
-    vae("prior", model, "--gmm", "20", "--data", args.data, "--out", mixed)
-vae("sample", mixed, "--out", os.path.join(args.out, "mixture.png"))
-vae("sample", model, "--out", os.path.join(args.out, "normal.png"))
+    vae("train", "--data", args.data, "--objective", "ae", "--epochs", args.epochs, "--latent",
+        args.latent, "--model", model)
+for path, more in ((full, ["--full"]), (diagonal, [])):
+    if not os.path.exists(path):
+        vae("prior", model, "--gmm", "20", "--data", args.data, "--images", args.images, "--out",
+            path, *more)
+for path in (full, diagonal, model):
+    vae("sample", path, "--out", path.replace(".safetensors", ".png"))
 vae("encode", model, "--data", args.data, "--split", "train", "--out", codes)
 
 x = idx("train-images-idx3-ubyte").astype("f4") / 255
@@ -98,11 +105,23 @@ print("classifier: %.2f %% of the test images right" % (100 * right.mean()))
 rng = np.random.default_rng(2)
 n = 5000
 z = np.load(codes)
-t = tensors(mixed)
-share = np.exp(t["prior.logit"] - t["prior.logit"].max())
-k = rng.choice(len(share), n, p=share / share.sum(dtype="f8"))
 noise = rng.standard_normal((n, z.shape[1]))
-kinds = {"mixture": t["prior.mean"][k] + noise * np.exp(t["prior.logvar"][k] / 2), "N(0, I)": noise,
+
+
+def draws(path):
+    t = tensors(path)
+    share = np.exp(t["prior.logit"] - t["prior.logit"].max())
+    k = rng.choice(len(share), n, p=share / share.sum(dtype="f8"))
+    u = noise * np.exp(t["prior.logvar"][k] / 2)
+    if "prior.lower" in t:  # u = A (z - mean)
+        a = np.tile(np.eye(z.shape[1]), (len(share), 1, 1))
+        for of, below in zip(a, t["prior.lower"]):
+            of.T[np.triu_indices(z.shape[1], 1)] = below  # column by column
+        u = np.stack([np.linalg.solve(a[i], v) for i, v in zip(k, u)])
+    return t["prior.mean"][k] + u
+
+
+kinds = {"full": draws(full), "diagonal": draws(diagonal), "N(0, I)": noise,
          "box": rng.uniform(z.min(0), z.max(0), (n, z.shape[1]))}
 
 

@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
     memcpy(shown, test, SHOWN * PIXELS * sizeof *test);
     memcpy(shown + SHOWN * PIXELS, from_pca, SHOWN * PIXELS * sizeof *test);
     memcpy(shown + 2 * SHOWN * PIXELS, y, SHOWN * PIXELS * sizeof *test);
-    figure *f = figure_new(1080, 660, "Two codes for an image: PCA, and an autoencoder with hidden layers",
+    figure *f = figure_new(1080, 660, "Two codes for an image: PCA and a deep autoencoder",
                            "1000 test images. Both were fitted to other images.");
     const char *const rows[] = {"image", "PCA", "autoencoder"};
     double a[2], b[2];

@@ -10,9 +10,9 @@
  * learned anything. A mixture of normals fitted to the codes helps much, but is a second model to
  * train and keep. A VAE has put its codes where the prior N(0, I) draws.
  *
- * The number: the energy distance 2 E|x - y| - E|x - x'| - E|y - y'| between samples x and what the
- * same decoder makes of the codes of test images, y: for the VAE, divided by that for draws from the
- * box. 0 when both are drawn alike. */
+ * The number: the energy distance 2 E|x - y| - E|x - x'| - E|y - y'| between samples x and what
+ * the same decoder makes of the codes of test images, y: for the VAE, divided by that for draws
+ * from the box. 0 when both are drawn alike. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "common.h"
@@ -94,7 +94,7 @@ int main(int argc, char **argv) {
         double off = (double)codes[i] - (double)mean[part[i / K]][i % K];
         square[part[i / K]][i % K] += off * off / size[part[i / K]];
     }
-    for (int i = 0; i < TEST; i++) { /* the part of a code chosen at random, so large ones more often */
+    for (int i = 0; i < TEST; i++) { /* the part of a random code: large parts more often */
         int c = part[vae_random_below(&dice, (uint64_t)(TEST * K + i), TRAIN)];
         for (int k = 0; k < K; k++)
             z[i * K + k] = mean[c][k] + (float)square_root(square[c][k]) * noise[i * K + k];
@@ -115,7 +115,8 @@ int main(int argc, char **argv) {
         memcpy(shown + w * SHOWN * PIXELS, samples[w], SHOWN * PIXELS * sizeof *shown);
     }
     figure *f = figure_new(1100, 330, "Samples of an autoencoder's decoder, and of a VAE",
-                           "8 codes. Right: energy distance of 500 samples from what codes of test images decode to.");
+                           "8 codes. Right: energy distance of 500 samples from what codes of "
+                           "test images decode to.");
     figure_panel(f, 0, 0, .72, 1, NULL);
     figure_images(f, &(figure_sheet){.images = shown, .count = WAYS * SHOWN, .height = SIDE,
                                      .width = SIDE, .columns = SHOWN, .beside = names});
@@ -125,5 +126,6 @@ int main(int argc, char **argv) {
     figure_names(f, bars, WAYS);
     save(f, "08_generate");
     vae_destroy(with_prior), vae_destroy(autoencoder);
-    return at_most("energy distance of the VAE over that of the box", distance[2] / distance[0], .6);
+    return at_most("energy distance of the VAE over that of the box", distance[2] / distance[0],
+                   .6);
 }

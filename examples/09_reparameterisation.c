@@ -103,6 +103,6 @@ int main(int argc, char **argv) {
     save(g, "09_reparameterisation");
     vae_destroy(model), vae_destroy(probe);
     if (!(apart < 4)) puts("FAIL: the estimates have different means");
-    return at_least("variance of the score function over reparameterised", variance[2] / variance[0],
-                    1000) || !(apart < 4);
+    return at_least("variance of the score function over reparameterised",
+                    variance[2] / variance[0], 1000) || !(apart < 4);
 }

@@ -5,7 +5,7 @@
  *   cc examples/10_heads.c && ./a.out [FOLDER OF MNIST]
  *
  * The encoder's last layer gives any number a. The deviation of q(z|x) can be
- *   |a|           not smooth at 0, where its two halves meet: a must not cross from one to the other
+ *   |a|           not smooth at 0, and its slope changes its sign there
  *   max(a, 0)     no gradient below 0: such a latent keeps the smallest deviation for that image
  *   exp(a / 2)    a is the log variance: smooth, above 0 everywhere, and the KL is simple in a
  * The library keeps the first two at 0.001 or more, or the KL would be infinite. ReLU comes close

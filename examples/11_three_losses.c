@@ -5,10 +5,10 @@
  *   cc examples/11_three_losses.c && ./a.out [FOLDER OF MNIST]
  *
  * Reconstruction alone pulls codes apart: clusters with holes between them, far from 0, and a prior
- * draw lands anywhere. The KL alone makes all codes the prior: nothing is told about the image. Both
- * together: clusters that touch, in a cloud that looks like N(0, I).
+ * draw lands anywhere. The KL alone makes all codes the prior: nothing is told about the image.
+ * Both together: clusters that touch, in a cloud that looks like N(0, I).
  *
- * The number: the KL from N(0, I) to a normal fitted to codes z ~ q(z|x) of the third model, latents
+ * The number: the KL to N(0, I) of a normal fitted to codes z ~ q(z|x) of the third model, latents
  * summed. The second model would pass that, so codes must also keep the classes: the nearest code
  * must be of the same class more often than 0.5. */
 #define VAE_IMPLEMENTATION
@@ -41,12 +41,14 @@ int main(int argc, char **argv) {
         ok(model, vae_posterior(model, &batch, z[m]));
         vae_destroy(model);
 
-        off[m] = 0; /* KL(N(mean, variance) || N(0, 1)) = (mean^2 + variance - 1 - log variance) / 2 */
+        off[m] = 0; /* the KL of N(mean, v) to N(0, 1) is (mean^2 + v - 1 - log v) / 2 */
         for (int k = 0; k < 2; k++) {
             double mean = 0, variance = 0;
             for (int i = 0; i < TEST; i++) mean += (double)z[m][2 * i + k] / TEST;
-            for (int i = 0; i < TEST; i++)
-                variance += ((double)z[m][2 * i + k] - mean) * ((double)z[m][2 * i + k] - mean) / TEST;
+            for (int i = 0; i < TEST; i++) {
+                double d = (double)z[m][2 * i + k] - mean;
+                variance += d * d / TEST;
+            }
             off[m] += (mean * mean + variance - 1 - natural_log(variance)) / 2;
         }
         same[m] = 0;

@@ -51,7 +51,8 @@ int main(int argc, char **argv) {
     }
 
     figure *f = figure_new(1060, 530, "What the weight of the KL trades: rate against distortion",
-                           "2000 training images; 8 latents. The slope at each point is -" FIGURE_BETA ".");
+                           "2000 training images; 8 latents. The slope at each point is -"
+                           FIGURE_BETA ".");
     figure_panel(f, 0, 0, .52, 1, "rate and distortion");
     figure_axes(f, "rate: KL, nats", 0, rate[0] * 1.25, "distortion: -log p(x|z), nats",
                 distortion[0] * .9, distortion[BETAS - 1] * 1.05, 0);

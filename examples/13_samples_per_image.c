@@ -12,8 +12,8 @@
  * The same eight draws of a trained model are used both ways. Then models trained with L = 1, L = 8
  * and k = 8 are compared by the bound of 64 samples.
  *
- * The number: by how many nats the bound of k = 8 lies above the mean of L = 8 (test images). L must
- * leave the mean where it is, and make it less noisy: by the root of 8 in theory. */
+ * The number: by how many nats the bound of k = 8 lies above the mean of L = 8 (test images). L
+ * must leave the mean where it is, and make it less noisy: by the root of 8 in theory. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "common.h"
@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
         vae_data data = wrap(x, TRAIN);
         ok(model, vae_fit(model, &data, NULL, note, loss[m]));
         printf("trained with %s: -log p(x) of test images %.2f\n", names[m], loss[m][EPOCHS - 1]);
-        for (int s = 0; s < 2 * S && m == 0; s++) { /* two lots of S draws, by numbers of their own */
+        for (int s = 0; s < 2 * S && m == 0; s++) { /* two lots of S draws */
             vae_batch batch = {.x = test, .rows = TEST, .first = (uint32_t)(s * TEST)};
             ok(model, vae_score(model, &batch, w[s], NULL, NULL));
         }
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
         high = figure__max(high, loss[m][0]), low = figure__min(low, loss[m][EPOCHS - 1]);
         shown[m] = -mean[m];
     }
-    figure *f = figure_new(1020, 430, "Several draws for each image: their mean, or a tighter bound",
+    figure *f = figure_new(1020, 430, "Several draws for each image: a mean, or a tighter bound",
                            "200 test images; 8 latents.");
     figure_panel(f, 0, 0, .6, 1, "trained with L or k samples");
     figure_axes(f, "epoch", 1, EPOCHS, "-log p(x) by 64 samples, nats", low - 1, high + 1, 0);

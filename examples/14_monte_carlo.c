@@ -10,8 +10,8 @@
  * often q draws it, has the same mean and needs far fewer draws. With a linear decoder and normal
  * noise the truth is known: x ~ N(b, W W' + s^2 I), as in 15_gap.c.
  *
- * The number: the error of log p(x) of 10 importance samples over that of 1000 plain ones (root mean
- * square, test images). */
+ * The number: the error of log p(x) of 10 importance samples over that of 1000 plain ones (root
+ * mean square, test images). */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "common.h"
@@ -81,7 +81,8 @@ int main(int argc, char **argv) {
     multiply(TEST, DRAWS, PIXELS, test, 0, m, 1, dots);
     for (int s = 0; s < DRAWS; s++) {
         double mm = 0;
-        for (int p = 0; p < PIXELS; p++) mm += (double)m[s * PIXELS + p] * (double)m[s * PIXELS + p];
+        for (int p = 0; p < PIXELS; p++)
+            mm += (double)m[s * PIXELS + p] * (double)m[s * PIXELS + p];
         for (int i = 0; i < TEST; i++) log_p[i][s] = mm - 2 * (double)dots[i * DRAWS + s];
     }
     for (int i = 0; i < TEST; i++) {

@@ -10,8 +10,8 @@
  * bounds can be seen to arrive. Training stops early here: q is not yet the true posterior, which
  * leaves a gap.
  *
- * The number: how far the bound of 3000 samples is from the exact log p(x), as a share of the gap of
- * one sample (test images). Bounds must rise with k and stay below log p(x), but for their noise. */
+ * The number: how far the bound of 3000 samples is from the exact log p(x), as a share of the gap
+ * of one sample (test images). Bounds must rise with k. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "common.h"
@@ -84,7 +84,7 @@ int main(int argc, char **argv) {
     for (int n = 0; n < SIZES; n++)
         bounds[n] = exact - gap[n], shown[n] = figure__max(gap[n], 1e-4);
     figure *f = figure_new(1000, 420, "Bounds by the number of samples approach the exact log p(x)",
-                           "A linear decoder, whose log p(x) is known; 100 test images, 4 latents.");
+                           "A linear decoder: its log p(x) is known. 100 test images, 4 latents.");
     figure_panel(f, 0, 0, .5, 1, "the bound");
     figure_axes(f, "importance samples k", 1, 3000, "nats", bounds[0] - .3, exact + .8,
                 FIGURE_LOG_X);

@@ -77,7 +77,8 @@ int main(int argc, char **argv) {
         for (int k = 0; k < 2; k++) {
             figure_range(mu + k, TEST, 2, 0, limits[k]);
             for (int i = 0; i < TEST; i++)
-                z[2 * i + k] = (float)(limits[k][0] + (double)z[2 * i + k] * (limits[k][1] - limits[k][0]));
+                z[2 * i + k] = (float)(limits[k][0] + (double)z[2 * i + k] *
+                                                          (limits[k][1] - limits[k][0]));
         }
         if (with_prior) ok(model, vae_prior(model, &codes, 1, z));
         ok(model, vae_decode(model, &codes, y));
@@ -108,8 +109,10 @@ int main(int argc, char **argv) {
     way(model, south, north, 10, lines + 10 * PIXELS);
     for (int l = 0; l < 3; l++)
         way(model, mu + 4 * l, mu + 4 * l + 2, 10, lines + (2 + l) * 10 * PIXELS);
-    const char *const beside[] = {"z1: -2.5 to 2.5", "z2: -2.5 to 2.5", "between images", NULL, NULL};
-    figure *f = figure_new(1120, 520, "A latent space of two numbers", "Left: z1 and z2 from -2 to 2.");
+    const char *const beside[] = {"z1: -2.5 to 2.5", "z2: -2.5 to 2.5", "between images", NULL,
+                                  NULL};
+    figure *f = figure_new(1120, 540, "A latent space of two numbers",
+                           "Left: z1 and z2 from -2 to 2.");
     figure_panel(f, 0, 0, .42, 1, "the manifold");
     figure_images(f, &(figure_sheet){.images = plane, .count = SIDES * SIDES, .height = SIDE,
                                      .width = SIDE, .columns = SIDES});
@@ -122,6 +125,6 @@ int main(int argc, char **argv) {
     save(f, "16_latent_space");
     vae_destroy(model);
     if (!(even[1] < 3)) puts("FAIL: the way between images leaps");
-    return at_least("completeness: samples as near to images as reconstructions", complete[1], .85) ||
-           !(even[1] < 3);
+    return at_least("completeness: samples as near to images as reconstructions", complete[1],
+                    .85) || !(even[1] < 3);
 }

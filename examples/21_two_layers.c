@@ -7,7 +7,8 @@
  *
  * Picture: a row for each draw of z2; along a row only z1 is drawn again. Beside it the KL of each
  * latent of both layers.
- * Number: units of the upper layer that are active, Var(E[z2|x]) > 0.01. */
+ * Number: the KL of the upper layer, in nats: 0 when it is unused. A model that explains the digits
+ * badly (-ELBO above 110) fails as well. */
 #include <stdio.h>
 #include <string.h>
 #define VAE_IMPLEMENTATION
@@ -71,9 +72,9 @@ int main(void) {
     figure_bars(f, kl, UPPER + LOWER, 0, 1, NULL, NULL);
     error = figure_save(f, "out/examples/21_two_layers.png");
     if (error) return fail(error);
-    printf("-ELBO %.2f, KL of z2 %.2f and of z1 %.2f nats, %d of %d units of z1 active\n", -s.elbo,
-           s.layer_kl[0], s.layer_kl[1], active[1], LOWER);
-    printf("active units of the upper layer: %d of %d (at least 4)\n", active[0], UPPER);
+    printf("-ELBO %.2f nats; active are %d of %d units of z2 and %d of %d of z1\n", -s.elbo,
+           active[0], UPPER, active[1], LOWER);
+    printf("KL of the upper layer: %.2f nats (at least 5)\n", s.layer_kl[0]);
     vae_destroy(model);
-    return active[0] < 4;
+    return !(s.layer_kl[0] >= 5 && s.elbo > -110);
 }

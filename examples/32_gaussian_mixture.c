@@ -8,7 +8,7 @@
  *
  * Picture: log-likelihood by the number of components, of training and of new points; the densities
  * of 1, 4 and 16 components.
- * Number: nats of log p(x) that 16 components gain over one, on new points. The program also fails
+ * Number: the mean log p(x) of new points with 16 components; one has -2.58. The program also fails
  * when a round of EM lowers the log-likelihood. */
 #include <stdio.h>
 #define VAE_IMPLEMENTATION
@@ -136,6 +136,6 @@ int main(void) {
     figure_legend(f, FIGURE_BOTTOM_RIGHT);
     error = figure_save(f, "out/examples/32_gaussian_mixture.png");
     if (error) return fail(error);
-    printf("16 components gain %.3f nats on new points (at least 0.5)\n", fresh[4] - fresh[0]);
-    return fell || !(fresh[4] - fresh[0] >= 0.5);
+    printf("16 components: log p(x) of new points is %.3f nats (at least -1.7)\n", fresh[4]);
+    return fell || !(fresh[4] >= -1.7);
 }

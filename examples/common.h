@@ -121,7 +121,7 @@ static inline void orthonormal(float *rows, size_t k, size_t n)
 }
 
 /* The k first principal directions v (k, PIXELS) of images (count, PIXELS), as in 01_pca.c, and the
- * mean image. Returns the mean squared error per pixel of the best linear autoencoder of k codes. */
+ * mean image. Returns the mean squared error per pixel that k codes leave. */
 static inline double principal(const float *x, size_t count, size_t k, float *mean, float *v)
 {
     float *centred = (float *)malloc(count * PIXELS * sizeof *x);

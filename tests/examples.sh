@@ -15,13 +15,13 @@ if [ "${1-}" = --one ]; then
     if ! "${CC:-cc}" "$2" -o "$program" >"$program.log" 2>&1 || [ -s "$program.log" ]; then
         why="does not compile without a word"
     else
-        times=$(
+        ( # the second line of `times` is what the children of this shell took
             (ulimit -t "${LIMIT:-20}"; exec "$program") >"$program.log" 2>&1
             echo $?
-            times | tail -n 1
-        )
-        seconds=$(echo "$times" | tail -n 1 | awk '{ split($1, a, /[ms]/); print a[1] * 60 + a[2] }')
-        status=$(echo "$times" | head -n 1)
+            times
+        ) >"$program.times"
+        status=$(head -n 1 "$program.times")
+        seconds=$(tail -n 1 "$program.times" | awk '{ split($1, a, /[ms]/); print a[1] * 60 + a[2] }')
         why=
         [ -s "out/examples/$name.png" ] || why="drew nothing"
         [ "$status" = 0 ] || why="ended with status $status"

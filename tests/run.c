@@ -34,6 +34,8 @@
 #include "test_share.c"
 #include "test_data.c"
 #include "test_shapes.c"
+#include "test_faces.c"
+#include "test_figures.c"
 #include "test_images.c"
 #include "test_golden.c"
 #include "test_old.c"

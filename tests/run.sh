@@ -26,7 +26,7 @@ run() { # name command...
     fi
 }
 if [ -n "$long" ]; then run "unit tests (long)" "$unit" --long; else run "unit tests" "$unit"; fi
-for part in tool tool_data tool_runs tool_pairs tool_codes tool_probe; do
+for part in tool tool_data tool_runs tool_pairs tool_codes tool_probe tool_report; do
     run "the vae command, $part" sh "$here/test_$part.sh" "$vae"
 done
 if [ -n "$long" ]; then run "kills and resumes" sh "$here/test_kill.sh" "$vae"; fi

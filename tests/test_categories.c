@@ -533,6 +533,36 @@ TEST(gradients_straight_through_whole_codes_are_not_checked_by_differences) {
     }
 }
 
+/* What the manual says of noise outside [0,1], and of `latent` beside a list of levels. */
+TEST(noise_of_categories_is_clamped_and_levels_set_the_latents) {
+    static const int latents[] = {0, 20, 3, 4};
+    float x[30], eps[2][12], z[2][12];
+    vae_desc d = small_desc();
+    vae_info info;
+    vae *m = NULL;
+    int way, i;
+    small_images(x, 1, 30);
+    d.posterior = "categorical 4";
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    for (i = 0; i < 12; i++) {
+        eps[0][i] = i % 3 ? 2 : -1;
+        eps[1][i] = i % 3 ? 0.99999994f : 2.98023224e-08f;
+    }
+    for (way = 0; way < 2; way++)
+        CHECK_STATUS(vae_posterior(m, BATCH(x, 1, .eps = eps[way]), z[way]), VAE_OK);
+    CHECK(!memcmp(z[0], z[1], sizeof z[0]));
+    vae_destroy(m);
+    for (way = 0; way < 4; way++) {
+        d.posterior = "fsq 3 4 5", d.latent = latents[way];
+        CHECK_STATUS(vae_create(&d, &m, NULL), way < 3 ? VAE_OK : VAE_ERR_VALUE);
+        if (way == 3) continue;
+        vae_get_info(m, &info);
+        CHECK_EQ(info.latent, 3);
+        vae_destroy(m);
+    }
+}
+
 /* ---- the temperature, and going on in the middle of its fall ---- */
 
 TEST(the_temperature_falls_by_the_same_factor_each_step) {
@@ -744,6 +774,7 @@ TESTS(categories) {
     RUN(training_decodes_relaxed_categories_and_straight_through_whole_ones);
     RUN(draws_of_categories_match_their_probabilities_and_the_kl_is_their_mean);
     RUN(levels_are_equally_far_apart_and_nearest_to_the_tanh);
+    RUN(noise_of_categories_is_clamped_and_levels_set_the_latents);
     RUN(gradients_straight_through_whole_codes_are_not_checked_by_differences);
     RUN(the_temperature_falls_by_the_same_factor_each_step);
     RUN(categories_train_to_the_same_bits_on_every_isa_and_number_of_threads);

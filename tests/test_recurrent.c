@@ -342,7 +342,7 @@ static uint64_t recurrent_run(vae_isa isa, int threads, int stored) {
 
 TEST(diaglstm_gives_the_same_bits_on_every_isa_and_number_of_threads) {
     static const int threads[] = {1, 2, 3, 7};
-    const uint64_t want = 0xdf63554ac739f921u; /* with every compiler and on every machine */
+    const uint64_t want = 0xb4b9099db0bb6bf0u; /* with every compiler and on every machine */
     size_t t;
     int isa;
     for (isa = VAE_ISA_PORTABLE; isa < VAE_ISA_COUNT; isa++) {

@@ -199,6 +199,16 @@ check shapes_encode size_is scodes.npy $((128 + 30 * 2 * 4))
 check shapes_decode is_png scodes.png
 "$vae" score s.safetensors --data shapes --images 30 --quiet >score.txt
 check shapes_score [ "$(wc -l <score.txt)" -eq 30 ]
+"$vae" faces faceset --images 40 --test-images 20 --factors --quiet
+check faces_writes_images size_is faceset/train-images-idx4-ubyte $((20 + 40 * 3072))
+check faces_writes_labels size_is faceset/t10k-labels-idx1-ubyte $((8 + 20))
+check faces_writes_factors size_is faceset/train-factors.npy $((128 + 40 * 8 * 4))
+for data in faces faceset; do
+    "$vae" train --data $data --images 40 --test-images 20 --encoder "" --decoder "" --epochs 1 --quiet \
+        --json $data.json
+done
+check faces_in_files_are_the_built_in_ones same_hash faces.json faceset.json
+refused more_faces_than_there_are 2 "there are 73728 different faces" train --data faces --test-images 80000
 "$vae" shapes shapeset --images 320 --test-images 64 --factors --quiet
 check shapes_writes_images size_is shapeset/train-images-idx4-ubyte $((20 + 320 * 3072))
 check shapes_writes_labels size_is shapeset/t10k-labels-idx1-ubyte $((8 + 64))
@@ -284,7 +294,7 @@ refused more_shapes_than_there_are 2 "there are 221184 different shapes" \
 # ---- help ----
 
 for command in train eval sample reconstruct interpolate manifold traverse encode decode score \
-    info digits shapes help version; do
+    info digits shapes faces help version; do
     "$vae" help $command >help.out 2>&1
     check "help_${command}_has_an_example" holds help.out "^  vae $command"
 done

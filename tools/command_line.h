@@ -231,12 +231,16 @@ static void begin_options(options *o, unsigned command_bit)
 
 static void take_operand(options *o, const command *c, const char *word)
 {
+    const int many = c->bit == REPORT; /* models: up to MOST_MODELS */
     if (!c->operand) die(MISUSED, "'%s' does not belong here; flags begin with --", word);
-    if (o->operand)
+    if (many && o->model_count == MOST_MODELS)
+        die(MISUSED, "'%s': at most %d models stand side by side", word, MOST_MODELS);
+    if (o->operand && !many)
         die(MISUSED, "'%s' does not belong here: '%s' is the %s already", word, o->operand,
             c->operand);
     if (!word[0]) die(MISUSED, "the name of the %s is empty", c->operand);
-    o->operand = word;
+    if (many) o->models[o->model_count++] = word;
+    if (!o->operand) o->operand = word;
 }
 
 /* Reads the words behind the name of command `c`, one of `all`. */

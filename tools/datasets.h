@@ -1,6 +1,6 @@
 /* ======================================================================================
  * datasets.h   data sets: built-in ones, files and folders; labels, factors, tables
- * uses: platform.h screen.h text.h targets.h digits.h shapes.h images.h npy.h
+ * uses: platform.h screen.h text.h targets.h digits.h shapes.h faces.h images.h npy.h
  * tests: tests/test_tool_data.sh, tests/test_tool.sh, tests/test_images.c, tests/test_shapes.c
  * ==================================================================================== */
 #ifndef VAE_TOOL_DATASETS_H
@@ -11,6 +11,7 @@
 #include "targets.h"
 #include "digits.h"
 #include "shapes.h"
+#include "faces.h"
 #include "images.h"
 #include "npy.h"
 
@@ -54,42 +55,90 @@ static int is_of_a_set(const char *name)
 }
 #endif
 
-static int is_built_in(const char *where)
+enum { BUILT_IN_FACTORS = FACES_FACTORS }; /* the most that a built-in set has */
+
+/* One image of a set: its factors and, unless `pixels` is NULL, the image itself. */
+static void draw_digit(uint64_t seed, uint32_t index, uint8_t *pixels, int32_t *factors)
 {
-    return strcmp(where, "digits") == 0 || strcmp(where, "shapes") == 0;
+    uint8_t image[DIGITS_PIXELS];
+    digits_factors f;
+    digits_draw(seed, index, pixels ? pixels : image, &f);
+    factors[0] = f.label, factors[1] = f.slant, factors[2] = f.scale;
+    factors[3] = f.thickness, factors[4] = f.x, factors[5] = f.y;
 }
 
-/* The images of a built-in set: dims (4) for vae_data_wrap. Returns their rank. */
-static int built_in_shape(const char *name, int test, size_t count, size_t *dims)
+static void draw_shape(uint64_t seed, uint32_t index, uint8_t *pixels, int32_t *factors)
 {
-    int digits = strcmp(name, "digits") == 0;
-    size_t most = test ? SHAPES_COUNT - SHAPES_TEST : SHAPES_TEST;
-    if (!digits && count > most)
-        die(MISUSED, "%zu images: there are %zu different shapes for %s", count, most,
+    uint8_t f[SHAPES_FACTORS];
+    shapes_factors(seed, index, f);
+    if (pixels) shapes_draw(f, pixels);
+    for (int k = 0; k < SHAPES_FACTORS; k++) factors[k] = f[k];
+}
+
+static void draw_face(uint64_t seed, uint32_t index, uint8_t *pixels, int32_t *factors)
+{
+    uint8_t f[FACES_FACTORS];
+    faces_factors(seed, index, f);
+    if (pixels) faces_draw(f, pixels);
+    for (int k = 0; k < FACES_FACTORS; k++) factors[k] = f[k];
+}
+
+/* A built-in set. The first factor of an image is its class. */
+typedef struct built_in {
+    const char *name;
+    size_t dims[3];             /* height, width, channels; 0 channels: images of rank 2 */
+    size_t factors;
+    uint32_t test;              /* index of the first test image */
+    size_t most[2];             /* images for training and for testing; 0: no limit */
+    const char *images_name, *factors_name; /* of the files that the command writes */
+    void (*draw)(uint64_t seed, uint32_t index, uint8_t *pixels, int32_t *factors);
+} built_in;
+
+static const built_in built_in_sets[] = {
+    {"digits", {DIGITS_HEIGHT, DIGITS_WIDTH, 0}, DIGITS_FACTORS, DIGITS_TEST, {0, 0},
+     "images-idx3-ubyte", "factors-idx2-int", draw_digit},
+    {"shapes", {SHAPES_HEIGHT, SHAPES_WIDTH, SHAPES_CHANNELS}, SHAPES_FACTORS, SHAPES_TEST,
+     {SHAPES_TEST, SHAPES_COUNT - SHAPES_TEST}, "images-idx4-ubyte", "factors.npy", draw_shape},
+    {"faces", {FACES_HEIGHT, FACES_WIDTH, FACES_CHANNELS}, FACES_FACTORS, FACES_TEST,
+     {FACES_TEST, FACES_COUNT - FACES_TEST}, "images-idx4-ubyte", "factors.npy", draw_face},
+};
+
+/* The set of that name, or NULL. */
+static const built_in *find_built_in(const char *name)
+{
+    for (size_t i = 0; i < sizeof built_in_sets / sizeof *built_in_sets; i++)
+        if (strcmp(name, built_in_sets[i].name) == 0) return &built_in_sets[i];
+    return NULL;
+}
+
+static int is_built_in(const char *where) { return find_built_in(where) != NULL; }
+
+/* The images of a built-in set: dims (4) for vae_data_wrap. Returns their rank. */
+static int built_in_shape(const built_in *s, int test, size_t count, size_t *dims)
+{
+    const size_t most = s->most[test];
+    if (most && count > most)
+        die(MISUSED, "%zu images: there are %zu different %s for %s", count, most, s->name,
             test ? "testing" : "training");
-    dims[0] = count;
-    dims[1] = digits ? DIGITS_HEIGHT : SHAPES_HEIGHT;
-    dims[2] = digits ? DIGITS_WIDTH : SHAPES_WIDTH;
-    dims[3] = SHAPES_CHANNELS;
-    return digits ? 3 : 4;
+    dims[0] = count, dims[1] = s->dims[0], dims[2] = s->dims[1], dims[3] = s->dims[2];
+    return s->dims[2] ? 4 : 3;
 }
 
 static void draw_built_in(dataset *d, const char *name, int test, size_t count)
 {
     size_t dims[4], size;
-    int rank = built_in_shape(name, test, count, dims);
+    const built_in *s = find_built_in(name);
+    int rank = built_in_shape(s, test, count, dims);
     uint8_t *pixels;
     vae_report report;
     size = dims[1] * dims[2] * (rank == 4 ? dims[3] : 1);
     pixels = (uint8_t *)need(count, size);
     d->classes = (uint8_t *)need(count, 1);
     d->built_in = name, d->test = test;
-    if (rank == 3) digits_fill(BUILT_IN_SEED, test ? DIGITS_TEST : 0, count, pixels, d->classes);
-    else shapes_fill(BUILT_IN_SEED, test ? SHAPES_TEST : 0, count, pixels, NULL);
-    for (size_t i = 0; i < count && rank == 4; i++) {
-        uint8_t f[SHAPES_FACTORS];
-        shapes_factors(BUILT_IN_SEED, (test ? SHAPES_TEST : 0) + (uint32_t)i, f);
-        d->classes[i] = f[SHAPES_SHAPE];
+    for (size_t i = 0; i < count; i++) {
+        int32_t f[BUILT_IN_FACTORS];
+        s->draw(BUILT_IN_SEED, (test ? s->test : 0) + (uint32_t)i, pixels + i * size, f);
+        d->classes[i] = (uint8_t)f[0];
     }
     if (vae_data_wrap(VAE_U8, rank, dims, pixels, &d->images, &report) != VAE_OK)
         die(FAILED, "%s", report.text);
@@ -420,24 +469,15 @@ static int is_npy(const char *path)
 /* What the images of a built-in set were drawn from: (images, *columns), for the caller to free. */
 static double *built_in_factors(const dataset *d, size_t *columns)
 {
-    const int digits = strcmp(d->built_in, "digits") == 0;
+    const built_in *s = find_built_in(d->built_in);
     const size_t count = d->images.count;
     double *values;
-    *columns = digits ? (size_t)DIGITS_FACTORS : (size_t)SHAPES_FACTORS;
+    *columns = s->factors;
     values = (double *)need(times(count, *columns), sizeof *values);
     for (size_t i = 0; i < count; i++) {
-        double *row = values + i * *columns;
-        if (digits) {
-            uint8_t pixels[DIGITS_PIXELS];
-            digits_factors f;
-            digits_draw(BUILT_IN_SEED, (d->test ? DIGITS_TEST : 0) + (uint32_t)i, pixels, &f);
-            row[0] = f.label, row[1] = f.slant, row[2] = f.scale;
-            row[3] = f.thickness, row[4] = f.x, row[5] = f.y;
-        } else {
-            uint8_t f[SHAPES_FACTORS];
-            shapes_factors(BUILT_IN_SEED, (d->test ? SHAPES_TEST : 0) + (uint32_t)i, f);
-            for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = f[k];
-        }
+        int32_t f[BUILT_IN_FACTORS];
+        s->draw(BUILT_IN_SEED, (d->test ? s->test : 0) + (uint32_t)i, NULL, f);
+        for (size_t k = 0; k < *columns; k++) values[i * *columns + k] = f[k];
     }
     return values;
 }

@@ -101,11 +101,12 @@ static inline double figure__root(double x)
     return r;
 }
 
-/* The logarithm to base 10, within 1e-12. */
+/* The logarithm to base 10, within 1e-12; from -300 to 300. */
 static inline double figure__log(double x)
 {
     double twos = 0, s, power, sum = 0;
     if (!(x > 1e-300)) return -300;
+    if (!(x < 1e300)) return 300;
     while (x > 1.4142135623730951) x *= 0.5, twos++;
     while (x < 0.70710678118654752) x *= 2, twos--;
     s = (x - 1) / (x + 1), power = s;
@@ -121,7 +122,12 @@ static inline double figure__power10(int n)
     return x;
 }
 
-static inline int figure__floor(double x) { return (int)x - ((double)(int)x > x); }
+/* Rounded down; within an int, whatever x is. */
+static inline int figure__floor(double x)
+{
+    if (!(x > -1e9)) return -1000000000; /* NaN too */
+    return x < 1e9 ? (int)x - ((double)(int)x > x) : 1000000000;
+}
 static inline double figure__min(double a, double b) { return a < b ? a : b; }
 static inline double figure__max(double a, double b) { return a > b ? a : b; }
 
@@ -536,8 +542,8 @@ static inline void figure_axes(figure *f, const char *x_label, double x0, double
     f->x[1] = flags & FIGURE_LOG_X ? figure__log(x1) : x1;
     f->y[0] = flags & FIGURE_LOG_Y ? figure__log(y0) : y0;
     f->y[1] = flags & FIGURE_LOG_Y ? figure__log(y1) : y1;
-    if (!(f->x[1] > f->x[0])) f->x[1] = f->x[0] + 1;
-    if (!(f->y[1] > f->y[0])) f->y[1] = f->y[0] + 1;
+    if (!(f->x[1] > f->x[0] && f->x[1] - f->x[0] < 1e300)) f->x[0] = 0, f->x[1] = 1;
+    if (!(f->y[1] > f->y[0] && f->y[1] - f->y[0] < 1e300)) f->y[0] = 0, f->y[1] = 1;
     memcpy(f->box, f->panel, sizeof f->box);
     f->box[1] += 8, f->box[2] -= flags & FIGURE_ROOM ? 96 : 14;
     f->box[3] -= 8 + (flags & FIGURE_NO_X ? 14 : 16) + (x_label ? 19 : 0);
@@ -615,7 +621,7 @@ static inline void figure__dash(figure *f, double x0, double y0, double x1, doub
     const double *d = dashes[series % 4];
     const double length = figure__root((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0));
     double at = 0, period = d[0] + d[1] + d[2] + d[3];
-    if (series % 4 == 0) {
+    if (series % 4 == 0 || !(length < 1e5)) {
         figure__stroke(f, x0, y0, x1, y1, r);
         return;
     }
@@ -668,9 +674,12 @@ static inline void figure_scatter(figure *f, const float *xy, size_t count, size
     for (int c = 0; c < classes; c++)
         figure__join(f, names ? names[c] : classes > 1 ? digits[c % 10] : NULL, FIGURE__POINTS);
     figure__clip(f, f->box);
-    for (size_t i = 0; i < count; i++)
-        figure__mark(f, first + (labels ? (int)labels[i] : 0), figure__x(f, xy[i * stride]),
-                     figure__y(f, xy[i * stride + 1]), half, share);
+    for (size_t i = 0; i < count; i++) {
+        const int label = labels ? (int)labels[i] : 0;
+        if (label < 0 || label >= classes) continue;
+        figure__mark(f, first + label, figure__x(f, (double)xy[i * stride]),
+                     figure__y(f, (double)xy[i * stride + 1]), half, share);
+    }
     figure__clip(f, NULL);
 }
 

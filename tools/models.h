@@ -86,7 +86,7 @@ static void open_model(use *u, const options *o)
     memset(u, 0, sizeof *u);
     load_model(u, o, 0);
     if (o->command & OF_CODES && !u->info.latent) die(FAILED, "%s has no latents", o->operand);
-    if (o->command & READS && given(o, "--labels") && !u->info.classes)
+    if (o->command & (READS & ~REPORT) && given(o, "--labels") && !u->info.classes)
         die(MISUSED, "--labels: %s was made without classes", o->operand);
     if (o->command & OF_A_CLASS && given(o, "--class") && o->label >= u->info.classes) {
         if (!u->info.classes) die(MISUSED, "--class: %s was made without classes", o->operand);
@@ -148,7 +148,8 @@ static void open_data(use *u, const options *o)
     }
     check_images(&u->data, u->model, o->operand);
     check_values(&u->data, &u->desc,
-                 o->command & (EVAL | SCORE) ? takes_unit(&u->desc) : encoder_takes_unit(u));
+                 o->command & (EVAL | SCORE | REPORT) ? takes_unit(&u->desc)
+                                                      : encoder_takes_unit(u));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);

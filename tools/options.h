@@ -10,7 +10,7 @@
 #include "text.h"
 #include "datasets.h"
 
-enum { MOST_FLAGS = 180 };
+enum { MOST_FLAGS = 180, MOST_MODELS = 8 };
 
 typedef struct options {
     vae_desc desc;              /* the library's defaults, and what was typed of its settings; some
@@ -24,6 +24,8 @@ typedef struct options {
     const char *stages;         /* epochs:rate -> stages */
     char stages_text[800];      /* where stages of a file are spelled */
     const char *model, *data, *test, *json, *out, *in, *logvar_out, *latents, *operand;
+    const char *models[MOST_MODELS]; /* of report, the first one is the operand too */
+    int model_count;
     const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
     const char *label_counts, *test_codes, *from_file;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
@@ -42,11 +44,11 @@ enum {
     TRAIN = 1, EVAL = 2, SAMPLE = 4, RECONSTRUCT = 8, INTERPOLATE = 16, MANIFOLD = 32,
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
-    SHAPES = 8192,
-    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072,
+    SHAPES = 8192, FACES = 1048576,
+    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072, REPORT = 524288,
     MIXES = GMM | PRIOR,
-    WRITES_SET = DIGITS | SHAPES,
-    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE,
+    WRITES_SET = DIGITS | SHAPES | FACES,
+    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE | REPORT,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
     DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
@@ -120,8 +122,8 @@ typedef struct flag {
 static flag flags[MOST_FLAGS] = {
     {TRAIN | READS | GMM | FITS | WRITES_SET, NULL, TEXT, "", 0, 0, 0, NULL, "Data"},
     {TRAIN | READS | GMM | FITS, "--data", SOURCE, "WHERE", AT(data), 0, 0, NULL,
-     "where the images are. A built-in set: digits (grey, 28 x 28) or shapes (colour, 32 x 32). Or "
-     "a folder: IDX files with the standard names (train-images-idx3-ubyte and "
+     "where the images are. A built-in set: digits (grey, 28 x 28), shapes or faces (colour, "
+     "32 x 32). Or a folder: IDX files with the standard names (train-images-idx3-ubyte and "
      "t10k-images-idx3-ubyte, or idx4 for colour, plain or .gz), CIFAR-10's binary batches, or "
      "pictures of one size (PNG, PGM, PPM; in the order of their names). Or one file: IDX, NPY "
      "(uint8 or float32) or a picture. The axes of IDX and NPY are images, height, width and, for "
@@ -157,23 +159,31 @@ static flag flags[MOST_FLAGS] = {
      "where the operand is an NPY file of the training images' codes: those of the test images"},
     {TRAIN | PROBE, "--test-labels", SOURCE, "WHERE", AT(test_labels), 0, 0, "auto",
      "labels of the test images, as for --labels"},
-    {READS, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
+    {REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
+     "the classes of the images, which colour the maps of codes; conditional models need them. "
+     "WHERE is an IDX file of labels, or the word auto: the labels that come with the images, if "
+     "any do"},
+    {READS & ~REPORT, "--labels", SOURCE, "WHERE", AT(labels), 0, 0, "auto",
      "for a conditional model: the classes of the images. WHERE is an IDX file of labels, or the "
      "word auto: the labels that come with the images"},
     {EVAL, "--factors", SOURCE, "WHERE", AT(causes), 0, 0, NULL,
      "the factors that the images were drawn from; with them eval prints the mutual information "
      "gap (Chen et al. 2018). WHERE is a table in NPY or IDX with a row for each image, such as "
-     "vae digits and vae shapes write, or the word auto for a built-in set. Each mu is cut into 20 "
-     "bins of equal width; so is a factor with more than 64 values"},
+     "vae digits, shapes and faces write, or the word auto for a built-in set. Each mu is cut into "
+     "20 bins of equal width; so is a factor with more than 64 values"},
     {WRITES_SET, "--test-images", WHOLE, "N", AT(test_images), 1, MOST, "2000",
      "number of test images"},
     {DIGITS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives other images"},
-    {SHAPES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1", "another seed gives another order"},
+    {SHAPES | FACES, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+     "another seed gives another order"},
     {DIGITS, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write the factors of each image as IDX of int32: label, slant, scale, thickness, x, y"},
     {SHAPES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
      "also write the factors of each image as NPY, with the columns shape (3 values), size (6), "
      "angle (16), x (16), y (16), hue (12), each counted from 0"},
+    {FACES, "--factors", SWITCH, "", AT(factors), 0, 0, NULL,
+     "also write the factors of each image as NPY, with the columns smile (8 values), pose (8), "
+     "eyes (4), width (4), skin (6), hair (6), length (4), glasses (2), each counted from 0"},
     {TRAIN | SETTING, "--input", SET, "HxWxC", NO_DEFAULT, 0, 0, NULL,
      "shape of an image, or one number (default: the shape of the data)"},
     SETS("--binarize", "WORD",
@@ -310,6 +320,11 @@ static flag flags[MOST_FLAGS] = {
     {EVAL, "--samples", TEXT, "K,K...", AT(draws), 0, 0, NULL,
      "also estimate the bound of K importance weights, for each K. It rises with K towards log "
      "p(x); with 5000 it is what papers call the NLL"},
+    {REPORT, "--samples", TEXT, "K,K...", AT(draws), 0, 0, "1,10,100",
+     "the bounds of K importance weights that are shown, of the first 500 images"},
+    {REPORT, "--log", SOURCE, "FILE.csv", AT(log), 0, 0, NULL,
+     "what --log of vae train wrote, for curves (default: the log that stands beside the model: of "
+     "m.safetensors m.csv or m.safetensors.csv)"},
     {SCORE, "--samples", INTEGER, "K", AT(score_draws), 1, MOST_DRAWS, NULL,
      "score by the negative bound of K importance weights instead; with 5000 it is what papers "
      "call the NLL. csv and npy have it as a fourth column"},
@@ -325,7 +340,7 @@ static flag flags[MOST_FLAGS] = {
      "number of images at most in a picture"},
     {DRAWS, "--mode", SWITCH, "", AT(mode), 0, 0, NULL,
      "for a decoder with a layer `image`: the most probable pixels; without it they are drawn"},
-    {DRAWS, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
+    {DRAWS | REPORT, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
      "seed of what is drawn: latents, and pixels where they are"},
     {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
      "first image, counted from 0"},
@@ -374,6 +389,8 @@ static flag flags[MOST_FLAGS] = {
      "the picture: latent 0 rises to the right, latent 1 upwards, in equally likely steps"},
     {TRAVERSE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "traversal.png",
      "the picture: a row for each latent"},
+    {REPORT, "--out", TARGET, "FILE.html", AT(out), 1, 0, "report.html",
+     "the page: one file that needs no other; -: stdout"},
     {ENCODE, "--out", TARGET, "FILE.npy", AT(out), 1, 0, "codes.npy",
      "mu: float32 (images, latents); -: stdout"},
     {ENCODE, "--logvar", TARGET, "FILE.npy", AT(logvar_out), 1, 0, NULL,

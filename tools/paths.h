@@ -95,7 +95,7 @@ static int same_file(const char *a, const char *b)
 }
 #endif
 
-enum { MOST_PATHS = MOST_FLAGS + 3 };
+enum { MOST_PATHS = MOST_FLAGS + MOST_MODELS + 3 };
 
 typedef struct named {
     const char *what, *path;    /* "--model", "m.safetensors" */
@@ -110,6 +110,8 @@ static size_t list_paths(const options *o, named *out)
     memset(out, 0, MOST_PATHS * sizeof *out);
     if (o->command & (USES | PROBE | INFO))
         out[count].what = "the model", out[count++].path = o->operand;
+    for (int i = 1; i < o->model_count; i++)
+        out[count].what = "the model", out[count++].path = o->models[i];
     for (size_t i = 0; (f = flag_at(i)) != NULL; i++) {
         const int read = f->kind == SOURCE;
         named *n = &out[count];

@@ -1,6 +1,6 @@
 /* ======================================================================================
- * sets.h   the commands digits and shapes: built-in sets as files
- * uses: platform.h screen.h text.h targets.h digits.h shapes.h picture.h options.h datasets.h
+ * sets.h   the commands digits, shapes and faces: built-in sets as files
+ * uses: platform.h screen.h text.h targets.h picture.h options.h datasets.h
  * tests: tests/test_tool_data.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_SETS_H
@@ -9,8 +9,6 @@
 #include "screen.h"
 #include "text.h"
 #include "targets.h"
-#include "digits.h"
-#include "shapes.h"
 #include "picture.h"
 #include "options.h"
 #include "datasets.h"
@@ -37,12 +35,9 @@ static void save_idx(const char *path, int rank, const size_t *dims, const uint8
 }
 
 /* Names and claims the files of a set: images, labels and factors of both parts. */
-static void claim_set(const options *o, char *paths[2][3])
+static void claim_set(const options *o, const built_in *s, char *paths[2][3])
 {
-    const int shapes = o->command == SHAPES;
-    const char *const kinds[3] = {shapes ? "images-idx4-ubyte" : "images-idx3-ubyte",
-                                  "labels-idx1-ubyte",
-                                  shapes ? "factors.npy" : "factors-idx2-int"};
+    const char *const kinds[3] = {s->images_name, "labels-idx1-ubyte", s->factors_name};
     catch_signals();
     for (int i = 0; i < 6; i++) {
         char **path = &paths[i % 2][i / 2];
@@ -57,43 +52,47 @@ static void claim_set(const options *o, char *paths[2][3])
     }
 }
 
+/* (count, columns) as NPY or IDX, as the end of the name says. */
+static void save_factors(const char *path, size_t count, size_t columns, const int32_t *factors)
+{
+    const size_t table[2] = {count, columns};
+    text t = {NULL, 0, 0};
+    float row[BUILT_IN_FACTORS];
+    if (!ends_with(path, ".npy")) {
+        save_idx(path, 2, table, NULL, factors);
+        return;
+    }
+    text_npy_head(&t, count, columns);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < columns; k++) row[k] = (float)factors[i * columns + k];
+        text_npy_rows(&t, row, columns);
+    }
+    text_save(&t, path);
+    say("wrote %s: %zu\n", path, count);
+}
+
 static int write_set(options *o)
 {
-    const int shapes = o->command == SHAPES;
+    const built_in *s = find_built_in(o->command == DIGITS   ? "digits"
+                                      : o->command == SHAPES ? "shapes"
+                                                             : "faces");
     char *paths[2][3];
-    claim_set(o, paths);
+    claim_set(o, s, paths);
     for (int test = 0; test < 2; test++) {
         size_t count = (size_t)(test ? o->test_images : o->images), dims[4];
-        const size_t table[2] = {count, DIGITS_FACTORS};
-        int rank = built_in_shape(shapes ? "shapes" : "digits", test, count, dims);
-        uint8_t *pixels = (uint8_t *)need(count, shapes ? SHAPES_BYTES : DIGITS_PIXELS);
+        const int rank = built_in_shape(s, test, count, dims);
+        const size_t size = dims[1] * dims[2] * (rank == 4 ? dims[3] : 1);
+        uint8_t *pixels = (uint8_t *)need(count, size);
         uint8_t *labels = (uint8_t *)need(count, 1);
-        digits_factors *factors = (digits_factors *)need(count, sizeof *factors);
-        text t = {NULL, 0, 0};
-        if (shapes && o->factors) text_npy_head(&t, count, SHAPES_FACTORS);
+        int32_t *factors = (int32_t *)need(times(count, s->factors), sizeof *factors);
         for (size_t i = 0; i < count; i++) {
-            uint8_t f[SHAPES_FACTORS];
-            float row[SHAPES_FACTORS];
-            if (!shapes) {
-                digits_draw(o->seed, (test ? DIGITS_TEST : 0) + (uint32_t)i,
-                            pixels + i * DIGITS_PIXELS, &factors[i]);
-                labels[i] = (uint8_t)factors[i].label;
-                continue;
-            }
-            shapes_fill(o->seed, (test ? SHAPES_TEST : 0) + (uint32_t)i, 1,
-                        pixels + i * SHAPES_BYTES, f);
-            labels[i] = f[SHAPES_SHAPE];
-            for (int k = 0; k < SHAPES_FACTORS; k++) row[k] = (float)f[k];
-            if (o->factors) text_npy_rows(&t, row, SHAPES_FACTORS);
+            int32_t *f = factors + i * s->factors;
+            s->draw(o->seed, (test ? s->test : 0) + (uint32_t)i, pixels + i * size, f);
+            labels[i] = (uint8_t)f[0];
         }
         save_idx(paths[test][0], rank, dims, pixels, NULL);
         save_idx(paths[test][1], 1, dims, labels, NULL);
-        if (o->factors && shapes) {
-            text_save(&t, paths[test][2]);
-            say("wrote %s: %zu\n", paths[test][2], count);
-        } else if (o->factors) {
-            save_idx(paths[test][2], 2, table, NULL, (const int32_t *)factors);
-        }
+        if (o->factors) save_factors(paths[test][2], count, s->factors, factors);
         free(pixels);
         free(labels);
         free(factors);

@@ -18,20 +18,27 @@ typedef struct sheet {
     size_t count, columns, height, width, channels, zoom;
 } sheet;
 
-/* The picture of `count` images; one that is too large is refused before the work. */
-static sheet plan_sheet(const use *u, const options *o, size_t count, size_t columns)
+/* How an image is drawn: one whose shape was given as a number is a square or a line. */
+static sheet image_shape(const use *u)
 {
     sheet s = {0, 0, 0, 0, 0, 1};
-    int width, height;
-    s.count = count, s.columns = columns < count ? columns : count;
     s.height = u->info.height, s.width = u->info.width, s.channels = u->info.channels;
-    if (s.height == 1 && s.width == 1) { /* the shape was given as one number */
+    if (s.height == 1 && s.width == 1) {
         size_t side = 1;
         while (side * side < s.channels) side++;
         if (side * side == s.channels) s.height = s.width = side;
         else s.width = s.channels;
         s.channels = 1;
     }
+    return s;
+}
+
+/* The picture of `count` images; one that is too large is refused before the work. */
+static sheet plan_sheet(const use *u, const options *o, size_t count, size_t columns)
+{
+    sheet s = image_shape(u);
+    int width, height;
+    s.count = count, s.columns = columns < count ? columns : count;
     if (s.channels != 1 && s.channels != 3)
         die(FAILED, "images of %s have %zu channels, and a picture has 1 or 3%s", o->operand,
             s.channels, o->command == DECODE ? ": name a file in .npy" : "");

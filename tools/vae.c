@@ -29,7 +29,9 @@
  *   solvers.h       linear algebra and minimisation in double, without libm
  *   probe.h         probe: what codes are good for
  *   pca.h           pca: principal components as a model
- *   sets.h          digits and shapes: built-in sets as files
+ *   sets.h          digits, shapes, faces: built-in sets as files
+ *   page.h          pieces of a web page: words, pictures, charts
+ *   study.h, panels.h, sections.h   report: what it finds out, its figures, its page
  *   vae.c           the table of commands: a new command is one row and its function; help
  *
  * Exit status: 0 all went well, 1 something failed, 2 the command line is wrong, 128 and the number
@@ -58,6 +60,10 @@
 #include "probe.h"
 #include "pca.h"
 #include "sets.h"
+#include "page.h"
+#include "study.h"
+#include "panels.h"
+#include "sections.h"
 
 static int help(options *), version(options *);
 
@@ -130,6 +136,9 @@ static const command commands[] = {
     {SCORE, "score", "MODEL", "--data", score, "tell how unusual each image is: its -ELBO",
      "  vae score m.safetensors --data new.idx --out scores.csv\n"
      "  vae score m.safetensors --data digits --quiet | sort -g | tail\n"},
+    {REPORT, "report", "MODEL...", "--data", write_report, "draw all about models on one web page",
+     "  vae report m.safetensors --data mnist/ --out report.html\n"
+     "  vae report a.safetensors b.safetensors --data mnist/ --samples 1,50,5000\n"},
     {PCA, "pca", NULL, "--data", pca, "find the principal components: a linear autoencoder",
      "  vae pca --data mnist/ -k 20 --out pca20.safetensors\n"
      "  vae eval pca20.safetensors --data mnist/\n"},
@@ -153,6 +162,9 @@ static const command commands[] = {
     {SHAPES, "shapes", "FOLDER", NULL, write_set, "write the built-in shapes as IDX files",
      "  vae shapes data/shapes\n"
      "  vae shapes data/more --images 60000 --test-images 10000 --factors\n"},
+    {FACES, "faces", "FOLDER", NULL, write_set, "write the built-in faces as IDX files",
+     "  vae faces data/faces\n"
+     "  vae faces data/more --images 60000 --test-images 10000 --factors\n"},
     {0, "help", "[TOPIC]", NULL, help,
      "explain a command or another topic",
      "  vae help train\n  vae help layers\n  vae help recipes\n"},
