@@ -80,7 +80,7 @@ int main(void) {
 
     for (int k = 0; k < 3; k++) {
         float dots[SHOWN][2];
-        double w[LATENT + 1], sum = 0, squares = 0, missed = 0;
+        double w[LATENT + 1], sum = 0, squares = 0, missed = 0, range[2];
         fit_line(asked[k], w);
         for (int n = IMAGES; n < IMAGES + TEST; n++) {
             const double y = factors[n][asked[k]];
@@ -91,8 +91,9 @@ int main(void) {
             sum += y, squares += y * y, missed += (y - guess) * (y - guess);
         }
         figure_panel(f, k / 3.0, 0, (k + 1) / 3.0, 1, names[k]);
-        figure_axes(f, "true", -0.5, shapes_values(asked[k]) - 0.5, k ? NULL : "from the codes", -1,
-                    shapes_values(asked[k]), 0);
+        figure_range(&dots[0][1], SHOWN, 2, 0.05, range);
+        figure_axes(f, "true", -0.5, shapes_values(asked[k]) - 0.5, k ? NULL : "from the codes",
+                    range[0], range[1], 0);
         figure_scatter(f, dots[0], SHOWN, 2, NULL, 1, NULL);
         missed /= squares - sum * sum / TEST;
         printf("%-4s  R^2 %.3f\n", names[k], 1 - missed);

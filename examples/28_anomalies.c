@@ -80,7 +80,8 @@ int main(void) {
         memcpy(shown + i * PIXELS, x + order[i] * PIXELS, PIXELS * sizeof *x);
         memcpy(shown + (SHOWN + i) * PIXELS, x + order[TEST - 1 - i] * PIXELS, PIXELS * sizeof *x);
     }
-    f = figure_new(900, 520, "Zeros, for a VAE that was trained on 1 to 9", NULL);
+    f = figure_new(900, 520, "Zeros, for a VAE that was trained on 1 to 9",
+                   "the last point of a curve counts all that lies further right, too");
     figure_panel(f, 0, 0, 1, 0.66, NULL);
     figure_axes(f, "-ELBO, nats", 40, 240, "part of the images", 0, 0.25, 0);
     figure_curve(f, middle, count[1], BINS, "1 to 9");

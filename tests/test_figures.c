@@ -124,6 +124,28 @@ TEST(figures_show_images_pixel_by_pixel) {
     figure_free(f);
 }
 
+TEST(figures_give_marks_on_a_map_a_light_edge) {
+    static const float dark[] = {0}, point[] = {0.5f, 0.5f};
+    int map;
+    for (map = 0; map < 2; map++) {
+        figure *f = figure_new(100, 100, NULL, NULL);
+        double middle[2];
+        int i, white = 0;
+        if (!f) return;
+        figure_panel(f, 0, 0, 1, 1, NULL);
+        figure_axes(f, NULL, 0, 1, NULL, 0, 1, FIGURE_NO_GRID);
+        if (map) figure_heat(f, dark, 1, 1, 0, 1, NULL);
+        figure_scatter(f, point, 1, 2, NULL, 1, NULL);
+        middle[0] = (f->box[0] + f->box[2]) / 2, middle[1] = (f->box[1] + f->box[3]) / 2;
+        for (i = -6; i <= 6; i++) /* along a line through the mark */
+            white += f->rgb[((int)middle[1] * 100 + (int)middle[0] + i) * 3] > 160;
+        CHECK(map ? white >= 2 && white <= 4 : white >= 6);
+        figure_panel(f, 0, 0, 1, 1, NULL);
+        CHECK(!f->heat); /* the next axes have none */
+        figure_free(f);
+    }
+}
+
 TESTS(figures) {
     RUN(figures_draw_every_letter_within_its_width);
     RUN(figures_measure_texts_as_they_draw_them);
@@ -132,4 +154,5 @@ TESTS(figures) {
     RUN(figures_take_limits_that_make_no_sense);
     RUN(figures_without_memory_do_nothing_and_say_so);
     RUN(figures_show_images_pixel_by_pixel);
+    RUN(figures_give_marks_on_a_map_a_light_edge);
 }

@@ -99,12 +99,21 @@ check report_of_several "$vae" report dense.safetensors pixels.safetensors conv.
 page several
 check several_are_compared holds several.html 'class="best"'
 check one_is_left_out holds several.html 'Left out for pixels'
+check other_likelihoods_are_not_compared holds several.html 'their nats do not compare'
+check no_best_elbo_among_them lacks several.html '>-ELBO</th>.*class="best"'
+mkdir a b
+cp dense.safetensors a/m.safetensors
+cp categorical.safetensors b/m.safetensors
+"$vae" report a/m.safetensors b/m.safetensors --data digits $few --out folders.html
+check equal_names_have_their_folder holds folders.html '<h1>a/m.safetensors and b/m.safetensors'
+check the_best_elbo_of_one_likelihood holds folders.html '>-ELBO</th>.*class="best"'
 
 # names are no markup
 cp dense.safetensors "a<b>&\"c.safetensors"
 "$vae" report "a<b>&\"c.safetensors" --data digits $few --out odd.html
 page odd
 check names_are_escaped holds odd.html 'a&lt;b&gt;&amp;&quot;c'
+check names_are_quoted_in_the_command holds odd.html "model 'a&lt;b&gt;&amp;&quot;c.safetensors'"
 
 if [ -n "${HTML_VALIDATE-}" ] || command -v html-validate >/dev/null; then
     for file in *.html; do

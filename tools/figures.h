@@ -86,6 +86,7 @@ typedef struct figure {
     double box[4];          /* inside the axes */
     double x[2], y[2];      /* their limits; logarithms of them on log scales */
     int flags, series;
+    int heat;               /* the axes hold a table of colours: marks get a white edge */
     const char *name[FIGURE__SERIES];
     int kind[FIGURE__SERIES];
 } figure;
@@ -389,7 +390,7 @@ static inline void figure_panel(figure *f, double left, double top, double right
     wide = f->body[2] - f->body[0], high = f->body[3] - f->body[1];
     f->panel[0] = f->body[0] + left * wide + 6, f->panel[1] = f->body[1] + top * high + 4;
     f->panel[2] = f->body[0] + right * wide - 6, f->panel[3] = f->body[1] + bottom * high - 4;
-    f->series = 0;
+    f->series = f->heat = 0;
     figure__clip(f, NULL);
     if (!title) return;
     figure__write(f, (f->panel[0] + f->panel[2]) / 2, f->panel[1] + 13, title, 1, 0.5, 0x111111,
@@ -601,6 +602,10 @@ static inline void figure__mark(figure *f, int series, double x, double y, doubl
         "3d3d", "3a0A0d0G3g6G6d6A3a", "3a6g0g3a", "1b5b5f1f1b", "0a6g 6a0g", "3a3g 0d6d",
         "0a6a3g0a", "3a6d3g0d3a", "3a3g 0b6f 6b0f", "0d6d"};
     const double size = half / 3, r = series % 10 ? 0.65 : half * 0.75;
+    if (f->heat) {
+        figure__path(f, marks[series % 10], x - half, y - half, size, r + 1, 0);
+        figure__ink(f, 0xffffff, share);
+    }
     figure__path(f, marks[series % 10], x - half, y - half, size, r, 0);
     figure__ink(f, figure__colour(series), share);
 }
@@ -776,6 +781,7 @@ static inline void figure_heat(figure *f, const float *values, int columns, int 
     double ticks[FIGURE__TICKS], limits[2], scale[4];
     int n;
     if (!f || columns < 1 || rows < 1) return;
+    f->heat = 1;
     limits[0] = low, limits[1] = high;
     for (int y = (int)f->box[1]; y < (int)f->box[3]; y++)
         for (int x = (int)f->box[0]; x < (int)f->box[2]; x++) {

@@ -53,6 +53,31 @@ static int class_of(const study *s, size_t image)
 
 /* ---- what was trained ---- */
 
+/* A word of a command, quoted where a shell would not take it as it is. */
+static void print_word(text *t, const char *word)
+{
+    const char *const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                              "._-+/,:=%@";
+    if (word[0] && !word[strspn(word, plain)]) {
+        page_words(t, word);
+    } else if (!strpbrk(word, "\"$`\\!")) {
+        text_print(t, "\"");
+        page_words(t, word);
+        text_print(t, "\"");
+    } else {
+        char *inside = joined(word, "", ""), *rest = inside, *end;
+        text_print(t, "'");
+        for (; (end = strchr(rest, '\'')) != NULL; rest = end + 1) {
+            *end = 0;
+            page_words(t, rest);
+            text_print(t, "'\\''");
+        }
+        page_words(t, rest);
+        text_print(t, "'");
+        free(inside);
+    }
+}
+
 /* The flags of vae train that make these settings, where they are not the default. */
 static void print_command(text *t, const study *s)
 {
@@ -70,15 +95,14 @@ static void print_command(text *t, const study *s)
         value = value_text(&set, f);
         usual = value_text(&standard, f);
         if (strcmp(value, usual) != 0 && strcmp(name, "--input") != 0) {
-            text_print(t, value[0] && !strchr(value, ' ') ? " %s " : " %s \"", name);
-            page_words(t, value);
-            if (!value[0] || strchr(value, ' ')) text_print(t, "\"");
+            text_print(t, " %s ", name);
+            print_word(t, value);
         }
         free(value);
         free(usual);
     }
     text_print(t, " --epochs %d --model ", set.desc.epochs);
-    page_words(t, s->name);
+    print_word(t, s->name);
     forget(&standard);
 }
 

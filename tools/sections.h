@@ -1,6 +1,6 @@
 /* ======================================================================================
  * sections.h   the command report: its page, from the overview to the last section
- * uses: platform.h screen.h text.h targets.h statistics.h options.h datasets.h models.h
+ * uses: platform.h screen.h text.h targets.h statistics.h options.h paths.h datasets.h models.h
  * uses: verdicts.h page.h study.h panels.h
  * tests: tests/test_tool_report.sh
  * ==================================================================================== */
@@ -12,6 +12,7 @@
 #include "targets.h"
 #include "statistics.h"
 #include "options.h"
+#include "paths.h"
 #include "datasets.h"
 #include "models.h"
 #include "verdicts.h"
@@ -23,6 +24,23 @@
 
 typedef enum overview_row { ROW_ELBO, ROW_RECON, ROW_KL, ROW_BOUND, ROW_BITS, ROW_MSE, ROW_ACTIVE,
                             OVERVIEW_ROWS } overview_row;
+
+/* Whether -log p(x) of all models is of one kind: of densities, or of probabilities of the same
+ * values. Otherwise none is the best. */
+static int measured_alike(const book *b)
+{
+    static const char *const alike[2] = {"gaussian|gaussian_learned|gaussian_pixel",
+                                         "logistic|logistic_pixel|logistic_mixture"};
+    const vae_desc *first = &b->all[0].u.desc;
+    for (size_t m = 1; m < b->count; m++) {
+        const vae_desc *d = &b->all[m].u.desc;
+        int same = strcmp(d->likelihood, first->likelihood) == 0;
+        for (int i = 0; i < 2; i++)
+            same |= is_likelihood(d, alike[i]) && is_likelihood(first, alike[i]);
+        if (!same || d->binarize != first->binarize) return 0;
+    }
+    return 1;
+}
 
 /* A figure of a model; MISSING where it has none. */
 static double overview(const study *s, int row, const char **name, int *digits)
@@ -67,6 +85,7 @@ static void draw_tiles(book *b)
  */
 static void draw_table(book *b)
 {
+    const int alike = measured_alike(b);
     text *t = &b->t;
     text_print(t, "<div class=\"card scroll\" style=\"margin-top:20px\" tabindex=\"0\">\n<table>"
                "<thead><tr><th scope=\"col\">per image</th>");
@@ -77,7 +96,7 @@ static void draw_table(book *b)
     }
     text_print(t, "</tr></thead><tbody>\n");
     for (int row = 0; row < OVERVIEW_ROWS; row++) {
-        const int compared = row == ROW_ELBO || row == ROW_BOUND || row == ROW_MSE;
+        const int compared = row == ROW_MSE || ((row == ROW_ELBO || row == ROW_BOUND) && alike);
         const char *name = "";
         int digits = 0, any = 0;
         double best = 0;
@@ -112,7 +131,9 @@ static void draw_overview(book *b)
         text_print(t, "The bound is that of %d importance weights over the first %zu images. ",
                    b->all[m].v.draws[b->all[m].v.bound_count - 1], b->all[m].bound_images);
     }
-    if (is_likelihood(&s->u.desc, "bernoulli") && !s->u.desc.binarize)
+    if (!measured_alike(b))
+        text_print(t, "They differ in likelihood or binarisation; their nats do not compare.");
+    else if (is_likelihood(&s->u.desc, "bernoulli") && !s->u.desc.binarize)
         text_print(t, "Grey pixels have no density under bernoulli: its nats compare models of "
                    "this likelihood with one another only.");
     text_print(t, "</p>\n");
@@ -202,11 +223,12 @@ static void draw_book(book *b)
 static void open_study(book *b, const options *o, size_t m)
 {
     study *s = &b->all[m];
-    const char *slash;
     s->o = *o;
     s->o.operand = o->models[m];
-    slash = strrchr(s->o.operand, '/');
-    s->name = slash ? slash + 1 : s->o.operand;
+    s->name = last_part(s->o.operand);
+    for (size_t k = 0; k < b->count; k++) /* with its folder where another has this name */
+        if (k != m && strcmp(last_part(o->models[k]), last_part(s->o.operand)) == 0)
+            s->name = s->o.operand;
     open_model(&s->u, &s->o);
     if (m) {
         s->u.data = b->all[0].u.data;
