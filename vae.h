@@ -1205,6 +1205,16 @@ VAE_API vae_status vae_prior(vae *model, const vae_batch *batch, uint64_t seed, 
  * vae_draw gives with this seed. */
 VAE_API vae_status vae_sample_prior(vae *model, const vae_batch *batch, uint64_t seed, float *x);
 
+/* Images whose beginning is known: x (rows, input_dim) has the first `given` numbers of batch.x
+ * (rows, input_dim), and behind them draws of this seed, each given all numbers before it; seed
+ * NULL: the most probable ones. x may be batch.x itself. The number of a row is that of its draw,
+ * and of its binarisation, which is vae_score's.
+ * Errors: ERR_VALUE for `given`, which likelihood logistic_mixture wants to be whole pixels;
+ * ERR_STATE unless the decoder has a layer `image` and the posterior is `none`: a code would have
+ * to be drawn of its density given the beginning, which is unknown. */
+VAE_API vae_status vae_complete(vae *model, const vae_batch *batch, size_t given,
+                                const uint64_t *seed, float *x);
+
 /* ELBO of each image from one draw of z, addressed by the image's number (or batch.eps (rows,
  * vae_info.eps)): the same figure whatever the batch. For anomaly detection -elbo is the score:
  * higher means stranger.
@@ -6426,7 +6436,6 @@ typedef struct vae__tensor {
 } vae__tensor;
 
 enum { VAE__BATCH_FORWARD, VAE__BATCH_BACKWARD, VAE__BATCH_KEEP };
-
 /* Properties of a layer that its functions do not show. */
 enum {
     VAE__DRAWS = 1,  /* draws random numbers in training: it gets a number for their addresses */
@@ -6437,7 +6446,8 @@ enum {
     VAE__BEYOND = 32, /* in training its output can leave [0,1] although its input lies there */
     VAE__RETURNS = 64, /* its output is used once more, further down the program */
     VAE__LATENT = 128, /* a stochastic layer: a head and a draw, see vae__next_op */
-    VAE__BOUNDED = 256 /* its outputs are never the decoder's, which may be any numbers */
+    VAE__BOUNDED = 256, /* its outputs are never the decoder's, which may be any numbers */
+    VAE__SPOT = 512 /* pixel by pixel it reads its own window of its input, and never its output */
 };
 
 /* Shapes: x (rows, in.dim), y (rows, out.dim), w the layer's first tensor. A function is NULL if
@@ -8179,7 +8189,7 @@ static const vae__layer vae__layers[] = {
      VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
 #ifndef VAE_NO_PIXELS
     {"maskconv", "maskconv N KxK a|b", "HxWxC -> HxWxN; sees earlier pixels, b also its own", "nka",
-     0, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
+     VAE__SPOT, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
      VAE__ORDERED(vae__maskconv_bwd, vae__maskconv_grad, vae__maskconv_mask,
                   vae__maskconv_pixel)},
 #else
@@ -8230,7 +8240,7 @@ static const vae__layer vae__layers[] = {
      "", 0, vae__image_shape, NULL, vae__image_fwd,
      VAE__ORDERED(vae__image_bwd, NULL, NULL, vae__image_pixel)},
     {"gated", "gated", "channels C -> C/2; tanh of the first half times sigmoid of the second", "",
-     0, vae__gated_shape, NULL, vae__gated_fwd,
+     VAE__SPOT, vae__gated_shape, NULL, vae__gated_fwd,
      VAE__ORDERED(vae__gated_bwd, NULL, NULL, vae__gated_pixel)},
     {"diaglstm", "diaglstm N", "HxWxC -> HxWxN; LSTMs along the diagonals from left and right", "n",
      VAE__BOUNDED, vae__diaglstm_shape, vae__diaglstm_tensors, vae__diaglstm_fwd,
@@ -8241,12 +8251,12 @@ static const vae__layer vae__layers[] = {
     VAE__LEFT_OUT("diaglstm", "VAE_NO_PIXELS"),
 #endif
     {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
-     VAE__OPENS | VAE__RETURNS, NULL, NULL, vae__pass_fwd,
+     VAE__OPENS | VAE__RETURNS | VAE__SPOT, NULL, NULL, vae__pass_fwd,
      VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* without a name: the end of a group, an activation alone */
-    {")", NULL, NULL, "", 0, NULL, NULL, vae__close_fwd,
+    {")", NULL, NULL, "", VAE__SPOT, NULL, NULL, vae__close_fwd,
      VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__close_pixel)},
-    {"", NULL, NULL, "", VAE__PASSES, NULL, NULL, vae__pass_fwd,
+    {"", NULL, NULL, "", VAE__PASSES | VAE__SPOT, NULL, NULL, vae__pass_fwd,
      VAE__ORDERED(vae__pass_bwd, NULL, NULL, vae__pass_pixel)},};
 enum { VAE__LAYER_COUNT = sizeof vae__layers / sizeof vae__layers[0] - 2 };
 #define VAE__LAYER_DENSE (&vae__layers[0])
@@ -11525,6 +11535,8 @@ typedef struct vae__planner {
     int left;            /* decoder: how many `z N` of the encoder have no partner here yet */
     int final;           /* it is the decoder's last and gives what the likelihood needs */
     int gives_z;         /* the decoder takes its output, m->z */
+    unsigned opened;     /* for use alone: bit d is set when `again` has the buffer of groups at */
+    float *again[VAE__MAX_DEPTH + 1]; /* depth d */
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
 
@@ -11708,14 +11720,35 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's buffers. In training each op has its own, because backward reads the outputs of forward.
- * For use alone, ops take turns with two buffers of the widest row. Some keep their output in a
- * buffer of their own: what opens a group, and the encoder's draws, because it is read once more;
- * `image` and all ops behind it, because images are drawn there pixel by pixel. */
+/* The op's output for use alone. Ops take turns with two buffers of the widest row. Outputs that
+ * are read once more have others: what opens a group, one for all groups of that depth; the
+ * encoder's draws. So have those that are read at other pixels when images are drawn pixel by
+ * pixel, `image`, what comes into it, and the end. */
+VAE__PRIVATE void vae__plan_use(vae__planner *w) {
+    vae *m = w->m;
+    vae__op *op = &w->op, *last = &w->last;
+    const int depth = w->p.depth, opens = vae__has(op, VAE__OPENS);
+    const int own = op->path && (w->final || !vae__has(op, VAE__SPOT));
+    const int sees = !vae__has(op, VAE__SPOT) || op->kh > 1 || op->kw > 1;
+    op->pitch = own ? op->out.dim : m->widest;
+    op->y = m->turn[m->count & 1];
+    if (opens && !(w->opened >> depth & 1)) {
+        VAE__PUSH(w->arena, w->again[depth], float, op->rows, m->widest, 1);
+        w->opened |= 1u << depth;
+    }
+    if (opens) op->y = w->again[depth];
+    VAE__PUSH(w->arena, op->y, float, op->rows, op->pitch, own ||
+              (vae__has(op, VAE__RETURNS) && !opens));
+    if (!op->path || !sees || !last->layer || (last->path && !vae__has(last, VAE__SPOT))) return;
+    VAE__PUSH(w->arena, last->y, float, last->rows, last->out.dim, 1);
+    if (m->ops) m->ops[m->count - 1].y = last->y, m->ops[m->count - 1].pitch = last->out.dim;
+}
+
+/* The op's buffers. In training each has its own: backward reads what forward has written. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
-    const int train = !m->desc.inference, use = !train;
+    const int train = !m->desc.inference;
     /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
     const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
                     !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
@@ -11723,17 +11756,16 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
      * its output, which the likelihood has read by then */
     const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
                      (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
-    const int kept = use && op->path, again = use && !kept && vae__has(op, VAE__RETURNS);
     const size_t rows = op->rows, wide = op->out.dim;
+    op->pitch = wide;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
-    VAE__PUSH(w->arena, op->y, float, rows, wide, kept || (train && !same && !w->gives_z));
+    VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
     VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
-    VAE__PUSH(w->arena, op->y, float, rows, m->widest, again);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
     if (same) op->y = w->last.y, op->dy = w->last.dy;
     if (train && w->final) op->dy = op->y;
-    if (use && !kept && !again) op->y = m->turn[m->count & 1];
+    if (!train && !w->gives_z) vae__plan_use(w);
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
 }
 
@@ -11747,7 +11779,6 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
-    op->pitch = m->desc.inference && !op->path && !w->gives_z ? m->widest : op->out.dim;
     if (!op->grad_block) op->grad_block = VAE__GRAD_BLOCK;
     if (op->layer->batch)
         op->meets = 1 << VAE__BATCH_FORWARD | 1 << VAE__BATCH_BACKWARD | 1 << VAE__BATCH_KEEP;
@@ -14181,11 +14212,12 @@ typedef struct vae__use {
     int heads;           /* encode: heads are kept in m->heads, whose rows they fit */
     int mean;            /* decode: means, not the decoder's output */
     const vae__address *draw; /* decode: draws of this seed; NULL: none */
+    size_t given;        /* decode pixel by pixel: the first numbers of an image stand in `out` */
 } vae__use;
 
 VAE__PRIVATE void vae__call_begin(vae__use *u, vae *m, const vae_batch *b, int binarize) {
     vae__use_begin(&u->pass, m, b, binarize);
-    u->out = u->logvar = NULL, u->heads = u->mean = 0, u->draw = NULL;
+    u->out = u->logvar = NULL, u->heads = u->mean = 0, u->draw = NULL, u->given = 0;
 }
 
 /* Where the rows at work came out of the range. */
@@ -14322,10 +14354,10 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
 
 #ifndef VAE_NO_PIXELS
 /* A decoder with a layer `image` makes images of a part pixel by pixel, and colour by colour unless
- * the likelihood is of whole pixels: drawn, or each number the most probable one. The layers up to
- * `image` work once, those behind it at each pixel. What a layer has at earlier pixels stays, so
- * this gives the bits of doing all of them again for each number. Where outputs are asked for, the
- * images stand in m->x. */
+ * the likelihood is of whole pixels: behind the numbers that are given each is drawn, or the most
+ * probable one. The layers up to `image` work once, those behind it at each pixel. What a layer has
+ * at earlier pixels stays, so this gives the bits of doing all of them again for each number. Where
+ * outputs are asked for, the images stand in m->x. */
 VAE__PRIVATE void vae__draw_part(void *arg, int part) {
     vae__use *u = (vae__use *)arg;
     vae__pass *p = &u->pass;
@@ -14345,7 +14377,8 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
     if (from == to) return;
     c = vae__pass_walk(p, part, from, to - from);
     c.terms = &terms, terms.x = x;
-    memset(x + from * l->numbers, 0, (to - from) * l->numbers * sizeof(float));
+    for (i = from; i < to; i++)
+        memset(x + i * l->numbers + u->given, 0, (l->numbers - u->given) * sizeof(float));
     for (i = from; u->draw && i < to; i++) {
         vae__address noise = *u->draw;
         noise.counter[0] = vae__row_number(p, i);
@@ -14359,7 +14392,7 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
     vae__ops_fwd(&c, m->ops, p->from, m->at_image + 1, vae__given(p, from));
     for (at = 0; at < l->numbers; at += step) { /* number at % n of pixel at / n */
         vae__ops_pixel(&c, m->ops, m->at_image + 1, m->count - 1, at / n);
-        for (i = from; i < to; i++) {
+        for (i = from; i < to && at >= u->given; i++) {
             const float *out = y + i * l->outputs + at / n * many;
             const float *noise = m->x + i * l->numbers + at / n * n;
             if (u->draw) l->row->observe(&one, out, noise, c.room);
@@ -14378,12 +14411,12 @@ VAE__PRIVATE void vae__draw_part(void *arg, int part) {
  * decoder draws; NULL: it passes on means. */
 VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, const float *z,
                                     size_t base, size_t rows, const uint64_t *seed, float *out,
-                                    int mean, const vae__address *draw) {
+                                    int mean, const vae__address *draw, size_t given) {
     vae__use u;
     const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
-    u.out = out, u.mean = mean, u.draw = draw;
+    u.out = out, u.mean = mean, u.draw = draw, u.given = given;
     u.pass.take = vae__take_outputs;
 #ifndef VAE_NO_PIXELS
     if (m->at_image) u.pass.part = vae__draw_part;
@@ -14401,7 +14434,8 @@ VAE__PRIVATE vae_status vae__do_decode(vae *m, const vae_batch *b, const uint64_
     bad = vae__check_latents(m);
     if (!bad) bad = vae__check_given(m, b, "z", out ? NULL : "the output");
     if (!bad) bad = vae__check_labels(m, b);
-    return bad ? bad : vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw);
+    if (bad) return bad;
+    return vae__decode(m, b, m->dec.first, b->x, 0, b->rows, seed, out, mean, draw, 0);
 }
 
 VAE_API vae_status vae_decode(vae *m, const vae_batch *batch, float *x) {
@@ -14432,7 +14466,7 @@ VAE__PRIVATE vae_status vae__do_reconstruct(vae *m, const vae_batch *b, float *o
         bad = vae__encode_heads(m, b, m->at_draw, 0, 1, b->x + at * m->input.dim, at, run);
         if (!bad)
             bad = vae__decode(m, b, m->at_draw, m->heads, at, run, NULL, out + at * m->input.dim,
-                              1, NULL);
+                              1, NULL, 0);
     }
     return bad;
 }
@@ -14478,25 +14512,64 @@ VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, floa
     VAE__COMPUTES(m, vae__do_prior(m, batch, seed, z));
 }
 
-VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
-    const vae__address draw = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
+/* New images; the first `given` numbers of each stand in x. seed NULL: the most probable ones. */
+VAE__PRIVATE vae_status vae__new_images(vae *m, const vae_batch *b, size_t given,
+                                        const uint64_t *seed, float *x) {
+    const uint64_t of = seed ? *seed : 0;
+    const vae__address draw = vae__address_for(of, VAE_PURPOSE_DRAW_X, 0, 0, 0);
+    const int draws = m->at_image && seed;
     size_t at, run;
+    vae_status bad = VAE_OK;
+    vae__begin_draws(m, b);
+    for (at = 0; !bad && at < b->rows; at += run) {
+        run = vae__min(b->rows - at, m->rows);
+        vae__draw_codes(m, b, of, at, run, m->z);
+        bad = vae__decode(m, b, m->dec.first, m->z, at, run, seed, x + at * m->input.dim, !draws,
+                          draws ? &draw : NULL, given);
+    }
+    return bad;
+}
+VAE__PRIVATE vae_status vae__do_sample_prior(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     vae_status bad;
     if (!m) return VAE_ERR_NULL;
     bad = vae__check_given(m, b, NULL, x ? NULL : "x");
     if (!bad) bad = vae__check_labels(m, b);
-    if (!bad) vae__begin_draws(m, b);
-    for (at = 0; !bad && at < b->rows; at += run) {
-        run = vae__min(b->rows - at, m->rows);
-        vae__draw_codes(m, b, seed, at, run, m->z);
-        bad = vae__decode(m, b, m->dec.first, m->z, at, run, &seed, x + at * m->input.dim,
-                          !m->at_image, m->at_image ? &draw : NULL);
-    }
-    return bad;
+    return bad ? bad : vae__new_images(m, b, 0, &seed, x);
 }
 
 VAE_API vae_status vae_sample_prior(vae *m, const vae_batch *batch, uint64_t seed, float *x) {
     VAE__COMPUTES(m, vae__do_sample_prior(m, batch, seed, x));
+}
+
+VAE__PRIVATE vae_status vae__do_complete(vae *m, const vae_batch *b, size_t given,
+                                         const uint64_t *seed, float *x) {
+    vae_status bad;
+    size_t i;
+    if (!m) return VAE_ERR_NULL;
+    if (!m->at_image || m->code.head)
+        return vae__fail(&m->report, VAE_ERR_STATE, !m->at_image ?
+                         "the decoder has no layer `image`: it does not draw pixels one by one" :
+                         "the density of a code given a part of an image is not known: completing "
+                         "needs a model without a code, posterior none");
+    bad = vae__check_images(m, b, 0, x ? NULL : "x");
+    if (!bad && given > m->input.dim)
+        bad = vae__fail(&m->report, VAE_ERR_VALUE, "given is %z; an image has %z numbers", given,
+                        m->input.dim);
+    if (!bad && m->likelihood.row->whole && given % m->input.c)
+        bad = vae__fail(&m->report, VAE_ERR_VALUE, "given is %z: likelihood %s draws whole pixels, "
+                        "of %z numbers", given, m->likelihood.row->kind.name, m->input.c);
+    for (i = 0; !bad && i < b->rows; i++) {
+        const float *image = b->x + i * m->input.dim;
+        float *to = x + i * m->input.dim;
+        if (m->desc.binarize) vae__binarize(m, image, 0xffffffffu, vae__number(b, i), to);
+        else memmove(to, image, m->input.dim * sizeof(float));
+    }
+    return bad ? bad : vae__new_images(m, b, given, seed, x);
+}
+
+VAE_API vae_status vae_complete(vae *m, const vae_batch *batch, size_t given,
+                                const uint64_t *seed, float *x) {
+    VAE__COMPUTES(m, vae__do_complete(m, batch, given, seed, x));
 }
 
 /* ---- score: all ops, one draw ---- */

@@ -98,6 +98,79 @@ static void table_row(const task *t, vae_isa only, int threads) {
     fflush(stdout);
 }
 
+/* ---- masked convolutions by themselves ---- */
+
+typedef struct layer_run {
+    vae *m;
+    size_t i;   /* the op's number */
+    float *dw;
+} layer_run;
+
+/* Forward, dx and dW of one op of a training step; dx is left out where no weight needs it. */
+static void run_layer(void *arg) {
+    const layer_run *r = (const layer_run *)arg;
+    const vae__op *op = &r->m->ops[r->i];
+    vae__walk c = vae__train_walk(r->m, r->m->rows, 1);
+    int t;
+    vae__ops_fwd(&c, r->m->ops, r->i, r->i + 1, NULL);
+    vae__ops_bwd(&c, r->m->ops, 2 * r->i + 1, 2 * r->i, NULL, NULL);
+    vae__stand(&c, op);
+    for (t = 0; t < op->tensor_count; t++) {
+        const vae__slot *w = &r->m->tensors[op->tensor + (size_t)t];
+        op->layer->grad(&c, op, t, 0, w->count / w->shape[w->rank - 1], op[-1].y, op->dy, r->dw);
+    }
+}
+
+/* Each masked convolution of a PixelCNN's first block, beside its products of weights that are not
+ * masked at the ceiling, plus the bytes of x and y for each of forward, dx and dW. */
+static void layer_table(vae_isa only) {
+    static const int batches[] = {16, 100};
+    int b, i;
+    size_t at, n;
+    say("\n1 thread, CPU time: masked convolutions, forward + dx + dW\n");
+    for (b = 0; b < 2; b++) {
+        vae_desc desc = {0};
+        vae *m;
+        desc.input = "28x28x1", desc.posterior = "none", desc.batch = batches[b];
+        desc.decoder = "image, maskconv 64 7x7 a, maskconv 32 1x1 b, maskconv 32 3x3 b, "
+                       "maskconv 64 1x1 b, maskconv 1 1x1 b";
+        for (i = 0; i < isa_count; i++) {
+            if (!ceiling[isas[i]] || (only != VAE_ISA_AUTO && isas[i] != only)) continue;
+            desc.isa = isas[i];
+            if (vae_create(&desc, &m, NULL)) fail("out of memory");
+            for (at = m->dec.first; at < m->dec.first + m->dec.count; at++)
+                for (n = 0; n < m->rows * m->ops[at].out.dim; n++)
+                    m->ops[at].y[n] = m->ops[at].dy[n] = (float)(n % 13) * 0.1f - 0.6f;
+            for (at = m->dec.first + 1; at + 1 < m->dec.first + m->dec.count; at++) {
+                const vae__op *op = &m->ops[at];
+                const double passes = op->first ? 2 : 3, rows = batches[b];
+                const double numbers = rows * (double)(op->in.dim + op->out.dim);
+                layer_run run;
+                racer r = {0};
+                double floor;
+                run.m = m, run.i = at, run.dw = out, r.run = run_layer, r.work = &run;
+                race(&r, 1);
+                floor = 2 * passes * rows * (double)m->tensors[op->tensor].count *
+                            (double)(op->out.h * op->out.w) / ceiling[isas[i]] +
+                        4 * passes * numbers / bandwidth((size_t)(4 * numbers));
+                say("  %dx%d %c, %3zu -> %3zu channels, batch %3d       %-9s%9.3f%c%9.3f ms "
+                    "            %9.3f %6.2f\n", op->kh, op->kw, op->mask, op->in.c, op->out.c,
+                    batches[b], isa_name(i), r.best * 1e3, unsteady(r.best, r.median),
+                    r.median * 1e3, floor * 1e3, r.best / floor);
+                if (json) {
+                    fprintf(json_row("masked"), ", \"isa\": \"%s\", \"window\": \"%dx%d\", "
+                            "\"in\": %zu, \"out\": %zu, \"rows\": %d, \"floor\": %.4g",
+                            isa_name(i), op->kh, op->kw, op->in.c, op->out.c, batches[b], floor);
+                    json_time("time", r.best, r.median);
+                    fputs("}", json);
+                }
+            }
+            vae_destroy(m);
+        }
+    }
+    fflush(stdout);
+}
+
 static void tables(vae_isa only, int threads, const char *word) {
     runner r;
     int t;
@@ -112,6 +185,7 @@ static void tables(vae_isa only, int threads, const char *word) {
         "a second", "floor", "x");
     for (t = 0; t < TASKS; t++)
         if (!word || strstr(tasks[t].name, word)) table_row(&tasks[t], only, threads);
+    if (threads == 1 && (!word || strstr("masked", word))) layer_table(only);
 }
 
 /* ---- for bench/torch_compare.py ---- */

@@ -164,6 +164,7 @@ static inline void fuzz_use(vae *m) {
     (void)vae_sample_prior(m, &codes, 3, out);
     (void)vae_score(m, &images, out, NULL, out + FUZZ_ROWS);
     (void)vae_bound(m, &images, 3, out);
+    (void)vae_complete(m, &images, 2, NULL, out);
     images.eps = z, images.no_ema = 1;
     (void)vae_posterior(m, &images, out);
     (void)vae_score(m, &images, out, NULL, out + FUZZ_ROWS);

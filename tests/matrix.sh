@@ -50,7 +50,7 @@ job() {
                 report skip "$name $isa" "this processor has no $isa"
                 continue
             fi
-            for run in 1 2 3 4 5 6; do
+            for run in 1 2 3 4 5 6 7 8 9; do
                 hash=$(GOLDEN=$run sh tests/golden.sh "$base" "$isa" --test-images 0 \
                     --model "$base.$isa" 2>"$log")
                 golden=$(sed -n "${run}p" tests/golden.txt)
@@ -205,7 +205,7 @@ if ! $reference -O2 tools/vae.c -o "$dir/reference" >"$dir/log" 2>&1; then
     echo "matrix: 0 passed, 1 failed, 0 skipped"
     exit 1
 fi
-for run in 1 2 3 4 5 6; do
+for run in 1 2 3 4 5 6 7 8 9; do
     export GOLDEN=$run
     golden=$(sed -n "${run}p" tests/golden.txt)
     hash=$(sh tests/golden.sh "$dir/reference" auto --test-images 0 --model "$dir/model" 2>&1)

@@ -43,6 +43,7 @@
 #include "test_gmm.c"
 #include "test_logistic_mixture.c"
 #include "test_pixels.c"
+#include "test_complete.c"
 #include "test_recurrent.c"
 #include "test_priors.c"
 #include "test_mixtures.c"

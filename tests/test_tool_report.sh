@@ -132,7 +132,8 @@ refused out_is_the_model 2 "are the same file" report dense.safetensors --data d
 refused out_is_another_model 2 "are the same file" report dense.safetensors conv.safetensors \
     --data digits --out conv.safetensors
 refused out_is_the_log 2 "is the log of" report dense.safetensors --data digits --out dense.csv
-refused log_of_another 1 "is not the log of" report conv.safetensors --data digits --log dense.csv
+sed "s/^1,2,/1,7,/" dense.csv >other.csv
+refused log_of_another 1 "is not the log of" report conv.safetensors --data digits --log other.csv
 refused no_log 1 "none.csv" report conv.safetensors --data digits --log none.csv
 refused a_log_of_several 2 "--log is of one model" report conv.safetensors dense.safetensors \
     --data digits --log dense.csv
@@ -145,5 +146,29 @@ else
     skip full_disk "no /dev/full"
 fi
 check nothing_is_left_behind [ -z "$(find . -name '*.vae-*')" ]
+
+# ---- the curve of vae train on a terminal ----
+
+if script -q -c true /dev/null >/dev/null 2>&1 </dev/null; then
+    on_terminal() { # SETTINGS
+        timeout 60 script -q -c "stty cols 80 rows 30; $1 exec '$vae' train --data digits \
+            --images 200 --test-images 20 --epochs 3 --latent 2 --encoder '' --decoder ''" \
+            /dev/null </dev/null >terminal.out 2>&1
+    }
+    up=$(printf '\033\\[6A') colour=$(printf '\033\\[36m')
+    on_terminal "LC_ALL=C.UTF-8 TERM=xterm"
+    check a_curve_is_drawn holds terminal.out 'test -ELBO of 3 epochs'
+    check in_its_place holds terminal.out "$up"
+    check in_colour holds terminal.out "$colour"
+    on_terminal "LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1"
+    check a_curve_without_colour holds terminal.out 'test -ELBO of 3 epochs'
+    check NO_COLOR_is_heard lacks terminal.out "$colour"
+    for setting in "LC_ALL=C.UTF-8 TERM=dumb" "LC_ALL=C TERM=xterm"; do
+        on_terminal "$setting"
+        check "no_curve_with_$setting" lacks terminal.out 'of 3 epochs'
+    done
+else
+    skip the_curve_on_a_terminal "no script command"
+fi
 
 end "vae report"

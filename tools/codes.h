@@ -52,14 +52,16 @@ static void save_pixels(const use *u, const options *o, const vae_batch *b)
     const size_t most = (size_t)u->desc.batch, dim = u->info.input_dim;
     float *x = floats(most, dim);
     text t = {NULL, 0, 0};
+    portions p = {0, 0, 0, 0, 0};
     text_npy_head(&t, b->rows, dim);
+    p.total = b->rows;
     for (size_t first = 0; first < b->rows; first += most) {
-        vae_batch some = *b;
-        some.x = b->x + first * u->info.code;
-        some.rows = b->rows - first < most ? b->rows - first : most;
-        check_on(o->in, first, u->model, make_images(u, o, &some, x));
+        const size_t left = b->rows - first;
+        const vae_batch some = portion_of(b, first, left < most ? left : most, u->info.code);
+        make_images(u, o, &some, first, &p, x);
         text_npy_rows(&t, x, some.rows * dim);
     }
+    next_portion(&p, o, 0);
     text_save(&t, o->out);
     say("wrote %s: %zu rows of %zu pixels\n", o->out, b->rows, dim);
     free(x);

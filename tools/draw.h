@@ -1,5 +1,5 @@
 /* ======================================================================================
- * draw.h   the commands that draw: sample, reconstruct, interpolate, manifold, traverse
+ * draw.h   the commands that draw: sample, reconstruct, complete, interpolate, manifold, traverse
  * uses: platform.h screen.h text.h mathematics.h options.h models.h sheets.h
  * tests: tests/test_tool.sh
  * ==================================================================================== */
@@ -30,7 +30,15 @@ static int sample(options *o)
         check(u.model, vae_prior(u.model, &b, o->seed, z));
         save_decoded(&u, o, &b, &s);
     } else { /* there are no codes */
-        check(u.model, vae_sample_prior(u.model, &b, o->seed, z));
+        portions p = {0, 0, 0, 0, 0};
+        p.total = count;
+        for (size_t at = 0, rows; at < count; at += rows) {
+            vae_batch part;
+            rows = next_portion(&p, o, count - at);
+            part = portion_of(&b, at, rows, 0);
+            check(u.model, vae_sample_prior(u.model, &part, o->seed, z + at * u.info.input_dim));
+        }
+        next_portion(&p, o, 0);
         save_pictures(o, z, &s);
     }
     free(z);
@@ -43,32 +51,89 @@ static int reconstruct(options *o)
     size_t count = (size_t)o->count, columns, lines, dim;
     sheet s;
     float *x, *y, *z;
+    vae_batch b;
+    portions p = {0, 0, 0, 0, 0};
     open_both(&u, o);
     dim = u.info.input_dim;
     x = floats(dim, 1);
     read_image(&u, o->first, x);
+    free(x);
     if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
     columns = o->columns ? (size_t)o->columns : 10;
     if (columns > count) columns = count;
     lines = (count + columns - 1) / columns;
     s = plan_sheet(&u, o, 2 * lines * columns, columns);
     y = floats(s.count, dim); /* missing images stay black */
-    z = floats(1, u.info.code);
-    for (size_t i = 0; i < count; i++) {
-        float *above = y + (i / columns * 2 * columns + i % columns) * dim;
-        vae_batch b = read_image(&u, o->first + i, above);
-        if (u.info.by_pixel) {
-            encode_images(&u, &b, z, NULL);
-            b.x = z;
-        }
-        check_on(u.data.name, (size_t)o->first + i, u.model, u.info.by_pixel ?
-                 make_images(&u, o, &b, above + columns * dim) :
-                 vae_reconstruct(u.model, &b, above + columns * dim));
+    z = floats(count, u.info.code);
+    x = floats(times(2, count), dim);
+    b = read_images(&u, (size_t)o->first, count, x);
+    if (u.info.by_pixel) {
+        encode_images(&u, &b, z, NULL);
+        b.x = z, p.total = count;
+        make_images(&u, o, &b, (size_t)o->first, &p, x + count * dim);
+        next_portion(&p, o, 0);
+    } else {
+        check_on(u.data.name, (size_t)o->first, u.model,
+                 vae_reconstruct(u.model, &b, x + count * dim));
+    }
+    for (size_t i = 0; i < 2 * count; i++) {
+        const size_t k = i % count, line = k / columns * 2 + i / count;
+        memcpy(y + (line * columns + k % columns) * dim, x + i * dim, dim * sizeof *y);
     }
     save_pictures(o, y, &s);
     free(x);
     free(y);
     free(z);
+    return close_use(&u);
+}
+
+/* The lower part of images, drawn anew. */
+static int complete(options *o)
+{
+    use u;
+    const size_t draws = o->mode ? 1 : (size_t)o->steps, columns = 2 + draws;
+    size_t count = (size_t)o->count, dim, given_numbers;
+    sheet s;
+    float *x, *y, *one;
+    vae_batch b;
+    portions p = {0, 0, 0, 0, 0};
+    open_both(&u, o);
+    dim = u.info.input_dim;
+    one = floats(dim, 1);
+    read_image(&u, o->first, one);
+    free(one);
+    if (count > u.data.images.count - o->first) count = u.data.images.count - (size_t)o->first;
+    s = plan_sheet(&u, o, times(count, columns), columns);
+    if (!given(o, "--rows")) o->lines = (int)s.height / 2;
+    if ((size_t)o->lines > s.height)
+        die(MISUSED, "--rows %d: images of %s have %zu rows", o->lines, o->operand, s.height);
+    given_numbers = (size_t)o->lines * s.width * s.channels;
+    x = floats(count, dim), one = floats(count, dim), y = floats(s.count, dim);
+    b = read_images(&u, (size_t)o->first, count, x);
+    p.total = times(count, draws);
+    for (size_t d = 0; d < draws; d++) {
+        const uint64_t seed = o->seed + d;
+        for (size_t at = 0, rows; at < count; at += rows) {
+            vae_batch part;
+            rows = next_portion(&p, o, count - at);
+            part = portion_of(&b, at, rows, dim);
+            check(u.model, vae_complete(u.model, &part, given_numbers, o->mode ? NULL : &seed,
+                                        one + at * dim));
+        }
+        for (size_t i = 0; i < count; i++) {
+            float *line = y + i * columns * dim;
+            memcpy(line + (2 + d) * dim, one + i * dim, dim * sizeof *y);
+            if (d) continue;
+            memcpy(line, x + i * dim, dim * sizeof *y);
+            for (size_t j = 0; j < dim; j++)
+                line[dim + j] = j < given_numbers ? one[i * dim + j] : 0.5f;
+        }
+    }
+    next_portion(&p, o, 0);
+    save_pictures(o, y, &s);
+    free(x);
+    free(y);
+    free(one);
     return close_use(&u);
 }
 
@@ -101,6 +166,7 @@ static int interpolate(options *o)
     sheet s;
     float *x, *z, *mu;
     int one = given(o, "--from");
+    portions p = {0, 0, 0, 0, 0};
     if (one != given(o, "--to")) die(MISUSED, "--from and --to belong together");
     open_both(&u, o);
     dim = u.info.input_dim, latent = u.info.code;
@@ -111,6 +177,7 @@ static int interpolate(options *o)
     x = floats(s.count, dim);
     z = floats(steps, latent);
     mu = floats(2, latent);
+    p.total = pairs * steps;
     for (size_t i = 0; i < pairs; i++) {
         float *line = x + i * columns * dim, *last = line + (columns - 1) * dim;
         uint64_t a = one ? o->from : 2 * i, b = one ? o->to : 2 * i + 1;
@@ -125,9 +192,10 @@ static int interpolate(options *o)
             size_t half = (steps + 1) / 2, at = k ? half : 0;
             vae_batch codes = rows_of_class(&u, o, z + at * latent, k ? steps - half : half,
                                             ends[k].labels);
-            check(u.model, make_images(&u, o, &codes, line + (1 + at) * dim));
+            make_images(&u, o, &codes, 0, &p, line + (1 + at) * dim);
         }
     }
+    next_portion(&p, o, 0);
     save_pictures(o, x, &s);
     free(x);
     free(z);

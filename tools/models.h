@@ -77,7 +77,7 @@ static void load_model(use *u, const options *o, int batch)
     if (o->mode && !u->info.by_pixel)
         die(FAILED, "--mode: the decoder of %s has no layer `image`: it does not draw pixels one "
             "by one", o->operand);
-    if (o->mode && !u->info.latent)
+    if (o->mode && !u->info.latent && o->command != COMPLETE)
         die(FAILED, "--mode: %s has no latents; all its images would be the same one", o->operand);
 }
 
@@ -148,8 +148,8 @@ static void open_data(use *u, const options *o)
     }
     check_images(&u->data, u->model, o->operand);
     check_values(&u->data, &u->desc,
-                 o->command & (EVAL | SCORE | REPORT) ? takes_unit(&u->desc)
-                                                      : encoder_takes_unit(u));
+                 o->command & (EVAL | SCORE | COMPLETE | REPORT) ? takes_unit(&u->desc)
+                                                                 : encoder_takes_unit(u));
     if (u->info.classes) {
         find_labels(&u->data, "--labels", o->labels);
         check_labels(&u->data, u->info.classes);

@@ -29,7 +29,7 @@ typedef struct options {
     const char *labels, *test_labels, *best, *log, *draws, *causes, *picture;
     const char *label_counts, *test_codes, *from_file;
     uint64_t images, test_images, validate, seed, image, first, from, to, max_memory;
-    int count, columns, zoom, steps, checkpoint_every, split, path, format, recipe, label;
+    int count, columns, lines, zoom, steps, checkpoint_every, split, path, format, recipe, label;
     int resume, weights_only, factors, draw, mode, quiet, components, full,
         label_draws, score_draws;
     double range, floor, tolerance;
@@ -45,12 +45,14 @@ enum {
     TRAVERSE = 64, ENCODE = 128, DECODE = 256, SCORE = 512, INFO = 1024, DIGITS = 2048,
     SETTING = 4096, /* kept in the model file: --resume compares, info prints */
     SHAPES = 8192, FACES = 1048576,
-    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072, REPORT = 524288,
+    GMM = 16384, PRIOR = 32768, PROBE = 65536, PCA = 131072, COMPLETE = 262144,
+    REPORT = 524288,
     MIXES = GMM | PRIOR,
     WRITES_SET = DIGITS | SHAPES | FACES,
-    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE | REPORT,
+    READS = PRIOR | EVAL | RECONSTRUCT | INTERPOLATE | TRAVERSE | ENCODE | SCORE | COMPLETE
+            | REPORT,
     LAYS_OUT = SAMPLE | RECONSTRUCT | DECODE,
-    DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE,
+    DRAWS = LAYS_OUT | INTERPOLATE | MANIFOLD | TRAVERSE | COMPLETE,
     OF_A_CLASS = SAMPLE | DECODE | MANIFOLD | TRAVERSE,
     OF_CODES = PRIOR | RECONSTRUCT | INTERPOLATE | MANIFOLD | TRAVERSE | ENCODE | DECODE,
     USES = READS | DRAWS,
@@ -341,8 +343,14 @@ static flag flags[MOST_FLAGS] = {
     {DRAWS, "--mode", SWITCH, "", AT(mode), 0, 0, NULL,
      "for a decoder with a layer `image`: the most probable pixels; without it they are drawn"},
     {DRAWS | REPORT, "--seed", WHOLE, "N", AT(seed), 0, WORD64, "1",
-     "seed of what is drawn: latents, and pixels where they are"},
-    {RECONSTRUCT, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
+     "seed of what is drawn: latents, and pixels where they are. All pictures of interpolate, "
+     "manifold and traverse draw their pixels with the same noise; completion i has seed N + i"},
+    {COMPLETE, "--rows", INTEGER, "N", AT(lines), 0, VAE_MAX_DIM, NULL,
+     "how many rows of pixels are given, from the top (default: half of them)"},
+    {COMPLETE, "--count", INTEGER, "N", AT(count), 1, 1e4, "8", "number of images"},
+    {COMPLETE, "--draws", INTEGER, "N", AT(steps), 1, 100, "6",
+     "completions of each image; the one of --mode is alone"},
+    {RECONSTRUCT | COMPLETE, "--first", WHOLE, "I", AT(first), 0, MOST, "0",
      "first image, counted from 0"},
     {INTERPOLATE, "--from", WHOLE, "I", AT(from), 0, MOST, NULL,
      "with --to: one pair, image I and the image of --to, counted from 0"},
@@ -383,6 +391,9 @@ static flag flags[MOST_FLAGS] = {
     {SAMPLE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "samples.png", "the picture"},
     {RECONSTRUCT, "--out", TARGET, "FILE.png", AT(out), 0, 0, "reconstructions.png",
      "the picture: rows of images, and under each row its reconstructions"},
+    {COMPLETE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "completions.png",
+     "the picture: a row for each image: itself, what is given of it (the rest is grey), "
+     "completions"},
     {INTERPOLATE, "--out", TARGET, "FILE.png", AT(out), 0, 0, "interpolations.png",
      "the picture: a row for each pair, with the two images themselves at its ends"},
     {MANIFOLD, "--out", TARGET, "FILE.png", AT(out), 0, 0, "manifold.png",

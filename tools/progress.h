@@ -1,6 +1,6 @@
 /* ======================================================================================
  * progress.h   a run of training as it goes: the live line, the log, checkpoints
- * uses: platform.h screen.h text.h targets.h options.h images.h report.h
+ * uses: platform.h screen.h text.h targets.h options.h images.h report.h curve.h
  * tests: tests/test_tool_runs.sh, tests/test_kill.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_PROGRESS_H
@@ -12,6 +12,7 @@
 #include "options.h"
 #include "images.h"
 #include "report.h"
+#include "curve.h"
 
 typedef struct run {
     const options *o;
@@ -32,10 +33,16 @@ typedef struct run {
     double log_seconds;         /* in steps, before this program began */
     double rate;                /* learning rate of the last step */
     uint64_t saved_step;        /* of the file; UINT64_MAX: none written yet */
+    curve curve;                /* of -ELBO on a terminal: of tests where there are any */
     vae_report trouble;         /* of a checkpoint that could not be written */
 } run;
 
-static void draw_progress(const run *r, const vae_progress *p)
+static const char *curve_name(const run *r)
+{
+    return !r->has_test ? "training -ELBO" : r->held ? "held-out -ELBO" : "test -ELBO";
+}
+
+static void draw_progress(run *r, const vae_progress *p)
 {
     char all[160], figures[240], line[600], bar[33], left[32];
     double rest = (double)p->total * (double)(p->epochs - p->epoch) - (double)p->images;
@@ -55,11 +62,12 @@ static void draw_progress(const run *r, const vae_progress *p)
     memset(bar, '#', full);
     memset(bar + full, '.', room - full);
     bar[room] = '\0';
+    curve_follow(&r->curve, curve_name(r));
     snprintf(line + length, sizeof line - length, room < 4 ? "%.0s%s" : "[%s]%s", bar, figures);
     screen_line(line, 0);
 }
 
-static void draw_epoch(const run *r, const vae_progress *p)
+static void draw_epoch(run *r, const vae_progress *p)
 {
     char line[700], all[200], test[80] = "", loss[60] = "", took[32];
     int wide = snprintf(line, sizeof line, "%llu", (ull)p->epochs);
@@ -77,7 +85,12 @@ static void draw_epoch(const run *r, const vae_progress *p)
                                    per_second(r->epoch_images, r->epoch_busy), took);
         if (screen.terminal && (size_t)full > screen_width()) line[wide] = '\0';
     }
-    screen_line(line, 1);
+    if (!shows_curves()) {
+        screen_line(line, 1);
+        return;
+    }
+    curve_add(&r->curve, p->has_test ? -p->test.elbo : -p->train.elbo);
+    curve_show(&r->curve, line, curve_name(r));
 }
 
 static int save_model(run *r, vae *model, int flags_of_save)

@@ -103,6 +103,16 @@ static size_t screen_width(void)
     return width < 1 || width > 1000 ? 80 : (size_t)width;
 }
 
+static size_t screen_height(void)
+{
+    long height = 0;
+#if defined(HAVE_POSIX) && defined(TIOCGWINSZ)
+    struct winsize size;
+    if (ioctl(fileno(screen.out), TIOCGWINSZ, &size) == 0 && size.ws_row) height = size.ws_row;
+#endif
+    return height < 1 || height > 1000 ? 24 : (size_t)height;
+}
+
 /* Replaces the unfinished line on the terminal in one piece, so that nothing flickers. The line is
  * ASCII: it may be cut anywhere. */
 static void screen_line(const char *line, int finished)

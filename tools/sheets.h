@@ -84,19 +84,78 @@ static size_t columns_for(const options *o, size_t count)
     return o->columns ? (size_t)o->columns : side;
 }
 
+/* Images on their way, in portions: a bar on a terminal, and an end at a signal. */
+typedef struct portions {
+    size_t total, done, rows;
+    double mark, drawn;
+} portions;
+
+/* How many of `most` images come next: so many that they take about a quarter of a second. `most`
+ * 0: all are done. Nothing has been written when a signal ends this. */
+static size_t next_portion(portions *p, const options *o, size_t most)
+{
+    const double t = now();
+    const int full = p->total ? (int)(30.0 * (double)p->done / (double)p->total) : 0;
+    char line[100];
+    if (interrupted) die(128 + interrupted, "stopped; %s is not written", o->out);
+    training = most > 0; /* signals are heard at the next portion */
+    if (!most) screen_clear();
+    else if (screen.terminal && p->done && t - p->drawn > 0.1) {
+        snprintf(line, sizeof line, "drawing [%.*s%.*s] %zu of %zu images", full,
+                 "##############################", 30 - full, "..............................",
+                 p->done, p->total);
+        screen_line(line, 0);
+        p->drawn = t;
+    }
+    if (!p->rows) p->rows = 4;
+    else if (t - p->mark < 0.12 && p->rows < 4096) p->rows *= 2;
+    else if (t - p->mark > 0.5 && p->rows > 4) p->rows /= 2;
+    if (most > p->rows) most = p->rows;
+    p->mark = t, p->done += most;
+    return most;
+}
+
+/* Rows at .. at + rows - 1 of a batch; `width` numbers of x belong to each. */
+static vae_batch portion_of(const vae_batch *b, size_t at, size_t rows, size_t width)
+{
+    vae_batch part = *b;
+    part.x += at * width, part.rows = rows;
+    if (part.index) part.index += at;
+    else part.first += (uint32_t)at;
+    if (part.label_count > 1) part.labels += at, part.label_count = rows;
+    return part;
+}
+
 /* Images of the codes in b: their means or, with --draw, draws. A decoder with a layer `image`
- * draws pixel by pixel or, with --mode, takes the most probable pixels. */
-static vae_status make_images(const use *u, const options *o, const vae_batch *b, float *x)
+ * draws pixel by pixel or, with --mode, takes the most probable pixels. Where pictures are to be
+ * compared, all have the same noise. `first`: number of the first row, for messages. */
+static void make_images(const use *u, const options *o, const vae_batch *b, size_t first,
+                        portions *p, float *x)
 {
     const int draws = u->info.by_pixel ? !o->mode : o->draw;
-    return draws ? vae_draw(u->model, b, o->seed, x) : vae_decode(u->model, b, x);
+    const int same = o->command & (INTERPOLATE | MANIFOLD | TRAVERSE);
+    uint32_t *zeros = same ? (uint32_t *)need(b->rows, sizeof *zeros) : NULL;
+    vae_batch all = *b;
+    vae_batch part;
+    if (same) all.index = zeros; /* need() gives zeros */
+    for (size_t at = 0, rows; at < b->rows; at += rows) {
+        float *to = x + at * u->info.input_dim;
+        rows = next_portion(p, o, b->rows - at);
+        part = portion_of(&all, at, rows, u->info.code);
+        check_on(o->in ? o->in : o->data ? u->data.name : o->operand, first + at, u->model,
+                 draws ? vae_draw(u->model, &part, o->seed, to) : vae_decode(u->model, &part, to));
+    }
+    free(zeros);
 }
 
 /* Codes decoded to a picture, as planned; b->rows is s->count. */
 static void save_decoded(const use *u, const options *o, const vae_batch *b, const sheet *s)
 {
     float *x = floats(s->count, u->info.input_dim);
-    check_on(o->in ? o->in : o->operand, 0, u->model, make_images(u, o, b, x));
+    portions p = {0, 0, 0, 0, 0};
+    p.total = b->rows;
+    make_images(u, o, b, 0, &p, x);
+    next_portion(&p, o, 0);
     save_pictures(o, x, s);
     free(x);
 }

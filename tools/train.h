@@ -481,6 +481,7 @@ static int train(options *o)
                                         on_progress, &r));
     if (status == 0) report_run(&r, model, &s);
     free(r.log.at);
+    free(r.curve.values);
     vae_destroy(model);
     drop(&s.held);
     drop(&s.images);

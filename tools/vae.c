@@ -18,10 +18,11 @@
  *   settings.h      settings of training: from the command line to vae_desc and back
  *   models.h        opens a model file, and gives it data
  *   report.h        figures in words and in JSON, which train and eval share
+ *   curve.h         a curve on a terminal
  *   progress.h      a run of training as it goes: the live line, the log, checkpoints
  *   train.h         the command train
  *   sheets.h        pictures of many images side by side
- *   draw.h          sample, reconstruct, interpolate, manifold, traverse
+ *   draw.h          sample, reconstruct, complete, interpolate, manifold, traverse
  *   verdicts.h      eval and score
  *   codes.h         encode and decode
  *   gmm.h, mixtures.h   gmm and prior: mixtures of Gaussians, of images and of codes
@@ -119,6 +120,11 @@ static const command commands[] = {
     {RECONSTRUCT, "reconstruct", "MODEL", "--data", reconstruct,
      "draw images and their reconstructions",
      "  vae reconstruct m.safetensors --data mnist/ --out reconstructions.png\n"},
+    {COMPLETE, "complete", "MODEL", "--data", complete,
+     "draw the lower part of images anew (PixelCNN, without a code)",
+     "  vae train --data digits --posterior none --binarize dynamic --model p.safetensors \\\n"
+     "      --decoder \"image, maskconv 32 7x7 a, gated, maskconv 32 3x3 b, gated\"\n"
+     "  vae complete p.safetensors --data digits --rows 14 --out completions.png\n"},
     {INTERPOLATE, "interpolate", "MODEL", "--data", interpolate,
      "draw the way from one image to another",
      "  vae interpolate m.safetensors --data digits\n"
