@@ -115,6 +115,8 @@
  *     image                    HxWxC or flat -> HxWx(C + channels of the image): see below
  *     maskconv N KxK a|b       HxWxC -> HxWxN                    weight [what it sees, N], bias [N]
  *     gated                    HxWxC -> HxWxC/2
+ *     diaglstm N               HxWxC -> HxWxN                    weight [C + 2 N, 4 N], bias [4 N],
+ *                                                                right_weight, right_bias
  *     res( ... )               unchanged: x + what is made of it
  *     z N                      any -> N latents, drawn           weight [in, 2 N], bias [2 N]
  *

@@ -25,6 +25,7 @@
 #include "test_objectives.c"
 #include "test_iwae.c"
 #include "test_stochastic.c"
+#include "test_wide.c"
 #include "test_labels.c"
 #include "test_stopping.c"
 #include "test_penalties.c"

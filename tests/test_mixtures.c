@@ -2,7 +2,7 @@
  * is 1 against `mixture K`. */
 #include "models.h"
 
-enum { MIX_L = 5, MIX_K = 3, MIX_BELOW = MIX_L * (MIX_L - 1) / 2, MIX_ROWS = 40 };
+enum { MIX_L = 5, MIX_K = 3, MIX_BELOW = MIX_L * (MIX_L - 1) / 2, MIXED_ROWS = 40 };
 
 static vae_tensor mix_tensor(vae *m, const char *name) {
     vae_tensor t;
@@ -65,14 +65,14 @@ static double mix_log_p(vae *m, const float *z) {
 /* kl = log N(z) - log p(z) where the posterior is N(0, I). */
 TEST(a_full_mixture_has_its_density_in_double) {
     vae *m = mix_model("mixture 3 full", 1);
-    float x[MIX_ROWS * 30], eps[MIX_ROWS * MIX_L], kl[MIX_ROWS];
+    float x[MIXED_ROWS * 30], eps[MIXED_ROWS * MIX_L], kl[MIXED_ROWS];
     uint64_t state = 3;
     int r, j;
     if (!m) return;
-    small_images(x, MIX_ROWS, 30);
-    ref_fill_normal(&state, eps, MIX_ROWS * MIX_L, 1.5);
-    CHECK_STATUS(vae_score(m, BATCH(x, MIX_ROWS, .eps = eps), NULL, NULL, kl), VAE_OK);
-    for (r = 0; r < MIX_ROWS; r++) {
+    small_images(x, MIXED_ROWS, 30);
+    ref_fill_normal(&state, eps, MIXED_ROWS * MIX_L, 1.5);
+    CHECK_STATUS(vae_score(m, BATCH(x, MIXED_ROWS, .eps = eps), NULL, NULL, kl), VAE_OK);
+    for (r = 0; r < MIXED_ROWS; r++) {
         const float *z = eps + r * MIX_L;
         double log_n = 0;
         for (j = 0; j < MIX_L; j++)
@@ -96,12 +96,12 @@ TEST(a_full_mixture_has_the_gradients_of_differences) {
 /* The same noise makes u of both: what is solved gives u of the diagonal mixture back. */
 TEST(draws_of_a_full_mixture_solve_for_those_of_a_diagonal_one) {
     vae *full = mix_model("mixture 3 full", 0), *plain = mix_model("mixture 3", 0);
-    float z[MIX_ROWS * MIX_L], y[MIX_ROWS * MIX_L];
+    float z[MIXED_ROWS * MIX_L], y[MIXED_ROWS * MIX_L];
     int r, k, j, found[MIX_K] = {0, 0, 0}, missed = 0;
     if (!full || !plain) return;
-    CHECK_STATUS(vae_prior(full, BATCH(NULL, MIX_ROWS), 4, z), VAE_OK);
-    CHECK_STATUS(vae_prior(plain, BATCH(NULL, MIX_ROWS), 4, y), VAE_OK);
-    for (r = 0; r < MIX_ROWS; r++) {
+    CHECK_STATUS(vae_prior(full, BATCH(NULL, MIXED_ROWS), 4, z), VAE_OK);
+    CHECK_STATUS(vae_prior(plain, BATCH(NULL, MIXED_ROWS), 4, y), VAE_OK);
+    for (r = 0; r < MIXED_ROWS; r++) {
         int of = -1;
         for (k = 0; k < MIX_K; k++) {
             const float *mean = mix_tensor(plain, "prior.mean").data + k * MIX_L;

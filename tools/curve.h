@@ -105,8 +105,11 @@ static void curve_show(curve *c, const char *row, const char *name)
     const int drawn = rows && columns >= CURVE_LABEL + 12 && c->count > 1;
     text t = {NULL, 0, 0};
     text_print(&t, "\r");
-    if (c->lines && c->widest < width && screen.drawn < width && c->lines + 1 < height)
-        text_print(&t, "\x1b[%zuA", c->lines);
+    if (c->widest < width && screen.drawn < width && c->lines + 1 < height) {
+        if (c->lines) text_print(&t, "\x1b[%zuA", c->lines);
+    } else if (c->lines || screen.drawn) {
+        text_print(&t, "\n"); /* what stands there stays */
+    }
     if (row) text_print(&t, "%s\x1b[K\n", row);
     c->lines = c->widest = 0, c->width = width, c->height = height;
     if (drawn) {

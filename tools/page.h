@@ -371,7 +371,7 @@ static const char *const page_style[] = {
     "font-size:.8125rem;color:var(--soft);font-variant-numeric:tabular-nums}"
     ".strip img{margin:1px 0;border-radius:3px}\n"
     "@media(max-width:520px){.strip{grid-template-columns:minmax(0,1fr)}"
-    ".strip img{margin-bottom:7px}"
+    ".strip br{display:none}.strip img{margin-bottom:7px}"
     "figure,.card{padding:12px}header,main,footer{padding-left:14px;padding-right:14px}}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem;"
     "font-variant-numeric:tabular-nums}th,td{text-align:right;padding:5px 10px;border-bottom:1px "

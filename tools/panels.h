@@ -501,7 +501,7 @@ static void draw_traversal(book *b, study *s, size_t j, const float *base, doubl
     else snprintf(range, sizeof range, "%zu categories", steps);
     text_print(&b->t, "<div>z%zu", j);
     if (s->v.unit_kl) text_print(&b->t, " &middot; %.2f nats", s->v.unit_kl[j]);
-    text_print(&b->t, "<br>%s</div><div>", range);
+    text_print(&b->t, " <br>%s</div><div>", range);
     page_images(&b->t, x, steps, s->shape, steps, sized(s, 56), "one latent changes");
     text_print(&b->t, "</div>\n");
     free(z);
