@@ -319,7 +319,7 @@ for out in npy png; do
     refused "decoded_number_names_the_row_$out" 1 "codes_huge.npy: row 4: number" \
         decode g.safetensors --in codes_huge.npy --out other.$out
 done
-refused decoded_number_of_a_later_batch 1 "codes_late.npy, from row 8 on: row 5: number" \
+refused decoded_number_of_a_later_batch 1 "codes_late.npy: row 13: number" \
     decode g.safetensors --in codes_late.npy --out other.npy
 refused factors_npy_not_finite 1 "factors_inf.npy holds a number in row 18 that is not finite: number 1 is inf" \
     eval m.safetensors --data ok.npy --factors factors_inf.npy

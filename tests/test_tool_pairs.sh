@@ -235,7 +235,7 @@ beside() {
 }
 for kind in $kinds $sets; do
     case $kind in
-        digits | shapes) mkdir planted/$kind; file=planted/$kind/train-labels-idx1-ubyte ;;
+        digits | shapes | faces) mkdir planted/$kind; file=planted/$kind/train-labels-idx1-ubyte ;;
         *) file=planted/f.png ;;
     esac
     for what in link dangling hard pipe folder file; do
