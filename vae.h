@@ -13696,7 +13696,7 @@ VAE__PRIVATE vae_status vae__loss_failed(vae *m, const vae__pass *p) {
     const char *name = vae__bad_tensor(m, m->w);
     vae__pass again = *p;
     size_t i;
-    again.backward = 0;
+    again.backward = 0, again.images = vae__images(p);
     /* compute the decoder's output again, because the likelihood has overwritten it */
     (void)vae__forward(&again, m->dec.first, m->count - 1, m->z, 0, p->rows);
     for (i = 0; i < m->count - 1 && !name; i++) {
@@ -14507,7 +14507,7 @@ VAE__PRIVATE vae_status vae__do_prior(vae *m, const vae_batch *b, uint64_t seed,
     if (bad) return bad;
     vae__begin_draws(m, b);
     vae__draw_codes(m, b, seed, 0, b->rows, z);
-    return bad;
+    return vae__check_rows(m, "z", z, 0, b->rows, m->code.width);
 }
 
 VAE_API vae_status vae_prior(vae *m, const vae_batch *batch, uint64_t seed, float *z) {

@@ -198,6 +198,23 @@ TEST(a_full_mixture_is_written_and_refused_by_its_rules) {
     }
 }
 
+/* Solving with large numbers below the diagonal overflows. */
+TEST(codes_of_a_prior_that_are_not_finite_are_an_error) {
+    vae_desc d;
+    vae *m = NULL;
+    float z[3 * 4], *lower;
+    size_t i;
+    memset(&d, 0, sizeof d);
+    d.input = "4", d.encoder = "", d.decoder = "", d.latent = 3, d.prior = "mixture 2 full";
+    CHECK_STATUS(vae_create(&d, &m, NULL), VAE_OK);
+    if (!m) return;
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 4), 3, z), VAE_OK);
+    lower = m->w + m->tensors[m->ops[m->dec.first - 1].tensor + 3].offset;
+    for (i = 0; i < 6; i++) lower[i] = 3e38f;
+    CHECK_STATUS(vae_prior(m, BATCH(NULL, 4), 3, z), VAE_ERR_NONFINITE);
+    vae_destroy(m);
+}
+
 TESTS(mixtures) {
     vae__fpenv env;
     vae__fp_enter(&env); /* see reference.h */
@@ -207,5 +224,6 @@ TESTS(mixtures) {
     RUN(a_full_mixture_without_correlations_is_the_diagonal_one);
     RUN(training_a_full_mixture_finds_correlations);
     RUN(a_full_mixture_is_written_and_refused_by_its_rules);
+    RUN(codes_of_a_prior_that_are_not_finite_are_an_error);
     vae__fp_leave(&env);
 }

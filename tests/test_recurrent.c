@@ -356,10 +356,25 @@ TEST(diaglstm_gives_the_same_bits_on_every_isa_and_number_of_threads) {
     }
 }
 
+TEST(a_loss_behind_image_that_is_not_finite_is_told) {
+    vae *m = recurrent_make("3x3x1", "image, maskconv 2 3x3 a, diaglstm 2", 2);
+    float x[2 * 9];
+    size_t i;
+    double worst;
+    if (!m) return;
+    small_images(x, 2, 9);
+    for (i = 0; i < m->parameters; i++) m->w[i] = 3e38f;
+    CHECK_STATUS(vae_train_step(m, BATCH(x, 2), NULL), VAE_ERR_NONFINITE);
+    CHECK(strstr(vae_last_report(m)->text, "it began at decoder.1.weight"));
+    CHECK_STATUS(vae_check_gradients(m, BATCH(x, 2), 1, &worst), VAE_ERR_NONFINITE);
+    vae_destroy(m);
+}
+
 TESTS(recurrent) {
     RUN(diaglstm_is_its_plain_loops_and_its_gradients_are_their_differences);
     RUN(diaglstm_gives_the_same_bits_in_pieces);
     RUN(diaglstm_probabilities_of_all_images_add_up_to_one);
     RUN(diaglstm_sees_all_earlier_pixels);
     RUN(diaglstm_gives_the_same_bits_on_every_isa_and_number_of_threads);
+    RUN(a_loss_behind_image_that_is_not_finite_is_told);
 }
