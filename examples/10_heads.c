@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
     double low = last[2], high = loss[0][0];
     for (int h = 0; h < HEADS; h++) high = figure__max(high, loss[h][0]);
     figure *f = figure_new(1000, 420, "Three heads for the deviation of q(z|x)",
-                           "8 latents; the same seed and settings.");
+                           "8 latents; the same seed and settings. The bars do not begin at 0.");
     figure_panel(f, 0, 0, .62, 1, "-ELBO of test images by epoch");
     figure_axes(f, "epoch", 1, EPOCHS, "nats", low - 4, high + 4, 0);
     for (int h = 0; h < HEADS; h++) figure_curve(f, epochs, loss[h], EPOCHS, names[h]);

@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
         shown[m] = -mean[m];
     }
     figure *f = figure_new(1020, 430, "Several draws for each image: a mean, or a tighter bound",
-                           "200 test images; 8 latents.");
+                           "200 test images; 8 latents. The bars do not begin at 0.");
     figure_panel(f, 0, 0, .6, 1, "trained with L or k samples");
     figure_axes(f, "epoch", 1, EPOCHS, "-log p(x) by 64 samples, nats", low - 1, high + 1, 0);
     for (int m = 0; m < MODELS; m++) figure_curve(f, epochs, loss[m], EPOCHS, names[m]);
