@@ -26,8 +26,8 @@ run() { # name command...
     fi
 }
 if [ -n "$long" ]; then run "unit tests (long)" "$unit" --long; else run "unit tests" "$unit"; fi
-for part in tool tool_data tool_runs tool_pairs tool_codes tool_probe tool_report; do
-    run "the vae command, $part" sh "$here/test_$part.sh" "$vae"
+for part in "$here"/test_tool*.sh; do
+    run "the vae command, $(basename "$part" .sh)" sh "$part" "$vae"
 done
 if [ -n "$long" ]; then run "kills and resumes" sh "$here/test_kill.sh" "$vae"; fi
 echo "$passed passed, $failed failed, $skipped skipped"
