@@ -7779,14 +7779,15 @@ typedef struct vae__diagonal {
 } vae__diagonal;
 
 VAE__INLINE size_t vae__diagonals(const vae__op *op) { return op->in.h + op->in.w - 1; }
+/* Pixels (i, j) of no bounds with i + j < n. */
+VAE__INLINE size_t vae__corner(size_t n) { return n * (n + 1) / 2; }
 VAE__PRIVATE vae__diagonal vae__diagonal_of(const vae__op *op, int right, size_t d, size_t row) {
     const size_t h = op->in.h, w = op->in.w, n = op->out.c;
     vae__diagonal g = {0, 0, 0, 0, 0, NULL, NULL};
-    size_t i, before = (size_t)right * (6 * h * w + 2 * vae__diagonals(op));
-    for (i = 0; i <= d; i++) {
-        before += g.count ? 6 * g.count + 2 : 0;
-        g.low = vae__max(i + 1, w) - w, g.count = vae__min(i + 1, h) - g.low;
-    }
+    size_t i, before = (size_t)right * (6 * h * w + 2 * vae__diagonals(op)) + 2 * d;
+    before += 6 * (vae__corner(d) - vae__corner(vae__max(d, w) - w) -
+                   vae__corner(vae__max(d, h) - h));
+    g.low = vae__max(d + 1, w) - w, g.count = vae__min(d + 1, h) - g.low;
     i = d - g.low; /* column of the first, seen from where the direction begins */
     g.pixel = g.low * w + (right ? w - 1 - i : i), g.step = right ? w + 1 : w - 1;
     g.pitch = op->rows * g.count * n;
@@ -8328,7 +8329,7 @@ VAE__PRIVATE vae_status vae__read_list(vae__parser *p, vae__op *op) {
  * below 1, i a number of steps, m a number K, g a number of categories, w numbers of levels, k a
  * window KxK, s an optional step /S, d optional padding, a a mask, h a shape HxWxC, ( a group; and
  * of likelihoods, posteriors and priors, all optional: v a variance, l a number of levels, o what
- * makes a deviation, c an activation of the code, u the word full. */
+ * makes a deviation, c an activation of the code, u the word full, x the K of logistic_mixture. */
 VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op *op) {
     const char *a;
     size_t n;
@@ -8339,6 +8340,7 @@ VAE__PRIVATE vae_status vae__read_args(vae__parser *p, const char *args, vae__op
         case 'n': bad = vae__read_int(p, "a width", &op->n); break;
         case 'f': bad = vae__read_from(p, "a factor", 1, VAE__MAX_WINDOW, &op->n); break;
         case 'm': bad = vae__read_from(p, "the number K", 1, 4096, &op->n); break;
+        case 'x': bad = vae__read_from(p, "the number K", 1, VAE__MIXTURE_MOST, &op->n); break;
         case 'p': bad = vae__read_part(p, 1000, &op->n); break;
         case 'q': bad = vae__read_part(p, 1, &op->n); break;
         case 'i': bad = vae__read_from(p, "a number of steps", 1, 64, &op->stride); break;
@@ -8473,7 +8475,7 @@ VAE__PRIVATE void vae__spell_args(vae__sink *s, const char *args, const vae__op 
         if (*a == 'o' && op->n) vae__putf(s, " %s", vae__deviation_names[op->n]);
         if (*a == 'u' && op->kw) vae__putf(s, " full");
         if (*a == 'c' && op->kh) vae__putf(s, " code %s", vae_choice_name(VAE_CHOICE_ACT, op->kh));
-        if (strchr("nfmg", *a)) vae__putf(s, " %d", op->n);
+        if (strchr("nfmgx", *a)) vae__putf(s, " %d", op->n);
         for (i = 0; *a == 'w' && i < op->kw; i++) vae__putf(s, " %d", (int)op->list[i]);
         if (*a == 'k') vae__putf(s, " %dx%d", op->kh, op->kw);
         if (*a == 'i') vae__putf(s, " %d", op->stride);
@@ -10361,7 +10363,6 @@ VAE__PRIVATE void vae__categorical_mode(const vae__density *l, const float *out,
 #ifndef VAE_NO_PIXELS
 VAE__PRIVATE const char *vae__logistics_sizes(vae__density *l) {
     const size_t c = l->channels;
-    if (l->n > VAE__MIXTURE_MOST) return "K is at most 32";
     if (c > VAE__MIXTURE_CHANNELS)
         return "a pixel has 4 channels at most (as an input, N numbers are one pixel, and Nx1 are "
                "N pixels)";
@@ -10510,7 +10511,7 @@ static const vae__likelihood vae__likelihoods[] = {
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0},
 #else
     {{"logistic_mixture", "logistic_mixture K", "a mixture of K logistics for each pixel; centres "
-      "of later channels move with the earlier ones: bits per dimension, for colour", "m"},
+      "of later channels move with the earlier ones: bits per dimension, for colour", "x"},
      0, 1, VAE__DENSITY_MIXTURE, VAE__DRAW_UNIFORM, vae__logistics_loss, vae__logistics_observe,
      NULL, vae__mean_is_bias, NULL, NULL, NULL, vae__logistics_mode, vae__logistics_sizes, 1},
 #endif

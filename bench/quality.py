@@ -291,7 +291,7 @@ def likelihood_cells(run, passes, at, args):
         difference = "%.2f +- %.2f to %s" % (mean_and_error(pairs) + (run.against,))
     return ["%.0f" % read_seconds(at + ".csv"), "`%s`" % test["params_hash"],
             "%.2f +- %.2f" % (-stats["elbo"], test["elbo_se"]), "%.2f" % stats["recon"],
-            "%.2f" % stats["kl"], nll, str(test["active_units"]), run.paper, difference]
+            "%.2f" % stats["kl"], nll, str(test["active_units"] or ""), run.paper, difference]
 
 
 def pixel_cells(run, passes, at, args):
@@ -376,8 +376,8 @@ def table(old, args):
            "importance weights; +- is the standard",
            "error over images; a unit is active where the variance of mu over the test set is above "
            "0.01. The same command",
-           "gives the same params_hash on any machine. Seconds: one thread of AMD EPYC, shared with "
-           "others."]
+           "gives the same params_hash on any machine. Seconds: one thread of server processors that "
+           "others used too."]
     rows_of = [[row(run, old, args) for run in runs] for _, _, runs in SECTIONS]
     every = sum(rows_of, [])
     waiting = sum("not run yet" in line for line in every)

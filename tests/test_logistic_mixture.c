@@ -324,7 +324,7 @@ TEST(arguments_and_shapes_that_cannot_be_are_refused) {
     } cases[] = {
         {"4x4x3", "logistic_mixture", "", "the number K"},
         {"4x4x3", "logistic_mixture 0", "", "the number K"},
-        {"4x4x3", "logistic_mixture 33", "", "K is at most 32"},
+        {"4x4x3", "logistic_mixture 33", "", "the number K must lie from 1 to 32"},
         {"4x4x3", "logistic_mixture 2 3", "", "the end"},
         {"4x4x5", "logistic_mixture 2", "", "4 channels at most"},
         {"784", "logistic_mixture 2", "", "N numbers are one pixel"},
