@@ -96,7 +96,8 @@ int main(void) {
     for (int i = 0; i < DRAWS; i++) memcpy(same + i * PIXELS, x, PIXELS * sizeof *x);
     if (vae_data_wrap(VAE_U8, 3, dims, images, &data, &report)) return fail(report.text);
     f = figure_new(960, 380, "What q(z|x) can be, for one decoder and one image",
-                   "map: the true posterior p(z|x); dots: 120 draws of q(z|x)");
+                   "map: the true posterior p(z|x); dots: 120 draws of q(z|x), by "
+                   "an encoder that never saw this image");
     for (int k = -1; k < 3; k++) { /* -1: the decoder is learned */
         vae_desc desc = {0};
         vae_batch test = {0}, one = {0};
