@@ -277,6 +277,12 @@ def read_json(path):
         return json.load(file)
 
 
+def units_cell(test):
+    """Active units, those of the layer next to the pixels first, as papers print them."""
+    layers = test.get("active_units_of_layers") or [test["active_units"] or ""]
+    return "+".join(str(units) for units in reversed(layers))
+
+
 def likelihood_cells(run, passes, at, args):
     train, test = read_json(at + ".train.json"), read_json(at + ".eval.json")
     if train["params_hash"] != test["params_hash"]:
@@ -291,7 +297,7 @@ def likelihood_cells(run, passes, at, args):
         difference = "%.2f +- %.2f to %s" % (mean_and_error(pairs) + (run.against,))
     return ["%.0f" % read_seconds(at + ".csv"), "`%s`" % test["params_hash"],
             "%.2f +- %.2f" % (-stats["elbo"], test["elbo_se"]), "%.2f" % stats["recon"],
-            "%.2f" % stats["kl"], nll, str(test["active_units"] or ""), run.paper, difference]
+            "%.2f" % stats["kl"], nll, units_cell(test), run.paper, difference]
 
 
 def pixel_cells(run, passes, at, args):
