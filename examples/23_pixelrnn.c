@@ -66,7 +66,7 @@ static double nats(const char *decoder, vae **model) {
 
 /* The same weights with a gaussian likelihood: the most probable next pixel then is the logit. Row
  * i has pixel i of a digit flipped, the last row none. How many pixels matter; -1: failed. */
-static int look(vae *trained, const char *decoder, float *sees) {
+static int look(vae *trained, const char *decoder, float *seen) {
     vae_desc desc = described(decoder);
     vae_batch batch = {0};
     vae_tensor t;
@@ -83,8 +83,8 @@ static int look(vae *trained, const char *decoder, float *sees) {
     batch.x = probe, batch.rows = PIXELS + 1;
     if (vae_complete(model, &batch, MIDDLE, NULL, probe)) return -1;
     for (int n = 0; n < PIXELS; n++) {
-        sees[n] = probe[n * PIXELS + MIDDLE] - probe[PIXELS * PIXELS + MIDDLE];
-        count += sees[n] != 0;
+        seen[n] = probe[n * PIXELS + MIDDLE] - probe[PIXELS * PIXELS + MIDDLE];
+        count += seen[n] != 0;
     }
     vae_destroy(model);
     return count;

@@ -21,14 +21,13 @@ static void check(const vae *model, vae_status status)
  * given; how many these were must not show, as it depends on how fast they were. */
 static void check_on(const char *file, size_t first, const vae *model, vae_status status)
 {
-    const char *text = vae_last_report(model)->text;
-    size_t row;
-    int end = 0;
+    const char *said = vae_last_report(model)->text;
+    char *end = NULL;
+    const size_t row = strncmp(said, "row ", 4) ? 0 : (size_t)strtoul(said + 4, &end, 10);
     if (status == VAE_OK) return;
-    if (sscanf(text, "row %zu:%n", &row, &end) == 1 && end)
-        die(FAILED, "%s: row %zu:%s", file, first + row, text + end);
-    if (first) die(FAILED, "%s, from row %zu on: %s", file, first, text);
-    die(FAILED, "%s: %s", file, text);
+    if (end && *end == ':') die(FAILED, "%s: row %zu%s", file, first + row, end);
+    if (first) die(FAILED, "%s, from row %zu on: %s", file, first, said);
+    die(FAILED, "%s: %s", file, said);
 }
 
 static const char *isa_name(vae_isa isa) { return vae_choice_name(VAE_CHOICE_ISA, (int)isa); }

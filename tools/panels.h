@@ -748,7 +748,7 @@ static void panel_bounds(book *b, study *s)
 
 static const char *no_neighbours(const study *s)
 {
-    if (!s->near) return "the training images are not known: --data is one file";
+    if (!s->nearest) return "the training images are not known: --data is one file";
     return no_picture(s);
 }
 
@@ -762,10 +762,10 @@ static void panel_neighbours(book *b, study *s)
     text_print(t, "<div class=\"tiles\">\n");
     for (size_t i = 0; i < NEAREST; i++) {
         memcpy(both, s->samples + i * dim, dim * sizeof *both);
-        vae_data_read(&b->train.images, s->near[i].index[0], 1, both + dim);
+        vae_data_read(&b->train.images, s->nearest[i].index[0], 1, both + dim);
         text_print(t, "<div class=\"tile\">");
         page_images(t, both, 2, s->shape, 1, sized(s, 64), "a sample and its nearest image");
-        text_print(t, "#%zu<br>%.2f</div>\n", s->near[i].index[0], root(s->near[i].square[0]));
+        text_print(t, "#%zu<br>%.2f</div>\n", s->nearest[i].index[0], root(s->nearest[i].square[0]));
     }
     text_print(t, "</div>\n");
     begin_caption(b, s);

@@ -12,6 +12,13 @@
 #include "options.h"
 #include "datasets.h"
 
+/* What stands behind the last '/'. */
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 #ifdef HAVE_POSIX
 /* Whether a file is there, and its place on the disk. */
 static int look(const char *path, struct stat *s)
@@ -21,13 +28,6 @@ static int look(const char *path, struct stat *s)
     if (bad && errno != ENOENT && errno != ENOTDIR)
         die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
     return !bad;
-}
-
-/* What stands behind the last '/'. */
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 static int in_folder(const char *path, const char *folder)

@@ -62,7 +62,7 @@ typedef struct study {
     char *log_path;         /* NULL: there is no log */
     float *samples;         /* (SAMPLES, input_dim) */
     int32_t *sample_classes; /* (SAMPLES), or NULL */
-    neighbour *near;        /* (SAMPLES); NULL: not compared */
+    neighbour *nearest;     /* (SAMPLES); NULL: not compared */
     double near_median[2];  /* distance to the nearest training image: of samples, of the data */
     size_t nearer;          /* samples that a training image is nearest to, of so many of each */
     size_t compared;        /* 0: the data are the training images */
@@ -317,9 +317,9 @@ static void square_lengths(const float *x, size_t rows, size_t dim, double *out)
 }
 
 /* For each row of q (rows, dim) the nearest of the first `count` images of a set: `which` of the
- * members of near (rows) it becomes. Distances are those of |x|^2 + |q|^2 - 2 x q. */
+ * members of nearest (rows) it becomes. Distances are those of |x|^2 + |q|^2 - 2 x q. */
 static void find_nearest(const float *q, size_t rows, const vae_data *set, size_t count, int which,
-                         neighbour *near)
+                         neighbour *nearest)
 {
     enum { PART = 512 };
     const size_t dim = set->item;
@@ -336,7 +336,7 @@ static void find_nearest(const float *q, size_t rows, const vae_data *set, size_
         d.m = part, d.n = rows, d.k = dim, d.a = x, d.b = q, d.c = products, d.trans_b = 1;
         if (vae_gemm(&d, &report) != VAE_OK) die(FAILED, "%s", report.text);
         for (size_t i = 0; i < part * rows; i++) {
-            neighbour *n = &near[i % rows];
+            neighbour *n = &nearest[i % rows];
             const double length = vae__add_d(of_x[i / rows], of_q[i % rows]);
             double far2 = vae__add_d(length, vae__mul_d(-2, (double)products[i]));
             if (far2 < 0) far2 = 0; /* rounding */
@@ -350,11 +350,11 @@ static void find_nearest(const float *q, size_t rows, const vae_data *set, size_
     free(of_x);
 }
 
-static double median_distance(const neighbour *near, size_t count)
+static double median_distance(const neighbour *nearest, size_t count)
 {
     double *values = doubles(count, 1), middle;
     size_t *order;
-    for (size_t i = 0; i < count; i++) values[i] = near[i].square[0];
+    for (size_t i = 0; i < count; i++) values[i] = nearest[i].square[0];
     order = rank_images(values, count);
     middle = root(values[order[count / 2]]);
     free(order);
@@ -371,10 +371,10 @@ static void find_neighbours(study *s, const vae_data *train, int tested)
     neighbour *of_test = (neighbour *)need(rows, sizeof *of_test);
     neighbour *both = (neighbour *)need(SAMPLES, sizeof *both);
     float *x = floats(rows, test->item);
-    s->near = (neighbour *)need(SAMPLES, sizeof *s->near);
+    s->nearest = (neighbour *)need(SAMPLES, sizeof *s->nearest);
     s->compared = !tested ? 0 : train->count < test->count ? train->count : test->count;
-    find_nearest(s->samples, SAMPLES, train, train->count, 0, s->near);
-    s->near_median[0] = median_distance(s->near, SAMPLES);
+    find_nearest(s->samples, SAMPLES, train, train->count, 0, s->nearest);
+    s->near_median[0] = median_distance(s->nearest, SAMPLES);
     vae_data_read(test, 0, rows, x);
     find_nearest(x, rows, train, train->count, 0, of_test);
     s->near_median[1] = median_distance(of_test, rows);
@@ -431,7 +431,7 @@ static void drop_study(study *s)
     free(s->log_path);
     free(s->samples);
     free(s->sample_classes);
-    free(s->near);
+    free(s->nearest);
     vae_destroy(s->u.model);
 }
 
