@@ -2519,8 +2519,8 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                        const float *x, float scale, float *dout, float *dshared)) \
     X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
                            float *dout)) \
-    PIXELS(float, mixture, (size_t pixels, size_t c, size_t k, const float *out, const float *x, \
-                            float scale, float *dout)) \
+    PIXELS(float, logistics, (size_t pixels, size_t c, size_t k, const float *out, const float *x, \
+                              float scale, float *dout)) \
     CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
                           float *y)) \
     CODES(void, softmax_bwd, (size_t n, size_t k, const float *y, const float *dy, float scale, \
@@ -5180,9 +5180,9 @@ VAE__INLINE VAE__V VAE__FN(log_sum)(size_t k, const float *a, VAE__V *top) {
  * the manual has. As `density` otherwise. Salimans et al. 2017 (arXiv:1701.05517). With shares
  * p = softmax(a) and logs t of p times the densities, -log p(x) = -log sum e^t; r = softmax(t)
  * weighs the gradients of the components, and p - r is that of a. */
-static float VAE__FN(mixture)(size_t pixels, size_t c, size_t k, const float *out, const float *x,
-                              float scale, float *dout) {
-    const size_t blocks = 2 * c + 1 + c * (c - 1) / 2, pitch = k * blocks, shares = 2 * c * k;
+static float VAE__FN(logistics)(size_t pixels, size_t c, size_t k, const float *out,
+                                const float *x, float scale, float *dout) {
+    const size_t arrays = 2 * c + 1 + c * (c - 1) / 2, pitch = k * arrays, shares = 2 * c * k;
     float a[VAE__MIXTURE_MOST * 16], t[VAE__MIXTURE_MOST * 16], plane[VAE__MIXTURE_CHANNELS * 16];
     VAE__V parts[16 / VAE__W];
     size_t i, j, at, run, r;
@@ -5216,7 +5216,7 @@ static float VAE__FN(mixture)(size_t pixels, size_t c, size_t k, const float *ou
         }
         if (!dout) continue;
         for (r = 0; r < run; r++, dout += pitch)
-            for (at = 0; at < blocks; at++)
+            for (at = 0; at < arrays; at++)
                 for (i = 0; i < k; i++) {
                     float *d = dout + at * k + i;
                     *d = at == 2 * c ? a[i * 16 + r] : *d * t[i * 16 + r];
@@ -10373,8 +10373,8 @@ VAE__PRIVATE const char *vae__logistics_sizes(vae__density *l) {
 VAE__PRIVATE double vae__logistics_loss(const vae__density *l, const float *out, const float *x,
                                       float scale, float *dout, float *dlearned) {
     (void)dlearned;
-    return (double)l->k->mixture(l->numbers / l->channels, l->channels, (size_t)l->n, out, x,
-                                 scale, dout);
+    return (double)l->k->logistics(l->numbers / l->channels, l->channels, (size_t)l->n, out, x,
+                                   scale, dout);
 }
 /* Of channel q in component i of a pixel: the centre, given the channels before it, and the log
  * scale. */
@@ -10464,7 +10464,7 @@ VAE__PRIVATE void vae__logistics_mode(const vae__density *l, const float *out, f
         for (i = 0; i < (size_t)l->n; i++) {
             float value;
             vae__logistics_component(l, out, i, half, one);
-            value = l->k->mixture(1, c, (size_t)l->n, out, one, 0, NULL);
+            value = l->k->logistics(1, c, (size_t)l->n, out, one, 0, NULL);
             if (i && !(value < least)) continue;
             least = value;
             memcpy(x, one, c * sizeof(float));

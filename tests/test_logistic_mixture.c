@@ -93,8 +93,8 @@ TEST(the_kernel_is_the_plain_formula_and_has_the_same_bits_on_every_isa) {
             float value, alone;
             if (!vae_isa_available((vae_isa)isa)) continue;
             memcpy(dout, out, all * sizeof(float));
-            value = k->mixture(m->pixels, m->c, m->k, dout, x, 0.5f, dout); /* in place */
-            alone = k->mixture(m->pixels, m->c, m->k, out, x, 0.5f, NULL);
+            value = k->logistics(m->pixels, m->c, m->k, dout, x, 0.5f, dout); /* in place */
+            alone = k->logistics(m->pixels, m->c, m->k, out, x, 0.5f, NULL);
             CHECK(!memcmp(&value, &alone, sizeof value));
             hash = vae__hash_floats(vae__hash_floats(0, dout, all), &value, 1);
             if (isa != VAE_ISA_PORTABLE) CHECK(hash == want);
@@ -123,7 +123,7 @@ TEST(probabilities_of_all_levels_add_up_to_one) {
         mix_fill(&one, (uint64_t)seed, out, x);
         for (a = 0, sum = 0; a < 256; a++) {
             x[0] = (float)a / 255;
-            sum += exp(-(double)k->mixture(1, 1, 5, out, x, 0, NULL));
+            sum += exp(-(double)k->logistics(1, 1, 5, out, x, 0, NULL));
         }
         CHECK_NEAR(sum, 1, 2e-5);
     }
@@ -131,7 +131,7 @@ TEST(probabilities_of_all_levels_add_up_to_one) {
     for (a = 0, sum = 0; a < 256; a++)
         for (b = 0; b < 256; b++) {
             x[0] = (float)a / 255, x[1] = (float)b / 255;
-            sum += exp(-(double)k->mixture(1, 2, 3, out, x, 0, NULL));
+            sum += exp(-(double)k->logistics(1, 2, 3, out, x, 0, NULL));
         }
     CHECK_NEAR(sum, 1, 2e-5);
 }
@@ -153,9 +153,10 @@ TEST(the_third_channel_sums_to_one_given_the_others) {
         }
         for (b = 0; b < 256; b++) {
             x[2] = (float)b / 255;
-            sum += exp(-(double)k->mixture(1, 3, 4, out, x, 0, NULL));
+            sum += exp(-(double)k->logistics(1, 3, 4, out, x, 0, NULL));
         }
-        CHECK_NEAR(log(sum), -(double)k->mixture(1, 2, 4, two, x, 0, NULL), 1e-3 - 1e-5 * log(sum));
+        CHECK_NEAR(log(sum), -(double)k->logistics(1, 2, 4, two, x, 0, NULL),
+                   1e-3 - 1e-5 * log(sum));
     }
 }
 
@@ -173,7 +174,7 @@ TEST(one_component_is_logistic_pixel) {
             if (j > 6) out[i * 10 + j] = 0; /* centres that do not move */
             if (j < 6) pair[i * 6 + j] = out[i * 10 + j];
         }
-    a = k->mixture(PIXELS, C, 1, out, x, 1, dout);
+    a = k->logistics(PIXELS, C, 1, out, x, 1, dout);
     b = k->density(VAE__DENSITY_LOGISTIC_PIXEL, PIXELS * C, C, pair, 0, x, 1, dpair, NULL);
     CHECK_NEAR((double)a, (double)b, 1e-6 * (double)b); /* other order of additions */
     for (i = 0; i < PIXELS; i++)
@@ -183,11 +184,11 @@ TEST(one_component_is_logistic_pixel) {
 TEST(the_ends_are_open) {
     const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
     float out[3] = {-5, -3, 0}, x = 0;
-    CHECK_NEAR((double)k->mixture(1, 1, 1, out, &x, 0, NULL), 0, 1e-6);
+    CHECK_NEAR((double)k->logistics(1, 1, 1, out, &x, 0, NULL), 0, 1e-6);
     x = 1;
-    CHECK((double)k->mixture(1, 1, 1, out, &x, 0, NULL) > 100);
+    CHECK((double)k->logistics(1, 1, 1, out, &x, 0, NULL) > 100);
     out[0] = 6;
-    CHECK_NEAR((double)k->mixture(1, 1, 1, out, &x, 0, NULL), 0, 1e-6);
+    CHECK_NEAR((double)k->logistics(1, 1, 1, out, &x, 0, NULL), 0, 1e-6);
 }
 
 TEST(extreme_parameters_give_finite_values_and_gradients) {
@@ -199,7 +200,7 @@ TEST(extreme_parameters_give_finite_values_and_gradients) {
         for (i = 0; i < 20; i++) out[i] = ends[(turn * 7 + i * (turn / 10 + 1) + turn / 100) % 10];
         for (i = 0; i < 3; i++) x[i] = (float)((turn + i) % 3) / 2, u[i] = (float)((turn + i) % 2);
         for (i = 0; i < 3; i++) u[i] = u[i] > 0 ? 0.99999994f : 0;
-        CHECK(vae__finite_f(l.k->mixture(1, 3, 2, out, x, 1, dout)));
+        CHECK(vae__finite_f(l.k->logistics(1, 3, 2, out, x, 1, dout)));
         CHECK(l.k->within(20, 3e38f, dout));
         l.row->observe(&l, out, u, y);
         CHECK(l.k->in_unit(3, y));
@@ -230,7 +231,7 @@ TEST(draws_of_two_channels_have_the_density) {
             for (b = 0; b < 256; b++) {
                 x[0] = (float)a / 255, x[1] = (float)b / 255;
                 want[a / 16 * CELLS + b / 16] += DRAWS *
-                    exp(-(double)l.k->mixture(1, 2, 3, out, x, 0, NULL));
+                    exp(-(double)l.k->logistics(1, 2, 3, out, x, 0, NULL));
             }
         for (i = 0; i < DRAWS; i++) {
             l.row->observe(&l, out, u + 2 * i, x);
@@ -259,7 +260,7 @@ TEST(the_mean_of_one_channel_is_the_sum_over_its_levels) {
         mix_fill(&one, (uint64_t)seed, out, &x);
         for (a = 0; a < 256; a++) {
             x = (float)a / 255;
-            sum += (double)x * exp(-(double)l.k->mixture(1, 1, 5, out, &x, 0, NULL));
+            sum += (double)x * exp(-(double)l.k->logistics(1, 1, 5, out, &x, 0, NULL));
         }
         l.row->observe(&l, out, NULL, &mean);
         CHECK_NEAR((double)mean, sum, 2e-5);

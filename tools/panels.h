@@ -765,7 +765,8 @@ static void panel_neighbours(book *b, study *s)
         vae_data_read(&b->train.images, s->nearest[i].index[0], 1, both + dim);
         text_print(t, "<div class=\"tile\">");
         page_images(t, both, 2, s->shape, 1, sized(s, 64), "a sample and its nearest image");
-        text_print(t, "#%zu<br>%.2f</div>\n", s->nearest[i].index[0], root(s->nearest[i].square[0]));
+        text_print(t, "#%zu<br>%.2f</div>\n", s->nearest[i].index[0],
+                   root(s->nearest[i].square[0]));
     }
     text_print(t, "</div>\n");
     begin_caption(b, s);
