@@ -40,8 +40,15 @@ mkdir -p build/examples out/examples
 for file in examples/[0-9]*.c; do
     case $file in *"${1-}"*) echo "$file" ;; esac
 done |
-    xargs -n 1 -P "${JOBS:-2}" sh tests/examples.sh --one | awk '
-        { print; fflush() }
-        /^ok / { passed++ }
-        /^FAIL / { failed++ }
-        END { print passed + 0 " passed, " failed + 0 " failed"; exit failed > 0 || !passed }'
+    xargs -n 1 -P "${JOBS:-2}" sh tests/examples.sh --one | {
+        passed=0 failed=0
+        while IFS= read -r line; do # awk would keep the lines until the end
+            printf '%s\n' "$line"
+            case $line in
+            "ok "*) passed=$((passed + 1)) ;;
+            "FAIL "*) failed=$((failed + 1)) ;;
+            esac
+        done
+        echo "$passed passed, $failed failed"
+        [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    }
