@@ -706,7 +706,7 @@ static void panel_bounds(book *b, study *s)
 {
     const verdict *v = &s->v;
     const size_t n = v->bound_count;
-    double x[MOST_BOUNDS], y[MOST_BOUNDS], low = 0, high = 0;
+    double x[MOST_BOUNDS] = {0}, y[MOST_BOUNDS] = {0}, low = 0, high = 0;
     chart c = {1, 2, 0, 0, 1, 0, "importance weights", "-bound, nats"};
     text *t = &b->t;
     for (size_t i = 0; i < n; i++) {

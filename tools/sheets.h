@@ -96,7 +96,7 @@ static size_t next_portion(portions *p, const options *o, size_t most)
 {
     const double t = now();
     const int full = p->total ? (int)(30.0 * (double)p->done / (double)p->total) : 0;
-    char line[100];
+    char line[128];
     if (interrupted) die(128 + interrupted, "stopped; %s is not written", o->out);
     training = most > 0; /* signals are heard at the next portion */
     if (!most) screen_clear();
