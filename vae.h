@@ -648,6 +648,7 @@ VAE_API const char *vae_status_text(vae_status status);
 typedef enum vae_isa {
     VAE_ISA_AUTO,     /* the best that this build and this processor have */
     VAE_ISA_PORTABLE, /* plain C */
+    VAE_ISA_SIMD128,  /* 4 floats, without FMA: WebAssembly's SIMD128, SSE2 of every x86-64 */
     VAE_ISA_AVX2,     /* x86 with AVX2 and FMA: vectors of 8 floats */
     VAE_ISA_AVX512,   /* x86 with AVX-512 F, DQ, BW and VL: 16 floats */
     VAE_ISA_NEON,     /* AArch64: 4 floats */
@@ -1576,11 +1577,17 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if defined(VAE__HAVE_AVX2) || defined(VAE__HAVE_AVX512)
 #define VAE__HAVE_AVX 1
 #endif
+#ifndef VAE_NO_SSE2
+#define VAE__HAVE_SIMD128 1
+#endif
+#elif defined(__wasm_simd128__)
+#define VAE__HAVE_SIMD128 1
 #elif defined(__aarch64__) && !VAE__BIG_ENDIAN
 #define VAE__HAVE_NEON 1
 #endif
 #endif
-#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON)
+#if defined(VAE_NO_PORTABLE) && !defined(VAE__HAVE_AVX) && !defined(VAE__HAVE_NEON) && \
+    !defined(VAE__HAVE_SIMD128)
 #error "vae.h: VAE_NO_PORTABLE, and no other pass: this build has no kernels at all"
 #endif
 #ifdef VAE__HAVE_AVX
@@ -1589,6 +1596,11 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 #ifdef VAE__HAVE_NEON
 #include <arm_neon.h>
+#endif
+#if defined(VAE__HAVE_SIMD128) && defined(__wasm__)
+#include <wasm_simd128.h>
+#elif defined(VAE__HAVE_SIMD128)
+#include <emmintrin.h>
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
@@ -1795,7 +1807,7 @@ VAE_API const char *vae_status_text(vae_status status) {
 /* The words of each vae_choice, in its order, and by value. */
 enum { VAE__MOST_WORDS = 9 };
 static const char *const vae__words[VAE_CHOICE_COUNT][VAE__MOST_WORDS] = {
-    {"auto", "portable", "avx2", "avx512", "neon"},
+    {"auto", "portable", "simd128", "avx2", "avx512", "neon"},
     {"auto", "glorot", "he", "pytorch", "zero"},
     {"zero", "mean"},
     {"none", "dynamic"},
@@ -2615,8 +2627,66 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
+/* FMA without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
+ * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
+ * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+ * stay as they are. */
+VAE__COLD VAE__UNUSED static float vae__fma_odd(double p, double c, double s) {
+    const double back = vae__add_d(s, -p);
+    const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
+    const uint64_t u = vae__bits_d(s), e = vae__bits_d(lost), finite = (u >> 52 & 0x7ff) != 0x7ff;
+    const uint64_t inexact = (uint64_t)((e << 1) != 0) & (~u & 1) & finite;
+    const uint64_t away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
+    float r = (float)vae__double_of(u - inexact + 2 * (inexact & away)); /* one up or one down */
+    VAE__HIDE_F(r);
+    return r;
+}
+VAE__INLINE float vae__fma_now(float a, float b, float c) {
+    const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
+    const uint64_t u = vae__bits_d(s);
+    float r;
+    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
+    if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
+        return vae__fma_odd(p, (double)c, s);
+    r = (float)s;
+    VAE__HIDE_F(r);
+    return r;
+}
+
+/* c = from (0 if NULL) + the product of a and the n columns of b, one step of k after the other: for
+ * kernels whose sums are wrong where numbers are large. A list holds the steps to take. */
+VAE__COLD VAE__UNUSED static void vae__sure(const vae__runs *k, const uint16_t *list, size_t n,
+                                            const float *a, const float *b, const float *from,
+                                            float *c) {
+    size_t turn, run, step, j;
+    float zero = 0;
+    VAE__HIDE_F(zero); /* see `tile` */
+    for (j = 0; j < n; j++) c[j] = from ? from[j] : 0;
+    for (turn = k->n[2]; turn; turn--, a += k->a[2], b += k->b[2])
+    for (run = k->n[1]; run; run--, a += k->a[1], b += k->b[1])
+    for (step = 0; step < k->n[0]; step++) {
+        const ptrdiff_t at = list ? list[step] : 0;
+        const float *row = b + at * k->b[0];
+        const float factor = a[at * k->a[0]];
+        for (j = 0; j < n; j++) c[j] = vae__fma_now(factor, row[j], c[j]);
+        if (!list) a += k->a[0], b += k->b[0];
+    }
+    for (j = 0; j < n; j++) c[j] += zero;
+}
+
 #ifndef VAE_NO_PORTABLE
 #define VAE__PASS 1
+#include VAE_SELF
+#undef VAE__PASS
+#endif
+
+#ifdef VAE__HAVE_SIMD128
+typedef float vae__f4 __attribute__((__vector_size__(16)));
+typedef uint32_t vae__u4 __attribute__((__vector_size__(16)));
+typedef int32_t vae__i4 __attribute__((__vector_size__(16)));
+typedef double vae__d2 __attribute__((__vector_size__(16)));
+typedef uint64_t vae__u2 __attribute__((__vector_size__(16)));
+#define VAE__PASS 2
 #include VAE_SELF
 #undef VAE__PASS
 #endif
@@ -2628,7 +2698,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #else
 #pragma clang attribute push(__attribute__((__target__("avx2,fma"))), apply_to = function)
 #endif
-#define VAE__PASS 2
+#define VAE__PASS 3
 #include VAE_SELF
 #undef VAE__PASS
 #ifdef VAE__GCC
@@ -2646,7 +2716,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma clang attribute push( \
     __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
-#define VAE__PASS 3
+#define VAE__PASS 4
 #include VAE_SELF
 #undef VAE__PASS
 #ifdef VAE__GCC
@@ -2657,7 +2727,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #endif /* VAE__HAVE_AVX512 */
 
 #ifdef VAE__HAVE_NEON
-#define VAE__PASS 4
+#define VAE__PASS 5
 #include VAE_SELF
 #undef VAE__PASS
 #endif
@@ -2693,6 +2763,11 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
  *   VAE__SHARE(k, av)      the first VAE__W / k lanes of av[0], the next of av[1], ... up to
  *                          av[k - 1]. VAE__LOAD_SHARED: VAE__W / k floats (lanes as above), k times
  *   VAE__I_STORE4          element w of vector i goes to p[4 i + w]
+ *   VAE__S                 a vector of sums of products, which a pass may hold in another form:
+ *                          VAE__TERM(v), VAE__FACTOR(v) make one of v, VAE__TOTAL(s) turns it
+ *                          back, VAE__SUM(factor, term, sum) is an FMA. VAE__WATCH(most) declares
+ *                          what TERM and FACTOR note, and VAE__UNSURE(most) tells at the end
+ *                          whether sums may be wrong and must be made in another way
  */
 #if VAE__PASS == 1
 #define VAE__FN(name) vae__##name##_portable
@@ -2713,36 +2788,11 @@ VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) { if (i 
 #if defined(__FP_FAST_FMAF) && (defined(VAE__GCC) || defined(VAE__CLANG))
 VAE__INLINE VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) { return __builtin_fmaf(a, b, c); }
 #else
-/* Without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
- * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
- * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
- * stay as they are. */
-VAE__COLD static VAE__V VAE__FN(v_fma_odd)(double p, double c, double s) {
-    const double back = vae__add_d(s, -p);
-    const double lost = vae__add_d(vae__add_d(p, -vae__add_d(s, -back)), vae__add_d(c, -back));
-    const uint64_t u = vae__bits_d(s), e = vae__bits_d(lost), finite = (u >> 52 & 0x7ff) != 0x7ff;
-    const uint64_t inexact = (uint64_t)((e << 1) != 0) & (~u & 1) & finite;
-    const uint64_t away = (uint64_t)((u ^ e) >> 63 == 0); /* the lost part has the sum's sign */
-    float r = (float)vae__double_of(u - inexact + 2 * (inexact & away)); /* one up or one down */
-    VAE__HIDE_F(r);
-    return r;
-}
-VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
-    const double p = vae__mul_d((double)a, (double)b), s = vae__add_d(p, (double)c);
-    const uint64_t u = vae__bits_d(s);
-    float r;
-    /* rounding twice matters only if s lies halfway between floats, or is a subnormal float */
-    if (VAE__RARE((u & 0x1fffffff) == 0x10000000 || (u >> 52 & 0x7ff) < 1023 - 126))
-        return VAE__FN(v_fma_odd)(p, (double)c, s);
-    r = (float)s;
-    VAE__HIDE_F(r);
-    return r;
-}
 VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
-    return VAE__FN(v_fma_now)(a, b, c);
+    return vae__fma_now(a, b, c);
 }
 #if !defined(__OPTIMIZE_SIZE__) || defined(VAE__GCC_FAST)
-#define VAE__FMA_NOW(a, b, c) VAE__FN(v_fma_now)(a, b, c)
+#define VAE__FMA_NOW(a, b, c) vae__fma_now(a, b, c)
 #endif
 #endif
 VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { VAE__V r = a + b; VAE__HIDE(r); return r; }
@@ -2850,6 +2900,249 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__ROW_VECS 8
 
 #elif VAE__PASS == 2
+/* Vectors of gcc and clang, with intrinsics where these have no operator. */
+#define VAE__FN(name) vae__##name##_simd128
+#define VAE__W 4
+#define VAE__V vae__f4
+#define VAE__VI vae__u4
+#define VAE__VM vae__u4
+#ifdef __wasm__
+#define VAE__HIDE(v) __asm__("" : "+r"(v))
+#define VAE__128(simd128, sse2) simd128
+#define VAE__ARG(v) ((v128_t)(v))
+#define VAE__I_ARG(v) ((v128_t)(v))
+#define VAE__D_ARG(v) ((v128_t)(v))
+#define VAE__PICK(a, b, i, j, k, l) wasm_i32x4_shuffle((v128_t)(a), (v128_t)(b), i, j, k + 4, l + 4)
+#else
+#define VAE__HIDE(v) __asm__("" : "+x"(v))
+#define VAE__128(simd128, sse2) sse2
+#define VAE__ARG(v) ((__m128)(v))
+#define VAE__I_ARG(v) ((__m128i)(v))
+#define VAE__D_ARG(v) ((__m128d)(v))
+#define VAE__PICK(a, b, i, j, k, l) \
+    _mm_shuffle_ps((__m128)(a), (__m128)(b), (i) | (j) << 2 | (k) << 4 | (l) << 6)
+#endif
+#define VAE__SET1(x) VAE__FN(v_set1)(x)
+#define VAE__I_SET1(u) VAE__FN(vi_set1)(u)
+VAE__INLINE VAE__V VAE__FN(v_set1)(float x) { const VAE__V v = {x, x, x, x}; return v; }
+VAE__INLINE VAE__VI VAE__FN(vi_set1)(uint32_t u) { const VAE__VI v = {u, u, u, u}; return v; }
+VAE__INLINE VAE__VI VAE__FN(vi_iota)(void) { const VAE__VI v = {0, 1, 2, 3}; return v; }
+#define VAE__I_IOTA() VAE__FN(vi_iota)()
+VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { VAE__V v; memcpy(&v, p, 16); return v; }
+VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { memcpy(p, &v, 16); }
+VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
+    float part[4] = {0, 0, 0, 0};
+    size_t j;
+    if (i + 4 <= n) return VAE__FN(v_load)(p + i);
+    for (j = i; j < n; j++) part[j - i] = p[j];
+    return VAE__FN(v_load)(part);
+}
+VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) {
+    float part[4];
+    size_t j;
+    VAE__FN(v_store)(i + 4 <= n ? p + i : part, v);
+    if (i + 4 > n)
+        for (j = i; j < n; j++) p[j] = part[j - i];
+}
+VAE__INLINE vae__d2 VAE__FN(low)(VAE__V v) { /* lanes 0 and 1 */
+    return (vae__d2)VAE__128(wasm_f64x2_promote_low_f32x4, _mm_cvtps_pd)(VAE__ARG(v));
+}
+VAE__INLINE vae__d2 VAE__FN(high)(VAE__V v) {
+    return VAE__FN(low)((VAE__V)VAE__PICK(v, v, 2, 3, 2, 3));
+}
+VAE__INLINE VAE__V VAE__FN(narrow)(vae__d2 low, vae__d2 high) {
+#define VAE__NARROW(v) VAE__128(wasm_f32x4_demote_f64x2_zero, _mm_cvtpd_ps)(VAE__D_ARG(v))
+    VAE__V r = (VAE__V)VAE__PICK(VAE__NARROW(low), VAE__NARROW(high), 0, 1, 0, 1);
+#undef VAE__NARROW
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE vae__d2 VAE__FN(d_add)(vae__d2 a, vae__d2 b) { a = a + b; VAE__HIDE(a); return a; }
+VAE__INLINE vae__d2 VAE__FN(d_sub)(vae__d2 a, vae__d2 b) { a = a - b; VAE__HIDE(a); return a; }
+VAE__INLINE vae__d2 VAE__FN(d_mul)(vae__d2 a, vae__d2 b) { a = a * b; VAE__HIDE(a); return a; }
+VAE__INLINE VAE__VI VAE__FN(i_less)(VAE__VI a, VAE__VI b) { /* signed */
+    return (VAE__VI)((vae__i4)a < (vae__i4)b);
+}
+VAE__INLINE int VAE__FN(any)(VAE__VM m) {
+    return VAE__128(wasm_v128_any_true, _mm_movemask_ps)(VAE__ARG(m)) != 0;
+}
+/* As vae__fma_now, on four. */
+VAE__COLD static VAE__V VAE__FN(v_fma_odd)(VAE__V a, VAE__V b, VAE__V c) {
+    int i;
+    for (i = 0; i < 4; i++) a[i] = vae__fma_now(a[i], b[i], c[i]);
+    return a;
+}
+VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
+    const vae__d2 low = VAE__FN(d_add)(VAE__FN(d_mul)(VAE__FN(low)(a), VAE__FN(low)(b)),
+                                       VAE__FN(low)(c));
+    const vae__d2 high = VAE__FN(d_add)(VAE__FN(d_mul)(VAE__FN(high)(a), VAE__FN(high)(b)),
+                                        VAE__FN(high)(c));
+    const VAE__VI ends = (VAE__VI)VAE__PICK(low, high, 0, 2, 0, 2);
+    const VAE__VI tops = (VAE__VI)VAE__PICK(low, high, 1, 3, 1, 3) & VAE__I_SET1(0x7fffffffu);
+    const VAE__VM halfway = (VAE__VM)(ends << 3 == VAE__I_SET1(0x80000000u));
+    /* from 1 to below 2^-126; the sum is 0 if its upper half is */
+    const VAE__VM small = VAE__FN(i_less)(tops + VAE__I_SET1(0x7fffffffu), VAE__I_SET1(0xb80fffffu));
+    if (VAE__RARE(VAE__FN(any)(halfway | small))) return VAE__FN(v_fma_odd)(a, b, c);
+    return VAE__FN(narrow)(low, high);
+}
+VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
+    return VAE__FN(v_fma_now)(a, b, c);
+}
+#define VAE__FMA_NOW(a, b, c) VAE__FN(v_fma_now)(a, b, c)
+/* Sums of products stay doubles, whose bits are rounded to those of a float by integers. They and
+ * the terms are 2^-896 times what they stand for: subnormal floats are then subnormal doubles, and
+ * rounding is the same for them. Sums of products of numbers below 2^40 do not overflow, so it is
+ * enough to note the largest upper half of a number; with larger ones vae__sure does the work. */
+typedef struct VAE__FN(sums) {
+    vae__d2 low, high;
+} VAE__FN(sums);
+#define VAE__S VAE__FN(sums)
+#define VAE__WATCH(most) VAE__VI most = VAE__I_SET1(0);
+#define VAE__UNSURE(most) VAE__RARE(VAE__FN(any)(VAE__FN(i_less)(VAE__I_SET1(0x5380ffffu), most)))
+#define VAE__TERM(v, most) VAE__FN(s_of)(v, 1.8928834978668395e-270, &(most)) /* 2^-896 */
+#define VAE__FACTOR(v, most) VAE__FN(s_of)(v, 1, &(most))
+VAE__INLINE VAE__S VAE__FN(s_of)(VAE__V v, double scale, VAE__VI *most) {
+    const vae__d2 scales = {scale, scale};
+    const VAE__VI size = (VAE__VI)v & VAE__I_SET1(0x7fffffffu);
+    VAE__S s;
+    s.low = VAE__FN(low)(v), s.high = VAE__FN(high)(v);
+    if (scale < 1) s.low = VAE__FN(d_mul)(s.low, scales), s.high = VAE__FN(d_mul)(s.high, scales);
+    *most = (VAE__VI)VAE__128(wasm_i16x8_max, _mm_max_epi16)(VAE__I_ARG(*most), VAE__I_ARG(size));
+    return s;
+}
+VAE__INLINE VAE__V VAE__FN(total)(VAE__S s) {
+    const vae__d2 back = {5.282945311356653e+269, 5.282945311356653e+269}; /* 2^896 */
+    return VAE__FN(narrow)(VAE__FN(d_mul)(s.low, back), VAE__FN(d_mul)(s.high, back));
+}
+#define VAE__TOTAL(s) VAE__FN(total)(s)
+/* Sums that lie halfway between floats. What was lost when p + c was rounded, and p itself where it
+ * is subnormal, decides; if nothing was, the last bit becomes even. */
+VAE__INLINE vae__d2 VAE__FN(mend)(vae__d2 a, vae__d2 b, vae__d2 c) {
+    const vae__d2 up = {5.282945311356653e+269, 5.282945311356653e+269};
+    const vae__d2 p = VAE__FN(d_mul)(a, b), s = VAE__FN(d_add)(p, c), back = VAE__FN(d_sub)(s, p);
+    const vae__d2 more = VAE__FN(d_sub)(VAE__FN(d_mul)(a, VAE__FN(d_mul)(b, up)),
+                                        VAE__FN(d_mul)(p, up));
+    const vae__d2 lost = VAE__FN(d_add)(VAE__FN(d_sub)(p, VAE__FN(d_sub)(s, back)),
+                                        VAE__FN(d_sub)(c, back));
+    const vae__u2 e = (vae__u2)VAE__FN(d_add)(VAE__FN(d_mul)(lost, up), more), u = (vae__u2)s;
+    const vae__u2 none = (vae__u2)(e << 1 == 0), half = (vae__u2)((u & 0x1fffffffu) == 0x10000000u);
+    const vae__u2 away = ((none & u) | (~none & ~(e ^ u) >> 34)) & 0x20000000u;
+    return (vae__d2)(((u + (half & away) + (~half & 0x10000000u))) & ~(uint64_t)0x1fffffff);
+}
+VAE__COLD static VAE__S VAE__FN(s_odd)(VAE__S a, VAE__S b, VAE__S c) {
+    c.low = VAE__FN(mend)(a.low, b.low, c.low), c.high = VAE__FN(mend)(a.high, b.high, c.high);
+    return c;
+}
+#define VAE__SUM(a, b, c) VAE__FN(s_fma)(a, b, c)
+VAE__INLINE VAE__S VAE__FN(s_fma)(VAE__S a, VAE__S b, VAE__S c) {
+    const vae__d2 p = VAE__FN(d_mul)(a.low, b.low), q = VAE__FN(d_mul)(a.high, b.high);
+    const vae__u2 low = (vae__u2)VAE__FN(d_add)(p, c.low) + 0x10000000u;
+    const vae__u2 high = (vae__u2)VAE__FN(d_add)(q, c.high) + 0x10000000u;
+    const VAE__VI ends = (VAE__VI)VAE__PICK(low, high, 0, 2, 0, 2);
+    if (VAE__RARE(VAE__FN(any)((VAE__VM)(ends << 3 == 0)))) return VAE__FN(s_odd)(a, b, c);
+    c.low = (vae__d2)(low & ~(uint64_t)0x1fffffff);
+    c.high = (vae__d2)(high & ~(uint64_t)0x1fffffff);
+    return c;
+}
+VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { a = a + b; VAE__HIDE(a); return a; }
+VAE__INLINE VAE__V VAE__FN(v_sub)(VAE__V a, VAE__V b) { a = a - b; VAE__HIDE(a); return a; }
+VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) { a = a * b; VAE__HIDE(a); return a; }
+#ifdef __wasm__
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
+    VAE__HIDE(b);
+    a = a / b;
+    VAE__HIDE(a);
+    return a;
+}
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) { return (VAE__V)wasm_f32x4_sqrt((v128_t)a); }
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
+    return (VAE__V)wasm_f32x4_pmax((v128_t)b, (v128_t)a);
+}
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
+    return (VAE__V)wasm_f32x4_pmin((v128_t)b, (v128_t)a);
+}
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    VAE__VM m;
+    __asm__("local.get %1\n\tlocal.get %2\n\tf32x4.gt\n\tlocal.set %0" : "=r"(m) : "r"(a), "r"(b));
+    return m;
+}
+#else
+#define VAE__ASM2(op, a, b) __asm__(op " {%1, %0|%0, %1}" : "+x"(a) : "x"(b))
+VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) { VAE__ASM2("divps", a, b); return a; }
+VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) { VAE__ASM2("sqrtps", a, a); return a; }
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) { VAE__ASM2("maxps", a, b); return a; }
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) { VAE__ASM2("minps", a, b); return a; }
+VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
+    VAE__ASM2("cmpltps", b, a);
+    return (VAE__VM)b;
+}
+#endif
+VAE__INLINE VAE__VM VAE__FN(vi_gt)(VAE__VI a, VAE__VI b) { return VAE__FN(i_less)(b, a); }
+VAE__INLINE VAE__VI VAE__FN(vi_select)(VAE__VM m, VAE__VI a, VAE__VI b) {
+    return (a & m) | (b & ~m);
+}
+VAE__INLINE VAE__V VAE__FN(v_from_int)(VAE__VI a) {
+    VAE__V r = (VAE__V)VAE__128(wasm_f32x4_convert_i32x4, _mm_cvtepi32_ps)(VAE__I_ARG(a));
+    VAE__HIDE(r);
+    return r;
+}
+VAE__INLINE VAE__VI VAE__FN(v_to_int)(VAE__V a) {
+    return (VAE__VI)VAE__128(wasm_i32x4_trunc_sat_f32x4, _mm_cvttps_epi32)(VAE__ARG(a));
+}
+VAE__INLINE void VAE__FN(vi_mulhilo)(uint32_t m, VAE__VI x, VAE__VI *hi, VAE__VI *lo) {
+    const VAE__VI factor = VAE__I_SET1(m);
+#ifdef __wasm__
+    const VAE__VI one = (VAE__VI)wasm_u64x2_extmul_low_u32x4((v128_t)factor, (v128_t)x);
+    const VAE__VI two = (VAE__VI)wasm_u64x2_extmul_high_u32x4((v128_t)factor, (v128_t)x);
+#else
+    const VAE__VI one = (VAE__VI)_mm_mul_epu32((__m128i)factor,
+                                               (__m128i)VAE__PICK(x, x, 0, 0, 1, 1));
+    const VAE__VI two = (VAE__VI)_mm_mul_epu32((__m128i)factor,
+                                               (__m128i)VAE__PICK(x, x, 2, 2, 3, 3));
+#endif
+    *lo = (VAE__VI)VAE__PICK(one, two, 0, 2, 0, 2);
+    *hi = (VAE__VI)VAE__PICK(one, two, 1, 3, 1, 3);
+}
+VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[4]) {
+    const VAE__V a = (VAE__V)VAE__PICK(s[0], s[1], 0, 1, 0, 1);
+    const VAE__V b = (VAE__V)VAE__PICK(s[0], s[1], 2, 3, 2, 3);
+    const VAE__V c = (VAE__V)VAE__PICK(s[2], s[3], 0, 1, 0, 1);
+    const VAE__V d = (VAE__V)VAE__PICK(s[2], s[3], 2, 3, 2, 3);
+    s[0] = (VAE__V)VAE__PICK(a, c, 0, 2, 0, 2), s[1] = (VAE__V)VAE__PICK(a, c, 1, 3, 1, 3);
+    s[2] = (VAE__V)VAE__PICK(b, d, 0, 2, 0, 2), s[3] = (VAE__V)VAE__PICK(b, d, 1, 3, 1, 3);
+}
+#define VAE__TRANSPOSE(s) VAE__FN(v_transpose)(s)
+VAE__INLINE void VAE__FN(vi_store4)(uint32_t *p, VAE__VI a, VAE__VI b, VAE__VI c, VAE__VI d) {
+    VAE__V four[4] = {(VAE__V)a, (VAE__V)b, (VAE__V)c, (VAE__V)d};
+    VAE__TRANSPOSE(four);
+    memcpy(p, four, sizeof four);
+}
+VAE__INLINE VAE__VI VAE__FN(vi_load)(const uint32_t *p) { VAE__VI v; memcpy(&v, p, 16); return v; }
+#define VAE__BITS(v) ((VAE__VI)(v))
+#define VAE__OF_BITS(u) ((VAE__V)(u))
+#define VAE__I_ADD(a, b) ((a) + (b))
+#define VAE__I_SUB(a, b) ((a) - (b))
+#define VAE__I_AND(a, b) ((a) & (b))
+#define VAE__I_OR(a, b) ((a) | (b))
+#define VAE__I_XOR(a, b) ((a) ^ (b))
+#define VAE__I_SHL(a, k) ((a) << (k))
+#define VAE__I_SHR(a, k) ((a) >> (k))
+#define VAE__SELECT(m, a, b) VAE__OF_BITS(VAE__FN(vi_select)(m, VAE__BITS(a), VAE__BITS(b)))
+#define VAE__M_ANY(m) VAE__FN(any)(m)
+#define VAE__M_OR(a, b) ((a) | (b))
+#define VAE__VL size_t
+VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i : 0; }
+#define VAE__LOAD_LANES(p, lanes) ((void)(lanes), VAE__LOAD(p))
+#define VAE__TILE_VECS 4
+#define VAE__TILE_ROWS_1 4 /* more than there are registers for: loads and stores cost nothing */
+#define VAE__TILE_ROWS_2 4
+#define VAE__TILE_ROWS_3 4
+#define VAE__TILE_ROWS_4 4
+#define VAE__SKIP_VECS 8
+#define VAE__STREAM_VECS 8
+#define VAE__ROW_VECS 8
+
+#elif VAE__PASS == 3
 #define VAE__FN(name) vae__##name##_avx2
 #define VAE__W 8
 #define VAE__V __m256
@@ -2999,7 +3292,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 12
 
-#elif VAE__PASS == 3
+#elif VAE__PASS == 4
 #define VAE__FN(name) vae__##name##_avx512
 #define VAE__W 16
 #define VAE__V __m512
@@ -3163,7 +3456,7 @@ VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
 #define VAE__STREAM_VECS 12
 #define VAE__ROW_VECS 16
 
-#elif VAE__PASS == 4
+#elif VAE__PASS == 5
 #define VAE__FN(name) vae__##name##_neon
 #define VAE__W 4
 #define VAE__V float32x4_t
@@ -3292,16 +3585,25 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 #define VAE__ROW_VECS 12
 #endif
 
-/* VAE__MATH: a function of many steps. Vector passes inline it. In the portable pass, where an FMA
- * is twenty instructions, a call costs a tenth of its time and saves 90 KB.
+/* VAE__MATH: a function of many steps. Vector passes inline it. In passes whose FMA is
+ * twenty instructions, a call costs a tenth of its time and saves 90 KB.
  * VAE__CALLED: a function so long, or so rarely used, that every pass calls it. */
 #define VAE__CALLED VAE__NOINLINE VAE__UNUSED static
-#if VAE__PASS == 1
+#if VAE__PASS <= 2
 #define VAE__MATH VAE__CALLED
 #else
 #define VAE__MATH VAE__INLINE
 #endif
 
+#ifndef VAE__S
+#define VAE__S VAE__V
+#define VAE__TERM(v, most) (v)
+#define VAE__FACTOR(v, most) (v)
+#define VAE__SUM(a, b, c) VAE__FMA_NOW(a, b, c)
+#define VAE__TOTAL(s) (s)
+#define VAE__WATCH(most)
+#define VAE__UNSURE(most) 0
+#endif
 #define VAE__ZERO() VAE__SET1(0.0f)
 #define VAE__LOAD(p) VAE__FN(v_load)(p)
 #define VAE__STORE(p, v) VAE__FN(v_store)(p, v)
@@ -3641,7 +3943,7 @@ VAE__MATH VAE__V VAE__FN(v_silu)(VAE__V x) {
 
 /* VAE__CALL(name): the same function, not inlined, for rarely used code such as the losses other
  * than bernoulli's. */
-#if VAE__PASS == 1
+#if VAE__PASS <= 2
 #define VAE__CALL(name) VAE__FN(name)
 #else
 #define VAE__CALL(name) VAE__FN(name##_call)
@@ -3754,7 +4056,9 @@ typedef struct VAE__FN(panel) {
  * after the loop, so that they occupy no registers in it. */
 VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
                                VAE__FN(panel) *p) {
-    VAE__V sum[12][VAE__TILE_VECS], zero;
+    VAE__S sum[12][VAE__TILE_VECS];
+    VAE__V zero;
+    VAE__WATCH(most)
     const int edge = vecs - 1, fetch = vecs > 2 && p->next_vecs;
     const size_t end = (size_t)edge * VAE__W, row_step = p->row_step;
     const VAE__VL lanes = VAE__FN(v_lanes)(end, p->n);
@@ -3767,7 +4071,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     VAE__UNROLL
     for (i = 0; i < rows; i++) {
         VAE__UNROLL
-        for (v = 0; v < vecs; v++) sum[i][v] = VAE__ZERO();
+        for (v = 0; v < vecs; v++) sum[i][v] = VAE__TERM(VAE__ZERO(), most);
     }
     if (!p->first || p->bias) {
         const size_t pitch = p->first ? 0 : p->ldc;
@@ -3775,29 +4079,30 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__UNROLL
         for (i = 0; i < rows; i++, from += pitch) {
             VAE__UNROLL
-            for (v = 0; v < edge; v++) sum[i][v] = VAE__LOAD(from + v * VAE__W);
+            for (v = 0; v < edge; v++) sum[i][v] = VAE__TERM(VAE__LOAD(from + v * VAE__W), most);
             if (i % share == 0)
-                sum[i][edge] = VAE__FN(edge_get)(share, from + end, pitch, p->n - end, lanes);
+                sum[i][edge] = VAE__TERM(VAE__FN(edge_get)(share, from + end, pitch, p->n - end,
+                                                           lanes), most);
         }
     }
     for (turn = p->k.n[2]; turn; turn--, a += p->k.a[2], b += p->k.b[2])
     for (run = p->k.n[1]; run; run--, a += p->k.a[1], b += p->k.b[1])
     for (step = p->k.n[0]; step--; a += k_step, b += b_step) {
-        VAE__V bv[VAE__TILE_VECS];
+        VAE__S bv[VAE__TILE_VECS];
         VAE__UNROLL
-        for (v = 0; v < edge; v++) bv[v] = VAE__LOAD(b + v * VAE__W);
-        bv[edge] = VAE__LOAD_SHARED(share, b + end, lanes);
+        for (v = 0; v < edge; v++) bv[v] = VAE__TERM(VAE__LOAD(b + v * VAE__W), most);
+        bv[edge] = VAE__TERM(VAE__LOAD_SHARED(share, b + end, lanes), most);
         VAE__UNROLL
         for (i = 0; i < rows; i += share) {
-            VAE__V av[4];
+            VAE__S av[4];
             VAE__UNROLL
             for (q = 0; q < share; q++) {
-                av[q] = VAE__SET1(a[(size_t)(i + q) * row_step]);
+                av[q] = VAE__FACTOR(VAE__SET1(a[(size_t)(i + q) * row_step]), most);
                 VAE__UNROLL
                 for (v = 0; v < edge; v++)
-                    sum[i + q][v] = VAE__FMA_NOW(av[q], bv[v], sum[i + q][v]);
+                    sum[i + q][v] = VAE__SUM(av[q], bv[v], sum[i + q][v]);
             }
-            sum[i][edge] = VAE__FMA_NOW(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+            sum[i][edge] = VAE__SUM(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
         }
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
@@ -3808,13 +4113,19 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
     zero = VAE__ZERO();
     VAE__HIDE(zero); /* otherwise the compiler folds x + 0 to x, which keeps a -0 */
     c = p->c;
+    if (VAE__UNSURE(most)) {
+        for (i = 0; i < rows; i++, c += p->ldc)
+            vae__sure(&p->k, NULL, p->n, p->a + (size_t)i * p->row_step, p->b,
+                      p->first ? p->bias : c, c);
+    } else
     VAE__UNROLL
     for (i = 0; i < rows; i++, c += p->ldc) {
         VAE__UNROLL
-        for (v = 0; v < edge; v++) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[i][v], zero));
+        for (v = 0; v < edge; v++)
+            VAE__STORE(c + v * VAE__W, VAE__ADD(VAE__TOTAL(sum[i][v]), zero));
         if (i % share == 0)
             VAE__FN(edge_put)(share, c + end, p->ldc, p->n - end, lanes,
-                              VAE__ADD(sum[i][edge], zero));
+                              VAE__ADD(VAE__TOTAL(sum[i][edge]), zero));
     }
     p->m -= (size_t)rows, p->a += (size_t)rows * p->row_step, p->c = c;
     if (p->next_vecs) p->next_vecs--, p->next += VAE__W;
@@ -3962,28 +4273,38 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             const float *first = z->a + i * z->row_step, *a = first + z->at[i] * k_step;
             const float *row = b + z->at[i] * ldb;
             float *c = z->c + i * z->ldc + j;
-            VAE__V sum[VAE__ROW_VECS];
+            VAE__S sum[VAE__ROW_VECS];
+            VAE__WATCH(most)
             size_t q, steps = z->end[i] - z->at[i];
             int v;
             VAE__UNROLL /* to vecs, not vecs - 1: clang 14 keeps the sum of one turn in memory */
             for (v = 0; v < vecs; v++)
-                if (v + 1 < vecs) sum[v] = VAE__LOAD(from + v * VAE__W);
-            sum[vecs - 1] = VAE__GET_LANES(from + edge, n, lanes);
+                if (v + 1 < vecs) sum[v] = VAE__TERM(VAE__LOAD(from + v * VAE__W), most);
+            sum[vecs - 1] = VAE__TERM(VAE__GET_LANES(from + edge, n, lanes), most);
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
-                VAE__V av, bv;
+                VAE__S av, bv;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
-                av = VAE__SET1(*a);
+                av = VAE__FACTOR(VAE__SET1(*a), most);
                 VAE__UNROLL
                 for (v = 0; v < vecs; v++)
                     if (v + 1 < vecs)
-                        sum[v] = VAE__FMA_NOW(av, VAE__LOAD(row + v * VAE__W), sum[v]);
-                bv = VAE__GET_LANES(row + edge, n, lanes);
-                sum[vecs - 1] = VAE__FMA_NOW(av, bv, sum[vecs - 1]);
+                        sum[v] = VAE__SUM(av, VAE__TERM(VAE__LOAD(row + v * VAE__W), most),
+                                          sum[v]);
+                bv = VAE__TERM(VAE__GET_LANES(row + edge, n, lanes), most);
+                sum[vecs - 1] = VAE__SUM(av, bv, sum[vecs - 1]);
+            }
+            if (VAE__UNSURE(most)) {
+                vae__runs k = {{0, 1, 1}, {0, 0, 0}, {0, 0, 0}};
+                k.n[0] = z->end[i] - z->at[i], k.a[0] = (ptrdiff_t)k_step, k.b[0] = (ptrdiff_t)ldb;
+                q = z->at[i];
+                vae__sure(&k, list ? list + q : NULL, edge + vae__min(n, VAE__W),
+                          list ? first : first + q * k_step, list ? b : b + q * ldb, from, c);
+                continue;
             }
             VAE__UNROLL
             for (v = 0; v < vecs; v++)
-                if (v + 1 < vecs) VAE__STORE(c + v * VAE__W, VAE__ADD(sum[v], zero));
-            VAE__PUT_LANES(c + edge, n, lanes, VAE__ADD(sum[vecs - 1], zero));
+                if (v + 1 < vecs) VAE__STORE(c + v * VAE__W, VAE__ADD(VAE__TOTAL(sum[v]), zero));
+            VAE__PUT_LANES(c + edge, n, lanes, VAE__ADD(VAE__TOTAL(sum[vecs - 1]), zero));
         }
     }
 }
@@ -4010,7 +4331,8 @@ VAE__INLINE void VAE__FN(strips)(const VAE__FN(lines) *z) {
     size_t j = 0, to;
     int i;
     for (i = 3; i >= 0; i--, j = to)
-        if ((to = z->n - ((z->n - j) & (((size_t)1 << i) - 1))) > j) strips[i](z, j, to);
+        if ((to = z->n - (i ? (z->n - j) & (((size_t)VAE__W << i) - 1) : 0)) > j)
+            strips[i](z, j, to);
 }
 #else
 /* Divides the columns into strips of about equal width, at most `most` vectors each. */
@@ -5615,6 +5937,13 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_PIXELS
 
 #undef VAE__FN
+#undef VAE__S
+#undef VAE__TERM
+#undef VAE__FACTOR
+#undef VAE__SUM
+#undef VAE__TOTAL
+#undef VAE__WATCH
+#undef VAE__UNSURE
 #undef VAE__MATH
 #undef VAE__CALLED
 #undef VAE__CALL
@@ -5735,6 +6064,9 @@ VAE__PRIVATE const vae__kernels *vae__kernels_of(vae_isa isa) {
     switch (isa) {
 #ifndef VAE_NO_PORTABLE
     case VAE_ISA_PORTABLE: return &vae__kernels_portable;
+#endif
+#ifdef VAE__HAVE_SIMD128
+    case VAE_ISA_SIMD128: return &vae__kernels_simd128;
 #endif
 #ifdef VAE__HAVE_AVX2
     case VAE_ISA_AVX2: return vae__cpu() & 1 ? &vae__kernels_avx2 : NULL;

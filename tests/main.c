@@ -3,7 +3,7 @@
 #include <stdarg.h>
 
 #define ROOMS(X) \
-    X(status) X(arena) X(rng) X(math) X(threads) X(gemm) X(kernels) X(layers) X(losses) X(optim) \
+    X(status) X(arena) X(rng) X(math) X(threads) X(gemm) X(simd128) X(kernels) X(layers) X(losses) X(optim) \
     X(likelihoods) X(desc) X(model) X(train) X(eval) X(numbers) X(io) X(safetensors) \
     X(objectives) X(iwae) X(stochastic) X(labels) X(stopping) X(penalties) X(codes) X(posteriors) X(linear) \
     X(share) X(data) X(shapes) X(faces) X(figures) X(images) X(golden) X(old) X(gmm) X(pixels) X(recurrent) \
