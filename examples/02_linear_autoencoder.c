@@ -31,7 +31,7 @@ static int note(vae *model, const vae_progress *p, void *user) { /* the error of
 
 int main(int argc, char **argv) {
     images(argc > 1 ? argv[1] : NULL, 0, TRAIN, x, NULL);
-    const double best = principal(x, TRAIN, K, mean, v);
+    const double best = principal(x, TRAIN, PIXELS, K, mean, v);
 
     vae_desc desc = {0};
     desc.input = "784", desc.encoder = "", desc.decoder = "", desc.latent = K;
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     desc.batch = 250, desc.epochs = MOST, desc.lr = 4e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = MOST * TRAIN / 250;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, note, NULL));
 
     /* the decoder's weight, (K, PIXELS), as an orthonormal basis of its rows */

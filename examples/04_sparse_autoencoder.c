@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     const char *folder = argc > 1 ? argv[1] : NULL;
     images(folder, 0, TRAIN, x, NULL);
     images(folder, 1, TEST, test, NULL);
-    const double pca = principal(x, TRAIN, PCA, mean, v);
+    const double pca = principal(x, TRAIN, PIXELS, PCA, mean, v);
 
     vae_desc desc = {0};
     desc.input = "784", desc.encoder = "", desc.decoder = "", desc.latent = CODES;
@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
     desc.batch = 100, desc.epochs = 12, desc.lr = 2e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = 12 * TRAIN / 100;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     vae_batch batch = {.x = test, .rows = TEST};

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     desc.encoder = "dense 200 relu", desc.decoder = "dense 200 relu";
     desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     /* the same network, to ask for gradients of one image: no KL, and steps that move nothing */

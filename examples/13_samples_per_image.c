@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
         desc.encoder = "dense 200 relu", desc.decoder = "dense 100 relu";
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         ok(model, vae_fit(model, &data, NULL, note, loss[m]));
         printf("trained with %s: -log p(x) of test images %.2f\n", names[m], loss[m][EPOCHS - 1]);
         for (int s = 0; s < 2 * S && m == 0; s++) { /* two lots of S draws */
