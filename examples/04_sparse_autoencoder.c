@@ -67,7 +67,8 @@ int main(int argc, char **argv) {
     memcpy(shown, test, SHOWN * PIXELS * sizeof *test);
     memcpy(shown + SHOWN * PIXELS, y, SHOWN * PIXELS * sizeof *test);
     figure *f = figure_new(960, 500, "A sparse autoencoder: 1000 codes, few at a time",
-                           "The 60 features that test images use most; blue below 0, red above.");
+                           "The 60 features that test images use most. Blue below 0, orange "
+                           "above.");
     const char *const rows[] = {"image", "from its codes"};
     figure_panel(f, 0, 0, 1, .66, "features: rows of the decoder");
     figure_images(f, &(figure_sheet){.images = drawn, .count = FEATURES, .height = SIDE, .both = 1,

@@ -9,8 +9,8 @@
  * draw z = mu + sigma eps:
  *   score function     f(z) * d log q(z) / dmu = f(z) * eps / sigma
  *   reparameterised    df/dz, since dz/dmu = 1
- * The first knows only how good a draw was, the second in which direction it gets better. Taking
- * the mean of f off (a baseline) helps the first much, but not enough.
+ * The first knows only how good a draw was, the second in which direction it gets better. The first
+ * gets better when the mean of f is subtracted from f (a baseline), but not good enough.
  *
  * The number: the variance of the score-function estimate over that of the reparameterised one,
  * latents summed. The means of all three must agree. */

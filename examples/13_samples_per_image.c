@@ -5,7 +5,8 @@
  *
  *   cc examples/13_samples_per_image.c && ./a.out [FOLDER OF MNIST]
  *
- * Both draw several z for each image, with log weights w_s = log p(x, z_s) / q(z_s|x).
+ * Several draws z_s of an image have the log weights w_s = log p(x, z_s) / q(z_s|x). These can be
+ * used in two ways:
  *   L averages the logarithms, 1/L sum w_s: the ELBO again, with less noise.
  *   k averages the weights themselves, log 1/k sum exp w_s: a tighter bound, which training can
  *     maximise too (objective iwae).

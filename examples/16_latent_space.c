@@ -6,10 +6,11 @@
  *
  *   cc examples/16_latent_space.c && ./a.out [FOLDER OF MNIST]
  *
- * Continuity: on the straight way between the codes of two test images, the largest step of the
- * decoded image over the mean step: 1 is even, and a way of n steps with one leap has n.
- * Completeness: how many samples have a test image as near as a reconstruction has: within the
- * distance that 95 % of reconstructions of test images have to their nearest test image.
+ * Continuity: the straight way between the codes of two test images is walked in equal steps, and
+ * the largest change of the decoded image is divided by the mean change. It is 1 when all steps
+ * change the image alike, and the number of steps when one leap makes all of the change.
+ * Completeness: the share of samples that are as near to a test image as reconstructions are, that
+ * is, within the distance in which 95 % of the reconstructions have their nearest test image.
  * An autoencoder with the same nets, its codes drawn from their box, is shown for contrast.
  *
  * The number: the completeness of the VAE. Its continuity must be below 3. */

@@ -12,8 +12,8 @@
  *   IAF     s z + (1 - s) m, where s and m of a latent come from the latents before it
  * Here one decoder of two latents is trained first and then kept. Three encoders are trained for
  * it, with no step, planar ones and IAF. So log p(x) is the same for all three, and only the gap
- * differs. The picture shows p(z|x) of one image as a map, and draws of each q(z|x) on it. These
- * lie beside the map where it is narrow: the encoder never saw this image.
+ * differs. The picture shows p(z|x) of one image as a map, and draws of each q(z|x) on it. The
+ * draws lie a little beside it, because the encoder never saw this image.
  *
  * The number: the gap with IAF, divided by that of the normal alone (test images). */
 #define VAE_IMPLEMENTATION

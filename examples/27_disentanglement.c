@@ -40,7 +40,7 @@ static void draw_shapes(void) {
 
 /* The MIG of the codes mu, each latent cut into bins of equal width. */
 static double gap(void) {
-    double mig, error2;
+    double mig = 0, error2;
     int values[FACTORS];
     for (int j = 0; j < K; j++) {
         double range[2];
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
 
     figure *f = figure_new(1000, 400, "Mutual information gap, and what the latents do", NULL);
     figure_panel(f, 0, 0, .36, 1, NULL);
-    figure_axes(f, "seed", .5, seeds + .5, "MIG", 0, .4, 0);
+    figure_axes(f, "seed", .5, seeds + .5, "MIG", 0, .3, 0);
     for (int b = 0; b < BETAS; b++) {
         printf("beta %2.0f: MIG", betas[b]);
         for (int s = 0; s < seeds; s++) {
@@ -87,11 +87,13 @@ int main(int argc, char **argv) {
         figure_curve(f, number, mig, seeds, names[b]);
     }
     figure_legend(f, FIGURE_TOP_LEFT);
+    const char *const rows[K] = {"z1", "z2", "z3", "z4", "z5", "z6"};
     for (int k = 0; k < 2; k++) {
         figure_panel(f, .38 + .31 * k, 0, .69 + .31 * k, 1,
                      k ? FIGURE_BETA " 60: the same" : FIGURE_BETA " 1: each latent from -2 to 2");
         figure_images(f, &(figure_sheet){.images = made[k ? BETAS - 1 : 0], .count = SHEET,
-                                         .height = 16, .width = 16, .columns = STEPS});
+                                         .height = 16, .width = 16, .columns = STEPS,
+                                         .beside = rows});
     }
     save(f, "27_disentanglement");
     return at_least("mean MIG of beta 60 minus that of beta 1", mean[BETAS - 1] - mean[0], .06);

@@ -31,8 +31,12 @@ static void read_pictures(const char *folder) {
     if (folder) {
         if (images_batches(folder, 0, TRAIN + TEST, &data, NULL, error) < 1) stop(error);
     } else {
-        shapes_fill(1, 0, TRAIN, drawn, NULL);
-        shapes_fill(1, SHAPES_TEST, TEST, drawn + TRAIN * WIDTH, NULL);
+        int n = 0;
+        for (uint32_t i = 0; n < TRAIN + TEST; i++) { /* all different: no index gives one twice */
+            uint8_t f[SHAPES_FACTORS];
+            shapes_factors(1, i, f);
+            if (f[SHAPES_ANGLE] == 0 && f[SHAPES_SIZE] == 5) shapes_draw(f, drawn + n++ * WIDTH);
+        }
         if (vae_data_wrap(VAE_U8, 4, dims, drawn, &data, NULL)) stop("the shapes cannot be used");
     }
     if (vae_data_read(&data, 0, TRAIN + TEST, x) != VAE_OK) stop("there are too few pictures");
