@@ -1317,9 +1317,11 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
  * old file or the new one. The bytes go to a temporary file, "<path>.vae-" and the number of the
  * process, which is flushed to the disk and then renamed. One writer at a time holds
  * "<path>.vae-lock"; another gets ERR_OPEN, with the number of the first one's process if it can be
- * known. Both files are gone afterwards. No existing file is ever opened for writing. Mode and
- * owner of the old file are kept. A symbolic link is replaced, not followed. Errors: ERR_NULL,
- * ERR_OPEN, ERR_WRITE; the old file is then as it was. */
+ * known. Both files are gone afterwards. No existing file is ever written to. Mode and owner of the
+ * old file are kept (not on Windows). A symbolic link is replaced, not followed. On Windows paths
+ * are UTF-8 and may be long, and a file that another program has open is replaced if that program
+ * closes it within a second. Errors: ERR_NULL, ERR_OPEN, ERR_WRITE; the old file is then as it
+ * was. */
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
                                  vae_report *report);
 
@@ -14944,7 +14946,7 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 #ifndef VAE_NO_STDIO
 
 /* POSIX systems are used through file descriptors, which need no feature macro under -std=c99;
- * others through stdio. */
+ * Windows through its own calls; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -14980,25 +14982,29 @@ int fchown(int, uid_t, gid_t);
 typedef int vae__file;
 #define VAE__CLOSE close
 #define VAE__RENAME rename
+#define VAE__REMOVE remove
 /* Repeats a call that a signal interrupted. */
 #define VAE__RETRY(result, call) \
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
+#elif defined(_WIN32)
+typedef HANDLE vae__file;
+#define VAE__CLOSE(file) (CloseHandle(file) ? 0 : vae__refused())
+#define VAE__SYNC(file) (FlushFileBuffers(file) ? 0 : vae__refused())
+#define VAE__RENAME vae__rename
+#define VAE__REMOVE vae__remove
 #else
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
-#ifdef _WIN32
-#include <io.h>
-#define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) \
-    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
-         ? 0 : (errno = EACCES, -1))
-#else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
-#endif
+#define VAE__REMOVE remove
 #endif
 
+enum {
+    VAE__MAX_PATH = 4096,
+    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
+};
 #define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
@@ -15023,6 +15029,10 @@ VAE__PRIVATE const char *vae__errno_text(int code) {
 #endif
 #ifdef ELOOP
     case ELOOP: return "it is a symbolic link";
+#endif
+#ifdef _WIN32
+    case EBUSY: return "another program has it open";
+    case EILSEQ: return "its name is not UTF-8";
 #endif
     default: return "the system refused";
     }
@@ -15054,6 +15064,97 @@ VAE__PRIVATE int vae__sync(int file) {
     return bad;
 }
 #define VAE__SYNC vae__sync
+
+#elif defined(_WIN32)
+/* errno for what Windows said last. Returns -1. */
+VAE__PRIVATE int vae__refused(void) {
+    switch (GetLastError()) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME: errno = ENOENT; break;
+    case ERROR_ACCESS_DENIED: errno = EACCES; break;
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_LOCK_VIOLATION: errno = EBUSY; break;
+    case ERROR_FILE_EXISTS:
+    case ERROR_ALREADY_EXISTS: errno = EEXIST; break;
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL: errno = ENOSPC; break;
+    case ERROR_DIRECTORY: errno = ENOTDIR; break;
+    case ERROR_WRITE_PROTECT: errno = EROFS; break;
+    case ERROR_NOT_ENOUGH_MEMORY: errno = ENOMEM; break;
+    case ERROR_TOO_MANY_OPEN_FILES: errno = EMFILE; break;
+    case ERROR_INSUFFICIENT_BUFFER:
+    case ERROR_FILENAME_EXCED_RANGE: errno = ENAMETOOLONG; break;
+    case ERROR_NO_UNICODE_TRANSLATION: errno = EILSEQ; break;
+    default: errno = EIO;
+    }
+    return -1;
+}
+
+/* A path in UTF-8 as Windows takes it: UTF-16 and absolute, and if it is long behind "\\?\", which
+ * lifts the limit of 260 characters. It lies in `room`. NULL, and errno, if it is no path. */
+VAE__PRIVATE const wchar_t *vae__wide(const char *path, wchar_t room[VAE__MAX_PATH]) {
+    wchar_t plain[VAE__MAX_PATH], *full = room + 6;
+    DWORD n = 0;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, plain, VAE__MAX_PATH))
+        n = GetFullPathNameW(plain, VAE__MAX_PATH - 6, full, NULL);
+    if (n >= VAE__MAX_PATH - 6) SetLastError(ERROR_FILENAME_EXCED_RANGE);
+    if (!n || n >= VAE__MAX_PATH - 6) return vae__refused(), (const wchar_t *)NULL;
+    if (full[0] == '\\' && full[1] == '\\') { /* of a server; or "\\.\" and "\\?\", which stay */
+        if (n < 240 || full[2] == '.' || full[2] == '?') return full;
+        memcpy(room, L"\\\\?\\UNC", 7 * sizeof *room);
+        return room;
+    }
+    if (n < 240) return full; /* below 248, the limit of folders */
+    memcpy(room + 2, L"\\\\?\\", 4 * sizeof *room);
+    return room + 2;
+}
+
+#define VAE__SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* Never follows a link to what it writes, and writes to no device. NULL, and errno, on failure. */
+VAE__PRIVATE HANDLE vae__open(const char *path, DWORD access, DWORD share, DWORD how) {
+    const DWORD writes = access & GENERIC_WRITE;
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(path, room);
+    HANDLE file;
+    DWORD found;
+    if (!name) return NULL;
+    file = CreateFileW(name, access, share, NULL, how,
+                       writes ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        (void)vae__refused();
+        found = GetFileAttributesW(name);
+        if (found != INVALID_FILE_ATTRIBUTES && found & FILE_ATTRIBUTE_DIRECTORY) errno = EISDIR;
+        return NULL;
+    }
+    if (!writes || GetFileType(file) == FILE_TYPE_DISK) return file;
+    (void)CloseHandle(file);
+    errno = ENODEV;
+    return NULL;
+}
+
+VAE__PRIVATE void vae__remove(const char *path) {
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(path, room);
+    if (name) (void)DeleteFileW(name);
+}
+
+/* Renames over an existing file. Windows refuses while somebody has that open, which a scanner for
+ * viruses or a reader does for a moment: this waits a second. */
+VAE__PRIVATE int vae__rename(const char *from, const char *to) {
+    wchar_t rooms[2][VAE__MAX_PATH];
+    const wchar_t *old = vae__wide(from, rooms[0]), *name = vae__wide(to, rooms[1]);
+    int tries;
+    for (tries = 0; old && name && tries < 20; tries++) {
+        if (MoveFileExW(old, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return 0;
+        (void)vae__refused();
+        if (errno == EACCES && !(GetFileAttributesW(name) & FILE_ATTRIBUTE_READONLY)) errno = EBUSY;
+        if (errno != EBUSY) break;
+        Sleep(50);
+    }
+    return -1;
+}
 #endif
 
 /* Reads or writes `count` bytes. `moved` is less only at the end of the file or after a failure.
@@ -15067,6 +15168,11 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
         const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
         const int bad = n < 0;
         if (bad && errno == EINTR) continue;
+#elif defined(_WIN32)
+        DWORD n = 0;
+        const int bad = !(write_it ? WriteFile(file, at, (DWORD)ask, &n, NULL)
+                                   : ReadFile(file, at, (DWORD)ask, &n, NULL)) &&
+                        GetLastError() != ERROR_BROKEN_PIPE && vae__refused();
 #else
         const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
         const int bad = n < ask && ferror(file);
@@ -15141,6 +15247,16 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
         if (known && S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
             r->size = (size_t)st.st_size;
     }
+#elif defined(_WIN32)
+    r->file = vae__open(path, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);
+    if (!r->file) {
+        code = VAE__ERRNO;
+    } else {
+        LARGE_INTEGER size;
+        if (GetFileType(r->file) == FILE_TYPE_DISK && GetFileSizeEx(r->file, &size) &&
+            (uint64_t)size.QuadPart < SIZE_MAX)
+            r->size = (size_t)size.QuadPart;
+    }
 #else
     r->file = fopen(path, "rb");
     if (!r->file) {
@@ -15167,10 +15283,6 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
  * system's lock on the lock file ends with the process; the next writer removes the files that a
  * killed process left. */
 
-enum {
-    VAE__MAX_PATH = 4096,
-    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
-};
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 #define VAE__LOCK_FILE "%s.vae-lock"
 
@@ -15187,6 +15299,37 @@ VAE__PRIVATE void vae__beside(char out[VAE__MAX_PATH], const char *format, ...) 
 VAE__PRIVATE vae_status vae__cannot_write(const vae__source *s, vae_status status, int code) {
     return vae__fail_in(s, status, "cannot be written: %s", vae__errno_text(code));
 }
+
+#if defined(VAE__POSIX) || defined(_WIN32)
+/* Whether a lock file is one of ours, and the process that it names; 0: none. */
+VAE__PRIVATE int vae__lock_of(vae__file file, uint64_t *process) {
+    char text[32] = "";
+    size_t got = 0;
+    *process = 0;
+    if (vae__move(file, text, sizeof text, 0, &got) || got == sizeof text) return 0;
+    if (got && memcmp(text, "vae ", 4)) return 0;
+    if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, process);
+    return 1;
+}
+
+VAE__PRIVATE void vae__lock_sign(vae__file file, uint64_t process) {
+    char text[32];
+    vae__sink line = vae__sink_of(text, sizeof text);
+    size_t moved;
+    vae__putf(&line, "vae %u\n", process);
+    (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
+}
+
+VAE__PRIVATE vae_status vae__lock_foreign(const vae__source *s, const char *lock) {
+    return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a lock "
+                        "file of yours", vae__tail(lock));
+}
+
+VAE__PRIVATE vae_status vae__lock_held(const vae__source *s, uint64_t holder) {
+    return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
+                                                : "another process is writing it", holder);
+}
+#endif
 
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
@@ -15218,17 +15361,14 @@ VAE__PRIVATE int vae__is_named(int file, const char *name) {
  * file, which is only read. */
 VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
-    char temp[VAE__MAX_PATH], text[32] = "";
-    size_t got = 0;
+    char temp[VAE__MAX_PATH];
     int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
     int answer = VAE__FOREIGN;
     uint64_t process = 0;
     if (file < 0) return errno == ENOENT ? VAE__AGAIN : VAE__FOREIGN;
     if (fstat(file, &ours) == 0 && S_ISREG(ours.st_mode) && ours.st_nlink < 2 &&
-        ours.st_uid == geteuid() && ours.st_size < (off_t)sizeof text &&
-        !vae__move(file, text, sizeof text - 1, 0, &got) && (!got || !memcmp(text, "vae ", 4))) {
+        ours.st_uid == geteuid() && vae__lock_of(file, &process)) {
         answer = VAE__LOCKED;
-        if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (vae__try_lock(&file, lock) == 0) {
             answer = VAE__AGAIN;
             if (vae__is_named(file, lock) == 1) { /* otherwise another writer has removed it */
@@ -15254,9 +15394,6 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
     errno = 0;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
-        char text[32];
-        vae__sink line = vae__sink_of(text, sizeof text);
-        size_t moved;
         if (file < 0 && errno != EEXIST) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
         if (file < 0) {
             answer = vae__lock_met(path, lock, &holder);
@@ -15264,8 +15401,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            vae__putf(&line, "vae %u\n", (uint64_t)getpid());
-            (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
+            vae__lock_sign(file, (uint64_t)getpid());
             *out = file;
             return VAE_OK;
         }
@@ -15274,14 +15410,46 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         close(file);
     }
     if (answer > 0) return vae__cannot_write(s, VAE_ERR_OPEN, answer);
-    if (answer == VAE__FOREIGN)
-        return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
-                            "lock file of yours", vae__tail(lock));
+    if (answer == VAE__FOREIGN) return vae__lock_foreign(s, lock);
     if (answer == VAE__NO_LOCKS)
         return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
                             "%s", holder, vae__tail(lock));
-    return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
-                                                : "another process is writing it", holder);
+    return vae__lock_held(s, holder);
+}
+
+#elif defined(_WIN32)
+/* Opens the lock file so that no other process can write or remove it. What a killed process left
+ * can be opened, and its temporary is removed. */
+VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
+                                       intptr_t *out) {
+    BY_HANDLE_FILE_INFORMATION about;
+    char temp[VAE__MAX_PATH];
+    uint64_t holder = 0;
+    int tries;
+    HANDLE file = NULL;
+    for (tries = 0; tries < 20 && !file; tries++) {
+        file = vae__open(lock, GENERIC_READ | GENERIC_WRITE | DELETE, FILE_SHARE_READ, OPEN_ALWAYS);
+        if (file || errno != EACCES) break;
+        Sleep(50); /* removed, but a scanner for viruses still has it open */
+    }
+    if (!file && errno != EBUSY) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
+    if (!file) {
+        file = vae__open(lock, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);
+        if (file) (void)vae__lock_of(file, &holder), (void)CloseHandle(file);
+        return vae__lock_held(s, holder);
+    }
+    if (!GetFileInformationByHandle(file, &about) || about.nNumberOfLinks > 1 ||
+        about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT || !vae__lock_of(file, &holder)) {
+        (void)CloseHandle(file);
+        return vae__lock_foreign(s, lock);
+    }
+    vae__beside(temp, VAE__TEMP, path, holder);
+    if (holder) vae__remove(temp);
+    (void)SetFilePointer(file, 0, NULL, FILE_BEGIN);
+    (void)SetEndOfFile(file);
+    vae__lock_sign(file, GetCurrentProcessId());
+    *out = (intptr_t)file;
+    return VAE_OK;
 }
 #endif
 
@@ -15296,14 +15464,8 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
                          strlen(path), (int)VAE__LONGEST);
     vae__beside(lock, VAE__LOCK_FILE, path);
-#ifdef VAE__POSIX
+#if defined(VAE__POSIX) || defined(_WIN32)
     bad = vae__lock_take(&s, path, lock, &claim->lock);
-#elif defined(_WIN32)
-    HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
-                                FILE_FLAG_DELETE_ON_CLOSE, NULL);
-    if (handle != INVALID_HANDLE_VALUE) claim->lock = (intptr_t)handle;
-    else bad = vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or another "
-                            "process is writing it");
 #else
     (void)s;
 #endif
@@ -15320,6 +15482,9 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
     if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
     close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
 #elif defined(_WIN32)
+    FILE_DISPOSITION_INFO gone;
+    gone.DeleteFile = TRUE; /* when it is closed */
+    (void)SetFileInformationByHandle((HANDLE)claim->lock, FileDispositionInfo, &gone, sizeof gone);
     (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
@@ -15383,6 +15548,19 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
         (void)fchmod(w->file, (mode_t)mode); /* some file systems have no modes */
     }
     return 0;
+#elif defined(_WIN32)
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(w->path, room);
+    const DWORD found = name ? GetFileAttributesW(name) : INVALID_FILE_ATTRIBUTES;
+    int i;
+    if (found != INVALID_FILE_ATTRIBUTES && found & FILE_ATTRIBUTE_DIRECTORY) return EISDIR;
+    vae__beside(w->temp, VAE__TEMP, w->path, (uint64_t)GetCurrentProcessId());
+    for (i = 0; i < 100; i++) {
+        w->file = vae__open(w->temp, GENERIC_WRITE, 0, CREATE_NEW);
+        if (w->file || errno != EEXIST) break;
+        vae__beside(w->temp, VAE__TEMP ".%d", w->path, (uint64_t)GetCurrentProcessId(), i);
+    }
+    return w->file ? 0 : VAE__ERRNO;
 #else
     vae__beside(w->temp, "%s.vae-tmp", w->path);
     w->file = fopen(w->temp, "wb");
@@ -15431,7 +15609,7 @@ VAE__PRIVATE vae_status vae__close_write(vae__writer *w) {
     if (!code && VAE__SYNC(w->file) && errno != EINVAL) code = VAE__ERRNO;
     if (VAE__CLOSE(w->file) && !code && errno != EINTR) code = VAE__ERRNO;
     if (!code && VAE__RENAME(w->temp, w->path)) code = VAE__ERRNO;
-    if (code) remove(w->temp);
+    if (code) VAE__REMOVE(w->temp);
 #ifdef VAE__POSIX
     else vae__sync_folder(w->temp);
 #endif
