@@ -1600,7 +1600,7 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if defined(VAE__HAVE_AVX2) || defined(VAE__HAVE_AVX512)
 #define VAE__HAVE_AVX 1
 #endif
-#ifndef VAE_NO_SSE2
+#ifdef VAE_SSE2
 #define VAE__HAVE_SIMD128 1
 #endif
 #elif defined(__wasm_simd128__)
@@ -3003,19 +3003,21 @@ VAE__INLINE VAE__VI VAE__FN(vi_iota)(void) { const VAE__VI v = {0, 1, 2, 3}; ret
 #define VAE__I_IOTA() VAE__FN(vi_iota)()
 VAE__INLINE VAE__V VAE__FN(v_load)(const float *p) { VAE__V v; memcpy(&v, p, 16); return v; }
 VAE__INLINE void VAE__FN(v_store)(float *p, VAE__V v) { memcpy(p, &v, 16); }
+VAE__NOINLINE static VAE__V VAE__FN(v_get_part)(const float *p, size_t i, size_t n) {
+    const VAE__V v = {i < n ? p[i] : 0, i + 1 < n ? p[i + 1] : 0, i + 2 < n ? p[i + 2] : 0, 0};
+    return v;
+}
+VAE__NOINLINE static void VAE__FN(v_put_part)(float *p, size_t i, size_t n, VAE__V v) {
+    if (i < n) p[i] = v[0];
+    if (i + 1 < n) p[i + 1] = v[1];
+    if (i + 2 < n) p[i + 2] = v[2];
+}
 VAE__INLINE VAE__V VAE__FN(v_get)(const float *p, size_t i, size_t n) {
-    float part[4] = {0, 0, 0, 0};
-    size_t j;
-    if (i + 4 <= n) return VAE__FN(v_load)(p + i);
-    for (j = i; j < n; j++) part[j - i] = p[j];
-    return VAE__FN(v_load)(part);
+    return i + 4 <= n ? VAE__FN(v_load)(p + i) : VAE__FN(v_get_part)(p, i, n);
 }
 VAE__INLINE void VAE__FN(v_put)(float *p, size_t i, size_t n, VAE__V v) {
-    float part[4];
-    size_t j;
-    VAE__FN(v_store)(i + 4 <= n ? p + i : part, v);
-    if (i + 4 > n)
-        for (j = i; j < n; j++) p[j] = part[j - i];
+    if (i + 4 <= n) VAE__FN(v_store)(p + i, v);
+    else VAE__FN(v_put_part)(p, i, n, v);
 }
 VAE__INLINE vae__d2 VAE__FN(low)(VAE__V v) { /* lanes 0 and 1 */
     return (vae__d2)VAE__128(wasm_f64x2_promote_low_f32x4, _mm_cvtps_pd)(VAE__ARG(v));
@@ -3090,7 +3092,7 @@ VAE__INLINE VAE__V VAE__FN(total)(VAE__S s) {
 #define VAE__TOTAL(s) VAE__FN(total)(s)
 /* Sums that lie halfway between floats. What was lost when p + c was rounded, and p itself where it
  * is subnormal, decides; if nothing was, the last bit becomes even. */
-VAE__INLINE vae__d2 VAE__FN(mend)(vae__d2 a, vae__d2 b, vae__d2 c) {
+VAE__COLD static vae__d2 VAE__FN(s_odd)(vae__d2 a, vae__d2 b, vae__d2 c) {
     const vae__d2 up = {5.282945311356653e+269, 5.282945311356653e+269};
     const vae__d2 p = VAE__FN(d_mul)(a, b), s = VAE__FN(d_add)(p, c), back = VAE__FN(d_sub)(s, p);
     const vae__d2 more = VAE__FN(d_sub)(VAE__FN(d_mul)(a, VAE__FN(d_mul)(b, up)),
@@ -3102,19 +3104,19 @@ VAE__INLINE vae__d2 VAE__FN(mend)(vae__d2 a, vae__d2 b, vae__d2 c) {
     const vae__u2 away = ((none & u) | (~none & ~(e ^ u) >> 34)) & 0x20000000u;
     return (vae__d2)(((u + (half & away) + (~half & 0x10000000u))) & ~(uint64_t)0x1fffffff);
 }
-VAE__COLD static VAE__S VAE__FN(s_odd)(VAE__S a, VAE__S b, VAE__S c) {
-    c.low = VAE__FN(mend)(a.low, b.low, c.low), c.high = VAE__FN(mend)(a.high, b.high, c.high);
-    return c;
-}
 #define VAE__SUM(a, b, c) VAE__FN(s_fma)(a, b, c)
 VAE__INLINE VAE__S VAE__FN(s_fma)(VAE__S a, VAE__S b, VAE__S c) {
     const vae__d2 p = VAE__FN(d_mul)(a.low, b.low), q = VAE__FN(d_mul)(a.high, b.high);
     const vae__u2 low = (vae__u2)VAE__FN(d_add)(p, c.low) + 0x10000000u;
     const vae__u2 high = (vae__u2)VAE__FN(d_add)(q, c.high) + 0x10000000u;
     const VAE__VI ends = (VAE__VI)VAE__PICK(low, high, 0, 2, 0, 2);
-    if (VAE__RARE(VAE__FN(any)((VAE__VM)(ends << 3 == 0)))) return VAE__FN(s_odd)(a, b, c);
-    c.low = (vae__d2)(low & ~(uint64_t)0x1fffffff);
-    c.high = (vae__d2)(high & ~(uint64_t)0x1fffffff);
+    if (VAE__RARE(VAE__FN(any)((VAE__VM)(ends << 3 == 0)))) {
+        c.low = VAE__FN(s_odd)(a.low, b.low, c.low);
+        c.high = VAE__FN(s_odd)(a.high, b.high, c.high);
+    } else {
+        c.low = (vae__d2)(low & ~(uint64_t)0x1fffffff);
+        c.high = (vae__d2)(high & ~(uint64_t)0x1fffffff);
+    }
     return c;
 }
 VAE__INLINE VAE__V VAE__FN(v_add)(VAE__V a, VAE__V b) { a = a + b; VAE__HIDE(a); return a; }
