@@ -119,7 +119,7 @@ int main(int argc, char **argv) {
     ok(model, vae_encode(model, &(vae_batch){.x = x, .rows = count}, codes, NULL));
     if (argc < 2) return smiles(model);
 
-    const char *const above[COLUMNS] = {"encoded", "itself", 0, 0, 0, 0, 0, 0, "another"};
+    const char *const above[COLUMNS] = {"encoded", "decoded", 0, 0, 0, 0, 0, 0, "another"};
     memcpy(from, codes, sizeof from), memcpy(to, codes + SHOWN * K, sizeof to);
     draw_rows(model, &data, x, above);
     ok(model, vae_evaluate(model, &data, &stats));
