@@ -42,11 +42,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _WIN32
-#include <direct.h>
-#else
-#include <sys/stat.h>
-#endif
+#include "files.h"
 
 #define FIGURE_ALPHA "\xce\xb1"
 #define FIGURE_BETA "\xce\xb2"
@@ -403,14 +399,10 @@ static inline void figure__folders(const char *path)
 {
     char part[1000];
     for (size_t i = 1; path[0] && path[i] && i < sizeof part; i++) {
-        if (path[i] != '/') continue;
+        if (!files_slash(path[i])) continue;
         memcpy(part, path, i);
         part[i] = 0;
-#ifdef _WIN32
-        (void)_mkdir(part);
-#else
-        (void)mkdir(part, 0777);
-#endif
+        (void)files_make_folder(part);
     }
 }
 
