@@ -63,15 +63,14 @@ static void draw_rows(vae *model, const vae_data *data, const float *x, const ch
 /* The rows and the number for drawn faces. */
 static int smiles(vae *model) {
     const char *const above[COLUMNS] = {"encoded", "sad", 0, 0, 0, 0, 0, 0, "smiling"};
-    double sums[2][K] = {{0}}, levels[2] = {0}, count[2] = {0}, missed = 0, all = 0;
-    for (int n = 0; n < TRAIN; n++) { /* sad, smiling: sums of codes and of levels of smile */
+    double sums[2][K] = {{0}}, count[2] = {0}, missed = 0, all = 0;
+    for (int n = 0; n < TRAIN; n++) { /* sums of the codes of sad and of smiling faces */
         const int smiling = factors[n][FACES_SMILE] > 3;
         for (int j = 0; j < K; j++) sums[smiling][j] += (double)codes[n * K + j];
-        levels[smiling] += factors[n][FACES_SMILE], count[smiling]++;
+        count[smiling]++;
     }
-    const double apart = levels[1] / count[1] - levels[0] / count[0];
-    for (int j = 0; j < K; j++) /* the direction of one level */
-        direction[j] = (float)((sums[1][j] / count[1] - sums[0][j] / count[0]) / apart);
+    for (int j = 0; j < K; j++) /* of one level: 0 to 3 and 4 to 7 are 4 levels apart */
+        direction[j] = (float)((sums[1][j] / count[1] - sums[0][j] / count[0]) / 4);
 
     /* new faces, each with the opposite of its smile: what the decoder makes, and what is true */
     vae_data data = faces(FACES_TEST, TEST);
@@ -106,20 +105,21 @@ int main(int argc, char **argv) {
     if (argc < 2) data = faces(0, TRAIN);
     else if (images_folder(argv[1], TRAIN, &data, why) < 1) stop(why);
     const size_t count = data.count, *side = data.dims;
+    if (count < 2 * SHOWN) stop("the folder holds fewer than eight pictures");
     snprintf(shape, sizeof shape, "%dx%dx%d", (int)side[1], (int)side[2], (int)side[3]);
 
     vae_desc desc = {0};
     desc.input = shape, desc.latent = K, desc.likelihood = "gaussian 0.003";
     desc.encoder = desc.decoder = "dense 200 relu", desc.visible_bias = VAE_BIAS_MEAN;
-    desc.lr = 1e-3, desc.epochs = 10, desc.batch = 50;
+    desc.lr = 1e-3, desc.batch = 50;
+    desc.epochs = 10 * TRAIN / (int)count; /* as many steps, however many pictures */
     vae *model = create(&desc);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
     float *x = numbers_of(&data);
     ok(model, vae_encode(model, &(vae_batch){.x = x, .rows = count}, codes, NULL));
     if (argc < 2) return smiles(model);
 
-    const char *const above[COLUMNS] = {"encoded", "itself", 0, 0, 0, 0, 0, 0, "another"};
-    if (count < 2 * SHOWN) stop("the folder holds fewer than eight pictures");
+    const char *const above[COLUMNS] = {"encoded", "decoded", 0, 0, 0, 0, 0, 0, "another"};
     memcpy(from, codes, sizeof from), memcpy(to, codes + SHOWN * K, sizeof to);
     draw_rows(model, &data, x, above);
     ok(model, vae_evaluate(model, &data, &stats));
