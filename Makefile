@@ -2,6 +2,7 @@
 #   make            the vae command, in build/
 #   make demo       train on the built-in digits (DATA=folder: on MNIST or another IDX set)
 #   make examples   every numbered program of examples/, with its picture, into out/examples
+#   make gallery    the same, and the small pictures of them in examples/pictures/gallery (needs NumPy)
 #   make test       the short suite, a minute at most; DATA=folder adds the tests on MNIST
 #   make test-long  the rest: all floats, 2^32 normals, kills, a full training run with DATA
 #   make faults     each call of the system that library and command make fails in turn
@@ -64,6 +65,8 @@ demo: build/vae
 
 examples:
 	CC="$(CC)" sh tests/examples.sh
+gallery: examples
+	$(PYTHON) tools/gallery.py
 
 # decoding and encoding without an allocation, a lock or a call of the system
 build/realtime: tests/realtime.c build/unit/lib.o
@@ -173,4 +176,4 @@ size:
 clean:
 	rm -rf build out
 
-.PHONY: always all demo examples test test-long faults powercut random fuzz bench bench-step bench-busy bench-latency bench-torch bench-growth size clean
+.PHONY: always all demo examples gallery test test-long faults powercut random fuzz bench bench-step bench-busy bench-latency bench-torch bench-growth size clean

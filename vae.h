@@ -528,6 +528,8 @@
  *
  *   VAE_IMPLEMENTATION   compile the functions here; in exactly one file of the program
  *   VAE_STATIC           all functions static: a private copy for this file
+ *   VAE_API              what stands before each function, such as a visibility or a dllexport
+ *                        (in C++ with extern "C"). Default: extern
  *   VAE_MALLOC(size)     together with VAE_FREE(ptr): the allocator behind vae_create and the
  *   VAE_FREE(ptr)        loaders when the caller gives no hooks. Default: malloc and free
  *   VAE_ASSERT(cond)     guards the library's own invariants. Default: nothing
@@ -561,11 +563,13 @@
 #endif
 
 #ifdef VAE_STATIC
+#undef VAE_API
 #if defined(__GNUC__) || defined(__clang__)
 #define VAE_API static __attribute__((__unused__))
 #else
 #define VAE_API static
 #endif
+#elif defined(VAE_API)
 #elif defined(__cplusplus)
 #define VAE_API extern "C"
 #else
@@ -1533,6 +1537,14 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__CLANG 1
 #elif defined(__GNUC__)
 #define VAE__GCC 1
+#elif defined(_MSC_VER)
+#define VAE__MSC 1
+#include <intrin.h>
+#ifdef _M_FP_FAST
+#error "vae.h: /fp:fast changes the bits; compile this file with /fp:precise"
+#endif
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 #if defined(VAE__CLANG)
@@ -1556,19 +1568,28 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HIDE_P(p) __asm__("" : "+r"(p)) /* what it points at is read again */
 #define VAE__PREFETCH(p) __builtin_prefetch(p)
 #else
+#ifdef VAE__MSC
+#define VAE__INLINE static __forceinline
+#define VAE__NOINLINE __declspec(noinline)
+#else
 #define VAE__INLINE static
-#define VAE__UNUSED
 #define VAE__NOINLINE
-#define VAE__COLD
+#endif
+#define VAE__UNUSED
+#define VAE__COLD VAE__NOINLINE
 #define VAE__RARE(c) (c)
 #define VAE__HIDE_P(p) ((void)0)
+#if defined(VAE__MSC) && defined(VAE__X64)
+#define VAE__PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#else
 #define VAE__PREFETCH(p) ((void)(p))
 #endif
+#endif
 
-/* Intrinsics exist where gcc or clang compile for a processor that has them; other compilers
- * (tcc, and MSVC, where nobody has tested it) get the portable pass alone. */
-#if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(VAE__X64) && defined(__SSE_MATH__)
+/* Intrinsics exist where gcc, clang or MSVC compile for a processor that has them; other compilers
+ * (tcc) get the portable pass alone. */
+#if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG) || defined(VAE__MSC))
+#if defined(VAE__X64) && (defined(__SSE_MATH__) || defined(VAE__MSC))
 #ifndef VAE_NO_AVX2
 #define VAE__HAVE_AVX2 1
 #endif
@@ -1587,21 +1608,63 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
-#include <cpuid.h>
+#if defined(VAE__CLANG) && defined(_MSC_VER) /* it leaves out what the flags do not ask for */
+#include <smmintrin.h>
+#include <popcntintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <fmaintrin.h>
+#include <avx512fintrin.h>
+#include <avx512dqintrin.h>
+#include <avx512vlintrin.h>
+#endif
+/* gcc for Windows aligns its stack to 16 bytes, and may move vectors to it by instructions that ask
+ * for 32 or 64 (GCC bug 54412). For the assembler these are macros in this whole file: each becomes
+ * the instruction that asks for no alignment and is as fast. With -flto, which divides files anew,
+ * -Wa,-muse-unaligned-vector-move does the same. */
+#if defined(VAE__GCC) && (defined(_WIN32) || defined(__CYGWIN__))
+#define VAE__MOVE(aligned, any) ".macro " aligned " a:vararg\n" any " \\a\n.endm\n"
+__asm__(".ifndef .Lvae_moves\n.set .Lvae_moves, 1\n" VAE__MOVE("vmovaps", "vmovups")
+        VAE__MOVE("vmovapd", "vmovupd") VAE__MOVE("vmovdqa", "vmovdqu")
+        VAE__MOVE("vmovdqa32", "vmovdqu32") VAE__MOVE("vmovdqa64", "vmovdqu64") ".endif");
+#endif
 #endif
 #ifdef VAE__HAVE_NEON
 #include <arm_neon.h>
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+#if !defined(VAE_NO_THREADS) && \
+    (defined(VAE__GCC) || defined(VAE__CLANG) || defined(VAE__MSC)) && \
     (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
 #endif
 /* A model's flag `busy` needs one atomic exchange, also where the threads are the caller's. */
-#if defined(VAE__THREADS) || ((defined(VAE__GCC) || defined(VAE__CLANG)) && \
-                              __GCC_ATOMIC_INT_LOCK_FREE == 2)
+#if defined(VAE__THREADS) || defined(VAE__MSC) || \
+    ((defined(VAE__GCC) || defined(VAE__CLANG)) && __GCC_ATOMIC_INT_LOCK_FREE == 2)
 #define VAE__ATOMIC 1
+#endif
+/* Of ints, in the memory order RELAXED, ACQUIRE, RELEASE or SEQ_CST. */
+#ifndef VAE__MSC
+#define VAE__ATOMIC_LOAD(p, order) __atomic_load_n(p, __ATOMIC_##order)
+#define VAE__ATOMIC_STORE(p, v, order) __atomic_store_n(p, v, __ATOMIC_##order)
+#define VAE__ATOMIC_SWAP(p, v, order) __atomic_exchange_n(p, v, __ATOMIC_##order)
+#define VAE__ATOMIC_ADD(p, v, order) __atomic_add_fetch(p, v, __ATOMIC_##order)
+#else /* what writes is a full barrier, and a load acquires */
+VAE__INLINE int vae__atomic_load(const volatile int *p) {
+    int x = *p;
+#ifdef VAE__X64
+    _ReadWriteBarrier();
+#else
+    __dmb(11); /* inner shareable */
+#endif
+    return x;
+}
+#define VAE__LONG(p) ((volatile long *)(void *)(p))
+#define VAE__ATOMIC_LOAD(p, order) vae__atomic_load((const int *)(p))
+#define VAE__ATOMIC_STORE(p, v, order) ((void)_InterlockedExchange(VAE__LONG(p), (long)(v)))
+#define VAE__ATOMIC_SWAP(p, v, order) _InterlockedExchange(VAE__LONG(p), (long)(v))
+#define VAE__ATOMIC_ADD(p, v, order) (_InterlockedExchangeAdd(VAE__LONG(p), v) + (v))
 #endif
 #if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
@@ -1679,7 +1742,8 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #endif
 #define VAE__HIDE_F(x) __asm__("" : VAE__FLOAT_PLACE(x))
 #define VAE__HIDE_D(x) __asm__("" : VAE__FLOAT_PLACE(x))
-#elif defined(VAE__TCC) /* never contracts, never reassociates */
+#elif defined(VAE__TCC) /* never contracts, never reassociates */ || \
+    defined(VAE__MSC) /* the same, by the pragmas above */
 #define VAE__HIDE_F(x) ((void)0)
 #define VAE__HIDE_D(x) ((void)0)
 #else
@@ -1734,6 +1798,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
     __asm__("fsqrt %d0, %d0" : "+w"(x));
     return x;
+#elif defined(VAE__MSC) && defined(VAE__X64)
+    return _mm_cvtsd_f64(_mm_sqrt_pd(_mm_set1_pd(x)));
 #else
     uint64_t u = vae__bits_d(x), m, root = 0, rest = 0;
     int e = (int)(u >> 52) - 1023, i;
@@ -2627,7 +2693,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute push(__attribute__((__target__("avx2,fma"))), apply_to = function)
 #endif
 #define VAE__PASS 2
@@ -2635,7 +2701,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute pop
 #endif
 #endif /* VAE__HAVE_AVX2 */
@@ -2644,7 +2710,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute push( \
     __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
@@ -2653,7 +2719,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute pop
 #endif
 #endif /* VAE__HAVE_AVX512 */
@@ -2771,7 +2837,12 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     if (u == 0x7f800000u || !(u << 1)) return a;
     return u > 0x7f800000u ? vae__float_of(0x7fc00000u) : (float)vae__sqrt_d((double)a);
 }
+#ifndef VAE__MSC
 #define VAE__MAX_BY_MASK 1
+#else
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) { return a > b ? a : b; }
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) { return a < b ? a : b; }
+#endif
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
 /* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
@@ -2857,7 +2928,16 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__V __m256
 #define VAE__VI __m256i
 #define VAE__VM __m256
+#ifdef VAE__MSC
+#define VAE__HIDE(v) ((void)0)
+#define VAE__ASM1(op, a, r) ((r) = _mm256_##op##_ps(a))
+#define VAE__ASM2(op, a, b, r) ((r) = _mm256_##op##_ps(a, b))
+#else /* in assembly: under -Ofast the intrinsics may become an estimate and a Newton step */
 #define VAE__HIDE(v) __asm__("" : "+x"(v))
+#define VAE__ASM1(op, a, r) __asm__("v" #op "ps {%1, %0|%0, %1}" : "=x"(r) : "x"(a))
+#define VAE__ASM2(op, a, b, r) \
+    __asm__("v" #op "ps {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
+#endif
 #define VAE__SET1(x) _mm256_set1_ps(x)
 #define VAE__I_SET1(u) _mm256_set1_epi32((int)(u))
 #define VAE__I_IOTA() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
@@ -2891,27 +2971,24 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
-#define VAE__ASM2(op, a, b, r) \
-    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vdivps", a, b, r);
+    VAE__ASM2(div, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     VAE__V r;
-    __asm__("vsqrtps {%1, %0|%0, %1}" : "=x"(r) : "x"(a));
+    VAE__ASM1(sqrt, a, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vmaxps", a, b, r);
+    VAE__ASM2(max, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vminps", a, b, r);
+    VAE__ASM2(min, a, b, r);
     return r;
 }
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
@@ -3007,7 +3084,16 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__V __m512
 #define VAE__VI __m512i
 #define VAE__VM __mmask16
+#ifdef VAE__MSC
+#define VAE__HIDE(v) ((void)0)
+#define VAE__ASM1(op, a, r) ((r) = _mm512_##op##_ps(a))
+#define VAE__ASM2(op, a, b, r) ((r) = _mm512_##op##_ps(a, b))
+#else /* in assembly: under -Ofast the intrinsics may become an estimate and a Newton step */
 #define VAE__HIDE(v) __asm__("" : "+v"(v))
+#define VAE__ASM1(op, a, r) __asm__("v" #op "ps {%1, %0|%0, %1}" : "=v"(r) : "v"(a))
+#define VAE__ASM2(op, a, b, r) \
+    __asm__("v" #op "ps {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
+#endif
 #define VAE__SET1(x) _mm512_set1_ps(x)
 #define VAE__I_SET1(u) _mm512_set1_epi32((int)(u))
 #define VAE__I_IOTA() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -3039,26 +3125,24 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-#define VAE__ASM2(op, a, b, r) \
-    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vdivps", a, b, r);
+    VAE__ASM2(div, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     VAE__V r;
-    __asm__("vsqrtps {%1, %0|%0, %1}" : "=v"(r) : "v"(a));
+    VAE__ASM1(sqrt, a, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vmaxps", a, b, r);
+    VAE__ASM2(max, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vminps", a, b, r);
+    VAE__ASM2(min, a, b, r);
     return r;
 }
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
@@ -3149,7 +3233,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
-    return (size_t)__builtin_popcount(m);
+    return (size_t)_mm_popcnt_u32(m);
 }
 #define VAE__APPEND(list, m, kk) VAE__FN(v_append)(list, m, kk)
 #define VAE__TILE_VECS 4
@@ -5628,6 +5712,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__SET1
 #undef VAE__I_SET1
 #undef VAE__I_IOTA
+#undef VAE__ASM1
 #undef VAE__ASM2
 #undef VAE__BITS
 #undef VAE__OF_BITS
@@ -5703,18 +5788,31 @@ static const vae__kernels VAE__FN(kernels) = {
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
+VAE__PRIVATE void vae__cpuid(unsigned leaf, unsigned r[4]) { /* eax, ebx, ecx, edx */
+#ifdef VAE__MSC
+    __cpuidex((int *)r, (int)leaf, 0);
+#else
+    __asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(0));
+#endif
+}
 /* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
 VAE__PRIVATE int vae__cpu_detect(void) {
-    unsigned a, b, c, d, xcr_low, xcr_high;
+    unsigned r[4], saved;
     int found = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-    if (!(c >> 27 & 1) || !(c >> 12 & 1)) return 0; /* OSXSAVE, FMA */
-    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(xcr_low), "=d"(xcr_high) : "c"(0));
-    if ((xcr_low & 0x06) != 0x06) return 0;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if (b >> 5 & 1) found |= 1;
-    if (found && (xcr_low & 0xe6) == 0xe6 && (b >> 16 & 1) && (b >> 17 & 1) && (b >> 30 & 1) &&
-        (b >> 31 & 1))
+    vae__cpuid(0, r);
+    if (r[0] < 7) return 0;
+    vae__cpuid(1, r);
+    if (!(r[2] >> 27 & 1) || !(r[2] >> 12 & 1)) return 0; /* OSXSAVE, FMA */
+#ifdef VAE__MSC
+    saved = (unsigned)_xgetbv(0);
+#else
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(saved), "=d"(r[3]) : "c"(0)); /* xgetbv */
+#endif
+    if ((saved & 0x06) != 0x06) return 0;
+    vae__cpuid(7, r);
+    if (r[1] >> 5 & 1) found |= 1;
+    if (found && (saved & 0xe6) == 0xe6 && (r[1] >> 16 & 1) && (r[1] >> 17 & 1) &&
+        (r[1] >> 30 & 1) && (r[1] >> 31 & 1))
         found |= 2;
     return found;
 }
@@ -5723,10 +5821,10 @@ VAE__PRIVATE int vae__cpu_detect(void) {
  * store the same answer. */
 VAE__PRIVATE int vae__cpu(void) {
     static int known = -1;
-    int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    int found = VAE__ATOMIC_LOAD(&known, RELAXED);
     if (found < 0) {
         found = vae__cpu_detect();
-        __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+        VAE__ATOMIC_STORE(&known, found, RELAXED);
     }
     return found;
 }
@@ -5787,6 +5885,13 @@ VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
     uint64_t old;
     __asm__ volatile("mrs %0, fpcr" : "=r"(old) : : "memory");
     __asm__ volatile("msr fpcr, %0" : : "r"(env) : "memory");
+    return old;
+}
+#elif defined(VAE__MSC) && defined(VAE__X64)
+#define VAE__FP_IEEE 0x1f80
+VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
+    const unsigned old = _mm_getcsr();
+    _mm_setcsr((unsigned)env);
     return old;
 }
 #else
@@ -5969,7 +6074,9 @@ struct vae_pool {
 };
 
 VAE__INLINE void vae__pause(void) {
-#ifdef VAE__X86
+#ifdef VAE__MSC
+    YieldProcessor();
+#elif defined(VAE__X86)
     __asm__ volatile("pause");
 #elif defined(__aarch64__)
     __asm__ volatile("isb");
@@ -5984,7 +6091,7 @@ enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
     int i;
-    for (i = 1; (__atomic_load_n(x, __ATOMIC_ACQUIRE) == value) != wanted; i++) {
+    for (i = 1; (VAE__ATOMIC_LOAD(x, ACQUIRE) == value) != wanted; i++) {
         vae__pause();
         if (i % 16) continue;
         if (!begin) begin = vae__nanoseconds();
@@ -5997,15 +6104,15 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
  * its own parts, the same in every job, because its cache may still hold their data. After these it
  * takes other threads' parts, those of the thread before it first, from the last to the first. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
-    const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
+    const int parts = VAE__ATOMIC_LOAD(&p->parts, RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
     const int own = few ? 1 : parts * (index + 1) / p->threads - first;
     int i;
-    for (i = 0; i < parts && __atomic_load_n(&p->left, __ATOMIC_RELAXED) > 0; i++) {
+    for (i = 0; i < parts && VAE__ATOMIC_LOAD(&p->left, RELAXED) > 0; i++) {
         const int part = i < own ? first + i : (first + parts - 1 - (i - own)) % parts;
-        if (__atomic_load_n(&p->open[part], __ATOMIC_RELAXED) &&
-            __atomic_exchange_n(&p->open[part], 0, __ATOMIC_ACQUIRE)) {
-            __atomic_sub_fetch(&p->left, 1, __ATOMIC_RELAXED);
+        if (VAE__ATOMIC_LOAD(&p->open[part], RELAXED) &&
+            VAE__ATOMIC_SWAP(&p->open[part], 0, ACQUIRE)) {
+            VAE__ATOMIC_ADD(&p->left, -1, RELAXED);
             return part;
         }
     }
@@ -6016,7 +6123,7 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
  * Who calls this function has written `left` or `stop`, and reads `asleep` here. All threads see
  * these in the same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
-    if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
+    if (!VAE__ATOMIC_LOAD(&p->asleep, SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
     VAE__WAKE(&p->wake);
     VAE__UNLOCK(&p->mutex);
@@ -6035,20 +6142,20 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     for (;;) {
         if (!vae__look(&p->left, 0, 0)) {
             VAE__LOCK(&p->mutex);
-            __atomic_add_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
-            while (!__atomic_load_n(&p->left, __ATOMIC_SEQ_CST) &&
-                   !__atomic_load_n(&p->stop, __ATOMIC_SEQ_CST))
+            VAE__ATOMIC_ADD(&p->asleep, 1, SEQ_CST);
+            while (!VAE__ATOMIC_LOAD(&p->left, SEQ_CST) &&
+                   !VAE__ATOMIC_LOAD(&p->stop, SEQ_CST))
                 VAE__WAIT(&p->wake, &p->mutex);
-            __atomic_sub_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            VAE__ATOMIC_ADD(&p->asleep, -1, SEQ_CST);
             VAE__UNLOCK(&p->mutex);
         }
-        if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return 0;
+        if (VAE__ATOMIC_LOAD(&p->stop, ACQUIRE)) return 0;
         while ((part = vae__pool_take(p, w->index)) >= 0) {
-            const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED);
-            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* wakes the next */
+            const int parts = VAE__ATOMIC_LOAD(&p->parts, RELAXED);
+            if (VAE__ATOMIC_LOAD(&p->left, RELAXED)) vae__pool_wake(p); /* wakes the next */
             vae__pool_part(p, part);
-            if (__atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST) == parts &&
-                __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
+            if (VAE__ATOMIC_ADD(&p->ended, 1, SEQ_CST) == parts &&
+                VAE__ATOMIC_LOAD(&p->waiting, SEQ_CST)) {
                 VAE__LOCK(&p->mutex);
                 VAE__WAKE(&p->done);
                 VAE__UNLOCK(&p->mutex);
@@ -6059,10 +6166,10 @@ VAE__THREAD_FN(vae__worker_main, arg) {
 
 /* Whether to divide a job now: not for a while after dividing has cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
-    if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
+    if (!VAE__ATOMIC_LOAD(&p->alone, RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
-                  __atomic_load_n(&p->alone_until, __ATOMIC_RELAXED)) < 0) return 0;
-    __atomic_store_n(&p->alone, 0, __ATOMIC_RELAXED);
+                  VAE__ATOMIC_LOAD(&p->alone_until, RELAXED)) < 0) return 0;
+    VAE__ATOMIC_STORE(&p->alone, 0, RELAXED);
     return 1;
 }
 
@@ -6091,8 +6198,8 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
     if (p->earned > VAE__GRACE_NS) p->caution = VAE__CAUTION;
     if (p->credit >= 0) return;
     wait = (VAE__GRACE_NS - p->credit) * p->caution;
-    __atomic_store_n(&p->alone_until, (uint32_t)((now + wait) / 1000000), __ATOMIC_RELAXED);
-    __atomic_store_n(&p->alone, 1, __ATOMIC_RELAXED);
+    VAE__ATOMIC_STORE(&p->alone_until, (uint32_t)((now + wait) / 1000000), RELAXED);
+    VAE__ATOMIC_STORE(&p->alone, 1, RELAXED);
     if (p->caution < VAE__MOST_CAUTION) p->caution *= 2;
     p->credit = VAE__GRACE_NS, p->earned = 0;
 }
@@ -6101,9 +6208,9 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
 VAE__PRIVATE void vae__pool_wait(vae_pool *p, int parts) {
     if (vae__look(&p->ended, parts, 1)) return;
     VAE__LOCK(&p->mutex);
-    __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&p->ended, __ATOMIC_SEQ_CST) != parts) VAE__WAIT(&p->done, &p->mutex);
-    __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
+    VAE__ATOMIC_STORE(&p->waiting, 1, SEQ_CST);
+    while (VAE__ATOMIC_LOAD(&p->ended, SEQ_CST) != parts) VAE__WAIT(&p->done, &p->mutex);
+    VAE__ATOMIC_STORE(&p->waiting, 0, SEQ_CST);
     VAE__UNLOCK(&p->mutex);
 }
 
@@ -6112,19 +6219,19 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
     int part, mine; /* whether this call has the pool: a job inside a job finds it busy */
-    mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
+    mine = parts > 1 && p->threads > 1 && !VAE__ATOMIC_SWAP(&p->busy, 1, ACQUIRE);
     while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
     if (mine && vae__pool_pays(p)) {
         begin = vae__nanoseconds();
         p->job = job, p->arg = arg;
-        __atomic_store_n(&p->ended, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&p->parts, parts, __ATOMIC_RELAXED);
-        for (part = 0; part < parts; part++) __atomic_store_n(&p->open[part], 1, __ATOMIC_RELEASE);
-        __atomic_add_fetch(&p->left, parts, __ATOMIC_SEQ_CST);
+        VAE__ATOMIC_STORE(&p->ended, 0, RELAXED);
+        VAE__ATOMIC_STORE(&p->parts, parts, RELAXED);
+        for (part = 0; part < parts; part++) VAE__ATOMIC_STORE(&p->open[part], 1, RELEASE);
+        VAE__ATOMIC_ADD(&p->left, parts, SEQ_CST);
         vae__pool_wake(p);
         while ((part = vae__pool_take(p, 0)) >= 0) {
             vae__pool_part(p, part);
-            __atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST);
+            VAE__ATOMIC_ADD(&p->ended, 1, SEQ_CST);
         }
         vae__pool_wait(p, parts);
         end = vae__nanoseconds();
@@ -6132,7 +6239,7 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     } else {
         vae__run_alone(job, arg, parts);
     }
-    if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
+    if (mine) VAE__ATOMIC_STORE(&p->busy, 0, RELEASE);
 }
 
 VAE__PRIVATE size_t vae__pool_size(int threads) {
@@ -6142,7 +6249,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     int i;
     if (!p->locks) return;
     VAE__LOCK(&p->mutex);
-    __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
+    VAE__ATOMIC_STORE(&p->stop, 1, SEQ_CST);
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
@@ -11454,7 +11561,7 @@ struct vae {
  * only a call from within a call is noticed. */
 VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
 #ifdef VAE__ATOMIC
-    env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
+    env->held = m && !VAE__ATOMIC_SWAP(&m->busy, 1, ACQUIRE);
 #else
     env->held = m && !m->busy;
     if (m) m->busy = 1;
@@ -11463,7 +11570,7 @@ VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
 }
 VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
 #ifdef VAE__ATOMIC
-    if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
+    if (env->held) VAE__ATOMIC_STORE(&m->busy, 0, RELEASE);
 #else
     if (env->held) m->busy = 0;
 #endif
@@ -17235,6 +17342,9 @@ VAE__SMALL_END
 #endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
+#endif
+#ifdef VAE__MSC
+#pragma float_control(pop)
 #endif
 #endif /* guard C */
 

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 3e-3, desc.visible_bias = VAE_BIAS_MEAN;
         desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = EPOCHS * TRAIN / 50;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         vae_batch batch = {.x = x, .rows = SHOWN};
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));
         ok(model, vae_evaluate(model, &data, &stats)); /* on what was minimised: training images */
