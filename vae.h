@@ -22,15 +22,15 @@
  *   >>status    codes, sentences                 >>pixels    layers that see earlier pixels only
  *   >>arena     sizes, blocks                    >>program   table of layers, strings to ops
  *   >>rng       random numbers by address        >>codes     what they are, normal ones
- *   >>shim      one vector vocabulary            >>categories  codes that are not normal
- *   >>functions of one argument: exp, tanh       >>mixtures  priors of many normals
- *   >>tiles     the matrix product               >>priors    tables, flows, the code's op
- *   >>maps      numbers one by one               >>stochastic   layers `z N`
- *   >>sums      along rows: losses, KL, norms    >>likelihoods   p(x|z), the last op
- *   >>densities the other likelihoods            >>settings  of a description: ranges, text
- *   >>windows   convolutions, pools              >>plan      from description to ops, memory
- *   >>updates   optimisers, the kernels' table   >>model     made, shared, initial weights
- *                                                >>numbers   images of any type, as floats
+ *   >>shim      the kernels, their passes        >>categories  codes that are not normal
+ *   >>vectors   one vocabulary for every set     >>mixtures  priors of many normals
+ *   >>functions of one argument: exp, tanh       >>priors    tables, flows, the code's op
+ *   >>tiles     the matrix product               >>stochastic   layers `z N`
+ *   >>maps      numbers one by one               >>likelihoods   p(x|z), the last op
+ *   >>sums      along rows: losses, KL, norms    >>settings  of a description: ranges, text
+ *   >>densities the other likelihoods            >>plan      from description to ops, memory
+ *   >>windows   convolutions, pools              >>model     made, shared, initial weights
+ *   >>updates   optimisers, the kernels' table   >>numbers   images of any type, as floats
  *                                                >>step      a batch on its way, gradients
  *                                                >>optim     learning rate, the step's rule
  *                                                >>train     steps, evaluation, epochs
@@ -538,6 +538,8 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
+ *   VAE_SSE2             x86-64: one more pass, for processors without AVX2. Twice the speed of the
+ *                        portable one there; 94 KB. WebAssembly has it wherever -msimd128 is given
  *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
  *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
@@ -652,7 +654,7 @@ VAE_API const char *vae_status_text(vae_status status);
 typedef enum vae_isa {
     VAE_ISA_AUTO,     /* the best that this build and this processor have */
     VAE_ISA_PORTABLE, /* plain C */
-    VAE_ISA_SIMD128,  /* 4 floats, without FMA: WebAssembly's SIMD128, SSE2 of every x86-64 */
+    VAE_ISA_SIMD128,  /* 4 floats, no FMA: WebAssembly with -msimd128, SSE2 with VAE_SSE2 */
     VAE_ISA_AVX2,     /* x86 with AVX2 and FMA: vectors of 8 floats */
     VAE_ISA_AVX512,   /* x86 with AVX-512 F, DQ, BW and VL: 16 floats */
     VAE_ISA_NEON,     /* AArch64: 4 floats */
@@ -1600,7 +1602,7 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if defined(VAE__HAVE_AVX2) || defined(VAE__HAVE_AVX512)
 #define VAE__HAVE_AVX 1
 #endif
-#ifdef VAE_SSE2
+#if defined(VAE_SSE2) && !defined(VAE__MSC)
 #define VAE__HAVE_SIMD128 1
 #endif
 #elif defined(__wasm_simd128__)
@@ -2541,7 +2543,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 }
 
 /* ======================================================================================
- * >>shim     one vector vocabulary for every instruction set
+ * >>shim     the kernels, and how they are compiled for each instruction set
  * uses: >>compiler >>rng             tests: tests/test_math.c
  *
  * Here the file includes itself once for each instruction set (a pass). A pass compiles the lines
@@ -2695,9 +2697,9 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC push_options
 #pragma GCC optimize("O2", "fp-contract=off", "no-fast-math", "no-math-errno")
 #endif
-/* FMA without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product of
- * two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction of
- * its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
+/* FMA without an instruction: in double, with rounding to odd (Boldo & Melquiond 2008). The product
+ * of two floats is exact in double. A sum that is not exact gets an odd last bit, in the direction
+ * of its error, so that rounding to float never sees a false tie. Sums that are exact or not finite
  * stay as they are. */
 VAE__COLD VAE__UNUSED static float vae__fma_odd(double p, double c, double s) {
     const double back = vae__add_d(s, -p);
@@ -2721,8 +2723,8 @@ VAE__INLINE float vae__fma_now(float a, float b, float c) {
     return r;
 }
 
-/* c = from (0 if NULL) + the product of a and the n columns of b, one step of k after the other: for
- * kernels whose sums are wrong where numbers are large. A list holds the steps to take. */
+/* c = from (0 if NULL) + the product of a and the n columns of b, one step of k after the other:
+ * for kernels whose sums may be wrong where numbers are large. A list holds the steps to take. */
 VAE__COLD VAE__UNUSED static void vae__sure(const vae__runs *k, const uint16_t *list, size_t n,
                                             const float *a, const float *b, const float *from,
                                             float *c) {
@@ -2812,8 +2814,11 @@ typedef uint64_t vae__u2 __attribute__((__vector_size__(16)));
 #endif /* VAE_IMPLEMENTATION */
 #else /* guard B: seen once per instruction set, from the lines above */
 
-/* The vocabulary. VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a
- * mask of lanes.
+/* ======================================================================================
+ * >>vectors  one vocabulary for every instruction set
+ * uses: >>shim                       tests: tests/test_math.c, tests/test_simd128.c
+ *
+ * VAE__V: a vector of VAE__W floats. VAE__VI: as many 32-bit integers. VAE__VM: a mask of lanes.
  *   VAE__LOAD VAE__STORE   unaligned. VAE__GET(p, i, n), VAE__PUT(p, i, n, v): elements i .. of n;
  *                          those from n on read as +0 and are not written
  *   VAE__FMA(a, b, c)      a * b + c, rounded once; VAE__FMA_NOW is the same, inlined where the
@@ -2836,7 +2841,7 @@ typedef uint64_t vae__u2 __attribute__((__vector_size__(16)));
  *                          back, VAE__SUM(factor, term, sum) is an FMA. VAE__WATCH(most) declares
  *                          what TERM and FACTOR note, and VAE__UNSURE(most) tells at the end
  *                          whether sums may be wrong and must be made in another way
- */
+ * ==================================================================================== */
 #if VAE__PASS == 1
 #define VAE__FN(name) vae__##name##_portable
 #define VAE__W 1
@@ -3055,9 +3060,9 @@ VAE__INLINE VAE__V VAE__FN(v_fma_now)(VAE__V a, VAE__V b, VAE__V c) {
     const VAE__VI ends = (VAE__VI)VAE__PICK(low, high, 0, 2, 0, 2);
     const VAE__VI tops = (VAE__VI)VAE__PICK(low, high, 1, 3, 1, 3) & VAE__I_SET1(0x7fffffffu);
     const VAE__VM halfway = (VAE__VM)(ends << 3 == VAE__I_SET1(0x80000000u));
-    /* from 1 to below 2^-126; the sum is 0 if its upper half is */
-    const VAE__VM small = VAE__FN(i_less)(tops + VAE__I_SET1(0x7fffffffu), VAE__I_SET1(0xb80fffffu));
-    if (VAE__RARE(VAE__FN(any)(halfway | small))) return VAE__FN(v_fma_odd)(a, b, c);
+    const VAE__VI least = VAE__I_SET1(0xb80fffffu); /* of 2^-126; a sum is 0 if its upper half is */
+    const VAE__VM tiny = VAE__FN(i_less)(tops + VAE__I_SET1(0x7fffffffu), least);
+    if (VAE__RARE(VAE__FN(any)(halfway | tiny))) return VAE__FN(v_fma_odd)(a, b, c);
     return VAE__FN(narrow)(low, high);
 }
 VAE__NOINLINE static VAE__V VAE__FN(v_fma)(VAE__V a, VAE__V b, VAE__V c) {
@@ -3734,7 +3739,7 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { return n > i ? n - i 
 
 /* ======================================================================================
  * >>functions of one argument: exp, log, tanh, activations
- * uses: >>shim                       tests: tests/test_math.c
+ * uses: >>vectors                       tests: tests/test_math.c
  * ==================================================================================== */
 
 /* ---- elementary functions ----
@@ -6025,6 +6030,11 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_PIXELS
 
 #undef VAE__FN
+#undef VAE__128
+#undef VAE__ARG
+#undef VAE__I_ARG
+#undef VAE__D_ARG
+#undef VAE__PICK
 #undef VAE__S
 #undef VAE__TERM
 #undef VAE__FACTOR

@@ -22,7 +22,7 @@ report() { # ok|FAIL|skip NAME [REASON]
 
 processor_has() { # ISA: what the processor says, not what the library found
     case $1 in
-    portable | neon) return 0 ;; # neon: asked of AArch64 only, where it is always there
+    portable | simd128 | neon) return 0 ;; # asked of x86-64, of AArch64 only, where it is always there
     avx2) want="avx2 fma" ;;
     avx512) want="avx2 fma avx512f avx512dq avx512bw avx512vl" ;;
     esac
@@ -104,6 +104,8 @@ x86_64) isas="portable avx2 avx512" ;;
 aarch64) isas="portable neon" ;;
 *) isas=portable ;;
 esac
+sse2="" simd128=""
+if [ $machine = x86_64 ]; then sse2=-DVAE_SSE2 simd128=simd128; fi
 recipes=$(ls examples/[a-z]*.c 2>/dev/null)
 
 # slow ones first, so that none is left alone at the end
@@ -135,11 +137,11 @@ for cc in clang gcc; do
         add "golden|$cc $flags|$cc $flags $warnings|$isas|"
     done
     if [ $cc = clang ]; then # gcc contracts as it is
-        add "golden|clang -O2 -ffp-contract=fast|clang -O2 -ffp-contract=fast $warnings|$isas|"
+        add "golden|clang -O2 -ffp-contract=fast|clang -O2 -ffp-contract=fast $sse2 $warnings|$isas $simd128|"
     fi
     if [ $cc = gcc ] && [ $machine = x86_64 ]; then # computes on SSE2 all the same
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable|"
-        add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $warnings|$isas|"
+        add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $sse2 $warnings|$isas $simd128|"
         add "golden|a stage for every layer|gcc -O2 -DVAE__STAGE_FLOATS=1 $warnings|$isas|"
     fi
 done

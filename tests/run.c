@@ -10,6 +10,7 @@
 #include "test_math.c"
 #include "test_threads.c"
 #include "test_gemm.c"
+#include "test_simd128.c"
 #include "test_kernels.c"
 #include "test_layers.c"
 #include "test_losses.c"

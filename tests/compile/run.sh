@@ -112,7 +112,7 @@ each() { # COMPILER
     for name in api malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
-    for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
+    for name in no_avx2 no_avx512 sse2; do program $name $c "$here/$name.c"; done
     case $cc-$(uname -m) in
     tcc*) refused no_portable_alone "no kernels at all" $c "$here/no_portable.c" ;;
     *aarch64) program no_portable $c "$here/no_portable.c" ;;
