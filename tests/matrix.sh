@@ -196,7 +196,7 @@ for cc in g++ clang++; do
     add "clean|$cc -O2 impl.cpp|$cc -std=c++11 -O2 $warnings -c tests/compile/impl.cpp -o /dev/null"
 done
 
-# compile only: nothing here can run them
+# compile only; tests/windows.sh runs what is for Windows
 cc=x86_64-w64-mingw32-gcc
 if have $cc; then
     add "clean|mingw-w64 impl.c|$cc -O1 $warnings -c tests/compile/impl.c -o $dir/mingw.o"

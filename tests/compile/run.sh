@@ -109,7 +109,7 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
+    for name in api malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512; do program $name $c "$here/$name.c"; done
