@@ -528,6 +528,8 @@
  *
  *   VAE_IMPLEMENTATION   compile the functions here; in exactly one file of the program
  *   VAE_STATIC           all functions static: a private copy for this file
+ *   VAE_API              what stands before each function, such as a visibility or a dllexport
+ *                        (in C++ with extern "C"). Default: extern
  *   VAE_MALLOC(size)     together with VAE_FREE(ptr): the allocator behind vae_create and the
  *   VAE_FREE(ptr)        loaders when the caller gives no hooks. Default: malloc and free
  *   VAE_ASSERT(cond)     guards the library's own invariants. Default: nothing
@@ -561,11 +563,13 @@
 #endif
 
 #ifdef VAE_STATIC
+#undef VAE_API
 #if defined(__GNUC__) || defined(__clang__)
 #define VAE_API static __attribute__((__unused__))
 #else
 #define VAE_API static
 #endif
+#elif defined(VAE_API)
 #elif defined(__cplusplus)
 #define VAE_API extern "C"
 #else
@@ -1314,9 +1318,11 @@ VAE_API vae_status vae_save_memory(vae *model, int flags, void *bytes, size_t si
  * old file or the new one. The bytes go to a temporary file, "<path>.vae-" and the number of the
  * process, which is flushed to the disk and then renamed. One writer at a time holds
  * "<path>.vae-lock"; another gets ERR_OPEN, with the number of the first one's process if it can be
- * known. Both files are gone afterwards. No existing file is ever opened for writing. Mode and
- * owner of the old file are kept. A symbolic link is replaced, not followed. Errors: ERR_NULL,
- * ERR_OPEN, ERR_WRITE; the old file is then as it was. */
+ * known. Both files are gone afterwards. No existing file is ever written to. Mode and owner of the
+ * old file are kept (not on Windows). A symbolic link is replaced, not followed. On Windows paths
+ * are UTF-8 and may be long, and a file that another program has open is replaced if that program
+ * closes it within a second. Errors: ERR_NULL, ERR_OPEN, ERR_WRITE; the old file is then as it
+ * was. */
 VAE_API vae_status vae_file_save(const char *path, const void *bytes, size_t size,
                                  vae_report *report);
 
@@ -1532,6 +1538,14 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__CLANG 1
 #elif defined(__GNUC__)
 #define VAE__GCC 1
+#elif defined(_MSC_VER)
+#define VAE__MSC 1
+#include <intrin.h>
+#ifdef _M_FP_FAST
+#error "vae.h: /fp:fast changes the bits; compile this file with /fp:precise"
+#endif
+#pragma float_control(precise, on, push)
+#pragma fp_contract(off)
 #endif
 
 #if defined(VAE__CLANG)
@@ -1555,19 +1569,28 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__HIDE_P(p) __asm__("" : "+r"(p)) /* what it points at is read again */
 #define VAE__PREFETCH(p) __builtin_prefetch(p)
 #else
+#ifdef VAE__MSC
+#define VAE__INLINE static __forceinline
+#define VAE__NOINLINE __declspec(noinline)
+#else
 #define VAE__INLINE static
-#define VAE__UNUSED
 #define VAE__NOINLINE
-#define VAE__COLD
+#endif
+#define VAE__UNUSED
+#define VAE__COLD VAE__NOINLINE
 #define VAE__RARE(c) (c)
 #define VAE__HIDE_P(p) ((void)0)
+#if defined(VAE__MSC) && defined(VAE__X64)
+#define VAE__PREFETCH(p) _mm_prefetch((const char *)(p), _MM_HINT_T0)
+#else
 #define VAE__PREFETCH(p) ((void)(p))
 #endif
+#endif
 
-/* Intrinsics exist where gcc or clang compile for a processor that has them; other compilers
- * (tcc, and MSVC, where nobody has tested it) get the portable pass alone. */
-#if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG))
-#if defined(VAE__X64) && defined(__SSE_MATH__)
+/* Intrinsics exist where gcc, clang or MSVC compile for a processor that has them; other compilers
+ * (tcc) get the portable pass alone. */
+#if !defined(VAE_ONLY_PORTABLE) && (defined(VAE__GCC) || defined(VAE__CLANG) || defined(VAE__MSC))
+#if defined(VAE__X64) && (defined(__SSE_MATH__) || defined(VAE__MSC))
 #ifndef VAE_NO_AVX2
 #define VAE__HAVE_AVX2 1
 #endif
@@ -1586,21 +1609,63 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #endif
 #ifdef VAE__HAVE_AVX
 #include <immintrin.h> /* before the first target region */
-#include <cpuid.h>
+#if defined(VAE__CLANG) && defined(_MSC_VER) /* it leaves out what the flags do not ask for */
+#include <smmintrin.h>
+#include <popcntintrin.h>
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <fmaintrin.h>
+#include <avx512fintrin.h>
+#include <avx512dqintrin.h>
+#include <avx512vlintrin.h>
+#endif
+/* gcc for Windows aligns its stack to 16 bytes, and may move vectors to it by instructions that ask
+ * for 32 or 64 (GCC bug 54412). For the assembler these are macros in this whole file: each becomes
+ * the instruction that asks for no alignment and is as fast. With -flto, which divides files anew,
+ * -Wa,-muse-unaligned-vector-move does the same. */
+#if defined(VAE__GCC) && (defined(_WIN32) || defined(__CYGWIN__))
+#define VAE__MOVE(aligned, any) ".macro " aligned " a:vararg\n" any " \\a\n.endm\n"
+__asm__(".ifndef .Lvae_moves\n.set .Lvae_moves, 1\n" VAE__MOVE("vmovaps", "vmovups")
+        VAE__MOVE("vmovapd", "vmovupd") VAE__MOVE("vmovdqa", "vmovdqu")
+        VAE__MOVE("vmovdqa32", "vmovdqu32") VAE__MOVE("vmovdqa64", "vmovdqu64") ".endif");
+#endif
 #endif
 #ifdef VAE__HAVE_NEON
 #include <arm_neon.h>
 #endif
 
 /* Threads need atomics, which gcc and clang have as builtins, and an interface to start them. */
-#if !defined(VAE_NO_THREADS) && (defined(VAE__GCC) || defined(VAE__CLANG)) && \
+#if !defined(VAE_NO_THREADS) && \
+    (defined(VAE__GCC) || defined(VAE__CLANG) || defined(VAE__MSC)) && \
     (defined(_WIN32) || defined(__unix__) || defined(__APPLE__)) && !defined(__wasm__)
 #define VAE__THREADS 1
 #endif
 /* A model's flag `busy` needs one atomic exchange, also where the threads are the caller's. */
-#if defined(VAE__THREADS) || ((defined(VAE__GCC) || defined(VAE__CLANG)) && \
-                              __GCC_ATOMIC_INT_LOCK_FREE == 2)
+#if defined(VAE__THREADS) || defined(VAE__MSC) || \
+    ((defined(VAE__GCC) || defined(VAE__CLANG)) && __GCC_ATOMIC_INT_LOCK_FREE == 2)
 #define VAE__ATOMIC 1
+#endif
+/* Of ints, in the memory order RELAXED, ACQUIRE, RELEASE or SEQ_CST. */
+#ifndef VAE__MSC
+#define VAE__ATOMIC_LOAD(p, order) __atomic_load_n(p, __ATOMIC_##order)
+#define VAE__ATOMIC_STORE(p, v, order) __atomic_store_n(p, v, __ATOMIC_##order)
+#define VAE__ATOMIC_SWAP(p, v, order) __atomic_exchange_n(p, v, __ATOMIC_##order)
+#define VAE__ATOMIC_ADD(p, v, order) __atomic_add_fetch(p, v, __ATOMIC_##order)
+#else /* what writes is a full barrier, and a load acquires */
+VAE__INLINE int vae__atomic_load(const volatile int *p) {
+    int x = *p;
+#ifdef VAE__X64
+    _ReadWriteBarrier();
+#else
+    __dmb(11); /* inner shareable */
+#endif
+    return x;
+}
+#define VAE__LONG(p) ((volatile long *)(void *)(p))
+#define VAE__ATOMIC_LOAD(p, order) vae__atomic_load((const int *)(p))
+#define VAE__ATOMIC_STORE(p, v, order) ((void)_InterlockedExchange(VAE__LONG(p), (long)(v)))
+#define VAE__ATOMIC_SWAP(p, v, order) _InterlockedExchange(VAE__LONG(p), (long)(v))
+#define VAE__ATOMIC_ADD(p, v, order) (_InterlockedExchangeAdd(VAE__LONG(p), v) + (v))
 #endif
 #if defined(_WIN32) && (defined(VAE__THREADS) || !defined(VAE_NO_STDIO))
 #ifndef WIN32_LEAN_AND_MEAN
@@ -1678,7 +1743,8 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #endif
 #define VAE__HIDE_F(x) __asm__("" : VAE__FLOAT_PLACE(x))
 #define VAE__HIDE_D(x) __asm__("" : VAE__FLOAT_PLACE(x))
-#elif defined(VAE__TCC) /* never contracts, never reassociates */
+#elif defined(VAE__TCC) /* never contracts, never reassociates */ || \
+    defined(VAE__MSC) /* the same, by the pragmas above */
 #define VAE__HIDE_F(x) ((void)0)
 #define VAE__HIDE_D(x) ((void)0)
 #else
@@ -1733,6 +1799,8 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
 #elif defined(__aarch64__) && (defined(VAE__GCC) || defined(VAE__CLANG))
     __asm__("fsqrt %d0, %d0" : "+w"(x));
     return x;
+#elif defined(VAE__MSC) && defined(VAE__X64)
+    return _mm_cvtsd_f64(_mm_sqrt_pd(_mm_set1_pd(x)));
 #else
     uint64_t u = vae__bits_d(x), m, root = 0, rest = 0;
     int e = (int)(u >> 52) - 1023, i;
@@ -2626,7 +2694,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute push(__attribute__((__target__("avx2,fma"))), apply_to = function)
 #endif
 #define VAE__PASS 2
@@ -2634,7 +2702,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute pop
 #endif
 #endif /* VAE__HAVE_AVX2 */
@@ -2643,7 +2711,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #ifdef VAE__GCC
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute push( \
     __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
 #endif
@@ -2652,7 +2720,7 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #undef VAE__PASS
 #ifdef VAE__GCC
 #pragma GCC pop_options
-#else
+#elif defined(VAE__CLANG)
 #pragma clang attribute pop
 #endif
 #endif /* VAE__HAVE_AVX512 */
@@ -2770,7 +2838,12 @@ VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     if (u == 0x7f800000u || !(u << 1)) return a;
     return u > 0x7f800000u ? vae__float_of(0x7fc00000u) : (float)vae__sqrt_d((double)a);
 }
+#ifndef VAE__MSC
 #define VAE__MAX_BY_MASK 1
+#else
+VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) { return a > b ? a : b; }
+VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) { return a < b ? a : b; }
+#endif
 #endif
 #if defined(VAE__X86) && (defined(VAE__GCC) || defined(VAE__CLANG))
 /* In assembly: under -ffinite-math-only gcc and clang take a shorter test, which NaN passes. */
@@ -2856,7 +2929,16 @@ VAE__INLINE VAE__VL VAE__FN(v_lanes)(size_t i, size_t n) { (void)i; (void)n; ret
 #define VAE__V __m256
 #define VAE__VI __m256i
 #define VAE__VM __m256
+#ifdef VAE__MSC
+#define VAE__HIDE(v) ((void)0)
+#define VAE__ASM1(op, a, r) ((r) = _mm256_##op##_ps(a))
+#define VAE__ASM2(op, a, b, r) ((r) = _mm256_##op##_ps(a, b))
+#else /* in assembly: under -Ofast the intrinsics may become an estimate and a Newton step */
 #define VAE__HIDE(v) __asm__("" : "+x"(v))
+#define VAE__ASM1(op, a, r) __asm__("v" #op "ps {%1, %0|%0, %1}" : "=x"(r) : "x"(a))
+#define VAE__ASM2(op, a, b, r) \
+    __asm__("v" #op "ps {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
+#endif
 #define VAE__SET1(x) _mm256_set1_ps(x)
 #define VAE__I_SET1(u) _mm256_set1_epi32((int)(u))
 #define VAE__I_IOTA() _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
@@ -2890,27 +2972,24 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-/* In assembly: under -Ofast the intrinsics may become an estimate and a Newton step. */
-#define VAE__ASM2(op, a, b, r) \
-    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=x"(r) : "x"(a), "x"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vdivps", a, b, r);
+    VAE__ASM2(div, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     VAE__V r;
-    __asm__("vsqrtps {%1, %0|%0, %1}" : "=x"(r) : "x"(a));
+    VAE__ASM1(sqrt, a, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vmaxps", a, b, r);
+    VAE__ASM2(max, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vminps", a, b, r);
+    VAE__ASM2(min, a, b, r);
     return r;
 }
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
@@ -3006,7 +3085,16 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[8]) {
 #define VAE__V __m512
 #define VAE__VI __m512i
 #define VAE__VM __mmask16
+#ifdef VAE__MSC
+#define VAE__HIDE(v) ((void)0)
+#define VAE__ASM1(op, a, r) ((r) = _mm512_##op##_ps(a))
+#define VAE__ASM2(op, a, b, r) ((r) = _mm512_##op##_ps(a, b))
+#else /* in assembly: under -Ofast the intrinsics may become an estimate and a Newton step */
 #define VAE__HIDE(v) __asm__("" : "+v"(v))
+#define VAE__ASM1(op, a, r) __asm__("v" #op "ps {%1, %0|%0, %1}" : "=v"(r) : "v"(a))
+#define VAE__ASM2(op, a, b, r) \
+    __asm__("v" #op "ps {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
+#endif
 #define VAE__SET1(x) _mm512_set1_ps(x)
 #define VAE__I_SET1(u) _mm512_set1_epi32((int)(u))
 #define VAE__I_IOTA() _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
@@ -3038,26 +3126,24 @@ VAE__INLINE VAE__V VAE__FN(v_mul)(VAE__V a, VAE__V b) {
     VAE__HIDE(r);
     return r;
 }
-#define VAE__ASM2(op, a, b, r) \
-    __asm__(op " {%2, %1, %0|%0, %1, %2}" : "=v"(r) : "v"(a), "v"(b))
 VAE__INLINE VAE__V VAE__FN(v_div)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vdivps", a, b, r);
+    VAE__ASM2(div, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_sqrt)(VAE__V a) {
     VAE__V r;
-    __asm__("vsqrtps {%1, %0|%0, %1}" : "=v"(r) : "v"(a));
+    VAE__ASM1(sqrt, a, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_max)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vmaxps", a, b, r);
+    VAE__ASM2(max, a, b, r);
     return r;
 }
 VAE__INLINE VAE__V VAE__FN(v_min)(VAE__V a, VAE__V b) {
     VAE__V r;
-    VAE__ASM2("vminps", a, b, r);
+    VAE__ASM2(min, a, b, r);
     return r;
 }
 VAE__INLINE VAE__VM VAE__FN(v_gt)(VAE__V a, VAE__V b) {
@@ -3148,7 +3234,7 @@ VAE__INLINE void VAE__FN(v_transpose)(VAE__V s[16]) {
 VAE__INLINE size_t VAE__FN(v_append)(uint16_t *list, VAE__VM m, VAE__VI kk) {
     VAE__VI places = _mm512_maskz_compress_epi32(m, _mm512_add_epi32(kk, VAE__I_IOTA()));
     _mm256_storeu_si256((__m256i *)(void *)list, _mm512_cvtepi32_epi16(places));
-    return (size_t)__builtin_popcount(m);
+    return (size_t)_mm_popcnt_u32(m);
 }
 #define VAE__APPEND(list, m, kk) VAE__FN(v_append)(list, m, kk)
 #define VAE__TILE_VECS 4
@@ -5627,6 +5713,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__SET1
 #undef VAE__I_SET1
 #undef VAE__I_IOTA
+#undef VAE__ASM1
 #undef VAE__ASM2
 #undef VAE__BITS
 #undef VAE__OF_BITS
@@ -5702,18 +5789,31 @@ static const vae__kernels VAE__FN(kernels) = {
  * ==================================================================================== */
 
 #if defined(VAE__HAVE_AVX)
+VAE__PRIVATE void vae__cpuid(unsigned leaf, unsigned r[4]) { /* eax, ebx, ecx, edx */
+#ifdef VAE__MSC
+    __cpuidex((int *)r, (int)leaf, 0);
+#else
+    __asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(0));
+#endif
+}
 /* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
 VAE__PRIVATE int vae__cpu_detect(void) {
-    unsigned a, b, c, d, xcr_low, xcr_high;
+    unsigned r[4], saved;
     int found = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-    if (!(c >> 27 & 1) || !(c >> 12 & 1)) return 0; /* OSXSAVE, FMA */
-    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(xcr_low), "=d"(xcr_high) : "c"(0));
-    if ((xcr_low & 0x06) != 0x06) return 0;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if (b >> 5 & 1) found |= 1;
-    if (found && (xcr_low & 0xe6) == 0xe6 && (b >> 16 & 1) && (b >> 17 & 1) && (b >> 30 & 1) &&
-        (b >> 31 & 1))
+    vae__cpuid(0, r);
+    if (r[0] < 7) return 0;
+    vae__cpuid(1, r);
+    if (!(r[2] >> 27 & 1) || !(r[2] >> 12 & 1)) return 0; /* OSXSAVE, FMA */
+#ifdef VAE__MSC
+    saved = (unsigned)_xgetbv(0);
+#else
+    __asm__ volatile(".byte 0x0f, 0x01, 0xd0" : "=a"(saved), "=d"(r[3]) : "c"(0)); /* xgetbv */
+#endif
+    if ((saved & 0x06) != 0x06) return 0;
+    vae__cpuid(7, r);
+    if (r[1] >> 5 & 1) found |= 1;
+    if (found && (saved & 0xe6) == 0xe6 && (r[1] >> 16 & 1) && (r[1] >> 17 & 1) &&
+        (r[1] >> 30 & 1) && (r[1] >> 31 & 1))
         found |= 2;
     return found;
 }
@@ -5722,10 +5822,10 @@ VAE__PRIVATE int vae__cpu_detect(void) {
  * store the same answer. */
 VAE__PRIVATE int vae__cpu(void) {
     static int known = -1;
-    int found = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    int found = VAE__ATOMIC_LOAD(&known, RELAXED);
     if (found < 0) {
         found = vae__cpu_detect();
-        __atomic_store_n(&known, found, __ATOMIC_RELAXED);
+        VAE__ATOMIC_STORE(&known, found, RELAXED);
     }
     return found;
 }
@@ -5786,6 +5886,13 @@ VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
     uint64_t old;
     __asm__ volatile("mrs %0, fpcr" : "=r"(old) : : "memory");
     __asm__ volatile("msr fpcr, %0" : : "r"(env) : "memory");
+    return old;
+}
+#elif defined(VAE__MSC) && defined(VAE__X64)
+#define VAE__FP_IEEE 0x1f80
+VAE__INLINE uint64_t vae__fp_swap(uint64_t env) {
+    const unsigned old = _mm_getcsr();
+    _mm_setcsr((unsigned)env);
     return old;
 }
 #else
@@ -5968,7 +6075,9 @@ struct vae_pool {
 };
 
 VAE__INLINE void vae__pause(void) {
-#ifdef VAE__X86
+#ifdef VAE__MSC
+    YieldProcessor();
+#elif defined(VAE__X86)
     __asm__ volatile("pause");
 #elif defined(__aarch64__)
     __asm__ volatile("isb");
@@ -5983,7 +6092,7 @@ enum { VAE__LOOKS = 4000, VAE__LOOK_NS = 50000 };
 VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
     int64_t begin = 0;
     int i;
-    for (i = 1; (__atomic_load_n(x, __ATOMIC_ACQUIRE) == value) != wanted; i++) {
+    for (i = 1; (VAE__ATOMIC_LOAD(x, ACQUIRE) == value) != wanted; i++) {
         vae__pause();
         if (i % 16) continue;
         if (!begin) begin = vae__nanoseconds();
@@ -5996,15 +6105,15 @@ VAE__PRIVATE int vae__look(const int *x, int value, int wanted) {
  * its own parts, the same in every job, because its cache may still hold their data. After these it
  * takes other threads' parts, those of the thread before it first, from the last to the first. */
 VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
-    const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED), few = parts < p->threads;
+    const int parts = VAE__ATOMIC_LOAD(&p->parts, RELAXED), few = parts < p->threads;
     const int first = few ? index % parts : parts * index / p->threads;
     const int own = few ? 1 : parts * (index + 1) / p->threads - first;
     int i;
-    for (i = 0; i < parts && __atomic_load_n(&p->left, __ATOMIC_RELAXED) > 0; i++) {
+    for (i = 0; i < parts && VAE__ATOMIC_LOAD(&p->left, RELAXED) > 0; i++) {
         const int part = i < own ? first + i : (first + parts - 1 - (i - own)) % parts;
-        if (__atomic_load_n(&p->open[part], __ATOMIC_RELAXED) &&
-            __atomic_exchange_n(&p->open[part], 0, __ATOMIC_ACQUIRE)) {
-            __atomic_sub_fetch(&p->left, 1, __ATOMIC_RELAXED);
+        if (VAE__ATOMIC_LOAD(&p->open[part], RELAXED) &&
+            VAE__ATOMIC_SWAP(&p->open[part], 0, ACQUIRE)) {
+            VAE__ATOMIC_ADD(&p->left, -1, RELAXED);
             return part;
         }
     }
@@ -6015,7 +6124,7 @@ VAE__PRIVATE int vae__pool_take(vae_pool *p, int index) {
  * Who calls this function has written `left` or `stop`, and reads `asleep` here. All threads see
  * these in the same order (SEQ_CST), so one of the two sees what the other wrote. */
 VAE__PRIVATE void vae__pool_wake(vae_pool *p) {
-    if (!__atomic_load_n(&p->asleep, __ATOMIC_SEQ_CST)) return;
+    if (!VAE__ATOMIC_LOAD(&p->asleep, SEQ_CST)) return;
     VAE__LOCK(&p->mutex);
     VAE__WAKE(&p->wake);
     VAE__UNLOCK(&p->mutex);
@@ -6034,20 +6143,20 @@ VAE__THREAD_FN(vae__worker_main, arg) {
     for (;;) {
         if (!vae__look(&p->left, 0, 0)) {
             VAE__LOCK(&p->mutex);
-            __atomic_add_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
-            while (!__atomic_load_n(&p->left, __ATOMIC_SEQ_CST) &&
-                   !__atomic_load_n(&p->stop, __ATOMIC_SEQ_CST))
+            VAE__ATOMIC_ADD(&p->asleep, 1, SEQ_CST);
+            while (!VAE__ATOMIC_LOAD(&p->left, SEQ_CST) &&
+                   !VAE__ATOMIC_LOAD(&p->stop, SEQ_CST))
                 VAE__WAIT(&p->wake, &p->mutex);
-            __atomic_sub_fetch(&p->asleep, 1, __ATOMIC_SEQ_CST);
+            VAE__ATOMIC_ADD(&p->asleep, -1, SEQ_CST);
             VAE__UNLOCK(&p->mutex);
         }
-        if (__atomic_load_n(&p->stop, __ATOMIC_ACQUIRE)) return 0;
+        if (VAE__ATOMIC_LOAD(&p->stop, ACQUIRE)) return 0;
         while ((part = vae__pool_take(p, w->index)) >= 0) {
-            const int parts = __atomic_load_n(&p->parts, __ATOMIC_RELAXED);
-            if (__atomic_load_n(&p->left, __ATOMIC_RELAXED)) vae__pool_wake(p); /* wakes the next */
+            const int parts = VAE__ATOMIC_LOAD(&p->parts, RELAXED);
+            if (VAE__ATOMIC_LOAD(&p->left, RELAXED)) vae__pool_wake(p); /* wakes the next */
             vae__pool_part(p, part);
-            if (__atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST) == parts &&
-                __atomic_load_n(&p->waiting, __ATOMIC_SEQ_CST)) {
+            if (VAE__ATOMIC_ADD(&p->ended, 1, SEQ_CST) == parts &&
+                VAE__ATOMIC_LOAD(&p->waiting, SEQ_CST)) {
                 VAE__LOCK(&p->mutex);
                 VAE__WAKE(&p->done);
                 VAE__UNLOCK(&p->mutex);
@@ -6058,10 +6167,10 @@ VAE__THREAD_FN(vae__worker_main, arg) {
 
 /* Whether to divide a job now: not for a while after dividing has cost time. */
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
-    if (!__atomic_load_n(&p->alone, __ATOMIC_RELAXED)) return 1;
+    if (!VAE__ATOMIC_LOAD(&p->alone, RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
-                  __atomic_load_n(&p->alone_until, __ATOMIC_RELAXED)) < 0) return 0;
-    __atomic_store_n(&p->alone, 0, __ATOMIC_RELAXED);
+                  VAE__ATOMIC_LOAD(&p->alone_until, RELAXED)) < 0) return 0;
+    VAE__ATOMIC_STORE(&p->alone, 0, RELAXED);
     return 1;
 }
 
@@ -6090,8 +6199,8 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
     if (p->earned > VAE__GRACE_NS) p->caution = VAE__CAUTION;
     if (p->credit >= 0) return;
     wait = (VAE__GRACE_NS - p->credit) * p->caution;
-    __atomic_store_n(&p->alone_until, (uint32_t)((now + wait) / 1000000), __ATOMIC_RELAXED);
-    __atomic_store_n(&p->alone, 1, __ATOMIC_RELAXED);
+    VAE__ATOMIC_STORE(&p->alone_until, (uint32_t)((now + wait) / 1000000), RELAXED);
+    VAE__ATOMIC_STORE(&p->alone, 1, RELAXED);
     if (p->caution < VAE__MOST_CAUTION) p->caution *= 2;
     p->credit = VAE__GRACE_NS, p->earned = 0;
 }
@@ -6100,9 +6209,9 @@ VAE__PRIVATE void vae__pool_book(vae_pool *p, int parts, int64_t wall, int64_t n
 VAE__PRIVATE void vae__pool_wait(vae_pool *p, int parts) {
     if (vae__look(&p->ended, parts, 1)) return;
     VAE__LOCK(&p->mutex);
-    __atomic_store_n(&p->waiting, 1, __ATOMIC_SEQ_CST);
-    while (__atomic_load_n(&p->ended, __ATOMIC_SEQ_CST) != parts) VAE__WAIT(&p->done, &p->mutex);
-    __atomic_store_n(&p->waiting, 0, __ATOMIC_SEQ_CST);
+    VAE__ATOMIC_STORE(&p->waiting, 1, SEQ_CST);
+    while (VAE__ATOMIC_LOAD(&p->ended, SEQ_CST) != parts) VAE__WAIT(&p->done, &p->mutex);
+    VAE__ATOMIC_STORE(&p->waiting, 0, SEQ_CST);
     VAE__UNLOCK(&p->mutex);
 }
 
@@ -6111,19 +6220,19 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     vae_pool *p = (vae_pool *)user;
     int64_t begin, end;
     int part, mine; /* whether this call has the pool: a job inside a job finds it busy */
-    mine = parts > 1 && p->threads > 1 && !__atomic_exchange_n(&p->busy, 1, __ATOMIC_ACQUIRE);
+    mine = parts > 1 && p->threads > 1 && !VAE__ATOMIC_SWAP(&p->busy, 1, ACQUIRE);
     while (mine && parts > VAE_MAX_THREADS) job(arg, --parts);
     if (mine && vae__pool_pays(p)) {
         begin = vae__nanoseconds();
         p->job = job, p->arg = arg;
-        __atomic_store_n(&p->ended, 0, __ATOMIC_RELAXED);
-        __atomic_store_n(&p->parts, parts, __ATOMIC_RELAXED);
-        for (part = 0; part < parts; part++) __atomic_store_n(&p->open[part], 1, __ATOMIC_RELEASE);
-        __atomic_add_fetch(&p->left, parts, __ATOMIC_SEQ_CST);
+        VAE__ATOMIC_STORE(&p->ended, 0, RELAXED);
+        VAE__ATOMIC_STORE(&p->parts, parts, RELAXED);
+        for (part = 0; part < parts; part++) VAE__ATOMIC_STORE(&p->open[part], 1, RELEASE);
+        VAE__ATOMIC_ADD(&p->left, parts, SEQ_CST);
         vae__pool_wake(p);
         while ((part = vae__pool_take(p, 0)) >= 0) {
             vae__pool_part(p, part);
-            __atomic_add_fetch(&p->ended, 1, __ATOMIC_SEQ_CST);
+            VAE__ATOMIC_ADD(&p->ended, 1, SEQ_CST);
         }
         vae__pool_wait(p, parts);
         end = vae__nanoseconds();
@@ -6131,7 +6240,7 @@ VAE__PRIVATE void vae__pool_run(void (*job)(void *arg, int part), void *arg, int
     } else {
         vae__run_alone(job, arg, parts);
     }
-    if (mine) __atomic_store_n(&p->busy, 0, __ATOMIC_RELEASE);
+    if (mine) VAE__ATOMIC_STORE(&p->busy, 0, RELEASE);
 }
 
 VAE__PRIVATE size_t vae__pool_size(int threads) {
@@ -6141,7 +6250,7 @@ VAE__PRIVATE void vae__pool_stop(vae_pool *p) {
     int i;
     if (!p->locks) return;
     VAE__LOCK(&p->mutex);
-    __atomic_store_n(&p->stop, 1, __ATOMIC_SEQ_CST);
+    VAE__ATOMIC_STORE(&p->stop, 1, SEQ_CST);
     VAE__WAKE_ALL(&p->wake);
     VAE__UNLOCK(&p->mutex);
     for (i = 0; i < p->threads - 1; i++) VAE__THREAD_JOIN(p->workers[i].thread);
@@ -11452,7 +11561,7 @@ struct vae {
  * only a call from within a call is noticed. */
 VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
 #ifdef VAE__ATOMIC
-    env->held = m && !__atomic_exchange_n(&m->busy, 1, __ATOMIC_ACQUIRE);
+    env->held = m && !VAE__ATOMIC_SWAP(&m->busy, 1, ACQUIRE);
 #else
     env->held = m && !m->busy;
     if (m) m->busy = 1;
@@ -11461,7 +11570,7 @@ VAE__INLINE int vae__enter(vae *m, vae__fpenv *env) {
 }
 VAE__INLINE void vae__leave(vae *m, vae__fpenv *env) {
 #ifdef VAE__ATOMIC
-    if (env->held) __atomic_store_n(&m->busy, 0, __ATOMIC_RELEASE);
+    if (env->held) VAE__ATOMIC_STORE(&m->busy, 0, RELEASE);
 #else
     if (env->held) m->busy = 0;
 #endif
@@ -14844,7 +14953,7 @@ VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *v
 #ifndef VAE_NO_STDIO
 
 /* POSIX systems are used through file descriptors, which need no feature macro under -std=c99;
- * others through stdio. */
+ * Windows through its own calls; others through stdio. */
 #include <errno.h>
 #include <stdio.h>
 #if defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__)
@@ -14880,25 +14989,29 @@ int fchown(int, uid_t, gid_t);
 typedef int vae__file;
 #define VAE__CLOSE close
 #define VAE__RENAME rename
+#define VAE__REMOVE remove
 /* Repeats a call that a signal interrupted. */
 #define VAE__RETRY(result, call) \
     do (result) = (call); \
     while ((result) < 0 && errno == EINTR)
+#elif defined(_WIN32)
+typedef HANDLE vae__file;
+#define VAE__CLOSE(file) (CloseHandle(file) ? 0 : vae__refused())
+#define VAE__SYNC(file) (FlushFileBuffers(file) ? 0 : vae__refused())
+#define VAE__RENAME vae__rename
+#define VAE__REMOVE vae__remove
 #else
 typedef FILE *vae__file;
 #define VAE__CLOSE fclose
-#ifdef _WIN32
-#include <io.h>
-#define VAE__SYNC(file) (fflush(file) || _commit(_fileno(file)))
-#define VAE__RENAME(from, to) \
-    (MoveFileExA(from, to, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH) \
-         ? 0 : (errno = EACCES, -1))
-#else
 #define VAE__SYNC(file) 0
 #define VAE__RENAME rename
-#endif
+#define VAE__REMOVE remove
 #endif
 
+enum {
+    VAE__MAX_PATH = 4096,
+    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
+};
 #define VAE__ERRNO (errno ? errno : EIO) /* after a call that failed: not every libc sets it */
 
 /* strerror is not safe with threads and follows the locale. */
@@ -14923,6 +15036,10 @@ VAE__PRIVATE const char *vae__errno_text(int code) {
 #endif
 #ifdef ELOOP
     case ELOOP: return "it is a symbolic link";
+#endif
+#ifdef _WIN32
+    case EBUSY: return "another program has it open";
+    case EILSEQ: return "its name is not UTF-8";
 #endif
     default: return "the system refused";
     }
@@ -14954,6 +15071,97 @@ VAE__PRIVATE int vae__sync(int file) {
     return bad;
 }
 #define VAE__SYNC vae__sync
+
+#elif defined(_WIN32)
+/* errno for what Windows said last. Returns -1. */
+VAE__PRIVATE int vae__refused(void) {
+    switch (GetLastError()) {
+    case ERROR_FILE_NOT_FOUND:
+    case ERROR_PATH_NOT_FOUND:
+    case ERROR_INVALID_NAME: errno = ENOENT; break;
+    case ERROR_ACCESS_DENIED: errno = EACCES; break;
+    case ERROR_SHARING_VIOLATION:
+    case ERROR_LOCK_VIOLATION: errno = EBUSY; break;
+    case ERROR_FILE_EXISTS:
+    case ERROR_ALREADY_EXISTS: errno = EEXIST; break;
+    case ERROR_DISK_FULL:
+    case ERROR_HANDLE_DISK_FULL: errno = ENOSPC; break;
+    case ERROR_DIRECTORY: errno = ENOTDIR; break;
+    case ERROR_WRITE_PROTECT: errno = EROFS; break;
+    case ERROR_NOT_ENOUGH_MEMORY: errno = ENOMEM; break;
+    case ERROR_TOO_MANY_OPEN_FILES: errno = EMFILE; break;
+    case ERROR_INSUFFICIENT_BUFFER:
+    case ERROR_FILENAME_EXCED_RANGE: errno = ENAMETOOLONG; break;
+    case ERROR_NO_UNICODE_TRANSLATION: errno = EILSEQ; break;
+    default: errno = EIO;
+    }
+    return -1;
+}
+
+/* A path in UTF-8 as Windows takes it: UTF-16 and absolute, and if it is long behind "\\?\", which
+ * lifts the limit of 260 characters. It lies in `room`. NULL, and errno, if it is no path. */
+VAE__PRIVATE const wchar_t *vae__wide(const char *path, wchar_t room[VAE__MAX_PATH]) {
+    wchar_t plain[VAE__MAX_PATH], *full = room + 6;
+    DWORD n = 0;
+    if (MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, plain, VAE__MAX_PATH))
+        n = GetFullPathNameW(plain, VAE__MAX_PATH - 6, full, NULL);
+    if (n >= VAE__MAX_PATH - 6) SetLastError(ERROR_FILENAME_EXCED_RANGE);
+    if (!n || n >= VAE__MAX_PATH - 6) return vae__refused(), (const wchar_t *)NULL;
+    if (full[0] == '\\' && full[1] == '\\') { /* of a server; or "\\.\" and "\\?\", which stay */
+        if (n < 240 || full[2] == '.' || full[2] == '?') return full;
+        memcpy(room, L"\\\\?\\UNC", 7 * sizeof *room);
+        return room;
+    }
+    if (n < 240) return full; /* below 248, the limit of folders */
+    memcpy(room + 2, L"\\\\?\\", 4 * sizeof *room);
+    return room + 2;
+}
+
+#define VAE__SHARED (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+
+/* Never follows a link to what it writes, and writes to no device. NULL, and errno, on failure. */
+VAE__PRIVATE HANDLE vae__open(const char *path, DWORD access, DWORD share, DWORD how) {
+    const DWORD writes = access & GENERIC_WRITE;
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(path, room);
+    HANDLE file;
+    DWORD found;
+    if (!name) return NULL;
+    file = CreateFileW(name, access, share, NULL, how,
+                       writes ? FILE_FLAG_OPEN_REPARSE_POINT : FILE_ATTRIBUTE_NORMAL, NULL);
+    if (file == INVALID_HANDLE_VALUE) {
+        (void)vae__refused();
+        found = GetFileAttributesW(name);
+        if (found != INVALID_FILE_ATTRIBUTES && found & FILE_ATTRIBUTE_DIRECTORY) errno = EISDIR;
+        return NULL;
+    }
+    if (!writes || GetFileType(file) == FILE_TYPE_DISK) return file;
+    (void)CloseHandle(file);
+    errno = ENODEV;
+    return NULL;
+}
+
+VAE__PRIVATE void vae__remove(const char *path) {
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(path, room);
+    if (name) (void)DeleteFileW(name);
+}
+
+/* Renames over an existing file. Windows refuses while somebody has that open, which a scanner for
+ * viruses or a reader does for a moment: this waits a second. */
+VAE__PRIVATE int vae__rename(const char *from, const char *to) {
+    wchar_t rooms[2][VAE__MAX_PATH];
+    const wchar_t *old = vae__wide(from, rooms[0]), *name = vae__wide(to, rooms[1]);
+    int tries;
+    for (tries = 0; old && name && tries < 20; tries++) {
+        if (MoveFileExW(old, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return 0;
+        (void)vae__refused();
+        if (errno == EACCES && !(GetFileAttributesW(name) & FILE_ATTRIBUTE_READONLY)) errno = EBUSY;
+        if (errno != EBUSY) break;
+        Sleep(50);
+    }
+    return -1;
+}
 #endif
 
 /* Reads or writes `count` bytes. `moved` is less only at the end of the file or after a failure.
@@ -14967,6 +15175,11 @@ VAE__PRIVATE int vae__move(vae__file file, void *bytes, size_t count, int write_
         const ssize_t n = write_it ? write(file, at, ask) : read(file, at, ask);
         const int bad = n < 0;
         if (bad && errno == EINTR) continue;
+#elif defined(_WIN32)
+        DWORD n = 0;
+        const int bad = !(write_it ? WriteFile(file, at, (DWORD)ask, &n, NULL)
+                                   : ReadFile(file, at, (DWORD)ask, &n, NULL)) &&
+                        GetLastError() != ERROR_BROKEN_PIPE && vae__refused();
 #else
         const size_t n = write_it ? fwrite(at, 1, ask, file) : fread(at, 1, ask, file);
         const int bad = n < ask && ferror(file);
@@ -15041,6 +15254,16 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
         if (known && S_ISREG(st.st_mode) && (uint64_t)st.st_size < SIZE_MAX)
             r->size = (size_t)st.st_size;
     }
+#elif defined(_WIN32)
+    r->file = vae__open(path, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);
+    if (!r->file) {
+        code = VAE__ERRNO;
+    } else {
+        LARGE_INTEGER size;
+        if (GetFileType(r->file) == FILE_TYPE_DISK && GetFileSizeEx(r->file, &size) &&
+            (uint64_t)size.QuadPart < SIZE_MAX)
+            r->size = (size_t)size.QuadPart;
+    }
 #else
     r->file = fopen(path, "rb");
     if (!r->file) {
@@ -15067,10 +15290,6 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
  * system's lock on the lock file ends with the process; the next writer removes the files that a
  * killed process left. */
 
-enum {
-    VAE__MAX_PATH = 4096,
-    VAE__LONGEST = VAE__MAX_PATH - 40 /* of a path that is saved: leaves room for ".vae-P" */
-};
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 #define VAE__LOCK_FILE "%s.vae-lock"
 
@@ -15087,6 +15306,37 @@ VAE__PRIVATE void vae__beside(char out[VAE__MAX_PATH], const char *format, ...) 
 VAE__PRIVATE vae_status vae__cannot_write(const vae__source *s, vae_status status, int code) {
     return vae__fail_in(s, status, "cannot be written: %s", vae__errno_text(code));
 }
+
+#if defined(VAE__POSIX) || defined(_WIN32)
+/* Whether a lock file is one of ours, and the process that it names; 0: none. */
+VAE__PRIVATE int vae__lock_of(vae__file file, uint64_t *process) {
+    char text[32] = "";
+    size_t got = 0;
+    *process = 0;
+    if (vae__move(file, text, sizeof text, 0, &got) || got == sizeof text) return 0;
+    if (got && memcmp(text, "vae ", 4)) return 0;
+    if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, process);
+    return 1;
+}
+
+VAE__PRIVATE void vae__lock_sign(vae__file file, uint64_t process) {
+    char text[32];
+    vae__sink line = vae__sink_of(text, sizeof text);
+    size_t moved;
+    vae__putf(&line, "vae %u\n", process);
+    (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
+}
+
+VAE__PRIVATE vae_status vae__lock_foreign(const vae__source *s, const char *lock) {
+    return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a lock "
+                        "file of yours", vae__tail(lock));
+}
+
+VAE__PRIVATE vae_status vae__lock_held(const vae__source *s, uint64_t holder) {
+    return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
+                                                : "another process is writing it", holder);
+}
+#endif
 
 #ifdef VAE__POSIX
 enum { VAE__LOCKED = -1, VAE__FOREIGN = -2, VAE__NO_LOCKS = -3, VAE__AGAIN = -4 };
@@ -15118,17 +15368,14 @@ VAE__PRIVATE int vae__is_named(int file, const char *name) {
  * file, which is only read. */
 VAE__PRIVATE int vae__lock_met(const char *path, const char *lock, uint64_t *holder) {
     struct stat ours;
-    char temp[VAE__MAX_PATH], text[32] = "";
-    size_t got = 0;
+    char temp[VAE__MAX_PATH];
     int file = vae__open(lock, O_RDONLY | O_NONBLOCK | VAE__NOFOLLOW, 0);
     int answer = VAE__FOREIGN;
     uint64_t process = 0;
     if (file < 0) return errno == ENOENT ? VAE__AGAIN : VAE__FOREIGN;
     if (fstat(file, &ours) == 0 && S_ISREG(ours.st_mode) && ours.st_nlink < 2 &&
-        ours.st_uid == geteuid() && ours.st_size < (off_t)sizeof text &&
-        !vae__move(file, text, sizeof text - 1, 0, &got) && (!got || !memcmp(text, "vae ", 4))) {
+        ours.st_uid == geteuid() && vae__lock_of(file, &process)) {
         answer = VAE__LOCKED;
-        if (got > 4) (void)vae__read_number(text + 4, got - 4, 10, &process);
         if (vae__try_lock(&file, lock) == 0) {
             answer = VAE__AGAIN;
             if (vae__is_named(file, lock) == 1) { /* otherwise another writer has removed it */
@@ -15154,9 +15401,6 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
     errno = 0;
     for (tries = 0; tries < 100 && answer == VAE__AGAIN; tries++) {
         int file = vae__open(lock, O_RDWR | O_CREAT | O_EXCL | VAE__NOFOLLOW, 0644), named = 0;
-        char text[32];
-        vae__sink line = vae__sink_of(text, sizeof text);
-        size_t moved;
         if (file < 0 && errno != EEXIST) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
         if (file < 0) {
             answer = vae__lock_met(path, lock, &holder);
@@ -15164,8 +15408,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         }
         if (!vae__try_lock(&file, lock) || errno != EWOULDBLOCK) named = vae__is_named(file, lock);
         if (named == 1) {
-            vae__putf(&line, "vae %u\n", (uint64_t)getpid());
-            (void)vae__move(file, text, line.count, 1, &moved); /* on a full disk it stays empty */
+            vae__lock_sign(file, (uint64_t)getpid());
             *out = file;
             return VAE_OK;
         }
@@ -15174,14 +15417,46 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         close(file);
     }
     if (answer > 0) return vae__cannot_write(s, VAE_ERR_OPEN, answer);
-    if (answer == VAE__FOREIGN)
-        return vae__fail_in(s, VAE_ERR_OPEN, "cannot be written: %s is in the way, and is not a "
-                            "lock file of yours", vae__tail(lock));
+    if (answer == VAE__FOREIGN) return vae__lock_foreign(s, lock);
     if (answer == VAE__NO_LOCKS)
         return vae__fail_in(s, VAE_ERR_OPEN, "process %u is writing it, or was killed: then remove "
                             "%s", holder, vae__tail(lock));
-    return vae__fail_in(s, VAE_ERR_OPEN, holder ? "process %u is writing it"
-                                                : "another process is writing it", holder);
+    return vae__lock_held(s, holder);
+}
+
+#elif defined(_WIN32)
+/* Opens the lock file so that no other process can write or remove it. What a killed process left
+ * can be opened, and its temporary is removed. */
+VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, const char *lock,
+                                       intptr_t *out) {
+    BY_HANDLE_FILE_INFORMATION about;
+    char temp[VAE__MAX_PATH];
+    uint64_t holder = 0;
+    int tries;
+    HANDLE file = NULL;
+    for (tries = 0; tries < 20 && !file; tries++) {
+        file = vae__open(lock, GENERIC_READ | GENERIC_WRITE | DELETE, FILE_SHARE_READ, OPEN_ALWAYS);
+        if (file || errno != EACCES) break;
+        Sleep(50); /* removed, but a scanner for viruses still has it open */
+    }
+    if (!file && errno != EBUSY) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
+    if (!file) {
+        file = vae__open(lock, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);
+        if (file) (void)vae__lock_of(file, &holder), (void)CloseHandle(file);
+        return vae__lock_held(s, holder);
+    }
+    if (!GetFileInformationByHandle(file, &about) || about.nNumberOfLinks > 1 ||
+        about.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT || !vae__lock_of(file, &holder)) {
+        (void)CloseHandle(file);
+        return vae__lock_foreign(s, lock);
+    }
+    vae__beside(temp, VAE__TEMP, path, holder);
+    if (holder) vae__remove(temp);
+    (void)SetFilePointer(file, 0, NULL, FILE_BEGIN);
+    (void)SetEndOfFile(file);
+    vae__lock_sign(file, GetCurrentProcessId());
+    *out = (intptr_t)file;
+    return VAE_OK;
 }
 #endif
 
@@ -15196,14 +15471,8 @@ VAE_API vae_status vae_claim_take(const char *path, vae_claim *claim, vae_report
         return vae__fail(report, VAE_ERR_OPEN, "the path has %z characters, more than %d",
                          strlen(path), (int)VAE__LONGEST);
     vae__beside(lock, VAE__LOCK_FILE, path);
-#ifdef VAE__POSIX
+#if defined(VAE__POSIX) || defined(_WIN32)
     bad = vae__lock_take(&s, path, lock, &claim->lock);
-#elif defined(_WIN32)
-    HANDLE handle = CreateFileA(lock, GENERIC_WRITE, 0, NULL, CREATE_NEW,
-                                FILE_FLAG_DELETE_ON_CLOSE, NULL);
-    if (handle != INVALID_HANDLE_VALUE) claim->lock = (intptr_t)handle;
-    else bad = vae__fail_in(&s, VAE_ERR_OPEN, "cannot be written: the folder refuses, or another "
-                            "process is writing it");
 #else
     (void)s;
 #endif
@@ -15220,6 +15489,9 @@ VAE_API void vae_claim_drop(vae_claim *claim) {
     if (vae__is_named((int)claim->lock, lock)) (void)unlink(lock);
     close((int)claim->lock); /* after the name is gone: nobody may lock a deleted file */
 #elif defined(_WIN32)
+    FILE_DISPOSITION_INFO gone;
+    gone.DeleteFile = TRUE; /* when it is closed */
+    (void)SetFileInformationByHandle((HANDLE)claim->lock, FileDispositionInfo, &gone, sizeof gone);
     (void)CloseHandle((HANDLE)claim->lock);
 #endif
     memset(claim, 0, sizeof *claim);
@@ -15283,6 +15555,19 @@ VAE__PRIVATE int vae__open_temporary(vae__writer *w) {
         (void)fchmod(w->file, (mode_t)mode); /* some file systems have no modes */
     }
     return 0;
+#elif defined(_WIN32)
+    wchar_t room[VAE__MAX_PATH];
+    const wchar_t *name = vae__wide(w->path, room);
+    const DWORD found = name ? GetFileAttributesW(name) : INVALID_FILE_ATTRIBUTES;
+    int i;
+    if (found != INVALID_FILE_ATTRIBUTES && found & FILE_ATTRIBUTE_DIRECTORY) return EISDIR;
+    vae__beside(w->temp, VAE__TEMP, w->path, (uint64_t)GetCurrentProcessId());
+    for (i = 0; i < 100; i++) {
+        w->file = vae__open(w->temp, GENERIC_WRITE, 0, CREATE_NEW);
+        if (w->file || errno != EEXIST) break;
+        vae__beside(w->temp, VAE__TEMP ".%d", w->path, (uint64_t)GetCurrentProcessId(), i);
+    }
+    return w->file ? 0 : VAE__ERRNO;
 #else
     vae__beside(w->temp, "%s.vae-tmp", w->path);
     w->file = fopen(w->temp, "wb");
@@ -15331,7 +15616,7 @@ VAE__PRIVATE vae_status vae__close_write(vae__writer *w) {
     if (!code && VAE__SYNC(w->file) && errno != EINVAL) code = VAE__ERRNO;
     if (VAE__CLOSE(w->file) && !code && errno != EINTR) code = VAE__ERRNO;
     if (!code && VAE__RENAME(w->temp, w->path)) code = VAE__ERRNO;
-    if (code) remove(w->temp);
+    if (code) VAE__REMOVE(w->temp);
 #ifdef VAE__POSIX
     else vae__sync_folder(w->temp);
 #endif
@@ -17064,6 +17349,9 @@ VAE__SMALL_END
 #endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options
+#endif
+#ifdef VAE__MSC
+#pragma float_control(pop)
 #endif
 #endif /* guard C */
 

@@ -21,7 +21,7 @@ static float shown[(K + 1) * PIXELS];
 int main(int argc, char **argv) {
     /* ---- five points ---- */
     const double point[5][2] = {{-.5, -.4}, {-.4, -.1}, {.1, 0}, {.3, .3}, {.5, .2}}; /* mean 0 */
-    double cov[2][2] = {{0}}, w[2] = {1, 0}, residual = 0, line[2][2], seen[2][5];
+    double cov[2][2] = {{0}}, w[2] = {1, 0}, residual = 0, seen[2][5];
     for (int i = 0; i < 5; i++)
         for (int a = 0; a < 2; a++)
             for (int b = 0; b < 2; b++) cov[a][b] += point[i][a] * point[i][b] / 5;
@@ -76,7 +76,7 @@ int main(int argc, char **argv) {
     /* ---- the picture ---- */
     figure *f = figure_new(1180, 400, "PCA: the line that loses least, the directions in which "
                            "digits differ", "Middle: the mean image and ten eigenvectors, blue "
-                           "below 0, red above. Right: 2000 images.");
+                           "below 0, orange above. Right: 2000 images.");
     float xy[10];
     const char *const names[] = {"reconstruction", "point"};
     for (int i = 0; i < 5; i++) xy[2 * i] = (float)seen[0][i], xy[2 * i + 1] = (float)seen[1][i];
@@ -84,10 +84,9 @@ int main(int argc, char **argv) {
     figure_axes(f, "x", -.7, .7, "y", -.6, .6, FIGURE_EQUAL);
     figure_scatter(f, xy, 5, 2, NULL, 1, names);
     for (int i = 0; i < 5; i++) xy[2 * i] = (float)point[i][0], xy[2 * i + 1] = (float)point[i][1];
-    line[0][0] = -.68 * w[0] / w[0], line[0][1] = .68, line[1][0] = -.68 * w[1] / w[0];
-    line[1][1] = .68 * w[1] / w[0];
+    const double slope = w[1] / w[0], ends[2] = {-.68, .68}, at[2] = {-.68 * slope, .68 * slope};
     figure_scatter(f, xy, 5, 2, NULL, 1, names + 1);
-    figure_curve(f, line[0], line[1], 2, "first direction");
+    figure_curve(f, ends, at, 2, "first direction");
     figure_legend(f, FIGURE_TOP_LEFT);
     memcpy(shown, mean, sizeof mean);
     for (int i = 0; i < K * PIXELS; i++) shown[PIXELS + i] = 8 * v[i];

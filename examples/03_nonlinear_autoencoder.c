@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
     images(folder, 1, TEST, test, labels);
 
     /* PCA, fitted to the training images, on the test images */
-    principal(x, TRAIN, 2, mean, v);
+    principal(x, TRAIN, PIXELS, 2, mean, v);
     for (size_t i = 0; i < TEST * PIXELS; i++) y[i] = test[i] - mean[i % PIXELS];
     multiply(TEST, 2, PIXELS, y, 0, v, 1, flat);            /* encode */
     multiply(TEST, PIXELS, 2, flat, 0, v, 0, from_pca);     /* decode */
@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
     desc.batch = 100, desc.epochs = 24, desc.lr = 2e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = 24 * TRAIN / 100;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     vae_batch batch = {.x = test, .rows = TEST};

@@ -7,7 +7,7 @@
  *
  * With 1000 codes for 784 pixels an autoencoder could copy its input and learn nothing. The penalty
  * sparse * sum |code| makes each code that is not 0 cost something. So an image is put together
- * from few features, and features look like strokes and parts of digits.
+ * from few features, and features look like strokes and whole digits.
  *
  * The number: the share of codes that are exactly 0 on test images. Codes that are all 0 would be
  * easy, so the reconstructions must also be better than those of PCA with 30 numbers. */
@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     const char *folder = argc > 1 ? argv[1] : NULL;
     images(folder, 0, TRAIN, x, NULL);
     images(folder, 1, TEST, test, NULL);
-    const double pca = principal(x, TRAIN, PCA, mean, v);
+    const double pca = principal(x, TRAIN, PIXELS, PCA, mean, v);
 
     vae_desc desc = {0};
     desc.input = "784", desc.encoder = "", desc.decoder = "", desc.latent = CODES;
@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
     desc.batch = 100, desc.epochs = 12, desc.lr = 2e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = 12 * TRAIN / 100;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     vae_batch batch = {.x = test, .rows = TEST};
@@ -67,7 +67,8 @@ int main(int argc, char **argv) {
     memcpy(shown, test, SHOWN * PIXELS * sizeof *test);
     memcpy(shown + SHOWN * PIXELS, y, SHOWN * PIXELS * sizeof *test);
     figure *f = figure_new(960, 500, "A sparse autoencoder: 1000 codes, few at a time",
-                           "The 60 features that test images use most; blue below 0, red above.");
+                           "The 60 features that test images use most. Blue below 0, orange "
+                           "above.");
     const char *const rows[] = {"image", "from its codes"};
     figure_panel(f, 0, 0, 1, .66, "features: rows of the decoder");
     figure_images(f, &(figure_sheet){.images = drawn, .count = FEATURES, .height = SIDE, .both = 1,

@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
         desc.corrupt = VAE_CORRUPT_GAUSSIAN;            /* what the encoder sees in training */
         desc.corruption = denoises ? 0.5 : 1e-6;        /* 1e-6: the plain one, nearly no noise */
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         vae_batch batch = {.x = noisy, .rows = TEST};
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));
         ok(model, vae_reconstruct(model, &batch, restored[denoises]));

@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
         desc.batch = 100, desc.epochs = EPOCHS, desc.lr = 5e-3;
         desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = EPOCHS * TRAIN / 100;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         vae_batch batch = {.x = test, .rows = TEST};
         vae_tensor t;
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));

@@ -18,20 +18,6 @@ enum { TRAIN = 5000, TEST = 1000 };
 static float x[TRAIN * PIXELS], test[TEST * PIXELS], z[2][TEST * 2];
 static int32_t labels[TEST];
 
-static double neighbours(const float *codes) {
-    int same = 0;
-    for (int i = 0; i < TEST; i++) {
-        double least = 1e30;
-        int nearest = -1;
-        for (int k = 0; k < TEST; k++) {
-            double far = squared_distance(codes + 2 * i, codes + 2 * k, 2);
-            if (k != i && far < least) least = far, nearest = k;
-        }
-        same += labels[nearest] == labels[i];
-    }
-    return (double)same / TEST;
-}
-
 int main(int argc, char **argv) {
     const char *folder = argc > 1 ? argv[1] : NULL;
     double share[2];
@@ -46,12 +32,12 @@ int main(int argc, char **argv) {
     desc.batch = 50, desc.epochs = 15, desc.lr = 2e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = 15 * TRAIN / 50;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     vae_batch batch = {.x = test, .rows = TEST};
     ok(model, vae_encode(model, &batch, z[0], NULL));
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
     ok(model, vae_encode(model, &batch, z[1], NULL));
-    for (int after = 0; after < 2; after++) share[after] = neighbours(z[after]);
+    for (int after = 0; after < 2; after++) share[after] = same_class(z[after], TEST, labels);
     printf("nearest code of the same class: %.3f before training\n", share[0]);
 
     figure *f = figure_new(1080, 520, "Codes of test images, before training and after",

@@ -20,25 +20,19 @@
 enum { TRAIN = 4000, TEST = 500, K = 8, EPOCHS = 10, PARTS = 40, SHOWN = 10, WAYS = 3 };
 static float x[TRAIN * PIXELS], test[TEST * PIXELS], samples[WAYS][TEST * PIXELS];
 static float made[2][TEST * PIXELS]; /* of the codes of test images: autoencoder, VAE */
-static float codes[TRAIN * K], z[TEST * K], u[TEST * K], noise[TEST * K], products[TEST * TEST];
-static float shown[WAYS * SHOWN * PIXELS];
+static float codes[TRAIN * K], z[TEST * K], u[TEST * K], noise[TEST * K];
+static float squares[TEST * TEST], apart[TRAIN * PARTS], shown[WAYS * SHOWN * PIXELS];
 
-/* The mean distance of images a from images b, |a - b|^2 = |a|^2 + |b|^2 - 2 a b. */
 static double mean_distance(const float *a, const float *b) {
-    double sum = 0, aa[TEST] = {0}, bb[TEST] = {0};
-    for (int i = 0; i < TEST * PIXELS; i++) {
-        aa[i / PIXELS] += (double)a[i] * (double)a[i];
-        bb[i / PIXELS] += (double)b[i] * (double)b[i];
-    }
-    multiply(TEST, TEST, PIXELS, a, 0, b, 1, products);
-    for (int i = 0; i < TEST * TEST; i++)
-        sum += square_root(aa[i / TEST] + bb[i % TEST] - 2 * (double)products[i]);
+    double sum = 0;
+    distances(TEST, a, TEST, b, PIXELS, squares);
+    for (int i = 0; i < TEST * TEST; i++) sum += square_root((double)squares[i]);
     return sum / TEST / TEST;
 }
 
 int main(int argc, char **argv) {
     const char *folder = argc > 1 ? argv[1] : NULL;
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     vae_batch train = {.x = x, .rows = TRAIN}, draw = {.x = z, .rows = TEST};
     vae_batch held = {.x = test, .rows = TEST};
     vae_stream dice = {.seed = 5, .purpose = 128};
@@ -77,13 +71,10 @@ int main(int argc, char **argv) {
     memcpy(mean, codes, sizeof mean);
     for (int round = 0; round < 10; round++) {
         double sum[PARTS][K] = {{0}};
-        memset(square, 0, sizeof square), memset(size, 0, sizeof size);
+        memset(size, 0, sizeof size);
+        distances(TRAIN, codes, PARTS, mean[0], K, apart);
         for (int i = 0; i < TRAIN; i++) {
-            double least = 1e30;
-            for (int c = 0; c < PARTS; c++) {
-                double far = squared_distance(codes + i * K, mean[c], K);
-                if (far < least) least = far, part[i] = c;
-            }
+            part[i] = (int)smallest(apart + i * PARTS, PARTS);
             size[part[i]]++;
             for (int k = 0; k < K; k++) sum[part[i]][k] += (double)codes[i * K + k];
         }

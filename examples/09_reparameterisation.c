@@ -9,8 +9,8 @@
  * draw z = mu + sigma eps:
  *   score function     f(z) * d log q(z) / dmu = f(z) * eps / sigma
  *   reparameterised    df/dz, since dz/dmu = 1
- * The first knows only how good a draw was, the second in which direction it gets better. Taking
- * the mean of f off (a baseline) helps the first much, but not enough.
+ * The first knows only how good a draw was, the second in which direction it gets better. The first
+ * gets better when the mean of f is subtracted from f (a baseline), but not good enough.
  *
  * The number: the variance of the score-function estimate over that of the reparameterised one,
  * latents summed. The means of all three must agree. */
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     desc.encoder = "dense 200 relu", desc.decoder = "dense 200 relu";
     desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     /* the same network, to ask for gradients of one image: no KL, and steps that move nothing */

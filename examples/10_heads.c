@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
         desc.encoder = "dense 200 relu", desc.decoder = "dense 200 relu";
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN), held = wrap(test, TEST);
+        vae_data data = wrap(x, TRAIN, PIXELS), held = wrap(test, TEST, PIXELS);
         ok(model, vae_fit(model, &data, &held, note, loss[h]));
         last[h] = loss[h][EPOCHS - 1];
         printf("%-12s -ELBO of test images %.2f\n", names[h], last[h]);

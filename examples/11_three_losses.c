@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
         desc.no_kl = m == 0, desc.no_recon = m == 1;
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         vae_batch batch = {.x = test, .rows = TEST};
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));
         ok(model, vae_posterior(model, &batch, z[m]));
@@ -51,16 +51,7 @@ int main(int argc, char **argv) {
             }
             off[m] += (mean * mean + variance - 1 - natural_log(variance)) / 2;
         }
-        same[m] = 0;
-        for (int i = 0; i < TEST; i++) {
-            double least = 1e30;
-            int nearest = -1;
-            for (int k = 0; k < TEST; k++) {
-                double far = squared_distance(z[m] + 2 * i, z[m] + 2 * k, 2);
-                if (k != i && far < least) least = far, nearest = k;
-            }
-            same[m] += (labels[nearest] == labels[i]) / (double)TEST;
-        }
+        same[m] = same_class(z[m], TEST, labels);
         printf("%-20s KL of all codes to N(0, I) %.3f, nearest of the same class %.3f\n", titles[m],
                off[m], same[m]);
 

@@ -20,7 +20,8 @@ static float x[TRAIN * PIXELS], shown[(BETAS + 1) * SHOWN * PIXELS];
 
 int main(int argc, char **argv) {
     const double betas[BETAS] = {.25, .5, 1, 2, 4, 8};
-    const char *const rows[] = {"image", ".25", ".5", "1", "2", "4", FIGURE_BETA " = 8"};
+    const char *const rows[] = {"image", FIGURE_BETA " .25", FIGURE_BETA " .5", FIGURE_BETA " 1",
+                                FIGURE_BETA " 2", FIGURE_BETA " 4", FIGURE_BETA " 8"};
     double rate[BETAS], distortion[BETAS], worst = 1;
     images(argc > 1 ? argv[1] : NULL, 0, TRAIN, x, NULL);
     memcpy(shown, x, SHOWN * PIXELS * sizeof *x);
@@ -32,7 +33,7 @@ int main(int argc, char **argv) {
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 3e-3, desc.visible_bias = VAE_BIAS_MEAN;
         desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = EPOCHS * TRAIN / 50;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         vae_batch batch = {.x = x, .rows = SHOWN};
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));
         ok(model, vae_evaluate(model, &data, &stats)); /* on what was minimised: training images */

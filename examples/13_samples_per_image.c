@@ -5,7 +5,8 @@
  *
  *   cc examples/13_samples_per_image.c && ./a.out [FOLDER OF MNIST]
  *
- * Both draw several z for each image, with log weights w_s = log p(x, z_s) / q(z_s|x).
+ * Several draws z_s of an image have the log weights w_s = log p(x, z_s) / q(z_s|x). These can be
+ * used in two ways:
  *   L averages the logarithms, 1/L sum w_s: the ELBO again, with less noise.
  *   k averages the weights themselves, log 1/k sum exp w_s: a tighter bound, which training can
  *     maximise too (objective iwae).
@@ -46,7 +47,7 @@ int main(int argc, char **argv) {
         desc.encoder = "dense 200 relu", desc.decoder = "dense 100 relu";
         desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 2e-3, desc.visible_bias = VAE_BIAS_MEAN;
         vae *model = create(&desc);
-        vae_data data = wrap(x, TRAIN);
+        vae_data data = wrap(x, TRAIN, PIXELS);
         ok(model, vae_fit(model, &data, NULL, note, loss[m]));
         printf("trained with %s: -log p(x) of test images %.2f\n", names[m], loss[m][EPOCHS - 1]);
         for (int s = 0; s < 2 * S && m == 0; s++) { /* two lots of S draws */

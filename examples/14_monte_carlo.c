@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
     desc.batch = 50, desc.epochs = EPOCHS, desc.lr = 4e-3;
     desc.schedule = VAE_SCHEDULE_COSINE, desc.lr_steps = EPOCHS * TRAIN / 50;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
     for (size_t i = 0; vae_tensor_at(model, i, &t) == VAE_OK; i++) {
         if (strcmp(t.name, "decoder.head.weight") == 0) memcpy(w, t.data, sizeof w);

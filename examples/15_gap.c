@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     desc.likelihood = "gaussian 0.05", desc.visible_bias = VAE_BIAS_MEAN;
     desc.batch = 50, desc.epochs = 12, desc.lr = 2e-3;
     vae *model = create(&desc);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
     /* log N(x; b, C) with C = W W' + s^2 I, W (PIXELS, K): with M = W'W + s^2 I = L L',

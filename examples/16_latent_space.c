@@ -6,10 +6,11 @@
  *
  *   cc examples/16_latent_space.c && ./a.out [FOLDER OF MNIST]
  *
- * Continuity: on the straight way between the codes of two test images, the largest step of the
- * decoded image over the mean step: 1 is even, and a way of n steps with one leap has n.
- * Completeness: how many samples have a test image as near as a reconstruction has: within the
- * distance that 95 % of reconstructions of test images have to their nearest test image.
+ * Continuity: the straight way between the codes of two test images is walked in equal steps, and
+ * the largest change of the decoded image is divided by the mean change. It is 1 when all steps
+ * change the image alike, and the number of steps when one leap makes all of the change.
+ * Completeness: the share of samples that are as near to a test image as reconstructions are, that
+ * is, within the distance in which 95 % of the reconstructions have their nearest test image.
  * An autoencoder with the same nets, its codes drawn from their box, is shown for contrast.
  *
  * The number: the completeness of the VAE. Its continuity must be below 3. */
@@ -20,23 +21,16 @@
 enum { TRAIN = 4000, TEST = 400, SIDES = 14, EPOCHS = 12, STEPS = 20, WAYS = 40, LINES = 5 };
 static float x[TRAIN * PIXELS], test[TEST * PIXELS], y[TEST * PIXELS], z[TEST * 2], mu[TEST * 2];
 static float plane[SIDES * SIDES * PIXELS], samples[SIDES * 5 * PIXELS];
-static float lines[LINES * 10 * PIXELS], products[TEST * TEST];
+static float lines[LINES * 10 * PIXELS], apart[TEST * TEST];
 
 /* The squared distance of each image from the nearest test image, in ascending order. */
-static void nearest(const float *a, double *least) {
-    double aa[TEST] = {0}, bb[TEST] = {0};
-    for (int i = 0; i < TEST * PIXELS; i++) {
-        aa[i / PIXELS] += (double)a[i] * (double)a[i];
-        bb[i / PIXELS] += (double)test[i] * (double)test[i];
-    }
-    multiply(TEST, TEST, PIXELS, a, 0, test, 1, products);
+static void nearest(const float *a, float *least) {
+    distances(TEST, a, TEST, test, PIXELS, apart);
     for (int i = 0; i < TEST; i++) {
-        double far = 1e30;
+        const float *row = apart + i * TEST, found = row[smallest(row, TEST)];
         int at = i;
-        for (int k = 0; k < TEST; k++)
-            far = figure__min(far, aa[i] + bb[k] - 2 * (double)products[i * TEST + k]);
-        for (; at > 0 && least[at - 1] > far; at--) least[at] = least[at - 1];
-        least[at] = far;
+        for (; at > 0 && least[at - 1] > found; at--) least[at] = least[at - 1];
+        least[at] = found;
     }
 }
 
@@ -54,10 +48,10 @@ int main(int argc, char **argv) {
     vae *model = NULL;
     images(folder, 0, TRAIN, x, NULL);
     images(folder, 1, TEST, test, NULL);
-    vae_data data = wrap(x, TRAIN);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     for (int with_prior = 0; with_prior < 2; with_prior++) { /* the autoencoder, then the VAE */
         static float steps[STEPS * PIXELS];
-        double far[TEST], limit;
+        float least[TEST], limit;
         vae_desc desc = {0};
         vae_batch batch = {.x = test, .rows = TEST}, codes = {.x = z, .rows = TEST};
         vae_stream dice = {.seed = 5, .purpose = 128};
@@ -71,7 +65,7 @@ int main(int argc, char **argv) {
         ok(model, vae_fit(model, &data, NULL, NULL, NULL));
         ok(model, vae_encode(model, &batch, mu, NULL));
         ok(model, vae_reconstruct(model, &batch, y));
-        nearest(y, far), limit = far[TEST * 95 / 100];
+        nearest(y, least), limit = least[TEST * 95 / 100];
 
         vae_random_uniform(&dice, 0, TEST * 2, z);
         for (int k = 0; k < 2; k++) {
@@ -82,8 +76,8 @@ int main(int argc, char **argv) {
         }
         if (with_prior) ok(model, vae_prior(model, &codes, 1, z));
         ok(model, vae_decode(model, &codes, y));
-        nearest(y, far), complete[with_prior] = even[with_prior] = 0;
-        for (int i = 0; i < TEST; i++) complete[with_prior] += (far[i] <= limit) / (double)TEST;
+        nearest(y, least), complete[with_prior] = even[with_prior] = 0;
+        for (int i = 0; i < TEST; i++) complete[with_prior] += (least[i] <= limit) / (double)TEST;
 
         for (int w = 0; w < WAYS; w++) {
             double largest = 0, sum = 0;

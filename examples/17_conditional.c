@@ -1,91 +1,60 @@
-/* 17. The conditional VAE. Both nets are told the class, so the latents keep what the class does
- * not say (slant, width, thickness), and a digit can be asked for by name.
- *   Sohn, Lee & Yan 2015, "Learning structured output representation using deep conditional
- *   generative models"; Kingma et al. 2014 (arXiv:1406.5298), model M2 with all labels given.
+/* 17 The conditional VAE: digits that can be asked for by name.
  *
- *   cc examples/17_conditional.c && ./a.out
+ * Sohn, Lee & Yan 2015, "Learning structured output representation using deep conditional
+ * generative models"; Kingma et al. 2014 (arXiv:1406.5298), model M2 with all labels given.
  *
- * Picture: a column for each class, a row for each draw of the latents. Along a row the latents are
- * the same, and so is the handwriting.
- * Number: how many of 300 digits asked for look like what was asked for. The judge is the nearest
- * of 2000 training images. */
-#include <stdio.h>
-#include <string.h>
+ *   cc examples/17_conditional.c && ./a.out [FOLDER OF MNIST]
+ *
+ * Both nets are told the class, so the latents only have to keep what the class does not say:
+ * slant, width, thickness. To ask for a digit, draw the latents and name the class. In the picture
+ * each column is a class and each row is one draw of the latents: along a row the digits differ,
+ * the handwriting does not.
+ *
+ * The number: how many of 300 digits asked for look like what was asked for. The judge is the
+ * nearest of 2000 training images. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
-#include "../tools/digits.h"
-#include "../tools/picture.h"
-#include "../tools/figures.h"
+#include "common.h"
 
-enum { IMAGES = 10000, PIXELS = DIGITS_PIXELS, CLASSES = 10, HANDS = 30, LATENT = 6 };
-static uint8_t images[IMAGES * PIXELS], classes[IMAGES];
-static int32_t labels[IMAGES];
-static float hands[HANDS * LATENT], z[CLASSES * LATENT], asked[HANDS * CLASSES * PIXELS];
+enum { TRAIN = 10000, JUDGES = 2000, CLASSES = 10, HANDS = 30, K = 6, ASKED = HANDS * CLASSES };
+static float x[TRAIN * PIXELS], hands[HANDS * K], z[ASKED * K], made[ASKED * PIXELS];
+static float apart[ASKED * JUDGES];
+static int32_t labels[TRAIN], asked[ASKED];
 
-static int fail(const char *what) { return fprintf(stderr, "17_conditional: %s\n", what), 1; }
-
-/* The class of the training image that is nearest to x. */
-static int looks_like(const float *x) {
-    float nearest = 1e9f;
-    int label = -1;
-    for (int n = 0; n < 2000; n++) {
-        float d = 0;
-        for (int i = 0; i < PIXELS && d < nearest; i++) {
-            const float off = x[i] - images[n * PIXELS + i] / 255.0f;
-            d += off * off;
-        }
-        if (d < nearest) nearest = d, label = classes[n];
-    }
-    return label;
-}
-
-int main(void) {
-    const size_t dims[] = {IMAGES, 28, 28};
-    const int32_t each[CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
-    static const char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+int main(int argc, char **argv) {
+    images(argc > 1 ? argv[1] : NULL, 0, TRAIN, x, labels);
     vae_desc desc = {0};
-    vae_report report;
-    vae_data data;
-    vae_batch draws = {0}, hand = {0};
-    vae *model;
-    figure *f;
-    figure_sheet sheet = {0};
-    const char *error;
-    int right = 0;
-
-    digits_fill(1, 0, IMAGES, images, classes);
-    for (int n = 0; n < IMAGES; n++) labels[n] = classes[n];
-    desc.input = "28x28x1", desc.latent = LATENT, desc.lr = 3e-3, desc.epochs = 10;
-    desc.encoder = "flatten, label 10, dense 200 relu"; /* the class as ten more inputs, 0 or 1 */
+    desc.input = "784", desc.latent = K;
+    desc.encoder = "label 10, dense 200 relu"; /* the class as ten more inputs, 0 or 1 */
     desc.decoder = "label 10, dense 200 relu";
-    desc.beta = 4; /* at a high price latents do not repeat what the class says already */
-    if (vae_data_wrap(VAE_U8, 3, dims, images, &data, &report) ||
-        vae_create(&desc, &model, &report))
-        return fail(report.text);
+    desc.beta = 4; /* at this price the latents do not repeat what the class says already */
+    desc.lr = 3e-3, desc.epochs = 10;
+    vae *model = create(&desc);
+    vae_data data = wrap(x, TRAIN, PIXELS);
     data.labels = labels;
-    if (vae_fit(model, &data, NULL, NULL, NULL)) return fail(vae_last_report(model)->text);
+    ok(model, vae_fit(model, &data, NULL, NULL, NULL));
 
-    draws.rows = HANDS;
-    if (vae_prior(model, &draws, 1, hands)) return fail(vae_last_report(model)->text);
-    hand.x = z, hand.rows = CLASSES, hand.labels = each, hand.label_count = CLASSES;
-    for (int h = 0; h < HANDS; h++) { /* one draw of the latents, decoded as each of the classes */
-        float *row = asked + h * CLASSES * PIXELS;
-        for (int c = 0; c < CLASSES; c++)
-            memcpy(z + c * LATENT, hands + h * LATENT, LATENT * sizeof *z);
-        if (vae_decode(model, &hand, row)) return fail(vae_last_report(model)->text);
-        for (int c = 0; c < CLASSES; c++) right += looks_like(row + c * PIXELS) == c;
+    /* each draw of the latents is decoded as each of the ten classes */
+    ok(model, vae_prior(model, &(vae_batch){.rows = HANDS}, 1, hands));
+    for (int i = 0; i < ASKED; i++) {
+        memcpy(z + i * K, hands + i / CLASSES * K, K * sizeof *z);
+        asked[i] = i % CLASSES;
     }
+    vae_batch batch = {.x = z, .rows = ASKED, .labels = asked, .label_count = ASKED};
+    ok(model, vae_decode(model, &batch, made));
 
-    f = figure_new(640, 580, "Digits that were asked for",
-                   "a column for each class, a row for each draw of the latents");
-    sheet.images = asked, sheet.count = 8 * CLASSES, sheet.columns = CLASSES;
-    sheet.height = sheet.width = 28, sheet.above = names;
+    int right = 0;
+    distances(ASKED, made, JUDGES, x, PIXELS, apart);
+    for (int i = 0; i < ASKED; i++)
+        right += labels[smallest(apart + i * JUDGES, JUDGES)] == asked[i];
+
+    const char *const names[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+    figure *f = figure_new(640, 580, "Digits that were asked for",
+                           "A column for each class, a row for each draw of the latents.");
     figure_panel(f, 0, 0, 1, 1, NULL);
-    figure_images(f, &sheet);
-    error = figure_save(f, "out/examples/17_conditional.png");
-    if (error) return fail(error);
-    printf("digits that are what was asked for: %.1f %% (at least 80 %%)\n",
-           100.0 * right / (HANDS * CLASSES));
+    figure_images(f, &(figure_sheet){.images = made, .count = 8 * CLASSES, .height = SIDE,
+                                     .width = SIDE, .columns = CLASSES, .above = names});
+    save(f, "17_conditional");
     vae_destroy(model);
-    return right < 0.8 * HANDS * CLASSES;
+    return at_least("share of digits that are what was asked for", (double)right / ASKED, .8);
 }

@@ -1,123 +1,89 @@
-/* 22. PixelCNN. No latents: p(x) is a product over pixels, each given those before it in reading
- * order, from convolutions whose masks hide the rest. So log p(x) is exact and costs one pass;
- * drawing an image goes pixel by pixel.
- *   van den Oord, Kalchbrenner & Kavukcuoglu 2016, "Pixel recurrent neural networks"
- *   (arXiv:1601.06759); the blind spot: van den Oord et al. 2016 (arXiv:1606.05328).
+/* 22 PixelCNN: no latents, every pixel from those before it.
  *
- *   cc examples/22_pixelcnn.c && ./a.out
+ * van den Oord, Kalchbrenner & Kavukcuoglu 2016, "Pixel recurrent neural networks"
+ * (arXiv:1601.06759); the blind spot: van den Oord et al. 2016 (arXiv:1606.05328).
  *
- * Picture: what one pixel sees (the blind spot is above it to the right), and images drawn.
- * Number: nats by which the exact -log p(x) of test digits lies below the bound of 100 draws that a
- * VAE has after as many passes over the same digits.
- * That it is exact is seen on a net for images of 3 x 3 pixels: its 512 images weigh 1 together. */
-#include <stdio.h>
-#include <string.h>
+ *   cc examples/22_pixelcnn.c && ./a.out [FOLDER OF MNIST]
+ *
+ * p(x) is the product over pixels of p(pixel | all pixels before it in reading order). Convolutions
+ * whose masks hide the pixels that come later give all these factors in one pass. So log p(x) is
+ * exact, where a VAE has only a bound. Drawing an image is slow: it goes pixel by pixel. Masked
+ * windows on top of each other do not reach all earlier pixels: the blind spot is above to the
+ * right.
+ *
+ * The number: by how many nats the exact -log p(x) of test images lies below the bound of 100 draws
+ * that a VAE has after as many passes over the same images. They have 14 x 14 pixels of 0 or 1.
+ * That log p is exact is seen on images of 3 x 3 pixels: all 512 together must weigh 1. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
-#include "../tools/digits.h"
-#include "../tools/picture.h"
-#include "../tools/figures.h"
+#include "common.h"
 
-enum { IMAGES = 4000, TEST = 500, SIDE = 14, PIXELS = SIDE * SIDE };
-enum { SHOWN = 40, MIDDLE = 8 * SIDE + 6 };
+enum { TRAIN = 4000, TEST = 500, SHOWN = 40, MIDDLE = 8 * HALF + 6, TINY = 512 };
 static const char net[] = "image, maskconv 16 7x7 a relu, maskconv 16 5x5 b relu, "
                           "maskconv 16 3x3 b relu";
-static const int reach[3] = {3, 2, 1}; /* half windows of these layers */
-static uint8_t large[DIGITS_PIXELS];
-static float x[(IMAGES + TEST) * PIXELS], score[512], drawn[SHOWN * PIXELS], tiny[512 * 9];
-static float sees[PIXELS];
+static float x[TRAIN * HALF_PIXELS], test[TEST * HALF_PIXELS], made[SHOWN * HALF_PIXELS];
+static float score[TINY], tiny[TINY * 9], sees[HALF_PIXELS];
 
-static int fail(const char *what) { return fprintf(stderr, "22_pixelcnn: %s\n", what), 1; }
-
-static double exp_of(double a) {
-    double y = a / 1024, e = 1 + y * (1 + y / 2 * (1 + y / 3 * (1 + y / 4)));
-    for (int i = 0; i < 10; i++) e *= e;
-    return a < -700 ? 0 : e;
-}
-
-/* Digits of half the size, black and white. */
-static void draw_digits(void) {
-    for (int n = 0; n < IMAGES + TEST; n++) {
-        digits_fill(1, (n < IMAGES ? 0 : DIGITS_TEST) + (uint32_t)n, 1, large, NULL);
-        for (int i = 0; i < PIXELS; i++) {
-            const uint8_t *p = large + i / SIDE * 2 * 28 + i % SIDE * 2;
-            x[n * PIXELS + i] = p[0] + p[1] + p[28] + p[29] > 510;
-        }
-    }
-}
-
-/* What `layer` gives at a pixel depends on pixels before it in its window: marks them, down to the
- * image. Only the first layer (mask a) does not see the middle pixel itself. */
+/* Marks the pixels that the output of `layer` (2, 1, 0) at a place depends on. It sees its window
+ * down to that place; the first layer (mask a) does not see the place itself. */
 static void look(int layer, int row, int column) {
-    const int r = reach[layer];
-    for (int dy = -r; dy <= 0; dy++)
-        for (int dx = -r; dx <= r; dx++) {
-            const int y = row + dy, at = column + dx;
-            if (y < 0 || at < 0 || at >= SIDE || (dy == 0 && dx > (layer ? 0 : -1))) continue;
+    const int reach[3] = {3, 2, 1}, r = reach[layer]; /* half windows of 7x7, 5x5, 3x3 */
+    for (int y = row - r; y <= row; y++)
+        for (int at = column - r; at <= column + r; at++) {
+            const int hidden = y == row && at >= column + (layer > 0);
+            if (y < 0 || at < 0 || at >= HALF || hidden) continue;
             if (layer) look(layer - 1, y, at);
-            else sees[y * SIDE + at] = 0.6f;
+            else sees[y * HALF + at] = .6f;
         }
 }
 
-/* Trains on the digits; the mean of -log p(x), or of its bound of `draws` draws, on test digits. */
-static double nats(vae_desc *desc, int draws, vae **model) {
-    const size_t dims[] = {IMAGES, PIXELS};
-    vae_report report;
-    vae_data data;
-    vae_batch test = {0};
-    double sum = 0;
-    desc->input = "14x14x1", desc->visible_bias = VAE_BIAS_MEAN;
-    if (vae_data_wrap(VAE_F32, 2, dims, x, &data, &report) || vae_create(desc, model, &report))
-        return fail(report.text), -1;
-    test.x = x + IMAGES * PIXELS, test.rows = TEST;
-    if (vae_fit(*model, &data, NULL, NULL, NULL) || vae_bound(*model, &test, draws, score))
-        return fail(vae_last_report(*model)->text), -1;
-    for (int n = 0; n < TEST; n++) sum -= score[n] / TEST;
-    return sum;
+static vae *train(vae_desc desc) {
+    desc.input = "14x14x1", desc.visible_bias = VAE_BIAS_MEAN, desc.epochs = 8, desc.batch = 50;
+    vae *model = create(&desc);
+    vae_data data = wrap(x, TRAIN, HALF_PIXELS);
+    ok(model, vae_fit(model, &data, NULL, NULL, NULL));
+    return model;
 }
 
-int main(void) {
-    vae_desc by_pixel = {0}, by_code = {0}, small = {0};
-    vae_batch batch = {0};
-    double exact, bound, all = 0;
-    vae *model, *other;
-    const char *error;
-    figure *f;
-    figure_sheet field = {0}, sheet = {0};
+int main(int argc, char **argv) {
+    const char *folder = argc > 1 ? argv[1] : NULL;
+    vae_batch batch = {.x = test, .rows = TEST};
+    half_images(folder, 0, TRAIN, x);
+    half_images(folder, 1, TEST, test);
 
-    draw_digits();
-    by_pixel.posterior = "none", by_pixel.encoder = "", by_pixel.decoder = net;
-    by_pixel.lr = 8e-3, by_pixel.epochs = 8, by_pixel.batch = 50;
-    by_code.encoder = by_code.decoder = "dense 200 relu", by_code.latent = 20;
-    by_code.lr = 2e-3, by_code.epochs = 8, by_code.batch = 50;
-    exact = nats(&by_pixel, 1, &model), bound = nats(&by_code, 100, &other);
-    if (exact < 0 || bound < 0) return 1;
-    batch.rows = SHOWN;
-    if (vae_sample_prior(model, &batch, 1, drawn)) return fail(vae_last_report(model)->text);
-    vae_destroy(model), vae_destroy(other);
+    vae_desc by_pixel = {.posterior = "none", .encoder = "", .decoder = net, .lr = 8e-3};
+    vae *pixelcnn = train(by_pixel);
+    ok(pixelcnn, vae_score(pixelcnn, &batch, score, NULL, NULL));
+    const double exact = -mean_of(score, TEST);
+    ok(pixelcnn, vae_sample_prior(pixelcnn, &(vae_batch){.rows = SHOWN}, 1, made));
 
-    small.input = "3x3x1", small.posterior = "none", small.encoder = "", small.decoder = net;
-    for (int i = 0; i < 512 * 9; i++) tiny[i] = (float)(i / 9 >> i % 9 & 1);
-    batch.x = tiny, batch.rows = 512;
-    if (vae_create(&small, &model, NULL) || vae_score(model, &batch, score, NULL, NULL)) return 1;
-    for (int i = 0; i < 512; i++) all += exp_of(score[i]);
-    vae_destroy(model);
-    printf("exact -log p(x) of PixelCNN %.2f, bound of the VAE %.2f; the 512 images weigh %.6f\n",
+    vae_desc by_code = {.encoder = "dense 200 relu", .decoder = "dense 200 relu", .lr = 2e-3};
+    vae *by_latents = train(by_code);
+    ok(by_latents, vae_bound(by_latents, &batch, 100, score));
+    const double bound = -mean_of(score, TEST);
+
+    double all = 0; /* p of all images of 3 x 3 pixels, by such a net with its first weights */
+    vae_desc of_nine = {.input = "3x3x1", .posterior = "none", .encoder = "", .decoder = net};
+    vae *model = create(&of_nine);
+    for (int i = 0; i < TINY * 9; i++) tiny[i] = (float)(i / 9 >> i % 9 & 1);
+    ok(model, vae_score(model, &(vae_batch){.x = tiny, .rows = TINY}, score, NULL, NULL));
+    for (int i = 0; i < TINY; i++) all += exponential((double)score[i]);
+    printf("exact -log p(x) of PixelCNN %.2f, bound of the VAE %.2f; all tiny images weigh %.6f\n",
            exact, bound, all);
 
-    f = figure_new(900, 430, "PixelCNN", NULL);
-    look(2, MIDDLE / SIDE, MIDDLE % SIDE);
+    look(2, MIDDLE / HALF, MIDDLE % HALF);
     sees[MIDDLE] = -1;
-    figure_panel(f, 0, 0, 0.45, 1, "what the blue pixel sees: the orange ones");
-    field.images = sees, field.count = field.columns = 1, field.both = 1;
-    field.height = field.width = SIDE, field.zoom = 24;
-    figure_images(f, &field);
-    figure_panel(f, 0.45, 0, 1, 1, "digits drawn pixel by pixel");
-    sheet.images = drawn, sheet.count = SHOWN, sheet.columns = 8;
-    sheet.height = sheet.width = SIDE;
-    figure_images(f, &sheet);
-    error = figure_save(f, "out/examples/22_pixelcnn.png");
-    if (error) return fail(error);
-    printf("exact -log p(x) lies %.2f nats below the VAE's bound (at least 1)\n", bound - exact);
-    return !(bound - exact >= 1 && all > 0.9999 && all < 1.0001);
+    figure *f = figure_new(900, 430, "PixelCNN: what one pixel sees, and images drawn", NULL);
+    figure_panel(f, 0, 0, .45, 1, "what the dark blue pixel sees: the orange ones");
+    figure_images(f, &(figure_sheet){.images = sees, .count = 1, .height = HALF, .width = HALF,
+                                     .columns = 1, .both = 1, .zoom = 24});
+    figure_panel(f, .45, 0, 1, 1, "drawn pixel by pixel");
+    figure_images(f, &(figure_sheet){.images = made, .count = SHOWN, .height = HALF,
+                                     .width = HALF, .columns = 8});
+    save(f, "22_pixelcnn");
+    vae_destroy(pixelcnn), vae_destroy(by_latents), vae_destroy(model);
+    const int one = all > .9999 && all < 1.0001;
+    if (!one) puts("FAIL: the probabilities do not sum to 1");
+    return at_least("nats of the exact -log p(x) below the bound of a VAE", bound - exact, 1) ||
+           !one;
 }

@@ -1,5 +1,5 @@
-/* common.h: what examples 01 to 16 share, and what is beside their point: reading images, ending
- * with a sentence when something fails, the last line, a few functions that libm would have. */
+/* common.h: what the numbered examples share, and what is beside their point: reading images,
+ * ending with a sentence when something fails, the last line, a few functions of libm. */
 
 #ifndef COMMON_H
 #define COMMON_H
@@ -11,7 +11,7 @@
 #include "../tools/picture.h"
 #include "../tools/figures.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE };
+enum { SIDE = 28, PIXELS = SIDE * SIDE, HALF = 14, HALF_PIXELS = HALF * HALF };
 
 static inline void stop(const char *why)
 {
@@ -33,14 +33,22 @@ static inline vae *create(const vae_desc *desc)
     return model;
 }
 
-/* Numbers (count, PIXELS) as a data set, without a copy. */
-static inline vae_data wrap(const float *x, size_t count)
+/* Numbers (count, width) as a data set, without a copy. */
+static inline vae_data wrap(const float *x, size_t count, size_t width)
 {
-    const size_t dims[] = {count, PIXELS};
+    const size_t dims[] = {count, width};
     vae_report report;
     vae_data data;
     if (vae_data_wrap(VAE_F32, 2, dims, x, &data, &report) != VAE_OK) stop(report.text);
     return data;
+}
+
+/* All numbers of a data set, (count, item); for the caller to free(). */
+static inline float *numbers_of(const vae_data *data)
+{
+    float *x = (float *)malloc(data->count * data->item * sizeof *x);
+    if (!x || vae_data_read(data, 0, data->count, x) != VAE_OK) stop("out of memory");
+    return x;
 }
 
 static inline vae_data read_idx(const char *folder, const char *part, const char *what)
@@ -83,11 +91,69 @@ static inline void images(const char *folder, int test, size_t count, float *x, 
     }
 }
 
+/* The same in black and white, and in half the size: x (count, HALF_PIXELS) of 0 and 1. */
+static inline void half_images(const char *folder, int test, size_t count, float *x)
+{
+    float *large = (float *)malloc(count * PIXELS * sizeof *x);
+    if (!large) stop("out of memory");
+    images(folder, test, count, large, NULL);
+    for (size_t i = 0; i < count * HALF_PIXELS; i++) {
+        const float *p = large + i / HALF * 2 * SIDE + i % HALF * 2;
+        x[i] = p[0] + p[1] + p[SIDE] + p[SIDE + 1] > 2;
+    }
+    free(large);
+}
+
+/* A picture rgb (32, 32, 3), in grey and in half the size: each of the numbers out (16, 16) is the
+ * mean of four pixels, each the largest of its three colours. */
+static inline void half_grey(const uint8_t *rgb, float *out)
+{
+    for (int i = 0; i < 16 * 16; i++) {
+        out[i] = 0;
+        for (int k = 0; k < 4; k++) {
+            const uint8_t *p = rgb + (i / 16 * 2 + k / 2) * 96 + (i % 16 * 2 + k % 2) * 3;
+            const int most = p[0] > p[1] ? p[0] : p[1];
+            out[i] += (float)(most > p[2] ? most : p[2]) / 1020;
+        }
+    }
+}
+
+static inline double mean_of(const float *numbers, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += (double)numbers[i];
+    return sum / (double)count;
+}
+
+static inline size_t smallest(const float *numbers, size_t count)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < count; i++)
+        if (numbers[i] < numbers[at]) at = i;
+    return at;
+}
+
 static inline double squared_distance(const float *a, const float *b, size_t n)
 {
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)(a[i] - b[i]) * (double)(a[i] - b[i]);
     return sum;
+}
+
+/* The share of points (count, 2) whose nearest other point is of the same class. */
+static inline double same_class(const float *points, size_t count, const int32_t *labels)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < count; i++) {
+        double least = 1e30;
+        size_t nearest = i;
+        for (size_t k = 0; k < count; k++) {
+            double d = squared_distance(points + 2 * i, points + 2 * k, 2);
+            if (k != i && d < least) least = d, nearest = k;
+        }
+        same += labels[nearest] == labels[i];
+    }
+    return (double)same / (double)count;
 }
 
 /* C (m, n) = A (m, k) B (k, n); `trans_a`: A is stored (k, m); `trans_b`: B is stored (n, k). */
@@ -102,7 +168,23 @@ static inline void multiply(size_t m, size_t n, size_t k, const float *a, int tr
     if (vae_gemm(&product, &report) != VAE_OK) stop(report.text);
 }
 
-static inline double square_root(double x);
+/* The squared distance of each of the rows a (m, width) from each of b (n, width), into out (m, n),
+ * by |a - b|^2 = |a|^2 + |b|^2 - 2 a b. */
+static inline void distances(size_t m, const float *a, size_t n, const float *b, size_t width,
+                             float *out)
+{
+    multiply(m, n, width, a, 0, b, 1, out);
+    for (size_t i = 0; i < m * n; i++) out[i] *= -2;
+    for (size_t i = 0; i < m + n; i++) {
+        const float *row = i < m ? a + i * width : b + (i - m) * width;
+        double square = 0;
+        for (size_t k = 0; k < width; k++) square += (double)row[k] * (double)row[k];
+        for (size_t k = 0; k < n && i < m; k++) out[i * n + k] += (float)square;
+        for (size_t k = 0; k < m && i >= m; k++) out[k * n + i - m] += (float)square;
+    }
+}
+
+static inline double square_root(double x) { return figure__root(x); }
 
 /* Rows (k, n) become orthogonal and of length 1 (Gram and Schmidt). */
 static inline void orthonormal(float *rows, size_t k, size_t n)
@@ -120,36 +202,45 @@ static inline void orthonormal(float *rows, size_t k, size_t n)
     }
 }
 
-/* The k first principal directions v (k, PIXELS) of images (count, PIXELS), as in 01_pca.c, and the
- * mean image. Returns the mean squared error per pixel that k codes leave. */
-static inline double principal(const float *x, size_t count, size_t k, float *mean, float *v)
+/* The k first principal directions v (k, width) of rows x (count, width), as in 01_pca.c, and the
+ * mean row. Returns the mean squared error of a number that k codes leave. */
+static inline double principal(const float *x, size_t count, size_t width, size_t k, float *mean,
+                               float *v)
 {
-    float *centred = (float *)malloc(count * PIXELS * sizeof *x);
+    float *centred = (float *)malloc(count * width * sizeof *x);
     float *codes = (float *)malloc(count * k * sizeof *x);
     double error = 0;
     if (!centred || !codes) stop("out of memory");
-    for (size_t p = 0; p < PIXELS; p++) {
+    for (size_t p = 0; p < width; p++) {
         double sum = 0;
-        for (size_t i = 0; i < count; i++) sum += (double)x[i * PIXELS + p];
+        for (size_t i = 0; i < count; i++) sum += (double)x[i * width + p];
         mean[p] = (float)(sum / (double)count);
-        for (size_t i = 0; i < count; i++) centred[i * PIXELS + p] = x[i * PIXELS + p] - mean[p];
+        for (size_t i = 0; i < count; i++) centred[i * width + p] = x[i * width + p] - mean[p];
     }
-    for (size_t i = 0; i < k * PIXELS; i++) v[i] = (float)((i * 7919 + i / PIXELS) % 101) - 50;
-    orthonormal(v, k, PIXELS);
+    for (size_t i = 0; i < k * width; i++) v[i] = (float)((i * 7919 + i / width) % 101) - 50;
+    orthonormal(v, k, width);
     for (int step = 0; step < 60; step++) {
-        multiply(count, k, PIXELS, centred, 0, v, 1, codes);
-        multiply(k, PIXELS, count, codes, 1, centred, 0, v);
-        orthonormal(v, k, PIXELS);
+        multiply(count, k, width, centred, 0, v, 1, codes);
+        multiply(k, width, count, codes, 1, centred, 0, v);
+        orthonormal(v, k, width);
     }
-    multiply(count, k, PIXELS, centred, 0, v, 1, codes);
-    for (size_t i = 0; i < count * PIXELS; i++) error += (double)centred[i] * (double)centred[i];
+    multiply(count, k, width, centred, 0, v, 1, codes);
+    for (size_t i = 0; i < count * width; i++) error += (double)centred[i] * (double)centred[i];
     for (size_t i = 0; i < count * k; i++) error -= (double)codes[i] * (double)codes[i];
     free(centred);
     free(codes);
-    return error / (double)count / PIXELS;
+    return error / (double)count / (double)width;
 }
 
-static inline double square_root(double x) { return figure__root(x); }
+/* What PCA makes of rows x (count, width): their codes, and the rows `out` that these decode to. */
+static inline void project(const float *x, size_t count, size_t width, size_t k, const float *mean,
+                           const float *v, float *codes, float *out)
+{
+    for (size_t i = 0; i < count * width; i++) out[i] = x[i] - mean[i % width];
+    multiply(count, k, width, out, 0, v, 1, codes);
+    multiply(count, width, k, codes, 0, v, 0, out);
+    for (size_t i = 0; i < count * width; i++) out[i] += mean[i % width];
+}
 
 static inline double natural_log(double x) { return figure__log(x) * 2.30258509299404568; }
 
@@ -160,6 +251,25 @@ static inline double exponential(double x)
     for (int k = 1; k < 12; k++) sum += term *= part / k;
     for (int k = 0; k < 10; k++) sum *= sum;
     return sum;
+}
+
+static inline double sine(double x) /* for |x| <= 7 */
+{
+    double term = x, sum = x;
+    for (int k = 2; k < 40; k += 2) sum += term *= -x * x / (k * (k + 1));
+    return sum;
+}
+
+/* Point n of two moons: half circles that reach into each other, and noise. */
+static inline void moon(uint32_t n, float point[2])
+{
+    const double pi = 3.14159265358979324;
+    const vae_stream stream = {.seed = 2, .purpose = 128, .sample = n};
+    float u[2], e[2], side;
+    vae_random_uniform(&stream, 0, 2, u), vae_random_normal(&stream, 2, 2, e);
+    side = u[1] < 0.5f ? 1 : -1;
+    point[0] = side * (float)(1.4 * sine(pi * (double)u[0] - pi / 2) - 0.7) + 0.12f * e[0];
+    point[1] = side * (float)(1.4 * sine(pi * (double)u[0] - pi) + 0.35) + 0.12f * e[1];
 }
 
 /* `count` standard normals, the same for the same seed. */

@@ -63,6 +63,6 @@ case ${GOLDEN:-1} in
         --posterior none --binarize dynamic "$@")
     ;;
 esac || exit 1
-hash=$(echo "$out" | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')
+hash=$(echo "$out" | tr -d '\r' | sed -n 's/^params_hash *\([0-9a-f]*\)$/\1/p')
 [ ${#hash} -eq 16 ] || { echo "no hash in the output: $out" >&2; exit 1; }
 echo "$hash"

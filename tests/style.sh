@@ -144,6 +144,26 @@ check "no room of tools/ has more than 1000 lines, no function more than 60" "$(
 [ ! -e README.md ] || check "README.md and tests/golden.txt agree" "$(
     grep -q -F -e "$(head -n 1 tests/golden.txt)" README.md ||
         echo "README.md does not hold $(head -n 1 tests/golden.txt)")"
+# pages that a reader opens: targets of links and pictures, and headings that links name with #
+check "every link and picture of README.md is there" "$(
+    headings=$(sed -n 's/^##* //p' README.md | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-' | sed 's/^/#/')
+    sed '/^```c$/,/^```$/d; s/](/\n](/g' README.md | sed -n 's/^](\([^)]*\)).*/\1/p' | while read -r link; do
+        case $link in
+        http://* | https://*) ;;
+        "#"*) echo "$headings" | grep -q -x -F -e "$link" || echo "no heading $link" ;;
+        *) [ -e "$link" ] || echo "$link is not there" ;;
+        esac
+    done)"
+check "every numbered example is in the gallery and the table of README.md" "$(
+    for file in examples/[0-9]*.c examples/pictures/gallery/*.png; do
+        name=${file##*/} name=${name%.*}
+        [ -e "examples/$name.c" ] || echo "examples/$name.c is not there"
+        grep -q -F -e "](examples/pictures/gallery/$name.png)](examples/$name.c)" README.md ||
+            echo "$name is not in the gallery"
+        grep -q -F -e "\`$name.c\`" README.md || echo "$name is not in the table"
+    done)"
+check "no picture of examples/pictures is without a page" "$(
+    for file in examples/pictures/*.png; do grep -q -F -e "$file" README.md || echo "$file"; done)"
 
 echo "style: $passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,6 +1,6 @@
 /* ======================================================================================
  * datasets.h   data sets: built-in ones, files and folders; labels, factors, tables
- * uses: platform.h screen.h text.h targets.h digits.h shapes.h faces.h images.h npy.h
+ * uses: platform.h screen.h text.h files.h targets.h digits.h shapes.h faces.h images.h npy.h
  * tests: tests/test_tool_data.sh, tests/test_tool.sh, tests/test_images.c, tests/test_shapes.c
  * ==================================================================================== */
 #ifndef VAE_TOOL_DATASETS_H
@@ -8,6 +8,7 @@
 #include "platform.h"
 #include "screen.h"
 #include "text.h"
+#include "files.h"
 #include "targets.h"
 #include "digits.h"
 #include "shapes.h"
@@ -36,7 +37,6 @@ static const char *const stems[2][STEMS] = {
      "/t10k-images.idx4-ubyte"}
 };
 
-#ifndef _WIN32 /* paths.h asks, where folders can be listed */
 /* Whether a folder's file of this name is one of a set: images or labels in IDX, or CIFAR-10's. */
 static int is_of_a_set(const char *name)
 {
@@ -53,7 +53,6 @@ static int is_of_a_set(const char *name)
            || (strncmp(name, "data_batch_", 11) == 0 && name[11] >= '1' && name[11] <= '5'
                && strcmp(name + 12, ".bin") == 0);
 }
-#endif
 
 enum { BUILT_IN_FACTORS = FACES_FACTORS }; /* the most that a built-in set has */
 
@@ -166,7 +165,7 @@ static void load_images(dataset *d, const char *path, uint64_t limit)
     size_t size = 0;
     vae_report report;
     int regular = kind_of(path) == REGULAR, picture; /* of a pipe no byte must be lost */
-    FILE *file = regular ? fopen(path, "rb") : NULL;
+    FILE *file = regular ? files_open(path, "rb") : NULL;
     if (file) {
         if (fread(begin, 1, sizeof begin, file) == 0) begin[0] = 0;
         fclose(file);
@@ -460,7 +459,7 @@ static void load_table(const char *path, float **values, size_t *rows, size_t *c
 static int is_npy(const char *path)
 {
     char begin[6] = {0};
-    FILE *file = kind_of(path) == REGULAR ? fopen(path, "rb") : NULL;
+    FILE *file = kind_of(path) == REGULAR ? files_open(path, "rb") : NULL;
     int is = file && fread(begin, 1, 6, file) == 6 && memcmp(begin, "\x93NUMPY", 6) == 0;
     if (file) fclose(file);
     return is;

@@ -42,11 +42,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _WIN32
-#include <direct.h>
-#else
-#include <sys/stat.h>
-#endif
+#include "files.h"
 
 #define FIGURE_ALPHA "\xce\xb1"
 #define FIGURE_BETA "\xce\xb2"
@@ -403,14 +399,10 @@ static inline void figure__folders(const char *path)
 {
     char part[1000];
     for (size_t i = 1; path[0] && path[i] && i < sizeof part; i++) {
-        if (path[i] != '/') continue;
+        if (!files_slash(path[i])) continue;
         memcpy(part, path, i);
         part[i] = 0;
-#ifdef _WIN32
-        (void)_mkdir(part);
-#else
-        (void)mkdir(part, 0777);
-#endif
+        (void)files_make_folder(part);
     }
 }
 
@@ -772,8 +764,8 @@ static inline uint32_t figure__shade(double t, int both)
 }
 
 /* Fills the axes with a table of `rows` lines, the first at the top. Colours go from `low` to
- * `high`; when low is -high, 0 is white. The scale stands at the right of axes with FIGURE_ROOM,
- * with its label. */
+ * `high`; when low is -high, 0 is white. With a label the scale stands at the right of axes with
+ * FIGURE_ROOM. */
 static inline void figure_heat(figure *f, const float *values, int columns, int rows, double low,
                                double high, const char *label)
 {
@@ -792,7 +784,7 @@ static inline void figure_heat(figure *f, const float *values, int columns, int 
             figure__blend(f, x, y, figure__shade(v, both), 1);
         }
     figure__frame(f, f->box, 0x888888);
-    if (!(f->flags & FIGURE_ROOM)) return;
+    if (!(f->flags & FIGURE_ROOM) || !label) return;
     scale[0] = f->box[2] + 12, scale[1] = f->box[1], scale[2] = scale[0] + 14, scale[3] = f->box[3];
     for (int y = (int)scale[1]; y < (int)scale[3]; y++) {
         double t = (scale[3] - y) / (scale[3] - scale[1]);
@@ -809,8 +801,7 @@ static inline void figure_heat(figure *f, const float *values, int columns, int 
         figure__label(ticks[i], 0, text, sizeof text);
         figure__write(f, scale[2] + 8, at + 5, text, 1, 0, 0x333333, 0.6, 0);
     }
-    if (label)
-        figure__write(f, scale[2] + 62, (scale[1] + scale[3]) / 2, label, 1, 0.5, 0x222222, 0.6, 1);
+    figure__write(f, scale[2] + 62, (scale[1] + scale[3]) / 2, label, 1, 0.5, 0x222222, 0.6, 1);
 }
 
 /* The names of curves, classes and bars since figure_axes. */

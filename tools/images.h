@@ -25,7 +25,7 @@
  *
  * What fails writes a sentence to `error`, which names the file if there is a path. C99 and C++11;
  * include vae.h before it, for vae_inflate and vae_data. Data are released by vae_data_free, so
- * this header needs its standard VAE_FREE. Folders need POSIX. */
+ * this header needs its standard VAE_FREE. */
 
 #ifndef IMAGES_H
 #define IMAGES_H
@@ -40,14 +40,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "files.h"
 #include "npy.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#define IMAGES__POSIX 1
-#include <dirent.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#endif
 
 #define IMAGES_MAX_SIDE 16384
 #define IMAGES_MAX_PIXELS (1u << 24)
@@ -520,23 +514,11 @@ enum { IMAGES__UNKNOWN = -1, IMAGES__NOTHING, IMAGES__OTHER, IMAGES__FILE };
  * does not tell, with the reason, which names it. */
 static inline int images__kind(const char *path, char error[IMAGES_ERROR])
 {
-#ifdef IMAGES__POSIX
-    struct stat s;
-    int code;
-    do {
-        code = stat(path, &s) == 0 ? 0 : errno;
-    } while (code == EINTR);
-    if (!code) return S_ISREG(s.st_mode) ? IMAGES__FILE : IMAGES__OTHER;
-#else
-    FILE *file;
-    int code;
-    errno = 0;
-    file = fopen(path, "rb");
-    code = file ? 0 : errno ? errno : EIO;
-    if (file) fclose(file);
-    if (!code) return IMAGES__FILE;
-#endif
-    if (code == ENOENT || code == ENOTDIR) return IMAGES__NOTHING;
+    files_place p;
+    int code = files_look(path, &p);
+    if (!code)
+        return p.kind == FILES_NOTHING ? IMAGES__NOTHING : p.kind == FILES_REGULAR ? IMAGES__FILE
+             : IMAGES__OTHER;
     snprintf(error, IMAGES_ERROR, "it cannot be looked at: %s", strerror(code));
     images__named(path, error);
     return IMAGES__UNKNOWN;
@@ -546,20 +528,16 @@ static inline int images__kind(const char *path, char error[IMAGES_ERROR])
  * it. */
 static inline uint8_t *images_read(const char *path, size_t *size, char error[IMAGES_ERROR])
 {
-    FILE *file;
+    FILE *file = files_open(path, "rb");
     uint8_t *bytes = NULL;
     size_t room = 65536, count = 0, got;
     int done = 0, code = 0;
-    do {
-        errno = 0;
-        file = fopen(path, "rb");
-    } while (!file && errno == EINTR);
     if (!file) {
         snprintf(error, IMAGES_ERROR, "it cannot be opened: %s", strerror(errno));
         images__named(path, error);
         return NULL;
     }
-#ifdef IMAGES__POSIX
+#ifdef FILES__POSIX
     {
         struct stat s; /* a hint: what is read decides */
         if (stat(path, &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0
@@ -646,7 +624,8 @@ static inline char *images__join(const char *folder, const char *name)
 {
     size_t n = strlen(folder), size = n + strlen(name) + 2;
     char *path = (char *)malloc(size);
-    if (path) snprintf(path, size, "%s%s%s", folder, n && folder[n - 1] == '/' ? "" : "/", name);
+    if (path)
+        snprintf(path, size, "%s%s%s", folder, n && files_slash(folder[n - 1]) ? "" : "/", name);
     return path;
 }
 
@@ -678,22 +657,22 @@ static inline int images__compare(const void *a, const void *b)
 static inline int images_folder(const char *folder, size_t most, vae_data *data,
                                 char error[IMAGES_ERROR])
 {
-#ifdef IMAGES__POSIX
     char **paths = NULL;
     size_t count = 0, room = 0;
-    int result = 0;
-    DIR *d = opendir(folder);
-    struct dirent *entry;
-    if (!d) {
-        snprintf(error, IMAGES_ERROR, "it cannot be opened: %s", strerror(errno));
+    int result = 0, why;
+    const char *name;
+    files_folder d;
+    why = files_list(&d, folder);
+    if (why) {
+        snprintf(error, IMAGES_ERROR, "it cannot be opened: %s", strerror(why));
         images__named(folder, error);
         return -1;
     }
     images__wrong(error, "out of memory");
-    while (result == 0 && (errno = 0, entry = readdir(d)) != NULL) {
+    while (result == 0 && (name = files_next(&d)) != NULL) {
         char *path;
         int kind;
-        if (!images__is_name(entry->d_name)) continue;
+        if (!images__is_name(name)) continue;
         if (count == room) {
             char **more;
             room = room ? 2 * room : 256;
@@ -705,7 +684,7 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
             }
             paths = more;
         }
-        path = images__join(folder, entry->d_name);
+        path = images__join(folder, name);
         kind = path ? images__kind(path, error) : IMAGES__UNKNOWN;
         if (kind == IMAGES__UNKNOWN) result = -1;
         if (kind == IMAGES__FILE || kind == IMAGES__NOTHING) paths[count++] = path;
@@ -716,7 +695,7 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
         images__named(folder, error);
         result = -1;
     }
-    closedir(d);
+    files_end(&d);
     if (result == 0 && count) {
         qsort(paths, count, sizeof *paths, images__compare);
         result = images_files((const char *const *)paths, most && most < count ? most : count,
@@ -725,11 +704,6 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
     for (size_t i = 0; i < count; i++) free(paths[i]);
     free(paths);
     return result;
-#else
-    (void)folder, (void)most, (void)data;
-    images__wrong(error, "folders of pictures are not read on this system");
-    return -1;
-#endif
 }
 
 /* A folder with the binary version of CIFAR-10: the training images (data_batch_1.bin to 5, those

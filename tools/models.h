@@ -45,7 +45,7 @@ static int threads_of(const options *o)
 #elif defined(_WIN32)
     n = (long)GetActiveProcessorCount(0xffff);
 #endif
-#if defined(VAE_NO_THREADS) || !(defined(__GNUC__) || defined(__clang__)) || defined(__TINYC__)
+#ifndef VAE__THREADS
     n = 1; /* a build without threads */
 #endif
     if (o->desc.threads) return o->desc.threads;

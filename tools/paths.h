@@ -1,6 +1,6 @@
 /* ======================================================================================
  * paths.h   what is read and what is written must be different files
- * uses: platform.h screen.h text.h targets.h options.h datasets.h
+ * uses: platform.h screen.h text.h files.h targets.h options.h datasets.h
  * tests: tests/test_tool_runs.sh
  * ==================================================================================== */
 #ifndef VAE_TOOL_PATHS_H
@@ -8,6 +8,7 @@
 #include "platform.h"
 #include "screen.h"
 #include "text.h"
+#include "files.h"
 #include "targets.h"
 #include "options.h"
 #include "datasets.h"
@@ -15,41 +16,40 @@
 /* What stands behind the last '/'. */
 static const char *last_part(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    const char *end = path + strlen(path);
+    while (end > path && !files_slash(end[-1])) end--;
+    return end;
 }
 
-#ifdef HAVE_POSIX
 /* Whether a file is there, and its place on the disk. */
-static int look(const char *path, struct stat *s)
+static int look(const char *path, files_place *p)
 {
-    int bad = strcmp(path, "/dev/stdout") == 0 ? fstat(1, s)
-            : strcmp(path, "/dev/stderr") == 0 ? fstat(2, s) : stat(path, s);
-    if (bad && errno != ENOENT && errno != ENOTDIR)
-        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
-    return !bad;
+    int why = strcmp(path, "/dev/stdout") == 0 ? files_look_open(1, p)
+            : strcmp(path, "/dev/stderr") == 0 ? files_look_open(2, p) : files_look(path, p);
+    if (why) die(FAILED, "%s cannot be looked at: %s", path, strerror(why));
+    return p->kind != FILES_NOTHING;
 }
 
 static int in_folder(const char *path, const char *folder)
 {
     const size_t n = (size_t)(last_part(path) - path);
     char *its = joined(n ? path : ".", "", "");
-    struct stat a, b;
+    files_place a, b;
     int is;
     if (n) its[n] = '\0';
-    is = look(its, &a) && look(folder, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    is = look(its, &a) && look(folder, &b) && a.volume == b.volume && a.file == b.file;
     free(its);
     return is;
 }
 
 static int same_file(const char *a, const char *b)
 {
-    struct stat s, t;
+    files_place s, t;
     const int there = look(a, &s);
     char *folder;
     int same;
     if (there != look(b, &t)) return 0;
-    if (there) return s.st_dev == t.st_dev && s.st_ino == t.st_ino && S_ISREG(s.st_mode);
+    if (there) return s.volume == t.volume && s.file == t.file && s.kind == FILES_REGULAR;
     folder = joined(b, "", "");
     folder[last_part(b) - b] = '\0';
     same = strcmp(last_part(a), last_part(b)) == 0 && in_folder(a, folder[0] ? folder : ".");
@@ -67,33 +67,20 @@ static int role_in_data(const char *name)
 /* Whether `path` is, or would become, one of the files that are read from a folder. */
 static int among_data(const char *path, const char *folder)
 {
-    DIR *d = opendir(folder);
-    struct dirent *entry;
+    files_folder d;
+    const char *name;
     int role = in_folder(path, folder) ? role_in_data(last_part(path)) : 0, sets = 0;
-    while (d && (entry = readdir(d)) != NULL) {
-        const int its = role_in_data(entry->d_name);
-        char *file = its ? joined(folder, "/", entry->d_name) : NULL;
+    const int listed = files_list(&d, folder) == 0;
+    while (listed && (name = files_next(&d)) != NULL) {
+        const int its = role_in_data(name);
+        char *file = its ? joined(folder, "/", name) : NULL;
         if (its == 2) sets = 1;
         if (its > role && same_file(path, file)) role = its;
         free(file);
     }
-    if (d) closedir(d);
+    if (listed) files_end(&d);
     return role == 2 || (role == 1 && !sets);
 }
-#else
-static int same_file(const char *a, const char *b)
-{
-#ifdef _WIN32
-    char *x = _fullpath(NULL, a, 0), *y = _fullpath(NULL, b, 0);
-    const int same = x && y && _stricmp(x, y) == 0;
-    free(x);
-    free(y);
-    return same;
-#else
-    return strcmp(a, b) == 0;
-#endif
-}
-#endif
 
 enum { MOST_PATHS = MOST_FLAGS + MOST_MODELS + 3 };
 
@@ -125,10 +112,8 @@ static size_t list_paths(const options *o, named *out)
         n->folder = read && is_folder(n->path);
         count++;
     }
-#ifdef HAVE_POSIX
     out[count].what = "the output", out[count++].path = "/dev/stdout";
     out[count].what = "the errors", out[count++].path = "/dev/stderr";
-#endif
     return count;
 }
 
@@ -143,11 +128,9 @@ static void check_pair(const named *to, const named *other)
     if (beside && same_file(to->path, beside))
         die(MISUSED, "%s %s and the labels of %s are the same file", to->what, to->path,
             other->path);
-#ifdef HAVE_POSIX
     if (other->folder && among_data(to->path, other->path))
         die(MISUSED, "%s %s and an image of %s %s would be the same file", to->what, to->path,
             other->what, other->path);
-#endif
     free(beside);
 }
 
@@ -177,7 +160,7 @@ static void claim_targets(const options *o)
         if (ends_with(f->word, ".png") && !ends_with(path, ".png"))
             die(MISUSED, "%s %s: pictures are PNG files; end the name in .png", f->name, path);
         there = kind_of(path);
-        if (there == FOLDER || ends_with(path, "/"))
+        if (there == FOLDER || !last_part(path)[0])
             die(MISUSED, "%s %s is a folder, not a file", f->name, path);
         if (there == SPECIAL && !(f->lo > 0))
             die(MISUSED, "%s %s is a device; name a file", f->name, path);

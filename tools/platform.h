@@ -22,16 +22,12 @@
 
 #if defined(__unix__) || defined(__APPLE__)
 #define HAVE_POSIX 1
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #elif defined(_WIN32)
-#include <direct.h>
 #include <fcntl.h>
 #include <io.h>
-#include <sys/stat.h>
 #endif
 #ifdef __linux__
 #include <sched.h>

@@ -1,6 +1,6 @@
 /* ======================================================================================
  * targets.h   files that are written: claimed from the start of a command to its end; signals
- * uses: platform.h screen.h text.h
+ * uses: platform.h screen.h text.h files.h
  * tests: tests/test_tool_runs.sh, tests/test_tool_pairs.sh, tests/test_kill.sh, tests/faults_tool.c
  * ==================================================================================== */
 #ifndef VAE_TOOL_TARGETS_H
@@ -8,28 +8,22 @@
 #include "platform.h"
 #include "screen.h"
 #include "text.h"
+#include "files.h"
 
-enum { NOTHING, REGULAR, FOLDER, SPECIAL };
+enum { NOTHING = FILES_NOTHING, REGULAR = FILES_REGULAR, FOLDER = FILES_FOLDER,
+       SPECIAL = FILES_SPECIAL };
 
 /* What stands there. SPECIAL is a device or a pipe: written in place, because a rename would put a
  * file where it was; and so are the names of what is open already, whatever that is. A file whose
  * state the system does not tell is not taken for a missing one. */
 static int kind_of(const char *path)
 {
-#ifdef HAVE_POSIX
-    struct stat s;
-    int bad;
+    files_place p;
+    int why;
     if (strncmp(path, "/dev/std", 8) == 0 || strncmp(path, "/dev/fd/", 8) == 0) return SPECIAL;
-    bad = stat(path, &s);
-#else
-    struct _stat64 s;
-    int bad = _stat64(path, &s);
-#endif
-    if (bad && errno != ENOENT && errno != ENOTDIR)
-        die(FAILED, "%s cannot be looked at: %s", path, strerror(errno));
-    if (bad) return NOTHING;
-    return (s.st_mode & S_IFMT) == S_IFDIR ? FOLDER : (s.st_mode & S_IFMT) == S_IFREG ? REGULAR
-         : SPECIAL;
+    why = files_look(path, &p);
+    if (why) die(FAILED, "%s cannot be looked at: %s", path, strerror(why));
+    return p.kind;
 }
 
 static int is_folder(const char *path) { return kind_of(path) == FOLDER; }
@@ -51,15 +45,10 @@ static int write_in_place(const text *t, const char *path)
         int at = open(path, O_WRONLY | O_APPEND | O_NOCTTY); /* never makes a file */
         file = at < 0 ? NULL : fdopen(at, "ab");
 #else
-        file = fopen(path, "ab");
+        file = files_open(path, "ab");
 #endif
     } else if (screen.closed) {
         file = NULL, errno = EBADF;
-    } else {
-#ifdef _WIN32
-        fflush(stdout);
-        _setmode(_fileno(stdout), _O_BINARY);
-#endif
     }
     if (!file) return errno ? errno : EIO;
     if (t->count && fwrite(t->at, 1, t->count, file) != t->count) wrong = errno ? errno : EIO;
@@ -83,28 +72,24 @@ static struct folder {      /* made for a file, the last one first; removed agai
 static void make_folders(const char *path)
 {
     char *part = joined(path, "", "");
-    for (size_t i = 1; part[i]; i++) {
+    for (size_t i = files_root(path); part[i]; i++) {
         struct folder *f;
-        int bad;
-        if (part[i] != '/') continue;
+        char slash = part[i];
+        int why;
+        if (!files_slash(slash)) continue;
         part[i] = '\0';
         f = (struct folder *)need(sizeof *f + i, 1); /* before: no folder is made and forgotten */
-#ifdef _WIN32
-        bad = _mkdir(part);
-#else
-        bad = mkdir(part, 0777);
-#endif
-        if (!bad) {
+        why = files_make_folder(part);
+        if (!why) {
             memcpy(f->path, part, i);
             f->before = made_folders;
             made_folders = f;
         } else {
-            int why = errno;
             free(f);
             if (why != EEXIST && kind_of(part) != FOLDER)
                 die(FAILED, "%s: the folder %s cannot be made: %s", path, part, strerror(why));
         }
-        part[i] = '/';
+        part[i] = slash;
     }
     free(part);
 }
@@ -128,11 +113,7 @@ static void release_targets(void)
 #endif
     while (made_folders) {
         struct folder *f = made_folders;
-#ifdef _WIN32
-        _rmdir(f->path);
-#else
-        rmdir(f->path);
-#endif
+        (void)files_remove_folder(f->path);
         made_folders = f->before;
         free(f);
     }

@@ -389,8 +389,42 @@ static void fill_descriptors(void)
         if (open("/dev/null", O_RDWR) != i) exit(FAILED);
         if (i == 1) screen.closed = 1;
     }
+#elif defined(_WIN32)
+    for (int i = 0; i < 3; i++) (void)_setmode(i, _O_BINARY); /* the same bytes on every system */
 #endif
 }
+
+#ifdef _WIN32
+/* The words of the command line in UTF-8, as Windows divides it: blanks part words, "" keep blanks
+ * together, and before a " each two \ are one, and another one makes the " a character. */
+static char **words_of(const wchar_t *line, int *count)
+{
+    const int size = WideCharToMultiByte(CP_UTF8, 0, line, -1, NULL, 0, NULL, NULL);
+    char *from = (char *)need((size_t)size + 1, 1), *to = from;
+    char **words = (char **)need((size_t)size + 2, sizeof *words);
+    WideCharToMultiByte(CP_UTF8, 0, line, -1, from, size, NULL, NULL);
+    for (*count = 0; *from;) {
+        int quoted = 0;
+        words[(*count)++] = to;
+        for (; *from && (quoted || (*from != ' ' && *from != '\t')); from++) {
+            size_t n = *count > 1 ? strspn(from, "\\") : 0; /* in the program's own name \ is \ */
+            if (n && from[n] == '"') {
+                for (size_t i = 0; i < n / 2; i++) *to++ = '\\';
+                from += n;
+                if (n % 2) *to++ = '"';
+                else quoted = !quoted;
+            } else if (*from == '"') {
+                quoted = !quoted;
+            } else {
+                *to++ = *from;
+            }
+        }
+        while (*from == ' ' || *from == '\t') from++;
+        *to++ = '\0';
+    }
+    return words;
+}
+#endif
 
 /* The command of that name; dies if there is none. */
 static const command *find_command(const char *name)
@@ -426,6 +460,9 @@ int main(int argc, char **argv)
     vae__fpenv host;
     screen.out = stdout;
     fill_descriptors();
+#ifdef _WIN32
+    argv = words_of(GetCommandLineW(), &argc);
+#endif
 #ifdef SIGXFSZ
     signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error like others */
 #endif
