@@ -6511,7 +6511,7 @@ VAE__THREAD_FN(vae__worker_main, arg) {
 VAE__PRIVATE int vae__pool_pays(vae_pool *p) {
     if (!VAE__ATOMIC_LOAD(&p->alone, RELAXED)) return 1;
     if ((int32_t)((uint32_t)(vae__nanoseconds() / 1000000) -
-                  VAE__ATOMIC_LOAD(&p->alone_until, RELAXED)) < 0) return 0;
+                  (uint32_t)VAE__ATOMIC_LOAD(&p->alone_until, RELAXED)) < 0) return 0;
     VAE__ATOMIC_STORE(&p->alone, 0, RELAXED);
     return 1;
 }

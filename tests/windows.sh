@@ -13,14 +13,16 @@ export LC_ALL WINEDEBUG WINEPREFIX
 RUNNER=$(command -v wine64 || command -v wine || ls /usr/lib/wine/wine64 2>/dev/null)
 export RUNNER
 end() {
-    [ -z "$RUNNER" ] || ! command -v wineserver >/dev/null 2>&1 || wineserver -k 2>/dev/null
+    for server in wineserver /usr/lib/wine/wineserver; do # it writes into the folder until it ends
+        if have $server; then $server -k; $server -w; break; fi
+    done 2>/dev/null
     rm -rf "$dir"
 }
 trap end EXIT
+have() { command -v "$1" >/dev/null 2>&1; }
 gcc=x86_64-w64-mingw32-gcc
 msvc="clang --target=x86_64-w64-mingw32 -fms-extensions -Itests/compile -include tests/compile/msvc.h"
 warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow"
-have() { command -v "$1" >/dev/null 2>&1; }
 ok() { echo "ok $1"; }
 skip() { echo "skip $1 ($2)"; }
 fail() { echo "FAIL $1"; tail -n 40 "$dir/log" 2>/dev/null | cut -c1-300 | sed 's/^/    /'; }
@@ -104,7 +106,7 @@ emulated() {
     golden "clang as clang-cl" "$dir/cl.exe"
 }
 
-# both at once; the first call of Wine makes its folder
+# the first call of Wine makes its folder
 [ -z "$RUNNER" ] || "$RUNNER" cmd /c exit >/dev/null 2>&1
 (mingw) >"$dir/out.mingw" 2>&1
 (emulated) >"$dir/out.msvc" 2>&1

@@ -65,6 +65,7 @@ static __inline unsigned long long msvc_xgetbv(unsigned index) {
 #undef __forceinline
 #undef __declspec
 #ifndef CLANG_CL
+#pragma clang diagnostic ignored "-Wlanguage-extension-token" /* __forceinline */
 #pragma clang diagnostic ignored "-Wunused-function" /* MSVC does not tell */
 #pragma clang diagnostic ignored "-Wunknown-pragmas"  /* fp_contract; clang spells it ... */
 #pragma STDC FP_CONTRACT OFF
