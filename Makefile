@@ -14,6 +14,7 @@
 #                   speed against the libraries named, as far as they are installed
 #   make bench-step    training steps and decoding; with DATA=folder on those pixels
 #   make bench-busy    one thread and two, alone and while somebody else takes a processor
+#   make bench-latency  one decode and one encode: median, p99.9 and worst
 #   make bench-torch   the same beside PyTorch, JAX and ONNX Runtime, where PYTHON=interpreter has them
 #   make bench-growth  cost as batch, network and data grow, with plots
 #   make size          what an include costs: text, data, seconds for every build macro
@@ -67,10 +68,14 @@ examples:
 gallery: examples
 	$(PYTHON) tools/gallery.py
 
-test: build/vae build/tests
+# decoding and encoding without an allocation, a lock or a call of the system
+build/realtime: tests/realtime.c build/unit/lib.o
+	$(CC) $(CFLAGS) $^ -o $@ -lm -ldl -lpthread
+
+test: build/vae build/tests build/realtime
 	DATA="$(DATA)" sh tests/run.sh build/tests build/vae
 
-test-long: build/vae build/tests
+test-long: build/vae build/tests build/realtime
 	DATA="$(DATA)" sh tests/run.sh build/tests build/vae --long
 
 # faults injected into library and command, and power cuts (tests/README.md)
@@ -133,6 +138,10 @@ build/train_step build/busy: build/%: bench/%.c bench/race.h bench/work.h bench/
 	@mkdir -p build
 	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' $< -o $@ -lm -lpthread
 
+build/latency: bench/latency.c bench/race.h vae.h
+	@mkdir -p build
+	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' $< -o $@ -lm -lpthread
+
 build/growth: bench/growth.c bench/plot.h bench/race.h bench/work.h $(TOOL_HEADERS)
 	@mkdir -p build
 	$(CC) $(CFLAGS) -DBENCH_FLAGS='"$(CFLAGS)"' bench/growth.c -o $@ -lm -lpthread
@@ -144,6 +153,10 @@ bench-step: build/train_step
 bench-busy: build/busy
 	@mkdir -p bench/results
 	build/busy --text bench/results/busy.txt --json bench/results/busy.json
+
+bench-latency: build/latency
+	@mkdir -p bench/results
+	build/latency --text build/latency.txt && mv build/latency.txt bench/results
 
 bench-torch: build/train_step
 	@mkdir -p bench/results
@@ -163,4 +176,4 @@ size:
 clean:
 	rm -rf build out
 
-.PHONY: always all demo examples gallery test test-long faults powercut random fuzz bench bench-step bench-busy bench-torch bench-growth size clean
+.PHONY: always all demo examples gallery test test-long faults powercut random fuzz bench bench-step bench-busy bench-latency bench-torch bench-growth size clean

@@ -24,6 +24,7 @@ typedef struct task {
 #define BLOCK "res(maskconv 32 1x1 b relu, maskconv 32 3x3 b relu, maskconv 64 1x1 b), "
 #define PIXELCNN "image, maskconv 64 7x7 a relu, " BLOCK BLOCK BLOCK BLOCK BLOCK BLOCK \
                  "relu, maskconv 64 1x1 b relu, maskconv 1 1x1 b"
+#define PIXELRNN "image, maskconv 32 7x7 a, diaglstm 32, maskconv 32 1x1 b relu, maskconv 1 1x1 b"
 static const task tasks[] = {
     {"vae-dense", "VAE step, batch 128, dense input", RELU, STEP, 128, 20, 1, 0, NULL},
     {"vae-pixels", "VAE step, batch 128, %s", RELU, STEP, 128, 20, 1, 1, NULL},
@@ -33,6 +34,8 @@ static const task tasks[] = {
     {"conv", "convolutional VAE step, batch 128", CONV, STEP, 128, 16, 1, 1, CONVT},
     {"pixelcnn", "PixelCNN step, batch 32", NULL, STEP, 32, 1, 1, 1, PIXELCNN},
     {"pixelcnn-draw", "PixelCNN, 64 images drawn", NULL, DRAW, 64, 1, 1, 1, PIXELCNN},
+    {"pixelrnn", "PixelRNN step, batch 32", NULL, STEP, 32, 1, 1, 1, PIXELRNN},
+    {"pixelrnn-draw", "PixelRNN, 64 images drawn", NULL, DRAW, 64, 1, 1, 1, PIXELRNN},
     {"decode-1", "decode, batch 1", RELU, DECODE_MEAN, 1, 20, 1, 0, NULL},
     {"decode-1-logits", "decode, batch 1, logits", RELU, DECODE_LOGITS, 1, 20, 1, 0, NULL},
     {"decode-1024", "decode, batch 1024", RELU, DECODE_MEAN, DECODE, 20, 1, 0, NULL},

@@ -30,13 +30,16 @@ RACE_FN work work_of(vae *m) {
         for (i = 0; i < net->count; i++) {
             const vae__op *op = &m->ops[net->first + i];
             const vae__slot *weight = &m->tensors[op->tensor];
-            /* a window's weight is used at each pixel of the smaller image */
             const size_t in = op->in.h * op->in.w, out = op->out.h * op->out.w;
             double products = 0;
             int t;
-            if (op->tensor_count && weight->rank > 1)
-                products = (double)weight->count * (double)(!op->kh ? 1 : in < out ? in : out);
-            for (t = 0; n && t < op->tensor_count; t++) w.decoder += weight[t].count;
+            for (t = 0; t < op->tensor_count; t++) {
+                /* a weight, unless of a dense layer, is used at each pixel of the smaller image */
+                const int dense = weight[t].rank == 2 && weight[t].shape[0] == op->in.dim;
+                if (weight[t].rank > 1)
+                    products += (double)weight[t].count * (double)(dense ? 1 : in < out ? in : out);
+                if (n) w.decoder += weight[t].count;
+            }
             if (n) {
                 if (!w.weights) w.weights = m->w + op->weights;
                 w.decode += products, w.draw += 3 * products;

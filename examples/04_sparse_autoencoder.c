@@ -7,7 +7,7 @@
  *
  * With 1000 codes for 784 pixels an autoencoder could copy its input and learn nothing. The penalty
  * sparse * sum |code| makes each code that is not 0 cost something. So an image is put together
- * from few features, and features look like strokes and parts of digits.
+ * from few features, and features look like strokes and whole digits.
  *
  * The number: the share of codes that are exactly 0 on test images. Codes that are all 0 would be
  * easy, so the reconstructions must also be better than those of PCA with 30 numbers. */

@@ -20,7 +20,8 @@ static float x[TRAIN * PIXELS], shown[(BETAS + 1) * SHOWN * PIXELS];
 
 int main(int argc, char **argv) {
     const double betas[BETAS] = {.25, .5, 1, 2, 4, 8};
-    const char *const rows[] = {"image", ".25", ".5", "1", "2", "4", FIGURE_BETA " = 8"};
+    const char *const rows[] = {"image", FIGURE_BETA " .25", FIGURE_BETA " .5", FIGURE_BETA " 1",
+                                FIGURE_BETA " 2", FIGURE_BETA " 4", FIGURE_BETA " 8"};
     double rate[BETAS], distortion[BETAS], worst = 1;
     images(argc > 1 ? argv[1] : NULL, 0, TRAIN, x, NULL);
     memcpy(shown, x, SHOWN * PIXELS * sizeof *x);

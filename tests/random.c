@@ -721,6 +721,12 @@ static void use_images(vae *m, const sets *t, outcome *o, float *z, float *out) 
     note_floats(o, "recon", status, elbo + rows, rows);
     note_floats(o, "kl", status, kl, rows);
     note_floats(o, "bound", vae_bound(m, &b, 3, blank(out, rows)), out, rows);
+    for (i = 0; i < 2; i++) { /* half of it, whole pixels of up to four channels */
+        const uint64_t seed = 11;
+        status = vae_complete(m, &b, t->input / 24 * 12, i ? NULL : &seed,
+                              blank(out, rows * t->input));
+        note_floats(o, i ? "most probable" : "complete", status, out, rows * t->input);
+    }
 }
 
 /* Everything that a model is asked after training. */

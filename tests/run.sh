@@ -26,6 +26,7 @@ run() { # name command...
     fi
 }
 if [ -n "$long" ]; then run "unit tests (long)" "$unit" --long; else run "unit tests" "$unit"; fi
+run "real time" "$(dirname "$unit")/realtime" ${long:+1000000}
 for part in "$here"/test_tool*.sh; do
     run "the vae command, $(basename "$part" .sh)" sh "$part" "$vae"
 done

@@ -191,7 +191,7 @@ open("plane.npy", "wb").write(struct_of([-.5, .5, .5, .5, -.5, -.5, .5, -.5]))'
     "$vae" help layers >layers.out
     tr -d '\n' <layers.out | sed 's/  --encoder/\n&/g; s/  --posterior/\n&/g' |
         grep -e '  --encoder "dense 200 tanh, z' -e '--posterior none' >layers.examples
-    check layers_has_examples_of_codes_and_pixels [ "$(wc -l <layers.examples)" -eq 2 ]
+    check layers_has_examples_of_codes_and_pixels [ "$(wc -l <layers.examples)" -eq 3 ]
     while read -r example; do
         eval "\"$vae\" train --data digits --images 16 --test-images 0 --epochs 1 --quiet $example"
         check "example_of_layers_trains" [ $? -eq 0 ]

@@ -28,12 +28,15 @@ for id in trained curves samples codes reconstructions traversals latents rate b
     strange; do
     check "section_$id" holds dense.html "<section id=\"$id\""
 done
+sed -n '/over the epochs"/,/<\/svg>/p' dense.html >curves.part
+check epochs_are_whole lacks curves.part 'class="mid" [^>]*>[0-9]*[.]'
+check one_epoch_is_drawn holds dense.html 'class="line c0 d0" d="M[0-9. ]*h9'
 check nothing_of_dense_is_left_out lacks dense.html 'Left out for'
 "$vae" eval dense.safetensors --data digits --images 40 --json eval.json --quiet
 elbo=$(sed -n 's/.*"test": .*"elbo": -\([0-9.]*\).*/\1/p' eval.json)
 check elbo_is_that_of_eval holds dense.html "<dd>${elbo%.*}[.]"
 check hash_is_there holds dense.html "$(hash_of eval.json)"
-check settings_are_flags holds dense.html '\-\-latent 5'
+check settings_are_flags holds dense.html '\-\-latent</span> 5'
 
 "$vae" report dense.safetensors --data digits $few --out again.html --threads 3
 check the_same_bytes_again same dense.html again.html
@@ -76,6 +79,8 @@ check each_class_is_sampled holds conditional.html 'class 9</div>'
 check report_of_pixels report pixels --posterior none --decoder "image, maskconv 4 3x3 a, gated"
 page pixels
 check pixels_have_no_codes holds pixels.html 'it has no latents'
+check pixels_have_no_elbo lacks pixels.html '-ELBO\|>latent<\|>encoder<'
+check their_figure_is_the_likelihood holds pixels.html '<dt>-log p(x), nats</dt>'
 check report_of_pixelvae report pixelvae --latent 2 --encoder "dense 20 relu" \
     --decoder "dense 784 relu, reshape 28x28x1, image, maskconv 4 3x3 a, gated"
 page pixelvae
@@ -113,7 +118,7 @@ cp dense.safetensors "a<b>&\"c.safetensors"
 "$vae" report "a<b>&\"c.safetensors" --data digits $few --out odd.html
 page odd
 check names_are_escaped holds odd.html 'a&lt;b&gt;&amp;&quot;c'
-check names_are_quoted_in_the_command holds odd.html "model 'a&lt;b&gt;&amp;&quot;c.safetensors'"
+check names_are_quoted_in_the_command holds odd.html "model</span> 'a&lt;b&gt;&amp;&quot;c.safetensors'"
 
 if [ -n "${HTML_VALIDATE-}" ] || command -v html-validate >/dev/null; then
     for file in *.html; do
@@ -159,18 +164,20 @@ check nothing_is_left_behind [ -z "$(find . -name '*.vae-*')" ]
 # ---- the curve of vae train on a terminal ----
 
 if script -q -c true /dev/null >/dev/null 2>&1 </dev/null; then
-    on_terminal() { # SETTINGS
-        timeout 60 script -q -c "stty cols 80 rows 30; $1 exec '$vae' train --data digits \
+    on_terminal() { # SETTINGS [COLUMNS]
+        timeout 60 script -q -c "stty cols ${2-80} rows 30; $1 exec '$vae' train --data digits \
             --images 200 --test-images 20 --epochs 3 --latent 2 --encoder '' --decoder ''" \
             /dev/null </dev/null >terminal.out 2>&1
     }
     up=$(printf '\033\\[6A') colour=$(printf '\033\\[36m')
     on_terminal "LC_ALL=C.UTF-8 TERM=xterm"
-    check a_curve_is_drawn holds terminal.out 'test -ELBO of 3 epochs'
+    check a_curve_is_drawn holds terminal.out 'test -ELBO now .*, of 3 epochs'
     check in_its_place holds terminal.out "$up"
     check in_colour holds terminal.out "$colour"
+    on_terminal "LC_ALL=C.UTF-8 TERM=xterm" 24
+    check in_its_place_in_a_narrow_window holds terminal.out "$up"
     on_terminal "LC_ALL=C.UTF-8 TERM=xterm NO_COLOR=1"
-    check a_curve_without_colour holds terminal.out 'test -ELBO of 3 epochs'
+    check a_curve_without_colour holds terminal.out 'test -ELBO now .*, of 3 epochs'
     check NO_COLOR_is_heard lacks terminal.out "$colour"
     for setting in "LC_ALL=C.UTF-8 TERM=dumb" "LC_ALL=C TERM=xterm"; do
         on_terminal "$setting"

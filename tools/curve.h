@@ -117,14 +117,16 @@ static void curve_show(curve *c, const char *row, const char *name)
         unsigned char *cells = (unsigned char *)need(rows * wide, 1);
         char title[120];
         double low, high;
+        size_t length = (size_t)snprintf(title, sizeof title, "%s now %.2f, of %zu epochs", name,
+                                         c->values[c->count - 1], c->count);
+        const size_t indent = length + CURVE_LABEL < width ? CURVE_LABEL : 0;
+        if (length > width - 1) length = width - 1;
         curve_range(c, &low, &high);
         curve_dots(c, low, high, rows, wide, cells);
         for (size_t y = 0; y < rows; y++) curve_line(&t, c, y, rows, wide, cells, low, high);
-        snprintf(title, sizeof title, "%*s%s of %zu epochs, now %.2f", CURVE_LABEL, "", name,
-                 c->count, c->values[c->count - 1]);
-        text_print(&t, "%.*s\x1b[K\n", (int)(width - 1), title);
+        text_print(&t, "%*s%.*s\x1b[K\n", (int)indent, "", (int)length, title);
         c->lines = rows + 1;
-        c->widest = columns > strlen(title) ? columns : strlen(title);
+        c->widest = columns > indent + length ? columns : indent + length;
         free(cells);
     }
     text_print(&t, "\x1b[J");

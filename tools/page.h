@@ -82,13 +82,19 @@ static void page_images(text *t, const float *images, size_t count, page_shape s
 
 /* ---- charts ---- */
 
-enum { CHART_WIDTH = 420, CHART_HEIGHT = 280, CHART_LEFT = 66, CHART_RIGHT = 408, CHART_TOP = 12,
+enum { CHART_WIDTH = 420, CHART_HEIGHT = 280, CHART_LEFT = 86, CHART_RIGHT = 408, CHART_TOP = 12,
        CHART_BOTTOM = 236, CHART_KINDS = 10 };
+
+typedef enum axis_kind {
+    AXIS_PLAIN,
+    AXIS_LOG,   /* left is at least 1 */
+    AXIS_WHOLE, /* its ticks are whole numbers */
+    AXIS_BARE   /* it has no ticks */
+} axis_kind;
 
 typedef struct chart {
     double left, right, bottom, top; /* values at the edges */
-    int log_x;                       /* 1: x is on a logarithmic scale, left is at least 1 */
-    int no_x;                        /* 1: x has no ticks */
+    axis_kind kind;                  /* of x */
     const char *x, *y;               /* names of the axes */
 } chart;
 
@@ -101,9 +107,9 @@ static double between_edges(double v, double a, double b, double from, double to
 
 static double chart_x(const chart *c, double x)
 {
-    return c->log_x ? between_edges(logarithm(x), logarithm(c->left), logarithm(c->right),
-                                    CHART_LEFT, CHART_RIGHT)
-                    : between_edges(x, c->left, c->right, CHART_LEFT, CHART_RIGHT);
+    if (c->kind != AXIS_LOG) return between_edges(x, c->left, c->right, CHART_LEFT, CHART_RIGHT);
+    return between_edges(logarithm(x), logarithm(c->left), logarithm(c->right), CHART_LEFT,
+                         CHART_RIGHT);
 }
 
 static double chart_y(const chart *c, double y)
@@ -149,9 +155,11 @@ static void tick_text(char *out, size_t size, double v, double step)
 
 static void chart_x_ticks(text *t, const chart *c)
 {
-    const double step = c->log_x ? 10 : nice_step(vae__add_d(c->right, -c->left), 6);
-    double v = c->log_x ? 1 : first_tick(c->left, step);
-    for (; v <= c->right; v = c->log_x ? vae__mul_d(v, step) : vae__add_d(v, step)) {
+    const int powers = c->kind == AXIS_LOG;
+    const double nice = nice_step(vae__add_d(c->right, -c->left), 6);
+    const double step = powers ? 10 : c->kind == AXIS_WHOLE && nice < 1 ? 1 : nice;
+    double v = powers ? 1 : first_tick(c->left, step);
+    for (; v <= c->right; v = powers ? vae__mul_d(v, step) : vae__add_d(v, step)) {
         char number[32];
         tick_text(number, sizeof number, v, step);
         if (v < c->left) continue;
@@ -169,7 +177,7 @@ static void chart_begin(text *t, const chart *c, const char *says)
                CHART_HEIGHT);
     page_words(t, says);
     text_print(t, "\">\n");
-    if (!c->no_x) chart_x_ticks(t, c);
+    if (c->kind != AXIS_BARE) chart_x_ticks(t, c);
     for (double v = first_tick(c->bottom, step); v <= c->top; v = vae__add_d(v, step)) {
         char number[32];
         tick_text(number, sizeof number, v, step);
@@ -195,7 +203,7 @@ static int in_chart(const chart *c, double x, double y)
 }
 
 /* A line through points; `kind`: its colour, `dashes`: how it is broken, 0 for a whole one. Points
- * above the chart are left out. */
+ * above the chart are left out. A single point is a short line. */
 static void chart_line(text *t, const chart *c, const double *x, const double *y, size_t count,
                        int kind, int dashes)
 {
@@ -205,6 +213,7 @@ static void chart_line(text *t, const chart *c, const double *x, const double *y
         if (in_chart(c, x[i], y[i]))
             text_print(t, "%c%.1f %.1f", drawn++ ? 'L' : 'M', chart_x(c, x[i]), chart_y(c, y[i]));
     if (!drawn) text_print(t, "M%d %d", CHART_LEFT, CHART_BOTTOM);
+    if (drawn == 1) text_print(t, "h9");
     text_print(t, "\"/>\n");
 }
 
@@ -270,7 +279,7 @@ static void chart_histogram(text *t, const double *values, size_t count, const c
     enum { BARS = 40 };
     size_t bars[BARS] = {0}, most = 1;
     double low = values[0], high = values[0];
-    chart c = {0, 0, 0, 0, 0, 0, name, "images"};
+    chart c = {0, 0, 0, 0, AXIS_PLAIN, name, "images"};
     for (size_t i = 1; i < count; i++) {
         if (values[i] < low) low = values[i];
         if (values[i] > high) high = values[i];
@@ -322,7 +331,7 @@ static const char *const page_style[] = {
     "nav a{color:var(--accent);text-decoration:none;border:1px solid var(--rule);"
     "border-radius:99px;"
     "padding:2px 11px;background:var(--card)}nav a:hover{border-color:var(--accent)}\n",
-    "dl.stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(135px,1fr));gap:12px;"
+    "dl.stats{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;"
     "margin:20px 0 0}dl.stats>div{background:var(--card);border:1px solid var(--rule);"
     "border-radius:12px;padding:12px 16px}dt{font-size:.8125rem;color:var(--soft)}"
     "dd{margin:2px 0 0;font-size:1.6rem;line-height:1.15;font-weight:650;letter-spacing:-.02em;"
@@ -343,6 +352,7 @@ static const char *const page_style[] = {
     "svg .name{fill:var(--ink)}\n"
     "svg .tag{fill:var(--ink);font-weight:650;paint-order:stroke;stroke:var(--card);"
     "stroke-width:3.5px;stroke-linejoin:round}\n"
+    ".whole{white-space:nowrap}"
     ".grid{stroke:var(--grid);fill:none}.axis{stroke:var(--soft);fill:none}"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}"
     ".mean{stroke:var(--ink);stroke-width:2.5;fill:none}"
@@ -370,7 +380,7 @@ static const char *const page_style[] = {
     ".strip{display:grid;grid-template-columns:8.5em minmax(0,1fr);gap:2px 8px;align-items:center;"
     "font-size:.8125rem;color:var(--soft);font-variant-numeric:tabular-nums}"
     ".strip img{margin:1px 0;border-radius:3px}\n"
-    "@media(max-width:520px){.strip{grid-template-columns:minmax(0,1fr)}"
+    "@media(max-width:520px){svg text{font-size:14px}.strip{grid-template-columns:minmax(0,1fr)}"
     ".strip br{display:none}.strip img{margin-bottom:7px}"
     "figure,.card{padding:12px}header,main,footer{padding-left:14px;padding-right:14px}}\n"
     ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.9rem;"

@@ -43,6 +43,18 @@ static void begin_caption(book *b, const study *s)
 
 static void end_figure(book *b) { text_print(&b->t, "</figcaption>\n</figure>\n"); }
 
+/* What the figure of the objective is called: it does not break behind its minus. */
+#define MINUS_ELBO "<span class=\"whole\">-ELBO</span>"
+static const char *figure_name(const study *s) { return s->u.info.latent ? "-ELBO" : "-log p(x)"; }
+
+/* ... of several models. */
+static const char *common_name(const book *b)
+{
+    size_t m = 0;
+    while (m + 1 < b->count && !b->all[m].u.info.latent) m++;
+    return figure_name(&b->all[m]);
+}
+
 static int has_kl(const study *s) { return s->u.info.latent && !s->u.desc.no_kl; }
 
 /* The class of an image, or 0. */
@@ -95,13 +107,14 @@ static void print_command(text *t, const study *s)
         value = value_text(&set, f);
         usual = value_text(&standard, f);
         if (strcmp(value, usual) != 0 && strcmp(name, "--input") != 0) {
-            text_print(t, " %s ", name);
+            text_print(t, " <span class=\"whole\">%s</span> ", name);
             print_word(t, value);
         }
         free(value);
         free(usual);
     }
-    text_print(t, " --epochs %d --model ", set.desc.epochs);
+    text_print(t, " <span class=\"whole\">--epochs</span> %d <span class=\"whole\">--model</span> ",
+               set.desc.epochs);
     print_word(t, s->name);
     forget(&standard);
 }
@@ -198,7 +211,7 @@ static int curve_edges(const book *b, int train, int test, chart *c)
 static void draw_curves(book *b, const char *name, int train, int test, const char *how)
 {
     text *t = &b->t;
-    chart c = {0, 0, 0, 0, 0, 0, "epoch", name};
+    chart c = {0, 0, 0, 0, AXIS_WHOLE, "epoch", name};
     size_t most = 1, count;
     double *x, *y;
     char says[100];
@@ -238,9 +251,11 @@ static void draw_curves(book *b, const char *name, int train, int test, const ch
 
 static void joint_curves(book *b)
 {
+    char name[20];
+    snprintf(name, sizeof name, "%s, nats", common_name(b));
     text_print(&b->t, "<div class=\"models\">\n");
-    draw_curves(b, "-ELBO, nats", LOG_TRAIN, LOG_TEST, "Training: the mean over an epoch's steps, "
-                "as they ran. Test: one draw for each image after the epoch.");
+    draw_curves(b, name, LOG_TRAIN, LOG_TEST, "Training: the mean over an epoch's steps, as they "
+                "ran. Test: after the epoch; where there are latents, one draw of z an image.");
     draw_curves(b, "Reconstruction, nats", LOG_TRAIN_RECON, LOG_TEST_RECON, "-log p(x|z), the "
                 "distortion, of the same draws.");
     draw_curves(b, "KL, nats", LOG_TRAIN_KL, LOG_TEST_KL, "From q(z|x) to p(z), the rate, whatever "
@@ -279,13 +294,13 @@ static void panel_samples(book *b, study *s)
                     memcpy(row + n++ * dim, s->samples + i * dim, dim * sizeof *row);
             if (!n) continue;
             text_print(t, "<div>class %d</div><div>", c);
-            page_images(t, row, n, s->shape, n, sized(s, 48), "samples of one class");
+            page_images(t, row, n, s->shape, n, sized(s, 64), "samples of one class");
             text_print(t, "</div>\n");
         }
         text_print(t, "</div>\n");
         free(row);
     } else {
-        page_images(t, s->samples, SAMPLES, s->shape, 8, sized(s, 56), "samples of the model");
+        page_images(t, s->samples, SAMPLES, s->shape, 8, sized(s, 64), "samples of the model");
     }
     begin_caption(b, s);
     text_print(t, "samples of seed %llu. <span class=\"how\">", (ull)s->o.seed);
@@ -298,7 +313,8 @@ static void panel_samples(book *b, study *s)
         text_print(t, " It was trained without the KL, so its codes need not look like draws of "
                    "p(z), and these images need not look like the data: vae prior fits a prior to "
                    "the codes.");
-    text_print(t, " As vae sample --seed %llu.</span>", (ull)s->o.seed);
+    text_print(t, " As vae sample <span class=\"whole\">--seed %llu</span>.</span>",
+               (ull)s->o.seed);
     end_figure(b);
 }
 
@@ -423,7 +439,7 @@ static void draw_class_names(book *b, const study *s, const chart *c)
 
 static void panel_map(book *b, study *s)
 {
-    chart c = {0, 0, 0, 0, 0, 0, "first principal code", "second principal code"};
+    chart c = {0, 0, 0, 0, AXIS_PLAIN, "first principal code", "second principal code"};
     double edges[4] = {0, 0, 0, 0};
     text *t = &b->t;
     for (size_t i = 0; i < 2 * s->mapped; i++) {
@@ -502,7 +518,7 @@ static void draw_traversal(book *b, study *s, size_t j, const float *base, doubl
     text_print(&b->t, "<div>z%zu", j);
     if (s->v.unit_kl) text_print(&b->t, " &middot; %.2f nats", s->v.unit_kl[j]);
     text_print(&b->t, " <br>%s</div><div>", range);
-    page_images(&b->t, x, steps, s->shape, steps, sized(s, 56), "one latent changes");
+    page_images(&b->t, x, steps, s->shape, steps, sized(s, 64), "one latent changes");
     text_print(&b->t, "</div>\n");
     free(z);
     free(x);
@@ -556,7 +572,7 @@ static const char *no_units(const study *s)
 static void draw_unit_bars(book *b, const study *s, const double *values, const double *variance,
                            const size_t *order, size_t shown, const char *name)
 {
-    chart c = {0, (double)shown, 0, 1e-9, 0, 1, "latents, most used first", name};
+    chart c = {0, (double)shown, 0, 1e-9, AXIS_BARE, "latents, most used first", name};
     const double width = (double)(CHART_RIGHT - CHART_LEFT) / (double)shown;
     text *t = &b->t;
     (void)s;
@@ -616,16 +632,19 @@ static void panel_units(book *b, study *s)
 /* All models in one chart. */
 static void draw_rates(book *b)
 {
-    chart c = {0, 0, 0, 0, 0, 0, "rate: KL, nats", "distortion: recon, nats"};
+    chart c = {0, 0, 0, 0, AXIS_PLAIN, "rate: KL, nats", "distortion: recon, nats"};
     double low[2] = {0, 0}, high[2] = {0, 0};
+    int any = 0;
     text *t = &b->t;
     for (size_t m = 0; m < b->count; m++) {
         const vae_stats *v = &b->all[m].v.stats;
+        if (!b->all[m].u.info.latent) continue;
         for (int k = 0; k < 2; k++) {
             const double at = k ? v->recon : v->kl;
-            if (m == 0 || at < low[k]) low[k] = at;
-            if (m == 0 || at > high[k]) high[k] = at;
+            if (!any || at < low[k]) low[k] = at;
+            if (!any || at > high[k]) high[k] = at;
         }
+        any = 1;
     }
     chart_range(0, high[0] * 1.25, &c.left, &c.right);
     chart_range(low[1] > 0 ? 0 : low[1] * 1.1, high[1] > 0 ? high[1] * 1.1 : 0, &c.bottom, &c.top);
@@ -634,6 +653,7 @@ static void draw_rates(book *b)
     for (size_t m = 0; m < b->count; m++) { /* all that have the same -ELBO */
         const double sum = -b->all[m].v.stats.elbo;
         double x[2], y[2];
+        if (!b->all[m].u.info.latent) continue;
         x[0] = vae__add_d(sum, -c.top) > c.left ? vae__add_d(sum, -c.top) : c.left;
         x[1] = vae__add_d(sum, -c.bottom) < c.right ? vae__add_d(sum, -c.bottom) : c.right;
         y[0] = vae__add_d(sum, -x[0]), y[1] = vae__add_d(sum, -x[1]);
@@ -643,6 +663,7 @@ static void draw_rates(book *b)
     for (size_t m = 0; m < b->count; m++) {
         const vae_stats *v = &b->all[m].v.stats;
         char words[60];
+        if (!b->all[m].u.info.latent) continue;
         chart_marks_begin(t, (int)m);
         chart_mark(t, &c, v->kl, v->recon, (int)m);
         chart_marks_end(t);
@@ -651,13 +672,14 @@ static void draw_rates(book *b)
     }
     chart_end(t);
     text_print(t, "<ul class=\"legend\">\n");
-    for (size_t m = 0; m < b->count; m++) legend_mark(t, (int)m, b->all[m].name);
+    for (size_t m = 0; m < b->count; m++)
+        if (b->all[m].u.info.latent) legend_mark(t, (int)m, b->all[m].name);
     text_print(t, "</ul>\n");
     begin_caption(b, NULL);
     text_print(t, "a code of so many nats, and the nats that the image costs given the code. <span "
                "class=\"how\">Means of vae_score over the images, one draw of z each. On a dotted "
-               "line -ELBO = rate + distortion is that of a model; further down and to the left is "
-               "better.</span>");
+               "line " MINUS_ELBO " = rate + distortion is that of a model; further down and to "
+               "the left is better.</span>");
     end_figure(b);
 }
 
@@ -669,7 +691,7 @@ static void joint_rate(book *b)
     for (size_t m = 0; m < b->count; m++) {
         study *s = &b->all[m];
         const size_t shown = s->u.data.images.count < MAPPED ? s->u.data.images.count : MAPPED;
-        chart cloud = {0, 0, 0, 0, 0, 0, "KL of the image, nats", "recon of the image, nats"};
+        chart cloud = {0, 0, 0, 0, AXIS_PLAIN, "KL of the image, nats", "recon of the image, nats"};
         double least[2], most[2];
         if (!s->u.info.latent) continue;
         for (int k = 0; k < 2; k++) {
@@ -692,7 +714,7 @@ static void joint_rate(book *b)
         begin_caption(b, s);
         text_print(t, "rate %.2f and distortion %.2f on average. <span class=\"how\">Each mark is "
                    "one of the first %zu images; the cross is the mean over all. The sum of the "
-                   "two is -ELBO.</span>", s->v.stats.kl, s->v.stats.recon, shown);
+                   "two is " MINUS_ELBO ".</span>", s->v.stats.kl, s->v.stats.recon, shown);
         end_figure(b);
     }
     text_print(t, "</div>\n");
@@ -707,7 +729,7 @@ static void panel_bounds(book *b, study *s)
     const verdict *v = &s->v;
     const size_t n = v->bound_count;
     double x[MOST_BOUNDS] = {0}, y[MOST_BOUNDS] = {0}, low = 0, high = 0;
-    chart c = {1, 2, 0, 0, 1, 0, "importance weights", "-bound, nats"};
+    chart c = {1, 2, 0, 0, AXIS_LOG, "importance weights", "-bound, nats"};
     text *t = &b->t;
     for (size_t i = 0; i < n; i++) {
         x[i] = (double)v->draws[i], y[i] = -stats_mean(&v->bounds[i]);
@@ -739,8 +761,8 @@ static void panel_bounds(book *b, study *s)
     text_print(t, " nats, %.4f bits per dimension at the last. <span class=\"how\">The mean over "
                "the first %zu images of -log 1/k sum p(x,z)/q(z|x) over k draws of z (Burda et al. "
                "2016); k in brackets, behind &plusmn; the standard error over the images. As vae "
-               "eval --samples %s.</span>", bits_per_dim(&s->u.desc, &s->u.info, y[n - 1]),
-               s->bound_images, s->o.draws);
+               "eval <span class=\"whole\">--samples %s</span>.</span>",
+               bits_per_dim(&s->u.desc, &s->u.info, y[n - 1]), s->bound_images, s->o.draws);
     end_figure(b);
 }
 
@@ -791,6 +813,7 @@ static void panel_strange(book *b, study *s)
     const size_t count = s->u.data.images.count;
     const size_t shown = count < EXTREMES ? count : EXTREMES;
     size_t *order = rank_images(s->figures[0], count);
+    char name[20];
     if (s->shape.height) {
         begin_figure(b);
         text_print(&b->t, "<div class=\"tiles\">\n");
@@ -805,17 +828,20 @@ static void panel_strange(book *b, study *s)
         text_print(&b->t, "</div>\n");
         begin_caption(b, s);
         text_print(&b->t, "the strangest is image %zu with %.2f nats; the mean is %.2f. <span "
-                   "class=\"how\">The images with the largest -ELBO%s. As vae score.</span>",
-                   order[count - 1], s->figures[0][order[count - 1]], -s->v.stats.elbo,
+                   "class=\"how\">The images with the largest <span class=\"whole\">%s</span>%s. "
+                   "As vae score.</span>", order[count - 1], s->figures[0][order[count - 1]],
+                   -s->v.stats.elbo, figure_name(s),
                    s->u.info.latent ? ", each over its reconstruction" : "");
         end_figure(b);
     }
     begin_figure(b);
-    chart_histogram(&b->t, s->figures[0], count, "-ELBO, nats", "how many images have which -ELBO");
+    snprintf(name, sizeof name, "%s, nats", figure_name(s));
+    chart_histogram(&b->t, s->figures[0], count, name, "how many images have which nats");
     begin_caption(b, s);
-    text_print(&b->t, "-ELBO from %.2f to %.2f, median %.2f. <span class=\"how\">All %zu images, "
-               "one draw of z each.</span>", s->figures[0][order[0]],
-               s->figures[0][order[count - 1]], s->figures[0][order[count / 2]], count);
+    text_print(&b->t, "%s from %.2f to %.2f, median %.2f. <span class=\"how\">All %zu images%s."
+               "</span>", figure_name(s), s->figures[0][order[0]], s->figures[0][order[count - 1]],
+               s->figures[0][order[count / 2]], count,
+               s->u.info.latent ? ", one draw of z each" : "");
     end_figure(b);
     free(order);
 }

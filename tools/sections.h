@@ -50,10 +50,10 @@ static double overview(const study *s, int row, const char **name, int *digits)
     static const int places[] = {3, 3, 3, 3, 4, 5, 0};
     const vae_stats *v = &s->v.stats;
     size_t from;
-    *name = names[row], *digits = places[row];
+    *name = row == ROW_ELBO ? figure_name(s) : names[row], *digits = places[row];
     switch (row) {
     case ROW_ELBO: return -v->elbo;
-    case ROW_RECON: return v->recon;
+    case ROW_RECON: return s->u.info.latent ? v->recon : MISSING;
     case ROW_KL: return s->u.info.latent ? v->kl : MISSING;
     case ROW_BOUND: return s->v.bound_count ? -stats_mean(&s->v.bounds[s->v.bound_count - 1])
                                             : MISSING;
@@ -73,8 +73,8 @@ static void draw_tiles(book *b)
         int digits;
         const double v = overview(&b->all[0], row, &name, &digits);
         if (is_missing(v)) continue;
-        text_print(t, "<div><dt>%s%s</dt><dd>%.*f", name, row <= ROW_BOUND ? ", nats" : "", digits,
-                   v);
+        text_print(t, "<div><dt>%s%s</dt><dd>%.*f", name, row <= ROW_BOUND ? ", nats" : "",
+                   digits && !(v < 1e4 && v > -1e3) ? 1 : digits, v);
         if (row == ROW_ACTIVE) text_print(t, " <small>of %zu</small>", b->all[0].u.info.latent);
         text_print(t, "</dd></div>\n");
     }
@@ -106,6 +106,7 @@ static void draw_table(book *b)
             if (!any++ || v < best) best = v;
         }
         if (!any) continue;
+        if (row == ROW_ELBO) name = common_name(b);
         text_print(t, "<tr><th scope=\"row\">%s</th>", name);
         for (size_t m = 0; m < b->count; m++) {
             const double v = overview(&b->all[m], row, &name, &digits);
@@ -124,8 +125,14 @@ static void draw_overview(book *b)
     text *t = &b->t;
     if (b->count > 1) draw_table(b);
     else draw_tiles(b);
-    text_print(t, "<p class=\"how\" style=\"margin:10px 0 0\">Nats per image, at one draw of z; "
-               "-ELBO = distortion + rate, which -log p(x) does not exceed. ");
+    text_print(t, "<p class=\"how\" style=\"margin:10px 0 0\">Nats per image");
+    if (strcmp(common_name(b), "-ELBO") == 0)
+        text_print(t, ", at one draw of z; " MINUS_ELBO " = distortion + rate, which -log p(x) "
+                   "does not exceed");
+    text_print(t, ". ");
+    for (size_t m = 0, told = 0; m < b->count && b->count > 1; m++)
+        if (!b->all[m].u.info.latent && !told++)
+            text_print(t, "Of a model without latents it is -log p(x) itself. ");
     for (size_t m = 0, told = 0; m < b->count; m++) {
         if (!b->all[m].v.bound_count || told++) continue;
         text_print(t, "The bound is that of %d importance weights over the first %zu images. ",

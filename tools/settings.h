@@ -272,10 +272,17 @@ static int acts(const options *o, const flag *f)
     const int plateau = d->schedule == VAE_SCHEDULE_PLATEAU;
     const int stages = d->schedule == VAE_SCHEDULE_STAGES;
     const int adam = d->optimizer != VAE_OPTIMIZER_SGD;
+    const int code = strcmp(d->posterior, "none") != 0;
+    const int relaxed = strncmp(d->posterior, "categorical", 11) == 0;
     const struct { const char *name; int acts; } rows[] = {
-        {"--beta", !no_kl}, {"--warmup", !d->no_kl}, {"--free-bits", !d->no_kl},
-        {"--cycle", d->warmup_steps > 0}, {"--noise", o->objective != OBJECTIVE_AE},
-        {"--samples", !d->no_noise}, {"--lr", !stages}, {"--stages", stages},
+        {"--encoder", code}, {"--latent", code}, {"--prior", code}, {"--objective", code},
+        {"--sparse", code}, {"--contract", code}, {"--corrupt", code},
+        {"--beta", code && !no_kl}, {"--warmup", code && !d->no_kl},
+        {"--free-bits", code && !d->no_kl}, {"--cycle", d->warmup_steps > 0},
+        {"--noise", code && o->objective != OBJECTIVE_AE}, {"--samples", code && !d->no_noise},
+        {"--temperature", relaxed}, {"--temperature-end", relaxed},
+        {"--temperature-steps", relaxed}, {"--straight-through", relaxed},
+        {"--lr", !stages}, {"--stages", stages},
         {"--plateau", plateau}, {"--lr-factor", plateau}, {"--momentum", !adam},
         {"--beta1", adam}, {"--beta2", adam}, {"--adam-eps", adam}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -101,6 +101,9 @@ static int parse_log(study *s, const text *all)
         copy[end - line] = '\0';
         for (rest = copy; k < LOG_COLUMNS && next_piece(&rest, ',', field, sizeof field); k++)
             if (!read_real(field, &row[k])) row[k] = MISSING;
+        if (!s->u.info.latent) /* -ELBO is all that it has */
+            row[LOG_TRAIN_RECON] = row[LOG_TRAIN_KL] = row[LOG_TEST_RECON] = row[LOG_TEST_KL] =
+                MISSING;
         if (k < LOG_COLUMNS || is_missing(row[LOG_EPOCH]) || is_missing(row[LOG_STEP])) break;
         ours |= row[LOG_STEP] > (double)s->u.info.step - 0.5
                 && row[LOG_STEP] < (double)s->u.info.step + 0.5;

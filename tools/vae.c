@@ -245,7 +245,8 @@ static const struct {
      "  --encoder \"dense 256 relu, res(batchnorm relu, dense 256), dropout 0.1\"\n"
      "  --encoder \"dense 200 tanh, z 100, dense 100 tanh\"\n"
      "  --decoder \"dense 100 tanh, z 100, dense 200 tanh\"\n"
-     "  --posterior none --decoder \"image, maskconv 32 7x7 a, gated, maskconv 16 3x3 b\"\n"},
+     "  --posterior none --decoder \"image, maskconv 32 7x7 a, gated, maskconv 16 3x3 b\"\n"
+     "  --posterior none --decoder \"image, maskconv 32 7x7 a, diaglstm 32\"\n"},
     {"likelihoods", VAE_TABLE_LIKELIHOOD,
      "The likelihood is the density of an image given its latents. What stands in brackets may be "
      "left out.",
