@@ -303,8 +303,8 @@
  *                           triangular with ones on its diagonal; what stands below that is learned
  *                           too (`lower`, column by column) and begins at 0. At most 64 latents
  *     vamp K                the mean of q(z|u_k) over K pseudo-inputs u_k, images that are learned:
- *                           vae_fit begins them as training images, unless vae_tensor_set gave
- *                           them numbers; without vae_fit they begin at random
+ *                           vae_fit begins them as training images, unless they were given
+ *                           other numbers; without vae_fit they begin at random
  *                           (Tomczak & Welling 2018). Where pixels lie in [0,1] the encoder sees
  *                           them clamped. It works on K more rows in each step. Goes with posterior
  *                           normal, and without layers label and batchnorm in the encoder
@@ -1136,8 +1136,9 @@ typedef int (*vae_progress_fn)(vae *model, const vae_progress *progress, void *u
 #ifndef VAE_NO_TRAIN
 /* Trains until desc.epochs epochs are done. It starts where the model is, so a loaded checkpoint
  * goes on. Every epoch visits each image once, in an order made from the seed; the last batch may
- * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp` its
- * pseudo-inputs, unless vae_tensor_set did. `test` and `progress` may be NULL.
+ * be smaller. Before step 0 visible_bias `mean` sets the decoder's last bias, and prior `vamp`
+ * those of its pseudo-inputs that have the numbers they began with. `test` and `progress` may be
+ * NULL.
  * Errors: those of vae_train_step; ERR_SHAPE when an image is not input_dim numbers; ERR_MISMATCH
  * when a run is resumed in mid-epoch with another number of images;
  * ERR_NONFINITE and ERR_VALUE for pixels of either data set that cannot be, before the first step.
@@ -11522,7 +11523,6 @@ struct vae {
     int views;             /* rows of the encoder for an image: 2 for a stochastic `contract` */
     size_t visible_bias;   /* offset of the decoder's last bias, */
     size_t visible_count;  /* its length; 0: the last layer has none */
-    int inputs_set;        /* the prior's first tensor was: vae_fit leaves pseudo-inputs alone */
     size_t learned;        /* offset of what the likelihood has learned, if it has such a number */
     size_t widest;         /* floats of the widest row */
     float *w, *g, *m, *v, *average;
@@ -12235,7 +12235,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
 
 /* ======================================================================================
  * >>model    made, shared, looked at: initial weights
- * uses: >>plan >>settings >>layers >>threads >>dispatch >>rng >>arena
+ * uses: >>plan >>settings >>layers >>threads >>dispatch >>arena
  * tests: tests/test_model.c
  * ==================================================================================== */
 
@@ -12326,32 +12326,36 @@ VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear)
     return wrong;
 }
 
-/* weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
+/* Numbers `from` .. `from + count - 1` of tensor t as they begin, but for its mask.
+ * weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too; about `start` where there is one. Addressed by the tensor's
  * number, so a tensor keeps its values when another is added behind it. */
+VAE__PRIVATE void vae__init_tensor(const vae *m, size_t t, size_t from, size_t count, float *w) {
+    const vae__slot *s = &m->tensors[t];
+    const vae_stream at = {m->desc.seed, VAE_PURPOSE_INIT, 0, 0, 0, (uint32_t)t};
+    double over = (double)s->fan_in, six = 6;
+    vae_init init = m->desc.init;
+    float bound;
+    size_t i;
+    if (init == VAE_INIT_AUTO) init = s->relu ? VAE_INIT_HE : VAE_INIT_GLOROT;
+    for (i = 0; i < count; i++) w[i] = s->start;
+    if (!s->fan_in || init == VAE_INIT_ZERO || (s->rank < 2 && init != VAE_INIT_PYTORCH)) return;
+    if (init == VAE_INIT_GLOROT) over += (double)s->fan_out;
+    if (init == VAE_INIT_PYTORCH) six = 1;
+    bound = (float)vae__sqrt_d(vae__div_d(six, over));
+    vae_random_uniform(&at, from, count, w);
+    for (i = 0; i < count; i++) {
+        float u = 2 * w[i] - 1; /* exact: u has 24 bits */
+        VAE__HIDE_F(u);
+        w[i] = u * bound;
+        if (s->start > 0) w[i] = (float)vae__add_d((double)w[i], (double)s->start);
+    }
+}
 VAE__PRIVATE void vae__init_weights(vae *m) {
     size_t t, i;
     for (t = 0; t < m->slot_count; t++) {
-        const vae__slot *s = &m->tensors[t];
-        float *w = m->w + s->offset, bound;
-        double over = (double)s->fan_in, six = 6;
-        const vae__address at =
-            vae__address_for(m->desc.seed, VAE_PURPOSE_INIT, 0, (uint32_t)t, 0);
-        vae_init init = m->desc.init;
-        if (init == VAE_INIT_AUTO) init = s->relu ? VAE_INIT_HE : VAE_INIT_GLOROT;
-        for (i = 0; i < s->count && s->start > 0; i++) w[i] = s->start;
-        if (!s->fan_in || init == VAE_INIT_ZERO || (s->rank < 2 && init != VAE_INIT_PYTORCH))
-            continue; /* zero already */
-        if (init == VAE_INIT_GLOROT) over += (double)s->fan_out;
-        if (init == VAE_INIT_PYTORCH) six = 1;
-        bound = (float)vae__sqrt_d(vae__div_d(six, over));
-        m->k->draw(VAE__DRAW_UNIFORM, &at, 0, s->count, w);
-        for (i = 0; i < s->count; i++) {
-            float u = 2 * w[i] - 1; /* exact: u has 24 bits */
-            VAE__HIDE_F(u);
-            w[i] = u * bound;
-            if (s->start > 0) w[i] = (float)vae__add_d((double)w[i], (double)s->start);
-        }
+        float *w = m->w + m->tensors[t].offset;
+        vae__init_tensor(m, t, 0, m->tensors[t].count, w);
         (void)vae__mask(m, t, w, w);
     }
     if (m->likelihood.row->learned) m->w[m->learned] = m->likelihood.row->start(&m->likelihood);
@@ -12526,7 +12530,6 @@ VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
                              i);
     memcpy(t.data, values, t.count * sizeof(float));
-    m->inputs_set |= index == m->ops[m->dec.first - 1].tensor;
     if (m->average)
         memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
     return VAE_OK;
@@ -13940,15 +13943,19 @@ VAE__PRIVATE vae_status vae__bias_from_data(vae *m, const vae_data *data) {
     return vae__do_set_visible_bias(m, m->x);
 }
 
-/* Pseudo-inputs begin as images of the data, at the first places of an order that no epoch has. */
+/* Pseudo-inputs that have the random numbers of their beginning become images of the data, at the
+ * first places of an order that no epoch has. */
 VAE__PRIVATE void vae__inputs_from_data(vae *m, const vae_data *data) {
-    const size_t dim = m->input.dim, at = m->ops[m->dec.first - 1].weights;
+    const vae__op *prior = &m->ops[m->dec.first - 1];
+    const size_t dim = m->input.dim;
     size_t i;
     for (i = 0; i < vae__pseudo_inputs(&m->code); i++) {
+        const size_t at = prior->weights + i * dim;
         const uint64_t image = vae_shuffle(m->desc.seed, UINT32_MAX, data->count, i % data->count);
-        (void)vae_data_read(data, (size_t)image, 1, m->w + at + i * dim);
-        if (m->average)
-            memcpy(m->average + at + i * dim, m->w + at + i * dim, dim * sizeof(float));
+        vae__init_tensor(m, prior->tensor, i * dim, dim, m->x);
+        if (memcmp(m->w + at, m->x, dim * sizeof(float))) continue;
+        (void)vae_data_read(data, (size_t)image, 1, m->w + at);
+        if (m->average) memcpy(m->average + at, m->w + at, dim * sizeof(float));
     }
 }
 
@@ -14105,7 +14112,7 @@ VAE__PRIVATE vae_status vae__fit_begin(vae *m, const vae_data *train, const vae_
     }
     if (!bad && m->step == 0 && m->desc.visible_bias == VAE_BIAS_MEAN)
         bad = vae__bias_from_data(m, train);
-    if (!bad && m->step == 0 && !m->inputs_set) vae__inputs_from_data(m, train);
+    if (!bad && m->step == 0) vae__inputs_from_data(m, train);
     return bad;
 }
 

@@ -27,8 +27,8 @@ int main(int argc, char **argv) {
     const char *const decoders[WAYS] = {
         "image, maskconv 16 5x5 a relu, maskconv 16 1x1 b relu",
         "dense 200 relu",
-        "dense 200 relu, dense 784, reshape 14x14x4, image, maskconv 16 5x5 a relu, "
-        "maskconv 16 1x1 b relu"};
+        ("dense 200 relu, dense 784, reshape 14x14x4, image, maskconv 16 5x5 a relu, "
+         "maskconv 16 1x1 b relu")};
     const char *folder = argc > 1 ? argv[1] : NULL;
     double nats[WAYS], used[WAYS];
     half_images(folder, 0, TRAIN, x);

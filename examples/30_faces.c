@@ -64,14 +64,11 @@ static void draw_rows(vae *model, const vae_data *data, const float *x, const ch
 /* The rows and the number for drawn faces. */
 static int smiles(vae *model) {
     const char *const above[COLUMNS] = {"encoded", "sad", 0, 0, 0, 0, 0, 0, "smiling"};
-    double sums[2][K] = {{0}}, count[2] = {0}, missed = 0, all = 0;
-    for (int n = 0; n < TRAIN; n++) { /* sums of the codes of sad and of smiling faces */
-        const int half = factors[n][FACES_SMILE] > 3;
-        for (int j = 0; j < K; j++) sums[half][j] += (double)codes[n * K + j];
-        count[half]++;
+    double missed = 0, all = 0;
+    for (int i = 0; i < TRAIN * K; i++) { /* half of the faces have levels 4 to 7, half 0 to 3 */
+        const float share = (factors[i / K][FACES_SMILE] > 3 ? 1.0f : -1.0f) / (TRAIN / 2);
+        direction[i % K] += share * codes[i] / 4; /* of one level: the halves are 4 apart */
     }
-    for (int j = 0; j < K; j++) /* of one level: 0 to 3 and 4 to 7 are 4 levels apart */
-        direction[j] = (float)((sums[1][j] / count[1] - sums[0][j] / count[0]) / 4);
 
     vae_data data = faces(FACES_TEST, TEST);
     float *x = numbers_of(&data);
