@@ -4562,11 +4562,9 @@ static void VAE__FN(spread_bwd)(int deviation, size_t n, const float *a, const f
 
 /* ---- sums along a row ---- */
 
-/* Adds up the 16 interleaved partial sums, in a tree 8-4-2-1. */
-VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
-    float p[16];
+/* The sum of 16 interleaved partial sums, p, which it changes: in a tree 8-4-2-1. */
+VAE__INLINE float VAE__FN(tree)(float *p) {
     int i, half;
-    for (i = 0; i < 16 / VAE__W; i++) VAE__STORE(p + i * VAE__W, parts[i]);
     for (half = 8; half; half /= 2) {
         for (i = 0; i < half; i++) {
             p[i] = p[i] + p[i + half];
@@ -4574,6 +4572,12 @@ VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
         }
     }
     return p[0];
+}
+VAE__INLINE float VAE__FN(reduce)(const VAE__V *parts) {
+    float p[16];
+    int i;
+    for (i = 0; i < 16 / VAE__W; i++) VAE__STORE(p + i * VAE__W, parts[i]);
+    return VAE__FN(tree)(p);
 }
 
 /* A function that sums declares VAE__V parts[16 / VAE__W], clears them, adds to parts[j] its term
@@ -5173,7 +5177,6 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
                                   float *dout) {
     float parts[16];
     size_t i, j;
-    int half;
     for (i = 0; i < 16; i++) parts[i] = 0;
     for (i = 0; i < n; i++) {
         const float *a = out + i * k;
@@ -5195,12 +5198,7 @@ static float VAE__FN(categorical)(size_t n, size_t k, const float *out, const fl
             dout[i * k + level] = d;
         }
     }
-    for (half = 8; half; half /= 2)
-        for (i = 0; i < (size_t)half; i++) {
-            parts[i] = parts[i] + parts[i + (size_t)half];
-            VAE__HIDE_F(parts[i]);
-        }
-    return parts[0];
+    return VAE__FN(tree)(parts);
 }
 
 #ifndef VAE_NO_PIXELS

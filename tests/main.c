@@ -18,7 +18,7 @@ int test_long, test_bad;
 static int test_passed, test_failed, test_skipped; /* whole run */
 static const char *test_room;
 enum { TEST_FILTERS = 64 };
-static const char *test_filter[TEST_FILTERS];      /* parts of names; none: all tests run */
+static const char *test_filter[TEST_FILTERS];      /* parts of names (none: all); -part: not these */
 static int test_filters, test_found[TEST_FILTERS]; /* found: of how many tests it is a part */
 
 void test_report(const char *file, int line, const char *format, ...) {
@@ -32,11 +32,16 @@ void test_report(const char *file, int line, const char *format, ...) {
 }
 
 static int test_wanted(const char *name) {
-    int i, wanted = !test_filters;
-    for (i = 0; i < test_filters; i++)
-        if (strstr(name, test_filter[i]) || strstr(test_room, test_filter[i]))
-            test_found[i]++, wanted = 1;
-    return wanted;
+    int i, wanted = -1, left_out = 0; /* wanted -1: nobody asks for tests by name */
+    for (i = 0; i < test_filters; i++) {
+        const int out = *test_filter[i] == '-', found = !!strstr(name, test_filter[i] + out);
+        if (!out && wanted < 0) wanted = 0;
+        if (!found && (out || !strstr(test_room, test_filter[i]))) continue;
+        test_found[i]++;
+        if (out) left_out = 1;
+        else wanted = 1;
+    }
+    return wanted && !left_out;
 }
 
 void test_run(const char *name, void (*fn)(void)) {

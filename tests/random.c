@@ -983,6 +983,7 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
     float one[3], *z = (float *)malloc(2 * t->rows * t->latent * sizeof *z);
     float *mu = z + t->rows * t->latent;
     size_t size2, i;
+    int scores;
     o.count = 0;
     if (vae_load_memory(bytes, size, NULL, &m, &r)) fail("again", "again: %s", r.text);
     if (m) {
@@ -991,13 +992,14 @@ static void run_again(const setup *s, sets *t, const outcome *want, const unsign
         if (s->file) through_file(m, bytes, size, &other);
         b = of(t, t->x, 40);
         if (vae_encode(m, &b, mu, NULL)) mu = NULL;
+        scores = !vae_score(m, &b, NULL, NULL, NULL); /* weights may have grown too large */
         for (i = 0; mu && i < t->rows; i++) {
             b.x = t->x + i * t->input, b.rows = 1, b.first = 40 + (uint32_t)i;
             b.labels = t->labels + i, b.label_count = 1;
             if (vae_encode(m, &b, z, NULL) ||
                 memcmp(z, mu + i * t->latent, t->latent * sizeof *z))
                 fail("one", "one: image %d alone has another code than among others", (int)i);
-            if (vae_score(m, &b, one, one + 1, one + 2))
+            if (scores && vae_score(m, &b, one, one + 1, one + 2))
                 fail("one", "one: score: %s", vae_last_report(m)->text);
         }
     }

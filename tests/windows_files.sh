@@ -2,6 +2,7 @@
 # Files on Windows: names in UTF-8, replacing, locks, kills, bytes on stdout. Compiles with mingw-w64 and runs
 # under Wine.
 #     sh tests/windows_files.sh build/vae [VAE.EXE]         (the command built here makes what is expected)
+# LONG=1: also the tests of data, test_tool_data.sh, with the command of Windows
 # Ends with "files on Windows: N passed, N failed, N skipped".
 exe=${2:+$(realpath "$2")}
 set -- "$1"
@@ -16,7 +17,13 @@ WINEPREFIX=${WINEPREFIX:-$dir/wine} WINEDEBUG=-all
 LC_ALL=C.UTF-8 # Wine takes names of Linux as this says
 export WINEPREFIX WINEDEBUG LC_ALL
 pid=
-trap 'if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null; fi; rm -rf "$dir"' EXIT
+server=$(command -v wineserver || ls /usr/lib/wine/wineserver 2>/dev/null)
+leave() {
+    if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null; fi
+    if [ -n "$server" ] && [ "$WINEPREFIX" = "$dir/wine" ]; then "$server" -k; fi
+    rm -rf "$dir"
+}
+trap leave EXIT
 
 $cc -O0 -D__USE_MINGW_ANSI_STDIO=1 "$root/tests/windows_files.c" -o files.exe || exit 1
 if [ -z "$exe" ]; then
@@ -90,5 +97,15 @@ there encode here.st --data jörg --out "$long/codes.npy" >long.log 2>&1
 check "a path of more than 260 characters is made and written" same codes.npy "$long/codes.npy"
 there encode here.st --data jörg --out 'codes\of\words.npy' >slash.log 2>&1
 check "folders may be parted by backslashes" same codes.npy codes/of/words.npy
+
+# ---- the tests of data, with the command of Windows (LONG=1: Wine starts for each command) ----
+
+if [ -n "${LONG:-}" ]; then
+    printf '#!/bin/sh\nLC_ALL=C.UTF-8 exec "%s" "%s" "$@"\n' "$wine" "$exe" >vae-there
+    chmod +x vae-there
+    ON_WINE=1 sh "$root/tests/test_tool_data.sh" "$dir/vae-there" >data.log 2>&1
+    check "test_tool_data.sh passes there" [ $? -eq 0 ]
+    grep '^FAIL' data.log
+fi
 
 end "files on Windows"
