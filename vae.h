@@ -533,8 +533,15 @@
  *   VAE_MALLOC(size)     together with VAE_FREE(ptr): the allocator behind vae_create and the
  *   VAE_FREE(ptr)        loaders when the caller gives no hooks. Default: malloc and free
  *   VAE_ASSERT(cond)     guards the library's own invariants. Default: nothing
+ *   VAE_NO_MALLOC        no malloc and free: what gets neither a block nor hooks is ERR_MEMORY
+ *   VAE_NO_MESSAGES      an error is told by what vae_status_text says of it alone
  *   VAE_NO_STDIO         no function that takes a path; memory blocks only
  *   VAE_NO_THREADS       no pool of threads: `threads` above 1 is an error; vae_parallel works
+ *   VAE_FREESTANDING     for gcc and clang where no system and no C library is: VAE_NO_STDIO,
+ *                        VAE_NO_THREADS and VAE_NO_MALLOC (unless VAE_MALLOC is given), on x86
+ *                        VAE_ONLY_PORTABLE too. Headers: float, limits, stdarg, stddef, stdint.
+ *                        The program has memcpy, memmove, memset and memcmp, which these compilers
+ *                        call by themselves, and the compiler's own library (-lgcc)
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
@@ -549,6 +556,8 @@
  *   VAE_NO_CONV          no conv, convt, maxpool, avgpool, upsample: ERR_UNSUPPORTED; and
  *   VAE_NO_PIXELS        no image, maskconv, gated, diaglstm, logistic_mixture: ERR_UNSUPPORTED
  *   VAE_NO_CODES         no layer `z`, no posterior and prior but normal: ERR_UNSUPPORTED
+ *   VAE_NO_DENSITIES     no likelihood but bernoulli, gaussian and gaussian_learned; implies
+ *                        VAE_NO_PIXELS and VAE_NO_CODES
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
@@ -556,6 +565,17 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef VAE_FREESTANDING
+#undef VAE_NO_STDIO
+#undef VAE_NO_THREADS
+#define VAE_NO_STDIO
+#define VAE_NO_THREADS
+#ifndef VAE_MALLOC
+#undef VAE_NO_MALLOC
+#define VAE_NO_MALLOC
+#endif
+#endif
 
 #define VAE_VERSION 100 /* major * 10000 + minor * 100 + patch */
 #define VAE_VERSION_TEXT "0.1.0"
@@ -1277,7 +1297,9 @@ typedef struct vae_load_options {
     size_t max_memory;  /* refuse a model whose block needs more bytes than this: a small file can
                            ask for any amount. 0: 2^31, and 16 for each byte of the file (no limit
                            if `memory` is given). SIZE_MAX: no limit */
-    void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate */
+    void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate.
+                           The call uses 6 KB of stack, not 17, where the block has 12 KB more than
+                           the model needs; they are the caller's again when it returns */
     size_t memory_size;
     vae_allocator allocator;
 } vae_load_options;
@@ -1482,22 +1504,31 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #include <float.h>
 #include <limits.h>
 #include <stdarg.h>
+#ifndef VAE_FREESTANDING
 #include <string.h>
-#if !defined(VAE_MALLOC) || !defined(VAE_FREE)
-#include <stdlib.h>
 #endif
 
 #if defined(VAE_MALLOC) != defined(VAE_FREE)
 #error "vae.h: define VAE_MALLOC and VAE_FREE together, or neither"
 #endif
-#ifndef VAE_MALLOC
+#if defined(VAE_MALLOC) && defined(VAE_NO_MALLOC)
+#error "vae.h: VAE_MALLOC and VAE_NO_MALLOC exclude each other"
+#endif
+#ifdef VAE_NO_MALLOC
+#define VAE_MALLOC(size) ((void)(size), (void *)0)
+#define VAE_FREE(ptr) ((void)(ptr))
+#elif !defined(VAE_MALLOC)
+#include <stdlib.h>
 #define VAE_MALLOC(size) malloc(size)
 #define VAE_FREE(ptr) free(ptr)
 #endif
 #ifndef VAE_ASSERT
 #define VAE_ASSERT(cond) ((void)0)
 #endif
-#if defined(VAE_NO_CONV) && !defined(VAE_NO_PIXELS)
+#if defined(VAE_NO_DENSITIES) && !defined(VAE_NO_CODES)
+#define VAE_NO_CODES
+#endif
+#if (defined(VAE_NO_CONV) || defined(VAE_NO_DENSITIES)) && !defined(VAE_NO_PIXELS)
 #define VAE_NO_PIXELS
 #endif
 #if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_PIXELS))
@@ -1534,6 +1565,10 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 #else
 #define VAE__BIG_ENDIAN 0 /* every compiler without these macros is little-endian */
+#endif
+#if defined(VAE_FREESTANDING) && defined(VAE__X86)
+#undef VAE_ONLY_PORTABLE /* immintrin.h needs stdlib.h */
+#define VAE_ONLY_PORTABLE
 #endif
 #if defined(__TINYC__)
 #define VAE__TCC 1
@@ -1748,15 +1783,27 @@ typedef char vae__refuses_fsingle_precision_constant[sizeof(1.0) == sizeof(doubl
 #define VAE__FLOAT_PLACE "+x" /* the constraint of a floating-point register */
 #elif defined(__aarch64__)
 #define VAE__FLOAT_PLACE "+w"
-#elif defined(__s390x__) || defined(__riscv_flen)
+#elif defined(__s390x__) || (defined(__riscv_flen) && __riscv_flen + 0 >= 64)
 #define VAE__FLOAT_PLACE "+f"
-#elif defined(__wasm__)
+#elif defined(__wasm__) || (defined(__arm__) && defined(VAE__GCC) && !defined(__ARM_FP))
 #define VAE__FLOAT_PLACE "+r"
+#elif defined(__arm__) && defined(__ARM_FP)
+#define VAE__FLOAT_PLACE "+t"
+#if __ARM_FP & 8
+#define VAE__DOUBLE_PLACE "+w"
+#elif defined(VAE__GCC)
+#define VAE__DOUBLE_PLACE "+r" /* a pair of them: no double fits a register of such an FPU */
+#else
+#define VAE__DOUBLE_PLACE "+m"
+#endif
 #else
 #define VAE__FLOAT_PLACE "+m"
 #endif
+#ifndef VAE__DOUBLE_PLACE
+#define VAE__DOUBLE_PLACE VAE__FLOAT_PLACE
+#endif
 #define VAE__HIDE_F(x) __asm__("" : VAE__FLOAT_PLACE(x))
-#define VAE__HIDE_D(x) __asm__("" : VAE__FLOAT_PLACE(x))
+#define VAE__HIDE_D(x) __asm__("" : VAE__DOUBLE_PLACE(x))
 #elif defined(VAE__TCC) /* never contracts, never reassociates */ || \
     defined(VAE__MSC) /* the same, by the pragmas above */
 #define VAE__HIDE_F(x) ((void)0)
@@ -1766,6 +1813,55 @@ VAE__INLINE float vae__hidden_f(float x) { volatile float v = x; return v; }
 VAE__INLINE double vae__hidden_d(double x) { volatile double v = x; return v; }
 #define VAE__HIDE_F(x) ((x) = vae__hidden_f(x))
 #define VAE__HIDE_D(x) ((x) = vae__hidden_d(x))
+#endif
+
+/* What string.h has, without a C library. Compilers know the first four, and call functions of the
+ * program where they make no code for them. */
+#ifdef VAE_FREESTANDING
+#if !defined(VAE__GCC) && !defined(VAE__CLANG)
+#error "vae.h: VAE_FREESTANDING needs gcc or clang"
+#endif
+#define memcpy __builtin_memcpy
+#define memmove __builtin_memmove
+#define memset __builtin_memset
+#define memcmp __builtin_memcmp
+#define strlen vae__strlen
+#define strcmp vae__strcmp
+#define strchr vae__strchr
+#define strspn vae__strspn
+#define strcspn vae__strcspn
+#define memchr vae__memchr
+static VAE__UNUSED size_t vae__strlen(const char *s) {
+    const char *end = s;
+    while (*end) {
+        end++;
+        VAE__HIDE_P(end); /* or the loop becomes a call of strlen */
+    }
+    return (size_t)(end - s);
+}
+static VAE__UNUSED int vae__strcmp(const char *a, const char *b) {
+    while (*a && *a == *b) a++, b++;
+    return (unsigned char)*a - (unsigned char)*b;
+}
+static VAE__UNUSED void *vae__memchr(const void *s, int c, size_t count) {
+    const unsigned char *p = (const unsigned char *)s;
+    for (; count; count--, p++)
+        if (*p == (unsigned char)c) return (void *)(uintptr_t)p;
+    return NULL;
+}
+static VAE__UNUSED char *vae__strchr(const char *s, int c) {
+    return (char *)vae__memchr(s, c, strlen(s) + 1);
+}
+static VAE__UNUSED size_t vae__strspn(const char *s, const char *of) {
+    size_t n = 0;
+    while (s[n] && strchr(of, s[n])) n++;
+    return n;
+}
+static VAE__UNUSED size_t vae__strcspn(const char *s, const char *of) {
+    size_t n = 0;
+    while (!strchr(of, s[n])) n++; /* which finds the end too */
+    return n;
+}
 #endif
 
 VAE__INLINE uint32_t vae__bits_f(float x) { uint32_t u; memcpy(&u, &x, 4); return u; }
@@ -2300,6 +2396,18 @@ VAE__PRIVATE vae_status vae__fail_in(const vae__source *s, vae_status status, co
     return status;
 }
 
+#ifdef VAE_NO_MESSAGES /* a sentence is compiled, and never called */
+VAE__PRIVATE vae_status vae__brief(vae_report *report, vae_status status) {
+    const char *text = vae_status_text(status);
+    if (report) memcpy(report->text, text, strlen(text) + 1), report->status = status;
+    return status;
+}
+#define vae__fail(report, status, ...) \
+    (0 ? vae__fail(report, status, __VA_ARGS__) : vae__brief(report, status))
+#define vae__fail_in(s, status, ...) \
+    (0 ? vae__fail_in(s, status, __VA_ARGS__) : vae__brief((s)->report, status))
+#endif
+
 /* The last 120 characters of a path: a longer one would leave no room for the reason. */
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
@@ -2555,9 +2663,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
  * a room before the table; one without the other does not compile. TRAIN: only training calls it,
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
- * these; CODES: VAE_NO_CODES leaves it out. A kernel that is left out is NULL in the table and has
- * no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS) \
+ * these; CODES: VAE_NO_CODES leaves it out, and so on. A kernel that is left out is NULL in the
+ * table and has no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS, DENSITIES) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
@@ -2598,10 +2706,10 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     TRAIN(void, standardize_bwd, (size_t n, const float *y, float inverse, float *dx)) \
     TRAIN(void, dropout, (const vae__address *at, size_t n, uint32_t threshold, float scale, \
                           const float *x, float *y)) \
-    X(float, density, (int kind, size_t n, size_t c, const float *out, float shared, \
-                       const float *x, float scale, float *dout, float *dshared)) \
-    X(float, categorical, (size_t n, size_t k, const float *out, const float *x, float scale, \
-                           float *dout)) \
+    DENSITIES(float, density, (int kind, size_t n, size_t c, const float *out, float shared, \
+                               const float *x, float scale, float *dout, float *dshared)) \
+    DENSITIES(float, categorical, (size_t n, size_t k, const float *out, const float *x, \
+                                   float scale, float *dout)) \
     PIXELS(float, logistics, (size_t pixels, size_t c, size_t k, const float *out, const float *x, \
                               float scale, float *dout)) \
     CODES(void, softmax, (size_t n, size_t k, const float *a, const float *u, float inverse, \
@@ -2673,7 +2781,7 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
@@ -2683,14 +2791,15 @@ static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; a
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES) || \
+    defined(VAE_NO_DENSITIES)
 #pragma GCC diagnostic ignored "-Wunused-function"
 #endif
 #endif
 #ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_DENSITIES)
 #pragma clang diagnostic ignored "-Wunused-function"
 #endif
 #endif
@@ -4329,7 +4438,12 @@ VAE__INLINE size_t VAE__FN(panel_vecs)(size_t left) {
     return most > 2 && left % most && left % most + 1 < most ? most - 1 : most;
 }
 
-enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
+/* Floats of a copied panel, and numbers of a list of places: 32 KB of stack, 8 KB on a device. */
+#ifdef VAE_FREESTANDING
+enum { VAE__FN(ROOM) = 2048, VAE__FN(LIST) = 4096 };
+#else
+enum { VAE__FN(ROOM) = 8192, VAE__FN(LIST) = 16384 };
+#endif
 
 /* ---- row by row ----
  * Two kinds of product are computed one row of C at a time. First, a product of one row: it uses
@@ -4338,7 +4452,7 @@ enum { VAE__FN(ROOM) = 8192 }; /* floats of a copied panel: 32 KB */
  * With several rows this pays when two thirds are zeros (dark or binarised pixels); with one row,
  * whose time is that of reading B, it always pays (half of the units after a relu are 0). */
 
-enum { VAE__FN(LIST) = 16384, VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
+enum { VAE__FN(LIST_ROWS) = 256, VAE__FN(STREAMS) = 32 };
 
 /* Rows of C (rows, n) = from + A B. Row i takes the indices of k that stand in the list at at[i] ..
  * end[i] - 1; without a list, at[i] .. end[i] - 1 themselves. `from` (n): bias, a row of C, or NULL
@@ -5753,6 +5867,9 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     const VAE__V one = VAE__SET1(1.0f), zero = VAE__ZERO();
     float m[VAE__FN(RUN)], l[VAE__FN(RUN)];
     size_t first, i, j;
+#ifdef VAE_NO_DENSITIES /* no row has another kind: the compiler drops what those need */
+    if (kind != VAE__DENSITY_BERNOULLI) kind = VAE__DENSITY_GAUSSIAN;
+#endif
     if (kind == VAE__DENSITY_CATEGORICAL) {
         for (i = 0; i < n; i++) {
             const float *a = out + i * k;
@@ -6012,13 +6129,18 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #else
 #define VAE__OF_PIXELS VAE__X
 #endif
+#ifdef VAE_NO_DENSITIES
+#define VAE__OF_DENSITIES VAE__NO_KERNEL
+#else
+#define VAE__OF_DENSITIES VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
     VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES,
-                     VAE__OF_PIXELS)
+                     VAE__OF_PIXELS, VAE__OF_DENSITIES)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
@@ -6027,6 +6149,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_BOTH
 #undef VAE__OF_CODES
 #undef VAE__OF_PIXELS
+#undef VAE__OF_DENSITIES
 
 #undef VAE__FN
 #undef VAE__128
@@ -10940,6 +11063,14 @@ static const vae__likelihood vae__likelihoods[] = {
      1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
      NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL,
      NULL, 0},
+#ifdef VAE_NO_DENSITIES
+#define VAE__NO_DENSITY(name) \
+    {{name, name, "left out of this build", NULL}, 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
+     NULL, NULL, NULL, NULL, 0}
+    VAE__NO_DENSITY("gaussian_pixel"), VAE__NO_DENSITY("continuous_bernoulli"),
+    VAE__NO_DENSITY("logistic"), VAE__NO_DENSITY("logistic_pixel"), VAE__NO_DENSITY("categorical"),
+#undef VAE__NO_DENSITY
+#else
     {{"gaussian_pixel", "gaussian_pixel", "normal, a mean and a log variance for each number", ""},
      2, 0, VAE__DENSITY_GAUSSIAN_PIXEL, VAE__DRAW_NORMAL, vae__density_loss, vae__density_observe,
      NULL, vae__mean_is_bias, NULL, NULL, NULL, NULL, NULL, 0},
@@ -10958,6 +11089,7 @@ static const vae__likelihood vae__likelihoods[] = {
       "one of K levels of each number (256), any distribution over them", "l"},
      0, 1, VAE__DENSITY_CATEGORICAL, VAE__DRAW_UNIFORM, vae__categorical_loss,
      vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode, NULL, 0},
+#endif
 #ifdef VAE_NO_PIXELS
     {{"logistic_mixture", "logistic_mixture", "left out of this build", NULL}, 1, 0, 0, 0, NULL,
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0},
@@ -12965,6 +13097,7 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
     return vae__float_of(((exponent - 1) << 23) + (uint32_t)(w >> 40) + (uint32_t)(w >> 39 & 1));
 }
 
+#ifndef VAE_FREESTANDING /* 1 KB for speed: the way of all other types gives the same */
 #define VAE__U8(n) (float)((n) / 255.0)
 #define VAE__U8_4(n) VAE__U8(n), VAE__U8((n) + 1), VAE__U8((n) + 2), VAE__U8((n) + 3)
 #define VAE__U8_16(n) VAE__U8_4(n), VAE__U8_4((n) + 4), VAE__U8_4((n) + 8), VAE__U8_4((n) + 12)
@@ -12972,6 +13105,7 @@ VAE__PRIVATE float vae__unit(uint64_t w) {
     VAE__U8_16(n), VAE__U8_16((n) + 16), VAE__U8_16((n) + 32), VAE__U8_16((n) + 48)
 static const float vae__u8_unit[256] = {VAE__U8_64(0), VAE__U8_64(64), VAE__U8_64(128),
                                         VAE__U8_64(192)};
+#endif
 
 /* The float nearest to a double, ties to even; a NaN becomes the canonical one. By integers,
  * because a program compiled with -Ofast flushes subnormal results to zero. */
@@ -13023,9 +13157,11 @@ VAE__PRIVATE vae_status vae__do_data_read(const vae_data *data, size_t first, si
     again = UINT64_MAX / (UINT64_MAX >> (64 - 8 * width));
     if (data->type == VAE_F32) {
         if (n) memcpy(out, p, 4 * n);
+#ifndef VAE_FREESTANDING
     } else if (width == 1) {
         const unsigned flip = data->type == VAE_I8 ? 0x80 : 0;
         for (i = 0; i < n; i++) out[i] = vae__u8_unit[p[i] ^ flip];
+#endif
     } else {
         for (i = 0; i < n; i++) {
             const uint64_t u = vae__data_bits(data, first + i);
@@ -16040,6 +16176,10 @@ VAE__PRIVATE void vae__st_bad(vae__st_scan *s, size_t at, const char *expected,
     if (s->failed) return;
     s->failed = 1, s->at = at, s->expected = expected, s->problem = problem;
 }
+#ifdef VAE_NO_MESSAGES
+#define vae__st_bad(s, at, expected, problem) \
+    ((void)(0 ? (expected) : (problem)), vae__st_bad(s, at, NULL, NULL))
+#endif
 
 /* The next character that is not blank, -1 at the end. */
 VAE__PRIVATE int vae__st_peek(vae__st_scan *s) {
@@ -16680,19 +16820,19 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
         const unsigned char *from;
         float *to = section->values ? section->values + slot->offset : NULL;
         vae__st_item item;
-        vae_report name;
-        char is[VAE__ST_KIND], want[VAE__ST_KIND];
-        (void)vae__fail(&name, VAE_OK, "%s%s", section->prefix, slot->name);
-        if (!vae__st_look_up(st, VAE__ST_TENSOR, name.text, &item)) {
+        char is[VAE__ST_KIND], want[VAE__ST_KIND], name[sizeof(vae_report)];
+        vae__sink full = vae__sink_text(name, sizeof name);
+        vae__putf(&full, "%s%s", section->prefix, slot->name);
+        if (!vae__st_look_up(st, VAE__ST_TENSOR, name, &item)) {
             if (*section->prefix && !t) return VAE_OK;
-            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name.text);
+            return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name);
         }
         *found = 1;
         vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
         vae__st_kind(want, "F32", slot->rank, slot->shape);
         if (strcmp(is, want))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
-                                name.text, is, want);
+                                name, is, want);
         from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
@@ -16821,6 +16961,8 @@ typedef struct vae__loader {
     char *line; /* vae.desc */
     size_t line_size;
     char kinds[VAE__LINE_ROOM];
+    vae plan; /* measured */
+    vae_report why;
     const float *in_place; /* the parameters in the file, if the model can use them there */
 } vae__loader;
 
@@ -16832,7 +16974,6 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     uint64_t format = 0;
     const int known = vae__st_numbers_of(&l->st, "vae.format", "u", &format);
     vae__st_item item;
-    vae_report why;
     vae_status bad;
     if (!known)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "a safetensors file, but not a model of vae.h: "
@@ -16846,12 +16987,12 @@ VAE__PRIVATE vae_status vae__load_desc(vae__loader *l) {
     if (!l->line) return VAE_ERR_MEMORY;
     if (vae__st_copy(item.value, l->line, l->line_size) != (ptrdiff_t)strlen(l->line))
         return vae__fail_in(from, VAE_ERR_FORMAT, "vae.desc holds a zero byte");
-    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &why);
+    bad = vae__set_line(l->line, l->kinds, VAE__STORED_COUNT, d, &l->why);
     if (bad)
         return vae__fail_in(from, bad == VAE_ERR_VALUE ? VAE_ERR_FORMAT : bad, "vae.desc: %s",
-                            why.text);
-    bad = vae__choose(d, o, &why);
-    return bad ? vae__fail_in(from, bad, "%s", why.text) : VAE_OK;
+                            l->why.text);
+    bad = vae__choose(d, o, &l->why);
+    return bad ? vae__fail_in(from, bad, "%s", l->why.text) : VAE_OK;
 }
 
 /* Sets in_place if the parameters can be used in the file: in the model's order (another tool may
@@ -16888,17 +17029,15 @@ VAE__PRIVATE size_t vae__load_limit(const vae_load_options *o, size_t size) {
 /* Measures the bytes of memory that the model takes. */
 VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *need) {
     const vae__source *from = &l->st.from;
-    vae plan;
-    vae_report why;
-    vae_status bad = vae__measure(&l->desc, VAE__OWN, &plan, need, &why);
-    if (bad) return vae__fail_in(from, bad, "%s", why.text);
+    vae_status bad = vae__measure(&l->desc, VAE__OWN, &l->plan, need, &l->why);
+    if (bad) return vae__fail_in(from, bad, "%s", l->why.text);
     /* allocate nothing for a description that claims more than the file holds */
-    if (plan.parameters > l->st.data_size / 4)
+    if (l->plan.parameters > l->st.data_size / 4)
         return vae__fail_in(from, VAE_ERR_MISMATCH, "vae.desc has %z parameters, the file holds %z "
-                            "floats", plan.parameters, l->st.data_size / 4);
-    if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &plan);
+                            "floats", l->plan.parameters, l->st.data_size / 4);
+    if (l->o.borrow && l->o.inference) bad = vae__load_place(l, &l->plan);
     if (bad) return bad;
-    if (l->in_place) (void)vae__measure(&l->desc, VAE__BORROWED, &plan, need, NULL);
+    if (l->in_place) (void)vae__measure(&l->desc, VAE__BORROWED, &l->plan, need, NULL);
     if (*need > limit)
         return vae__fail_in(from, VAE_ERR_SIZE, "the model needs %z bytes of memory, more than the "
                             "%z that are allowed (max_memory; a smaller batch needs less)", *need,
@@ -16909,42 +17048,70 @@ VAE__PRIVATE vae_status vae__load_measure(vae__loader *l, size_t limit, size_t *
 enum { VAE__MODEL_HEADER_MAX = 1 << 20 }; /* far more than the largest network needs */
 
 /* What all loaders do: gives *need or *model, whichever is not NULL. */
+VAE__PRIVATE vae_status vae__load_with(vae__loader *l, const void *bytes, size_t size,
+                                       const char *name, size_t *need, vae **model,
+                                       vae_report *report) {
+    vae *m = NULL;
+    size_t total = 0;
+    vae_status bad;
+    l->o.inference = vae__inference(l->o.inference); /* `batch` and `borrow` depend on it */
+    l->scratch.arena.base = (char *)l->scratch.room;
+    l->scratch.arena.size = sizeof l->scratch.room;
+    l->scratch.heap = &l->o.allocator;
+    l->temporary.alloc = vae__scratch_alloc, l->temporary.release = vae__scratch_release;
+    l->temporary.user = &l->scratch;
+    bad = vae__st_open(&l->st, bytes, size, name, &l->temporary, report);
+    if (!bad) bad = vae__load_desc(l);
+    if (!bad) bad = vae__load_measure(l, vae__load_limit(&l->o, size), &total);
+    if (!bad && need) *need = total;
+    if (!bad && model) {
+        bad = vae__make(&l->desc, l->o.memory, l->o.memory_size,
+                        l->in_place ? VAE__BORROWED : VAE__OWN, l->in_place, &m, &l->why);
+        if (bad) bad = vae__fail_in(&l->st.from, bad, "%s", l->why.text);
+        else bad = vae__st_fill(&l->st, m);
+        if (bad) vae_destroy(m);
+        else *model = m;
+    }
+    vae__release(&l->temporary, l->line, l->line_size);
+    vae__st_close(&l->st, &l->temporary);
+    return bad;
+}
+
+VAE__PRIVATE VAE__NOINLINE vae_status vae__load_on_stack(const void *bytes, size_t size,
+                                                         const char *name,
+                                                         const vae_load_options *options,
+                                                         size_t *need, vae **model,
+                                                         vae_report *report) {
+    vae__loader l;
+    memset(&l, 0, sizeof l);
+    if (options) l.o = *options;
+    return vae__load_with(&l, bytes, size, name, need, model, report);
+}
+
 VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *name,
                                   const vae_load_options *options, size_t *need, vae **model,
                                   vae_report *report) {
-    vae__loader l;
-    vae *m = NULL;
-    vae_report why;
-    size_t total = 0;
-    vae_status bad;
+    const size_t loader = (sizeof(vae__loader) + 63) & ~(size_t)63;
     if (!need && !model) return vae__fail(report, VAE_ERR_NULL, "the result's pointer is NULL");
     if (!bytes) return vae__fail(report, VAE_ERR_NULL, "bytes is NULL");
     if (size > VAE__MODEL_HEADER_MAX && !vae__get_le32((const unsigned char *)bytes + 4) &&
         vae__get_le32((const unsigned char *)bytes) > VAE__MODEL_HEADER_MAX)
         return vae__fail(report, VAE_ERR_MISMATCH, "%s: a header of more than %d bytes: not a "
                          "model of vae.h", vae__tail(name), (int)VAE__MODEL_HEADER_MAX);
-    memset(&l, 0, sizeof l);
-    if (options) l.o = *options;
-    l.o.inference = vae__inference(l.o.inference); /* `batch` and `borrow` depend on it */
-    l.scratch.arena.base = (char *)l.scratch.room, l.scratch.arena.size = sizeof l.scratch.room;
-    l.scratch.heap = &l.o.allocator;
-    l.temporary.alloc = vae__scratch_alloc, l.temporary.release = vae__scratch_release;
-    l.temporary.user = &l.scratch;
-    bad = vae__st_open(&l.st, bytes, size, name, &l.temporary, report);
-    if (!bad) bad = vae__load_desc(&l);
-    if (!bad) bad = vae__load_measure(&l, vae__load_limit(&l.o, size), &total);
-    if (!bad && need) *need = total;
-    if (!bad && model) {
-        bad = vae__make(&l.desc, l.o.memory, l.o.memory_size,
-                        l.in_place ? VAE__BORROWED : VAE__OWN, l.in_place, &m, &why);
-        if (bad) bad = vae__fail_in(&l.st.from, bad, "%s", why.text);
-        else bad = vae__st_fill(&l.st, m);
-        if (bad) vae_destroy(m);
-        else *model = m;
+    if (model && options && options->memory && options->memory_size > loader + 64 &&
+        ((uintptr_t)options->memory >= (uintptr_t)bytes + size || /* not in the file itself */
+         (uintptr_t)options->memory + options->memory_size <= (uintptr_t)bytes)) {
+        /* the end of a block that is large enough takes what else would be on the stack */
+        const size_t rest = options->memory_size - loader;
+        const size_t off = (size_t)((uintptr_t)options->memory + rest) & 63;
+        vae__loader *l = (vae__loader *)(void *)((char *)options->memory + rest - off);
+        vae_status bad;
+        memset(l, 0, sizeof *l);
+        l->o = *options, l->o.memory_size = rest - off;
+        bad = vae__load_with(l, bytes, size, name, NULL, model, report);
+        if (bad != VAE_ERR_SIZE) return bad;
     }
-    vae__release(&l.temporary, l.line, l.line_size);
-    vae__st_close(&l.st, &l.temporary);
-    return bad;
+    return vae__load_on_stack(bytes, size, name, options, need, model, report);
 }
 
 VAE_API vae_status vae_load_size(const void *bytes, size_t size, const vae_load_options *options,
@@ -17689,6 +17856,18 @@ VAE__SMALL_END
 #undef __OPTIMIZE_SIZE__
 #elif defined(VAE__GCC_FAST)
 #undef __OPTIMIZE__
+#endif
+#ifdef VAE_FREESTANDING
+#undef memcpy
+#undef memmove
+#undef memset
+#undef memcmp
+#undef strlen
+#undef strcmp
+#undef strchr
+#undef strspn
+#undef strcspn
+#undef memchr
 #endif
 #ifdef VAE__POP_FPMATH
 #pragma GCC pop_options

@@ -63,10 +63,10 @@ check "every file of tests is in both programs" "$(
         grep -q -e "^#include \"test_$room.c\"" tests/run.c || echo "$file is not in tests/run.c"
         grep -q -w -e "X($room)" tests/main.c || echo "$room is not in tests/main.c"
     done)"
-# two of Windows, which are undefined again
+# two of Windows, and what VAE_FREESTANDING has in place of string.h: all undefined again
 check "every macro of vae.h has its prefix" "$(
     sed -n 's/^ *# *define \([A-Za-z0-9_]*\).*/\1/p' vae.h | sort -u | grep -v -e '^VAE_' -e '^vae_' |
-        grep -v -x -e WIN32_LEAN_AND_MEAN -e NOMINMAX)"
+        grep -v -x -e WIN32_LEAN_AND_MEAN -e NOMINMAX -e 'mem[a-z]*' -e 'str[a-z]*')"
 check "every test is run" "$(
     sed -n 's/^TEST(\([a-z0-9_]*\)).*/\1/p' tests/test_*.c | while read -r name; do
         grep -q -e "RUN($name)" tests/test_*.c || echo "$name"

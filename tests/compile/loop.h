@@ -23,6 +23,7 @@ static int loop(void) {
     static char file[1 << 16];
     static const size_t dims[2] = {16, 12};
     vae_desc desc;
+    vae_load_options options;
     vae_report report;
     vae_data data;
     vae *model = NULL, *copy = NULL;
@@ -31,6 +32,11 @@ static int loop(void) {
     int i;
     for (i = 0; i < 16 * 12; i++) pixels[i] = (float)(i * 7 % 13) / 16;
     memset(&desc, 0, sizeof desc);
+    memset(&options, 0, sizeof options);
+#ifdef LOOP_ALLOCATOR
+    LOOP_ALLOCATOR(desc.allocator);
+    LOOP_ALLOCATOR(options.allocator);
+#endif
     desc.input = "12";
     desc.encoder = "dense 9 tanh";
     desc.decoder = "dense 9 relu";
@@ -46,14 +52,14 @@ static int loop(void) {
     if (vae_save_size(model, 0, &size) || size > sizeof file ||
         vae_save_memory(model, 0, file, sizeof file))
         return loop_fail("save", vae_last_report(model)->text);
-    if (vae_load_memory(file, size, NULL, &copy, &report)) return loop_fail("load", report.text);
+    if (vae_load_memory(file, size, &options, &copy, &report)) return loop_fail("load", report.text);
     if (vae_params_hash(copy) != hash) return loop_fail("load", "other parameters than saved");
     vae_destroy(copy);
 #ifndef VAE_NO_STDIO
     copy = NULL;
     if (vae_save(model, LOOP_FILE, 0))
         return loop_fail("save", vae_last_report(model)->text);
-    if (vae_load(LOOP_FILE, NULL, &copy, &report)) return loop_fail("load", report.text);
+    if (vae_load(LOOP_FILE, &options, &copy, &report)) return loop_fail("load", report.text);
 #ifndef LOOP_KEEP
     remove(LOOP_FILE);
 #endif

@@ -109,7 +109,8 @@ each() { # COMPILER
     ok plain
     echo "$hash" >"$work/hash"
     program stdio_first $c "$here/stdio_first.c"
-    for name in api malloc assert only_portable no_threads no_data no_conv no_codes no_pixels allow_x87 header_first; do
+    for name in api malloc assert only_portable no_threads no_data no_conv no_codes no_pixels no_densities \
+        no_messages no_malloc allow_x87 header_first; do
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512 sse2; do program $name $c "$here/$name.c"; done
@@ -250,6 +251,36 @@ each() { # COMPILER
     else
         fail own_malloc_replaces_malloc
     fi
+    if $small -c "$here/no_malloc.c" -o no_malloc.o >"$work/log" 2>&1; then
+        symbols no_malloc_asks_for_none no_malloc.o printf fprintf stderr puts exit $(without "malloc free" $libc)
+    else
+        fail no_malloc_asks_for_none
+    fi
+    if $small -O1 -c "$here/no_densities.c" -o no_densities.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip no_densities_has_none "tcc keeps what nobody calls" ;;
+        *) without_names no_densities_has_none no_densities.o vae__density_loss vae__density_portable vae__categorical_ vae__v_logistic \
+            vae__v_cb_ vae__logistic_ ;;
+        esac
+    else
+        fail no_densities_has_none
+    fi
+    case $cc in
+    tcc*) refused freestanding "needs gcc or clang" $c "$here/freestanding.c" ;;
+    *)
+        for level in -Os -O2 -Ofast; do
+            if $c $level -ffreestanding -c "$here/freestanding.c" -o freestanding.o >"$work/log" 2>&1; then
+                symbols "freestanding_asks_for_four_functions $level" freestanding.o memcpy memmove memset memcmp \
+                    __stack_chk_fail _GLOBAL_OFFSET_TABLE_
+            else
+                fail "freestanding $level"
+            fi
+        done
+        $c -ffreestanding -M "$here/freestanding.c" | tr ' ' '\n' |
+            grep -E '/(string|stdlib|stdio|errno|time|pthread|unistd)\.h$' >"$work/log"
+        if [ -s "$work/log" ]; then fail freestanding_headers; else ok freestanding_headers; fi
+        ;;
+    esac
     # the API's enums: a program whose enums are short with objects whose enums are not, and back
     case $cc in
     tcc*) skip enum_sizes "tcc has no -fshort-enums" ;;
