@@ -1703,7 +1703,7 @@ __asm__(".ifndef .Lvae_moves\n.set .Lvae_moves, 1\n" VAE__MOVE("vmovaps", "vmovu
 #else /* what writes is a full barrier, and a load acquires */
 VAE__INLINE int vae__atomic_load(const volatile int *p) {
     int x = *p;
-#ifdef VAE__X64
+#ifdef VAE__X86
     _ReadWriteBarrier();
 #else
     __dmb(11); /* inner shareable */
@@ -15917,6 +15917,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         if (file || errno != EACCES) break;
         Sleep(50); /* removed, but a scanner for viruses still has it open */
     }
+    if (!file && errno == EISDIR) return vae__lock_foreign(s, lock);
     if (!file && errno != EBUSY) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
     if (!file) {
         file = vae__open(lock, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);
