@@ -545,8 +545,9 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
- *   VAE_SSE2             x86-64: one more pass, for processors without AVX2. Twice the speed of the
- *                        portable one there; 94 KB. WebAssembly has it wherever -msimd128 is given
+ *   VAE_SSE2             x86-64 by gcc or clang: one more pass, for processors without AVX2. Twice
+ *                        the speed of the portable one there; 94 KB. WebAssembly has it wherever
+ *                        -msimd128 is given
  *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
  *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
