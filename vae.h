@@ -545,8 +545,9 @@
  *   VAE_ONLY_PORTABLE    no SIMD pass: smaller, slower, the same bits
  *   VAE_NO_AVX2          no pass for AVX2, VAE_NO_AVX512 none for AVX-512: a processor that has it
  *   VAE_NO_AVX512        takes the next best, with the same bits
- *   VAE_SSE2             x86-64: one more pass, for processors without AVX2. Twice the speed of the
- *                        portable one there; 94 KB. WebAssembly has it wherever -msimd128 is given
+ *   VAE_SSE2             x86-64 by gcc or clang: one more pass, for processors without AVX2. Twice
+ *                        the speed of the portable one there; 94 KB. WebAssembly has it wherever
+ *                        -msimd128 is given
  *   VAE_NO_PORTABLE      SIMD passes alone. A processor without them gets ERR_UNSUPPORTED from
  *                        vae_create and vae_gemm, zeros from vae_random_*
  *   VAE_NO_TRAIN         for using models only: nothing that trains is declared (vae_fit,
@@ -1703,7 +1704,7 @@ __asm__(".ifndef .Lvae_moves\n.set .Lvae_moves, 1\n" VAE__MOVE("vmovaps", "vmovu
 #else /* what writes is a full barrier, and a load acquires */
 VAE__INLINE int vae__atomic_load(const volatile int *p) {
     int x = *p;
-#ifdef VAE__X64
+#ifdef VAE__X86
     _ReadWriteBarrier();
 #else
     __dmb(11); /* inner shareable */
@@ -15917,6 +15918,7 @@ VAE__PRIVATE vae_status vae__lock_take(const vae__source *s, const char *path, c
         if (file || errno != EACCES) break;
         Sleep(50); /* removed, but a scanner for viruses still has it open */
     }
+    if (!file && errno == EISDIR) return vae__lock_foreign(s, lock);
     if (!file && errno != EBUSY) return vae__cannot_write(s, VAE_ERR_OPEN, VAE__ERRNO);
     if (!file) {
         file = vae__open(lock, GENERIC_READ, VAE__SHARED, OPEN_EXISTING);

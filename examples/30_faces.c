@@ -102,9 +102,8 @@ int main(int argc, char **argv) {
     vae_stats stats;
     if (argc < 2) {
         data = faces(0, TRAIN);
-    } else {
-        const int found = images_folder(argv[1], TRAIN, &data, why);
-        if (found < 1) stop(found < 0 ? why : "the folder holds no PNG, PGM or PPM");
+    } else if (images_folder(argv[1], TRAIN, &data, why) != 1) {
+        stop(why);
     }
     const size_t count = data.count, *side = data.dims;
     if (count < 2 * SHOWN) stop("the folder holds fewer than eight pictures");

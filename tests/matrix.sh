@@ -44,7 +44,7 @@ job() {
     golden | tool) # "portable:few avx2": few runs with the portable kernels, all with AVX2
         program=tests/golden.c
         [ $kind = golden ] || program=tools/vae.c
-        $command $program -o "$base" >"$log" 2>&1
+        $command $program -o "$base" >"$log" 2>&1 || echo "the compiler ended with $?" >>"$log"
         if [ -s "$log" ]; then report FAIL "$name without a warning"; fi
         if [ ! -e "$base" ]; then return; fi # it said why
         for isa in $isas; do

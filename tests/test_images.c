@@ -3,7 +3,7 @@
 #include "../tools/images.h"
 #include "../tools/picture.h"
 #include "test.h"
-#ifdef IMAGES__POSIX
+#ifdef FILES__POSIX
 #include <unistd.h>
 #endif
 
@@ -663,7 +663,7 @@ TEST(npy_refuses_what_it_should_and_says_why) {
 
 /* ---- folders ---- */
 
-#ifdef IMAGES__POSIX
+#ifdef FILES__POSIX
 static void folder_put(const char *name, const void *bytes, size_t size) {
     char path[200];
     FILE *f;
@@ -694,6 +694,7 @@ TEST(folder_is_read_in_the_order_of_names) {
     CHECK(strstr(error, IMAGES_FOLDER ": it cannot be opened") != NULL);
     CHECK(mkdir(IMAGES_FOLDER, 0777) == 0);
     CHECK_EQ(images_folder(IMAGES_FOLDER, 0, &d, error), 0);
+    CHECK(!strcmp(error, IMAGES_FOLDER ": it holds no PNG, PGM, PPM or PNM"));
     FOLDER_PUT("readme.txt", "not a picture");
     FOLDER_PUT("._x.png", "not one either");
     FOLDER_PUT("png", "nor this");
@@ -791,7 +792,7 @@ TESTS(images) {
     RUN(npy_of_bytes_and_floats_in_every_version);
     RUN(npy_is_read_as_numpy_reads_it);
     RUN(npy_refuses_what_it_should_and_says_why);
-#ifdef IMAGES__POSIX
+#ifdef FILES__POSIX
     RUN(folder_is_read_in_the_order_of_names);
     RUN(folder_of_batches_is_cifar);
 #endif

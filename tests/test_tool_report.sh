@@ -29,6 +29,7 @@ for id in trained curves samples codes reconstructions traversals latents rate b
     check "section_$id" holds dense.html "<section id=\"$id\""
 done
 sed -n '/over the epochs"/,/<\/svg>/p' dense.html >curves.part
+check epochs_have_ticks holds curves.part 'class="mid" [^>]*>[0-9]'
 check epochs_are_whole lacks curves.part 'class="mid" [^>]*>[0-9]*[.]'
 check one_epoch_is_drawn holds dense.html 'class="line c0 d0" d="M[0-9. ]*h9'
 check nothing_of_dense_is_left_out lacks dense.html 'Left out for'

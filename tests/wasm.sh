@@ -21,6 +21,7 @@ $cc "$dir/main.c" -o "$dir/main" >/dev/null 2>&1 || none "clang links no program
 $node "$dir/main" 2>/dev/null || none "no node that runs WASI"
 
 golden() { # FLAGS...
+    rm -f "$dir/golden"
     if ! $cc "$@" tests/golden.c -o "$dir/golden" >"$dir/log" 2>&1 || [ -s "$dir/log" ]; then
         echo "FAIL $* compiles without a warning"
         tail -n 20 "$dir/log" | cut -c1-300 | sed 's/^/    /'

@@ -171,6 +171,8 @@ static void locks(void)
     check("another file of the lock's name is neither taken nor changed", !save("g", "x", &why)
           && strstr(why.text, "is not a lock file of yours") && holds("g.vae-lock", "a letter"),
           why.text);
+    check("nor is a folder of that name", files_make_folder("k.vae-lock") == 0
+          && !save("k", "x", &why) && strstr(why.text, "k.vae-lock is in the way"), why.text);
     /* the temporary of a process that was killed, which its lock names */
     save("h.vae-12345", "half", &why);
     save("h.vae-lock", "vae 12345\n", &why);

@@ -24,7 +24,7 @@ fi
 fail() { echo "FAIL $1"; tail -n 20 "$dir/log" | cut -c1-300 | sed 's/^/    /'; }
 wanted() { case $1 in *"$filter"*) ;; *) return 1 ;; esac; }
 
-golden() { # TARGET RUNNER ISAS RUNS
+golden() { # TARGET RUNNER RUNS
     wanted "$1" || return 0
     if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then echo "skip $1 ($2 is not installed)"; return; fi
     if ! $ZIG cc -target "$1" -O2 -fno-sanitize=undefined $warnings -static tests/golden.c -o "$dir/golden" \

@@ -232,6 +232,7 @@ static inline int files_look(const char *path, files_place *p)
 {
     FILE *file = fopen(path, "rb");
     p->kind = file ? FILES_REGULAR : FILES_NOTHING, p->volume = p->file = 0;
+    for (; *path; path++) p->file = p->file * 257 + (unsigned char)*path; /* all that C tells */
     if (file) fclose(file);
     return 0;
 }

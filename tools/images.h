@@ -652,8 +652,8 @@ static inline int images__compare(const void *a, const void *b)
 }
 
 /* The pictures of a folder (not of folders within it, whatever their names), at most the first
- * `most`; 0: all. Returns 1; 0 if it holds none; or -1 with the reason, nothing allocated and
- * `data` as it was. */
+ * `most`; 0: all. Returns 1; or, with the reason, nothing allocated and `data` as it was, 0 if it
+ * holds none, otherwise -1. */
 static inline int images_folder(const char *folder, size_t most, vae_data *data,
                                 char error[IMAGES_ERROR])
 {
@@ -668,7 +668,6 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
         images__named(folder, error);
         return -1;
     }
-    images__wrong(error, "out of memory");
     while (result == 0 && (name = files_next(&d)) != NULL) {
         char *path;
         int kind;
@@ -679,11 +678,13 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
             more = room <= SIZE_MAX / sizeof *paths
                  ? (char **)realloc(paths, room * sizeof *paths) : NULL;
             if (!more) {
+                images__wrong(error, "out of memory");
                 result = -1;
                 break;
             }
             paths = more;
         }
+        images__wrong(error, "out of memory");
         path = images__join(folder, name);
         kind = path ? images__kind(path, error) : IMAGES__UNKNOWN;
         if (kind == IMAGES__UNKNOWN) result = -1;
@@ -696,7 +697,10 @@ static inline int images_folder(const char *folder, size_t most, vae_data *data,
         result = -1;
     }
     files_end(&d);
-    if (result == 0 && count) {
+    if (result == 0 && !count) {
+        images__wrong(error, "it holds no PNG, PGM, PPM or PNM");
+        images__named(folder, error);
+    } else if (result == 0) {
         qsort(paths, count, sizeof *paths, images__compare);
         result = images_files((const char *const *)paths, most && most < count ? most : count,
                               data, error) ? 1 : -1;

@@ -47,7 +47,7 @@ static void end_figure(book *b) { text_print(&b->t, "</figcaption>\n</figure>\n"
 #define MINUS_ELBO "<span class=\"whole\">-ELBO</span>"
 static const char *figure_name(const study *s) { return s->u.info.latent ? "-ELBO" : "-log p(x)"; }
 
-/* ... of several models. */
+/* Its name where models are side by side: -ELBO if one of them has latents. */
 static const char *common_name(const book *b)
 {
     size_t m = 0;
