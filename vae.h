@@ -15763,11 +15763,11 @@ VAE__PRIVATE vae_status vae__open_read(vae__reader *r, const char *path, int pla
 
 /* ---- writing: one writer at a time, and the file is replaced whole or not at all ----
  *
- * A writer of `path` holds the lock file "<path>.vae-lock", which contains its process number P. It
- * writes a temporary file "<path>.vae-P", flushes it to the disk and renames it to `path`. Both are
- * created with O_EXCL, so that an existing link, pipe or file of that name is never written to. The
- * system's lock on the lock file ends with the process; the next writer removes the files that a
- * killed process left. */
+ * A writer of `path` holds the lock file "<path>.vae-lock", which contains its process number P.
+ * It writes a temporary file "<path>.vae-P", flushes it to the disk and renames it to `path`. The
+ * first is created exclusively or proved to be a lock file, the second is created exclusively, so
+ * that a link, a pipe or another file of that name is never written to. The system's lock on the
+ * lock file ends with the process; the next writer removes the files that a killed process left. */
 
 #define VAE__TEMP "%s.vae-%u" /* path, process */
 #define VAE__LOCK_FILE "%s.vae-lock"

@@ -836,7 +836,7 @@ static void panel_strange(book *b, study *s)
     }
     begin_figure(b);
     snprintf(name, sizeof name, "%s, nats", figure_name(s));
-    chart_histogram(&b->t, s->figures[0], count, name, "how many images have which nats");
+    chart_histogram(&b->t, s->figures[0], count, name, "number of images at each score");
     begin_caption(b, s);
     text_print(&b->t, "%s from %.2f to %.2f, median %.2f. <span class=\"how\">All %zu images%s."
                "</span>", figure_name(s), s->figures[0][order[0]], s->figures[0][order[count - 1]],
