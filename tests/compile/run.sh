@@ -341,12 +341,12 @@ each() { # COMPILER
     esac
 }
 
-# two compilers at a time
+# JOBS=2 compilers at a time
 running=0
 for cc in "$@"; do
     (each "$cc") >"$dir/$cc.out" 2>&1 &
     running=$((running + 1))
-    if [ $running -eq 2 ]; then wait; running=0; fi
+    if [ $running -eq "${JOBS:-2}" ]; then wait; running=0; fi
 done
 wait
 for cc in "$@"; do cat "$dir/$cc.out"; done >"$dir/all"
