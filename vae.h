@@ -1053,9 +1053,9 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
-/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
- * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
- * ERR_NONFINITE. */
+/* Gives a tensor other numbers: values (count); masked weights stay 0. With desc.ema its running
+ * average begins anew from them. Moments of the optimiser stay as they are. Errors: ERR_NULL,
+ * ERR_VALUE (index), ERR_NONFINITE. */
 VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
 
 /* ---- rows for a call ---- */
@@ -10434,6 +10434,8 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         const char *sentence;
     } rules[] = {
         {c->flow && !c->posterior->means, "a flow changes reals: it goes behind posterior normal"},
+        {d->no_recon && closed && !closed->kl_terms,
+         "no_recon leaves the KL alone, and posterior %s has none"},
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
@@ -11834,6 +11836,8 @@ VAE__PRIVATE vae_status vae__check_rules(const vae_desc *d, vae_report *report) 
          "free_bits", objective},
         {d->no_recon && d->no_kl, "no_recon and no_kl together leave no objective", ""},
         {d->free_bits > 0 && d->no_kl, "free_bits are of the KL, which no_kl leaves out", ""},
+        {d->temperature_steps && d->temperature_end > d->temperature,
+         "temperature_end is above temperature, which falls to it over temperature_steps", ""},
         {d->cycle_steps && !d->warmup_steps,
          "cycle_steps needs warmup_steps, the length of its rise", ""},
         {d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1,
@@ -13004,9 +13008,10 @@ VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
         if (!vae__finite_f(values[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
                              i);
-    memcpy(t.data, values, t.count * sizeof(float));
+    memmove(t.data, values, t.count * sizeof(float));
+    (void)vae__mask(m, index, t.data, t.data);
     if (m->average)
-        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
+        memcpy(m->average + m->tensors[index].offset, t.data, t.count * sizeof(float));
     return VAE_OK;
 }
 
@@ -15011,7 +15016,10 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, con
                                     size_t base, size_t rows, const uint64_t *seed, float *out,
                                     int mean, const vae__address *draw, size_t given) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
+    vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
+    if (!bad && m->likelihood.row->learned)
+        bad = vae__check_rows(m, m->likelihood.row->learned, vae__weights(m, b) + m->learned, 0, 1,
+                              1);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw, u.given = given;
@@ -15356,8 +15364,6 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
             memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
         }
     }
-    if (turn == VAE__UNIT_TERMS)
-        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
 }
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
@@ -15372,7 +15378,6 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
     if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
-    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }
 
@@ -15411,7 +15416,12 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
                     sum[j] = vae__add_d(sum[j], v);
                 }
         }
-        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
+        for (j = from; j < to && !bad; j++) {
+            sum[j] = vae__div_d(sum[j], (double)data->count);
+            if (!vae__finite_d(sum[j]))
+                bad = vae__fail(&m->report, VAE_ERR_NONFINITE, "the KL of latent %z is not finite: "
+                                "the numbers given or the weights are too large", j);
+        }
     }
     for (j = 0; j < units && !bad; j++) {
         if (variance) variance[j] = unit[units + j];
