@@ -12488,8 +12488,11 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
         } else {
             op->layer = q->prior->layer, op->n = q->n, op->kw = q->full, op->real = q->real;
             op->kh = (int)m->input.dim;
-            if (vae__pseudo_inputs(q) && m->rows)
-                op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
+            if (vae__pseudo_inputs(q) && m->rows &&
+                !vae__size_mul((size_t)q->n, q->head + (m->desc.inference ? 0 : m->input.dim),
+                               &op->own_floats))
+                return vae__fail(report, VAE_ERR_SIZE, "the heads of the pseudo-inputs do not fit "
+                                 "into the address space");
         }
         if (op->layer->shape) bad = op->layer->shape(&w.p, op);
         if (!bad) bad = vae__plan_op(&w);

@@ -105,9 +105,19 @@ TEST(settings_that_leave_nothing_to_learn_or_heat_up_are_refused) {
     }
 }
 
+TEST(heads_of_pseudo_inputs_that_no_address_reaches_are_refused) {
+    vae_desc d = small_desc();
+    size_t size = 0;
+    d.input = "1", d.encoder = d.decoder = "", d.latent = 1 << 19, d.prior = "vamp 4096";
+    d.inference = d.batch = 1; /* 2^32 floats, which 32 bits count as none */
+    CHECK_STATUS(vae_size(&d, &size, NULL), sizeof size > 4 ? VAE_OK : VAE_ERR_SIZE);
+    CHECK(sizeof size == 4 || size / 4 > 4294967295u);
+}
+
 TESTS(codes_review) {
     RUN(masked_weights_that_are_set_stay_zero_and_the_file_is_read);
     RUN(a_kl_of_a_latent_that_is_not_finite_is_an_error);
     RUN(images_of_a_learned_number_that_is_nan_are_an_error);
+    RUN(heads_of_pseudo_inputs_that_no_address_reaches_are_refused);
     RUN(settings_that_leave_nothing_to_learn_or_heat_up_are_refused);
 }
