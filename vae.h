@@ -16935,11 +16935,11 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         if (wrong)
             return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
                                 "finite", section->prefix, wrong);
+        for (t = 0; section->values && i != 2 && t < m->slot_count; t++) /* m would move w there */
+            if (vae__mask(m, t, section->values + m->tensors[t].offset, NULL))
+                return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s%s has numbers where its mask "
+                                    "has none", section->prefix, m->tensors[t].name);
     }
-    for (t = 0; t < m->slot_count; t++)
-        if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
-            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
-                                m->tensors[t].name);
     if (m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);
