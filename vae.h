@@ -1549,11 +1549,13 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask, NULL
 #define VAE__ORDERED(bwd, grad, mask, pixel) NULL, NULL, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
+#define VAE__LEARNS(desc) ((void)(desc), 0) /* the model has what training needs */
 #else
 #define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL, NULL
 #define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask, NULL
 #define VAE__ORDERED(bwd, grad, mask, pixel) bwd, grad, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
+#define VAE__LEARNS(desc) (!(desc)->inference)
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -2684,7 +2686,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
     X(void, kl_terms, (size_t n, const float *head, float *kl)) \
     X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
-    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+    CODES(float, between, (size_t n, const float *noise, const float *z, const float *head, \
                        float *terms)) \
     TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
                               float *dhead, float *dz)) \
@@ -2731,9 +2733,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     TRAIN(void, ema, (size_t n, const float *w, float *average, float decay)) \
     TRAIN(double, sum_squares, (size_t n, const float *x)) \
     X(int, within, (size_t n, float limit, const float *x)) \
-    X(int, none_negative, (size_t n, const float *x)) \
+    TRAIN(int, none_negative, (size_t n, const float *x)) \
     X(int, in_unit, (size_t n, const float *x)) \
-    X(size_t, nonzeros, (size_t n, const float *x))
+    TRAIN(size_t, nonzeros, (size_t n, const float *x))
 
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
@@ -12190,7 +12192,7 @@ VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     m->layer[layer].at = m->count;
     op->fans = layer == 1;
     if (op->fans) m->at_draw = m->count;
-    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    w->each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
 }
 
 /* Makes w->op the next op of a string: that of its next item; behind the items the dense head,
@@ -12335,7 +12337,7 @@ VAE__PRIVATE void vae__plan_use(vae__planner *w) {
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
-    const int train = !m->desc.inference;
+    const int train = VAE__LEARNS(&m->desc);
     /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
     const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
                     !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
@@ -12362,7 +12364,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
-    if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
+    if (w->net == &m->enc && VAE__LEARNS(&m->desc)) op->rows += vae__pseudo_inputs(&m->code);
     op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
@@ -12426,7 +12428,7 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->layer = layer;
     vae__shape_flat(&op->in, in);
     vae__shape_flat(&op->out, out);
-    op->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    op->each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
     op->rows = m->z_rows;
     op->grad_block = 1;
     op->tensor = m->slot_count, op->weights = m->parameters;
@@ -12463,7 +12465,7 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
-    w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    w.each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
     m->at_code = m->count;
     vae__shape_flat(&w.op.in, q->head);
     for (step = -1; !bad && step <= steps; step++) {
@@ -12519,7 +12521,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
-                        d->inference ? 1 : (size_t)d->samples, arena, report);
+                        VAE__LEARNS(d) ? (size_t)d->samples : 1, arena, report);
     if (bad) return bad;
     vae__plan_end(m, &vae__likelihood_layer, m->outputs, m->outputs);
     if (m->ops) { /* the gradient takes the place of the decoder's output */
@@ -12563,7 +12565,7 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     size_t share;
     m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
     m->piece_parts = vae__most_parts(&m->parallel, m->parameters, VAE__PART_WEIGHTS);
-    if (m->parts < m->piece_parts && !m->desc.inference) m->parts = m->piece_parts;
+    if (m->parts < m->piece_parts && VAE__LEARNS(&m->desc)) m->parts = m->piece_parts;
     /* of a gradient: what is made at a time, or a part's share of the largest, whatever is less */
     share = m->tensor_floats / (size_t)m->piece_parts + 8 * m->tensor_wide;
     share = vae__whole(vae__min(share, m->piece_floats));
@@ -12580,7 +12582,7 @@ enum { VAE__OWN, VAE__BORROWED, VAE__SHARED };
  * model that borrows its parameters has the rest. */
 VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
+    const int train = VAE__LEARNS(d), pool = d->threads > 1 && !d->parallel.run;
     const size_t n = m->parameters;
     char *block = NULL;
     VAE__PUSH(a, m->ops, vae__op, m->count, 1, 1);
@@ -12602,7 +12604,7 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
  * widest row are all that the ops have. */
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference;
+    const int train = VAE__LEARNS(d);
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
@@ -12624,7 +12626,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
  * moving those to where they want the same lines of the cache. */
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const int train = VAE__LEARNS(d), seen = train && (m->views > 1 || d->corrupt);
     const size_t more = m->rows ? vae__pseudo_inputs(&m->code) : 0;
     const size_t latent = m->code.latent, head = m->code.head;
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
@@ -12650,7 +12652,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
  * elsewhere. */
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference;
+    const int train = VAE__LEARNS(d);
     const vae__means *means;
     int exact; /* `contract` in closed form */
     size_t place;
@@ -16829,11 +16831,12 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name);
         }
         *found = 1;
-        vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
-        vae__st_kind(want, "F32", slot->rank, slot->shape);
-        if (strcmp(is, want))
+        if (strcmp(item.tensor.dtype, "F32") || item.tensor.rank != slot->rank ||
+            memcmp(item.tensor.shape, slot->shape, (size_t)slot->rank * sizeof(size_t)))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
-                                name, is, want);
+                                name, vae__st_kind(is, item.tensor.dtype, item.tensor.rank,
+                                                   item.tensor.shape),
+                                vae__st_kind(want, "F32", slot->rank, slot->shape));
         from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
@@ -16927,7 +16930,7 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
             return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
                                 m->tensors[t].name);
-    if (m->v && !m->k->none_negative(m->parameters, m->v))
+    if (VAE__LEARNS(&m->desc) && m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);
     return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash);
