@@ -225,6 +225,17 @@ each() { # COMPILER
     else
         fail no_train_has_no_backward
     fi
+    program only_decode sh -c "$small -DLOOP_WHOLE '$here/only_decode.c' -o whole && ./whole &&
+        $small '$here/only_decode.c'"
+    if $small -O1 -c "$here/only_decode.c" -o only_decode.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip only_decode_has_no_draw "tcc keeps what nobody calls" ;;
+        *) without_names only_decode_has_no_draw only_decode.o vae__draw_ vae__words_ vae__kl_ vae__bernoulli_ \
+            vae__normal_ vae__code_fwd vae__likelihood_fwd vae__pack_t_ vae_create vae_encode vae_gemm vae_desc_ ;;
+        esac
+    else
+        fail only_decode_has_no_draw
+    fi
     if $small -O1 -c "$here/no_conv.c" -o no_conv.o >"$work/log" 2>&1; then
         case $cc in
         tcc*) skip no_conv_has_no_convolution "tcc keeps what nobody calls" ;;
