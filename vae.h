@@ -612,6 +612,14 @@
 #define VAE_API extern
 #endif
 
+/* Behind a member: its initialiser where C++ lets structs without constructors have one (C++14 on),
+ * so that `{0}` and `{.rows = 64}` are complete there, and draw no warning of -Wextra. */
+#ifdef __cpp_aggregate_nsdmi
+#define VAE_0 = {}
+#else
+#define VAE_0
+#endif
+
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
 #define VAE_MAX_RANK 8       /* dimensions of a data file */
 #define VAE_MAX_STAGES 16    /* steps of a stage-wise learning rate */
@@ -849,75 +857,75 @@ typedef struct vae_lr_stage {
 } vae_lr_stage;
 
 /* All there is to say about a model. Plain data; `vae_desc d = {0};` gives the defaults, and only
- * `input` must be set. Strings are copied. */
+ * `input` must be set. Strings are copied. VAE_0 is nothing in C, zero in C++. */
 typedef struct vae_desc {
     /* -- the network -- */
-    const char *input;   /* "28x28x1" (height x width x channels) or "784"; required */
-    const char *encoder; /* layers, see the manual. NULL: "dense 400 relu"; "": only the head */
-    const char *decoder; /* the same, from the latents on */
-    int latent;          /* latents. 0: 20 */
-    const char *likelihood; /* p(x|z): "gaussian 0.1"; the manual has them all. NULL: "bernoulli" */
-    const char *posterior;  /* q(z|x): "normal softplus code tanh". NULL: "normal" */
-    const char *prior;      /* p(z). NULL: "normal", which is N(0, I) */
-    vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
-    vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
+    const char *input VAE_0; /* "28x28x1" (height x width x channels) or "784"; required */
+    const char *encoder VAE_0; /* layers, see the manual. NULL: "dense 400 relu"; "": head only */
+    const char *decoder VAE_0; /* the same, from the latents on */
+    int latent VAE_0;    /* latents. 0: 20 */
+    const char *likelihood VAE_0; /* p(x|z): "gaussian 0.1", see the manual. NULL: "bernoulli" */
+    const char *posterior VAE_0; /* q(z|x): "normal softplus code tanh". NULL: "normal" */
+    const char *prior VAE_0; /* p(z). NULL: "normal", which is N(0, I) */
+    vae_init init VAE_0; /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
+    vae_bias visible_bias VAE_0; /* decoder's last bias. 0: zeros; mean: gives the mean pixel */
 
     /* -- the objective: loss = recon + beta * kl + penalties; the manual has them all -- */
-    vae_objective objective; /* 0: elbo; iwae, dreg: the bound of `samples` importance weights */
-    double beta;         /* weight of the KL. 0: 1 */
-    int no_kl;           /* 1: weight 0, whatever `beta` says */
-    int no_recon;        /* 1: the KL alone */
-    int no_noise;        /* 1: z = mu, an autoencoder */
-    int samples;         /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
-    uint64_t warmup_steps; /* steps over which beta rises linearly from 0. 0: none */
-    uint64_t cycle_steps;  /* steps after which it begins anew at 0. 0: never */
-    double free_bits;    /* nats of each latent that the loss does not count. 0: none */
-    double sparse;       /* weight of sum |mu|. 0: none */
-    double contract;     /* weight of |d mu / d x|^2. 0: none */
-    double temperature;  /* of relaxed categories. 0: 0.5 */
-    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
-    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
-    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
-                             ones */
-    vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
-    double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
-    vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
+    vae_objective objective VAE_0; /* 0: elbo; iwae, dreg: bound of `samples` importance weights */
+    double beta VAE_0;   /* weight of the KL. 0: 1 */
+    int no_kl VAE_0;     /* 1: weight 0, whatever `beta` says */
+    int no_recon VAE_0;  /* 1: the KL alone */
+    int no_noise VAE_0;  /* 1: z = mu, an autoencoder */
+    int samples VAE_0;   /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
+    uint64_t warmup_steps VAE_0; /* steps over which beta rises linearly from 0. 0: none */
+    uint64_t cycle_steps VAE_0; /* steps after which it begins anew at 0. 0: never */
+    double free_bits VAE_0; /* nats of each latent that the loss does not count. 0: none */
+    double sparse VAE_0; /* weight of sum |mu|. 0: none */
+    double contract VAE_0; /* weight of |d mu / d x|^2. 0: none */
+    double temperature VAE_0; /* of relaxed categories. 0: 0.5 */
+    double temperature_end VAE_0; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps VAE_0; /* over which it falls, by equal factors. 0: it stays */
+    int straight_through VAE_0; /* 1: training decodes whole categories, with the gradient of
+                                   relaxed ones */
+    vae_corrupt corrupt VAE_0; /* what training does to the encoder's input, not to the target */
+    double corruption VAE_0; /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
+    vae_binarize binarize VAE_0; /* dynamic: each pixel a fresh Bernoulli draw at every use */
 
     /* -- the optimiser -- */
-    vae_optimizer optimizer; /* 0: adam */
-    double lr;           /* learning rate. 0: 1e-3 */
-    double beta1;        /* adam. 0: 0.9   (for none at all: 1e-30) */
-    double beta2;        /* adam. 0: 0.999 */
-    double adam_eps;     /* adam. 0: 1e-8 */
-    double momentum;     /* sgd. 0: none */
-    double weight_decay; /* adamw: decoupled; adam and sgd: added to the gradient. 0: none */
-    double clip;         /* largest global norm of the gradient. 0: no limit */
-    double ema;          /* decay of the running average of the weights. 0: no average */
-    vae_schedule schedule; /* of the learning rate. 0: constant */
-    uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
-    int stage_count;     /* stages: how many of `stages` are given */
-    vae_lr_stage stages[VAE_MAX_STAGES];
-    int plateau_epochs;  /* plateau: epochs without a lower test loss before a cut. 0: 10. After
-                            65536 cuts the rate stays */
-    double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
+    vae_optimizer optimizer VAE_0; /* 0: adam */
+    double lr VAE_0;     /* learning rate. 0: 1e-3 */
+    double beta1 VAE_0;  /* adam. 0: 0.9   (for none at all: 1e-30) */
+    double beta2 VAE_0;  /* adam. 0: 0.999 */
+    double adam_eps VAE_0; /* adam. 0: 1e-8 */
+    double momentum VAE_0; /* sgd. 0: none */
+    double weight_decay VAE_0; /* adamw: decoupled; adam and sgd: added to the gradient. 0: none */
+    double clip VAE_0;   /* largest global norm of the gradient. 0: no limit */
+    double ema VAE_0;    /* decay of the running average of the weights. 0: no average */
+    vae_schedule schedule VAE_0; /* of the learning rate. 0: constant */
+    uint64_t lr_steps VAE_0; /* cosine: steps until the rate is 0; required then */
+    int stage_count VAE_0; /* stages: how many of `stages` are given */
+    vae_lr_stage stages[VAE_MAX_STAGES] VAE_0;
+    int plateau_epochs VAE_0; /* plateau: epochs without a lower test loss before a cut. 0: 10.
+                                 After 65536 cuts the rate stays */
+    double lr_factor VAE_0; /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
     /* -- the run -- */
-    int batch;           /* rows of a training step, and of the buffers. 0: 128 */
-    int epochs;          /* what vae_fit runs up to. 0: 10 */
-    int patience;        /* vae_fit ends after so many epochs without a lower test loss. 0: never */
-    uint64_t seed;       /* of everything random. 0: 1 */
+    int batch VAE_0;     /* rows of a training step, and of the buffers. 0: 128 */
+    int epochs VAE_0;    /* what vae_fit runs up to. 0: 10 */
+    int patience VAE_0;  /* vae_fit ends after so many epochs without a lower test loss. 0: never */
+    uint64_t seed VAE_0; /* of everything random. 0: 1 */
 
     /* -- not stored in files -- */
-    int inference;       /* 1: no memory for gradients and moments; training returns an error. 2:
+    int inference VAE_0; /* 1: no memory for gradients and moments; training returns an error. 2:
                             nor for activations: a model to look at, see vae_load_options */
-    int keep_gradients;  /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
+    int keep_gradients VAE_0; /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
                             `clip` is set) each is used up where it is made and never stored */
-    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
+    int threads VAE_0;   /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
                             error when the system refuses one. Negative: at most -threads, and
                             vae_get_desc says how many there are */
-    vae_parallel parallel; /* with `run` set: who does the work, in place of `threads` */
-    vae_isa isa;         /* 0: the best there is */
-    vae_allocator allocator;
+    vae_parallel parallel VAE_0; /* with `run` set: who does the work, in place of `threads` */
+    vae_isa isa VAE_0;   /* 0: the best there is */
+    vae_allocator allocator VAE_0;
 } vae_desc;
 
 typedef struct vae vae;
@@ -1068,9 +1076,9 @@ typedef struct vae_tensor {
  * bytes may be written. */
 VAE_API vae_status vae_tensor_at(vae *model, size_t index, vae_tensor *tensor);
 
-/* Gives a tensor other numbers: values (count). With desc.ema its running average begins anew from
- * them. Moments of the optimiser stay as they are. Errors: ERR_NULL, ERR_VALUE (index),
- * ERR_NONFINITE. */
+/* Gives a tensor other numbers: values (count); masked weights stay 0. With desc.ema its running
+ * average begins anew from them. Moments of the optimiser stay as they are. Errors: ERR_NULL,
+ * ERR_VALUE (index), ERR_NONFINITE. */
 VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values);
 
 /* ---- rows for a call ---- */
@@ -1090,15 +1098,15 @@ VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values)
  * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
  * too. */
 typedef struct vae_batch {
-    const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
+    const float *x VAE_0;   /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                vae_info.code). vae_prior, vae_sample_prior: ignored */
-    size_t rows;            /* any number; of a training step 1 to desc.batch */
-    uint32_t first;         /* number of row 0, in the data set or of the draw */
-    const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
-    const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
-    size_t label_count;
-    const float *eps;       /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
-    int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
+    size_t rows VAE_0;      /* any number; of a training step 1 to desc.batch */
+    uint32_t first VAE_0;   /* number of row 0, in the data set or of the draw */
+    const uint32_t *index VAE_0; /* (rows) numbers of the rows; NULL: first, first + 1, ... */
+    const int32_t *labels VAE_0; /* (label_count) classes, 0 to vae_info.classes - 1 */
+    size_t label_count VAE_0;
+    const float *eps VAE_0; /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
+    int no_ema VAE_0;       /* 1: the weights themselves. 0: with desc.ema their running average */
 } vae_batch;
 
 /* ---- training ---- */
@@ -1302,26 +1310,26 @@ enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for g
 
 /* How a file becomes a model. Zero is default. */
 typedef struct vae_load_options {
-    int inference;      /* 1: parameters only. 2: to look at: not even memory for activations.
+    int inference VAE_0; /* 1: parameters only. 2: to look at: not even memory for activations.
                            vae_get_desc, vae_get_info, vae_tensor_at, vae_params_hash and saving
                            weights work, what computes returns ERR_STATE */
-    int batch;          /* rows of the buffers. 0: as stored, for inference at most 128. In training
+    int batch VAE_0;    /* rows of the buffers. 0: as stored, for inference at most 128. In training
                            another number than the stored one is another run */
-    int threads;        /* as in vae_desc, and so is parallel */
-    vae_parallel parallel;
-    vae_isa isa;
-    int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
+    int threads VAE_0;  /* as in vae_desc, and so is parallel */
+    vae_parallel parallel VAE_0;
+    vae_isa isa VAE_0;
+    int borrow VAE_0;   /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
                            must then outlive the model. Where another tool has changed the order
                            of the tensors they are copied */
-    size_t max_memory;  /* refuse a model whose block needs more bytes than this: a small file can
-                           ask for any amount. 0: 2^31, and 16 for each byte of the file (no limit
-                           if `memory` is given). SIZE_MAX: no limit */
-    void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate.
+    size_t max_memory VAE_0; /* refuse a model whose block needs more bytes than this: a small file
+                           can ask for any amount. 0: 2^31, and 16 for each byte of the file (no
+                           limit if `memory` is given). SIZE_MAX: no limit */
+    void *memory VAE_0; /* the caller's block for the model, `memory_size` bytes; NULL: allocate.
                            The call uses 6 KB of stack, not 17, where the block has 12 KB more than
                            the model needs; they are the caller's again when it returns */
-    size_t memory_size;
-    vae_allocator allocator;
+    size_t memory_size VAE_0;
+    vae_allocator allocator VAE_0;
 } vae_load_options;
 
 /* A model out of the bytes of a model file; vae_load_size says how large a block it needs. Every
@@ -1461,12 +1469,12 @@ typedef enum vae_purpose {
 
 /* An endless row of random numbers; `element` 0, 1, 2 ... of it can be asked for in any order. */
 typedef struct vae_stream {
-    uint64_t seed;
-    uint32_t purpose; /* vae_purpose, 0..255 */
-    uint32_t layer;   /* 0..255 */
-    uint32_t replica; /* 0..65535 */
-    uint32_t time;    /* step or epoch */
-    uint32_t sample;  /* index of the image or of its place in the batch */
+    uint64_t seed VAE_0;
+    uint32_t purpose VAE_0; /* vae_purpose, 0..255 */
+    uint32_t layer VAE_0; /* 0..255 */
+    uint32_t replica VAE_0; /* 0..65535 */
+    uint32_t time VAE_0; /* step or epoch */
+    uint32_t sample VAE_0; /* index of the image or of its place in the batch */
 } vae_stream;
 
 /* One block of Philox4x32-10 (Salmon et al. 2011): four words for a counter and a key. */
@@ -1494,17 +1502,17 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* A product C (m, n) = act(A (m, k) B (k, n) + bias (n)). Plain data; zero is the default of every
  * field but the sizes and a, b, c. Matrices are row-major. */
 typedef struct vae_gemm_desc {
-    size_t m, n, k;
-    const float *a, *b; /* not read when k is 0: an empty sum */
-    float *c;           /* must not overlap the others */
-    size_t lda, ldb, ldc; /* floats from one stored row to the next. 0: packed */
-    int trans_a;        /* 1: A is stored (k, m) */
-    int trans_b;        /* 1: B is stored (n, k) */
-    int add;            /* 1: C + A B in place of A B + bias */
-    const float *bias;  /* (n); NULL: zeros. Not with `add` */
-    vae_act act;        /* 0: identity */
-    vae_isa isa;        /* 0: the best there is */
-    vae_parallel parallel; /* with `run` set: who does the work */
+    size_t m VAE_0, n VAE_0, k VAE_0;
+    const float *a VAE_0, *b VAE_0; /* not read when k is 0: an empty sum */
+    float *c VAE_0;     /* must not overlap the others */
+    size_t lda VAE_0, ldb VAE_0, ldc VAE_0; /* floats from one stored row to the next. 0: packed */
+    int trans_a VAE_0;  /* 1: A is stored (k, m) */
+    int trans_b VAE_0;  /* 1: B is stored (n, k) */
+    int add VAE_0;      /* 1: C + A B in place of A B + bias */
+    const float *bias VAE_0; /* (n); NULL: zeros. Not with `add` */
+    vae_act act VAE_0;  /* 0: identity */
+    vae_isa isa VAE_0;  /* 0: the best there is */
+    vae_parallel parallel VAE_0; /* with `run` set: who does the work */
 } vae_gemm_desc;
 
 /* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
@@ -10518,6 +10526,8 @@ VAE__PRIVATE vae_status vae__check_code(const vae_desc *d, const vae__code *c,
         const char *sentence;
     } rules[] = {
         {c->flow && !c->posterior->means, "a flow changes reals: it goes behind posterior normal"},
+        {d->no_recon && closed && !closed->kl_terms,
+         "no_recon leaves the KL alone, and posterior %s has none"},
         {d->free_bits > 0 && !(closed && closed->kl_terms),
          "free_bits needs the KL of each latent, which posterior %s and prior %s do not have"},
         {d->no_noise && !d->no_kl && !closed,
@@ -11855,7 +11865,7 @@ VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_
 VAE_API void vae_desc_defaults(vae_desc *desc) {
     int i;
     if (!desc) return;
-    memset(desc, 0, sizeof *desc);
+    memset((void *)desc, 0, sizeof *desc);
     for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
 #endif
@@ -11931,6 +11941,8 @@ VAE__PRIVATE vae_status vae__check_rules(const vae_desc *d, vae_report *report) 
          "free_bits", objective},
         {d->no_recon && d->no_kl, "no_recon and no_kl together leave no objective", ""},
         {d->free_bits > 0 && d->no_kl, "free_bits are of the KL, which no_kl leaves out", ""},
+        {d->temperature_steps && d->temperature_end > d->temperature,
+         "temperature_end is above temperature, which falls to it over temperature_steps", ""},
         {d->cycle_steps && !d->warmup_steps,
          "cycle_steps needs warmup_steps, the length of its rise", ""},
         {d->corrupt > VAE_CORRUPT_GAUSSIAN && d->corruption > 1,
@@ -12816,7 +12828,7 @@ VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m,
                                      vae_report *report) {
     vae__arena arena;
     vae_status bad;
-    memset(m, 0, sizeof *m);
+    memset((void *)m, 0, sizeof *m);
     memset(&arena, 0, sizeof arena);
     m->desc = *desc;
     bad = vae__resolve(&m->desc, report);
@@ -13000,7 +13012,7 @@ VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *
     vae *m = NULL;
     vae_status bad;
     if (!owner || !model) return vae__fail(report, VAE_ERR_NULL, "owner and model must be given");
-    memset(&o, 0, sizeof o);
+    memset((void *)&o, 0, sizeof o);
     if (options) o = *options;
     if (!o.inference) o.inference = 1;
     d = owner->desc;
@@ -13039,7 +13051,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
     vae_desc d;
     vae_status bad;
     char *line;
-    memset(&d, 0, sizeof d);
+    memset((void *)&d, 0, sizeof d);
     if (!settings || !model)
         return vae__fail(report, VAE_ERR_NULL, "settings and model must be given");
     line = (char *)vae__alloc(&d.allocator, size);
@@ -13070,7 +13082,7 @@ VAE_API const vae_report *vae_last_report(const vae *model) {
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc) {
     if (!desc) return;
     if (model) *desc = model->desc;
-    else memset(desc, 0, sizeof *desc);
+    else memset((void *)desc, 0, sizeof *desc);
 }
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
@@ -13105,9 +13117,10 @@ VAE_API vae_status vae_tensor_set(vae *m, size_t index, const float *values) {
         if (!vae__finite_f(values[i]))
             return vae__fail(&m->report, VAE_ERR_NONFINITE, "%s: number %z is not finite", t.name,
                              i);
-    memcpy(t.data, values, t.count * sizeof(float));
+    memmove(t.data, values, t.count * sizeof(float));
+    (void)vae__mask(m, index, t.data, t.data);
     if (m->average)
-        memcpy(m->average + m->tensors[index].offset, values, t.count * sizeof(float));
+        memcpy(m->average + m->tensors[index].offset, t.data, t.count * sizeof(float));
     return VAE_OK;
 }
 
@@ -14564,7 +14577,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
 
 /* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
-    memset(b, 0, sizeof *b);
+    memset((void *)b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
     if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
     (void)vae_data_read(data, at, b->rows, m->x);
@@ -14721,7 +14734,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     double rows;
     size_t i;
     int j;
-    memset(&b, 0, sizeof b);
+    memset((void *)&b, 0, sizeof b);
     b.rows = (size_t)(at->total - at->images), b.index = m->index;
     if (b.rows > m->rows) b.rows = m->rows;
     for (i = 0; i < b.rows; i++) m->index[i] = (uint32_t)vae__order_at(order, at->images + i);
@@ -15119,7 +15132,10 @@ VAE__PRIVATE vae_status vae__decode(vae *m, const vae_batch *b, size_t from, con
                                     size_t base, size_t rows, const uint64_t *seed, float *out,
                                     int mean, const vae__address *draw, size_t given) {
     vae__use u;
-    const vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
+    vae_status bad = vae__check_rows(m, "z", z, base, rows, m->ops[from].in.dim);
+    if (!bad && m->likelihood.row->learned)
+        bad = vae__check_rows(m, m->likelihood.row->learned, vae__weights(m, b) + m->learned, 0, 1,
+                              1);
     if (bad) return bad;
     vae__call_begin(&u, m, b, 0);
     u.out = out, u.mean = mean, u.draw = draw, u.given = given;
@@ -15465,8 +15481,6 @@ VAE__PRIVATE void vae__take_units(vae__pass *p, int part, const vae__walk *c) {
             memcpy(to, from + i * op->out.dim, op->out.dim * sizeof(float));
         }
     }
-    if (turn == VAE__UNIT_TERMS)
-        (void)vae__all_finite(p, part, c->image, c->images, m->heads + c->image * m->units);
 }
 /* Of a portion of the data, from image `at` on. */
 VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t at, int turn,
@@ -15481,7 +15495,6 @@ VAE__PRIVATE vae_status vae__portion_units(vae *m, const vae_data *data, size_t 
     u.pass.take = vae__take_units, u.heads = turn;
     u.pass.terms.mean = turn < VAE__UNIT_KL;
     if (flow) u.pass.what = "the code", u.pass.width = m->code.width;
-    if (turn == VAE__UNIT_TERMS) u.pass.what = "the latents' KL", u.pass.width = m->units;
     return vae__forward(&u.pass, 0, to, m->x, 0, b->rows);
 }
 
@@ -15520,7 +15533,12 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
                     sum[j] = vae__add_d(sum[j], v);
                 }
         }
-        for (j = from; j < to; j++) sum[j] = vae__div_d(sum[j], (double)data->count);
+        for (j = from; j < to && !bad; j++) {
+            sum[j] = vae__div_d(sum[j], (double)data->count);
+            if (!vae__finite_d(sum[j]))
+                bad = vae__fail(&m->report, VAE_ERR_NONFINITE, "the KL of latent %z is not finite: "
+                                "the numbers given or the weights are too large", j);
+        }
     }
     for (j = 0; j < units && !bad; j++) {
         if (variance) variance[j] = unit[units + j];
@@ -17195,7 +17213,7 @@ VAE__PRIVATE VAE__NOINLINE vae_status vae__load_on_stack(const void *bytes, size
                                                          size_t *need, vae **model,
                                                          vae_report *report) {
     vae__loader l;
-    memset(&l, 0, sizeof l);
+    memset((void *)&l, 0, sizeof l);
     if (options) l.o = *options;
     return vae__load_with(&l, bytes, size, name, need, model, report);
 }
@@ -17218,7 +17236,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
         const size_t off = (size_t)((uintptr_t)options->memory + rest) & 63;
         vae__loader *l = (vae__loader *)(void *)((char *)options->memory + rest - off);
         vae_status bad;
-        memset(l, 0, sizeof *l);
+        memset((void *)l, 0, sizeof *l);
         l->o = *options, l->o.memory_size = rest - off;
         bad = vae__load_with(l, bytes, size, name, NULL, model, report);
         if (bad != VAE_ERR_SIZE) return bad;
@@ -17273,7 +17291,7 @@ VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *o
     size_t room = 0, need = 0, head;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
-    memset(&o, 0, sizeof o);
+    memset((void *)&o, 0, sizeof o);
     if (options) o = *options;
     o.borrow = 0; /* the bytes are released before this returns */
     bad = vae__open_read(&r, path, 1, report);

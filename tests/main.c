@@ -8,7 +8,7 @@
     X(objectives) X(iwae) X(stochastic) X(labels) X(stopping) X(penalties) X(codes) X(posteriors) X(linear) \
     X(share) X(data) X(shapes) X(faces) X(figures) X(images) X(golden) X(old) X(gmm) X(pixels) X(recurrent) \
     X(priors) X(mixtures) X(categories) X(logistic_mixture) \
-    X(complete) X(wide)
+    X(complete) X(codes_review) X(wide)
 #define X(name) void tests_##name(void);
 ROOMS(X)
 #undef X

@@ -46,6 +46,7 @@
 #include "test_logistic_mixture.c"
 #include "test_pixels.c"
 #include "test_complete.c"
+#include "test_codes_review.c"
 #include "test_recurrent.c"
 #include "test_priors.c"
 #include "test_mixtures.c"

@@ -6,19 +6,13 @@
 # installed is skipped by name.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-LC_ALL=C WINEDEBUG=-all
+LC_ALL=C
+export LC_ALL
 dir=$(mktemp -d) || exit 2
-WINEPREFIX=$dir/wine
-export LC_ALL WINEDEBUG WINEPREFIX
-RUNNER=$(command -v wine64 || command -v wine || ls /usr/lib/wine/wine64 2>/dev/null)
+. tests/wine.sh
+RUNNER=$wine
 export RUNNER
-end() {
-    for server in wineserver /usr/lib/wine/wineserver; do # it writes into the folder until it ends
-        if have $server; then $server -k; $server -w; break; fi
-    done 2>/dev/null
-    rm -rf "$dir"
-}
-trap end EXIT
+trap 'wine_end; rm -rf "$dir"' EXIT
 have() { command -v "$1" >/dev/null 2>&1; }
 gcc=x86_64-w64-mingw32-gcc
 msvc="clang --target=x86_64-w64-mingw32 -fms-extensions -Itests/compile -include tests/compile/msvc.h"
@@ -38,7 +32,7 @@ silent() { # NAME COMMAND...: and says nothing
 }
 
 golden() { # NAME PROGRAM
-    if [ -z "$RUNNER" ]; then skip "golden runs, $1" "no wine"; return; fi
+    if [ -z "$wine" ]; then skip "golden runs, $1" "no wine"; return; fi
     if [ ! -e "$2" ]; then return; fi # it said why
     for isa in portable avx2 avx512; do
         if [ $isa != portable ] && ! grep -q -w -e $isa -e ${isa}f /proc/cpuinfo; then
@@ -106,8 +100,7 @@ emulated() {
     golden "clang as clang-cl" "$dir/cl.exe"
 }
 
-# the first call of Wine makes its folder
-[ -z "$RUNNER" ] || "$RUNNER" cmd /c exit >/dev/null 2>&1
+wine_begin
 (mingw) >"$dir/out.mingw" 2>&1
 (emulated) >"$dir/out.msvc" 2>&1
 cat "$dir/out.mingw" "$dir/out.msvc" | tee "$dir/out"

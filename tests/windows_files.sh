@@ -7,23 +7,22 @@
 exe=${2:+$(realpath "$2")}
 set -- "$1"
 . "$(dirname "$0")/tool.sh"
-wine=$(command -v wine64 || command -v wine || ls /usr/lib/wine/wine64 2>/dev/null)
+. "$root/tests/wine.sh"
 cc=x86_64-w64-mingw32-gcc
 if [ -z "$wine" ] || ! command -v $cc >/dev/null 2>&1; then
     skip "files on Windows" "no compiler for Windows, or no wine"
     end "files on Windows"
 fi
-WINEPREFIX=${WINEPREFIX:-$dir/wine} WINEDEBUG=-all
 LC_ALL=C.UTF-8 # Wine takes names of Linux as this says
-export WINEPREFIX WINEDEBUG LC_ALL
+export LC_ALL
 pid=
-server=$(command -v wineserver || ls /usr/lib/wine/wineserver 2>/dev/null)
 leave() {
     if [ -n "$pid" ]; then kill -KILL "$pid" 2>/dev/null; fi
-    if [ -n "$server" ] && [ "$WINEPREFIX" = "$dir/wine" ]; then "$server" -k; fi
+    wine_end
     rm -rf "$dir"
 }
 trap leave EXIT
+wine_begin
 
 $cc -O0 -D__USE_MINGW_ANSI_STDIO=1 "$root/tests/windows_files.c" -o files.exe || exit 1
 if [ -z "$exe" ]; then

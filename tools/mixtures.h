@@ -161,13 +161,16 @@ static void add_draws(use *u, const vae_batch *images, void *user)
     check_on(u->data.name, images->first, u->model, vae_posterior(u->model, images, z));
 }
 
-/* A model like this one with another prior, for use; its weights are not there yet. */
+/* A model like this one with another prior, for use; its weights are not there yet. What trained
+ * it, but needs the KL in closed form, is left out. */
 static vae *with_prior(const use *u, const char *prior)
 {
     vae_desc d = u->desc;
     vae_report report;
     vae *model;
     d.prior = prior, d.inference = 1, d.threads = 1;
+    d.free_bits = 0, d.no_kl |= d.no_noise;
+    if (d.objective == VAE_OBJECTIVE_DREG) d.objective = VAE_OBJECTIVE_IWAE;
     if (vae_create(&d, &model, &report) != VAE_OK) die(FAILED, "%s", report.text);
     return model;
 }

@@ -310,6 +310,7 @@ each() { # COMPILER
     if [ -n "$cxx" ]; then
         program cpp $cxx -x c++ "$here/plain.c"
         program cpp_user_of_c $cxx impl.o "$here/user.cpp"
+        program cpp20_designated_initialisers $cxx -std=c++20 impl.o "$here/designated.cpp"
         program cpp_user_of_cpp $small_cxx "$here/impl.cpp" "$here/user.cpp"
         program c_user_of_cpp sh -c "$small_cxx -c '$here/impl.cpp' -o cpp.o && $cc user.o cpp.o"
         program cpp_static_in_two_files $small_cxx -x c++ "$here/static_a.c" "$here/static_b.c"
