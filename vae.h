@@ -560,6 +560,11 @@
  *   VAE_NO_DENSITIES     no likelihood but bernoulli, gaussian and gaussian_learned; implies
  *                        VAE_NO_PIXELS and VAE_NO_CODES
  *   VAE_NO_DATA          no reader and writer of IDX files, no gzip; vae_data_wrap stays
+ *   VAE_ONLY_DECODE      for decoders on small machines: models are loaded, shared and looked at,
+ *                        vae_decode and vae_decode_logits compute, and nothing else that computes,
+ *                        makes or describes a model is declared. Implies VAE_NO_TRAIN,
+ *                        VAE_NO_DENSITIES and VAE_NO_DATA. What a file says about training is not
+ *                        checked; vae_get_desc spells a variance as 16 hexadecimal digits
  *   VAE_SELF             the file's name as it includes itself. Default: "vae.h"
  *   VAE_ALLOW_X87        compile for a 387 coprocessor: bits are then not promised
  * ==================================================================================== */
@@ -567,6 +572,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef VAE_ONLY_DECODE
+#undef VAE_NO_TRAIN
+#undef VAE_NO_DENSITIES
+#undef VAE_NO_DATA
+#define VAE_NO_TRAIN
+#define VAE_NO_DENSITIES
+#define VAE_NO_DATA
+#endif
 #ifdef VAE_FREESTANDING
 #undef VAE_NO_STDIO
 #undef VAE_NO_THREADS
@@ -597,6 +610,14 @@
 #define VAE_API extern "C"
 #else
 #define VAE_API extern
+#endif
+
+/* Behind a member: its initialiser where C++ lets structs without constructors have one (C++14 on),
+ * so that `{0}` and `{.rows = 64}` are complete there, and draw no warning of -Wextra. */
+#ifdef __cpp_aggregate_nsdmi
+#define VAE_0 = {}
+#else
+#define VAE_0
 #endif
 
 #define VAE_MAX_DIM 16777216 /* largest width of a layer, batch, side of an image */
@@ -836,75 +857,75 @@ typedef struct vae_lr_stage {
 } vae_lr_stage;
 
 /* All there is to say about a model. Plain data; `vae_desc d = {0};` gives the defaults, and only
- * `input` must be set. Strings are copied. */
+ * `input` must be set. Strings are copied. VAE_0 is nothing in C, zero in C++. */
 typedef struct vae_desc {
     /* -- the network -- */
-    const char *input;   /* "28x28x1" (height x width x channels) or "784"; required */
-    const char *encoder; /* layers, see the manual. NULL: "dense 400 relu"; "": only the head */
-    const char *decoder; /* the same, from the latents on */
-    int latent;          /* latents. 0: 20 */
-    const char *likelihood; /* p(x|z): "gaussian 0.1"; the manual has them all. NULL: "bernoulli" */
-    const char *posterior;  /* q(z|x): "normal softplus code tanh". NULL: "normal" */
-    const char *prior;      /* p(z). NULL: "normal", which is N(0, I) */
-    vae_init init;       /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
-    vae_bias visible_bias; /* decoder's last bias. 0: zeros; mean: what gives the mean pixel */
+    const char *input VAE_0; /* "28x28x1" (height x width x channels) or "784"; required */
+    const char *encoder VAE_0; /* layers, see the manual. NULL: "dense 400 relu"; "": head only */
+    const char *decoder VAE_0; /* the same, from the latents on */
+    int latent VAE_0;    /* latents. 0: 20 */
+    const char *likelihood VAE_0; /* p(x|z): "gaussian 0.1", see the manual. NULL: "bernoulli" */
+    const char *posterior VAE_0; /* q(z|x): "normal softplus code tanh". NULL: "normal" */
+    const char *prior VAE_0; /* p(z). NULL: "normal", which is N(0, I) */
+    vae_init init VAE_0; /* weights. 0: He after relu kinds, Glorot otherwise; biases 0 */
+    vae_bias visible_bias VAE_0; /* decoder's last bias. 0: zeros; mean: gives the mean pixel */
 
     /* -- the objective: loss = recon + beta * kl + penalties; the manual has them all -- */
-    vae_objective objective; /* 0: elbo; iwae, dreg: the bound of `samples` importance weights */
-    double beta;         /* weight of the KL. 0: 1 */
-    int no_kl;           /* 1: weight 0, whatever `beta` says */
-    int no_recon;        /* 1: the KL alone */
-    int no_noise;        /* 1: z = mu, an autoencoder */
-    int samples;         /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
-    uint64_t warmup_steps; /* steps over which beta rises linearly from 0. 0: none */
-    uint64_t cycle_steps;  /* steps after which it begins anew at 0. 0: never */
-    double free_bits;    /* nats of each latent that the loss does not count. 0: none */
-    double sparse;       /* weight of sum |mu|. 0: none */
-    double contract;     /* weight of |d mu / d x|^2. 0: none */
-    double temperature;  /* of relaxed categories. 0: 0.5 */
-    double temperature_end; /* what it has become after temperature_steps. 0: 0.1 */
-    uint64_t temperature_steps; /* over which it falls, each by the same factor. 0: it stays */
-    int straight_through; /* 1: training decodes whole categories, with the gradient of relaxed
-                             ones */
-    vae_corrupt corrupt; /* what training does to the encoder's input; the target stays clean */
-    double corruption;   /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
-    vae_binarize binarize; /* dynamic: each pixel a fresh Bernoulli draw at every use */
+    vae_objective objective VAE_0; /* 0: elbo; iwae, dreg: bound of `samples` importance weights */
+    double beta VAE_0;   /* weight of the KL. 0: 1 */
+    int no_kl VAE_0;     /* 1: weight 0, whatever `beta` says */
+    int no_recon VAE_0;  /* 1: the KL alone */
+    int no_noise VAE_0;  /* 1: z = mu, an autoencoder */
+    int samples VAE_0;   /* L or k, draws of z per image in training, 65536 at most. 0: 1 */
+    uint64_t warmup_steps VAE_0; /* steps over which beta rises linearly from 0. 0: none */
+    uint64_t cycle_steps VAE_0; /* steps after which it begins anew at 0. 0: never */
+    double free_bits VAE_0; /* nats of each latent that the loss does not count. 0: none */
+    double sparse VAE_0; /* weight of sum |mu|. 0: none */
+    double contract VAE_0; /* weight of |d mu / d x|^2. 0: none */
+    double temperature VAE_0; /* of relaxed categories. 0: 0.5 */
+    double temperature_end VAE_0; /* what it has become after temperature_steps. 0: 0.1 */
+    uint64_t temperature_steps VAE_0; /* over which it falls, by equal factors. 0: it stays */
+    int straight_through VAE_0; /* 1: training decodes whole categories, with the gradient of
+                                   relaxed ones */
+    vae_corrupt corrupt VAE_0; /* what training does to the encoder's input, not to the target */
+    double corruption VAE_0; /* gaussian: deviation; mask, salt_pepper: probability. 0: 0.3 */
+    vae_binarize binarize VAE_0; /* dynamic: each pixel a fresh Bernoulli draw at every use */
 
     /* -- the optimiser -- */
-    vae_optimizer optimizer; /* 0: adam */
-    double lr;           /* learning rate. 0: 1e-3 */
-    double beta1;        /* adam. 0: 0.9   (for none at all: 1e-30) */
-    double beta2;        /* adam. 0: 0.999 */
-    double adam_eps;     /* adam. 0: 1e-8 */
-    double momentum;     /* sgd. 0: none */
-    double weight_decay; /* adamw: decoupled; adam and sgd: added to the gradient. 0: none */
-    double clip;         /* largest global norm of the gradient. 0: no limit */
-    double ema;          /* decay of the running average of the weights. 0: no average */
-    vae_schedule schedule; /* of the learning rate. 0: constant */
-    uint64_t lr_steps;   /* cosine: steps until the rate is 0; required then */
-    int stage_count;     /* stages: how many of `stages` are given */
-    vae_lr_stage stages[VAE_MAX_STAGES];
-    int plateau_epochs;  /* plateau: epochs without a lower test loss before a cut. 0: 10. After
-                            65536 cuts the rate stays */
-    double lr_factor;    /* plateau: what a cut multiplies the rate by. 0: 0.5 */
+    vae_optimizer optimizer VAE_0; /* 0: adam */
+    double lr VAE_0;     /* learning rate. 0: 1e-3 */
+    double beta1 VAE_0;  /* adam. 0: 0.9   (for none at all: 1e-30) */
+    double beta2 VAE_0;  /* adam. 0: 0.999 */
+    double adam_eps VAE_0; /* adam. 0: 1e-8 */
+    double momentum VAE_0; /* sgd. 0: none */
+    double weight_decay VAE_0; /* adamw: decoupled; adam and sgd: added to the gradient. 0: none */
+    double clip VAE_0;   /* largest global norm of the gradient. 0: no limit */
+    double ema VAE_0;    /* decay of the running average of the weights. 0: no average */
+    vae_schedule schedule VAE_0; /* of the learning rate. 0: constant */
+    uint64_t lr_steps VAE_0; /* cosine: steps until the rate is 0; required then */
+    int stage_count VAE_0; /* stages: how many of `stages` are given */
+    vae_lr_stage stages[VAE_MAX_STAGES] VAE_0;
+    int plateau_epochs VAE_0; /* plateau: epochs without a lower test loss before a cut. 0: 10.
+                                 After 65536 cuts the rate stays */
+    double lr_factor VAE_0; /* plateau: what a cut multiplies the rate by. 0: 0.5 */
 
     /* -- the run -- */
-    int batch;           /* rows of a training step, and of the buffers. 0: 128 */
-    int epochs;          /* what vae_fit runs up to. 0: 10 */
-    int patience;        /* vae_fit ends after so many epochs without a lower test loss. 0: never */
-    uint64_t seed;       /* of everything random. 0: 1 */
+    int batch VAE_0;     /* rows of a training step, and of the buffers. 0: 128 */
+    int epochs VAE_0;    /* what vae_fit runs up to. 0: 10 */
+    int patience VAE_0;  /* vae_fit ends after so many epochs without a lower test loss. 0: never */
+    uint64_t seed VAE_0; /* of everything random. 0: 1 */
 
     /* -- not stored in files -- */
-    int inference;       /* 1: no memory for gradients and moments; training returns an error. 2:
+    int inference VAE_0; /* 1: no memory for gradients and moments; training returns an error. 2:
                             nor for activations: a model to look at, see vae_load_options */
-    int keep_gradients;  /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
+    int keep_gradients VAE_0; /* 1: vae_tensor.grad holds those of the last step. Otherwise (unless
                             `clip` is set) each is used up where it is made and never stored */
-    int threads;         /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
+    int threads VAE_0;   /* 0: 1. More: the model has a pool of its own, which vae_destroy ends; an
                             error when the system refuses one. Negative: at most -threads, and
                             vae_get_desc says how many there are */
-    vae_parallel parallel; /* with `run` set: who does the work, in place of `threads` */
-    vae_isa isa;         /* 0: the best there is */
-    vae_allocator allocator;
+    vae_parallel parallel VAE_0; /* with `run` set: who does the work, in place of `threads` */
+    vae_isa isa VAE_0;   /* 0: the best there is */
+    vae_allocator allocator VAE_0;
 } vae_desc;
 
 typedef struct vae vae;
@@ -920,6 +941,7 @@ typedef enum vae_table {
     VAE_TABLE_IS_INT = 0x7fffffff
 } vae_table;
 
+#ifndef VAE_ONLY_DECODE
 /* Row number i of a table: its syntax, and in words (unless `rule` is NULL) what it means: of a
  * layer its rule of shapes. NULL behind the last row: count up from 0 to list them all.
  * Activations: vae_choice_name(VAE_CHOICE_ACT, i). */
@@ -983,6 +1005,7 @@ VAE_API vae_status vae_size(const vae_desc *desc, size_t *size, vae_report *repo
 VAE_API vae_status vae_create(const vae_desc *desc, vae **model, vae_report *report);
 VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size, vae **model,
                                  vae_report *report);
+#endif
 
 /* Ends the model's threads and gives the block back where it came from; from any thread. NULL is
  * fine. */
@@ -1075,15 +1098,15 @@ VAE_API vae_status vae_tensor_set(vae *model, size_t index, const float *values)
  * vae_reconstruct, vae_prior and vae_sample_prior; with desc.no_noise vae_posterior and vae_score
  * too. */
 typedef struct vae_batch {
-    const float *x;         /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
+    const float *x VAE_0;   /* (rows, input_dim). vae_decode, vae_decode_logits, vae_draw: z (rows,
                                vae_info.code). vae_prior, vae_sample_prior: ignored */
-    size_t rows;            /* any number; of a training step 1 to desc.batch */
-    uint32_t first;         /* number of row 0, in the data set or of the draw */
-    const uint32_t *index;  /* (rows) numbers of the rows; NULL: first, first + 1, ... */
-    const int32_t *labels;  /* (label_count) classes, 0 to vae_info.classes - 1 */
-    size_t label_count;
-    const float *eps;       /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
-    int no_ema;             /* 1: the weights themselves. 0: with desc.ema their running average */
+    size_t rows VAE_0;      /* any number; of a training step 1 to desc.batch */
+    uint32_t first VAE_0;   /* number of row 0, in the data set or of the draw */
+    const uint32_t *index VAE_0; /* (rows) numbers of the rows; NULL: first, first + 1, ... */
+    const int32_t *labels VAE_0; /* (label_count) classes, 0 to vae_info.classes - 1 */
+    size_t label_count VAE_0;
+    const float *eps VAE_0; /* (rows * draws of each, vae_info.eps) the code's; NULL: addressed */
+    int no_ema VAE_0;       /* 1: the weights themselves. 0: with desc.ema their running average */
 } vae_batch;
 
 /* ---- training ---- */
@@ -1202,6 +1225,7 @@ VAE_API vae_status vae_check_gradients(vae *model, const vae_batch *batch, int d
  * numbers that come in, and for labels; ERR_STATE for labels that are missing, and for a model made
  * to be looked at; ERR_NONFINITE for numbers that the network makes. */
 
+#ifndef VAE_ONLY_DECODE
 /* q(z|x): mu (rows, code), logvar (rows, latent), either may be NULL. `code` here and below is
  * vae_info.code: more than the latents with posterior categorical. logvar is as the network gives
  * it, clamped to [VAE_LOGVAR_MIN, VAE_LOGVAR_MAX]; ERR_STATE where the posterior has none. */
@@ -1211,6 +1235,7 @@ VAE_API vae_status vae_encode(vae *model, const vae_batch *batch, float *mu, flo
  * batch.eps itself. eps NULL: the noise of vae_score, by the number of the image. The same eps
  * gives the same z as in training, bit for bit. With desc.no_noise z = mu. */
 VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
+#endif
 
 /* E[x|z]: batch.x holds z (rows, code) -> x (rows, input_dim), probabilities for bernoulli. The
  * second gives what the decoder's last layer does, logits for bernoulli: (rows, vae_info.outputs).
@@ -1220,6 +1245,7 @@ VAE_API vae_status vae_posterior(vae *model, const vae_batch *batch, float *z);
 VAE_API vae_status vae_decode(vae *model, const vae_batch *batch, float *x);
 VAE_API vae_status vae_decode_logits(vae *model, const vae_batch *batch, float *logits);
 
+#ifndef VAE_ONLY_DECODE
 /* x ~ p(x|z): batch.x holds z (rows, code) -> x (rows, input_dim). The number of a row is that of
  * its draw, of this seed. A decoder with a layer `image` draws pixel by pixel, many images at once.
  * All of its layers do so little for each pixel that an image costs about as much as one pass. */
@@ -1276,6 +1302,7 @@ VAE_API vae_status vae_units(vae *model, const vae_data *data, double *kl, doubl
  * count (latent).
  * A latent that is there for every image no longer learns its deviation. */
 VAE_API vae_status vae_units_clamped(vae *model, const vae_data *data, uint64_t *count);
+#endif
 
 /* ---- model files: safetensors ---- */
 
@@ -1283,26 +1310,26 @@ enum { VAE_SAVE_WEIGHTS_ONLY = 1 }; /* without the optimiser: for use, not for g
 
 /* How a file becomes a model. Zero is default. */
 typedef struct vae_load_options {
-    int inference;      /* 1: parameters only. 2: to look at: not even memory for activations.
+    int inference VAE_0; /* 1: parameters only. 2: to look at: not even memory for activations.
                            vae_get_desc, vae_get_info, vae_tensor_at, vae_params_hash and saving
                            weights work, what computes returns ERR_STATE */
-    int batch;          /* rows of the buffers. 0: as stored, for inference at most 128. In training
+    int batch VAE_0;    /* rows of the buffers. 0: as stored, for inference at most 128. In training
                            another number than the stored one is another run */
-    int threads;        /* as in vae_desc, and so is parallel */
-    vae_parallel parallel;
-    vae_isa isa;
-    int borrow;         /* vae_load_memory with `inference`: use the parameters where they lie when
+    int threads VAE_0;  /* as in vae_desc, and so is parallel */
+    vae_parallel parallel VAE_0;
+    vae_isa isa VAE_0;
+    int borrow VAE_0;   /* vae_load_memory with `inference`: use the parameters where they lie when
                            they are aligned to 4 bytes and in this machine's byte order; the bytes
                            must then outlive the model. Where another tool has changed the order
                            of the tensors they are copied */
-    size_t max_memory;  /* refuse a model whose block needs more bytes than this: a small file can
-                           ask for any amount. 0: 2^31, and 16 for each byte of the file (no limit
-                           if `memory` is given). SIZE_MAX: no limit */
-    void *memory;       /* the caller's block for the model, `memory_size` bytes; NULL: allocate.
+    size_t max_memory VAE_0; /* refuse a model whose block needs more bytes than this: a small file
+                           can ask for any amount. 0: 2^31, and 16 for each byte of the file (no
+                           limit if `memory` is given). SIZE_MAX: no limit */
+    void *memory VAE_0; /* the caller's block for the model, `memory_size` bytes; NULL: allocate.
                            The call uses 6 KB of stack, not 17, where the block has 12 KB more than
                            the model needs; they are the caller's again when it returns */
-    size_t memory_size;
-    vae_allocator allocator;
+    size_t memory_size VAE_0;
+    vae_allocator allocator VAE_0;
 } vae_load_options;
 
 /* A model out of the bytes of a model file; vae_load_size says how large a block it needs. Every
@@ -1442,23 +1469,25 @@ typedef enum vae_purpose {
 
 /* An endless row of random numbers; `element` 0, 1, 2 ... of it can be asked for in any order. */
 typedef struct vae_stream {
-    uint64_t seed;
-    uint32_t purpose; /* vae_purpose, 0..255 */
-    uint32_t layer;   /* 0..255 */
-    uint32_t replica; /* 0..65535 */
-    uint32_t time;    /* step or epoch */
-    uint32_t sample;  /* index of the image or of its place in the batch */
+    uint64_t seed VAE_0;
+    uint32_t purpose VAE_0; /* vae_purpose, 0..255 */
+    uint32_t layer VAE_0; /* 0..255 */
+    uint32_t replica VAE_0; /* 0..65535 */
+    uint32_t time VAE_0; /* step or epoch */
+    uint32_t sample VAE_0; /* index of the image or of its place in the batch */
 } vae_stream;
 
 /* One block of Philox4x32-10 (Salmon et al. 2011): four words for a counter and a key. */
 VAE_API void vae_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
 
+#ifndef VAE_ONLY_DECODE
 /* Elements first .. first + count - 1 of a stream, on the best instruction set: 32-bit words;
  * floats in [0,1), the top 24 bits of the word; standard normals (Box-Muller, |z| <= 6.77).
  * first + count is at most 2^34. */
 VAE_API void vae_random_words(const vae_stream *s, uint64_t first, size_t count, uint32_t *out);
 VAE_API void vae_random_uniform(const vae_stream *s, uint64_t first, size_t count, float *out);
 VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count, float *out);
+#endif
 
 /* An integer in [0, n), from elements 2 * element and 2 * element + 1; off uniform by less than
  * 2^-32. n of 0 gives 0. */
@@ -1467,22 +1496,23 @@ VAE_API uint32_t vae_random_below(const vae_stream *s, uint64_t element, uint32_
 /* Where position `place` of an epoch's order points: a permutation of 0 .. n-1, n <= 2^32. */
 VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t place);
 
+#ifndef VAE_ONLY_DECODE
 /* ---- the matrix product, for its own sake ---- */
 
 /* A product C (m, n) = act(A (m, k) B (k, n) + bias (n)). Plain data; zero is the default of every
  * field but the sizes and a, b, c. Matrices are row-major. */
 typedef struct vae_gemm_desc {
-    size_t m, n, k;
-    const float *a, *b; /* not read when k is 0: an empty sum */
-    float *c;           /* must not overlap the others */
-    size_t lda, ldb, ldc; /* floats from one stored row to the next. 0: packed */
-    int trans_a;        /* 1: A is stored (k, m) */
-    int trans_b;        /* 1: B is stored (n, k) */
-    int add;            /* 1: C + A B in place of A B + bias */
-    const float *bias;  /* (n); NULL: zeros. Not with `add` */
-    vae_act act;        /* 0: identity */
-    vae_isa isa;        /* 0: the best there is */
-    vae_parallel parallel; /* with `run` set: who does the work */
+    size_t m VAE_0, n VAE_0, k VAE_0;
+    const float *a VAE_0, *b VAE_0; /* not read when k is 0: an empty sum */
+    float *c VAE_0;     /* must not overlap the others */
+    size_t lda VAE_0, ldb VAE_0, ldc VAE_0; /* floats from one stored row to the next. 0: packed */
+    int trans_a VAE_0;  /* 1: A is stored (k, m) */
+    int trans_b VAE_0;  /* 1: B is stored (n, k) */
+    int add VAE_0;      /* 1: C + A B in place of A B + bias */
+    const float *bias VAE_0; /* (n); NULL: zeros. Not with `add` */
+    vae_act act VAE_0;  /* 0: identity */
+    vae_isa isa VAE_0;  /* 0: the best there is */
+    vae_parallel parallel VAE_0; /* with `run` set: who does the work */
 } vae_gemm_desc;
 
 /* Each output is one chain of fused multiply-adds over k ascending, from the bias (or 0, or C) and
@@ -1492,6 +1522,7 @@ typedef struct vae_gemm_desc {
  * Errors: ERR_NULL, ERR_VALUE, ERR_SHAPE (a leading dimension too small), ERR_UNSUPPORTED; C is
  * then as it was. */
 VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
+#endif
 
 #endif /* VAE_H_INCLUDED */
 
@@ -1549,11 +1580,29 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #define VAE__MASKED(bwd, grad, mask) NULL, NULL, NULL, mask, NULL
 #define VAE__ORDERED(bwd, grad, mask, pixel) NULL, NULL, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((void)(pass_or_walk), 0)
+#define VAE__LEARNS(desc) ((void)(desc), 0) /* the model has what training needs */
 #else
 #define VAE__BACK(bwd, grad, batch) bwd, grad, batch, NULL, NULL
 #define VAE__MASKED(bwd, grad, mask) bwd, grad, NULL, mask, NULL
 #define VAE__ORDERED(bwd, grad, mask, pixel) bwd, grad, NULL, mask, VAE__PIXEL(pixel)
 #define VAE__TRAINS(pass_or_walk) ((pass_or_walk)->train)
+#define VAE__LEARNS(desc) (!(desc)->inference)
+#endif
+
+/* What a build for decoders alone leaves out, in an expression and in a table. */
+#ifdef VAE_ONLY_DECODE
+#define VAE__WHOLE 0
+#define VAE__OF_WHOLE(pointer) NULL
+#define VAE__HELP(syntax, rule) NULL, NULL
+#else
+#define VAE__WHOLE 1
+#define VAE__OF_WHOLE(pointer) pointer
+#define VAE__HELP(syntax, rule) syntax, rule /* vae_kind_syntax gives them */
+#endif
+#ifdef VAE_NO_MESSAGES
+#define VAE__TALKS 0
+#else
+#define VAE__TALKS 1 /* errors have sentences */
 #endif
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -1945,50 +1994,54 @@ VAE__PRIVATE double vae__sqrt_d(double x) {
 
 VAE__SMALL
 
-static const char *const vae__status_texts[] = {
-    "ok",
-    "a pointer that must be given is NULL",
-    "a value lies outside its range",
-    "an architecture string cannot be read",
-    "shapes do not fit together",
-    "a size overflows, or a memory block is too small",
-    "out of memory",
-    "the model cannot do this in its present state",
-    "a file cannot be opened",
-    "a file cannot be read",
-    "a file cannot be written",
-    "a file is not what it should be",
-    "a file does not belong to this model or data",
-    "this build or this processor cannot do it",
-    "a number became infinite or NaN",
-    "stopped by the progress callback",
-};
-typedef char vae__each_status_has_a_text
-    [sizeof vae__status_texts / sizeof *vae__status_texts == VAE_STATUS_COUNT ? 1 : -1];
+/* Number i of texts that stand one behind another, each with its zero byte, and an empty one at the
+ * end; NULL: there are fewer. Such an array has no pointers, each of which is 24 bytes more for the
+ * loader of the system. */
+VAE__PRIVATE const char *vae__text_at(const char *texts, int i) {
+    for (; *texts && i > 0; i--) texts += strlen(texts) + 1;
+    return *texts && i == 0 ? texts : NULL;
+}
+
+static const char vae__status_texts[] =
+    "ok\0"
+    "a pointer that must be given is NULL\0"
+    "a value lies outside its range\0"
+    "an architecture string cannot be read\0"
+    "shapes do not fit together\0"
+    "a size overflows, or a memory block is too small\0"
+    "out of memory\0"
+    "the model cannot do this in its present state\0"
+    "a file cannot be opened\0"
+    "a file cannot be read\0"
+    "a file cannot be written\0"
+    "a file is not what it should be\0"
+    "a file does not belong to this model or data\0"
+    "this build or this processor cannot do it\0"
+    "a number became infinite or NaN\0"
+    "stopped by the progress callback\0";
 
 VAE_API int vae_version(void) { return VAE_VERSION; }
 
 VAE_API const char *vae_status_text(vae_status status) {
-    return (unsigned)status < VAE_STATUS_COUNT ? vae__status_texts[status] : "unknown status";
+    const char *text = vae__text_at(vae__status_texts, (int)status);
+    return text ? text : "unknown status";
 }
 
 /* The words of each vae_choice, in its order, and by value. */
-enum { VAE__MOST_WORDS = 9 };
-static const char *const vae__words[VAE_CHOICE_COUNT][VAE__MOST_WORDS] = {
-    {"auto", "portable", "simd128", "avx2", "avx512", "neon"},
-    {"auto", "glorot", "he", "pytorch", "zero"},
-    {"zero", "mean"},
-    {"none", "dynamic"},
-    {"adam", "adamw", "sgd", "adam_iwae"},
-    {"constant", "cosine", "stages", "plateau"},
-    {"identity", "relu", "leaky_relu", "elu", "tanh", "sigmoid", "softplus", "silu", "gelu"},
-    {"elbo", "iwae", "dreg"},
-    {"none", "gaussian", "mask", "salt_pepper"},
+static const char *const vae__words[VAE_CHOICE_COUNT] = {
+    "auto\0portable\0simd128\0avx2\0avx512\0neon\0",
+    "auto\0glorot\0he\0pytorch\0zero\0",
+    "zero\0mean\0",
+    "none\0dynamic\0",
+    "adam\0adamw\0sgd\0adam_iwae\0",
+    "constant\0cosine\0stages\0plateau\0",
+    "identity\0relu\0leaky_relu\0elu\0tanh\0sigmoid\0softplus\0silu\0gelu\0",
+    "elbo\0iwae\0dreg\0",
+    "none\0gaussian\0mask\0salt_pepper\0",
 };
 
 VAE_API const char *vae_choice_name(vae_choice choice, int value) {
-    if ((unsigned)choice >= VAE_CHOICE_COUNT || (unsigned)value >= VAE__MOST_WORDS) return NULL;
-    return vae__words[choice][value];
+    return (unsigned)choice < VAE_CHOICE_COUNT ? vae__text_at(vae__words[choice], value) : NULL;
 }
 
 VAE_API int vae_choice_find(vae_choice choice, const char *name) {
@@ -2301,12 +2354,9 @@ VAE__PRIVATE void vae__put_quoted(vae__sink *s, const char *text) {
 /* printf needs stdio and follows the locale. Here: %s text, %q foreign text, quoted and cut after
  * about 48 bytes, %c character, %d int, %z size_t, %u uint64_t, %x uint64_t as 16 hex digits,
  * %h bytes in hex ("1f 8b 08"; a pointer and a size_t), %f double with 6 significant digits, %r
- * double with as many as it needs, %%. */
+ * double with as many as it needs (VAE_ONLY_DECODE: its bits), %%. */
 VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
-    const unsigned char *p;
-    size_t count, i;
     int64_t d;
-    char c;
     for (; *format; format += 2) {
         const size_t run = strcspn(format, "%");
         vae__put(s, format, run);
@@ -2314,25 +2364,39 @@ VAE__PRIVATE void vae__putv(vae__sink *s, const char *format, va_list args) {
         if (!*format) return;
         switch (format[1]) {
         case 's': vae__put_text(s, va_arg(args, const char *)); break;
-        case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
         case 'z': vae__put_decimal(s, va_arg(args, size_t)); break;
         case 'u': vae__put_decimal(s, va_arg(args, uint64_t)); break;
-        case 'f': vae__put_double(s, va_arg(args, double), 6); break;
-        case 'r': vae__put_double(s, va_arg(args, double), 0); break;
+        case 'f':
+            if (VAE__WHOLE || VAE__TALKS) vae__put_double(s, va_arg(args, double), 6);
+            break;
+        case 'r':
+            if (VAE__WHOLE) vae__put_double(s, va_arg(args, double), 0);
+            else vae__put_hex(s, vae__bits_d(va_arg(args, double)), 16);
+            break;
         case 'x': vae__put_hex(s, va_arg(args, uint64_t), 16); break;
-        case 'c': c = (char)va_arg(args, int), vae__put(s, &c, 1); break;
         case 'd':
             d = va_arg(args, int);
             if (d < 0) vae__put(s, "-", 1);
             vae__put_decimal(s, (uint64_t)(d < 0 ? -d : d));
             break;
-        case 'h':
-            p = va_arg(args, const unsigned char *), count = va_arg(args, size_t);
+#ifndef VAE_NO_MESSAGES
+        case 'q': vae__put_quoted(s, va_arg(args, const char *)); break;
+        case 'c': {
+            const char c = (char)va_arg(args, int);
+            vae__put(s, &c, 1);
+            break;
+        }
+        case 'h': {
+            const unsigned char *p = va_arg(args, const unsigned char *);
+            const size_t count = va_arg(args, size_t);
+            size_t i;
             for (i = 0; i < count; i++) {
                 if (i) vae__put(s, " ", 1);
                 vae__put_hex(s, p[i], 2);
             }
             break;
+        }
+#endif
         default: vae__put(s, format + 1, 1);
         }
     }
@@ -2413,7 +2477,7 @@ VAE__PRIVATE vae_status vae__brief(vae_report *report, vae_status status) {
 VAE__PRIVATE const char *vae__tail(const char *name) {
     const unsigned char *p = (const unsigned char *)name;
     size_t left = name ? strlen(name) : 0, i, width, all = 0;
-    if (!name) return "memory";
+    if (!name || !VAE__TALKS) return "memory";
     for (i = 0; i < left; all += width) i += vae__piece(p + i, left - i, &width);
     for (; all > 120; all -= width) i = vae__piece(p, left, &width), p += i, left -= i;
     return (const char *)p;
@@ -2664,27 +2728,28 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
 /* The kernels: result, name, arguments. To add one, add a line here and a function VAE__FN(name) in
  * a room before the table; one without the other does not compile. TRAIN: only training calls it,
  * so VAE_NO_TRAIN leaves it out; CONV: only convolutions and pools call it; BOTH: only training of
- * these; CODES: VAE_NO_CODES leaves it out, and so on. A kernel that is left out is NULL in the
- * table and has no code. */
-#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS, DENSITIES) \
+ * these; CODES: VAE_NO_CODES leaves it out, and so on; WHOLE: VAE_ONLY_DECODE does. A kernel that
+ * is left out is NULL in the table and has no code. */
+#define VAE__KERNEL_LIST(X, TRAIN, CONV, BOTH, CODES, PIXELS, DENSITIES, WHOLE) \
     X(void, gemm, (int flags, size_t m, size_t n, size_t k, const float *a, size_t lda, \
                    const float *b, size_t ldb, const float *bias, int act, float *c, size_t ldc)) \
     X(void, map, (int fn, size_t n, const float *x, float *y)) \
     TRAIN(void, act_bwd, (int act, size_t n, const float *kept, float *dy)) \
     TRAIN(void, bias_bwd, (size_t rows, size_t n, const float *dy, float *db)) \
-    X(void, draw, (int kind, const vae__address *at, uint32_t block, size_t n, void *out)) \
-    X(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
-    X(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
-                         float *dlogits)) \
-    X(float, bernoulli_sum, (size_t n, const float *logits, const float *x)) \
-    X(float, gaussian, (size_t n, const float *mean, const float *x, float scale, float *dmean)) \
-    X(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
+    WHOLE(void, draw, (int kind, const vae__address *at, uint32_t block, size_t n, void *out)) \
+    WHOLE(void, binarize, (const vae__address *at, size_t n, const float *x, float *out)) \
+    WHOLE(float, bernoulli, (size_t n, const float *logits, const float *x, float scale, \
+                             float *dlogits)) \
+    WHOLE(float, bernoulli_sum, (size_t n, const float *logits, const float *x)) \
+    WHOLE(float, gaussian, (size_t n, const float *mean, const float *x, float scale, \
+                            float *dmean)) \
+    WHOLE(void, latent_fwd, (size_t n, const float *head, const float *eps, float *z)) \
     TRAIN(void, latent_bwd, (int objective, size_t n, const float *head, const float *eps, \
                              const float *dz, float pull, float weight, float *dhead)) \
-    X(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
-    X(void, kl_terms, (size_t n, const float *head, float *kl)) \
-    X(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
-    X(float, between, (size_t n, const float *noise, const float *z, const float *head, \
+    WHOLE(float, kl, (size_t n, const float *head, float scale, const float *keep, float *dhead)) \
+    WHOLE(void, kl_terms, (size_t n, const float *head, float *kl)) \
+    WHOLE(float, ratio, (size_t n, const float *head, const float *eps, const float *z)) \
+    CODES(float, between, (size_t n, const float *noise, const float *z, const float *head, \
                        float *terms)) \
     TRAIN(void, between_bwd, (size_t n, const float *z, const float *head, float pull, \
                               float *dhead, float *dz)) \
@@ -2721,7 +2786,7 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
                              float *kl)) \
     X(void, observe, (int kind, size_t n, size_t c, size_t k, float deviation, \
                       const float *out, const float *u, float *x)) \
-    X(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
+    WHOLE(void, spread, (int deviation, size_t n, const float *a, float *logvar)) \
     TRAIN(void, spread_bwd, (int deviation, size_t n, const float *a, const float *dlogvar, \
                              float *da)) \
     TRAIN(int, adam, (size_t n, float *w, const float *g, float *m, float *v, \
@@ -2731,9 +2796,9 @@ VAE_API uint64_t vae_shuffle(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t
     TRAIN(void, ema, (size_t n, const float *w, float *average, float decay)) \
     TRAIN(double, sum_squares, (size_t n, const float *x)) \
     X(int, within, (size_t n, float limit, const float *x)) \
-    X(int, none_negative, (size_t n, const float *x)) \
-    X(int, in_unit, (size_t n, const float *x)) \
-    X(size_t, nonzeros, (size_t n, const float *x))
+    TRAIN(int, none_negative, (size_t n, const float *x)) \
+    WHOLE(int, in_unit, (size_t n, const float *x)) \
+    TRAIN(size_t, nonzeros, (size_t n, const float *x))
 
 enum {
     VAE__GEMM_TRANS_A = 1, /* A is stored (k, m) */
@@ -2782,11 +2847,16 @@ typedef struct vae__runs {
 typedef struct vae__kernels {
     vae_isa isa;
 #define VAE__X(result, name, args) result(*name) args;
-    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
+    VAE__KERNEL_LIST(VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X, VAE__X)
 #undef VAE__X
 } vae__kernels;
 
-static const float vae__zeros[256] = {0}; /* a row in place of a missing bias; as wide as a strip */
+#ifdef VAE__HAVE_AVX
+enum { VAE__WIDEST_STRIP = 256 }; /* floats, of any pass */
+#else
+enum { VAE__WIDEST_STRIP = 48 };
+#endif
+static const float vae__zeros[VAE__WIDEST_STRIP] = {0}; /* a row in place of a missing bias */
 
 #ifdef VAE__GCC /* as C++, gcc 12 warns about undefined operands of its own intrinsics */
 #pragma GCC diagnostic push
@@ -4186,6 +4256,7 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     VAE__MAP(VAE_ACT_SOFTPLUS, v_softplus)
     VAE__MAP(VAE_ACT_SILU, v_silu)
     VAE__MAP(VAE_ACT_GELU, v_gelu)
+#ifndef VAE_ONLY_DECODE
     VAE__MAP(VAE__FN_EXP, v_exp)
     VAE__MAP_BY(VAE__FN_EXPM1, VAE__CALL(v_expm1))
     VAE__MAP(VAE__FN_LOG, v_log)
@@ -4194,6 +4265,7 @@ static void VAE__FN(map)(int fn, size_t n, const float *x, float *y) {
     VAE__MAP(VAE__FN_SINPI, v_sinpi)
     VAE__MAP(VAE__FN_COSPI, v_cospi)
     VAE__MAP(VAE__FN_SQRT, v_sqrt)
+#endif
 #undef VAE__MAP
 #undef VAE__MAP_BY
     }
@@ -4340,7 +4412,7 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
 #define VAE__PANEL(vecs, most) \
     VAE__NOINLINE static void VAE__FN(panel_##vecs)(VAE__FN(panel) *p) { \
         VAE__ROWS(vecs, 1, most); \
-        if (vecs < 2) VAE__ROWS(vecs, 1, 8); /* wider panels: two tiles of 4 rows are as fast */ \
+        if (vecs < 2 && (most) > 8) VAE__ROWS(vecs, 1, 8); /* wider: two of 4 rows are as fast */ \
         if ((most) > 4) VAE__ROWS(vecs, 1, 4); \
         VAE__ROWS(vecs, 1, 2); \
         VAE__ROWS(vecs, 1, 1); \
@@ -4467,6 +4539,7 @@ typedef struct VAE__FN(lines) {
     size_t at[VAE__FN(LIST_ROWS)], end[VAE__FN(LIST_ROWS)];
 } VAE__FN(lines);
 
+typedef char VAE__FN(zeros_suffice)[VAE__ROW_VECS * VAE__W <= VAE__WIDEST_STRIP ? 1 : -1];
 /* Columns j .. to - 1 in strips of `vecs` vectors of sums; the last one may end inside a vector. */
 VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t j, size_t to) {
     const size_t edge = (size_t)(vecs - 1) * VAE__W, ldb = z->ldb, k_step = z->k_step;
@@ -4691,9 +4764,10 @@ VAE__INLINE size_t VAE__FN(row_by_row)(int flags, size_t m, size_t n, size_t k, 
     return 1;
 }
 
-static void VAE__FN(gemm)(int flags, size_t m, size_t n, size_t k, const float *a, size_t lda,
+static void VAE__FN(gemm)(int how, size_t m, size_t n, size_t k, const float *a, size_t lda,
                           const float *b, size_t ldb, const float *bias, int act, float *c,
                           size_t ldc) {
+    const int flags = VAE__WHOLE ? how : how & VAE__GEMM_SKIP; /* a decoder needs no other */
     const size_t row_step = flags & VAE__GEMM_TRANS_A ? 1 : lda;
     const size_t k_step = flags & VAE__GEMM_TRANS_A ? lda : 1;
     const int transposed = (flags & VAE__GEMM_TRANS_B) != 0;
@@ -5870,6 +5944,7 @@ static void VAE__FN(observe)(int kind, size_t n, size_t c, size_t k, float devia
     size_t first, i, j;
 #ifdef VAE_NO_DENSITIES /* no row has another kind: the compiler drops what those need */
     if (kind != VAE__DENSITY_BERNOULLI) kind = VAE__DENSITY_GAUSSIAN;
+    if (!VAE__WHOLE) u = NULL, kind = VAE__DENSITY_BERNOULLI; /* the mean of a gaussian is its m */
 #endif
     if (kind == VAE__DENSITY_CATEGORICAL) {
         for (i = 0; i < n; i++) {
@@ -6135,13 +6210,18 @@ static void VAE__FN(ema)(size_t n, const float *w, float *average, float decay) 
 #else
 #define VAE__OF_DENSITIES VAE__X
 #endif
+#ifdef VAE_ONLY_DECODE
+#define VAE__OF_THE_WHOLE VAE__NO_KERNEL
+#else
+#define VAE__OF_THE_WHOLE VAE__X
+#endif
 
 static const vae__kernels VAE__FN(kernels) = {
     (vae_isa)VAE__PASS, /* passes are numbered like the enum */
 #define VAE__X(result, name, args) VAE__FN(name),
 #define VAE__NO_KERNEL(result, name, args) NULL,
     VAE__KERNEL_LIST(VAE__X, VAE__OF_TRAINING, VAE__OF_CONVOLUTIONS, VAE__OF_BOTH, VAE__OF_CODES,
-                     VAE__OF_PIXELS, VAE__OF_DENSITIES)
+                     VAE__OF_PIXELS, VAE__OF_DENSITIES, VAE__OF_THE_WHOLE)
 #undef VAE__NO_KERNEL
 #undef VAE__X
 };
@@ -6151,6 +6231,7 @@ static const vae__kernels VAE__FN(kernels) = {
 #undef VAE__OF_CODES
 #undef VAE__OF_PIXELS
 #undef VAE__OF_DENSITIES
+#undef VAE__OF_THE_WHOLE
 
 #undef VAE__FN
 #undef VAE__128
@@ -6378,6 +6459,7 @@ VAE__INLINE void vae__fp_leave(const vae__fpenv *env) { (void)vae__fp_swap(env->
     vae__fp_leave(&vae__host); \
     return vae__got
 
+#ifndef VAE_ONLY_DECODE
 VAE__PRIVATE void vae__random(int kind, const vae_stream *s, uint64_t first, size_t count,
                               void *out) {
     const vae__kernels *k = vae__kernels_of(VAE_ISA_AUTO);
@@ -6407,6 +6489,7 @@ VAE_API void vae_random_uniform(const vae_stream *s, uint64_t first, size_t coun
 VAE_API void vae_random_normal(const vae_stream *s, uint64_t first, size_t count, float *out) {
     vae__random(VAE__DRAW_NORMAL, s, first, count, out);
 }
+#endif
 
 /* ======================================================================================
  * >>threads  dividing work, and a pool of threads to do it
@@ -6892,6 +6975,7 @@ VAE__PRIVATE void vae__share(size_t count, size_t grain, int parts, int part, si
  * uses: >>threads                    tests: tests/test_gemm.c
  * ==================================================================================== */
 
+#ifndef VAE_ONLY_DECODE
 typedef struct vae__product {
     vae_gemm_desc d; /* with leading dimensions in place of 0 */
     const vae__kernels *kernels;
@@ -6968,6 +7052,7 @@ VAE__PRIVATE vae_status vae__do_gemm(const vae_gemm_desc *desc, vae_report *repo
 VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report) {
     VAE__GUARDED(vae__do_gemm(desc, report));
 }
+#endif
 
 /* ======================================================================================
  * >>layers   what a layer is, and the functions of each
@@ -8759,13 +8844,13 @@ VAE__PRIVATE vae_status vae__left_out(vae__parser *p, vae__op *op) {
                      (int)(p->item - p->text) + 1, op->layer->name, op->layer->rule);
 }
 #define VAE__LEFT_OUT(name, macro) \
-    {name, name, "not in this build (" macro ")", "", 0, vae__left_out, NULL, NULL, \
+    {name, VAE__OF_WHOLE(name), "not in this build (" macro ")", "", 0, vae__left_out, NULL, NULL, \
      VAE__BACK(NULL, NULL, NULL)}
 #endif
 
 static const vae__layer vae__layers[] = {
-    {"dense", "dense N", "any -> N", "n", 0, vae__dense_shape, vae__dense_tensors, vae__dense_fwd,
-     VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
+    {"dense", VAE__HELP("dense N", "any -> N"), "n", 0, vae__dense_shape, vae__dense_tensors,
+     vae__dense_fwd, VAE__BACK(vae__dense_bwd, vae__dense_grad, NULL)},
 #ifndef VAE_NO_PIXELS
     {"maskconv", "maskconv N KxK a|b", "HxWxC -> HxWxN; sees earlier pixels, b also its own", "nka",
      VAE__SPOT, vae__maskconv_shape, vae__maskconv_tensors, vae__maskconv_fwd,
@@ -8775,37 +8860,41 @@ static const vae__layer vae__layers[] = {
     VAE__LEFT_OUT("maskconv", "VAE_NO_PIXELS"),
 #endif
 #ifndef VAE_NO_CONV
-    {"conv", "conv N KxK[/S] [pad P]",
-     "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1", "nksd", 0,
-     vae__conv_shape, vae__conv_tensors, vae__conv_fwd,
+    {"conv", VAE__HELP("conv N KxK[/S] [pad P]",
+                       "HxWxC -> ceil(H/S) x ceil(W/S) x N; with pad: (H + 2P - K)/S + 1"),
+     "nksd", 0, vae__conv_shape, vae__conv_tensors, vae__conv_fwd,
      VAE__BACK(vae__conv_bwd, vae__conv_grad, NULL)},
-    {"convt", "convt N KxK[/S] [pad P]",
-     "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P", "nksd", 0, vae__convt_shape,
-     vae__convt_tensors, vae__convt_fwd, VAE__BACK(vae__convt_bwd, vae__convt_grad, NULL)},
-    {"maxpool", "maxpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__pool_shape, NULL,
+    {"convt", VAE__HELP("convt N KxK[/S] [pad P]",
+                        "HxWxC -> HS x WS x N; with pad: (H - 1)S + K - 2P"),
+     "nksd", 0, vae__convt_shape, vae__convt_tensors, vae__convt_fwd,
+     VAE__BACK(vae__convt_bwd, vae__convt_grad, NULL)},
+    {"maxpool", VAE__HELP("maxpool N", "HxWxC -> H/N x W/N x C"), "f", 0, vae__pool_shape, NULL,
      vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
-    {"avgpool", "avgpool N", "HxWxC -> H/N x W/N x C", "f", 0, vae__avgpool_shape, NULL,
+    {"avgpool", VAE__HELP("avgpool N", "HxWxC -> H/N x W/N x C"), "f", 0, vae__avgpool_shape, NULL,
      vae__pool_fwd, VAE__BACK(vae__pool_bwd, NULL, NULL)},
-    {"upsample", "upsample N", "HxWxC -> HN x WN x C", "f", 0, vae__upsample_shape, NULL,
+    {"upsample", VAE__HELP("upsample N", "HxWxC -> HN x WN x C"), "f", 0, vae__upsample_shape, NULL,
      vae__upsample_fwd, VAE__BACK(vae__upsample_bwd, NULL, NULL)},
 #else
     VAE__LEFT_OUT("conv", "VAE_NO_CONV"), VAE__LEFT_OUT("convt", "VAE_NO_CONV"),
     VAE__LEFT_OUT("maxpool", "VAE_NO_CONV"), VAE__LEFT_OUT("avgpool", "VAE_NO_CONV"),
     VAE__LEFT_OUT("upsample", "VAE_NO_CONV"),
 #endif
-    {"reshape", "reshape HxWxC", "any -> HxWxC of as many numbers", "h", VAE__PASSES | VAE__SHOWS,
-     vae__reshape_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
-    {"flatten", "flatten", "HxWxC -> HWC", "", VAE__PASSES | VAE__SHOWS, vae__flatten_shape, NULL,
-     vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
-    {"batchnorm", "batchnorm", "unchanged", "", 0, vae__batchnorm_shape, vae__batchnorm_tensors,
-     vae__batchnorm_fwd, VAE__BACK(vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch)},
-    {"layernorm", "layernorm", "unchanged", "", 0, vae__layernorm_shape, vae__layernorm_tensors,
-     vae__layernorm_fwd, VAE__BACK(vae__layernorm_bwd, vae__layernorm_grad, NULL)},
-    {"dropout", "dropout P", "unchanged; drops with probability P < 1, in training", "q",
+    {"reshape", VAE__HELP("reshape HxWxC", "any -> HxWxC of as many numbers"), "h",
+     VAE__PASSES | VAE__SHOWS, vae__reshape_shape, NULL, vae__pass_fwd,
+     VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {"flatten", VAE__HELP("flatten", "HxWxC -> HWC"), "", VAE__PASSES | VAE__SHOWS,
+     vae__flatten_shape, NULL, vae__pass_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
+    {"batchnorm", VAE__HELP("batchnorm", "unchanged"), "", 0, vae__batchnorm_shape,
+     vae__batchnorm_tensors, vae__batchnorm_fwd,
+     VAE__BACK(vae__batchnorm_bwd, vae__batchnorm_grad, vae__batchnorm_batch)},
+    {"layernorm", VAE__HELP("layernorm", "unchanged"), "", 0, vae__layernorm_shape,
+     vae__layernorm_tensors, vae__layernorm_fwd,
+     VAE__BACK(vae__layernorm_bwd, vae__layernorm_grad, NULL)},
+    {"dropout", VAE__HELP("dropout P", "unchanged; drops with probability P < 1, in training"), "q",
      VAE__DRAWS, NULL, NULL, vae__dropout_fwd, VAE__BACK(vae__dropout_bwd, NULL, NULL)},
-    {"noise", "noise S", "unchanged; adds normals times S, in training", "p",
+    {"noise", VAE__HELP("noise S", "unchanged; adds normals times S, in training"), "p",
      VAE__DRAWS | VAE__BEYOND, NULL, NULL, vae__noise_fwd, VAE__BACK(vae__pass_bwd, NULL, NULL)},
-    {"label", "label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot", "n",
+    {"label", VAE__HELP("label N", "HxWxC -> HxWx(C + N); the image's class of N, one-hot"), "n",
      VAE__CLASS | VAE__SHOWS, vae__label_shape, NULL, vae__label_fwd,
      VAE__BACK(vae__label_bwd, NULL, NULL)},
 #ifndef VAE_NO_CODES
@@ -8829,7 +8918,8 @@ static const vae__layer vae__layers[] = {
     VAE__LEFT_OUT("image", "VAE_NO_PIXELS"), VAE__LEFT_OUT("gated", "VAE_NO_PIXELS"),
     VAE__LEFT_OUT("diaglstm", "VAE_NO_PIXELS"),
 #endif
-    {"res", "res( ... )", "unchanged; adds its input to what the layers inside make of it", "(",
+    {"res", VAE__HELP("res( ... )",
+                      "unchanged; adds its input to what the layers inside make of it"), "(",
      VAE__OPENS | VAE__RETURNS | VAE__SPOT, NULL, NULL, vae__pass_fwd,
      VAE__ORDERED(vae__open_bwd, NULL, NULL, vae__pass_pixel)},
     /* without a name: the end of a group, an activation alone */
@@ -9220,6 +9310,7 @@ typedef struct vae__kind {
     const char *name, *syntax, *rule; /* rule: what it is, in words */
     const char *args;                 /* what stands behind the name: see vae__read_args */
 } vae__kind;
+#define VAE__KIND_LEFT_OUT(name, syntax) {name, VAE__HELP(syntax, "left out of this build"), NULL}
 
 typedef struct vae__code vae__code;
 
@@ -9438,7 +9529,7 @@ VAE__PRIVATE void vae__spread_bwd(const vae__walk *c, const vae__op *op, const f
     }
 }
 static const vae__layer vae__spread_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__spread_fwd,
+    "", NULL, NULL, "", 0, NULL, NULL, VAE__OF_WHOLE(vae__spread_fwd),
     VAE__BACK(vae__spread_bwd, NULL, NULL)};
 
 VAE__PRIVATE int vae__normal_spreads(const vae__code *c) { return c->deviation || c->act; }
@@ -9793,7 +9884,7 @@ static const vae__closed vae__none_closed = {vae__no_kl, NULL, vae__none_ratio, 
     {{name, syntax, rule, args}, noise, sizes, sample, sample_bwd, NULL, NULL, NULL, closed}
 #else
 #define VAE__CODE_ROW(name, syntax, rule, args, noise, sizes, sample, sample_bwd, closed) \
-    {{name, name, "left out of this build", NULL}, noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
+    {VAE__KIND_LEFT_OUT(name, name), noise, NULL, NULL, NULL, NULL, NULL, NULL, NULL}
 #endif
 
 /* ======================================================================================
@@ -10064,15 +10155,16 @@ static const vae__layer vae__vamp_layer = {
 /* ---- the table of posteriors ---- */
 
 static const vae__posterior vae__posteriors[] = {
-    {{"normal", "normal [abs | relu | softplus] [code ACT]",
-      "diagonal. The head gives mu and the log variance; or, with abs, relu or softplus, a number "
-      "whose function that is is the deviation, at least 0.001; with code ACT mu is that "
-      "activation of the head's", "oc"},
-     VAE__DRAW_NORMAL, NULL, vae__normal_sample, vae__normal_sample_bwd, vae__normal_log_q,
-     vae__normal_log_q_bwd, &vae__normal_means, &vae__normal_closed},
+    {{"normal", VAE__HELP("normal [abs | relu | softplus] [code ACT]",
+                          "diagonal. The head gives mu and the log variance; or, with abs, relu "
+                          "or softplus, a number whose function that is is the deviation, at "
+                          "least 0.001; with code ACT mu is that activation of the head's"), "oc"},
+     VAE__DRAW_NORMAL, NULL, VAE__OF_WHOLE(vae__normal_sample),
+     VAE__OF_WHOLE(vae__normal_sample_bwd), VAE__OF_WHOLE(vae__normal_log_q),
+     VAE__OF_WHOLE(vae__normal_log_q_bwd), VAE__OF_WHOLE(&vae__normal_means),
+     VAE__OF_WHOLE(&vae__normal_closed)},
 #ifdef VAE_NO_CODES
-    {{"normal full", "normal full", "left out of this build", NULL}, 0, NULL, NULL, NULL, NULL,
-     NULL, NULL, NULL},
+    {VAE__KIND_LEFT_OUT("normal full", "normal full"), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 #else
     {{"normal full", "normal full", "of any covariance L L', up to 64 latents. The head gives mu, "
       "the diagonal of L as a log variance, and L below it", ""},
@@ -10113,11 +10205,11 @@ VAE__PRIVATE void vae__normal_draw(const vae__code *c, const float *w, const vae
 
 /* The first row is the standard prior of the closed forms. */
 static const vae__prior vae__priors[] = {
-    {{"normal", "normal", "N(0, I)", ""}, VAE__PRIOR_OP, 0, vae__normal_log_p,
-     vae__normal_draw, NULL},
+    {{"normal", VAE__HELP("normal", "N(0, I)"), ""}, VAE__PRIOR_OP, 0,
+     VAE__OF_WHOLE(vae__normal_log_p), VAE__OF_WHOLE(vae__normal_draw), NULL},
 #ifdef VAE_NO_CODES
-    {{"mixture", "mixture K [full]", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
-    {{"vamp", "vamp K", "left out of this build", NULL}, NULL, 0, NULL, NULL, NULL},
+    {VAE__KIND_LEFT_OUT("mixture", "mixture K [full]"), NULL, 0, NULL, NULL, NULL},
+    {VAE__KIND_LEFT_OUT("vamp", "vamp K"), NULL, 0, NULL, NULL, NULL},
 #else
     {{"mixture", "mixture K [full]", "K normals; shares, means and variances are learned, and "
       "with full also covariances, up to 64 latents", "mu"},
@@ -10339,8 +10431,8 @@ static const vae__layer vae__iaf_layer = {
 
 static const vae__flow vae__flows[] = {
 #ifdef VAE_NO_CODES
-    {{"planar", "normal, planar K", "left out of this build", NULL}, NULL, NULL},
-    {{"iaf", "normal, iaf WIDTH K", "left out of this build", NULL}, NULL, NULL},
+    {VAE__KIND_LEFT_OUT("planar", "normal, planar K"), NULL, NULL},
+    {VAE__KIND_LEFT_OUT("iaf", "normal, iaf WIDTH K"), NULL, NULL},
 #else
     {{"planar", "normal [full], planar K", "the draw of a normal, changed by K planar steps, whose "
       "u, w, b the head gives", "i"}, &vae__planar_layer, vae__planar_context},
@@ -10497,7 +10589,7 @@ VAE__PRIVATE vae_status vae__read_code(const vae_desc *d, vae__code *c,
     if (c->flow) c->context = c->flow->context(c), c->head += c->context;
     c->closed = c->posterior->closed && c->prior == vae__priors && !c->flow;
     c->room_floats = vae__max(c->room_floats, c->prior->room * c->width);
-    return vae__check_code(d, c, posterior, prior, report);
+    return VAE__WHOLE ? vae__check_code(d, c, posterior, prior, report) : VAE_OK;
 }
 
 /* ---- the code as an op: the head comes in, z goes out ---- */
@@ -10670,7 +10762,7 @@ VAE__PRIVATE double vae__counted_kl(const vae__terms *t) {
 }
 
 static const vae__layer vae__code_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__code_fwd,
+    "", NULL, NULL, "", 0, NULL, NULL, VAE__OF_WHOLE(vae__code_fwd),
     VAE__BACK(vae__code_bwd, NULL, vae__code_batch)};
 
 /* ======================================================================================
@@ -10890,7 +10982,7 @@ VAE__PRIVATE double vae__gaussian_loss(const vae__density *l, const float *out, 
 }
 VAE__PRIVATE void vae__gaussian_observe(const vae__density *l, const float *out, const float *u,
                                         float *x) {
-    if (u)
+    if (VAE__WHOLE && u)
         l->k->observe(l->row->kernel, l->numbers, l->channels, 0,
                       (float)vae__div_d(1, vae__sqrt_d((double)l->inverse)), out, u, x);
     else if (x != out) memcpy(x, out, l->numbers * sizeof(float));
@@ -11054,22 +11146,26 @@ VAE__PRIVATE void vae__logistics_mode(const vae__density *l, const float *out, f
 /* ---- the table of likelihoods ---- */
 
 static const vae__likelihood vae__likelihoods[] = {
-    {{"bernoulli", "bernoulli", "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
-      "which is no density", ""},
-     1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, vae__bernoulli_loss, vae__density_observe,
-     vae__bernoulli_value, vae__bernoulli_bias, NULL, NULL, NULL, NULL, NULL, 0},
-    {{"gaussian", "gaussian [V]", "normal, its variance V everywhere (1)", "v"},
-     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, NULL, NULL, vae__gaussian_prepare, NULL, NULL, 0},
-    {{"gaussian_learned", "gaussian_learned [V]",
-      "the same, the variance one learned number that begins at V", "v"},
-     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, vae__gaussian_loss, vae__gaussian_observe,
-     NULL, vae__mean_is_bias, "logvar", vae__gaussian_start, vae__gaussian_learned_prepare, NULL,
-     NULL, 0},
+    {{"bernoulli", VAE__HELP("bernoulli",
+                             "1 or 0 with the probability sigmoid(a); grey pixels are weighed, "
+                             "which is no density"), ""},
+     1, 1, VAE__DENSITY_BERNOULLI, VAE__DRAW_UNIFORM, VAE__OF_WHOLE(vae__bernoulli_loss),
+     vae__density_observe, VAE__OF_WHOLE(vae__bernoulli_value),
+     VAE__OF_WHOLE(vae__bernoulli_bias), NULL, NULL, NULL, NULL, NULL, 0},
+    {{"gaussian", VAE__HELP("gaussian [V]", "normal, its variance V everywhere (1)"), "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, VAE__OF_WHOLE(vae__gaussian_loss),
+     vae__gaussian_observe, NULL, VAE__OF_WHOLE(vae__mean_is_bias), NULL, NULL,
+     VAE__OF_WHOLE(vae__gaussian_prepare), NULL, NULL, 0},
+    {{"gaussian_learned", VAE__HELP("gaussian_learned [V]", "the same, the variance one learned "
+                                    "number that begins at V"), "v"},
+     1, 0, VAE__DENSITY_GAUSSIAN, VAE__DRAW_NORMAL, VAE__OF_WHOLE(vae__gaussian_loss),
+     vae__gaussian_observe, NULL, VAE__OF_WHOLE(vae__mean_is_bias), "logvar",
+     VAE__OF_WHOLE(vae__gaussian_start), VAE__OF_WHOLE(vae__gaussian_learned_prepare), NULL, NULL,
+     0},
 #ifdef VAE_NO_DENSITIES
 #define VAE__NO_DENSITY(name) \
-    {{name, name, "left out of this build", NULL}, 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
-     NULL, NULL, NULL, NULL, 0}
+    {VAE__KIND_LEFT_OUT(name, name), 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+     NULL, 0}
     VAE__NO_DENSITY("gaussian_pixel"), VAE__NO_DENSITY("continuous_bernoulli"),
     VAE__NO_DENSITY("logistic"), VAE__NO_DENSITY("logistic_pixel"), VAE__NO_DENSITY("categorical"),
 #undef VAE__NO_DENSITY
@@ -11094,7 +11190,7 @@ static const vae__likelihood vae__likelihoods[] = {
      vae__density_observe, NULL, NULL, NULL, NULL, NULL, vae__categorical_mode, NULL, 0},
 #endif
 #ifdef VAE_NO_PIXELS
-    {{"logistic_mixture", "logistic_mixture", "left out of this build", NULL}, 1, 0, 0, 0, NULL,
+    {VAE__KIND_LEFT_OUT("logistic_mixture", "logistic_mixture"), 1, 0, 0, 0, NULL,
      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0},
 #else
     {{"logistic_mixture", "logistic_mixture K", "a mixture of K logistics for each pixel; centres "
@@ -11116,6 +11212,7 @@ static const vae__kinds vae__likelihood_kinds =
 static const vae__kinds *const vae__kinds_of[VAE_TABLE_COUNT] = {
     NULL, &vae__likelihood_kinds, &vae__posterior_kinds, &vae__prior_kinds};
 
+#ifndef VAE_ONLY_DECODE
 VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
     const vae__kinds *kinds;
     const vae__kind *kind;
@@ -11131,6 +11228,7 @@ VAE_API const char *vae_kind_syntax(vae_table table, int i, const char **rule) {
     if (kind && rule) *rule = kind->rule;
     return kind ? kind->syntax : NULL;
 }
+#endif
 
 /* Reads the likelihood of a description, for images of this shape. Its kernels are set later. */
 VAE__PRIVATE vae_status vae__read_likelihood(const vae_desc *d, const vae__shape *image,
@@ -11296,9 +11394,11 @@ VAE__PRIVATE const vae__field *vae__find_field(const char *name) {
     return NULL;
 }
 
+#ifndef VAE_ONLY_DECODE
 VAE_API const char *vae_desc_name(int i) {
     return i >= 0 && i < VAE__FIELD_COUNT ? vae__fields[i].name : NULL;
 }
+#endif
 
 /* ---- one setting: its default, its range ---- */
 
@@ -11631,6 +11731,7 @@ VAE__PRIVATE int vae__distance(const char *a, const char *b) {
 VAE__PRIVATE vae_status vae__no_such_setting(const char *name, vae_report *report) {
     const char *nearest = NULL;
     int best = 3, i; /* two slips of the keyboard */
+    if (!VAE__TALKS) return vae__fail(report, VAE_ERR_VALUE, "%q", name);
     for (i = 0; i < VAE__FIELD_COUNT && strlen(name) < 32; i++) {
         const int distance = vae__distance(name, vae__fields[i].name);
         if (distance < best && distance < (int)strlen(name))
@@ -11674,7 +11775,9 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
     char text[200];
     vae__sink s = vae__sink_text(text, sizeof text);
     double value;
-    const size_t n = vae__read_decimal(found, &value);
+    size_t n;
+    if (!VAE__TALKS) return vae__fail(report, VAE_ERR_VALUE, "%q", found);
+    n = vae__read_decimal(found, &value);
     if (f->kind == VAE__REAL && n && !found[n] && !(vae__bits_d(value) << 1))
         return vae__fail(report, VAE_ERR_VALUE, "%s: %q is too small: a double cannot tell it from "
                          "0", f->name, found);
@@ -11683,6 +11786,7 @@ VAE__PRIVATE vae_status vae__not_a_value(const vae__field *f, const char *found,
                      found);
 }
 
+#ifndef VAE_ONLY_DECODE
 /* One setting from text into a description; on failure it stays as it was. */
 VAE__PRIVATE vae_status vae__set_field(vae_desc *desc, const vae__field *f, const char *value,
                                        vae_report *report) {
@@ -11761,9 +11865,10 @@ VAE_API vae_status vae_desc_rule(const char *name, char *text, size_t size, vae_
 VAE_API void vae_desc_defaults(vae_desc *desc) {
     int i;
     if (!desc) return;
-    memset(desc, 0, sizeof *desc);
+    memset((void *)desc, 0, sizeof *desc);
     for (i = 0; i < VAE__FIELD_COUNT; i++) vae__settle(desc, &vae__fields[i], NULL);
 }
+#endif
 
 /* A whole line of settings, of the first `known` in the table; cuts `line` into its pieces, which
  * the description then points to, as it does into `room`. A setting that the line does not have
@@ -11883,7 +11988,7 @@ VAE__INLINE int vae__inference(int asked) {
 /* Fills in the defaults and checks what can be checked without the network. */
 VAE__PRIVATE vae_status vae__resolve(vae_desc *d, vae_report *report) {
     vae_status bad = vae__settle_all(d, report);
-    if (!bad) bad = vae__check_rules(d, report);
+    if (!bad && VAE__WHOLE) bad = vae__check_rules(d, report);
     if (!bad) bad = vae__resolve_machine(d, report);
     d->inference = vae__inference(d->inference);
     return bad;
@@ -11937,7 +12042,7 @@ VAE__PRIVATE void vae__likelihood_grad(const vae__walk *c, const vae__op *op, in
 }
 
 static const vae__layer vae__likelihood_layer = {
-    "", NULL, NULL, "", 0, NULL, NULL, vae__likelihood_fwd,
+    "", NULL, NULL, "", 0, NULL, NULL, VAE__OF_WHOLE(vae__likelihood_fwd),
     VAE__BACK(vae__likelihood_bwd, vae__likelihood_grad, NULL)};
 
 /* ======================================================================================
@@ -12194,7 +12299,7 @@ VAE__PRIVATE void vae__plan_draw(vae__planner *w) {
     m->layer[layer].at = m->count;
     op->fans = layer == 1;
     if (op->fans) m->at_draw = m->count;
-    w->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    w->each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
 }
 
 /* Makes w->op the next op of a string: that of its next item; behind the items the dense head,
@@ -12339,7 +12444,7 @@ VAE__PRIVATE void vae__plan_use(vae__planner *w) {
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;
-    const int train = !m->desc.inference;
+    const int train = VAE__LEARNS(&m->desc);
     /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
     const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
                     !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
@@ -12366,7 +12471,7 @@ VAE__PRIVATE vae_status vae__plan_op(vae__planner *w) {
     vae__op *op = &w->op;
     vae_status bad;
     op->net = w->net->what, op->each = w->each, op->rows = m->rows * w->each;
-    if (w->net == &m->enc && !m->desc.inference) op->rows += vae__pseudo_inputs(&m->code);
+    if (w->net == &m->enc && VAE__LEARNS(&m->desc)) op->rows += vae__pseudo_inputs(&m->code);
     op->path = w->p.path, op->first = !m->parameters;
     if (w->final && op->colours > 1 && m->likelihood.row->outputs > 1)
         op->repeat = (size_t)m->likelihood.row->outputs;
@@ -12430,7 +12535,7 @@ VAE__PRIVATE void vae__plan_end(vae *m, const vae__layer *layer, size_t in, size
     op->layer = layer;
     vae__shape_flat(&op->in, in);
     vae__shape_flat(&op->out, out);
-    op->each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    op->each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
     op->rows = m->z_rows;
     op->grad_block = 1;
     op->tensor = m->slot_count, op->weights = m->parameters;
@@ -12467,7 +12572,7 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     m->head_floats = vae__max(m->head_floats, m->units);
     memset(&w, 0, sizeof w), memset(&net, 0, sizeof net);
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
-    w.each = m->desc.inference ? 1 : (size_t)m->desc.samples;
+    w.each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
     m->at_code = m->count;
     vae__shape_flat(&w.op.in, q->head);
     for (step = -1; !bad && step <= steps; step++) {
@@ -12526,7 +12631,7 @@ VAE__PRIVATE vae_status vae__plan(vae *m, vae__arena *arena, vae_report *report)
     if (!bad) bad = vae__plan_code(m, arena, report);
     if (bad) return bad;
     bad = vae__net_plan(m, &m->dec, d->decoder, z, m->outputs,
-                        d->inference ? 1 : (size_t)d->samples, arena, report);
+                        VAE__LEARNS(d) ? (size_t)d->samples : 1, arena, report);
     if (bad) return bad;
     vae__plan_end(m, &vae__likelihood_layer, m->outputs, m->outputs);
     if (m->ops) { /* the gradient takes the place of the decoder's output */
@@ -12570,7 +12675,7 @@ VAE__PRIVATE void vae__plan_parts(vae *m) {
     size_t share;
     m->parts = vae__most_parts(&m->parallel, vae__max(m->rows, m->z_rows), VAE__PART_ROWS);
     m->piece_parts = vae__most_parts(&m->parallel, m->parameters, VAE__PART_WEIGHTS);
-    if (m->parts < m->piece_parts && !m->desc.inference) m->parts = m->piece_parts;
+    if (m->parts < m->piece_parts && VAE__LEARNS(&m->desc)) m->parts = m->piece_parts;
     /* of a gradient: what is made at a time, or a part's share of the largest, whatever is less */
     share = m->tensor_floats / (size_t)m->piece_parts + 8 * m->tensor_wide;
     share = vae__whole(vae__min(share, m->piece_floats));
@@ -12587,7 +12692,7 @@ enum { VAE__OWN, VAE__BORROWED, VAE__SHARED };
  * model that borrows its parameters has the rest. */
 VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference, pool = d->threads > 1 && !d->parallel.run;
+    const int train = VAE__LEARNS(d), pool = d->threads > 1 && !d->parallel.run;
     const size_t n = m->parameters;
     char *block = NULL;
     VAE__PUSH(a, m->ops, vae__op, m->count, 1, 1);
@@ -12609,7 +12714,7 @@ VAE__PRIVATE void vae__lay_parameters(vae *m, vae__arena *a, int borrowed) {
  * widest row are all that the ops have. */
 VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference;
+    const int train = VAE__LEARNS(d);
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
     vae__terms *t = &m->terms;
     VAE__PUSH(a, m->x, float, m->rows, m->input.dim, 1);
@@ -12631,7 +12736,7 @@ VAE__PRIVATE void vae__lay_rows(vae *m, vae__arena *a) {
  * moving those to where they want the same lines of the cache. */
 VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference, seen = train && (m->views > 1 || d->corrupt);
+    const int train = VAE__LEARNS(d), seen = train && (m->views > 1 || d->corrupt);
     const size_t more = m->rows ? vae__pseudo_inputs(&m->code) : 0;
     const size_t latent = m->code.latent, head = m->code.head;
     const size_t heads = VAE__LAYERS(m) > 1 ? m->z_rows : m->rows;
@@ -12657,7 +12762,7 @@ VAE__PRIVATE void vae__lay_small(vae *m, vae__arena *a, int exact) {
  * elsewhere. */
 VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, vae_report *report) {
     const vae_desc *d = &m->desc;
-    const int train = !d->inference;
+    const int train = VAE__LEARNS(d);
     const vae__means *means;
     int exact; /* `contract` in closed form */
     size_t place;
@@ -12685,7 +12790,7 @@ VAE__PRIVATE vae_status vae__lay_out(vae *m, vae__arena *arena, int borrowed, va
     m->views = 1;
     bad = vae__plan(m, NULL, report);
     if (bad) return bad;
-    exact = means && means->curve && means->curve(&m->code) &&
+    exact = train && means && means->curve && means->curve(&m->code) &&
             m->enc.count == 1 + (size_t)vae__spreads(&m->code);
     m->room_floats = vae__max(m->room_floats, m->code.room_floats);
     if (train && d->contract > 0 && !exact) m->views = 2;
@@ -12726,7 +12831,7 @@ VAE__PRIVATE vae_status vae__measure(const vae_desc *desc, int borrowed, vae *m,
                                      vae_report *report) {
     vae__arena arena;
     vae_status bad;
-    memset(m, 0, sizeof *m);
+    memset((void *)m, 0, sizeof *m);
     memset(&arena, 0, sizeof arena);
     m->desc = *desc;
     bad = vae__resolve(&m->desc, report);
@@ -12808,6 +12913,7 @@ VAE__PRIVATE int vae__mask(const vae *m, size_t t, const float *w, float *clear)
     return wrong;
 }
 
+#ifndef VAE_ONLY_DECODE
 /* Numbers `from` .. `from + count - 1` of tensor t as they begin, but for its mask.
  * weights ~ U(-bound, bound): Glorot & Bengio 2010, He et al. 2015 (fan_in, gain sqrt 2), or what
  * PyTorch's Linear does, biases too; about `start` where there is one. Addressed by the tensor's
@@ -12881,6 +12987,7 @@ VAE_API vae_status vae_create_in(const vae_desc *desc, void *memory, size_t size
                                  vae_report *report) {
     VAE__GUARDED(vae__do_create_in(desc, memory, size, model, report));
 }
+#endif
 
 /* What is chosen when a model is loaded or shared, checked here: the caller has no description, so
  * he is told about the option alone. */
@@ -12908,7 +13015,7 @@ VAE__PRIVATE vae_status vae__do_share(const vae *owner, const vae_load_options *
     vae *m = NULL;
     vae_status bad;
     if (!owner || !model) return vae__fail(report, VAE_ERR_NULL, "owner and model must be given");
-    memset(&o, 0, sizeof o);
+    memset((void *)&o, 0, sizeof o);
     if (options) o = *options;
     if (!o.inference) o.inference = 1;
     d = owner->desc;
@@ -12940,13 +13047,14 @@ VAE_API vae_status vae_share(const vae *owner, const vae_load_options *options, 
     VAE__GUARDED(vae__do_share(owner, options, model, report));
 }
 
+#ifndef VAE_ONLY_DECODE
 VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
                                             vae_report *report) {
     const size_t count = settings ? strlen(settings) + 1 : 0, size = count + VAE__LINE_ROOM;
     vae_desc d;
     vae_status bad;
     char *line;
-    memset(&d, 0, sizeof d);
+    memset((void *)&d, 0, sizeof d);
     if (!settings || !model)
         return vae__fail(report, VAE_ERR_NULL, "settings and model must be given");
     line = (char *)vae__alloc(&d.allocator, size);
@@ -12961,6 +13069,7 @@ VAE__PRIVATE vae_status vae__do_create_text(const char *settings, vae **model,
 VAE_API vae_status vae_create_text(const char *settings, vae **model, vae_report *report) {
     VAE__GUARDED(vae__do_create_text(settings, model, report));
 }
+#endif
 
 VAE_API void vae_destroy(vae *model) {
     if (model) {
@@ -12976,7 +13085,7 @@ VAE_API const vae_report *vae_last_report(const vae *model) {
 VAE_API void vae_get_desc(const vae *model, vae_desc *desc) {
     if (!desc) return;
     if (model) *desc = model->desc;
-    else memset(desc, 0, sizeof *desc);
+    else memset((void *)desc, 0, sizeof *desc);
 }
 
 VAE_API uint64_t vae_params_hash(const vae *model) {
@@ -13744,7 +13853,7 @@ VAE__PRIVATE void vae__pass_part(void *arg, int part) {
     vae__walk c;
     vae__share(p->rows, p->grain, p->parts, part, &from, &to);
     if (VAE__TRAINS(p)) vae__inputs_bwd(p, part);
-    if (from == to || (p->fresh && !vae__pass_pixels(p, part, from, to))) return;
+    if (from == to || (VAE__WHOLE && p->fresh && !vae__pass_pixels(p, part, from, to))) return;
     c = vae__pass_walk(p, part, from, to - from);
     vae__ops_fwd(&c, ops, p->fwd_from, vae__min(p->fwd_to, code),
                  given ? vae__given(p, from) : NULL);
@@ -13790,7 +13899,7 @@ VAE__PRIVATE vae_status vae__stage_status(vae__pass *p) {
         bad |= p->bad[part];
         wrong = vae__min(wrong, p->wrong[part]);
     }
-    if (bad) {
+    if (VAE__WHOLE && bad) {
         for (i = 0; p->data && i < p->rows; i++) /* a part that met the pixel did not read on */
             (void)vae_data_read(p->data, vae__row_number(p, i), 1, m->x + i * m->input.dim);
         return vae__check_pixels(m, "", 0, p->x, p->rows, p->batch->index, 0);
@@ -14270,6 +14379,8 @@ VAE__PRIVATE const char *vae__update(vae *m, size_t rows, float gscale) {
  * tests: tests/test_train.c, tests/test_stopping.c
  * ==================================================================================== */
 
+#ifndef VAE_ONLY_DECODE
+
 /* Reports a failed step with a probable reason: a smaller learning rate can help only if weights
  * were changed; an outlier is likelier. The sentence is `before` `name` `after`. */
 VAE__PRIVATE vae_status vae__step_failed(vae *m, const vae__pass *p, int changed,
@@ -14469,7 +14580,7 @@ VAE__PRIVATE vae_status vae__losses(vae *m, const vae_batch *b, const float *x, 
 
 /* Reads images of a data set, from image `at` on, and makes a batch of them. */
 VAE__PRIVATE vae_status vae__read_portion(vae *m, const vae_data *data, size_t at, vae_batch *b) {
-    memset(b, 0, sizeof *b);
+    memset((void *)b, 0, sizeof *b);
     b->x = m->x, b->rows = vae__min(data->count - at, m->rows), b->first = (uint32_t)at;
     if (m->classes) b->labels = data->labels + at, b->label_count = b->rows;
     (void)vae_data_read(data, at, b->rows, m->x);
@@ -14626,7 +14737,7 @@ VAE__PRIVATE vae_status vae__fit_step(vae *m, vae__fit *f, const vae__order *ord
     double rows;
     size_t i;
     int j;
-    memset(&b, 0, sizeof b);
+    memset((void *)&b, 0, sizeof b);
     b.rows = (size_t)(at->total - at->images), b.index = m->index;
     if (b.rows > m->rows) b.rows = m->rows;
     for (i = 0; i < b.rows; i++) m->index[i] = (uint32_t)vae__order_at(order, at->images + i);
@@ -14802,6 +14913,8 @@ VAE_API vae_status vae_check_gradients(vae *m, const vae_batch *batch, int direc
 }
 #endif
 
+#endif /* VAE_ONLY_DECODE */
+
 /* ======================================================================================
  * >>eval     using a model: encode, decode, sample, score
  * uses: >>train >>step >>model >>codes >>program >>threads >>rng
@@ -14832,8 +14945,16 @@ VAE__INLINE const float *vae__came_out(const vae__pass *p, const vae__walk *c) {
     return last->y + c->place * last->pitch;
 }
 
+/* A call about codes. */
+VAE__PRIVATE vae_status vae__check_latents(vae *m) {
+    if (m->code.latent) return VAE_OK;
+    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
+                     m->code.posterior->kind.name);
+}
+
 /* ---- encode ---- */
 
+#ifndef VAE_ONLY_DECODE
 VAE__PRIVATE void vae__take_heads(vae__pass *p, int part, const vae__walk *c) {
     const vae__use *u = (const vae__use *)(const void *)p;
     const vae__code q = vae__code_of(c);
@@ -14867,12 +14988,6 @@ VAE__PRIVATE vae_status vae__encode_heads(vae *m, const vae_batch *b, size_t to,
     return vae__forward(&u.pass, 0, to, x, base, rows);
 }
 
-/* A call about codes. */
-VAE__PRIVATE vae_status vae__check_latents(vae *m) {
-    if (m->code.latent) return VAE_OK;
-    return vae__fail(&m->report, VAE_ERR_STATE, "posterior %s has no code",
-                     m->code.posterior->kind.name);
-}
 /* Codes of such rows, any number of them: draws, or `mean`. */
 VAE__PRIVATE vae_status vae__codes(vae *m, const vae_batch *b, const float *x, size_t base,
                                    size_t rows, int mean, float *z) {
@@ -14934,6 +15049,7 @@ VAE__PRIVATE vae_status vae__do_posterior(vae *m, const vae_batch *b, float *z) 
 VAE_API vae_status vae_posterior(vae *m, const vae_batch *batch, float *z) {
     VAE__COMPUTES(m, vae__do_posterior(m, batch, z));
 }
+#endif
 
 /* ---- decode ---- */
 
@@ -14949,7 +15065,7 @@ VAE__PRIVATE void vae__take_outputs(vae__pass *p, int part, const vae__walk *c) 
     if (!vae__all_finite(p, part, c->image, c->images, y)) return;
     if (!u->mean && !u->draw) memcpy(out, y, c->images * dim * sizeof(float));
     for (i = 0; (u->mean || u->draw) && i < c->images; i++) {
-        if (u->draw) {
+        if (VAE__WHOLE && u->draw) {
             vae__address at = *u->draw;
             at.counter[0] = vae__row_number(p, c->image + i);
             c->k->draw(l->row->noise, &at, 0, l->numbers, noise);
@@ -15055,6 +15171,7 @@ VAE_API vae_status vae_decode_logits(vae *m, const vae_batch *batch, float *logi
     VAE__COMPUTES(m, vae__do_decode(m, batch, NULL, logits, 0, NULL));
 }
 
+#ifndef VAE_ONLY_DECODE
 VAE__PRIVATE vae_status vae__do_draw(vae *m, const vae_batch *b, uint64_t seed, float *x) {
     const vae__address at = vae__address_for(seed, VAE_PURPOSE_DRAW_X, 0, 0, 0);
     return vae__do_decode(m, b, &seed, x, 0, &at);
@@ -15436,6 +15553,7 @@ VAE__PRIVATE vae_status vae__do_units(vae *m, const vae_data *data, double *kl, 
 VAE_API vae_status vae_units(vae *m, const vae_data *data, double *kl, double *variance) {
     VAE__COMPUTES(m, vae__do_units(m, data, kl, variance));
 }
+#endif /* VAE_ONLY_DECODE */
 
 /* ======================================================================================
  * >>files    whole reads, locks, and writes that replace a file whole or not at all
@@ -16842,11 +16960,12 @@ VAE__PRIVATE vae_status vae__st_section(const vae__st *st, const vae *m,
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is missing", name);
         }
         *found = 1;
-        vae__st_kind(is, item.tensor.dtype, item.tensor.rank, item.tensor.shape);
-        vae__st_kind(want, "F32", slot->rank, slot->shape);
-        if (strcmp(is, want))
+        if (strcmp(item.tensor.dtype, "F32") || item.tensor.rank != slot->rank ||
+            memcmp(item.tensor.shape, slot->shape, (size_t)slot->rank * sizeof(size_t)))
             return vae__fail_in(&st->from, VAE_ERR_MISMATCH, "the tensor %s is %s, expected %s",
-                                name, is, want);
+                                name, vae__st_kind(is, item.tensor.dtype, item.tensor.rank,
+                                                   item.tensor.shape),
+                                vae__st_kind(want, "F32", slot->rank, slot->shape));
         from = st->bytes + st->data_at + item.tensor.begin;
         *hash = vae__hash(*hash, from, slot->count * 4);
         if (!to || (m->borrowed && !*section->prefix)) continue; /* borrowed: used in place */
@@ -16940,7 +17059,7 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
                 return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s%s has numbers where its mask "
                                     "has none", section->prefix, m->tensors[t].name);
     }
-    if (m->v && !m->k->none_negative(m->parameters, m->v))
+    if (VAE__LEARNS(&m->desc) && m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);
     return bad ? bad : vae__st_state(st, m, found[1] && m->m, hash);
@@ -17097,7 +17216,7 @@ VAE__PRIVATE VAE__NOINLINE vae_status vae__load_on_stack(const void *bytes, size
                                                          size_t *need, vae **model,
                                                          vae_report *report) {
     vae__loader l;
-    memset(&l, 0, sizeof l);
+    memset((void *)&l, 0, sizeof l);
     if (options) l.o = *options;
     return vae__load_with(&l, bytes, size, name, need, model, report);
 }
@@ -17120,7 +17239,7 @@ VAE__PRIVATE vae_status vae__load(const void *bytes, size_t size, const char *na
         const size_t off = (size_t)((uintptr_t)options->memory + rest) & 63;
         vae__loader *l = (vae__loader *)(void *)((char *)options->memory + rest - off);
         vae_status bad;
-        memset(l, 0, sizeof *l);
+        memset((void *)l, 0, sizeof *l);
         l->o = *options, l->o.memory_size = rest - off;
         bad = vae__load_with(l, bytes, size, name, NULL, model, report);
         if (bad != VAE_ERR_SIZE) return bad;
@@ -17175,7 +17294,7 @@ VAE__PRIVATE vae_status vae__do_load(const char *path, const vae_load_options *o
     size_t room = 0, need = 0, head;
     vae_status bad;
     if (!model) return vae__fail(report, VAE_ERR_NULL, "model is NULL");
-    memset(&o, 0, sizeof o);
+    memset((void *)&o, 0, sizeof o);
     if (options) o = *options;
     o.borrow = 0; /* the bytes are released before this returns */
     bad = vae__open_read(&r, path, 1, report);

@@ -25,10 +25,12 @@ NO_PIXELS | -DVAE_NO_PIXELS
 NO_CONV | -DVAE_NO_CONV
 NO_DENSITIES | -DVAE_NO_DENSITIES
 NO_DATA | -DVAE_NO_DATA
+ONLY_DECODE | -DVAE_ONLY_DECODE
 NO_STDIO | -DVAE_NO_STDIO
 NO_THREADS | -DVAE_NO_THREADS
 NO_MESSAGES | -DVAE_NO_MESSAGES
 NO_TRAIN, AVX2 alone | -DVAE_NO_TRAIN -DVAE_NO_AVX512 -DVAE_NO_PORTABLE
+ONLY_DECODE, portable | -DVAE_ONLY_DECODE -DVAE_NO_CONV -DVAE_NO_STDIO -DVAE_NO_THREADS -DVAE_NO_MESSAGES -DVAE_ONLY_PORTABLE
 all NO_*, portable | -DVAE_NO_TRAIN -DVAE_NO_CONV -DVAE_NO_DENSITIES -DVAE_NO_DATA -DVAE_NO_STDIO -DVAE_NO_THREADS -DVAE_NO_MESSAGES -DVAE_ONLY_PORTABLE
 END
 }
@@ -46,11 +48,11 @@ cell() { # COMPILER FLAGS...: text, data and seconds
 echo "text, data: KB of 1000 bytes; s: user time of the compilation; names without VAE_"
 for cc in "$@"; do
     command -v "$cc" >/dev/null 2>&1 || continue
-    printf '\n%s\n%-20s' "$("$cc" --version | head -n 1)" ""
+    printf '\n%s\n%-22s' "$("$cc" --version | head -n 1)" ""
     for level in -O0 -Os -O2; do printf ' %8s %5s %5s' "$level text" data s; done
     echo
     builds | while IFS='|' read -r name macros; do
-        printf '%-20s' "${name% }"
+        printf '%-22s' "${name% }"
         for level in -O0 -Os -O2; do
             cell "$cc" $level $macros || printf ' %20s' "does not compile"
         done

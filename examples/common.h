@@ -51,15 +51,19 @@ static inline float *numbers_of(const vae_data *data)
     return x;
 }
 
+/* FOLDER/PART-WHAT-ubyte, or if that cannot be opened the same with .gz. */
 static inline vae_data read_idx(const char *folder, const char *part, const char *what)
 {
     char path[1000];
     vae_report report;
     vae_data data;
     snprintf(path, sizeof path, "%s/%s-%s-ubyte", folder, part, what);
-    if (vae_data_load(path, NULL, &data, &report) == VAE_OK) return data;
-    snprintf(path, sizeof path, "%s/%s-%s-ubyte.gz", folder, part, what);
-    if (vae_data_load(path, NULL, &data, &report) != VAE_OK) stop(report.text);
+    vae_status status = vae_data_load(path, NULL, &data, &report);
+    if (status == VAE_ERR_OPEN) {
+        snprintf(path, sizeof path, "%s/%s-%s-ubyte.gz", folder, part, what);
+        status = vae_data_load(path, NULL, &data, &report);
+    }
+    if (status != VAE_OK) stop(report.text);
     return data;
 }
 

@@ -58,6 +58,21 @@ done |
             "FAIL "*) failed=$((failed + 1)) ;;
             esac
         done
+        # plain and packed files have one name: an error must name the file that is wrong
+        program=build/examples/01_pca folder=build/examples/damaged file=build/examples/damaged/train-images-idx3-ubyte
+        case 01_pca in
+        *"${1-}"*)
+            rm -rf "$folder" && mkdir -p "$folder" && echo damaged >"$file"
+            if "$program" "$folder" >"$program.log" 2>&1 || ! grep -qF "$file: " "$program.log"; then
+                echo "FAIL a damaged file of a folder is named"
+                sed 's/^/    /' "$program.log"
+                failed=$((failed + 1))
+            else
+                echo "ok a damaged file of a folder is named"
+                passed=$((passed + 1))
+            fi
+            ;;
+        esac
         echo "$passed passed, $failed failed"
         [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
     }

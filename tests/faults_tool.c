@@ -239,8 +239,9 @@ static const struct scenario {
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
      "eval m.safetensors --data digits --images 20 --samples 3 --threads 1 --json e.json --quiet"},
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors", "info m.safetensors"},
-    {NULL, "train --data digits " FEW " " NET " --epochs 1 --threads 1 --posterior 'normal, iaf 4 2' --prior "
-           "'mixture 2' --encoder 'dense 6 relu, z 2' --decoder 'z 2, dense 6 relu' --model z.safetensors"},
+    {NULL, "train --data digits " FEW " --encoder 'dense 6 relu, z 2' --decoder 'z 2, dense 6 relu' --latent 2 "
+           "--batch 20 --posterior 'normal, iaf 4 2' --prior 'mixture 2' --epochs 1 --threads 1 --quiet --model "
+           "z.safetensors"},
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
      "train --data digits " FEW " " NET " --epochs 1 --threads 1 --from m.safetensors --prior 'vamp 2' --model "
      "v.safetensors"},

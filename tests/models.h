@@ -82,21 +82,27 @@ static inline vae_data float_data(const float *x, size_t count, size_t item) {
     return data;
 }
 
-/* MNIST from the folder that DATA names; 0 when there is none. */
+/* MNIST from the folder that DATA names; 0 when there is none, or when it is damaged. */
 static inline int mnist(vae_data *train, vae_data *test) {
     static const char *const names[] = {"train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte.gz",
                                         "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"};
     const char *folder = getenv("DATA");
     vae_data *to[2];
+    vae_status status;
     char path[1000];
     int i;
     to[0] = train, to[1] = test;
     if (!folder || !*folder) return 0;
     for (i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        if (vae_data_load(path, NULL, to[i], NULL) == VAE_OK) continue;
-        snprintf(path, sizeof path, "%s/%s", folder, names[i + 2]);
-        if (vae_data_load(path, NULL, to[i], NULL) != VAE_OK) return 0;
+        status = vae_data_load(path, NULL, to[i], NULL);
+        if (status == VAE_ERR_OPEN) {
+            snprintf(path, sizeof path, "%s/%s", folder, names[i + 2]);
+            status = vae_data_load(path, NULL, to[i], NULL);
+        }
+        if (status == VAE_ERR_OPEN) return 0;
+        CHECK_STATUS(status, VAE_OK); /* a damaged file is not a missing one */
+        if (status) return 0;
     }
     return 1;
 }

@@ -22,8 +22,8 @@ static int loop(void) {
     static float pixels[16 * 12];
     static char file[1 << 16];
     static const size_t dims[2] = {16, 12};
-    vae_desc desc;
-    vae_load_options options;
+    static vae_desc desc; /* zero, in every language */
+    static vae_load_options options;
     vae_report report;
     vae_data data;
     vae *model = NULL, *copy = NULL;
@@ -31,8 +31,6 @@ static int loop(void) {
     uint64_t hash;
     int i;
     for (i = 0; i < 16 * 12; i++) pixels[i] = (float)(i * 7 % 13) / 16;
-    memset(&desc, 0, sizeof desc);
-    memset(&options, 0, sizeof options);
 #ifdef LOOP_ALLOCATOR
     LOOP_ALLOCATOR(desc.allocator);
     LOOP_ALLOCATOR(options.allocator);

@@ -225,6 +225,17 @@ each() { # COMPILER
     else
         fail no_train_has_no_backward
     fi
+    program only_decode sh -c "$small -DLOOP_WHOLE '$here/only_decode.c' -o whole && ./whole &&
+        $small '$here/only_decode.c'"
+    if $small -O1 -c "$here/only_decode.c" -o only_decode.o >"$work/log" 2>&1; then
+        case $cc in
+        tcc*) skip only_decode_has_no_draw "tcc keeps what nobody calls" ;;
+        *) without_names only_decode_has_no_draw only_decode.o vae__draw_ vae__words_ vae__kl_ vae__bernoulli_ \
+            vae__normal_ vae__code_fwd vae__likelihood_fwd vae__pack_t_ vae_create vae_encode vae_gemm vae_desc_ ;;
+        esac
+    else
+        fail only_decode_has_no_draw
+    fi
     if $small -O1 -c "$here/no_conv.c" -o no_conv.o >"$work/log" 2>&1; then
         case $cc in
         tcc*) skip no_conv_has_no_convolution "tcc keeps what nobody calls" ;;
@@ -299,6 +310,7 @@ each() { # COMPILER
     if [ -n "$cxx" ]; then
         program cpp $cxx -x c++ "$here/plain.c"
         program cpp_user_of_c $cxx impl.o "$here/user.cpp"
+        program cpp20_designated_initialisers $cxx -std=c++20 impl.o "$here/designated.cpp"
         program cpp_user_of_cpp $small_cxx "$here/impl.cpp" "$here/user.cpp"
         program c_user_of_cpp sh -c "$small_cxx -c '$here/impl.cpp' -o cpp.o && $cc user.o cpp.o"
         program cpp_static_in_two_files $small_cxx -x c++ "$here/static_a.c" "$here/static_b.c"

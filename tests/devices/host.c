@@ -1,4 +1,5 @@
-/* Trains a small model, writes it as a C array into the file named, and prints what every device must. */
+/* Trains a small model, writes it as a C array into the first file named and as it is into the second, and
+ * prints what every device must. */
 #include <stdio.h>
 #define VAE_ONLY_PORTABLE
 #define VAE_NO_DATA
@@ -25,7 +26,7 @@ int main(int argc, char **argv) {
     for (i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i / 64 * (i % 64 + 3) % 251);
     desc.input = "8x8x1", desc.encoder = "dense 16 relu", desc.decoder = "dense 24 relu, dense 20 tanh";
     desc.latent = 3, desc.epochs = 3, desc.batch = 16, desc.lr = 0.01;
-    if (argc != 2 || vae_data_wrap(VAE_U8, 3, dims, pixels, &data, &report) ||
+    if (argc != 3 || vae_data_wrap(VAE_U8, 3, dims, pixels, &data, &report) ||
         vae_create(&desc, &model, &report) || vae_fit(model, &data, NULL, NULL, NULL) ||
         vae_save_size(model, VAE_SAVE_WEIGHTS_ONLY, &size) || size > sizeof file ||
         vae_save_memory(model, VAE_SAVE_WEIGHTS_ONLY, file, size))
@@ -36,5 +37,6 @@ int main(int argc, char **argv) {
                  "static const unsigned char model[] = {");
     for (i = 0; i < size; i++) fprintf(out, "%s%d,", i % 24 ? "" : "\n", bytes[i]);
     fprintf(out, "\n};\n");
+    if (fclose(out) || !(out = fopen(argv[2], "wb")) || fwrite(file, size, 1, out) != 1) return 1;
     return fclose(out) || decode(file, size, loaded);
 }
