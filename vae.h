@@ -12593,8 +12593,11 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
         } else {
             op->layer = q->prior->layer, op->n = q->n, op->kw = q->full, op->real = q->real;
             op->kh = (int)m->input.dim;
-            if (vae__pseudo_inputs(q) && m->rows)
-                op->own_floats = (size_t)q->n * (q->head + (m->desc.inference ? 0 : m->input.dim));
+            if (vae__pseudo_inputs(q) && m->rows &&
+                !vae__size_mul((size_t)q->n, q->head + (m->desc.inference ? 0 : m->input.dim),
+                               &op->own_floats))
+                return vae__fail(report, VAE_ERR_SIZE, "the heads of the pseudo-inputs do not fit "
+                                 "into the address space");
         }
         if (op->layer->shape) bad = op->layer->shape(&w.p, op);
         if (!bad) bad = vae__plan_op(&w);
@@ -17051,11 +17054,11 @@ VAE__PRIVATE vae_status vae__st_fill(const vae__st *st, vae *m) {
         if (wrong)
             return vae__fail_in(&st->from, VAE_ERR_NONFINITE, "%s%s holds numbers that are not "
                                 "finite", section->prefix, wrong);
+        for (t = 0; section->values && i != 2 && t < m->slot_count; t++) /* m would move w there */
+            if (vae__mask(m, t, section->values + m->tensors[t].offset, NULL))
+                return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s%s has numbers where its mask "
+                                    "has none", section->prefix, m->tensors[t].name);
     }
-    for (t = 0; t < m->slot_count; t++)
-        if (vae__mask(m, t, m->w + m->tensors[t].offset, NULL))
-            return vae__fail_in(&st->from, VAE_ERR_FORMAT, "%s has numbers where its mask has none",
-                                m->tensors[t].name);
     if (VAE__LEARNS(&m->desc) && m->v && !m->k->none_negative(m->parameters, m->v))
         return vae__fail_in(&st->from, VAE_ERR_FORMAT, "optim.v holds negative numbers");
     bad = vae__st_stranger(st);

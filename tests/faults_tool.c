@@ -239,6 +239,27 @@ static const struct scenario {
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
      "eval m.safetensors --data digits --images 20 --samples 3 --threads 1 --json e.json --quiet"},
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors", "info m.safetensors"},
+    {NULL, "train --data digits " FEW " --encoder 'dense 6 relu, z 2' --decoder 'z 2, dense 6 relu' --latent 2 "
+           "--batch 20 --posterior 'normal, iaf 4 2' --prior 'mixture 2' --epochs 1 --threads 1 --quiet --model "
+           "z.safetensors"},
+    {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
+     "train --data digits " FEW " " NET " --epochs 1 --threads 1 --from m.safetensors --prior 'vamp 2' --model "
+     "v.safetensors"},
+    {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
+     "prior m.safetensors --gmm 2 --data digits --images 20 --threads 1 --out g.safetensors --quiet"},
+    {NULL, "gmm --data digits --images 20 --test-images 5 --components 2 --iterations 2 --out t.npy --picture "
+           "t.png --json t.json --quiet"},
+    {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors\n"
+     "encode m.safetensors --data digits --images 9 --out c.npy --quiet",
+     "pca --data c.npy -k 1 --threads 1 --out p.safetensors --quiet"},
+    {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
+     "probe m.safetensors --data digits --images 60 --test-images 20 --draws 2 --label-counts 10 --threads 1 --json "
+     "p.json --quiet"},
+    {"train --data digits " FEW " --posterior none --decoder 'image, maskconv 2 3x3 a' --batch 20 --quiet "
+     "--epochs 1 --model m.safetensors",
+     "complete m.safetensors --data digits --count 2 --draws 1 --threads 1 --out c.png --quiet"},
+    {"train --data digits " FEW " " NET " --posterior 'fsq 3' --epochs 1 --model m.safetensors",
+     "eval m.safetensors --data digits --images 20 --threads 1 --json e.json --quiet"},
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors\n"
      "sample m.safetensors --count 1 --out pictures/a.png --zoom 1 --quiet\n"
      "sample m.safetensors --count 1 --seed 2 --out pictures/b.png --zoom 1 --quiet",

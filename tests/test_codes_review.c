@@ -43,6 +43,31 @@ TEST(masked_weights_that_are_set_stay_zero_and_the_file_is_read) {
     }
 }
 
+TEST(files_with_averages_or_moments_at_masked_weights_are_refused) {
+    static const char *const says[] = {"ema.posterior.0.weight has", "optim.m.posterior.0.weight has"};
+    int way;
+    for (way = 0; way < 3; way++) {
+        vae_desc d = small_desc();
+        vae_report r;
+        vae_tensor t;
+        vae *m, *twin = NULL;
+        unsigned char *bytes;
+        size_t i, size;
+        memset(&r, 0, sizeof r);
+        d.posterior = "normal, iaf 8 2", d.ema = 0.5;
+        m = trained_model(&d);
+        for (i = 0; vae_tensor_at(m, i, &t) == VAE_OK && strcmp(t.name, "posterior.0.weight"); i++) {}
+        CHECK(t.data[0] == 0); /* hidden number 0 sees nothing */
+        if (way < 2) (way ? m->m : m->average)[m->tensors[i].offset] = 0.5f;
+        bytes = file_of(m, 0, &size);
+        CHECK_STATUS(vae_load_memory(bytes, size, NULL, &twin, &r), way < 2 ? VAE_ERR_FORMAT : VAE_OK);
+        if (way < 2) CHECK_SAYS(r, says[way]);
+        free(bytes);
+        vae_destroy(m);
+        vae_destroy(twin);
+    }
+}
+
 TEST(a_kl_of_a_latent_that_is_not_finite_is_an_error) {
     float x[8 * 30];
     vae_data data = float_data(x, 8, 30);
@@ -105,9 +130,20 @@ TEST(settings_that_leave_nothing_to_learn_or_heat_up_are_refused) {
     }
 }
 
+TEST(heads_of_pseudo_inputs_that_no_address_reaches_are_refused) {
+    vae_desc d = small_desc();
+    size_t size = 0;
+    d.input = "1", d.encoder = d.decoder = "", d.latent = 1 << 19, d.prior = "vamp 4096";
+    d.inference = d.batch = 1; /* 2^32 floats, which 32 bits count as none */
+    CHECK_STATUS(vae_size(&d, &size, NULL), sizeof size > 4 ? VAE_OK : VAE_ERR_SIZE);
+    CHECK(sizeof size == 4 || size / 4 > 4294967295u);
+}
+
 TESTS(codes_review) {
     RUN(masked_weights_that_are_set_stay_zero_and_the_file_is_read);
+    RUN(files_with_averages_or_moments_at_masked_weights_are_refused);
     RUN(a_kl_of_a_latent_that_is_not_finite_is_an_error);
     RUN(images_of_a_learned_number_that_is_nan_are_an_error);
+    RUN(heads_of_pseudo_inputs_that_no_address_reaches_are_refused);
     RUN(settings_that_leave_nothing_to_learn_or_heat_up_are_refused);
 }

@@ -157,19 +157,33 @@ static void finish_images(dataset *d, const char *path, uint64_t limit)
     d->name = joined(path, "", "");
 }
 
+/* The first bytes of a file, as many as it has, and zeros. Of a pipe, where no byte must be lost,
+ * zeros alone. */
+static void read_begin(const char *path, uint8_t *begin, size_t size)
+{
+    FILE *file = kind_of(path) == REGULAR ? files_open(path, "rb") : NULL;
+    size_t got = 0;
+    int code = EINTR;
+    memset(begin, 0, size);
+    while (file && code == EINTR) {
+        clearerr(file);
+        errno = 0;
+        got += fread(begin + got, 1, size - got, file);
+        code = ferror(file) ? errno ? errno : EIO : 0;
+    }
+    if (file) fclose(file);
+    if (file && code) die(FAILED, "%s: it cannot be read: %s", path, strerror(code));
+}
+
 /* One file: NPY and pictures by their first bytes, or else IDX. */
 static void load_images(dataset *d, const char *path, uint64_t limit)
 {
-    uint8_t begin[8] = {0}, *bytes = NULL;
+    uint8_t begin[8], *bytes = NULL;
     char error[IMAGES_ERROR];
     size_t size = 0;
     vae_report report;
-    int regular = kind_of(path) == REGULAR, picture; /* of a pipe no byte must be lost */
-    FILE *file = regular ? files_open(path, "rb") : NULL;
-    if (file) {
-        if (fread(begin, 1, sizeof begin, file) == 0) begin[0] = 0;
-        fclose(file);
-    }
+    int picture;
+    read_begin(path, begin, sizeof begin);
     picture = memcmp(begin, "\x89PNG\r\n\x1a\n", 8) == 0
            || (begin[0] == 'P' && begin[1] >= '1' && begin[1] <= '7');
     if (memcmp(begin, "\x93NUMPY", 6) == 0) {
@@ -458,11 +472,9 @@ static void load_table(const char *path, float **values, size_t *rows, size_t *c
 
 static int is_npy(const char *path)
 {
-    char begin[6] = {0};
-    FILE *file = kind_of(path) == REGULAR ? files_open(path, "rb") : NULL;
-    int is = file && fread(begin, 1, 6, file) == 6 && memcmp(begin, "\x93NUMPY", 6) == 0;
-    if (file) fclose(file);
-    return is;
+    uint8_t begin[6];
+    read_begin(path, begin, sizeof begin);
+    return memcmp(begin, "\x93NUMPY", 6) == 0;
 }
 
 /* What the images of a built-in set were drawn from: (images, *columns), for the caller to free. */
