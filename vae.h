@@ -4368,18 +4368,24 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__UNROLL
         for (v = 0; v < edge; v++) bv[v] = VAE__TERM(VAE__LOAD(b + v * VAE__W), most);
         bv[edge] = VAE__TERM(VAE__LOAD_SHARED(share, b + end, lanes), most);
-        VAE__UNROLL
-        for (i = 0; i < rows; i += share) {
-            VAE__S av[4];
-            VAE__UNROLL
-            for (q = 0; q < share; q++) {
-                av[q] = VAE__FACTOR(VAE__SET1(a[(size_t)(i + q) * row_step]), most);
-                VAE__UNROLL
-                for (v = 0; v < edge; v++)
-                    sum[i + q][v] = VAE__SUM(av[q], bv[v], sum[i + q][v]);
-            }
-            sum[i][edge] = VAE__SUM(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+#define VAE__STEP(i) { \
+            VAE__S av[4]; \
+            VAE__UNROLL \
+            for (q = 0; q < share; q++) { \
+                av[q] = VAE__FACTOR(VAE__SET1(a[(size_t)((i) + q) * row_step]), most); \
+                VAE__UNROLL \
+                for (v = 0; v < edge; v++) \
+                    sum[(i) + q][v] = VAE__SUM(av[q], bv[v], sum[(i) + q][v]); \
+            } \
+            sum[i][edge] = VAE__SUM(VAE__SHARE(share, av), bv[edge], sum[i][edge]); \
         }
+#if VAE__W == 1 && defined(VAE__MSC) /* too long a loop to be unrolled unasked: sums in memory */
+        VAE__STEP(0) if (rows > 1) VAE__STEP(1) if (rows > 2) { VAE__STEP(2) VAE__STEP(3) }
+#else
+        VAE__UNROLL
+        for (i = 0; i < rows; i += share) VAE__STEP(i)
+#endif
+#undef VAE__STEP
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
             ahead += ahead_step;

@@ -1,9 +1,13 @@
 /* A training step and a decode by each instruction set of a small build: for WebAssembly (SPEED=1 sh
- * tests/wasm.sh) and for x86-64 as it is without AVX2 (-DVAE_SSE2). MNIST's shape, dense 400 relu each way,
- * 20 latents; the fastest of TURNS. */
+ * tests/wasm.sh), for Windows (bench/msvc.sh), and for x86-64 as it is without AVX2 (-DVAE_SSE2). MNIST's
+ * shape, dense 400 relu each way, 20 latents; the fastest of TURNS. */
 #include <stdio.h>
 #ifdef __wasm__
 #include <wasi/api.h>
+#elif defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#define NOMINMAX
+#include <windows.h>
 #else
 #include <time.h>
 #endif
@@ -17,6 +21,11 @@ static double seconds(void) {
     __wasi_timestamp_t t = 0;
     (void)__wasi_clock_time_get(2, 1, &t);
     return 1e-9 * (double)t;
+#elif defined(_WIN32) /* wall time: CPU time has ticks of 10 ms and more there */
+    LARGE_INTEGER now, rate;
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&rate);
+    return (double)now.QuadPart / (double)rate.QuadPart;
 #else
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
