@@ -15767,7 +15767,7 @@ VAE__PRIVATE void vae__remove(const char *path) {
 }
 
 /* errno for a rename to `name` that is denied: Windows says the same of rights and of a file that
- * is open. Who may delete it has the rights. Attributes that cannot be read: it is being deleted. */
+ * is open. Who may delete it has the rights. No attributes: it is being deleted. */
 VAE__PRIVATE int vae__denied(const wchar_t *name) {
     const DWORD found = GetFileAttributesW(name);
     HANDLE file;
