@@ -1,8 +1,8 @@
 #!/bin/sh
 # How fast the portable pass is in a build by MSVC, beside gcc's: sh bench/msvc.sh, or make bench-msvc.
 # clang stands in for MSVC's compiler (tests/compile/msvc.h), mingw-w64 links, Wine runs it; bench/wasm.c
-# times a step of 100 images and decodes, in wall time. The programs take TURNS (3) turns each, and the
-# fastest time of each counts..
+# times a step of 100 images and decodes, in CPU time. The programs take TURNS (3) turns each, and the
+# fastest time of each counts.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
