@@ -12457,10 +12457,12 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
     const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
                     !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
-    /* numbers that only pass stay where they are; the gradient of the last op takes the place of
-     * its output, which the likelihood has read by then */
-    const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
-                     (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
+    /* so does an activation behind a group. Numbers that only pass stay where they are; the
+     * gradient of the last op takes the place of its output, which the likelihood has read */
+    const int over = op->layer == VAE__LAYER_ACT && w->last.layer == VAE__LAYER_CLOSE;
+    const int passes = (sum || vae__has(op, VAE__PASSES | VAE__OPENS)) &&
+                       op->act == VAE_ACT_IDENTITY;
+    const int same = train && w->last.layer && !w->final && (over || passes);
     const size_t rows = op->rows, wide = op->out.dim;
     op->pitch = wide;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
