@@ -114,6 +114,9 @@ each() { # COMPILER
         program $name $small "$here/$name.c"
     done
     for name in no_avx2 no_avx512 sse2; do program $name $c "$here/$name.c"; done
+    case $(uname -m)-$cc in
+    x86_64-gcc* | x86_64-clang*) program "plain -mno-popcnt" $c -mno-popcnt "$here/plain.c" ;;
+    esac
     case $cc-$(uname -m) in
     tcc*) refused no_portable_alone "no kernels at all" $c "$here/no_portable.c" ;;
     *aarch64) program no_portable $c "$here/no_portable.c" ;;
