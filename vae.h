@@ -4566,13 +4566,13 @@ VAE__INLINE void VAE__FN(strip)(const int vecs, const VAE__FN(lines) *z, size_t 
             for (q = z->at[i]; steps--; a += k_step, row += ldb) {
                 VAE__S av, bv;
                 if (list) a = first + list[q] * k_step, row = b + list[q++] * ldb;
-                av = VAE__FACTOR(VAE__SET1(*a), most);
+                av = VAE__TERM(VAE__SET1(*a), most);
                 VAE__UNROLL
                 for (v = 0; v < vecs; v++)
                     if (v + 1 < vecs)
-                        sum[v] = VAE__SUM(av, VAE__TERM(VAE__LOAD(row + v * VAE__W), most),
+                        sum[v] = VAE__SUM(av, VAE__FACTOR(VAE__LOAD(row + v * VAE__W), most),
                                           sum[v]);
-                bv = VAE__TERM(VAE__GET_LANES(row + edge, n, lanes), most);
+                bv = VAE__FACTOR(VAE__GET_LANES(row + edge, n, lanes), most);
                 sum[vecs - 1] = VAE__SUM(av, bv, sum[vecs - 1]);
             }
             if (VAE__UNSURE(most)) {

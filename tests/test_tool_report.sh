@@ -21,6 +21,19 @@ report() { # NAME FLAGS OF TRAIN...
         "$vae" report "$name.safetensors" --data digits $few --out "$name.html"
 }
 
+# of one model, narrow sections stand in pairs, two figures or two that are left out
+paired() {
+    awk '/<section id=/ { n++; wide[n] = /class="wide"/ }
+        /<p class="soft">Left out/ { lacking[n] = 1 }
+        END {
+            for (i = 1; i <= n; i++) {
+                if (wide[i]) continue
+                if (i == n || wide[i + 1] || lacking[i] + 0 != lacking[i + 1] + 0) exit 1
+                i++
+            }
+        }' "$1"
+}
+
 check report_of_dense report dense --encoder "dense 30 relu" --decoder "dense 30 relu" --latent 5 \
     --log dense.csv
 page dense
@@ -79,6 +92,7 @@ page conditional
 check each_class_is_sampled holds conditional.html 'class 9</div>'
 check report_of_pixels report pixels --posterior none --decoder "image, maskconv 4 3x3 a, gated"
 page pixels
+for name in dense named autoencoder pixels; do check "no_hole_in_the_page_of_$name" paired "$name.html"; done
 check pixels_have_no_codes holds pixels.html 'it has no latents'
 check pixels_have_no_elbo lacks pixels.html '-ELBO\|>latent<\|>encoder<'
 check their_figure_is_the_likelihood holds pixels.html '<dt>-log p(x), nats</dt>'

@@ -172,12 +172,38 @@ static const section sections[] = {
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
-static void draw_section(book *b, const section *it)
+/* Where a section stands: of one model, narrow ones stand in pairs. */
+typedef struct place {
+    const section *it;
+    int wide;
+} place;
+
+/* The sections in their order, but what no model has comes last. A narrow one that has nothing
+ * beside it is made wide. */
+static void arrange(const book *b, place places[SECTIONS])
+{
+    int count = 0;
+    for (int lacking = 0; lacking < 2; lacking++) {
+        int alone = 0; /* 1: the last one is narrow and stands on the left */
+        for (int i = 0; i < SECTIONS; i++) {
+            const section *it = &sections[i];
+            size_t without = 0;
+            while (without < b->count && it->missing && it->missing(&b->all[without])) without++;
+            if ((without == b->count) != lacking) continue;
+            if (alone && it->wide && !lacking) places[count - 1].wide = 1, alone = 0;
+            places[count].it = it, places[count].wide = it->wide && !lacking;
+            alone = !places[count++].wide && !alone;
+        }
+        if (alone) places[count - 1].wide = 1;
+    }
+}
+
+static void draw_section(book *b, const section *it, int wide)
 {
     text *t = &b->t;
     size_t there = 0;
-    text_print(t, "<section id=\"%s\"%s>\n<h2>%s</h2>\n", it->id,
-               it->wide ? " class=\"wide\"" : "", it->title);
+    text_print(t, "<section id=\"%s\"%s>\n<h2>%s</h2>\n", it->id, wide ? " class=\"wide\"" : "",
+               it->title);
     for (size_t m = 0; m < b->count; m++) {
         const char *why = it->missing ? it->missing(&b->all[m]) : NULL;
         if (!why) {
@@ -205,6 +231,8 @@ static void draw_book(book *b)
     text *t = &b->t;
     const dataset *data = &b->all[0].u.data;
     char *title = joined(b->all[0].name, b->count > 1 ? " and others" : "", ": report");
+    place places[SECTIONS];
+    arrange(b, places);
     page_begin(t, title);
     text_print(t, "<header>\n<h1>");
     for (size_t m = 0; m < b->count; m++) {
@@ -217,9 +245,9 @@ static void draw_book(book *b)
     draw_overview(b);
     text_print(t, "<nav aria-label=\"Sections\">\n");
     for (int i = 0; i < SECTIONS; i++)
-        text_print(t, "<a href=\"#%s\">%s</a>\n", sections[i].id, sections[i].title);
+        text_print(t, "<a href=\"#%s\">%s</a>\n", places[i].it->id, places[i].it->title);
     text_print(t, "</nav>\n</header>\n<main%s>\n", b->count > 1 ? "" : " class=\"one\"");
-    for (int i = 0; i < SECTIONS; i++) draw_section(b, &sections[i]);
+    for (int i = 0; i < SECTIONS; i++) draw_section(b, places[i].it, places[i].wide);
     text_print(t, "</main>\n<footer>Nats are per image, summed over its numbers. The same models, "
                "data and flags give the same bytes of this page.</footer>\n");
     page_end(t);
