@@ -17,6 +17,7 @@
 #   make bench-latency  one decode and one encode: median, p99.9 and worst
 #   make bench-torch   the same beside PyTorch, JAX and ONNX Runtime, where PYTHON=interpreter has them
 #   make bench-growth  cost as batch, network and data grow, with plots
+#   make bench-msvc    the portable pass by MSVC's stand-in beside gcc's, under Wine
 #   make size          what an include costs: text, data, seconds for every build macro
 #   make clean
 
@@ -168,6 +169,10 @@ bench-growth: build/growth
 	build/growth --text bench/results/growth.txt --json bench/results/growth.json \
 	    --pictures bench/results/growth
 
+bench-msvc:
+	@mkdir -p build bench/results
+	sh bench/msvc.sh >build/msvc.txt && mv build/msvc.txt bench/results && cat bench/results/msvc.txt
+
 size:
 	@mkdir -p build bench/results
 	sh bench/size.sh | tee build/size.txt
@@ -176,4 +181,4 @@ size:
 clean:
 	rm -rf build out
 
-.PHONY: always all demo examples gallery test test-long faults powercut random fuzz bench bench-step bench-busy bench-latency bench-torch bench-growth size clean
+.PHONY: always all demo examples gallery test test-long faults powercut random fuzz bench bench-step bench-busy bench-latency bench-torch bench-growth bench-msvc size clean

@@ -2962,10 +2962,11 @@ typedef uint64_t vae__u2 __attribute__((__vector_size__(16)));
 #ifdef VAE__HAVE_AVX512
 #ifdef VAE__GCC
 #pragma GCC push_options
-#pragma GCC target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl")
+#pragma GCC target("avx2,fma,popcnt,avx512f,avx512dq,avx512bw,avx512vl")
 #elif defined(VAE__CLANG)
 #pragma clang attribute push( \
-    __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+    __attribute__((__target__("avx2,fma,popcnt,avx512f,avx512dq,avx512bw,avx512vl"))), \
+    apply_to = function)
 #endif
 #define VAE__PASS 4
 #include VAE_SELF
@@ -4368,18 +4369,24 @@ VAE__INLINE void VAE__FN(tile)(const int rows, const int vecs, const int share,
         VAE__UNROLL
         for (v = 0; v < edge; v++) bv[v] = VAE__TERM(VAE__LOAD(b + v * VAE__W), most);
         bv[edge] = VAE__TERM(VAE__LOAD_SHARED(share, b + end, lanes), most);
-        VAE__UNROLL
-        for (i = 0; i < rows; i += share) {
-            VAE__S av[4];
-            VAE__UNROLL
-            for (q = 0; q < share; q++) {
-                av[q] = VAE__FACTOR(VAE__SET1(a[(size_t)(i + q) * row_step]), most);
-                VAE__UNROLL
-                for (v = 0; v < edge; v++)
-                    sum[i + q][v] = VAE__SUM(av[q], bv[v], sum[i + q][v]);
-            }
-            sum[i][edge] = VAE__SUM(VAE__SHARE(share, av), bv[edge], sum[i][edge]);
+#define VAE__STEP(i) { \
+            VAE__S av[4]; \
+            VAE__UNROLL \
+            for (q = 0; q < share; q++) { \
+                av[q] = VAE__FACTOR(VAE__SET1(a[(size_t)((i) + q) * row_step]), most); \
+                VAE__UNROLL \
+                for (v = 0; v < edge; v++) \
+                    sum[(i) + q][v] = VAE__SUM(av[q], bv[v], sum[(i) + q][v]); \
+            } \
+            sum[i][edge] = VAE__SUM(VAE__SHARE(share, av), bv[edge], sum[i][edge]); \
         }
+#if VAE__W == 1 && defined(VAE__MSC) /* too long a loop to be unrolled unasked: sums in memory */
+        VAE__STEP(0) if (rows > 1) VAE__STEP(1) if (rows > 2) { VAE__STEP(2) VAE__STEP(3) }
+#else
+        VAE__UNROLL
+        for (i = 0; i < rows; i += share) VAE__STEP(i)
+#endif
+#undef VAE__STEP
         if (vecs > 2) {
             VAE__PREFETCH(ahead);
             ahead += ahead_step;
@@ -6340,14 +6347,16 @@ VAE__PRIVATE void vae__cpuid(unsigned leaf, unsigned r[4]) { /* eax, ebx, ecx, e
     __asm__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(0));
 #endif
 }
-/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL; each with registers that the system saves. */
+/* Bit 0: AVX2 and FMA; bit 1: AVX-512 F, DQ, BW, VL and POPCNT; each with registers that the system
+ * saves. */
 VAE__PRIVATE int vae__cpu_detect(void) {
-    unsigned r[4], saved;
+    unsigned r[4], saved, popcnt;
     int found = 0;
     vae__cpuid(0, r);
     if (r[0] < 7) return 0;
     vae__cpuid(1, r);
     if (!(r[2] >> 27 & 1) || !(r[2] >> 12 & 1)) return 0; /* OSXSAVE, FMA */
+    popcnt = r[2] >> 23 & 1;
 #ifdef VAE__MSC
     saved = (unsigned)_xgetbv(0);
 #else
@@ -6356,7 +6365,7 @@ VAE__PRIVATE int vae__cpu_detect(void) {
     if ((saved & 0x06) != 0x06) return 0;
     vae__cpuid(7, r);
     if (r[1] >> 5 & 1) found |= 1;
-    if (found && (saved & 0xe6) == 0xe6 && (r[1] >> 16 & 1) && (r[1] >> 17 & 1) &&
+    if (found && popcnt && (saved & 0xe6) == 0xe6 && (r[1] >> 16 & 1) && (r[1] >> 17 & 1) &&
         (r[1] >> 30 & 1) && (r[1] >> 31 & 1))
         found |= 2;
     return found;
@@ -12448,10 +12457,12 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     /* a group's sum stands where the last numbers inside it stood, which nobody asks for again */
     const int sum = op->layer == VAE__LAYER_CLOSE && w->last.act == VAE_ACT_IDENTITY &&
                     !vae__has(&w->last, VAE__PASSES | VAE__OPENS);
-    /* numbers that only pass stay where they are; the gradient of the last op takes the place of
-     * its output, which the likelihood has read by then */
-    const int same = train && w->last.layer && !w->final && op->act == VAE_ACT_IDENTITY &&
-                     (sum || vae__has(op, VAE__PASSES | VAE__OPENS));
+    /* so does an activation behind a group. Numbers that only pass stay where they are; the
+     * gradient of the last op takes the place of its output, which the likelihood has read */
+    const int over = op->layer == VAE__LAYER_ACT && w->last.layer == VAE__LAYER_CLOSE;
+    const int passes = (sum || vae__has(op, VAE__PASSES | VAE__OPENS)) &&
+                       op->act == VAE_ACT_IDENTITY;
+    const int same = train && w->last.layer && !w->final && (over || passes);
     const size_t rows = op->rows, wide = op->out.dim;
     op->pitch = wide;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
@@ -15757,6 +15768,22 @@ VAE__PRIVATE void vae__remove(const char *path) {
     if (name) (void)DeleteFileW(name);
 }
 
+/* errno for a rename to `name` that is denied: Windows says the same of rights and of a file that
+ * is open. Who may delete it has the rights. No attributes: it is being deleted. */
+VAE__PRIVATE int vae__denied(const wchar_t *name) {
+    const DWORD found = GetFileAttributesW(name);
+    HANDLE file;
+    if (found == INVALID_FILE_ATTRIBUTES)
+        return GetLastError() == ERROR_ACCESS_DENIED ? EBUSY : EACCES;
+    if (found & FILE_ATTRIBUTE_DIRECTORY) return EISDIR;
+    if (found & FILE_ATTRIBUTE_READONLY) return EACCES;
+    file = CreateFileW(name, DELETE, VAE__SHARED, NULL, OPEN_EXISTING, FILE_FLAG_OPEN_REPARSE_POINT,
+                       NULL);
+    if (file == INVALID_HANDLE_VALUE) return GetLastError() == ERROR_ACCESS_DENIED ? EACCES : EBUSY;
+    (void)CloseHandle(file);
+    return EBUSY;
+}
+
 /* Renames over an existing file. Windows refuses while somebody has that open, which a scanner for
  * viruses or a reader does for a moment: this waits a second. */
 VAE__PRIVATE int vae__rename(const char *from, const char *to) {
@@ -15766,7 +15793,7 @@ VAE__PRIVATE int vae__rename(const char *from, const char *to) {
     for (tries = 0; old && name && tries < 20; tries++) {
         if (MoveFileExW(old, name, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return 0;
         (void)vae__refused();
-        if (errno == EACCES && !(GetFileAttributesW(name) & FILE_ATTRIBUTE_READONLY)) errno = EBUSY;
+        if (errno == EACCES) errno = vae__denied(name);
         if (errno != EBUSY) break;
         Sleep(50);
     }
@@ -18007,6 +18034,9 @@ VAE__SMALL_END
 #endif
 #ifdef VAE__MSC
 #pragma float_control(pop)
+#if defined(_M_FP_CONTRACT) || (_MSC_VER < 1930 && !defined(_M_FP_STRICT))
+#pragma fp_contract(on) /* as the flags had it: this pragma cannot push */
+#endif
 #endif
 #endif /* guard C */
 

@@ -252,9 +252,6 @@ static const struct scenario {
     {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors\n"
      "encode m.safetensors --data digits --images 9 --out c.npy --quiet",
      "pca --data c.npy -k 1 --threads 1 --out p.safetensors --quiet"},
-    {"train --data digits " FEW " " NET " --epochs 1 --model m.safetensors",
-     "probe m.safetensors --data digits --images 60 --test-images 20 --draws 2 --label-counts 10 --threads 1 --json "
-     "p.json --quiet"},
     {"train --data digits " FEW " --posterior none --decoder 'image, maskconv 2 3x3 a' --batch 20 --quiet "
      "--epochs 1 --model m.safetensors",
      "complete m.safetensors --data digits --count 2 --draws 1 --threads 1 --out c.png --quiet"},

@@ -107,6 +107,28 @@ static void names(void)
     check("a name of 4000 characters is refused", !save(folder, "x", &why), why.text);
 }
 
+/* No name at all, and a drive without a folder: where that drive is at, not its top. */
+static void drives(void)
+{
+    vae_report why;
+    wchar_t room[VAE__MAX_PATH];
+    char drive[3] = "C:", path[20];
+    files_folder f;
+    files_place a, b;
+    check("an empty name is of nothing", files_look("", &a) == 0 && a.kind == FILES_NOTHING
+          && files_list(&f, "") == ENOENT && !save("", "x", &why)
+          && strstr(why.text, "the path is empty"), why.text);
+    if (GetCurrentDirectoryW(VAE__MAX_PATH, room)) drive[0] = (char)room[0];
+    snprintf(path, sizeof path, "%sdrive.txt", drive);
+    check("a drive is the folder it is at", files_look(drive, &a) == 0 && files_look(".", &b) == 0
+          && a.volume == b.volume && a.file == b.file && files_in(drive) == files_in("."), "");
+    check("a name behind it stands there", save(path, "x", &why) && holds("drive.txt", "x"),
+          why.text);
+    check("names begin behind it", files_root(path) == 3 && files_drive(path) == 2
+          && files_drive("x/y") == 0 && strcmp(files_between(drive), "") == 0
+          && strcmp(files_between("x"), "/") == 0 && strcmp(files_between("x\\"), "") == 0, "");
+}
+
 /* Replacing a file that somebody has open. */
 static void open_files(void)
 {
@@ -123,7 +145,15 @@ static void open_files(void)
           !save("f", "never", &why) && strstr(why.text, "another program has it open"), why.text);
     check("it keeps its bytes, and nothing is left beside it", holds("f", "new")
           && files_look("f.vae-lock", &p) == 0 && p.kind == FILES_NOTHING, "");
+    check("what is denied is told apart: open in another program",
+          vae__denied(vae__wide("f", room)) == EBUSY, "");
     CloseHandle(other);
+    SetFileAttributesW(vae__wide("f", room), FILE_ATTRIBUTE_READONLY);
+    check("... read-only, which Wine replaces all the same",
+          vae__denied(vae__wide("f", room)) == EACCES, "");
+    SetFileAttributesW(vae__wide("f", room), FILE_ATTRIBUTE_NORMAL);
+    check("... a folder", vae__denied(vae__wide(NAME, room)) == EISDIR
+          && save("t", "x", &why) && vae__rename("t", NAME) != 0 && errno == EISDIR, why.text);
     check("after that it is replaced", save("f", "newer", &why) && holds("f", "newer"), why.text);
     check("what is no model is refused and closed again",
           vae_load("f", NULL, &model, &why) != VAE_OK && save("f", "free", &why), why.text);
@@ -194,6 +224,7 @@ int main(int argc, char **argv)
     }
     pictures();
     names();
+    drives();
     open_files();
     locks();
     printf("%d passed, %d failed\n", passed, failed);

@@ -97,6 +97,13 @@ check "a path of more than 260 characters is made and written" same codes.npy "$
 there encode here.st --data jörg --out 'codes\of\words.npy' >slash.log 2>&1
 check "folders may be parted by backslashes" same codes.npy codes/of/words.npy
 
+# the rules of Microsoft's C library, which cmd leaves to the program
+printf '@"%%~1" %s\r\n' '"a ""b"" c" d' '"a b\\" d' 'a\\\"b\c d' '"a b"" d' >words.bat
+timeout 600 "$wine" cmd /c words.bat "$exe" 2>&1 | tr -d '\r' | sed -n "s/^.*unknown command '\(.*\)';.*/\1/p" \
+    >words.log
+printf '%s\n' 'a "b" c' 'a b\' 'a\"b\c' 'a b" d' >words.want
+check "quotes and backslashes part words as documented" same words.log words.want
+
 # ---- the tests of data, with the command of Windows (LONG=1: Wine starts for each command) ----
 
 if [ -n "${LONG:-}" ]; then

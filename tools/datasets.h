@@ -211,7 +211,8 @@ static int find_images(dataset *d, const char *where, int test, uint64_t limit)
     }
     if (!is_folder(where)) return 0;
     for (int i = 0; i < 2 * STEMS && !d->name; i++) {
-        char *path = joined(where, stems[test][i / 2] + ends_with(where, "/"), i % 2 ? ".gz" : "");
+        const char *name = stems[test][i / 2] + !files_between(where)[0]; /* they begin with '/' */
+        char *path = joined(where, name, i % 2 ? ".gz" : "");
         if (kind_of(path) == REGULAR) load_images(d, path, limit);
         free(path);
     }

@@ -5,6 +5,7 @@
  *   files_make_folder, files_remove_folder
  *   files_list, files_next, files_end    the names in a folder
  *   files_slash        whether a character parts the names of a path; files_root: where they begin
+ *   files_drive        the length of a drive's letter and colon, behind which no slash is needed
  *
  * Names on Windows are UTF-8 too, and may be longer than 260 characters: vae.h makes wide ones of
  * them. Functions return 0, or errno of what failed. C99 and C++11; include vae.h before it, and
@@ -62,10 +63,28 @@ static inline int files_slash(char c)
     return c == '/';
 }
 
-/* Where the names of a path may begin: behind the first '/', or "//server/folder" of Windows. */
+static inline size_t files_drive(const char *path)
+{
+#ifdef _WIN32
+    const char letter = (char)(path[0] | 32);
+    if (letter >= 'a' && letter <= 'z' && path[1] == ':') return 2;
+#endif
+    (void)path;
+    return 0;
+}
+
+/* What stands between a folder and a name in it. "C:" is where the drive C is at: "C:/" its top. */
+static inline const char *files_between(const char *folder)
+{
+    const size_t n = strlen(folder);
+    return n && (files_slash(folder[n - 1]) || n == files_drive(folder)) ? "" : "/";
+}
+
+/* Where the names of a path may begin: behind the first '/', or "C:" or "//server/folder" of
+ * Windows. */
 static inline size_t files_root(const char *path)
 {
-    size_t i = 0;
+    size_t i = files_drive(path);
 #ifdef _WIN32
     if (files_slash(path[0]) && files_slash(path[1])) {
         for (i = 2; path[i] && !files_slash(path[i]);) i++;
@@ -200,7 +219,9 @@ static inline int files_list(files_folder *f, const char *path)
     wchar_t room[VAE__MAX_PATH];
     char all[VAE__MAX_PATH];
     const wchar_t *name;
-    if (snprintf(all, sizeof all, "%s/*", path) >= (int)sizeof all) return ENAMETOOLONG;
+    if (!path[0]) return ENOENT; /* as elsewhere, and not the top of the drive */
+    if (snprintf(all, sizeof all, "%s%s*", path, files_between(path)) >= (int)sizeof all)
+        return ENAMETOOLONG;
     name = vae__wide(all, room);
     f->at = name ? FindFirstFileW(name, &f->entry) : INVALID_HANDLE_VALUE;
     f->begun = 0;

@@ -625,7 +625,7 @@ static inline char *images__join(const char *folder, const char *name)
     size_t n = strlen(folder), size = n + strlen(name) + 2;
     char *path = (char *)malloc(size);
     if (path)
-        snprintf(path, size, "%s%s%s", folder, n && files_slash(folder[n - 1]) ? "" : "/", name);
+        snprintf(path, size, "%s%s%s", folder, files_between(folder), name);
     return path;
 }
 

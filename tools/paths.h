@@ -13,11 +13,11 @@
 #include "options.h"
 #include "datasets.h"
 
-/* What stands behind the last '/'. */
+/* What stands behind the last '/', or the colon of a drive. */
 static const char *last_part(const char *path)
 {
     const char *end = path + strlen(path);
-    while (end > path && !files_slash(end[-1])) end--;
+    while (end > path + files_drive(path) && !files_slash(end[-1])) end--;
     return end;
 }
 
@@ -73,7 +73,7 @@ static int among_data(const char *path, const char *folder)
     const int listed = files_list(&d, folder) == 0;
     while (listed && (name = files_next(&d)) != NULL) {
         const int its = role_in_data(name);
-        char *file = its ? joined(folder, "/", name) : NULL;
+        char *file = its ? joined(folder, files_between(folder), name) : NULL;
         if (its == 2) sets = 1;
         if (its > role && same_file(path, file)) role = its;
         free(file);

@@ -379,6 +379,12 @@ static int version(options *o)
     return 0;
 }
 
+#ifdef _WIN32
+/* A console shows UTF-8 when it is told so, and remembers it after this program. */
+static UINT code_page;
+static void restore_code_page(void) { (void)SetConsoleOutputCP(code_page); }
+#endif
+
 /* A descriptor from 0 to 2 that was closed would be given to the first file that is opened, and
  * what is printed would go into that file. */
 static void fill_descriptors(void)
@@ -391,12 +397,15 @@ static void fill_descriptors(void)
     }
 #elif defined(_WIN32)
     for (int i = 0; i < 3; i++) (void)_setmode(i, _O_BINARY); /* the same bytes on every system */
+    code_page = GetConsoleOutputCP();
+    if (code_page && code_page != CP_UTF8 && SetConsoleOutputCP(CP_UTF8)) atexit(restore_code_page);
 #endif
 }
 
 #ifdef _WIN32
-/* The words of the command line in UTF-8, as Windows divides it: blanks part words, "" keep blanks
- * together, and before a " each two \ are one, and another one makes the " a character. */
+/* The words of the command line in UTF-8, as Microsoft's C library divides it: blanks part words,
+ * two " keep blanks together, and "" between them is the character. Before a " each two \ are one,
+ * and another one makes the " a character. In the program's own name a \ is a \. */
 static char **words_of(const wchar_t *line, int *count)
 {
     const int size = WideCharToMultiByte(CP_UTF8, 0, line, -1, NULL, 0, NULL, NULL);
@@ -407,17 +416,16 @@ static char **words_of(const wchar_t *line, int *count)
         int quoted = 0;
         words[(*count)++] = to;
         for (; *from && (quoted || (*from != ' ' && *from != '\t')); from++) {
-            size_t n = *count > 1 ? strspn(from, "\\") : 0; /* in the program's own name \ is \ */
-            if (n && from[n] == '"') {
-                for (size_t i = 0; i < n / 2; i++) *to++ = '\\';
-                from += n;
-                if (n % 2) *to++ = '"';
-                else quoted = !quoted;
-            } else if (*from == '"') {
-                quoted = !quoted;
-            } else {
+            const size_t n = *count > 1 ? strspn(from, "\\") : 0;
+            if (from[n] != '"') {
                 *to++ = *from;
+                continue;
             }
+            for (size_t i = 0; i < n / 2; i++) *to++ = '\\';
+            from += n;
+            if (n % 2) *to++ = '"';
+            else if (*count > 1 && quoted && from[1] == '"') *to++ = *from++;
+            else quoted = !quoted;
         }
         while (*from == ' ' || *from == '\t') from++;
         *to++ = '\0';

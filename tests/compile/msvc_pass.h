@@ -4,7 +4,8 @@
 #pragma clang attribute push(__attribute__((__target__("avx2,fma"))), apply_to = function)
 #elif VAE__PASS == 4
 #pragma clang attribute push( \
-    __attribute__((__target__("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"))), apply_to = function)
+    __attribute__((__target__("avx2,fma,popcnt,avx512f,avx512dq,avx512bw,avx512vl"))), \
+    apply_to = function)
 #endif
 #include "../../vae.h"
 #if VAE__PASS == 3 || VAE__PASS == 4
