@@ -6,10 +6,10 @@
 set -u
 cd "$(dirname "$0")/.." || exit 2
 dir=$(mktemp -d) || exit 2
-LC_ALL=C WINEDEBUG=-all WINEPREFIX=$dir/wine
-export LC_ALL WINEDEBUG WINEPREFIX
-trap 'rm -rf "$dir"' EXIT
-wine=$(command -v wine64 || command -v wine || ls /usr/lib/wine/wine64 2>/dev/null)
+LC_ALL=C
+export LC_ALL
+. tests/wine.sh
+trap 'wine_end; rm -rf "$dir"' EXIT
 gcc=x86_64-w64-mingw32-gcc
 for tool in clang $gcc "${wine:-wine64}"; do
     command -v "$tool" >/dev/null 2>&1 || { echo "msvc.sh: $tool is not installed" >&2; exit 1; }
@@ -19,7 +19,7 @@ cc $small bench/wasm.c -o "$dir/linux" &&
     $gcc $small bench/wasm.c -o "$dir/mingw.exe" &&
     clang --target=x86_64-w64-mingw32 -fms-extensions -Itests/compile -include tests/compile/msvc.h $small \
         -c bench/wasm.c -o "$dir/msvc.o" && $gcc "$dir/msvc.o" -o "$dir/msvc.exe" || exit 1
-"$wine" cmd /c exit >/dev/null 2>&1
+wine_begin
 turn=0
 while [ $turn -lt "${TURNS:-3}" ]; do
     echo "linux $("$dir/linux")"
