@@ -1563,7 +1563,8 @@ VAE_API vae_status vae_gemm(const vae_gemm_desc *desc, vae_report *report);
 #if (defined(VAE_NO_CONV) || defined(VAE_NO_DENSITIES)) && !defined(VAE_NO_PIXELS)
 #define VAE_NO_PIXELS
 #endif
-#if !defined(VAE__PRIVATE) && (defined(VAE_NO_TRAIN) || defined(VAE_NO_PIXELS))
+#if !defined(VAE__PRIVATE) && \
+    (defined(VAE_NO_TRAIN) || defined(VAE_NO_PIXELS) || defined(VAE_NO_MESSAGES))
 #define VAE__PRIVATE static VAE__UNUSED /* what is left out is no longer called, and vanishes */
 #elif !defined(VAE__PRIVATE)
 #define VAE__PRIVATE static /* the tests give these functions a linkage of their own */
@@ -2870,7 +2871,8 @@ static const float vae__zeros[VAE__WIDEST_STRIP] = {0}; /* a row in place of a m
 #ifdef VAE__CLANG /* no warning about loops that it cannot unroll */
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wpass-failed"
-#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_DENSITIES)
+#if defined(VAE_NO_TRAIN) || defined(VAE_NO_CONV) || defined(VAE_NO_CODES) || \
+    defined(VAE_NO_DENSITIES)
 #pragma clang diagnostic ignored "-Wunused-function"
 #endif
 #endif
