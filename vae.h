@@ -7169,6 +7169,7 @@ struct vae__op {
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
     size_t each;       /* its rows for each image in training */
     int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
+    int lent;          /* its dy is this one of the buffers that ops take turns with, from 1 */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor */
     int tensor_count;
@@ -12226,6 +12227,8 @@ VAE__PRIVATE int vae__is_head(const vae__op *op, size_t head) {
            (!op->path || op->layer->tensors);
 }
 
+enum { VAE__MAX_LENT = 8 };
+
 /* One string on its way to ops. The same walk is made twice: without memory it only counts (ops,
  * tensors, floats, the length of the canonical spelling), with memory it places what it counted. */
 typedef struct vae__planner {
@@ -12244,6 +12247,11 @@ typedef struct vae__planner {
     int gives_z;         /* the decoder takes its output, m->z */
     unsigned opened;     /* for use alone: bit d is set when `again` has the buffer of groups at */
     float *again[VAE__MAX_DEPTH + 1]; /* depth d */
+    int lent_count;      /* for training: buffers that wide ops take turns with for dy */
+    struct {
+        float *at;
+        size_t floats, used; /* used: the last op that has it */
+    } lent[VAE__MAX_LENT];
 } vae__planner;
 enum { VAE__AT_ITEMS, VAE__AT_HEAD, VAE__AT_SPREAD, VAE__AT_PRIOR, VAE__AT_END };
 
@@ -12451,6 +12459,35 @@ VAE__PRIVATE void vae__plan_use(vae__planner *w) {
     if (m->ops) m->ops[m->count - 1].y = last->y, m->ops[m->count - 1].pitch = last->out.dim;
 }
 
+#ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
+#define VAE__STAGE_FLOATS ((size_t)1 << 19)
+#endif
+
+/* Whether the op at work fills a stage of the way back alone. */
+VAE__PRIVATE int vae__lends(const vae__planner *w) {
+    const vae *m = w->m;
+    return VAE__LEARNS(&m->desc) && m->rows && (w->net == &m->enc || w->net == &m->dec) &&
+           !w->final && !vae__has(&w->op, VAE__LATENT) && /* q reads p's dy */
+           w->op.out.dim >= (VAE__STAGE_FLOATS + m->rows - 1) / m->rows;
+}
+/* dy of such an op: a buffer that no op from the one before op `since` on has, or a new one. Where
+ * the way back comes to an op behind one of these the rows meet, so all weights further on have
+ * their gradients by then, and only the dy of neighbours are in use together; and that of a group's
+ * sum until the way back leaves the group. */
+VAE__PRIVATE void vae__plan_lent(vae__planner *w, size_t since) {
+    vae__op *op = &w->op;
+    size_t floats;
+    int i;
+    if (!vae__size_mul(op->rows, op->out.dim, &floats)) floats = SIZE_MAX;
+    for (i = 0; i < w->lent_count; i++)
+        if (w->lent[i].used + 1 < since && w->lent[i].floats >= floats) break;
+    op->lent = i < VAE__MAX_LENT ? i + 1 : 0;
+    VAE__PUSH(w->arena, op->dy, float, op->rows, op->out.dim, i == w->lent_count || !op->lent);
+    if (!op->lent) return;
+    if (i < w->lent_count) op->dy = w->lent[i].at;
+    else w->lent_count++, w->lent[i].at = op->dy, w->lent[i].floats = floats;
+}
+
 /* The op's buffers. In training each has its own: backward reads what forward has written. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
@@ -12466,13 +12503,20 @@ VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
                        op->act == VAE_ACT_IDENTITY;
     const int same = train && w->last.layer && !w->final && (over || passes);
     const size_t rows = op->rows, wide = op->out.dim;
+    const int lends = vae__lends(w);
     op->pitch = wide;
     VAE__PUSH(w->arena, op->own, float, 1, op->own_floats, 1);
     VAE__PUSH(w->arena, op->kept, float, rows, op->row_floats, 1);
     VAE__PUSH(w->arena, op->y, float, rows, wide, train && !same && !w->gives_z);
-    VAE__PUSH(w->arena, op->dy, float, rows, wide, train && !same && !w->final && !w->gives_z);
+    VAE__PUSH(w->arena, op->dy, float, rows, wide,
+              train && !same && !lends && !w->final && !w->gives_z);
     VAE__PUSH(w->arena, op->pre, float, rows, wide, train && vae__act_keeps_input(op->act));
-    if (same) op->y = w->last.y, op->dy = w->last.dy;
+    if (same) op->y = w->last.y, op->dy = w->last.dy, op->lent = w->last.lent;
+    if (lends && (!same || sum))
+        vae__plan_lent(w, op->layer == VAE__LAYER_CLOSE ? m->count - op->pair : m->count);
+    if (lends && same && sum && m->ops) m->ops[m->count - 1].dy = op->dy;
+    if (op->lent) w->lent[op->lent - 1].used = m->count;
+    if (w->last.lent && !same) op->meets |= 1 << VAE__BATCH_BACKWARD;
     if (train && w->final) op->dy = op->y;
     if (!train && !w->gives_z) vae__plan_use(w);
     if (w->gives_z) op->y = m->z, op->dy = m->dz;
@@ -13967,10 +14011,6 @@ VAE__PRIVATE void vae__meet(vae__pass *p, size_t i, int when) {
     p->parts = parts;
 }
 VAE__INLINE int vae__meets(const vae *m, size_t i, int when) { return m->ops[i].meets >> when & 1; }
-
-#ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
-#define VAE__STAGE_FLOATS ((size_t)1 << 19)
-#endif
 
 /* The next stage of the way back: to where the rows meet, or enough has gathered. The gradients of
  * the weights are made between two stages, so a stage should leave no more activations behind than

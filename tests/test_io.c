@@ -1007,7 +1007,7 @@ TEST(numbers_of_a_file_have_limits_and_its_texts_are_harmless) {
          "found '2000000000'", VAE_ERR_FORMAT},
         {"batch=8", "batch=16777216", "bytes of memory, more than the 2147", VAE_ERR_SIZE},
         {"encoder=dense 12 tanh", "encoder=upsample 700, avgpool 700, upsample 700, avgpool 700, "
-         "upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147",
+         "upsample 700, avgpool 700, upsample 700, avgpool 700, dense 12 tanh", "bytes of memory, more than the 2147",
          VAE_ERR_SIZE},
         {"seed=5", "seed=5; \\u001b]0;owned\\u0007=1", "'\\x1b]0', which version", VAE_ERR_MISMATCH},
         {"seed=5", "seed=\\u001b[2J", "seed: expected a whole number from 0 to "
