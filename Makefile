@@ -95,11 +95,13 @@ powercut: build/powercut
 	build/powercut
 
 # COUNT random configurations from SEED on; every fuzz target for TIME seconds
-build/random: tests/random.c vae.h
+# random-few: as if every image were wide, one at a time, and a stage for every layer
+build/random build/random-few: tests/random.c vae.h
 	@mkdir -p build
-	$(CC) $(CFLAGS) tests/random.c -o $@ -lpthread
-random: build/random
+	$(CC) $(CFLAGS) $(if $(filter %-few,$@),-DVAE__WIDE=1 -DVAE__STAGE_FLOATS=1) tests/random.c -o $@ -lpthread
+random: build/random build/random-few
 	build/random $(COUNT) $(SEED)
+	build/random-few $(COUNT) $(SEED)
 fuzz:
 	sh tests/fuzz.sh $(TIME)
 

@@ -7168,8 +7168,7 @@ struct vae__op {
     vae__shape in, out;
     const char *net;   /* the net whose string it is from, "encoder" or "decoder"; or NULL */
     size_t each;       /* its rows for each image in training */
-    int meets;         /* when its rows meet: 1 << VAE__BATCH_FORWARD and so on */
-    int lent;          /* its dy is this one of the buffers that ops take turns with, from 1 */
+    int meets, lent;   /* when its rows meet, 1 << VAE__BATCH_*; dy's buffer, from 1, if shared */
     size_t weights;    /* offset of its first tensor in the array of parameters */
     size_t tensor;     /* number of its first tensor */
     int tensor_count;
@@ -9190,7 +9189,10 @@ VAE__INLINE void vae__stand(vae__walk *c, const vae__op *op) {
     c->rows = c->images * c->draws;
 }
 
-enum { VAE__WIDE = 1 << 14, VAE__WALK_FLOATS = 1 << 16, VAE__WALK_WEIGHTS = 1 << 19 };
+#ifndef VAE__WIDE /* floats of a wide image; tests take 1 */
+#define VAE__WIDE 16384
+#endif
+enum { VAE__WALK_FLOATS = 4 * VAE__WIDE, VAE__WALK_WEIGHTS = 1 << 19 };
 
 /* A walk from image `at` of another one on. If images are wide, it takes no more of them than leave
  * in the cache what the next op reads; unless weights that serve a row once would be read anew for
@@ -12435,15 +12437,24 @@ VAE__PRIVATE vae_status vae__plan_tensors(vae__planner *w) {
     return VAE_OK;
 }
 
-/* The op's output for use alone. Ops take turns with two buffers of the widest row. Outputs that
- * are read once more have others: what opens a group, one for all groups of that depth; the
- * encoder's draws. So have those that are read at other pixels when images are drawn pixel by
- * pixel, `image`, what comes into it, and the end. */
+/* For use alone: gives the last op a buffer of its own, in which row stands behind row. */
+VAE__PRIVATE void vae__plan_own(vae *m, vae__arena *arena, size_t rows, size_t wide) {
+    float *y;
+    VAE__PUSH(arena, y, float, rows, wide, 1);
+    if (m->ops) m->ops[m->count - 1].y = y, m->ops[m->count - 1].pitch = wide;
+}
+/* The op's output for use alone. Ops take turns with two buffers of the widest row. There a walk
+ * leaves its rows behind one another, from the place of its first row on, so only the same walk can
+ * read them. Others have a buffer of their own: the heads of latents and the encoder's draws, which
+ * are read when many walks of few images have ended; and when images are drawn pixel by pixel what
+ * is read at other pixels: `image`, what comes into it, and the end. What opens a group is read
+ * once more: one buffer for all groups of that depth. */
 VAE__PRIVATE void vae__plan_use(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op, *last = &w->last;
     const int depth = w->p.depth, opens = vae__has(op, VAE__OPENS);
-    const int own = op->path && (w->final || !vae__has(op, VAE__SPOT));
+    const int own = w->draw || (vae__has(op, VAE__RETURNS) && !opens) ||
+                    (op->path && (w->final || !vae__has(op, VAE__SPOT)));
     const int sees = !vae__has(op, VAE__SPOT) || op->kh > 1 || op->kw > 1;
     op->pitch = own ? op->out.dim : m->widest;
     op->y = m->turn[m->count & 1];
@@ -12452,11 +12463,9 @@ VAE__PRIVATE void vae__plan_use(vae__planner *w) {
         w->opened |= 1u << depth;
     }
     if (opens) op->y = w->again[depth];
-    VAE__PUSH(w->arena, op->y, float, op->rows, op->pitch, own ||
-              (vae__has(op, VAE__RETURNS) && !opens));
-    if (!op->path || !sees || !last->layer || (last->path && !vae__has(last, VAE__SPOT))) return;
-    VAE__PUSH(w->arena, last->y, float, last->rows, last->out.dim, 1);
-    if (m->ops) m->ops[m->count - 1].y = last->y, m->ops[m->count - 1].pitch = last->out.dim;
+    VAE__PUSH(w->arena, op->y, float, op->rows, op->pitch, own);
+    if (op->path && sees && last->layer && (!last->path || vae__has(last, VAE__SPOT)))
+        vae__plan_own(m, w->arena, last->rows, last->out.dim);
 }
 
 #ifndef VAE__STAGE_FLOATS /* activations on the way back before a stage ends; tests take 1 */
@@ -12631,6 +12640,8 @@ VAE__PRIVATE vae_status vae__plan_code(vae *m, vae__arena *arena, vae_report *re
     w.m = m, w.net = &net, w.arena = arena, w.p.report = report;
     w.each = VAE__LEARNS(&m->desc) ? (size_t)m->desc.samples : 1;
     m->at_code = m->count;
+    if (arena && !VAE__LEARNS(&m->desc) && m->count)
+        vae__plan_own(m, arena, m->rows, q->head);
     vae__shape_flat(&w.op.in, q->head);
     for (step = -1; !bad && step <= steps; step++) {
         vae__op *op = &w.op;

@@ -34,13 +34,9 @@ CONV = ('--encoder "conv 16 4x4/2 relu, conv 32 4x4/2 relu, dense 128 relu" --de
         '"dense 128 relu, dense 1568 relu, reshape 7x7x32, convt 16 4x4/2 relu, convt 1 4x4/2" '
         '--batch 128 --schedule cosine')
 # Gated blocks; 13 of them see 17 lines above; wide windows are for what stands to the right there
-BLOCK = "res(maskconv 16 1x1 b elu, maskconv 32 %s b, gated, maskconv 32 1x1 b)"
-def masked(windows):
-    return ("image, maskconv 32 9x9 a, " + ", ".join(BLOCK % window for window in windows) +
-            ", maskconv 32 1x1 b relu")
-
-
-MASKED = masked(["3x5", "3x3"] * 6 + ["3x3"])
+BLOCK = "res(maskconv 16 1x1 b elu, maskconv 32 %s b, gated, maskconv 32 1x1 b), "
+MASKED = ("image, maskconv 32 9x9 a, " + (BLOCK % "3x5" + BLOCK % "3x3") * 6 + BLOCK % "3x3" +
+          "maskconv 32 1x1 b relu")
 RNN = ' --decoder "image, maskconv 32 7x7 a, diaglstm 32, maskconv 32 1x1 b relu"'
 PIXELS = " --binarize dynamic --batch 32 --lr 0.003 --schedule cosine"
 PIXELVAE = (' --encoder "conv 16 5x5/2 relu, conv 32 5x5/2 relu, dense 128 relu" --latent 16'
@@ -122,8 +118,6 @@ SECTIONS = [
         Run("pixelvae", PIXELVAE[1:] + PIXELS, 14, "80.64", samples=100, against="pixelcnn",
             kind="pixels"),
         Run("pixelrnn", "--posterior none" + RNN + PIXELS, 30, "80.75", samples=0, kind="pixels"),
-        Run("pixelcnn-1", "--posterior none --decoder \"" + masked(["3x5", "3x3"] * 10) + "\"" +
-            PIXELS, 38, "81.30", samples=0, kind="pixels"),
      ]),
     ("Bits per dimension: the built-in shapes, 32 x 32 in colour",
      "Of 2,000 test images: nats / (3072 log 2). zlib -9 packs these images to 0.49.", [
@@ -134,6 +128,7 @@ SECTIONS = [
         for seed in range(1, 6)
     ]),
 ]
+PICTURED = ("pixels", "bits")  # 64 samples of these runs' models stand below their table
 RUNS = {run.name: run for _, _, runs in SECTIONS for run in runs}
 HEADS = {
     "likelihood": "run | recipe | passes | seed | seconds | params_hash | -ELBO | distortion | rate "
@@ -265,6 +260,9 @@ def work(run, args):
     if run.kind == "levels":
         do(at + ".codes.npy", [args.vae, "encode", model, "--split", "train", "--out",
                                at + ".codes.npy"] + common)
+    if run.kind in PICTURED:
+        do(at + ".png", [args.vae, "sample", model, "--count", "64", "--seed", "1", "--columns",
+                         "8", "--out", at + ".png"])
     if run.samples or run.kind == "pixels":
         first = ["--images", "1000"] if run.samples and run.kind == "pixels" else []
         do(at + ".scores.npy", [args.vae, "score", model, "--split", "test", "--samples",
@@ -373,6 +371,19 @@ def row(run, old, args):
                                           " |" * (HEADS[run.kind].count("|") - 2))
 
 
+def samples_of(runs, args):
+    """Lines with the pictures of samples; what the work folder has of them goes to bench/results."""
+    lines = []
+    for run in runs:
+        name = os.path.join("results", "samples-%s.png" % run.name)
+        made = os.path.join(args.work, run.name + ".png")
+        if os.path.exists(made):
+            shutil.copy(made, os.path.join(HERE, name))
+        if os.path.exists(os.path.join(HERE, name)):
+            lines += ["", "![64 samples of %s](%s)" % (run.name, name)]
+    return lines
+
+
 def table(old, args):
     """The whole of quality.md."""
     out = ["# Quality record", "",
@@ -393,6 +404,7 @@ def table(old, args):
         head = HEADS[runs[0].kind]
         out += ["", "## " + title, ""] + ([words, ""] if words else [])
         out += ["| %s |" % head, "|---" * (head.count("|") + 1) + "|"] + rows
+        out += samples_of([run for run in runs if run.kind in PICTURED], args)
         if title.startswith("The example"):
             known = [float(text.split("|")[7].split("+-")[0]) for text in rows if "+-" in text]
             if len(known) > 1:

@@ -175,7 +175,7 @@ for cc in clang gcc; do
         add "golden|gcc -Ofast -mfpmath=387|gcc -Ofast -mfpmath=387 $warnings|portable:few|"
         [ -n "$long" ] || add "tool|gcc -Os, vae|gcc -Os $warnings|auto:few|" # its warnings are of its own
         add "golden|gcc -O2 -masm=intel|gcc -O2 -masm=intel $sse2 $warnings|$some ${simd128:+simd128:few}|"
-        add "golden|a stage for every layer|gcc -O2 -DVAE__STAGE_FLOATS=1 $warnings|$some|"
+        add "golden|a stage for every layer, image by image|gcc -O2 -DVAE__STAGE_FLOATS=1 -DVAE__WIDE=1 $warnings|$some|"
     fi
 done
 
