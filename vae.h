@@ -12472,7 +12472,7 @@ VAE__PRIVATE void vae__plan_use(vae__planner *w) {
 #define VAE__STAGE_FLOATS ((size_t)1 << 19)
 #endif
 
-/* Whether the op at work fills a stage of the way back alone. */
+/* Whether the op at work fills a stage of the way back alone, so that its dy can be lent. */
 VAE__PRIVATE int vae__lends(const vae__planner *w) {
     const vae *m = w->m;
     return VAE__LEARNS(&m->desc) && m->rows && (w->net == &m->enc || w->net == &m->dec) &&
@@ -12497,7 +12497,7 @@ VAE__PRIVATE void vae__plan_lent(vae__planner *w, size_t since) {
     else w->lent_count++, w->lent[i].at = op->dy, w->lent[i].floats = floats;
 }
 
-/* The op's buffers. In training each has its own: backward reads what forward has written. */
+/* The op's buffers. In training each has its own y: backward reads what forward has written. */
 VAE__PRIVATE void vae__plan_buffers(vae__planner *w) {
     vae *m = w->m;
     vae__op *op = &w->op;

@@ -157,7 +157,7 @@ TEST(weights_updated_on_the_way_back_are_those_updated_after_it) {
  * buffers. That follows from the rows that a model has room for, so the same steps by a model with
  * less room keep each gradient in a buffer of its own. */
 TEST(gradients_that_take_turns_with_a_buffer_are_those_that_have_their_own) {
-    enum { ROWS = 6, ROOM = 64, STEPS = 3 };
+    enum { ROWS = 6, ROOM = 64, STEPS = 2 };
     static const struct {
         const char *encoder, *decoder, *prior;
         double contract;
